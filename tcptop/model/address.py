@@ -1,0 +1,30 @@
+"""Addresses as two 64-bit halves, and as canonical text."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
+
+MAPPED_PREFIX = 0xFFFF  # the upper 32 of the lower 64 bits of ::ffff:a.b.c.d
+
+
+@lru_cache(maxsize=65536)
+def text(hi: int, lo: int) -> str:
+    """Canonical text (RFC 5952); an IPv4-mapped address is shown as IPv4."""
+    if hi == 0 and lo >> 32 == MAPPED_PREFIX:
+        return "%d.%d.%d.%d" % (lo >> 24 & 255, lo >> 16 & 255, lo >> 8 & 255, lo & 255)
+    return str(IPv6Address(hi << 64 | lo))
+
+
+def halves(address: str) -> tuple[int, int]:
+    """The halves of an address in text, IPv4 as mapped; raises ValueError."""
+    if ":" in address:
+        number = int(IPv6Address(address))
+    else:
+        number = MAPPED_PREFIX << 32 | int(IPv4Address(address))
+    return number >> 64, number & 0xFFFF_FFFF_FFFF_FFFF
+
+
+def endpoint(address: str, port: int | str) -> str:
+    """`address:port` as ss prints it, IPv6 in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -1,0 +1,102 @@
+"""Sample: what the kernel and /proc said at one moment. Nothing here is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tcptop.model.table import EMPTY, I64, U32, U64, SocketTable
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    hostname: str
+    kernel: str
+    uptime_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What /proc tells of a process; None where it was not permitted or the process was gone."""
+
+    pid: int
+    name: str
+    cmdline: str
+    uid: int | None
+    start_time: int  # clock ticks after boot, field 22 of /proc/PID/stat: with pid, the identity
+    cgroup: str | None
+    open_fds: int | None
+    fd_limit: int | None
+    netns: int | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Owners:
+    """Who holds which socket inode: one row per (socket, process, descriptor), sorted by inode.
+
+    `unreadable` counts processes whose descriptors may not be read; `unreadable_uids` says whose
+    they are. `complete` is false where the search ran out of its time budget.
+    """
+
+    inodes: U32
+    pids: I64
+    fds: I64
+    processes: Mapping[int, Process]
+    unreadable: int = 0
+    unreadable_uids: frozenset[int] = frozenset()
+    complete: bool = True
+
+
+NO_OWNERS = Owners(np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.int64), {})
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ListenerPeaks:
+    """The longest accept queue of each listener (by cookie) in the polls since the last sample."""
+
+    cookies: U64
+    peaks: U32
+    polls: int = 0
+
+
+NO_PEAKS = ListenerPeaks(np.zeros(0, np.uint64), np.zeros(0, np.uint32))
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Counters and limits of one namespace; names as the kernel writes them."""
+
+    netns: int
+    counters: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # section -> name
+    sockstat: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # protocol -> name
+    sysctls: Mapping[str, str] = field(default_factory=dict)  # full dotted name -> text
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    inode: int
+    name: str | None
+    interfaces: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sample:
+    """One look. `taken_at` is Unix time, `clock` a monotonic clock, both in seconds."""
+
+    taken_at: float
+    clock: float
+    host: Host
+    source: str  # sock_diag, procfs or ss-dump
+    privileged: bool
+    poll_ms: float
+    sockets: SocketTable = EMPTY
+    bound: SocketTable = EMPTY  # bound-inactive: they hold ports and are in no total
+    owners: Owners = NO_OWNERS
+    peaks: ListenerPeaks = NO_PEAKS
+    namespaces: tuple[Namespace, ...] = ()
+    kernel: tuple[Kernel, ...] = ()
+    cgroups: Mapping[int, str] = field(default_factory=dict)  # cgroup2 id -> path
+    users: Mapping[int, str] = field(default_factory=dict)  # uid -> login name
+    notes: tuple[str, ...] = ()
