@@ -106,7 +106,7 @@ class SocketTable:
 
     def came(self, attribute: int) -> Bools:
         """Rows that brought this inet_diag attribute."""
-        return (self.has >> np.uint32(attribute)) & np.uint32(1) == 1
+        return (self.has & np.uint32(1 << attribute)) != 0
 
     def tcp_info(self, name: str) -> NDArray[Any]:
         """A tcp_info column in the kernel's unit; where it is not known it holds 0."""
@@ -116,7 +116,7 @@ class SocketTable:
 
     def tcp_info_known(self, name: str) -> Bools:
         """Rows whose kernel filled the field."""
-        known = self.info_size >= tcp.TCP_INFO_BY_NAME[name].since
+        known: Bools = self.info_size >= tcp.TCP_INFO_BY_NAME[name].since
         if name in tcp.UNKNOWN_IN_SYN_SENT:
             known &= self.state != tcp.SYN_SENT
         if name == "min_rtt":
