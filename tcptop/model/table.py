@@ -106,7 +106,8 @@ class SocketTable:
 
     def came(self, attribute: int) -> Bools:
         """Rows that brought this inet_diag attribute."""
-        return (self.has & np.uint32(1 << attribute)) != 0
+        came: Bools = (self.has & np.uint32(1 << attribute)) != 0
+        return came
 
     def tcp_info(self, name: str) -> NDArray[Any]:
         """A tcp_info column in the kernel's unit; where it is not known it holds 0."""

@@ -1,0 +1,209 @@
+"""The netlink conversation: ask for a dump, receive it whole, hand the bytes to `wire`."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import struct
+import time
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from tcptop.model import tcp
+from tcptop.model.table import SocketTable, concat
+from tcptop.sources import wire
+
+NETLINK_SOCK_DIAG = 4
+NLM_F_REQUEST = 1
+NLM_F_DUMP = 0x300
+INET_DIAG_REQ_BYTECODE = 1
+
+# Bits of idiag_ext: attribute n is asked for by bit n - 1. What has no bit always comes.
+EXT_INFO = 1 << (tcp.INFO - 1)
+EXT_CONG = 1 << (tcp.CONG - 1)
+EXT_SKMEMINFO = 1 << (tcp.SKMEMINFO - 1)
+EXT = EXT_INFO | EXT_SKMEMINFO
+
+ALL_STATES = 0xFFF
+BOUND_INACTIVE = 1 << 13  # 6.8; older kernels ignore the bit
+LISTENERS = 1 << tcp.LISTEN
+
+# A dump's datagrams grow to the largest receive length seen, at most 32 KiB (af_netlink.c); a
+# socket that once offered more truncates silently when it is later offered less.
+ROOM = 64 * 1024
+BUFFER = 4 * 1024 * 1024  # decoded and reused when full: stays in cache, and bounded
+ATTEMPTS = 3
+TRANSIENT = frozenset({errno.EBUSY, errno.ENOBUFS, errno.EINTR, errno.EAGAIN})
+
+
+class SockDiagError(OSError):
+    """sock_diag refused or broke off; `errno` says why."""
+
+
+class Request(NamedTuple):
+    """A dump to ask for: mask of states, mask of extra attributes, optional bytecode."""
+
+    states: int = ALL_STATES | BOUND_INACTIVE
+    ext: int = EXT
+    bytecode: bytes = b""
+
+
+EVERYTHING = Request()
+
+
+class SockDiag:
+    """One netlink socket, for life in the namespace of the thread that made it.
+
+    It pins that namespace: close it. Not for use by two threads at once. Raises SockDiagError.
+    """
+
+    def __init__(self, netns: int = 0) -> None:
+        self.netns = netns
+        self._legacy = True
+        self._seq = 0
+        self.replied_at = 0.0
+        self._buffer = bytearray(BUFFER)
+        self._words = memoryview(self._buffer).cast("I")
+        self._socket = self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def dump(self, request: Request = EVERYTHING) -> SocketTable:
+        """Every socket the request asks for, each once, by cookie.
+
+        One legacy request returns both families in one walk of the hash; where a kernel refuses
+        it, two requests of the second version do.
+        `replied_at` is then the moment (Unix time, s) of the first reply.
+        """
+        if self._legacy:
+            try:
+                return distinct(self._retried(request, socket.AF_UNSPEC))
+            except SockDiagError as error:
+                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+                    raise
+                self._legacy = False
+        families = [self._retried(request, tcp.AF_INET)]
+        families.append(self._retried(request, tcp.AF_INET6))
+        return distinct(concat(families))
+
+    def _open(self) -> socket.socket:
+        try:
+            return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
+        except OSError as error:
+            raise SockDiagError(error.errno, f"netlink sock_diag: {error.strerror}") from error
+
+    def _retried(self, request: Request, family: int) -> SocketTable:
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._once(request, family)
+            except wire.WireError:
+                self._drain()
+                raise
+            except OSError as error:
+                self._drain()
+                if error.errno not in TRANSIENT or attempt == ATTEMPTS - 1:
+                    raise as_sock_diag_error(error) from error
+        raise AssertionError("unreachable")
+
+    def _drain(self) -> None:
+        """Read what is left of a broken dump: until then the socket answers EBUSY."""
+        self._socket.setblocking(False)
+        try:
+            with contextlib.suppress(OSError):  # EAGAIN: nothing is left
+                while self._socket.recv_into(self._buffer, ROOM):
+                    pass
+        finally:
+            self._socket.setblocking(True)
+
+    def _once(self, request: Request, family: int) -> SocketTable:
+        self._seq += 1
+        message = encode(request, family, self._seq)
+        self._socket.send(message)
+        parts: list[SocketTable] = []
+        offsets: list[int] = []
+        end, code = 0, None
+        while code is None:
+            if end + ROOM > BUFFER:
+                parts.append(self._decode(offsets, end))
+                offsets, end = [], 0
+            size = self._receive(end)
+            if end == 0 and not parts:
+                self.replied_at = time.time()
+            code = wire.scan(self._words, end >> 2, (end + size) >> 2, self._seq, offsets)
+            end += size
+        if code < 0:
+            raise SockDiagError(-code, os.strerror(-code))
+        parts.append(self._decode(offsets, end))
+        return concat(parts)
+
+    def _receive(self, at: int) -> int:
+        view = memoryview(self._buffer)[at : at + ROOM]
+        size, _, flags, sender = self._socket.recvmsg_into([view])
+        if flags & socket.MSG_TRUNC or size & 3:
+            raise SockDiagError(errno.EAGAIN, "a datagram was cut short")
+        return size if sender[0] == 0 else 0  # only the kernel (port 0) is listened to
+
+    def _decode(self, offsets: list[int], end: int) -> SocketTable:
+        data = np.frombuffer(self._buffer, np.uint8, end)
+        return wire.decode(data, np.array(offsets, np.int64) << 2, self.netns)
+
+
+def as_sock_diag_error(error: OSError) -> SockDiagError:
+    if isinstance(error, SockDiagError):
+        return error
+    return SockDiagError(error.errno, error.strerror)
+
+
+def encode(request: Request, family: int, seq: int) -> bytes:
+    """A dump request: the legacy struct inet_diag_req for AF_UNSPEC, else inet_diag_req_v2."""
+    if family == socket.AF_UNSPEC:
+        kind = wire.TCPDIAG_GETSOCK
+        body = struct.pack("=BBBB48xII", 0, 0, 0, request.ext, request.states, 0)
+    else:
+        kind = wire.SOCK_DIAG_BY_FAMILY
+        body = struct.pack("=BBBBI48x", family, socket.IPPROTO_TCP, request.ext, 0, request.states)
+    if request.bytecode:
+        length = 4 + len(request.bytecode)
+        body += struct.pack("=HH", length, INET_DIAG_REQ_BYTECODE) + request.bytecode
+    flags = NLM_F_REQUEST | NLM_F_DUMP
+    return struct.pack("=IHHII", wire.NLMSG_HEADER + len(body), kind, flags, seq, 0) + body
+
+
+def distinct(table: SocketTable) -> SocketTable:
+    """Each socket once: a crowded hash resumed under churn returns some rows twice.
+
+    The last of them is kept. Order is the dump's.
+    """
+    order = np.argsort(table.cookie, kind="stable")
+    cookies = table.cookie[order]
+    if not len(cookies) or not np.any(repeated := cookies[1:] == cookies[:-1]):
+        return table
+    kept = np.ones(len(table), bool)
+    kept[order[:-1][repeated]] = False
+    return table.take(kept)
+
+
+def available() -> bool:
+    """Whether this kernel and sandbox answer sock_diag at all."""
+    try:
+        with SockDiag() as diag:
+            diag.dump(Request(states=LISTENERS, ext=0))
+    except (OSError, wire.WireError):
+        return False
+    return True

@@ -1,0 +1,228 @@
+"""Datagrams of a sock_diag dump -> columns. Pure: bytes in, a SocketTable out.
+
+Layouts: include/uapi/linux/netlink.h (nlmsghdr, nlattr) and inet_diag.h (inet_diag_msg).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from sys import byteorder
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop.model import tcp
+from tcptop.model.table import MAPPED, U8, Bools, Index, SocketTable, blank
+
+NLMSG_ERROR = 2
+NLMSG_DONE = 3
+TCPDIAG_GETSOCK = 18  # legacy request; its replies carry the same type
+SOCK_DIAG_BY_FAMILY = 20
+ROWS = (TCPDIAG_GETSOCK, SOCK_DIAG_BY_FAMILY)
+
+NLMSG_HEADER = 16
+DIAG_MSG = 72  # sizeof(struct inet_diag_msg)
+FIRST_ATTRIBUTE = NLMSG_HEADER + DIAG_MSG
+ATTRIBUTE_TYPE = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+INET_ULP_INFO_NAME = 1
+
+
+class WireError(ValueError):
+    """What came is not a sock_diag dump: a length that cannot be, or a message cut short."""
+
+
+# struct inet_diag_msg behind its nlmsghdr; ports and addresses are in network order.
+HEADER = np.dtype(
+    {
+        "names": [
+            *("family", "state", "timer", "retrans", "local_port", "remote_port"),
+            *("local", "remote", "interface", "cookie", "expires"),
+            *("recv_q", "send_q", "uid", "inode"),
+        ],
+        "formats": ["u1", "u1", "u1", "u1", ">u2", ">u2", "16u1", "16u1", "u4", "u8"] + ["u4"] * 5,
+        "offsets": [16, 17, 18, 19, 20, 22, 24, 40, 56, 60, 68, 72, 76, 80, 84],
+        "itemsize": FIRST_ATTRIBUTE,
+    }
+)
+PLAIN = (
+    *("family", "state", "timer", "retrans", "local_port", "remote_port", "interface"),
+    *("cookie", "recv_q", "send_q", "uid", "inode"),
+)
+
+# attribute -> (column, bytes of it that are kept, bit of `has`)
+SCALARS = {
+    tcp.SHUTDOWN: ("shutdown", 1),
+    tcp.SKV6ONLY: ("v6only", 1),
+    tcp.CGROUP_ID: ("cgroup_id", 8),
+    tcp.MARK: ("mark", 4),
+    tcp.SOCKOPT: ("sockopt", 2),
+}
+
+
+def scan(words: memoryview, start: int, end: int, seq: int, offsets: list[int]) -> int | None:
+    """Walk one datagram in a buffer of 32-bit words; start and end are in words.
+
+    Appends the offset (in words) of each row to `offsets`. Returns None, or at the dump's end
+    its error code: 0, or a negative errno. Messages of another request are passed over.
+    Raises WireError where a message does not fit its datagram.
+    """
+    at = start
+    while at + 4 <= end:
+        length = words[at]
+        after = at + ((length + 3) >> 2)
+        if length < NLMSG_HEADER or after > end:
+            raise WireError(f"a message of {length} bytes where {(end - at) * 4} were left")
+        if words[at + 2] == seq:
+            kind = words[at + 1] & 0xFFFF
+            if kind in ROWS and length >= FIRST_ATTRIBUTE:
+                offsets.append(at)
+            elif kind in (NLMSG_DONE, NLMSG_ERROR):
+                return _error_code(words, at, length)
+            else:
+                raise WireError(f"an unexpected message of type {kind} and {length} bytes")
+        at = after
+    return None
+
+
+def _error_code(words: memoryview, at: int, length: int) -> int:
+    code = words[at + 4] if length >= NLMSG_HEADER + 4 else 0
+    return code - (1 << 32) if code >> 31 else code
+
+
+class Attribute(NamedTuple):
+    """One attribute of a layout: offset of its payload from the message, and payload size."""
+
+    kind: int
+    at: int
+    size: int
+
+
+def attributes(message: bytes) -> list[Attribute]:
+    """The attributes of one message. Raises WireError where one does not fit."""
+    return list(_attributes(message, FIRST_ATTRIBUTE, len(message)))
+
+
+def _attributes(message: bytes, at: int, end: int) -> Iterator[Attribute]:
+    while at + 4 <= end:
+        length = int.from_bytes(message[at : at + 2], byteorder)
+        kind = int.from_bytes(message[at + 2 : at + 4], byteorder)
+        if length < 4 or at + length > end:
+            raise WireError(f"an attribute of {length} bytes where {end - at} were left")
+        yield Attribute(kind & ATTRIBUTE_TYPE, at + 4, length - 4)
+        at += (length + 3) & ~3
+
+
+def decode(data: NDArray[np.uint8], offsets: Index, netns: int) -> SocketTable:
+    """Columns of the rows at byte offsets of `data` (which ends with the last message).
+
+    Rows of one layout (the same attribute headers at the same places) are read together: length
+    alone is only a hint, as two sets of attributes can be equally long. Raises WireError.
+    """
+    table = blank(len(offsets))
+    table.netns[:] = netns
+    _headers(data, offsets, table)
+    lengths = gather(data, offsets, 0, "u4")
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length)
+        while len(rows):
+            first = int(offsets[rows[0]])
+            layout = attributes(data[first : first + int(length)].tobytes())
+            same = _same_layout(data, offsets[rows], layout, first)
+            _fill(data, offsets, rows[same], layout, table)
+            rows = rows[~same]
+    return table
+
+
+def gather(data: NDArray[np.uint8], offsets: Index, at: int, dtype: str) -> NDArray[Any]:
+    """The items at `offsets + at`, which are multiples of four bytes plus at."""
+    item = np.dtype(dtype)
+    count = max(0, (len(data) - at - item.itemsize) // 4 + 1)
+    items: NDArray[Any] = np.ndarray((count,), item, data, at, (4,))[offsets >> 2]
+    return items
+
+
+def _same_layout(
+    data: NDArray[np.uint8], offsets: Index, layout: list[Attribute], first: int
+) -> Bools:
+    same = np.ones(len(offsets), bool)
+    for attribute in layout:
+        at = attribute.at - 4
+        header = data[first + at : first + at + 4].view("u4")[0]
+        same &= gather(data, offsets, at, "u4") == header
+    return same
+
+
+def _headers(data: NDArray[np.uint8], offsets: Index, table: SocketTable) -> None:
+    count = max(0, (len(data) - FIRST_ATTRIBUTE) // 4 + 1)
+    rows = np.ndarray((count,), HEADER, data, 0, (4,))[offsets >> 2]
+    for name in PLAIN:
+        getattr(table, name)[:] = rows[name]
+    # Before the kernel clamped it, an overdue timer came as a huge unsigned number.
+    table.expires[:] = np.where(rows["expires"] >> 31, 0, rows["expires"])
+    for side in ("local", "remote"):
+        hi, lo = halves(rows[side], rows["family"])
+        getattr(table, f"{side}_hi")[:] = hi
+        getattr(table, f"{side}_lo")[:] = lo
+
+
+def halves(address: U8, family: U8) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """(n, 16) address bytes -> the two halves; AF_INET fills the first four bytes."""
+    wide = np.ascontiguousarray(address).view(">u8").astype(np.uint64)
+    hi, lo = wide[:, 0], wide[:, 1]
+    v4 = family == tcp.AF_INET
+    mapped = (hi >> np.uint64(32)) | MAPPED
+    return np.where(v4, np.uint64(0), hi), np.where(v4, mapped, lo)
+
+
+def _fill(
+    data: NDArray[np.uint8],
+    offsets: Index,
+    rows: Index,
+    layout: list[Attribute],
+    table: SocketTable,
+) -> None:
+    for attribute in layout:
+        places = offsets[rows]
+        if attribute.kind in SCALARS:
+            _fill_scalar(data, places, rows, attribute, table)
+        elif attribute.kind == tcp.INFO:
+            size = min(attribute.size, tcp.TCP_INFO_SIZE) & ~3
+            table.info[rows, : size // 4] = gather(data, places, attribute.at, f"({size // 4},)u4")
+            table.info_size[rows] = size
+        elif attribute.kind == tcp.SKMEMINFO:
+            count = min(attribute.size // 4, len(tcp.MEMORY))
+            table.memory[rows, :count] = gather(data, places, attribute.at, f"({count},)u4")
+            table.memory_count[rows] = count
+        elif attribute.kind == tcp.CONG:
+            table.cong[rows] = gather(data, places, attribute.at, f"S{min(attribute.size, 16)}")
+        elif attribute.kind == tcp.ULP_INFO:
+            _fill_ulp(data, places, rows, attribute, table)
+        table.has[rows] |= np.uint32(1 << min(attribute.kind, 31))
+
+
+def _fill_scalar(
+    data: NDArray[np.uint8], places: Index, rows: Index, attribute: Attribute, table: SocketTable
+) -> None:
+    name, size = SCALARS[attribute.kind]
+    if attribute.size < size:
+        raise WireError(f"attribute {attribute.kind} has {attribute.size} bytes instead of {size}")
+    getattr(table, name)[rows] = gather(data, places, attribute.at, f"u{size}")
+
+
+def _fill_ulp(
+    data: NDArray[np.uint8], places: Index, rows: Index, attribute: Attribute, table: SocketTable
+) -> None:
+    # Nested; rare enough (kTLS, MPTCP) to be read row by row.
+    for place, row in zip(places.tolist(), rows.tolist(), strict=True):
+        at = place + attribute.at
+        nested = data[at : at + attribute.size].tobytes()
+        for inner in _attributes(nested, 0, len(nested)):
+            if inner.kind == INET_ULP_INFO_NAME:
+                table.ulp[row] = nested[inner.at : inner.at + inner.size].split(b"\0")[0][:16]
+
+
+def error_text(code: int) -> str:
+    """A negative errno as the kernel's name for it."""
+    return errno.errorcode.get(-code, str(code))
