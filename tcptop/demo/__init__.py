@@ -1,0 +1,1 @@
+"""Real sockets in trouble, inside private network namespaces."""

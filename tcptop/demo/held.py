@@ -1,0 +1,115 @@
+"""The sockets that a process keeps open, by file descriptor, and what to do to them later.
+
+All of it runs inside a holder: `namespace.run(held.close, made.fd)`.
+"""
+
+import fcntl
+import os
+import socket
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Address = tuple[str, int]
+
+_sockets: dict[int, socket.socket] = {}
+
+
+@dataclass(frozen=True)
+class Held:
+    """A socket held open, as ss and /proc show it. `fd` is the handle for the functions here."""
+
+    pid: int
+    fd: int
+    inode: int
+    local: Address
+    remote: Address | None
+
+
+def hold(made: socket.socket) -> Held:
+    """Keep a socket open until `close`, or until the process ends."""
+    _sockets[made.fileno()] = made
+    return describe(made)
+
+
+def describe(made: socket.socket) -> Held:
+    """What identifies a socket to an observer."""
+    fd = made.fileno()
+    try:
+        remote = _address(made.getpeername())
+    except OSError:
+        remote = None
+    return Held(os.getpid(), fd, os.fstat(fd).st_ino, _address(made.getsockname()), remote)
+
+
+def get(fd: int) -> socket.socket:
+    """A socket that this process holds. Raises KeyError."""
+    return _sockets[fd]
+
+
+def close(*fds: int) -> None:
+    """Close sockets in the ordinary way."""
+    for fd in fds:
+        _sockets.pop(fd).close()
+
+
+def reset(*fds: int) -> None:
+    """Close sockets with a RST (SO_LINGER 0): neither end lingers in any state."""
+    for fd in fds:
+        linger = struct.pack("ii", 1, 0)
+        get(fd).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        close(fd)
+
+
+def shut(fd: int) -> None:
+    """Send a FIN and keep the socket: shutdown(SHUT_WR)."""
+    get(fd).shutdown(socket.SHUT_WR)
+
+
+def send(fd: int, size: int) -> int:
+    """Send up to `size` bytes without waiting; how many the kernel took."""
+    get(fd).setblocking(False)
+    return get(fd).send(bytes(size))
+
+
+def receive(fd: int, size: int) -> int:
+    """Read up to `size` bytes; 0 is the end of file."""
+    get(fd).settimeout(5)
+    return len(get(fd).recv(size))
+
+
+def unread(fd: int) -> int:
+    """How many bytes wait to be read (FIONREAD)."""
+    answer = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
+    return int.from_bytes(answer, sys.byteorder)
+
+
+def option(fd: int, level: int, name: int, value: int) -> None:
+    """Set a socket option."""
+    get(fd).setsockopt(level, name, value)
+
+
+def tcp_info(made: socket.socket) -> bytes:
+    """struct tcp_info (linux/tcp.h)."""
+    return made.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+
+
+def wait_for_state(made: socket.socket, state: int) -> None:
+    """Wait until a socket has reached a state, by the kernel's number. Raises TimeoutError."""
+    until(lambda: tcp_info(made)[0] == state, f"TCP state {state}")
+
+
+def until(condition: Callable[[], bool], what: str, timeout: float = 5.0) -> None:
+    """Poll a condition. Raises TimeoutError that says what did not happen."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout} s: {what}")
+        time.sleep(0.005)
+
+
+def _address(name: tuple[str, int]) -> Address:
+    return name[0], name[1]
