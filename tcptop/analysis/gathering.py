@@ -1,0 +1,110 @@
+"""Sockets gathered by process and by remote address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop.analysis.keys import by_state, known_sums, mixed
+from tcptop.model import owner, tcp
+from tcptop.model.snapshot import Holders, Processes, Remotes
+from tcptop.model.table import F64, I64, U8, Bools, Index, SocketTable
+
+
+class Rates:
+    """Per-socket rates, NaN where unknown: bytes a second sent and received, retransmits."""
+
+    __slots__ = ("received", "retransmits", "sent")
+
+    def __init__(self, sent: F64, received: F64, retransmits: F64) -> None:
+        self.sent, self.received, self.retransmits = sent, received, retransmits
+
+
+def processes(
+    table: SocketTable, holders: Holders, kinds: U8, rates: Rates, selected: Bools
+) -> Processes:
+    """Selected sockets by (process, namespace); those without a process by kind and namespace.
+
+    A socket of several processes counts for each of them, and in `shared`.
+    """
+    row, person = _pairs(holders, kinds, selected)
+    held = person >= 0
+    key = mixed(person + 1, table.netns[row], np.where(held, 0, kinds[row]))
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    groups = len(first)
+    number = np.diff(holders.start)
+    state = table.state[row]
+    queued = np.where(state == tcp.LISTEN, 0, 1)  # a listener's queues count connections
+    alive = np.bincount(inverse[kinds[row] == owner.PROCESS], minlength=groups) > 0
+    return Processes(
+        person[first],
+        np.where(alive, owner.PROCESS, kinds[row][first]).astype(np.uint8),
+        table.netns[row][first],
+        np.bincount(inverse, minlength=groups),
+        np.bincount(inverse[number[row] > 1], minlength=groups),
+        by_state(inverse, groups, state),
+        _sum(inverse, groups, table.recv_q[row] * queued),
+        _sum(inverse, groups, table.send_q[row] * queued),
+        known_sums(inverse, groups, rates.sent[row]),
+        known_sums(inverse, groups, rates.received[row]),
+        known_sums(inverse, groups, rates.retransmits[row]),
+    )
+
+
+def _pairs(holders: Holders, kinds: U8, selected: Bools) -> tuple[Index, Index]:
+    """(row, person) of every selected socket and each of its processes, person -1 for none."""
+    alone = np.flatnonzero((np.diff(holders.start) == 0) & selected)
+    mine = selected[holders.row]
+    row = np.concatenate([holders.row[mine], alone])
+    person = np.concatenate([holders.person[mine], np.full(len(alone), -1, np.int64)])
+    return row, person
+
+
+def _sum(group: Index, groups: int, values: NDArray[Any]) -> I64:
+    return np.bincount(group, values, groups).astype(np.int64)
+
+
+def remotes(table: SocketTable, rates: Rates, with_port: bool) -> Remotes:
+    """Sockets that have a remote end, by its address or by address and port."""
+    row = np.flatnonzero((table.state != tcp.LISTEN) & (table.remote_port != 0))
+    port = table.remote_port[row].astype(np.int64) if with_port else np.full(len(row), -1)
+    key = mixed(table.netns[row], table.remote_hi[row], table.remote_lo[row], port)
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    groups = len(first)
+    group = np.full(len(table), -1, np.int64)
+    group[row] = inverse
+    return Remotes(
+        group,
+        table.netns[row][first],
+        table.remote_hi[row][first],
+        table.remote_lo[row][first],
+        port[first],
+        np.bincount(inverse, minlength=groups),
+        by_state(inverse, groups, table.state[row]),
+        _sum(inverse, groups, table.recv_q[row]),
+        _sum(inverse, groups, table.send_q[row]),
+        known_sums(inverse, groups, rates.retransmits[row]),
+        _median(inverse, groups, _rtt(table)[row]),
+    )
+
+
+def _rtt(table: SocketTable) -> F64:
+    """Smoothed round trip in microseconds; NaN before the first measurement."""
+    rtt = table.tcp_info("rtt")
+    return np.where(table.tcp_info_known("rtt") & (rtt > 0), rtt, np.nan)
+
+
+def _median(group: Index, groups: int, values: F64) -> F64:
+    """The (lower) median of the known values of each group; NaN where none is known."""
+    known = ~np.isnan(values)
+    group, values = group[known], values[known]
+    order = np.lexsort((values, group))
+    number = np.bincount(group, minlength=groups)
+    start = np.cumsum(number) - number
+    middle = start + np.maximum(number - 1, 0) // 2
+    out = np.full(groups, np.nan)
+    some = number > 0
+    out[some] = values[order[middle[some]]]
+    return out

@@ -1,0 +1,191 @@
+"""What is remembered between samples: bounded, and rebuilt by feeding the samples again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from tcptop.analysis.keys import find
+from tcptop.model import tcp
+from tcptop.model.sample import Kernel, Process
+from tcptop.model.snapshot import Trend
+from tcptop.model.table import F64, I64, U8, U64, Bools, Index, SocketTable
+
+MISSES = 2  # a crowded hash may skip a live socket in one dump, so one miss proves nothing
+TREND = 120  # samples of the state counts
+COUNTERS = ("bytes_sent", "bytes_received", "total_retrans")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Known:
+    """Sockets seen before, one row each, sorted by cookie; NaN and -1 are unknown."""
+
+    cookie: U64
+    clock: F64  # when it was last seen
+    first_seen: F64
+    witnessed: Bools  # it was not there in the sample before it was first seen
+    state: U8
+    misses: U8
+    person: Index  # last process that held it: a key of History.people
+    peak: I64
+    drops: F64
+    bytes_sent: F64
+    bytes_received: F64
+    total_retrans: F64
+
+    def __len__(self) -> int:
+        return len(self.cookie)
+
+    def take(self, rows: Index | Bools) -> Known:
+        return Known(*(getattr(self, item.name)[rows] for item in fields(self)))
+
+
+def _no_known() -> Known:
+    kinds = ("u8", "f8", "f8", "?", "u1", "u1", "i8", "i8", "f8", "f8", "f8", "f8")
+    return Known(*(np.zeros(0, kind) for kind in kinds))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PortUse:
+    """Used ports of each destination at one moment, sorted by key."""
+
+    clock: float
+    key: U64
+    used: I64
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class History:
+    """Everything `derive` wants to know of the samples before this one."""
+
+    began: float | None = None  # clock of the first sample
+    clock: float = 0.0  # of the last
+    known: Known = field(default_factory=_no_known)
+    people: Mapping[int, Process] = field(default_factory=dict)
+    opens: int = 0  # connections seen to open since `began`
+    kernel_began: Mapping[int, Kernel] = field(default_factory=dict)
+    kernel: Mapping[int, Kernel] = field(default_factory=dict)
+    listener_ports: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    port_use: tuple[PortUse, ...] = ()
+    trend: Trend = field(default_factory=lambda: Trend(np.zeros(0), np.zeros((0, 12), np.int64)))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Now:
+    """This sample's sockets joined with the known ones.
+
+    `order` sorts the rows by cookie; `place` is each row's place in the known sockets, or -1.
+    """
+
+    order: Index
+    place: Index
+    clock: float
+    dt: float | None  # since the sample before; None at the first
+
+    @property
+    def new(self) -> Bools:
+        """Rows that were not there before; all of them at the first sample."""
+        return self.place < 0
+
+
+def join(table: SocketTable, history: History, clock: float) -> Now:
+    dt = None if history.began is None else max(clock - history.clock, 1e-3)
+    return Now(np.argsort(table.cookie), find(table.cookie, history.known.cookie), clock, dt)
+
+
+def recalled(values: F64, now: Now) -> F64:
+    """A known column for this sample's rows; NaN for new ones."""
+    out = np.full(len(now.place), np.nan)
+    old = now.place >= 0
+    out[old] = values[now.place[old]]
+    return out
+
+
+def counter(table: SocketTable, name: str) -> F64:
+    """A cumulative tcp_info field as float; NaN where the kernel did not say.
+
+    `bytes_sent` counts since 4.19; before that what was acknowledged stands in.
+    """
+    values = np.where(table.tcp_info_known(name), table.tcp_info(name), np.nan)
+    if name == "bytes_sent":
+        acked = np.where(table.tcp_info_known("bytes_acked"), table.tcp_info("bytes_acked"), np.nan)
+        values = np.where(np.isnan(values), acked, values)
+    return np.asarray(values, np.float64)
+
+
+def rate(values: F64, before: F64, now: Now, known: Known) -> F64:
+    """Per second since a row was last seen; a new socket's counter began at 0.
+
+    NaN at the first sample, where unknown, and where a counter ran backwards.
+    """
+    if now.dt is None:
+        return np.full(len(values), np.nan)
+    elapsed = np.where(now.new, now.dt, now.clock - recalled(known.clock, now))
+    grown = values - np.where(now.new, 0.0, before)
+    return np.where(grown >= 0, grown / np.maximum(elapsed, 1e-3), np.nan)
+
+
+def drops(table: SocketTable) -> F64:
+    """Packets dropped on a socket (SKMEMINFO); NaN before 4.7."""
+    known = table.memory_known("drops")
+    return np.where(known, table.memory_of("drops"), np.nan)
+
+
+def remember(known: Known, table: SocketTable, now: Now, person: Index, peak: I64) -> Known:
+    """The known sockets after this sample: all of its rows, and those missed fewer than twice."""
+    old = now.place >= 0
+    first_seen = np.where(old, recalled(known.first_seen, now), now.clock)
+    witnessed = np.full(len(table), now.dt is not None)
+    witnessed[old] = known.witnessed[now.place[old]]
+    rows = Known(
+        table.cookie,
+        np.full(len(table), now.clock),
+        first_seen,
+        witnessed,
+        table.state,
+        np.zeros(len(table), np.uint8),
+        person,
+        peak,
+        drops(table),
+        *(counter(table, name) for name in COUNTERS),
+    ).take(now.order)
+    return _merged(rows, _missed(known, now))
+
+
+def _missed(known: Known, now: Now) -> Known:
+    seen = np.zeros(len(known), bool)
+    seen[now.place[now.place >= 0]] = True
+    missed = known.take(~seen)
+    missed.misses[:] += 1
+    return missed.take(missed.misses < MISSES)
+
+
+def _merged(rows: Known, missed: Known) -> Known:
+    if not len(missed):
+        return rows
+    both = Known(
+        *(
+            np.concatenate([getattr(rows, item.name), getattr(missed, item.name)])
+            for item in fields(Known)
+        )
+    )
+    return both.take(np.argsort(both.cookie))
+
+
+def with_trend(trend: Trend, clock: float, by_state: tuple[int, ...]) -> Trend:
+    """The trend with one more sample, the oldest forgotten."""
+    clocks = np.append(trend.clock, clock)[-TREND:]
+    counts = np.vstack([trend.by_state, np.array([by_state], np.int64)])[-TREND:]
+    return Trend(clocks, counts)
+
+
+def witnessed_opens(table: SocketTable, now: Now, known: Known) -> int:
+    """Connections first seen open in this sample; half-open ones count when they are open."""
+    if now.dt is None:
+        return 0
+    fresh = now.new.copy()
+    old = ~fresh
+    fresh[old] = known.state[now.place[old]] == tcp.SYN_RECV
+    return int(np.count_nonzero(fresh & ~np.isin(table.state, (tcp.SYN_RECV, tcp.LISTEN))))

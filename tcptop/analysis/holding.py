@@ -1,0 +1,138 @@
+"""Socket -> its processes: held now, remembered by cookie, or unknown with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.history import Known, Now
+from tcptop.analysis.keys import find
+from tcptop.analysis.listening import waiting
+from tcptop.model import owner, tcp
+from tcptop.model.sample import Owners, Process, Sample
+from tcptop.model.snapshot import Holders
+from tcptop.model.table import I64, U8, Bools, Index, SocketTable
+
+
+class Held(NamedTuple):
+    """`person` is each row's first holder, a key of `people`; -1 where nobody is known."""
+
+    holders: Holders
+    owner: U8
+    note: U8
+    person: Index
+    people: Mapping[int, Process]
+
+
+def mini(table: SocketTable) -> Bools:
+    """Kernel mini-sockets: SYN_RECV, TIME_WAIT, and FIN_WAIT2 after close (timer 3, no inode)."""
+    closing: Bools = (table.state == tcp.FIN_WAIT2) & (table.inode == 0) & (table.timer == 3)
+    return closing | np.isin(table.state, (tcp.SYN_RECV, tcp.TIME_WAIT))
+
+
+def hold(sample: Sample, queue: Index, now: Now, known: Known, past: Mapping[int, Process]) -> Held:
+    """Owners of every row. `past` are the people that `known.person` refers to."""
+    table = sample.sockets
+    row, pid, fd = _entries(table, sample.owners)
+    ids = _identities(sample.owners.processes, past)
+    person = np.array([ids[p] for p in pid.tolist()], np.int64)
+    people = dict(past) | {ids[p]: process for p, process in sample.owners.processes.items()}
+    remembered = _remembered(table, row, now, known)
+    row = np.concatenate([row, remembered])
+    person = np.concatenate([person, known.person[now.place[remembered]]])
+    fd = np.concatenate([fd, np.full(len(remembered), -1, np.int64)])
+    kinds = _kinds(table, row, remembered)
+    first = _first(row, person, len(table))
+    people = {key: people[key] for key in np.unique(person).tolist()}
+    holders = _holders(len(table), row, person, fd, people)
+    return Held(holders, kinds, _notes(sample, kinds, queue), first, people)
+
+
+def _entries(table: SocketTable, owners: Owners) -> tuple[Index, I64, I64]:
+    """(row, pid, fd) of every process that holds a row's inode, each process once a row."""
+    left = np.searchsorted(owners.inodes, table.inode, "left")
+    right = np.searchsorted(owners.inodes, table.inode, "right")
+    number = np.where(table.inode == 0, 0, right - left)
+    row = np.repeat(np.arange(len(table)), number)
+    within = np.arange(len(row)) - np.repeat(np.cumsum(number) - number, number)
+    entry = np.repeat(left, number) + within
+    pid, fd = owners.pids[entry], owners.fds[entry]
+    again = np.zeros(len(row), bool)
+    again[1:] = (row[1:] == row[:-1]) & (pid[1:] == pid[:-1])
+    return row[~again], pid[~again], fd[~again]
+
+
+def _identities(processes: Mapping[int, Process], past: Mapping[int, Process]) -> dict[int, int]:
+    """pid -> key: the same process keeps its key, a reused pid gets a new one."""
+    keys = {(process.pid, process.start_time): key for key, process in past.items()}
+    fresh = max(past, default=-1) + 1
+    ids: dict[int, int] = {}
+    for pid, process in processes.items():
+        key = keys.get((process.pid, process.start_time))
+        if key is None:
+            key, fresh = fresh, fresh + 1
+        ids[pid] = key
+    return ids
+
+
+def _remembered(table: SocketTable, held: Index, now: Now, known: Known) -> Index:
+    """Rows without an inode whose cookie once had a process."""
+    candidates = (table.inode == 0) & (now.place >= 0)
+    candidates[held] = False
+    rows = np.flatnonzero(candidates)
+    return rows[known.person[now.place[rows]] >= 0]
+
+
+def _kinds(table: SocketTable, row: Index, remembered: Index) -> U8:
+    kinds = np.full(len(table), owner.UNKNOWN, np.uint8)
+    kinds[waiting(table)] = owner.ACCEPT_QUEUE
+    kinds[row] = owner.PROCESS
+    kinds[remembered] = owner.REMEMBERED
+    return kinds
+
+
+def _first(row: Index, person: Index, rows: int) -> Index:
+    first = np.full(rows, -1, np.int64)
+    first[row[::-1]] = person[::-1]
+    return first
+
+
+def _holders(
+    rows: int, row: Index, person: Index, fd: I64, people: Mapping[int, Process]
+) -> Holders:
+    order = np.argsort(row, kind="stable")
+    keys = np.array(list(people), np.int64)
+    start = np.zeros(rows + 1, np.int64)
+    np.cumsum(np.bincount(row, minlength=rows), out=start[1:])
+    places = np.argsort(keys)[find(person[order], np.sort(keys))] if len(keys) else person
+    return Holders(start, row[order], places, fd[order], tuple(people.values()))
+
+
+def _notes(sample: Sample, kinds: U8, queue: Index) -> U8:
+    """Why the owner is not a process, for each row; the later rule is the more specific."""
+    table = sample.sockets
+    unknown = kinds == owner.UNKNOWN
+    note = np.full(len(table), owner.NONE, np.uint8)
+    note[unknown] = _unexplained(sample)
+    note[unknown & _foreign(sample)] = owner.NOT_PERMITTED
+    note[unknown & (table.inode == 0)] = owner.ORPHAN
+    note[unknown & mini(table)] = owner.KERNEL_KEEPS
+    note[unknown & (table.state == tcp.SYN_RECV)] = owner.HALF_OPEN
+    note[kinds == owner.REMEMBERED] = owner.CLOSED_BY_REMEMBERED
+    queued = kinds == owner.ACCEPT_QUEUE
+    note[queued] = np.where(queue[queued] >= 0, owner.IN_ACCEPT_QUEUE, owner.NO_LISTENER)
+    return note
+
+
+def _unexplained(sample: Sample) -> int:
+    return owner.NOT_FOUND if sample.owners.complete else owner.NOT_SEARCHED
+
+
+def _foreign(sample: Sample) -> Bools:
+    """Sockets of users whose descriptors may not be read."""
+    if not sample.owners.unreadable:
+        return np.zeros(len(sample.sockets), bool)
+    theirs = np.array(sorted(sample.owners.unreadable_uids), np.uint32)
+    return np.isin(sample.sockets.uid, theirs)

@@ -1,0 +1,84 @@
+"""Which listener a row belongs to, and what is known of each listener."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis.history import Known, Now, drops, rate, recalled
+from tcptop.analysis.keys import find, mixed
+from tcptop.model import tcp
+from tcptop.model.sample import ListenerPeaks
+from tcptop.model.snapshot import Listeners
+from tcptop.model.table import I64, U64, Bools, Index, SocketTable
+
+
+def match(table: SocketTable, rows: Index) -> Index:
+    """For each of the rows the LISTEN row it came in by, or -1.
+
+    Most specific first: same address and bound device, same address, wildcard. IPv4 that came to
+    a dual-stack listener is AF_INET6 too, so the family always agrees. Of a SO_REUSEPORT group
+    the first member stands for all: the dump does not tell them apart.
+    """
+    listeners = np.flatnonzero(table.state == tcp.LISTEN)
+    found = np.full(len(rows), -1, np.int64)
+    for device in (True, False):
+        for wildcard in (False, True):
+            keys = _keys(table, listeners, device, wildcard=False)
+            wanted = _keys(table, rows, device, wildcard)
+            order = np.argsort(keys, kind="stable")
+            places = find(wanted, keys[order])
+            hit = (found < 0) & (places >= 0)
+            found[hit] = listeners[order[places[hit]]]
+    return found
+
+
+def _keys(table: SocketTable, rows: Index, device: bool, wildcard: bool) -> U64:
+    hi, lo = table.local_hi[rows], table.local_lo[rows]
+    family = table.family[rows]
+    if wildcard:
+        hi = np.zeros_like(hi)
+        lo = np.where(family == tcp.AF_INET, np.uint64(0xFFFF_0000_0000), np.uint64(0))
+    interface = table.interface[rows] if device else np.zeros(len(rows), np.uint32)
+    return mixed(table.netns[rows], family, table.local_port[rows], hi, lo, interface)
+
+
+def waiting(table: SocketTable) -> Bools:
+    """Established on the wire and not accepted: no inode yet (net/ipv4/inet_connection_sock.c)."""
+    established = np.isin(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT))
+    not_accepted: Bools = established & (table.inode == 0)
+    return not_accepted
+
+
+def queues(table: SocketTable) -> Index:
+    """For each row the listener in whose accept or SYN queue it waits, or -1."""
+    rows = np.flatnonzero(waiting(table) | (table.state == tcp.SYN_RECV))
+    queue = np.full(len(table), -1, np.int64)
+    queue[rows] = match(table, rows)
+    return queue
+
+
+def peaks(table: SocketTable, polled: ListenerPeaks, now: Now, known: Known) -> I64:
+    """The longest accept queue seen of each LISTEN row, 0 for other rows."""
+    order = np.argsort(polled.cookies)
+    place = find(table.cookie, polled.cookies[order])
+    between = np.zeros(len(table), np.int64)
+    between[place >= 0] = polled.peaks[order][place[place >= 0]]
+    before = np.nan_to_num(recalled(known.peak.astype(np.float64), now)).astype(np.int64)
+    peak = np.maximum(np.maximum(table.recv_q, between), before)
+    return np.where(table.state == tcp.LISTEN, peak, 0)
+
+
+def listeners(table: SocketTable, queue: Index, peak: I64, now: Now, known: Known) -> Listeners:
+    row = np.flatnonzero(table.state == tcp.LISTEN)
+    dropped = rate(drops(table), recalled(known.drops, now), now, known)
+    group = mixed(*_identity(table, row))
+    _, inverse, siblings = np.unique(group, return_inverse=True, return_counts=True)
+    half_open = queue[(table.state == tcp.SYN_RECV) & (queue >= 0)]
+    by_row = np.bincount(half_open, minlength=len(table))[row]
+    syn_queue = np.bincount(inverse, by_row, len(siblings)).astype(np.int64)
+    return Listeners(row, peak[row], syn_queue[inverse], dropped[row], siblings[inverse])
+
+
+def _identity(table: SocketTable, row: Index) -> tuple[I64, ...]:
+    names = ("netns", "family", "local_port", "local_hi", "local_lo", "interface")
+    return tuple(getattr(table, name)[row] for name in names)

@@ -1,0 +1,235 @@
+"""Ephemeral ports: how many are left for connect() and bind() towards each destination.
+
+connect() skips every port that some socket was bound to, and then needs a port that is free for
+its (local address, remote address, remote port): __inet_hash_connect, net/ipv4/inet_hashtables.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tcptop.analysis.history import History, Now, PortUse
+from tcptop.analysis.keys import find, mixed
+from tcptop.model import sysctls, tcp
+from tcptop.model.sample import Kernel, Sample
+from tcptop.model.snapshot import Ports
+from tcptop.model.table import F64, I64, U16, U32, U64, Bools, Index, SocketTable, concat
+
+TIMEWAIT_MS = 60_000  # TCP_TIMEWAIT_LEN, include/net/tcp.h: fixed at compile time
+REUSE_DELAY_MS = 1_000  # tcp_tw_reuse_delay has been a sysctl since 6.14
+GROWTH_S = 30.0  # the forecast looks back that far
+USES = 64  # samples of port use that are kept for it
+LOOPBACK_V4 = 0xFFFF_7F00_0000  # ::ffff:127.0.0.0/104
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Range:
+    """The ports that connect() and bind(0) may pick in one namespace; masks over 65536 ports."""
+
+    candidate: Bools
+    listening: Bools  # ports of present listeners, and of past ones whose connections live
+    blocked: Bools  # candidates that no connect() can take: listening, or bound and idle
+    reuse_after_ms: int | None  # age at which connect() takes a TIME_WAIT port; None: never
+    reuse_loopback_only: bool
+
+    @property
+    def capacity(self) -> int:
+        return int(np.count_nonzero(self.candidate))
+
+
+def ranges(sample: Sample, history: History) -> dict[int, Range]:
+    """By namespace; one whose range is not known has none."""
+    found = {}
+    for kernel in sample.kernel:
+        candidate = candidates(kernel.sysctls)
+        if candidate is not None:
+            found[kernel.netns] = _range(sample, history, kernel, candidate)
+    return found
+
+
+def candidates(values: Mapping[str, str]) -> Bools | None:
+    """Mask of the ports that may be picked: the range less the reserved ones."""
+    bounds = sysctls.port_range(values)
+    if bounds is None:
+        return None
+    lo, hi = bounds
+    size = hi - lo + 1
+    mask = np.zeros(65536, bool)
+    mask[lo : lo + (size & ~1 if size > 2 else size)] = True  # an odd range loses its last port
+    for first, last in sysctls.reserved_ports(values):
+        mask[first : last + 1] = False
+    return mask
+
+
+def _range(sample: Sample, history: History, kernel: Kernel, candidate: Bools) -> Range:
+    table, bound = sample.sockets, sample.bound
+    here = table.netns == kernel.netns
+    listening = np.zeros(65536, bool)
+    present = np.zeros(65536, bool)
+    present[table.local_port[here]] = True
+    listening[list(history.listener_ports.get(kernel.netns, ()))] = True
+    listening &= present
+    listening[table.local_port[here & (table.state == tcp.LISTEN)]] = True
+    blocked = listening.copy()
+    blocked[bound.local_port[bound.netns == kernel.netns]] = True
+    reuse, loopback = _reuse(kernel)
+    return Range(candidate, listening, blocked & candidate, reuse, loopback)
+
+
+def _reuse(kernel: Kernel) -> tuple[int | None, bool]:
+    """After how many ms a TIME_WAIT port is taken again (tcp_twsk_unique), loopback only or not."""
+
+    def number(name: str, default: int) -> int:
+        text = kernel.sysctls.get(f"net.ipv4.{name}", "")
+        return int(text) if text.isdigit() else default
+
+    mode = number("tcp_tw_reuse", 0)
+    if mode == 0 or number("tcp_timestamps", 1) == 0:
+        return None, False
+    return number("tcp_tw_reuse_delay", REUSE_DELAY_MS), mode == 2
+
+
+def listener_ports(found: Mapping[int, Range]) -> dict[int, frozenset[int]]:
+    """What the next sample has to know of past listeners."""
+    return {
+        netns: frozenset(np.flatnonzero(value.listening).tolist()) for netns, value in found.items()
+    }
+
+
+def ports(sample: Sample, now: Now, history: History, found: Mapping[int, Range]) -> Ports:
+    """Groups in the order of their first row. See the head of this module for the formula."""
+    table = sample.sockets
+    rows, reusable = _rows(table, found)
+    key = _destination(table, rows)
+    keys, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    groups = len(keys)
+    lead = rows[first]
+    blocked = _by_netns(table, rows, found, "blocked")
+    busy = _distinct_ports(inverse[~reusable], table.local_port[rows][~reusable], groups)
+    extra = ~reusable & ~blocked
+    taken = _distinct_ports(inverse[extra], table.local_port[rows][extra], groups)
+    netns = table.netns[lead]
+    capacity = _of(netns, {n: r.capacity for n, r in found.items()})
+    lost = _of(netns, {n: int(np.count_nonzero(r.blocked)) for n, r in found.items()})
+    headroom = np.maximum(capacity - lost - taken, 0)
+    opened = np.bincount(inverse[now.new[rows]], minlength=groups)
+    group = np.full(len(table), -1, np.int64)
+    group[rows] = inverse
+    return Ports(
+        group,
+        netns,
+        table.local_hi[lead],
+        table.local_lo[lead],
+        table.remote_hi[lead],
+        table.remote_lo[lead],
+        table.remote_port[lead].astype(np.int64),
+        busy,
+        np.bincount(inverse[table.state[rows] == tcp.TIME_WAIT], minlength=groups),
+        lost,
+        capacity,
+        headroom,
+        _headroom_bind(sample, lead, found),
+        opened / now.dt if now.dt else np.full(groups, np.nan),
+        _exhausted_in(keys, busy, headroom, now, history),
+    )
+
+
+def use(found: Ports, clock: float) -> PortUse:
+    """The port use of this moment, for the forecasts of later ones."""
+    columns = (found.local_hi, found.local_lo, found.remote_hi, found.remote_lo)
+    key = mixed(found.netns, *columns, found.remote_port)
+    order = np.argsort(key)
+    return PortUse(clock, key[order], found.used[order])
+
+
+def _rows(table: SocketTable, found: Mapping[int, Range]) -> tuple[Index, Bools]:
+    """Rows that hold a port of the range, and which of them connect() could reuse."""
+    holding = np.zeros(len(table), bool)
+    reusable = np.zeros(len(table), bool)
+    age = TIMEWAIT_MS - table.expires.astype(np.int64)
+    loopback = _loopback(table)
+    for netns, value in found.items():
+        here = (table.netns == netns) & (table.remote_port != 0)
+        # Connections accepted from a listener share its port: they take none of their own.
+        holding |= here & (value.candidate & ~value.listening)[table.local_port]
+        if value.reuse_after_ms is not None:
+            old = here & (table.state == tcp.TIME_WAIT) & (age > value.reuse_after_ms)
+            reusable |= old & loopback if value.reuse_loopback_only else old
+    rows = np.flatnonzero(holding)
+    return rows, reusable[rows]
+
+
+def _loopback(table: SocketTable) -> Bools:
+    """tcp_twsk_unique: either end in 127/8 or ::1 (bound to lo is not seen here)."""
+
+    def local(hi: U64, lo: U64) -> Bools:
+        v4 = (lo >> np.uint64(24)) == np.uint64(LOOPBACK_V4 >> 24)
+        either: Bools = (hi == 0) & (v4 | (lo == 1))
+        return either
+
+    return local(table.local_hi, table.local_lo) | local(table.remote_hi, table.remote_lo)
+
+
+def _destination(table: SocketTable, rows: Index) -> U64:
+    names = ("netns", "local_hi", "local_lo", "remote_hi", "remote_lo", "remote_port")
+    return mixed(*(getattr(table, name)[rows] for name in names))
+
+
+def _by_netns(table: SocketTable, rows: Index, found: Mapping[int, Range], mask: str) -> Bools:
+    hit = np.zeros(len(rows), bool)
+    for netns, value in found.items():
+        hit |= (table.netns[rows] == netns) & getattr(value, mask)[table.local_port[rows]]
+    return hit
+
+
+def _distinct_ports(group: Index, port: U16, groups: int) -> I64:
+    pairs = np.unique(group * 65536 + port)
+    return np.bincount(pairs // 65536, minlength=groups)
+
+
+def _of(netns: U32, values: Mapping[int, int]) -> I64:
+    return np.array([values[n] for n in netns.tolist()], np.int64)
+
+
+def _headroom_bind(sample: Sample, lead: Index, found: Mapping[int, Range]) -> I64:
+    """Candidates less those with any socket on the same local address or the wildcard."""
+    both = concat([sample.sockets, sample.bound])
+    wild = (both.local_hi == 0) & ((both.local_lo == 0) | (both.local_lo == 0xFFFF_0000_0000))
+    address = mixed(both.netns, both.local_hi, both.local_lo)
+    wanted, inverse = np.unique(address[lead], return_inverse=True)
+    left = np.zeros(len(wanted), np.int64)
+    for netns, value in found.items():
+        here = both.netns == netns
+        free = value.candidate.copy()
+        free[both.local_port[here & wild]] = False
+        place = find(address, wanted)
+        inside = here & (place >= 0) & free[both.local_port]
+        taken = _distinct_ports(place[inside], both.local_port[inside], len(wanted))
+        left += np.where(_in(address, here, wanted), np.count_nonzero(free) - taken, 0)
+    return left[inverse]
+
+
+def _in(address: U64, here: Bools, wanted: U64) -> Bools:
+    return np.isin(wanted, address[here])
+
+
+def _exhausted_in(keys: U64, used: I64, headroom: I64, now: Now, history: History) -> F64:
+    """Seconds until the headroom is gone at the growth of the last half minute; NaN if none."""
+    earlier = [u for u in history.port_use if now.clock - u.clock <= GROWTH_S]
+    if not earlier:
+        return np.full(len(keys), np.nan)
+    then = earlier[0]
+    place = find(keys, then.key)
+    before = np.where(place >= 0, then.used[place] if len(then.used) else 0, 0)
+    growth = (used - before) / max(now.clock - then.clock, 1e-3)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(growth > 0, headroom / growth, np.nan)
+
+
+def port_bounds(sample: Sample) -> dict[int, tuple[int, int]]:
+    """The ephemeral range, first and last port, by namespace."""
+    bounds = {kernel.netns: sysctls.port_range(kernel.sysctls) for kernel in sample.kernel}
+    return {netns: value for netns, value in bounds.items() if value is not None}

@@ -1,0 +1,86 @@
+"""Filter and snapshot -> the part of it that is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis import filter as language
+from tcptop.analysis.gathering import Rates, processes, remotes
+from tcptop.analysis.listening import match
+from tcptop.analysis.ports import port_bounds
+from tcptop.model import tcp
+from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import Bools, Index
+
+
+def facts(snapshot: Snapshot) -> language.Facts:
+    """What the predicates of a filter may ask of a snapshot."""
+    sample, holders = snapshot.sample, snapshot.holders
+    pids = np.array([process.pid for process in holders.people], np.int64)
+    return language.Facts(
+        table=sample.sockets,
+        holder_rows=holders.row,
+        holder_pids=pids[holders.person] if len(pids) else holders.person,
+        process_names={process.pid: process.name for process in holders.people},
+        users=sample.users,
+        cgroups=sample.cgroups,
+        namespaces={space.inode: space.name for space in sample.namespaces},
+        interfaces={space.inode: space.interfaces for space in sample.namespaces},
+        port_ranges=port_bounds(sample),
+        owner=snapshot.owner,
+        age_s=snapshot.age_s,
+    )
+
+
+def select(
+    snapshot: Snapshot,
+    expression: language.Expression | None = None,
+    text: str | None = None,
+    by_port: bool = False,
+) -> Selection:
+    """The selection of a bound expression; all of the snapshot without one.
+
+    `by_port` gathers remotes by address and port instead of by address.
+    """
+    table = snapshot.sample.sockets
+    rates = Rates(
+        snapshot.bytes_sent_per_s, snapshot.bytes_received_per_s, snapshot.retransmits_per_s
+    )
+    groups = remotes(table, rates, with_port=True) if by_port else snapshot.remotes
+    if expression is None:
+        selected = np.ones(len(table), bool)
+        chosen = snapshot.processes
+    else:
+        selected = language.select(expression, facts(snapshot))
+        chosen = processes(table, snapshot.holders, snapshot.owner, rates, selected)
+    return Selection(
+        snapshot,
+        text,
+        selected,
+        np.flatnonzero(selected),
+        chosen,
+        _listeners(snapshot, selected),
+        _concerned(snapshot.ports.group, selected),
+        _concerned(groups.group, selected),
+        groups,
+    )
+
+
+def _concerned(group: Index, selected: Bools) -> Index:
+    """The groups that have a selected row."""
+    numbers: Index = np.unique(group[selected & (group >= 0)])
+    return numbers
+
+
+def _listeners(snapshot: Snapshot, selected: Bools) -> Index:
+    """Places of the listeners that are selected, or that a selected connection came in by."""
+    row = snapshot.listeners.row
+    if selected.all():
+        return np.arange(len(row))
+    table = snapshot.sample.sockets
+    concerned = selected & (table.state == tcp.LISTEN)
+    connections = np.flatnonzero(selected & (table.state != tcp.LISTEN))
+    through = match(table, connections)
+    concerned[through[through >= 0]] = True
+    return np.flatnonzero(concerned[row])

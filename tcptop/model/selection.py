@@ -1,0 +1,27 @@
+"""Selection: the part of a snapshot that a filter shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tcptop.model.snapshot import Processes, Remotes, Snapshot
+from tcptop.model.table import Bools, Index
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Selection:
+    """`selected` masks the socket table, `rows` are its places.
+
+    `processes` counts the selected sockets. Listeners, ports and remotes are places in the
+    snapshot's lists of those that concern a selected socket; their numbers are of all sockets.
+    """
+
+    snapshot: Snapshot
+    filter: str | None
+    selected: Bools
+    rows: Index
+    processes: Processes
+    listeners: Index
+    ports: Index
+    remotes: Index
+    remote_groups: Remotes  # by address, or by address and port

@@ -1,0 +1,154 @@
+"""Snapshot: what a sample and those before it mean. Views show nothing else.
+
+Columns are numpy arrays; NaN is an unknown number, -1 an unknown index or count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tcptop.model.sample import Process, Sample
+from tcptop.model.table import F64, I64, U8, U32, U64, Bools, Index
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Holders:
+    """Who holds each socket: entries start[i] to start[i + 1] belong to row i of the table.
+
+    `person` indexes `people`; `fd` is -1 where the process no longer holds the socket but is
+    remembered for it. A process is listed once a socket.
+    """
+
+    start: Index
+    row: Index
+    person: Index
+    fd: I64
+    people: tuple[Process, ...]
+
+    def of(self, row: int) -> list[tuple[Process, int]]:
+        """The holders of one socket, with a descriptor."""
+        entries = range(int(self.start[row]), int(self.start[row + 1]))
+        return [(self.people[int(self.person[i])], int(self.fd[i])) for i in entries]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Listeners:
+    """One per LISTEN row; `row` is its place in the socket table."""
+
+    row: Index
+    peak: I64  # longest accept queue seen since start
+    syn_queue: I64  # half-open connections; members of one SO_REUSEPORT group share the number
+    drops_per_s: F64
+    siblings: I64  # LISTEN sockets on the same address and port, itself included
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Processes:
+    """Sockets by (process, namespace); person -1 gathers those that nobody can be named for."""
+
+    person: Index
+    owner: U8
+    netns: U32
+    sockets: I64
+    shared: I64
+    by_state: I64  # (n, 12), indexed by the kernel's number
+    recv_q: I64
+    send_q: I64
+    bytes_sent_per_s: F64
+    bytes_received_per_s: F64
+    retransmits_per_s: F64
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ports:
+    """Ephemeral ports by (namespace, local address, remote address and port).
+
+    `group` has, for each row of the socket table, the number of its group here, or -1.
+    """
+
+    group: Index
+    netns: U32
+    local_hi: U64
+    local_lo: U64
+    remote_hi: U64
+    remote_lo: U64
+    remote_port: I64
+    used: I64
+    time_wait: I64
+    blocked: I64
+    capacity: I64
+    headroom: I64
+    headroom_bind: I64
+    opens_per_s: F64
+    exhausted_in_s: F64
+
+    def __len__(self) -> int:
+        return len(self.netns)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Remotes:
+    """Sockets by remote address (remote_port -1), or by address and port; `group` as in Ports."""
+
+    group: Index
+    netns: U32
+    remote_hi: U64
+    remote_lo: U64
+    remote_port: I64
+    sockets: I64
+    by_state: I64
+    recv_q: I64
+    send_q: I64
+    retransmits_per_s: F64
+    rtt_us: F64  # median
+
+    def __len__(self) -> int:
+        return len(self.netns)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    sockets: int
+    by_state: tuple[int, ...]  # indexed by the kernel's number
+    attributed: int
+    opens_seen_ratio: float | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Trend:
+    """Sockets by state of the last samples, oldest first: `clock` (k,), `by_state` (k, 12)."""
+
+    clock: F64
+    by_state: I64
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Snapshot:
+    """One moment, understood. Per-socket columns lie beside `sample.sockets`."""
+
+    sample: Sample
+    over_s: float | None  # how long was watched; None after a single look: no rate is known
+    owner: U8  # codes of model.owner
+    note: U8  # codes of model.owner: why the owner is not a process
+    queue: Index  # the listener's row a connection waits at, in accept or SYN queue; else -1
+    holders: Holders
+    age_s: F64
+    seen_s: F64
+    bytes_sent_per_s: F64
+    bytes_received_per_s: F64
+    retransmits_per_s: F64
+    mini: Bools  # kernel mini-sockets: uid, inode, cgroup are filler
+    totals: Totals
+    listeners: Listeners
+    processes: Processes
+    ports: Ports
+    remotes: Remotes
+    kernel_rates: Mapping[int, Mapping[str, Mapping[str, float]]]  # netns -> section -> name
+    trend: Trend
