@@ -1,0 +1,1 @@
+"""Widgets that draw lines; none looks for its siblings or does I/O."""

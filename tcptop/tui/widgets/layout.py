@@ -1,0 +1,137 @@
+"""How a table lays out its columns, as plain functions over text; no widget here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Cell = str | tuple[str, str]  # text, or (text, look)
+Line = tuple[tuple[str, str], ...]  # (text, look) from left to right, neighbours differ in look
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; `width` in cells is the least one, and of a `flex` column it grows."""
+
+    key: str
+    title: str
+    width: int
+    right: bool = False  # for numbers
+    flex: bool = False
+    priority: int = 0  # the highest is dropped first when the terminal is too narrow
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The characters of a table that differ between terminals."""
+
+    ascending: str
+    descending: str
+    cut: str
+
+
+UNICODE = Marks(ascending="▲", descending="▼", cut="…")
+ASCII = Marks(ascending="^", descending="v", cut="~")
+FULL = "#"  # a number that does not fit shows this instead of some of its digits
+
+
+def needed(columns: Sequence[Column]) -> int:
+    """The least width in cells; the cell after each column is its gap (and the sort mark's)."""
+    return sum(column.width + 1 for column in columns)
+
+
+def fit(columns: Sequence[Column], width: int) -> list[Column]:
+    """The columns that fit: those of the highest priority number go first, from the right."""
+    kept = list(columns)
+    while len(kept) > 1 and needed(kept) > width:
+        worst = max(column.priority for column in kept)
+        last = max(at for at, column in enumerate(kept) if column.priority == worst)
+        del kept[last]
+    return kept
+
+
+def widths(columns: Sequence[Column], width: int) -> list[int]:
+    """The width of each column when the flex ones share the room that is left."""
+    room = max(0, width - needed(columns))
+    flexible = sum(column.flex for column in columns)
+    share, rest = divmod(room, flexible) if flexible else (0, 0)
+    result = []
+    for column in columns:
+        extra = share + (rest > 0) if column.flex else 0
+        rest -= column.flex
+        result.append(column.width + extra)
+    return result
+
+
+def place(text: str, column: Column, width: int, marks: Marks) -> str:
+    """The text of a cell in exactly `width` cells."""
+    if len(text) <= width:
+        return text.rjust(width) if column.right else text.ljust(width)
+    if column.right:
+        return FULL * width
+    return text[: width - 1] + marks.cut if width else ""
+
+
+def row_line(
+    cells: Sequence[Cell], columns: Sequence[Column], sizes: Sequence[int], look: str, marks: Marks
+) -> Line:
+    """A row; a cell's own look wins over that of its row."""
+    spans: list[tuple[str, str]] = []
+    for cell, column, size in zip(cells, columns, sizes, strict=True):
+        text, own = (cell, "") if isinstance(cell, str) else cell
+        spans.append((place(text, column, size, marks), own or look))
+        spans.append((" ", look))
+    return merge(spans)
+
+
+def header_line(
+    columns: Sequence[Column], sizes: Sequence[int], sort: str | None, reverse: bool, marks: Marks
+) -> str:
+    """The titles; the mark of the sort column stands beside its own where no title has to move."""
+    parts = []
+    for column, size in zip(columns, sizes, strict=True):
+        title = column.title[:size]
+        mark = marks.descending if reverse else marks.ascending
+        if column.key != sort:
+            mark = " "
+        if column.right and len(title) < size:
+            parts.append((mark + title).rjust(size) + " ")
+        else:
+            parts.append((title + mark).ljust(size + 1))
+    return "".join(parts)
+
+
+def merge(spans: Sequence[tuple[str, str]]) -> Line:
+    """The same text with neighbours of one look joined: each span costs an escape sequence."""
+    joined: list[tuple[str, str]] = []
+    for text, look in spans:
+        if joined and joined[-1][1] == look:
+            joined[-1] = (joined[-1][0] + text, look)
+        elif text:
+            joined.append((text, look))
+    return tuple(joined)
+
+
+def window(line: Line, left: int, width: int, gutter: int = 0) -> Line:
+    """The `width` cells from `left` on, blank in the last look where the line has ended.
+
+    The `gutter` after them, where a scroll bar may come, is blank too.
+    """
+    look = line[-1][1] if line else ""
+    shown: list[tuple[str, str]] = []
+    room = width
+    for text, own in line:
+        part = text[left : left + room]
+        left = max(0, left - len(text))
+        room -= len(part)
+        shown.append((part, own))
+    return merge([*(span for span in shown if span[0]), (" " * (room + gutter), look)])
+
+
+def column_at(columns: Sequence[Column], sizes: Sequence[int], x: int) -> Column | None:
+    """The column drawn at cell `x`, its gap included."""
+    for column, size in zip(columns, sizes, strict=True):
+        x -= size + 1
+        if x < 0:
+            return column
+    return None

@@ -1,0 +1,30 @@
+"""What a table shows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Protocol
+
+from tcptop.tui.widgets.layout import Cell, Column
+
+
+class TableModel(Protocol):
+    """Rows in their order; asked for visible rows only, on the event loop."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """All columns, from left to right."""
+
+    def __len__(self) -> int: ...
+
+    def key(self, row: int) -> Hashable:
+        """What identifies the row when rows move."""
+
+    def row_of(self, key: Hashable) -> int | None:
+        """Where the row is now, None when it is gone."""
+
+    def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
+        """Text, or (text, look), per column; single-width and without control characters."""
+
+    def look(self, row: int) -> str:
+        """One of "", "dim", "warn", "bad", "good"."""

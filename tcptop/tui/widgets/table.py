@@ -1,0 +1,294 @@
+"""A table of any length that costs what is visible of it.
+
+One widget serves every tab: `show` swaps the model. The line API is used without Textual's
+StylesCache, so the widget has no border and no padding. Line 0 is the header, row r is on line
+r - scroll + 1. What was drawn last is kept as text, and only lines that differ are painted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tcptop.tui.widgets import layout, look
+from tcptop.tui.widgets.keys import BINDINGS
+from tcptop.tui.widgets.layout import Cell, Column, Line
+from tcptop.tui.widgets.model import TableModel
+
+STEP = 8  # cells per horizontal scroll
+
+
+class Table(ScrollView, can_focus=True, inherit_bindings=False):
+    """Shows a `TableModel`, with a cursor that stays on its row's key.
+
+    Until the cursor is moved (and again after Home) it stays on the first row instead, so that
+    an unattended table keeps showing its top.
+    """
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES = look.COMPONENT_CLASSES
+    DEFAULT_CSS = look.CSS
+    BINDINGS = BINDINGS
+
+    class Opened(Message):
+        """Enter or a double click on a row."""
+
+        def __init__(self, key: Hashable) -> None:
+            self.key = key
+            super().__init__()
+
+    class Moved(Message):
+        """Another row is under the cursor, by a key or because the data changed; None: no row."""
+
+        def __init__(self, key: Hashable | None) -> None:
+            self.key = key
+            super().__init__()
+
+    class SortAsked(Message):
+        """A click on a title."""
+
+        def __init__(self, column_key: str) -> None:
+            self.column_key = column_key
+            super().__init__()
+
+    def __init__(self, empty: str = "", ascii_only: bool = False, id: str | None = None) -> None:
+        self._painter = look.Painter(self)
+        self._lines: list[Line] = []  # as painted last, from the header down
+        self._drawn = Size(0, 0)  # the size they were drawn for
+        self._model: TableModel | None = None
+        self._sort: str | None = None
+        self._reverse = False
+        self._row = 0
+        self._key: Hashable | None = None
+        self._pinned = False
+        self._wide = False
+        self._left = 0
+        self._columns: Sequence[Column] = ()
+        self._sizes: Sequence[int] = ()
+        self._rows_shown = 1
+        self._marks = layout.ASCII if ascii_only else layout.UNICODE
+        self.empty = empty
+        super().__init__(id=id)
+
+    # -- what the owner calls
+
+    @property
+    def cursor(self) -> Hashable | None:
+        """The key of the row under the cursor; None when there is no row."""
+        return self._key
+
+    @property
+    def followed(self) -> Hashable | None:
+        """The key to hand to `show` on coming back; None while the cursor stays at the top."""
+        return self._key if self._pinned else None
+
+    @property
+    def wide(self) -> bool:
+        """Whether all columns are kept, to be scrolled sideways."""
+        return self._wide
+
+    @wide.setter
+    def wide(self, wide: bool) -> None:
+        self._wide, self._left = wide, 0
+        self._settle(reveal=False)
+
+    def show(
+        self,
+        model: TableModel,
+        sort_key: str | None,
+        reverse: bool,
+        cursor: Hashable | None = None,
+    ) -> None:
+        """Show another model from its top, or where the row of key `cursor` is."""
+        self._model, self._sort, self._reverse = model, sort_key, reverse
+        self._row, self._key, self._pinned, self._left = 0, cursor, cursor is not None, 0
+        self.scroll_to(y=0, animate=False, force=True)
+        self._find_cursor(before=None)
+        self._settle(reveal=True)
+
+    def changed(self, model: TableModel | None = None) -> None:
+        """The model has other data or another order, or is replaced by one of the same kind."""
+        visible = self._cursor_visible()
+        self._model = model if model is not None else self._model
+        self._find_cursor(before=self._key)
+        self._settle(reveal=visible)
+
+    def sorted_by(self, sort_key: str | None, reverse: bool) -> None:
+        """Mark another column as the one that the model is sorted by."""
+        self._sort, self._reverse = sort_key, reverse
+        self._paint()
+
+    # -- the cursor
+
+    def _cursor_visible(self) -> bool:
+        top = self.scroll_offset.y
+        return top <= self._row < top + self._rows_shown
+
+    def _find_cursor(self, before: Hashable | None) -> None:
+        """Put the cursor on the row of its key, or leave it where it is when that is gone."""
+        found = None
+        if self._pinned and self._model is not None and self._key is not None:
+            found = self._model.row_of(self._key)
+        self._place_cursor(self._row if found is None else found, before)
+
+    def _place_cursor(self, row: int, before: Hashable | None) -> None:
+        rows = len(self._model) if self._model is not None else 0
+        self._row = max(0, min(row, rows - 1))
+        self._key = self._model.key(self._row) if self._model is not None and rows else None
+        if self._key != before:
+            self.post_message(self.Moved(self._key))
+
+    def _move_to(self, row: int) -> None:
+        self._pinned = True
+        self._place_cursor(row, before=self._key)
+        self._settle(reveal=True)
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor by rows."""
+        self._move_to(self._row + rows)
+
+    def action_page(self, pages: float) -> None:
+        """Move the cursor by (part of) a screenful."""
+        self._move_to(self._row + round(pages * self._page))
+
+    def action_top(self) -> None:
+        """Go to the first row and stay there, whatever row that is."""
+        self._move_to(0)
+        self._pinned = False
+
+    def action_bottom(self) -> None:
+        """Go to the last row."""
+        self._move_to(len(self._model) - 1 if self._model is not None else 0)
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        if self._key is not None:
+            self.post_message(self.Opened(self._key))
+
+    def action_slide(self, steps: int) -> None:
+        """Scroll sideways."""
+        farthest = max(0, sum(self._sizes) + len(self._sizes) - self._width)
+        self._left = max(0, min(self._left + steps * STEP, farthest))
+        self._paint()
+
+    def action_toggle_wide(self) -> None:
+        """Keep all columns, or only those that fit."""
+        self.wide = not self.wide
+
+    def on_click(self, event: events.Click) -> None:
+        """A title asks for a sort, a row takes the cursor, and opens on the second click."""
+        row = self.scroll_offset.y + event.y - 1
+        if event.y == 0:
+            column = layout.column_at(self._columns, self._sizes, event.x + self._left)
+            if column is not None:
+                self.post_message(self.SortAsked(column.key))
+        elif event.chain == 2:
+            self.action_open()  # what the first click chose, even if the rows moved since
+        elif self._model is not None and row < len(self._model):
+            self._move_to(row)
+
+    # -- laying out and painting
+
+    @property
+    def _width(self) -> int:
+        return self.scrollable_content_region.width
+
+    def on_resize(self) -> None:
+        """Lay out again; the cursor stays visible if it was."""
+        self._settle(reveal=self._cursor_visible())
+
+    def on_mount(self) -> None:
+        """Use the plain scroll bar."""
+        self.vertical_scrollbar.renderer = look.SolidBar  # type: ignore[misc]
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Paint what differs, instead of everything."""
+        if self.show_vertical_scrollbar:
+            self.vertical_scrollbar.position = new_value
+        if round(old_value) != round(new_value):
+            self._paint()
+
+    def _settle(self, reveal: bool) -> None:
+        if not self.size:
+            return
+        self._rows_shown = self._page
+        self._lay_out()
+        if reveal:
+            top = self.scroll_offset.y
+            wanted = min(max(top, self._row - self._page + 1), self._row)
+            if wanted != top:
+                self.scroll_to(y=wanted, animate=False, force=True)
+        self._paint()
+
+    def _lay_out(self) -> None:
+        columns = self._model.columns if self._model is not None else ()
+        self._columns = columns if self._wide else layout.fit(columns, self._width)
+        self._sizes = layout.widths(self._columns, self._width)
+        rows = len(self._model) if self._model is not None else 0
+        virtual_size = Size(self._width, rows + 1)
+        if virtual_size != self.virtual_size:
+            # Assigning would lay the whole screen out again, each time a socket comes or goes.
+            self.set_reactive(Widget.virtual_size, virtual_size)
+            self._scroll_update(virtual_size)
+
+    def _paint(self) -> None:
+        """Ask for the lines that differ from what is shown."""
+        size, before, self._lines = self._drawn, self._lines, self._draw()
+        if size != self.size:
+            self.refresh()
+            return
+        width = self.size.width
+        pairs = enumerate(zip(before, self._lines, strict=True))
+        dirty = [Region(0, y, width, 1) for y, (old, new) in pairs if old != new]
+        if dirty:
+            self.refresh(*dirty)
+
+    def _draw(self) -> list[Line]:
+        self._drawn = self.size
+        height, width = self.size.height, self._width
+        top = self.scroll_offset.y
+        lines = [self._header()]
+        lines += [self._row_line(row) for row in range(top, top + height - 1)]
+        gutter = self.size.width - width
+        return [layout.window(line, self._left, width, gutter) for line in lines[:height]]
+
+    def _header(self) -> Line:
+        text = layout.header_line(
+            self._columns, self._sizes, self._sort, self._reverse, self._marks
+        )
+        return ((text, "header"),)
+
+    def _row_line(self, row: int) -> Line:
+        model = self._model
+        if model is None or row >= len(model):
+            return ((self.empty if row == 0 else "", "dim" if row == 0 else ""),)
+        cells = model.cells(row, self._columns)
+        line = layout.row_line(cells, self._columns, self._sizes, model.look(row), self._marks)
+        if row == self._row:
+            return tuple((text, f"cursor {look}".rstrip()) for text, look in line)
+        return line
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines as painted last; the model is not asked again."""
+        if self._drawn != self.size:
+            self._lines = self._draw()
+        lines = self._lines[crop.y : crop.bottom]
+        return [strip.crop(crop.x, crop.right) for strip in self._painter.strips(lines)]
+
+    def notify_style_update(self) -> None:
+        """The theme or the classes have changed."""
+        super().notify_style_update()
+        self._painter.forget()
+
+
+__all__ = ["Cell", "Column", "Table", "TableModel"]
