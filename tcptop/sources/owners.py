@@ -1,0 +1,279 @@
+"""Which processes hold which socket, by reading as few descriptors of /proc as will do.
+
+A socket has a holder for each descriptor of it: fork and SCM_RIGHTS make more. Reading all
+descriptors of 100,000 sockets takes the kernel most of a second, so what was read is remembered.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from tcptop.model.sample import NO_OWNERS, Owners, Process
+from tcptop.model.table import I64, U32, Bools
+from tcptop.sources import procfs
+from tcptop.sources.fd_table import FdTable
+from tcptop.sources.processes import Processes, owner
+
+# A table whose size changed is read again, to see shared sockets come and go, when its last
+# reading is this old for each of its descriptors. As that lists 1 µs of each, it is 2% of a CPU.
+PATIENCE_S = 50e-6
+# One socket may take another's descriptor and leave the size as it was. Where no missing socket
+# leads there, reading everything does: soon where sockets are shared (a forking server closes its
+# copy), and where the kernel does not count (before 6.2).
+WHOLE_S, WHOLE_UNCOUNTED_S, WHOLE_SHARING_S = 30.0, 5.0, 2.0
+WHOLE_PATIENCE_S = 2.5e-3  # more for each descriptor
+WHOLE_AT_ONCE = 10_000  # descriptors a call
+SMALL = 500  # descriptors; such a table is always read in whole, in 3 ms
+WALK_SHARE = 20  # walks through all tables may take this part of the time
+
+
+class OwnerFinder:
+    """Finds the holders of sockets; keep one, as it knows what it read before.
+
+    `budget_s` bounds the reading of one `find` (the first one of many sockets is long); what was
+    not reached is read by the next. `clock` is a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        proc: str = "/proc",
+        budget_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._proc = proc
+        self._budget = math.inf if budget_s is None else budget_s
+        self._clock = clock
+        self._counted = _kernel_counts(proc)
+        self._tables: dict[int, FdTable] = {}
+        self._processes = Processes(proc, clock)
+        self._known = NO_OWNERS  # every socket that was read, wanted or not
+        self._sharing: frozenset[int] = frozenset()  # processes
+        self._wanted = NO_OWNERS.inodes
+        self._vain = _Vain()
+        self._next_walk = -math.inf
+
+    def find(self, inodes: U32) -> Owners:
+        """The holders of these sockets; 0 is no socket, order and repetition do not matter."""
+        now = self._clock()
+        wanted = _distinct(inodes[inodes != 0])
+        ended = self._look()
+        missing = wanted[~np.isin(wanted, self._known.inodes)]
+        reading = _Reading(wanted, self._vain.due(missing, now), now, self._budget)
+        complete = self._read(reading)
+        if ended or reading.done:
+            self._known = _join(self._tables.values())
+            self._sharing = _sharing(self._known)
+        self._wanted = wanted
+        return self._select(wanted, complete)
+
+    def _look(self) -> bool:
+        """Note new and changed processes (a stat of 5 µs each); whether any has ended."""
+        tables = {}
+        for pid in procfs.pids(self._proc):
+            path = f"{self._proc}/{pid}/fd"
+            try:
+                status = os.stat(path)
+            except OSError:
+                continue
+            table = self._tables.get(pid)
+            if table is None or table.identity != status.st_ino:
+                table = FdTable(pid, path, status.st_ino)
+            table.size = status.st_size if self._counted else 0
+            if table.size or not self._counted:  # kernel threads have no descriptors
+                tables[pid] = table
+        ended = any(tables.get(pid) is not table for pid, table in self._tables.items())
+        self._tables = tables
+        return ended
+
+    def _read(self, reading: _Reading) -> bool:
+        """Read what is due, and for missing sockets what may hold them; whether that was all."""
+        postponed = False
+        reading.read(self._due(reading.now))
+        if reading.missing:
+            reading.read(_by_size(table for table in self._tables.values() if table.moved))
+        if reading.missing:
+            reading.read(_by_size(self._losers(reading.wanted)))
+        if reading.missing:
+            postponed = reading.now < self._next_walk
+            if not postponed:
+                self._walk(reading)
+        reading.read(self._due_wholly(reading.now), wholly=True)
+        return not (postponed or reading.cut)
+
+    def _due(self, now: float) -> list[FdTable]:
+        tables = (table for table in self._tables.values() if table.moved)
+        return _by_size(t for t in tables if now - t.read_at >= t.count * PATIENCE_S)
+
+    def _due_wholly(self, now: float) -> list[FdTable]:
+        due = [
+            table
+            for table in self._tables.values()
+            if now - table.wholly_read_at >= self._patience(table)
+        ]
+        due.sort(key=lambda table: table.wholly_read_at)
+        total = np.cumsum([0, *(table.count for table in due)])
+        return [table for table, before in zip(due, total, strict=False) if before < WHOLE_AT_ONCE]
+
+    def _patience(self, table: FdTable) -> float:
+        base = WHOLE_S if self._counted else WHOLE_UNCOUNTED_S
+        if table.pid in self._sharing:
+            base = WHOLE_SHARING_S
+        return base + table.count * WHOLE_PATIENCE_S
+
+    def _losers(self, wanted: U32) -> Iterable[FdTable]:
+        """Processes that held a socket which is gone: another may have its descriptor now."""
+        gone = self._wanted[~np.isin(self._wanted, wanted)]
+        pids = self._known.pids[np.isin(self._known.inodes, gone)]
+        return (self._tables[pid] for pid in set(pids.tolist()) if pid in self._tables)
+
+    def _walk(self, reading: _Reading) -> None:
+        began = time.monotonic()
+        reading.read(_by_size(self._tables.values()), until_found=True)
+        self._next_walk = reading.now + WALK_SHARE * (time.monotonic() - began)
+        if not reading.cut:
+            self._vain.add(reading.left(), reading.now)
+
+    def _select(self, wanted: U32, complete: bool) -> Owners:
+        rows: Bools = np.isin(self._known.inodes, wanted)
+        pids = set(self._known.pids[rows].tolist())
+        facts = self._facts(pids)
+        if len(facts) < len(pids):  # ended since
+            rows &= np.isin(self._known.pids, list(facts))
+        denied = [table.pid for table in self._tables.values() if table.denied]
+        uids = {owner(f"{self._proc}/{pid}") for pid in denied}
+        return Owners(
+            self._known.inodes[rows],
+            self._known.pids[rows],
+            self._known.fds[rows],
+            facts,
+            len(denied),
+            frozenset(uid for uid in uids if uid is not None),
+            complete,
+        )
+
+    def _facts(self, pids: set[int]) -> dict[int, Process]:
+        self._processes.keep(pids)
+        found = {}
+        for pid in pids:
+            table = self._tables.get(pid)
+            process = self._processes.get(pid, table.count if table else None)
+            if process:
+                found[pid] = process
+        return found
+
+
+class _Reading:
+    """The reading of one call: each table once, until its time is up."""
+
+    def __init__(self, wanted: U32, missing: U32, now: float, budget_s: float) -> None:
+        self.wanted = wanted
+        self.now = now
+        self.cut = False
+        self.done: set[int] = set()
+        self._deadline = time.monotonic() + budget_s
+        self._trusted: frozenset[int] | None = None
+        self._sought = missing  # sorted
+        self._found = np.zeros(len(missing), bool)
+
+    @property
+    def missing(self) -> bool:
+        """Whether a socket is still without a holder."""
+        return not self._found.all()
+
+    def left(self) -> U32:
+        return self._sought[~self._found]
+
+    def read(
+        self, tables: Iterable[FdTable], *, wholly: bool = False, until_found: bool = False
+    ) -> None:
+        for table in tables:
+            if self.cut or (until_found and not self.missing):
+                return
+            if table.pid not in self.done:
+                self.done.add(table.pid)
+                small = table.count <= SMALL
+                trusted = frozenset[int]() if wholly or small else self._trust()
+                self.cut = not table.read(trusted, self.now, self._deadline)
+                self._strike(table.inodes)
+
+    def _trust(self) -> frozenset[int]:
+        """Sockets that still exist: a descriptor that held one is taken to hold it still."""
+        if self._trusted is None:
+            self._trusted = frozenset(self.wanted.tolist())
+        return self._trusted
+
+    def _strike(self, inodes: U32) -> None:
+        if len(self._sought):
+            at = np.searchsorted(self._sought, inodes).clip(max=len(self._sought) - 1)
+            self._found[at[self._sought[at] == inodes]] = True
+
+
+class _Vain:
+    """Sockets that were searched for everywhere and not found, each with its next turn.
+
+    They are the kernel's, other users', or were in flight: a race is worth a few quick retries.
+    """
+
+    LONGEST_S = 60.0
+
+    def __init__(self) -> None:
+        self._inodes = NO_OWNERS.inodes
+        self._waits = np.zeros(0)
+        self._turns = np.zeros(0)
+
+    def due(self, missing: U32, now: float) -> U32:
+        """Those of the missing whose turn it is; what is missing no more is forgotten."""
+        kept = np.isin(self._inodes, missing)
+        self._inodes, self._waits = self._inodes[kept], self._waits[kept]
+        self._turns = self._turns[kept]
+        due: U32 = missing[~np.isin(missing, self._inodes[self._turns > now])]
+        return due
+
+    def add(self, inodes: U32, now: float) -> None:
+        """Wait a second after the first search in vain, then twice as long each time."""
+        again = np.isin(self._inodes, inodes)
+        waits = np.where(again, np.minimum(2 * self._waits, self.LONGEST_S), self._waits)
+        new = inodes[~np.isin(inodes, self._inodes)]
+        self._turns = np.append(np.where(again, now + waits, self._turns), now + np.ones(len(new)))
+        self._waits = np.append(waits, np.ones(len(new)))
+        self._inodes = np.append(self._inodes, new)
+
+
+def _distinct(inodes: U32) -> U32:
+    """Sorted, each once. (np.unique hashes since numpy 2.3: 22 ms for 100,000 against 2 ms.)"""
+    ordered = np.sort(inodes)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+
+
+def _by_size(tables: Iterable[FdTable]) -> list[FdTable]:
+    return sorted(tables, key=lambda table: table.count)
+
+
+def _join(tables: Iterable[FdTable]) -> Owners:
+    holding = [table for table in tables if len(table.inodes)]
+    if not holding:
+        return NO_OWNERS
+    inodes: U32 = np.concatenate([table.inodes for table in holding])
+    fds: I64 = np.concatenate([table.fds for table in holding])
+    pids = np.repeat([table.pid for table in holding], [len(table.inodes) for table in holding])
+    order = np.lexsort((fds, pids, inodes))
+    return Owners(inodes[order], pids[order].astype(np.int64), fds[order], {})
+
+
+def _sharing(known: Owners) -> frozenset[int]:
+    """Processes with a socket that another process holds too."""
+    same = (known.inodes[1:] == known.inodes[:-1]) & (known.pids[1:] != known.pids[:-1])
+    return frozenset([*known.pids[1:][same].tolist(), *known.pids[:-1][same].tolist()])
+
+
+def _kernel_counts(proc: str) -> bool:
+    """Whether st_size of a descriptor directory is their number: ours is not empty."""
+    try:
+        return os.stat(f"{proc}/self/fd").st_size > 0
+    except OSError:
+        return False

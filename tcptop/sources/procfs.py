@@ -1,0 +1,132 @@
+"""Parsers of /proc files (bytes in, values out), and one reader that bears with races."""
+
+from __future__ import annotations
+
+import os
+
+
+def read(path: str, limit: int = 1 << 24) -> bytes | None:
+    """A file of /proc, up to `limit` bytes; None where it is missing or not permitted.
+
+    Reading also fails with ESRCH, where the process ended after the file was opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return _read_all(descriptor, limit)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int, limit: int) -> bytes:
+    parts = []
+    while limit > 0 and (part := os.read(descriptor, min(limit, 1 << 16))):
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
+
+
+def pids(proc: str) -> list[int]:
+    """Every process (thread group) that this /proc shows; empty where there is none."""
+    try:
+        return [int(name) for name in os.listdir(proc) if name.isdecimal()]
+    except OSError:
+        return []
+
+
+def text(data: bytes) -> str:
+    """Bytes that anybody may have written (comm, cmdline, a path), as text that can be shown."""
+    return data.decode("utf-8", errors="replace")
+
+
+def comm(data: bytes) -> str:
+    """A process name: 15 bytes of any kind and a newline."""
+    return text(data.removesuffix(b"\n"))
+
+
+def cmdline(data: bytes) -> str:
+    """The arguments, joined with spaces."""
+    return text(data.rstrip(b"\0").replace(b"\0", b" "))
+
+
+def start_time(stat: bytes) -> int | None:
+    """Field 22 of /proc/PID/stat, in clock ticks after boot.
+
+    Fields are counted from the last parenthesis, as the name in them may hold any byte.
+    """
+    rest = stat[stat.rfind(b")") + 1 :].split()
+    try:
+        return int(rest[19])
+    except (IndexError, ValueError):
+        return None
+
+
+def open_files_limit(limits: bytes) -> int | None:
+    """The soft limit of open files in /proc/PID/limits; None also where there is no limit."""
+    _, found, rest = limits.partition(b"Max open files")
+    soft = rest.split(None, 1)[:1]
+    return int(soft[0]) if found and soft and soft[0].isdigit() else None
+
+
+def cgroup(data: bytes) -> str | None:
+    """The most telling path in /proc/PID/cgroup: that of cgroup2, unless it is the root.
+
+    Hosts with cgroup v1 keep their processes in the root of cgroup2; there systemd's own hierarchy
+    has the unit, and in containers each controller has the container.
+    """
+    ranked = []
+    for line in data.splitlines():
+        hierarchy, colon, rest = line.partition(b":")
+        controllers, other, path = rest.partition(b":")
+        if colon and other:
+            rank = 0 if hierarchy == b"0" else 1 if controllers == b"name=systemd" else 2
+            ranked.append((path == b"/", rank, path))
+    return text(min(ranked)[2]) if ranked else None
+
+
+def counters(data: bytes) -> dict[str, dict[str, int]]:
+    """/proc/net/netstat or snmp: section -> name -> value.
+
+    Each section is a line of names and a line of values. Kernels differ in names and order. What
+    a cut file leaves without a whole value is left out.
+    """
+    sections: dict[str, dict[str, int]] = {}
+    lines = _whole_words(data).split("\n")
+    for names, values in zip(lines[::2], lines[1::2], strict=False):
+        title, *heads = names.split() or [""]
+        again, *numbers = values.split() or [""]
+        if title and title == again:
+            sections.setdefault(title.rstrip(":"), {}).update(_numbers(heads, numbers))
+    return sections
+
+
+def sockstat(data: bytes) -> dict[str, dict[str, int]]:
+    """/proc/net/sockstat or sockstat6: protocol -> name -> value; `mem` is in pages.
+
+    Of TCP, `inuse` and `tw` are the namespace's; `orphan`, `alloc` and `mem` are the host's in
+    every namespace (sockstat_seq_show in net/ipv4/proc.c).
+    """
+    sections: dict[str, dict[str, int]] = {}
+    for line in _whole_words(data).split("\n"):
+        title, colon, rest = line.partition(":")
+        words = rest.split()
+        if colon:
+            sections[title] = _numbers(words[::2], words[1::2])
+    return sections
+
+
+def _whole_words(data: bytes) -> str:
+    """As text, without a last word that may have been cut."""
+    whole = data.decode("ascii", errors="replace")
+    if whole.endswith("\n"):
+        return whole
+    return whole[: max(whole.rfind(" "), whole.rfind("\n")) + 1]
+
+
+def _numbers(names: list[str], values: list[str]) -> dict[str, int]:
+    pairs = zip(names, values, strict=False)
+    return {name: int(value) for name, value in pairs if value.lstrip("-").isdecimal()}
