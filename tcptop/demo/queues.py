@@ -28,10 +28,15 @@ def unread(size: int, host: str = LOOPBACK, to: str | None = None) -> Pair:
 def keepalive(idle: int, interval: int, host: str = LOOPBACK, to: str | None = None) -> Pair:
     """A client with the keepalive timer, its server without; `idle` and `interval` in seconds."""
     pair = established(host, to)
-    held.option(pair.client.fd, socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
-    held.option(pair.client.fd, socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
-    held.option(pair.client.fd, socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    keep_alive(pair.client.fd, idle, interval)
     return pair
+
+
+def keep_alive(fd: int, idle: int, interval: int) -> None:
+    """Switch keepalive on for a held socket; the times in seconds."""
+    held.option(fd, socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
+    held.option(fd, socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
+    held.option(fd, socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 def reuse_port(count: int, host: str = LOOPBACK) -> list[Held]:

@@ -1,51 +1,71 @@
 """Links between namespaces, and links that lead nowhere."""
 
+from dataclasses import dataclass
+
+from tcptop.demo.held import until
 from tcptop.demo.namespace import Namespace
 
 DEVICE = "v0"  # in both namespaces of a pair
-CLIENT, SERVER = "10.78.0.1", "10.78.0.2"
-CLIENT6, SERVER6 = "fd78::1", "fd78::2"
 NOBODY, NOBODY6 = "10.78.0.9", "fd78::9"  # on the link, and answered by no one
 SPOOFED = "10.77.0.0/16"  # routed to NOBODY: a network of senders that never see an answer
 _DEAD_MAC = "02:00:00:00:00:99"
 
 
+@dataclass(frozen=True)
+class End:
+    """The addresses of one end of a pair; `local` follows from `mac` (RFC 4291, appendix A)."""
+
+    mac: str
+    v4: str
+    v6: str
+    local: str
+
+
+CLIENT = End("02:00:00:00:00:01", "10.78.0.1", "fd78::1", f"fe80::ff:fe00:1%{DEVICE}")
+SERVER = End("02:00:00:00:00:02", "10.78.0.2", "fd78::2", f"fe80::ff:fe00:2%{DEVICE}")
+
+
 def connect(client: Namespace, server: Namespace) -> None:
     """Join two namespaces by a veth pair with IPv4, IPv6 and link-local addresses."""
-    pair = f"link add {DEVICE} type veth peer name {DEVICE} netns {server.pid}"
-    client.command(["ip", *pair.split()])
-    for namespace, address, address6 in (
-        (client, CLIENT, CLIENT6),
-        (server, SERVER, SERVER6),
-    ):
-        _ip(namespace, f"addr add {address}/24 dev {DEVICE}")
-        _ip(namespace, f"addr add {address6}/64 dev {DEVICE} nodad")
-        _ip(namespace, f"link set {DEVICE} up")
-    for namespace in (client, server):
-        _lead_nowhere(namespace)
+    peer = f"peer name {DEVICE} address {SERVER.mac} netns {server.pid}"
+    _ip(client, f"link add {DEVICE} address {CLIENT.mac} type veth {peer}")
+    _set_up(client, CLIENT)
+    _set_up(server, SERVER)
+    _learn(client, SERVER)
+    _learn(server, CLIENT)
 
 
-def _lead_nowhere(namespace: Namespace) -> None:
-    black_hole(namespace, NOBODY)
-    black_hole(namespace, NOBODY6)
+def _set_up(namespace: Namespace, own: End) -> None:
+    _ip(namespace, f"addr add {own.v4}/24 dev {DEVICE}")
+    _ip(namespace, f"addr add {own.v6}/64 dev {DEVICE}")
+    _ip(namespace, f"link set {DEVICE} up")
+
+
+def _learn(namespace: Namespace, other: End) -> None:
+    """Neighbours are told, not asked for: a lost question costs a second."""
+    until(lambda: " UP " in _ip(namespace, f"-br link show {DEVICE}"), f"{DEVICE} up")
+    heal(namespace, other)
+    for nobody in (NOBODY, NOBODY6):
+        _neighbour(namespace, nobody, _DEAD_MAC)
     _ip(namespace, f"route add {SPOOFED} via {NOBODY}")
 
 
-def black_hole(namespace: Namespace, address: str) -> None:
-    """Send what goes to a neighbour to a MAC address that nobody owns."""
-    _ip(namespace, f"neigh replace {address} lladdr {_DEAD_MAC} dev {DEVICE} nud permanent")
+def black_hole(namespace: Namespace, other: End) -> None:
+    """Lose all that this namespace sends to the other end."""
+    for address in (other.v4, other.v6, other.local):
+        _neighbour(namespace, address, _DEAD_MAC)
 
 
-def heal(namespace: Namespace, address: str) -> None:
-    """Undo `black_hole`: the neighbour is asked for its address again."""
-    _ip(namespace, f"neigh del {address} dev {DEVICE}")
+def heal(namespace: Namespace, other: End) -> None:
+    """Undo `black_hole`."""
+    for address in (other.v4, other.v6, other.local):
+        _neighbour(namespace, address, other.mac)
 
 
-def link_local(namespace: Namespace) -> str:
-    """The namespace's fe80:: address on the link, with its scope: "fe80::1%v0"."""
-    shown = namespace.command(["ip", "-6", "-br", "addr", "show", "dev", DEVICE, "scope", "link"])
-    return f"{shown.split()[2].partition('/')[0]}%{DEVICE}"
+def _neighbour(namespace: Namespace, address: str, mac: str) -> None:
+    plain = address.partition("%")[0]
+    _ip(namespace, f"neigh replace {plain} lladdr {mac} dev {DEVICE} nud permanent")
 
 
-def _ip(namespace: Namespace, words: str) -> None:
-    namespace.command(["ip", *words.split()])
+def _ip(namespace: Namespace, words: str) -> str:
+    return namespace.command(["ip", *words.split()])

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from tcptop.demo.namespace import Namespace
 
-_USER = re.compile(r'\("(.*?)",pid=(\d+),fd=(\d+)\)')
-_USERS = re.compile(r" users:\((\(.*?\))\)(?= |$)")
+# ss prints process names as they are, even a newline: a row begins only where it looks like one.
+_BREAK = re.compile(r"\n(?=(?:[A-Z][A-Z0-9-]+ +)?\d+ +\d+ +\S+:)")
+_USERS = re.compile(r' users:\((\(".*?",pid=\d+,fd=\d+\))\)(?=\s|$)', re.DOTALL)
+_USER = re.compile(r'\("(.*?)",pid=(\d+),fd=(\d+)\)', re.DOTALL)
 _TIMER = re.compile(r"timer:\((\w+),([^,]*),(\d+)\)")
 _TIME = re.compile(r"(?:(\d+)min)?(?:(\d+)(?:sec|\.))?(?:(\d+)ms)?")  # print_ms_timer in ss.c
 _SKMEM = re.compile(r"skmem:\(([^)]*)\)")
@@ -28,6 +30,7 @@ class SsTimer:
 class SsRow:
     """One line of `ss -HOtanpoeim`; what ss did not print is None or empty.
 
+    `state` is "-" where the filter allows one state only, for ss then leaves the column out;
     `info` holds ss's words as printed, such as {"rto": "204", "rtt": "0.039/0.021"}; `skmem` is
     {"r": 0, "rb": 131072, ...}; `flags` are bare words such as "app_limited".
     """
@@ -64,10 +67,12 @@ def ss_rows(namespace: Namespace, *filter_words: str) -> list[SsRow]:
 
 def parse(text: str) -> list[SsRow]:
     """Rows of `ss -HOtanpoeim` output."""
-    return [_row(line) for line in text.split("\n") if line.strip()]
+    return [_row(line) for line in _BREAK.split(text) if line.strip()]
 
 
 def _row(line: str) -> SsRow:
+    if line[0].isdigit():
+        line = "- " + line
     state, recv_q, send_q, local, remote, rest = [*line.split(None, 5), ""][:6]
     local_address, local_port, interface = _endpoint(local)
     remote_address, remote_port, _ = _endpoint(remote)

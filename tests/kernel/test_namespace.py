@@ -82,17 +82,16 @@ def test_a_thread_of_this_process_can_look_inside(namespace: Namespace) -> None:
         namespace.in_thread(_connect_to_self)
 
 
-@pytest.mark.parametrize("address", [veth.SERVER, veth.SERVER6, "link-local"])
-def test_linked_namespaces_reach_each_other(linked: Linked, address: str) -> None:
+@pytest.mark.parametrize("host", [veth.SERVER.v4, veth.SERVER.v6, veth.SERVER.local])
+def test_linked_namespaces_reach_each_other(linked: Linked, host: str) -> None:
     client, server = linked
-    host = veth.link_local(server) if address == "link-local" else address
     listener = server.run(sockets.listening, host)
     made = client.run(sockets.connected, host, listener.local[1])
     accepted = server.run(sockets.accepted, listener.fd)
     assert made.local == accepted.remote
     (row,) = ss_rows(client)
     assert (row.state, row.inode) == ("ESTAB", made.inode)
-    assert row.interface == (veth.DEVICE if address == "link-local" else None)
+    assert row.interface == (veth.DEVICE if host == veth.SERVER.local else None)
 
 
 def _is_alive(pid: int) -> bool:

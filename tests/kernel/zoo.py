@@ -74,7 +74,7 @@ def _listeners(zoo: Zoo) -> None:
         made[f"listen {host}"] = run(sockets.listening, host)
     made["listen v6only"] = run(sockets.listening, "::", v6only=True)
     made["listen device"] = run(sockets.listening, "127.0.0.1", device="lo")
-    made["listen link-local"] = run(sockets.listening, veth.link_local(zoo.namespace))
+    made["listen link-local"] = run(sockets.listening, veth.CLIENT.local)
     made["overflow"] = run(queues.accept_overflow)
     for number, held in enumerate(run(queues.reuse_port, 3)):
         made[f"reuse-port {number}"] = held
@@ -83,8 +83,12 @@ def _listeners(zoo: Zoo) -> None:
 def _over_the_link(zoo: Zoo) -> None:
     """Connections to the peer, one of which goes dark with data in flight."""
     run, made = zoo.namespace.run, zoo.sockets
-    local = veth.link_local(zoo.peer)
-    for name, host in (("v4", veth.SERVER), ("v6", veth.SERVER6), ("link-local", local)):
+    server_end = veth.SERVER
+    for name, host in (
+        ("v4", server_end.v4),
+        ("v6", server_end.v6),
+        ("link-local", server_end.local),
+    ):
         server = zoo.peer.run(sockets.listening, host)
         made[f"remote {name}"] = run(sockets.connected, host, server.local[1])
     made["syn-sent nobody"] = run(sockets.dialing, veth.NOBODY, 80)
@@ -93,9 +97,9 @@ def _over_the_link(zoo: Zoo) -> None:
 
 
 def retransmitting(client: Namespace, server: Namespace) -> Held:
-    """A client whose data nobody acknowledges; the link to the server's IPv6 address is dead."""
-    listener = server.run(sockets.listening, veth.SERVER6)
-    made = client.run(sockets.connected, veth.SERVER6, listener.local[1])
-    veth.black_hole(client, veth.SERVER6)
+    """A client whose data nobody acknowledges, for the link to the server is dead now."""
+    listener = server.run(sockets.listening, veth.SERVER.v4)
+    made = client.run(sockets.connected, veth.SERVER.v4, listener.local[1])
+    veth.black_hole(client, veth.SERVER)
     client.run(send, made.fd, 500)
     return made
