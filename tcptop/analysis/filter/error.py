@@ -1,0 +1,39 @@
+"""FilterError: what is wrong with a filter, where, and what could stand there."""
+
+from __future__ import annotations
+
+from unicodedata import east_asian_width
+
+
+class FilterError(ValueError):
+    """A filter that cannot be used.
+
+    `column` counts from 0 and is that of the first wrong character. `str()` is the filter on one
+    line, then a caret under that character, the message and the words that could stand there.
+    """
+
+    def __init__(self, text: str, column: int, expected: tuple[str, ...], message: str) -> None:
+        super().__init__(text, column, expected, message)
+        self.text = text
+        self.column = column
+        self.expected = expected
+        self.message = _printable(message)
+
+    def __str__(self) -> str:
+        quoted = _printable(self.text)
+        margin = " " * sum(_cells(letter) for letter in quoted[: self.column])
+        hint = f"; expected {_listed(self.expected)}" if self.expected else ""
+        return f"{quoted}\n{margin}^ {self.message}{hint}"
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _cells(letter: str) -> int:
+    return 2 if east_asian_width(letter) in "WF" else 1
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last

@@ -1,0 +1,169 @@
+"""Predicates about numbers, timers and other columns that may be unknown for a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop.analysis.filter.facts import Facts
+from tcptop.analysis.filter.nodes import Choice, Number, Operator
+from tcptop.analysis.filter.states import mask_of
+from tcptop.model import tcp
+from tcptop.model.owner import OWNER_KINDS, UNKNOWN
+from tcptop.model.table import Bools, SocketTable
+
+Values = NDArray[Any]
+# Where last_data_* is missing, or counts from boot, or from before there was a connection.
+_NEVER_IDLE = mask_of(tcp.SYN_SENT, tcp.SYN_RECV, tcp.LISTEN, tcp.TIME_WAIT)
+_CAN_KEEP_ALIVE = mask_of(tcp.ESTABLISHED, tcp.CLOSE_WAIT)
+_RETRANSMIT, _KEEPALIVE, _TIMEWAIT = (
+    tcp.TIMERS.index(name) for name in ("retransmit", "keepalive", "timewait")
+)
+
+
+def number(wanted: Number, facts: Facts) -> Bools:
+    """Rows whose quantity is known and compares so."""
+    values, known = _COLUMNS[wanted.field](facts)
+    return known & compare(wanted.operator, wanted.ranges, values)
+
+
+def choice(wanted: Choice, facts: Facts) -> Bools:
+    """Rows that are in one of the named conditions, each of which is known or a word of its own."""
+    rows = np.zeros(len(facts.table), np.bool_)
+    for word in wanted.words:
+        rows |= _CHOICES[wanted.field](word, facts)
+    return ~rows if wanted.operator == "!=" else rows
+
+
+def compare(operator: Operator, ranges: tuple[tuple[float, float], ...], values: Values) -> Bools:
+    """`=` and `!=` take ranges, the orderings the one number of the first."""
+    if operator == "=" or operator == "!=":
+        rows = np.zeros(len(values), np.bool_)
+        for low, high in ranges:
+            rows |= (values >= low) & (values <= high)
+        return rows if operator == "=" else ~rows
+    return _ORDERINGS[operator](values, ranges[0][0])
+
+
+_ORDERINGS: dict[str, Callable[[Values, float], Bools]] = {
+    ">": np.greater,
+    "<": np.less,
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+}
+
+
+def in_states(mask: int, table: SocketTable) -> Bools:
+    """Rows in one of the states."""
+    wanted = np.array([mask >> state & 1 for state in range(256)], np.bool_)
+    rows: Bools = wanted[table.state]
+    return rows
+
+
+def _recv_q(facts: Facts) -> tuple[Values, Bools]:
+    return facts.table.recv_q, _always(facts)
+
+
+def _send_q(facts: Facts) -> tuple[Values, Bools]:
+    return facts.table.send_q, _always(facts)
+
+
+def _always(facts: Facts) -> Bools:
+    return np.ones(len(facts.table), np.bool_)
+
+
+def _fill(facts: Facts) -> tuple[Values, Bools]:
+    """Percent of a listener's capacity, which is its backlog and one more (sk_acceptq_is_full)."""
+    table = facts.table
+    return 100.0 * table.recv_q / (table.send_q + 1.0), table.state == tcp.LISTEN
+
+
+def _drops(facts: Facts) -> tuple[Values, Bools]:
+    return facts.table.memory_of("drops"), facts.table.memory_known("drops")
+
+
+def _age(facts: Facts) -> tuple[Values, Bools]:
+    """Microseconds since the opening that was witnessed."""
+    if facts.age_s is None:
+        return np.zeros(len(facts.table)), ~_always(facts)
+    return facts.age_s * 1e6, ~np.isnan(facts.age_s)
+
+
+def _idle(facts: Facts) -> tuple[Values, Bools]:
+    """Microseconds since data went either way."""
+    table = facts.table
+    known = ~in_states(_NEVER_IDLE, table) & table.tcp_info_known("last_data_sent")
+    last = np.minimum(table.tcp_info("last_data_sent"), table.tcp_info("last_data_recv"))
+    return last * 1000.0, known
+
+
+def _rtt(facts: Facts) -> tuple[Values, Bools]:
+    """Microseconds; 0 is the kernel's word for not measured yet."""
+    values = facts.table.tcp_info("rtt")
+    return values, facts.table.tcp_info_known("rtt") & (values > 0)
+
+
+def _retrans(facts: Facts) -> tuple[Values, Bools]:
+    """Retransmissions in a row that nothing has acknowledged yet.
+
+    idiag_retrans counts them while the retransmission timer runs (zero-window or keepalive probes
+    otherwise), tcp_info.retransmits always; a TIME_WAIT mini-socket retransmits nothing.
+    """
+    table = facts.table
+    running = np.where(table.timer == _RETRANSMIT, table.retrans, 0)
+    return np.maximum(running, table.tcp_info("retransmits")), table.timer != _TIMEWAIT
+
+
+def _backoff(facts: Facts) -> tuple[Values, Bools]:
+    return facts.table.tcp_info("backoff"), facts.table.tcp_info_known("backoff")
+
+
+_COLUMNS: dict[str, Callable[[Facts], tuple[Values, Bools]]] = {
+    "recvq": _recv_q,
+    "sendq": _send_q,
+    "fill": _fill,
+    "drops": _drops,
+    "age": _age,
+    "idle": _idle,
+    "rtt": _rtt,
+    "retrans": _retrans,
+    "backoff": _backoff,
+}
+
+
+def _timer(word: str, facts: Facts) -> Bools:
+    rows: Bools = facts.table.timer == (0 if word == "none" else tcp.TIMERS.index(word))
+    return rows
+
+
+def _keepalive(word: str, facts: Facts) -> Bools:
+    """On where its timer runs. Off only where no other timer could hide it: nothing unsent or
+    unacknowledged, and none pending (since 7.0 a delayed ACK, which comes after it, may be).
+
+    Timer 2 of a FIN_WAIT2 socket without an owner is its time-out (kernel, tcp_close).
+    """
+    table = facts.table
+    orphan = (table.state == tcp.FIN_WAIT2) & (table.inode == 0)
+    on = (table.timer == _KEEPALIVE) & ~orphan
+    bare = (table.timer == 0) | (table.timer == tcp.TIMERS.index("delack"))
+    off = in_states(_CAN_KEEP_ALIVE, table) & (table.send_q == 0) & bare
+    rows: Bools = {"on": on, "off": off}.get(word, ~(on | off))
+    return rows
+
+
+def _owner(word: str, facts: Facts) -> Bools:
+    kind = OWNER_KINDS.index(word)
+    if facts.owner is None:
+        return np.full(len(facts.table), kind == UNKNOWN)
+    rows: Bools = facts.owner == kind
+    return rows
+
+
+_CHOICES: dict[str, Callable[[str, Facts], Bools]] = {
+    "timer": _timer,
+    "keepalive": _keepalive,
+    "owner": _owner,
+}

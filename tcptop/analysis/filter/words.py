@@ -1,0 +1,65 @@
+"""Values of a filter: lists, quotes and escapes, numbers with units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from tcptop.analysis.filter.error import FilterError
+from tcptop.analysis.filter.nodes import Span, Word
+
+_PIECE = re.compile(r'"(?P<quoted>(?:\\.|[^"\\])*)"|\\(?P<escaped>.)|(?P<comma>\s*,\s*)|.', re.S)
+_ESCAPE = re.compile(r"\\(.)", re.S)
+_INTEGER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|0[0-7]{0,21}|[1-9][0-9]{0,19}")
+_QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?|\.[0-9]{1,18})([a-zA-Zµ%]*)")
+
+
+def wrong(word: Word, message: str, *expected: str) -> FilterError:
+    """The error to raise for a value that is none, with the caret under it."""
+    return FilterError(word.source, word.column, expected, message)
+
+
+def elements(value: Word) -> Iterator[Word]:
+    """The words of a list, unquoted; a backslash takes the next character as it is, as in ss."""
+    text, start = "", 0
+    for piece in _PIECE.finditer(value.text):
+        if piece["comma"]:
+            yield Word(text, value.column + start, value.source)
+            text, start = "", piece.end()
+        elif piece["quoted"] is not None:
+            text += _ESCAPE.sub(r"\1", piece["quoted"])
+        else:
+            text += piece["escaped"] or piece[0]
+    yield Word(text, value.column + start, value.source)
+
+
+def whole(value: Word) -> Word:
+    """A value in which a comma has no meaning, unquoted."""
+    return Word(",".join(word.text for word in elements(value)), value.column, value.source)
+
+
+def integer(text: str) -> int | None:
+    """A whole number as strtol(3) reads it with base 0: decimal, 0x hexadecimal, 0 octal."""
+    if not _INTEGER.fullmatch(text):
+        return None
+    octal = len(text) > 1 and text[0] == "0" and text[1] not in "xX"
+    return int(text, 8) if octal else int(text, 0)
+
+
+def span(text: str) -> Span | None:
+    """`80` or `8000-8100`; None if it is neither, or runs backwards."""
+    low, dash, high = text.partition("-")
+    first, last = integer(low), integer(high if dash else low)
+    if first is None or last is None or first > last:
+        return None
+    return Span(first, last)
+
+
+def quantity(text: str, units: Mapping[str, float]) -> float | None:
+    """A number in the base unit; the unit "" is that of a bare number. None if it is none."""
+    found = _QUANTITY.fullmatch(text)
+    if not found:
+        return None
+    number, unit = found.groups()
+    factor = units.get(unit, units.get(unit.lower()))
+    return None if factor is None else float(number) * factor
