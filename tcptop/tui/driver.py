@@ -16,7 +16,6 @@ import select
 import signal
 import termios
 from codecs import getincrementaldecoder
-from collections.abc import Iterable
 from contextlib import suppress
 from threading import Thread, current_thread
 from types import FrameType
@@ -28,7 +27,6 @@ from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
-from textual.message import Message
 
 from tcptop.tui.writer import Writer
 
@@ -39,8 +37,7 @@ PATIENCE = 0.5  # seconds that a stalled link may take to accept the last bytes
 # Alternate screen, hidden cursor, bracketed paste, no line wrap. No kitty keyboard: a process
 # that is killed with SIGKILL would leave the shell with escape codes for keys.
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?7l"
-LEAVE = "\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?2004l"
-LEAVE_SCREEN = "\x1b[?1049l\x1b[?25h"
+LEAVE = "\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?2004l\x1b[?1006l\x1b[?1000l\x1b[?1049l\x1b[?25h"
 MOUSE_ON = "\x1b[?1000h\x1b[?1006h"  # clicks and wheel, reported as decimal numbers
 MOUSE_OFF = "\x1b[?1006l\x1b[?1000l"
 ASK_SYNC = "\x1b[?2026$p"
@@ -191,7 +188,7 @@ class TerminalDriver(LinuxDriver):
             return
         self._active = False
         self.disable_input()
-        self.write(LEAVE + MOUSE_OFF + LEAVE_SCREEN)
+        self.write(LEAVE)
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.stop(PATIENCE)
@@ -272,8 +269,7 @@ class TerminalDriver(LinuxDriver):
         timeout: float | None = None
         while self._wake_read not in (ready := dict(poll.poll(timeout))):
             text = decoder.decode(read_some(self.fileno)) if ready else ""
-            found: Iterable[Message] = parser.feed(text) if text else parser.tick()
-            for message in found:
+            for message in parser.feed(text) if text else parser.tick():
                 self.process_message(message)
             timeout = constants.ESCAPE_DELAY * 1000 + 5 if ready else None
 

@@ -44,7 +44,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
             super().__init__()
 
     class Moved(Message):
-        """Another row is under the cursor, by a key or because the data changed; None: no row."""
+        """Another row is under the cursor, or another model is shown; None: there is no row."""
 
         def __init__(self, key: Hashable | None) -> None:
             self.key = key
@@ -109,14 +109,14 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._model, self._sort, self._reverse = model, sort_key, reverse
         self._row, self._key, self._pinned, self._left = 0, cursor, cursor is not None, 0
         self.scroll_to(y=0, animate=False, force=True)
-        self._find_cursor(before=None)
+        self._find_cursor(told=False)
         self._settle(reveal=True)
 
     def changed(self, model: TableModel | None = None) -> None:
         """The model has other data or another order, or is replaced by one of the same kind."""
         visible = self._cursor_visible()
         self._model = model if model is not None else self._model
-        self._find_cursor(before=self._key)
+        self._find_cursor()
         self._settle(reveal=visible)
 
     def sorted_by(self, sort_key: str | None, reverse: bool) -> None:
@@ -130,23 +130,24 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         top = self.scroll_offset.y
         return top <= self._row < top + self._rows_shown
 
-    def _find_cursor(self, before: Hashable | None) -> None:
+    def _find_cursor(self, told: bool = True) -> None:
         """Put the cursor on the row of its key, or leave it where it is when that is gone."""
         found = None
         if self._pinned and self._model is not None and self._key is not None:
             found = self._model.row_of(self._key)
-        self._place_cursor(self._row if found is None else found, before)
+        self._place_cursor(self._row if found is None else found, told)
 
-    def _place_cursor(self, row: int, before: Hashable | None) -> None:
-        rows = len(self._model) if self._model is not None else 0
+    def _place_cursor(self, row: int, told: bool = True) -> None:
+        """`told`: the owner knows the key from before, and hears only of another one."""
+        before, rows = self._key, len(self._model) if self._model is not None else 0
         self._row = max(0, min(row, rows - 1))
         self._key = self._model.key(self._row) if self._model is not None and rows else None
-        if self._key != before:
+        if self._key != before or not told:
             self.post_message(self.Moved(self._key))
 
     def _move_to(self, row: int) -> None:
         self._pinned = True
-        self._place_cursor(row, before=self._key)
+        self._place_cursor(row)
         self._settle(reveal=True)
 
     @property
@@ -177,9 +178,8 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_slide(self, steps: int) -> None:
         """Scroll sideways."""
-        farthest = max(0, sum(self._sizes) + len(self._sizes) - self._width)
-        self._left = max(0, min(self._left + steps * STEP, farthest))
-        self._paint()
+        self._left += steps * STEP
+        self._settle(reveal=False)
 
     def action_toggle_wide(self) -> None:
         """Keep all columns, or only those that fit."""
@@ -234,6 +234,8 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         columns = self._model.columns if self._model is not None else ()
         self._columns = columns if self._wide else layout.fit(columns, self._width)
         self._sizes = layout.widths(self._columns, self._width)
+        farthest = max(0, sum(self._sizes) + len(self._sizes) - self._width)
+        self._left = max(0, min(self._left, farthest)) if self._wide else 0
         rows = len(self._model) if self._model is not None else 0
         virtual_size = Size(self._width, rows + 1)
         if virtual_size != self.virtual_size:
