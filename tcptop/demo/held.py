@@ -32,17 +32,7 @@ class Held:
 def hold(made: socket.socket) -> Held:
     """Keep a socket open until `close`, or until the process ends."""
     _sockets[made.fileno()] = made
-    return describe(made)
-
-
-def describe(made: socket.socket) -> Held:
-    """What identifies a socket to an observer."""
-    fd = made.fileno()
-    try:
-        remote = _address(made.getpeername())
-    except OSError:
-        remote = None
-    return Held(os.getpid(), fd, os.fstat(fd).st_ino, _address(made.getsockname()), remote)
+    return _describe(made)
 
 
 def get(fd: int) -> socket.socket:
@@ -109,6 +99,15 @@ def until(condition: Callable[[], bool], what: str, timeout: float = 5.0) -> Non
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {timeout} s: {what}")
         time.sleep(0.005)
+
+
+def _describe(made: socket.socket) -> Held:
+    fd = made.fileno()
+    try:
+        remote = _address(made.getpeername())
+    except OSError:
+        remote = None
+    return Held(os.getpid(), fd, os.fstat(fd).st_ino, _address(made.getsockname()), remote)
 
 
 def _address(name: tuple[str, int]) -> Address:

@@ -52,11 +52,11 @@ class Namespace:
 
     def sysctl(self, name: str, value: object) -> None:
         """Set a sysctl of this namespace, such as ("net.ipv4.tcp_syncookies", 0)."""
-        self.run(write_sysctl, name, value)
+        self.run(_write_sysctl, name, value)
 
     def command(self, words: Sequence[str], timeout: float = 10.0) -> str:
         """What a command prints inside. Raises RuntimeError with its complaint if it fails."""
-        return self.run(command, list(words), timeout)
+        return self.run(_command, list(words), timeout)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -99,7 +99,7 @@ class Namespace:
         self.close()
 
 
-def write_sysctl(name: str, value: object) -> None:
+def _write_sysctl(name: str, value: object) -> None:
     """Set a sysctl of the calling thread's namespace, by its dotted name."""
     (_SYSCTLS / name.replace(".", "/")).write_text(f"{value}\n")
 
@@ -110,11 +110,11 @@ def _make(beside: int | None) -> None:
     _unshare_network()
     # A namespace gets the table size that its maker's namespace asks for, hence the second one.
     with suppress(FileNotFoundError):
-        write_sysctl("net.ipv4.tcp_child_ehash_entries", _HASH_BUCKETS)
+        _write_sysctl("net.ipv4.tcp_child_ehash_entries", _HASH_BUCKETS)
         linux.unshare(linux.CLONE_NEWNET)
     for which in ("all", "default"):  # addresses are usable at once, not after a second
-        write_sysctl(f"net.ipv6.conf.{which}.accept_dad", 0)
-    command(["ip", "link", "set", "lo", "up"], 10)
+        _write_sysctl(f"net.ipv6.conf.{which}.accept_dad", 0)
+    _command(["ip", "link", "set", "lo", "up"], 10)
 
 
 def _unshare_network() -> None:
@@ -143,7 +143,7 @@ def _enter(pid: int, name: str, kind: int) -> None:
         linux.setns(file.fileno(), kind)
 
 
-def command(words: list[str], timeout: float) -> str:
+def _command(words: list[str], timeout: float) -> str:
     """What a command prints, run in the calling process's namespace. Raises RuntimeError."""
     done = subprocess.run(words, capture_output=True, timeout=timeout)
     if done.returncode:

@@ -5,7 +5,7 @@ import socket
 
 from tcptop.demo import held
 from tcptop.demo.held import Held
-from tcptop.demo.sockets import LOOPBACK, bound, connected, dialing, listening
+from tcptop.demo.sockets import LOOPBACK, connected, dialing, listening
 from tcptop.demo.states import Pair, established
 
 
@@ -60,8 +60,3 @@ def exhaust(host: str, port: int, *, bind_to: str | None = None, limit: int = 10
                 raise
             break
     return made
-
-
-def hold_ports(count: int, host: str = LOOPBACK) -> list[Held]:
-    """Bound and inactive sockets, which no state of ss shows but which hold ports."""
-    return [bound(host) for _ in range(count)]

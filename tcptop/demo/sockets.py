@@ -23,7 +23,7 @@ def listening(
     receive_buffer: int = 0,
 ) -> Held:
     """LISTEN; `device` is for SO_BINDTODEVICE; `receive_buffer` is what connections inherit."""
-    made = new_socket(host)
+    made = _new_socket(host)
     if receive_buffer:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -33,35 +33,35 @@ def listening(
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     if device:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
-    made.bind(resolve(host, port))
+    made.bind(_resolve(host, port))
     made.listen(backlog)
     return hold(made)
 
 
 def bound(host: str = LOOPBACK, port: int = 0) -> Held:
     """Bound and inactive: it holds a port and is in no state that ss shows."""
-    made = new_socket(host)
-    made.bind(resolve(host, port))
+    made = _new_socket(host)
+    made.bind(_resolve(host, port))
     return hold(made)
 
 
 def connected(host: str, port: int, source: str | None = None, *, send_buffer: int = 0) -> Held:
     """The client's end, once the handshake is done."""
-    made = new_socket(host)
+    made = _new_socket(host)
     if send_buffer:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     made.settimeout(5)
     if source:
-        made.bind(resolve(source, 0))
-    made.connect(resolve(host, port))
+        made.bind(_resolve(source, 0))
+    made.connect(_resolve(host, port))
     return hold(made)
 
 
 def dialing(host: str, port: int) -> Held:
     """A connect() that is not waited for: SYN_SENT while nobody answers."""
-    made = new_socket(host)
+    made = _new_socket(host)
     made.setblocking(False)
-    made.connect_ex(resolve(host, port))
+    made.connect_ex(_resolve(host, port))
     return hold(made)
 
 
@@ -71,12 +71,12 @@ def accepted(listener_fd: int) -> Held:
     return hold(get(listener_fd).accept()[0])
 
 
-def new_socket(host: str) -> socket.socket:
+def _new_socket(host: str) -> socket.socket:
     """A TCP socket of the address's family."""
     return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-def resolve(host: str, port: int) -> tuple[Any, ...]:
+def _resolve(host: str, port: int) -> tuple[Any, ...]:
     """The address that bind() and connect() want, with the scope id of a link-local one."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     return found[0][4]

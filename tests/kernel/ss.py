@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tcptop.demo.held import Held
 from tcptop.demo.namespace import Namespace
 
 # ss prints process names as they are, even a newline: a row begins only where it looks like one.
@@ -63,6 +64,24 @@ def ss_rows(namespace: Namespace, *filter_words: str) -> list[SsRow]:
     """Every TCP row that ss shows inside, or those that pass an ss filter."""
     text = namespace.command(["ss", "-HOtanpoeim", "--cgroup", *filter_words])
     return parse(text)
+
+
+def between(rows: list[SsRow], local: int, remote: int) -> SsRow | None:
+    """The row with these two ports, of which there is at most one."""
+    found = [row for row in rows if (row.local_port, row.remote_port) == (local, remote)]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def of_inode(rows: list[SsRow], made: Held) -> SsRow:
+    """The row of a socket that is held open. Raises ValueError."""
+    (row,) = (row for row in rows if row.inode == made.inode)
+    return row
+
+
+def with_state(rows: list[SsRow], state: str) -> list[SsRow]:
+    """The rows in a state, as ss spells it."""
+    return [row for row in rows if row.state == state]
 
 
 def parse(text: str) -> list[SsRow]:
