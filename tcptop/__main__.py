@@ -1,0 +1,5 @@
+"""`python -m tcptop`."""
+
+from tcptop.cli import main
+
+main()

@@ -1,0 +1,181 @@
+"""The command: options -> a source and a view. Views are imported only when asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from tcptop import options
+
+if TYPE_CHECKING:
+    from tcptop.analysis.filter import Expression
+    from tcptop.model.snapshot import Snapshot
+    from tcptop.sources.live import LiveSource
+
+DONE, COULD_NOT, USAGE, INTERRUPTED = 0, 1, 2, 130
+BROKEN_PIPE = 128 + signal.SIGPIPE
+
+
+class CommandError(Exception):
+    """What could not be done and why, for one line on stderr."""
+
+
+def main(words: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line; ends the process with the contract's exit code."""
+    try:
+        code = run(sys.argv[1:] if words is None else words)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+    except (CommandError, OSError) as error:
+        print(f"tcptop: {one_line(error)}", file=sys.stderr)
+        code = COULD_NOT
+    _leave_stdout()
+    sys.exit(code)
+
+
+def one_line(error: BaseException) -> str:
+    """WHAT: WHY, whatever was raised."""
+    if isinstance(error, OSError) and error.strerror:
+        what = os.fsdecode(error.filename) if error.filename else "stdout"
+        return f"{what}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def _leave_stdout() -> None:
+    """What is still buffered for a closed pipe or a full disk must not complain once more."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run(words: Sequence[str]) -> int:
+    chosen = options.parse(words)
+    if chosen.command in options.LATER:
+        raise CommandError(f"{chosen.command}: not in this version")
+    if chosen.netns == "all":
+        raise CommandError("--netns all: not in this version; name one namespace, or a pid in it")
+    try:
+        expression = compiled(chosen)
+    except ValueError as error:
+        print(f"tcptop: filter: {error}", file=sys.stderr)
+        return USAGE
+    if chosen.command == "snapshot":
+        return snapshot(chosen, expression)
+    return live(chosen, expression)
+
+
+def compiled(chosen: Namespace) -> Expression | None:
+    """FILTER and the options that say the same, bound; None for everything.
+
+    The same option repeated is or, different ones are and. Raises FilterError, a ValueError.
+    """
+    if not (chosen.filter or chosen.process or chosen.port):
+        return None
+    from tcptop.analysis import filter as language
+    from tcptop.sources.names import SystemNames
+
+    parts = []
+    if chosen.filter:
+        text = " ".join(chosen.filter)
+        parts.append(language.bind(language.parse(text), SystemNames()))
+    if chosen.process:
+        parts.append(language.any_of(*(language.process_option(p) for p in chosen.process)))
+    if chosen.port:
+        parts.append(language.any_of(*(language.port_option(p) for p in chosen.port)))
+    return language.all_of(*parts)
+
+
+def filter_text(chosen: Namespace) -> str | None:
+    """The filter and the options that say the same, as typed."""
+    parts = [" ".join(chosen.filter)] if chosen.filter else []
+    parts += [f"-p {name}" for name in chosen.process] + [f"-P {port}" for port in chosen.port]
+    return " ".join(parts) or None
+
+
+def snapshot(chosen: Namespace, expression: Expression | None) -> int:
+    """Look once, or for `--over`, and write what the filter selects."""
+    from tcptop.analysis.selecting import select
+    from tcptop.views import output
+
+    view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
+    with source(chosen) as live_source:
+        last = watched(live_source, chosen.interval, chosen.over)
+    selection = select(last, expression, filter_text(chosen))
+    with output.opened(chosen.output) as out:
+        view.write(selection, out, frozenset(chosen.only), chosen.limit)
+    return DONE
+
+
+def _format(chosen: Namespace) -> str:
+    if chosen.format:
+        return str(chosen.format)
+    ending = os.path.splitext(chosen.output or "")[1].lower()
+    known = {".json": "json", ".ndjson": "ndjson", ".csv": "csv", ".txt": "text", ".md": "markdown"}
+    if ending in known:
+        return known[ending]
+    return "text" if not chosen.output and sys.stdout.isatty() else "json"
+
+
+@contextmanager
+def source(chosen: Namespace) -> Iterator[LiveSource]:
+    """The live source of the chosen namespace, in this thread."""
+    from tcptop.sources import namespaces
+    from tcptop.sources.live import LiveSource
+
+    try:
+        with _inside(chosen.netns):
+            live_source = LiveSource()
+            try:
+                yield live_source
+            finally:
+                live_source.close()
+    except namespaces.NamespaceError as error:
+        raise CommandError(str(error)) from error
+
+
+@contextmanager
+def _inside(netns: str) -> Iterator[None]:
+    """This thread in the chosen namespace."""
+    from tcptop.sources.namespaces import entered, open_namespace
+
+    if netns == "current":
+        yield
+        return
+    descriptor = open_namespace(netns)
+    try:
+        with entered(descriptor):
+            yield
+    finally:
+        os.close(descriptor)
+
+
+def watched(live_source: LiveSource, interval: float, over: float | None) -> Snapshot:
+    """The last snapshot of a watch of `over` seconds; of a single look where it is None."""
+    from tcptop.analysis.derive import derive
+    from tcptop.analysis.history import History
+
+    sample = live_source.sample()
+    last, history = derive(sample, History())
+    end = sample.clock + (over or 0)
+    never = threading.Event()
+    while over and sample.clock < end - 1e-3:
+        live_source.wait(min(interval, end - sample.clock), never)
+        sample = live_source.sample()
+        last, history = derive(sample, history)
+    return last
+
+
+def live(chosen: Namespace, expression: Expression | None) -> int:
+    """The live view; needs a terminal."""
+    raise CommandError("the live view: not in this version")

@@ -1,0 +1,24 @@
+"""Every column of every list, once: what it is called, means, sorts by and shows."""
+
+from __future__ import annotations
+
+from tcptop.columns.column import Column, Listing, ordered
+from tcptop.columns.listeners import LISTENERS
+from tcptop.columns.ports import PORTS
+from tcptop.columns.processes import PROCESSES
+from tcptop.columns.remotes import REMOTES
+from tcptop.columns.sockets import SOCKETS
+
+LISTINGS = {each.name: each for each in (PROCESSES, SOCKETS, LISTENERS, PORTS, REMOTES)}
+
+__all__ = [
+    "LISTENERS",
+    "LISTINGS",
+    "PORTS",
+    "PROCESSES",
+    "REMOTES",
+    "SOCKETS",
+    "Column",
+    "Listing",
+    "ordered",
+]

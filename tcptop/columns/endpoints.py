@@ -1,0 +1,92 @@
+"""Addresses, ports and owners of rows, as text and as something to sort by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tcptop.columns.units import safe
+from tcptop.model import address, owner
+from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import I64, U64, Index
+
+
+def addresses(hi: U64, lo: U64) -> list[str]:
+    """Canonical text of many addresses."""
+    return [address.text(h, low) for h, low in zip(hi.tolist(), lo.tolist(), strict=True)]
+
+
+def endpoints(hi: U64, lo: U64, port: Sequence[int], listening: Sequence[bool]) -> list[str]:
+    """`address:port`, with `*` for the remote port of a listener."""
+    return [
+        address.endpoint(text, "*" if listens else number)
+        for text, number, listens in zip(addresses(hi, lo), port, listening, strict=True)
+    ]
+
+
+def rank(*columns: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> I64:
+    """Places of the rows when sorted by these columns, the first one weighing most."""
+    order = np.lexsort(columns[::-1])
+    changed = np.zeros(len(order), np.int64)
+    for column in columns:
+        sorted_column = column[order]
+        changed[1:] |= sorted_column[1:] != sorted_column[:-1]
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.cumsum(changed)
+    return ranks
+
+
+def owner_text(snapshot: Snapshot, row: int) -> str:
+    """Who holds a socket, in few words: `nginx/812 +3`, or why nobody can be named."""
+    people = snapshot.holders.of(row)
+    kind = int(snapshot.owner[row])
+    if not people:
+        return SHORT_NOTES[int(snapshot.note[row])]
+    process, _ = people[0]
+    more = f" +{len(people) - 1}" if len(people) > 1 else ""
+    mark = "†" if kind == owner.REMEMBERED else ""
+    return f"{safe(process.name)}/{process.pid}{mark}{more}"
+
+
+SHORT_NOTES = {
+    owner.NONE: "",
+    owner.IN_ACCEPT_QUEUE: "(accept queue)",
+    owner.CLOSED_BY_REMEMBERED: "(remembered)",
+    owner.HALF_OPEN: "(half-open)",
+    owner.KERNEL_KEEPS: "(kernel: closed)",
+    owner.ORPHAN: "(kernel: orphan)",
+    owner.NOT_PERMITTED: "(not permitted)",
+    owner.NOT_FOUND: "(no process)",
+    owner.NOT_SEARCHED: "(not searched)",
+    owner.NO_LISTENER: "(listener gone)",
+}
+
+
+def owner_texts(selection: Selection, rows: Index) -> list[str]:
+    return [owner_text(selection.snapshot, row) for row in rows.tolist()]
+
+
+def owner_values(selection: Selection, rows: Index) -> I64:
+    """Rank by process name and pid of the first holder; those without one come last."""
+    snapshot = selection.snapshot
+    names = [(p.name.lower(), p.pid) for p in snapshot.holders.people]
+    ranks = np.empty(len(names) + 1, np.int64)
+    ranks[-1] = len(names)
+    ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    starts = snapshot.holders.start
+    some = starts[rows] < starts[rows + 1]
+    person = np.full(len(rows), -1, np.int64)
+    person[some] = snapshot.holders.person[starts[rows[some]]]
+    return ranks[person]
+
+
+def people_of(snapshot: Snapshot, rows: Index) -> list[int]:
+    """The people (places in `holders.people`) that hold any of these rows, most rows first."""
+    start = snapshot.holders.start
+    parts = [snapshot.holders.person[start[r] : start[r + 1]] for r in rows.tolist()]
+    if not parts:
+        return []
+    person, number = np.unique(np.concatenate(parts), return_counts=True)
+    return [int(p) for p in person[np.argsort(-number, kind="stable")]]

@@ -1,0 +1,167 @@
+"""Columns of the listeners."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.columns import units
+from tcptop.columns.column import Column, Listing, Values, shown
+from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank
+from tcptop.model import tcp
+from tcptop.model.selection import Selection
+from tcptop.model.table import F64, I64, U64, Index, SocketTable
+
+
+def _table(selection: Selection) -> SocketTable:
+    return selection.snapshot.sample.sockets
+
+
+def sockets(selection: Selection, rows: Index) -> Index:
+    """The socket rows of listeners."""
+    return selection.snapshot.listeners.row[rows]
+
+
+def backlog_known(selection: Selection) -> bool:
+    """/proc/net/tcp has no backlog: 0 there is not a limit."""
+    return selection.snapshot.sample.source != "procfs"
+
+
+def _plain(name: str) -> Values:
+    return lambda selection, rows: getattr(selection.snapshot.listeners, name)[rows]
+
+
+def _queue(selection: Selection, rows: Index) -> I64:
+    return _table(selection).recv_q[sockets(selection, rows)].astype(np.int64)
+
+
+def backlog(selection: Selection, rows: Index) -> F64:
+    values = _table(selection).send_q[sockets(selection, rows)].astype(float)
+    return values if backlog_known(selection) else np.full(len(rows), np.nan)
+
+
+def fill(selection: Selection, rows: Index) -> F64:
+    """Queue against capacity: a listener holds backlog + 1 (sk_acceptq_is_full)."""
+    return _queue(selection, rows) / (backlog(selection, rows) + 1)
+
+
+def drops(selection: Selection, rows: Index) -> F64:
+    table, places = _table(selection), sockets(selection, rows)
+    known = table.memory_known("drops")[places]
+    return np.where(known, table.memory_of("drops")[places], np.nan)
+
+
+def _fill_looks(selection: Selection, rows: Index) -> list[str]:
+    return ["bad" if f >= 1 else "warn" if f >= 0.8 else "" for f in fill(selection, rows).tolist()]
+
+
+def _drop_looks(selection: Selection, rows: Index) -> list[str]:
+    rates = selection.snapshot.listeners.drops_per_s[rows].tolist()
+    return ["bad" if rate > 0 else "" for rate in rates]
+
+
+def kind(table: SocketTable, row: int) -> str:
+    """Which addresses a listener answers: IPv4, IPv6, or both."""
+    if table.family[row] == tcp.AF_INET:
+        return "v4"
+    if table.local_hi[row] or table.local_lo[row]:
+        return "v4" if table.local_lo[row] >> np.uint64(32) == 0xFFFF else "v6"
+    known = int(table.has[row]) >> tcp.SKV6ONLY & 1
+    return "v6 only" if known and table.v6only[row] else "v4+v6"
+
+
+def _kinds(selection: Selection, rows: Index) -> list[str]:
+    table = _table(selection)
+    return [kind(table, row) for row in sockets(selection, rows).tolist()]
+
+
+def local_texts(selection: Selection, rows: Index) -> list[str]:
+    table, places = _table(selection), sockets(selection, rows)
+    port = table.local_port[places].tolist()
+    never = [False] * len(rows)
+    return endpoints(table.local_hi[places], table.local_lo[places], port, never)
+
+
+def _local(selection: Selection, rows: Index) -> I64:
+    table, places = _table(selection), sockets(selection, rows)
+    return rank(table.local_port[places], table.local_hi[places], table.local_lo[places])
+
+
+def somaxconn(selection: Selection) -> int | None:
+    for kernel in selection.snapshot.sample.kernel:
+        text = kernel.sysctls.get("net.core.somaxconn", "")
+        return int(text) if text.isdigit() else None
+    return None
+
+
+def clamped(selection: Selection, rows: Index) -> list[bool]:
+    """Whether the backlog equals somaxconn: the application may have asked for more."""
+    limit = somaxconn(selection)
+    return [value == limit for value in backlog(selection, rows).tolist()]
+
+
+def _backlog_texts(selection: Selection, rows: Index) -> list[str]:
+    values = backlog(selection, rows).tolist()
+    marks = clamped(selection, rows)
+    return [units.count(v) + ("=max" if c else "") for v, c in zip(values, marks, strict=True)]
+
+
+def keys(selection: Selection, rows: Index) -> U64:
+    return _table(selection).cookie[sockets(selection, rows)]
+
+
+def _people(selection: Selection, rows: Index) -> list[str]:
+    return owner_texts(selection, sockets(selection, rows))
+
+
+COLUMNS = (
+    Column(
+        "local", "Listening on", 17, "Address and port.", _local, local_texts, flex=True,
+        largest_first=False,
+    ),
+    Column(
+        "kind", "Serves", 7, "IPv4, IPv6, or both on one dual-stack socket.",
+        lambda s, r: np.array(_kinds(s, r), dtype=str), _kinds, priority=4, largest_first=False,
+    ),
+    Column(
+        "queue", "Queue", 6, "Connections that wait for accept().", _queue,
+        shown(units.count, _queue), right=True,
+    ),
+    Column(
+        "backlog", "Backlog", 8,
+        "The limit given to listen(); one more fits. =max: cut down to net.core.somaxconn.",
+        backlog, _backlog_texts, right=True,
+    ),
+    Column(
+        "fill", "Fill", 5, "Queue against backlog + 1; at 100% the kernel drops new connections.",
+        fill, shown(units.percent, fill), right=True, looks=_fill_looks,
+    ),
+    Column(
+        "peak", "Peak", 6, "Longest queue since start, polled eight times a second.",
+        _plain("peak"), shown(units.count, _plain("peak")), right=True,
+    ),
+    Column(
+        "syn_queue", "SYNs", 5, "Half-open connections (SYN_RECV).", _plain("syn_queue"),
+        shown(units.count, _plain("syn_queue")), right=True, priority=2,
+    ),
+    Column(
+        "drops", "Drops", 7, "Packets this listener dropped since it began to listen.", drops,
+        shown(units.count, drops), right=True,
+    ),
+    Column(
+        "drops_per_s", "Drop/s", 6, "Packets it drops a second, retries counted.",
+        _plain("drops_per_s"), shown(units.rate, _plain("drops_per_s")), right=True,
+        priority=1, looks=_drop_looks,
+    ),
+    Column(
+        "siblings", "Group", 5, "SO_REUSEPORT sockets on this port, each with its own queue.",
+        _plain("siblings"), shown(units.count, _plain("siblings")), right=True, priority=5,
+    ),
+    Column(
+        "process", "Process", 16, "Who should call accept().",
+        lambda s, r: owner_values(s, sockets(s, r)), _people, flex=True, largest_first=False,
+    ),
+)  # fmt: skip
+
+LISTENERS = Listing(
+    "listeners", COLUMNS, lambda s: s.listeners, keys, lambda s, r: [""] * len(r), "fill"
+)

@@ -1,0 +1,140 @@
+"""Columns of the ephemeral ports by destination."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis.keys import mixed
+from tcptop.columns import units
+from tcptop.columns.column import Column, Listing, Values, shown
+from tcptop.columns.endpoints import addresses, endpoints, owner_values, people_of, rank
+from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Ports, Snapshot
+from tcptop.model.table import F64, I64, U64, Index
+
+
+def _ports(selection: Selection) -> Ports:
+    return selection.snapshot.ports
+
+
+def _plain(name: str) -> Values:
+    return lambda selection, rows: getattr(_ports(selection), name)[rows]
+
+
+def _local(selection: Selection, rows: Index) -> I64:
+    ports = _ports(selection)
+    return rank(ports.local_hi[rows], ports.local_lo[rows])
+
+
+def _remote(selection: Selection, rows: Index) -> I64:
+    ports = _ports(selection)
+    return rank(ports.remote_hi[rows], ports.remote_lo[rows], ports.remote_port[rows])
+
+
+def local_texts(selection: Selection, rows: Index) -> list[str]:
+    ports = _ports(selection)
+    return addresses(ports.local_hi[rows], ports.local_lo[rows])
+
+
+def remote_texts(selection: Selection, rows: Index) -> list[str]:
+    ports = _ports(selection)
+    numbers = ports.remote_port[rows].tolist()
+    return endpoints(ports.remote_hi[rows], ports.remote_lo[rows], numbers, [False] * len(rows))
+
+
+def share(selection: Selection, rows: Index) -> F64:
+    """What is gone of the range, 0 to 1."""
+    ports = _ports(selection)
+    capacity = ports.capacity[rows]
+    return np.where(capacity > 0, 1 - ports.headroom[rows] / np.maximum(capacity, 1), np.nan)
+
+
+def _looks(selection: Selection, rows: Index) -> list[str]:
+    values = share(selection, rows).tolist()
+    return ["bad" if s >= 0.95 else "warn" if s >= 0.8 else "" for s in values]
+
+
+def members(snapshot: Snapshot, group: Index, number: int) -> Index:
+    """The socket rows of one group."""
+    return np.flatnonzero(group == number)
+
+
+def process_texts(snapshot: Snapshot, group: Index, rows: Index) -> list[str]:
+    """The processes of each group, the busiest by name."""
+    texts = []
+    for number in rows.tolist():
+        people = people_of(snapshot, members(snapshot, group, number))
+        texts.append(_some([snapshot.holders.people[p].name for p in people]))
+    return texts
+
+
+def _some(names: list[str]) -> str:
+    if not names:
+        return units.UNKNOWN
+    distinct = list(dict.fromkeys(names))
+    more = f" +{len(distinct) - 1}" if len(distinct) > 1 else ""
+    return units.safe(distinct[0]) + more
+
+
+def first_owner(selection: Selection, group: Index, rows: Index) -> I64:
+    """To sort groups by process without looking at every member: the first one's."""
+    first = np.zeros(int(group.max(initial=0)) + 1, np.int64)
+    members = np.flatnonzero(group >= 0)[::-1]
+    first[group[members]] = members
+    return owner_values(selection, first[rows])
+
+
+def _processes(selection: Selection, rows: Index) -> list[str]:
+    return process_texts(selection.snapshot, _ports(selection).group, rows)
+
+
+def keys(selection: Selection, rows: Index) -> U64:
+    ports = _ports(selection)
+    names = ("netns", "local_hi", "local_lo", "remote_hi", "remote_lo", "remote_port")
+    return mixed(*(getattr(ports, name)[rows] for name in names))
+
+
+def _number(key: str, title: str, width: int, meaning: str, priority: int = 0) -> Column:
+    values = _plain(key)
+    return Column(
+        key, title, width, meaning, values, shown(units.count, values), right=True,
+        priority=priority,
+    )  # fmt: skip
+
+
+COLUMNS = (
+    Column(
+        "local", "Local address", 13, "Source of the connections.", _local, local_texts,
+        flex=True, largest_first=False,
+    ),
+    Column(
+        "remote", "Destination", 17, "Where they go.", _remote, remote_texts, flex=True,
+        largest_first=False,
+    ),
+    _number("used", "Used", 6, "Ports in use towards this destination."),
+    _number("time_wait", "TimeW", 6, "Connections of these in TIME_WAIT, kept for 60 s."),
+    _number("blocked", "Blckd", 5, "Ports lost to every destination: listened on, or bound.", 3),
+    _number("capacity", "Range", 6, "Ports that the kernel may pick from.", 2),
+    _number("headroom", "Left", 6, "Connections that can still be opened; at 0 connect() fails."),
+    Column(
+        "share", "Gone", 5, "What is gone of the range.", share, shown(units.percent, share),
+        right=True, looks=_looks,
+    ),
+    _number("headroom_bind", "Bind", 6, "Left for bind() to port 0 on this address.", 4),
+    Column(
+        "opens_per_s", "Open/s", 6, "Connections opened a second.", _plain("opens_per_s"),
+        shown(units.rate, _plain("opens_per_s")), right=True, priority=1,
+    ),
+    Column(
+        "exhausted_in_s", "Out in", 6, "When the ports run out if it goes on like this.",
+        _plain("exhausted_in_s"), shown(units.duration, _plain("exhausted_in_s")), right=True,
+        priority=1, largest_first=False,
+    ),
+    Column(
+        "processes", "Processes", 14, "Who holds them.",
+        lambda s, r: first_owner(s, s.snapshot.ports.group, r), _processes, flex=True, priority=5,
+        largest_first=False,
+    ),
+)  # fmt: skip
+
+PORTS = Listing("ports", COLUMNS, lambda s: s.ports, keys, lambda s, r: [""] * len(r), "share")

@@ -1,0 +1,197 @@
+"""Columns of the processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tcptop.analysis.keys import mixed
+from tcptop.columns import units
+from tcptop.columns.column import Column, Listing, Values, shown
+from tcptop.model import owner, tcp
+from tcptop.model.sample import Process
+from tcptop.model.selection import Selection
+from tcptop.model.table import F64, I64, U64, Index
+
+NOBODY = {
+    owner.ACCEPT_QUEUE: "(in accept queues)",
+    owner.REMEMBERED: "(remembered)",
+    owner.UNKNOWN: "(nobody known)",
+}
+
+
+def process(selection: Selection, row: int) -> Process | None:
+    """The process of a row; None for those that gather sockets without one."""
+    person = int(selection.processes.person[row])
+    return selection.snapshot.holders.people[person] if person >= 0 else None
+
+
+def _people(selection: Selection, rows: Index) -> list[Process | None]:
+    return [process(selection, row) for row in rows.tolist()]
+
+
+def name(selection: Selection, row: int) -> str:
+    someone = process(selection, row)
+    kind = int(selection.processes.owner[row])
+    if someone is None:
+        return NOBODY[kind]
+    return units.safe(someone.name) + ("†" if kind == owner.REMEMBERED else "")
+
+
+def _names(selection: Selection, rows: Index) -> list[str]:
+    return [name(selection, row) for row in rows.tolist()]
+
+
+def _pid(selection: Selection, rows: Index) -> F64:
+    return np.array([p.pid if p else np.nan for p in _people(selection, rows)], np.float64)
+
+
+def _text(values: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.str_]]:
+    return np.array([value.lower() for value in values], dtype=str)
+
+
+def _users(selection: Selection, rows: Index) -> list[str]:
+    users = selection.snapshot.sample.users
+    return [
+        units.UNKNOWN if p is None or p.uid is None else units.safe(users.get(p.uid, str(p.uid)))
+        for p in _people(selection, rows)
+    ]
+
+
+def _cmdlines(selection: Selection, rows: Index) -> list[str]:
+    return [units.safe(p.cmdline or p.name) if p else "" for p in _people(selection, rows)]
+
+
+def _fds(selection: Selection, rows: Index) -> F64:
+    people = _people(selection, rows)
+    return np.array([_known(p.open_fds if p else None) for p in people], np.float64)
+
+
+def _fd_share(selection: Selection, rows: Index) -> F64:
+    limits = [_known(p.fd_limit if p else None) for p in _people(selection, rows)]
+    share: F64 = _fds(selection, rows) / np.array(limits, np.float64)
+    return share
+
+
+def _known(number: int | None) -> float:
+    return np.nan if number is None else number
+
+
+def _fd_texts(selection: Selection, rows: Index) -> list[str]:
+    return [
+        f"{p.open_fds}/{units.size(p.fd_limit) if p.fd_limit else units.UNKNOWN}"
+        if p and p.open_fds is not None
+        else units.UNKNOWN
+        for p in _people(selection, rows)
+    ]
+
+
+def _fd_looks(selection: Selection, rows: Index) -> list[str]:
+    shares = _fd_share(selection, rows).tolist()
+    return ["bad" if s >= 0.95 else "warn" if s >= 0.8 else "" for s in shares]
+
+
+def _plain(column: str) -> Values:
+    return lambda selection, rows: getattr(selection.processes, column)[rows]
+
+
+def _state(*states: int) -> Values:
+    def values(selection: Selection, rows: Index) -> I64:
+        counts: I64 = selection.processes.by_state[rows][:, list(states)].sum(axis=1)
+        return counts
+
+    return values
+
+
+def _numbers(
+    key: str, title: str, width: int, meaning: str, values: Values, priority: int = 0
+) -> Column:
+    texts = shown(units.count, values)
+    return Column(key, title, width, meaning, values, texts, right=True, priority=priority)
+
+
+def _close_wait(selection: Selection, rows: Index) -> list[str]:
+    counts = _state(tcp.CLOSE_WAIT)(selection, rows).tolist()
+    return ["warn" if count else "" for count in counts]
+
+
+def _looks(selection: Selection, rows: Index) -> list[str]:
+    kinds = selection.processes.owner[rows].tolist()
+    return ["" if kind == owner.PROCESS else "dim" for kind in kinds]
+
+
+def keys(selection: Selection, rows: Index) -> U64:
+    """(pid, start time, namespace), so that a reused pid is another row."""
+    people = _people(selection, rows)
+    pid = np.array([p.pid if p else 0 for p in people], np.int64)
+    start = np.array([p.start_time if p else 0 for p in people], np.int64)
+    kind = np.where(pid > 0, 0, selection.processes.owner[rows])
+    return mixed(pid, start, selection.processes.netns[rows], kind)
+
+
+def _size(key: str, title: str, meaning: str, priority: int) -> Column:
+    values = _plain(key)
+    return Column(
+        key, title, 6, meaning, values, shown(units.size, values), right=True, priority=priority
+    )
+
+
+COLUMNS = (
+    Column(
+        "pid", "PID", 7, "Process id.", _pid, shown(units.count, _pid), right=True,
+        largest_first=False,
+    ),
+    Column(
+        "process", "Process", 16, "Its name; † it has exited or closed the sockets.",
+        lambda s, r: _text(_names(s, r)), _names, flex=True, largest_first=False,
+    ),
+    _numbers("sockets", "Socks", 6, "TCP sockets it holds or has just closed.",
+             _plain("sockets")),
+    _numbers("established", "Estab", 6, "ESTABLISHED: open both ways.", _state(tcp.ESTABLISHED)),
+    _numbers("listen", "Lstn", 4, "LISTEN: waiting for connections.", _state(tcp.LISTEN), 2),
+    Column(
+        "close_wait", "ClWait", 6,
+        "CLOSE_WAIT: the peer has closed and this process has not. It should be 0.",
+        _state(tcp.CLOSE_WAIT), shown(units.count, _state(tcp.CLOSE_WAIT)), right=True,
+        looks=_close_wait,
+    ),
+    _numbers("time_wait", "TimeW", 6, "TIME_WAIT: closed here first; kept for 60 s, healthy.",
+             _state(tcp.TIME_WAIT), 3),
+    _numbers("opening", "Open", 5, "SYN_SENT: waiting for an answer.", _state(tcp.SYN_SENT), 4),
+    _numbers("closing", "Clsng", 5, "FIN_WAIT1, FIN_WAIT2, LAST_ACK, CLOSING: half closed.",
+             _state(tcp.FIN_WAIT1, tcp.FIN_WAIT2, tcp.LAST_ACK, tcp.CLOSING), 5),
+    _size("recv_q", "Recv-Q", "Bytes it has not read yet, all connections.", 0),
+    _size("send_q", "Send-Q", "Bytes its peers have not acknowledged.", 0),
+    _size("bytes_sent_per_s", "Sent/s", "Bytes a second sent.", 1),
+    _size("bytes_received_per_s", "Recv/s", "Bytes a second received.", 1),
+    Column(
+        "retransmits_per_s", "Retr/s", 6, "Segments a second sent again.",
+        _plain("retransmits_per_s"), shown(units.rate, _plain("retransmits_per_s")), right=True,
+        priority=6,
+    ),
+    Column(
+        "fds", "FDs", 11, "Open descriptors and the limit at which accept() and connect() fail.",
+        _fd_share, _fd_texts, right=True, priority=7, looks=_fd_looks,
+    ),
+    _numbers("shared", "Shared", 6, "Of its sockets, held by other processes too.",
+             _plain("shared"), 9),
+    Column(
+        "user", "User", 9, "Who runs it.", lambda s, r: _text(_users(s, r)), _users, priority=8,
+        largest_first=False,
+    ),
+    Column(
+        "cmdline", "Command line", 20, "How it was started.",
+        lambda s, r: _text(_cmdlines(s, r)), _cmdlines, flex=True, priority=10,
+        largest_first=False,
+    ),
+)  # fmt: skip
+
+PROCESSES = Listing(
+    "processes",
+    COLUMNS,
+    lambda s: np.arange(len(s.processes)),
+    keys,
+    _looks,
+    "sockets",
+)

@@ -1,0 +1,102 @@
+"""Columns of the remote ends."""
+
+from __future__ import annotations
+
+from tcptop.analysis.keys import mixed
+from tcptop.columns import units
+from tcptop.columns.column import Column, Listing, Values, shown
+from tcptop.columns.endpoints import addresses, rank
+from tcptop.columns.ports import first_owner, process_texts
+from tcptop.model import address, tcp
+from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Remotes
+from tcptop.model.table import I64, U64, Index
+
+
+def _remotes(selection: Selection) -> Remotes:
+    return selection.remote_groups
+
+
+def _plain(name: str) -> Values:
+    return lambda selection, rows: getattr(_remotes(selection), name)[rows]
+
+
+def _state(*states: int) -> Values:
+    def values(selection: Selection, rows: Index) -> I64:
+        counts: I64 = _remotes(selection).by_state[rows][:, list(states)].sum(axis=1)
+        return counts
+
+    return values
+
+
+def remote_texts(selection: Selection, rows: Index) -> list[str]:
+    remotes = _remotes(selection)
+    texts = addresses(remotes.remote_hi[rows], remotes.remote_lo[rows])
+    ports = remotes.remote_port[rows].tolist()
+    return [
+        address.endpoint(text, port) if port >= 0 else text
+        for text, port in zip(texts, ports, strict=True)
+    ]
+
+
+def _remote(selection: Selection, rows: Index) -> I64:
+    remotes = _remotes(selection)
+    return rank(remotes.remote_hi[rows], remotes.remote_lo[rows], remotes.remote_port[rows])
+
+
+def _processes(selection: Selection, rows: Index) -> list[str]:
+    return process_texts(selection.snapshot, _remotes(selection).group, rows)
+
+
+def keys(selection: Selection, rows: Index) -> U64:
+    remotes = _remotes(selection)
+    names = ("netns", "remote_hi", "remote_lo", "remote_port")
+    return mixed(*(getattr(remotes, name)[rows] for name in names))
+
+
+def _counted(key: str, title: str, meaning: str, *states: int, priority: int = 0) -> Column:
+    values = _state(*states)
+    return Column(
+        key, title, 6, meaning, values, shown(units.count, values), right=True, priority=priority
+    )
+
+
+COLUMNS = (
+    Column(
+        "remote", "Remote", 17, "The other end's address, with its port after `a`.", _remote,
+        remote_texts, flex=True, largest_first=False,
+    ),
+    Column(
+        "sockets", "Socks", 6, "Sockets towards it.", _plain("sockets"),
+        shown(units.count, _plain("sockets")), right=True,
+    ),
+    _counted("established", "Estab", "ESTABLISHED.", tcp.ESTABLISHED),
+    _counted("opening", "Open", "SYN_SENT and SYN_RECV.", tcp.SYN_SENT, tcp.SYN_RECV, priority=3),
+    _counted("close_wait", "ClWait", "CLOSE_WAIT: it has closed, we have not.", tcp.CLOSE_WAIT),
+    _counted("time_wait", "TimeW", "TIME_WAIT.", tcp.TIME_WAIT, priority=2),
+    Column(
+        "recv_q", "Recv-Q", 6, "Bytes from it that nobody has read.", _plain("recv_q"),
+        shown(units.size, _plain("recv_q")), right=True,
+    ),
+    Column(
+        "send_q", "Send-Q", 6, "Bytes it has not acknowledged.", _plain("send_q"),
+        shown(units.size, _plain("send_q")), right=True,
+    ),
+    Column(
+        "retransmits_per_s", "Retr/s", 6, "Segments a second sent to it again.",
+        _plain("retransmits_per_s"), shown(units.rate, _plain("retransmits_per_s")), right=True,
+    ),
+    Column(
+        "rtt", "RTT ms", 6, "Median round trip of its connections.", _plain("rtt_us"),
+        shown(units.milliseconds, _plain("rtt_us")), right=True,
+    ),
+    Column(
+        "processes", "Processes", 14, "Who talks to it.",
+        lambda s, r: first_owner(s, s.remote_groups.group, r), _processes, flex=True, priority=4,
+        largest_first=False,
+    ),
+)  # fmt: skip
+
+REMOTES = Listing(
+    "remotes", COLUMNS, lambda s: s.remotes, keys, lambda s, r: [""] * len(r), "sockets"
+)

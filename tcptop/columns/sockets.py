@@ -1,0 +1,241 @@
+"""Columns of the connections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop.columns import units
+from tcptop.columns.column import Column, Listing, Texts, Values, shown
+from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank
+from tcptop.model import tcp
+from tcptop.model.selection import Selection
+from tcptop.model.table import F64, U64, Index, SocketTable
+
+
+def _table(selection: Selection) -> SocketTable:
+    return selection.snapshot.sample.sockets
+
+
+def _plain(name: str) -> Values:
+    return lambda selection, rows: getattr(_table(selection), name)[rows].astype(np.int64)
+
+
+def _derived(name: str) -> Values:
+    return lambda selection, rows: getattr(selection.snapshot, name)[rows]
+
+
+def _info(name: str) -> Values:
+    """A tcp_info field as float, NaN where the kernel did not say."""
+
+    def values(selection: Selection, rows: Index) -> F64:
+        table = _table(selection)
+        known = table.tcp_info_known(name)[rows]
+        return np.where(known, table.tcp_info(name)[rows], np.nan)
+
+    return values
+
+
+def idle_s(selection: Selection, rows: Index) -> F64:
+    """Seconds since data last went either way; unknown while connecting and listening."""
+    table = _table(selection)
+    sent, received = (table.tcp_info(f"last_data_{way}")[rows] for way in ("sent", "recv"))
+    never = np.isin(table.state[rows], (tcp.SYN_SENT, tcp.SYN_RECV, tcp.LISTEN, tcp.TIME_WAIT))
+    known = table.tcp_info_known("last_data_sent")[rows] & ~never
+    return np.where(known, np.minimum(sent, received) / 1000, np.nan)
+
+
+def _rtt(selection: Selection, rows: Index) -> F64:
+    values = _info("rtt")(selection, rows)
+    return np.where(values > 0, values, np.nan)
+
+
+def _cwnd(selection: Selection, rows: Index) -> F64:
+    listening = _table(selection).state[rows] == tcp.LISTEN
+    return np.where(listening, np.nan, _info("snd_cwnd")(selection, rows))
+
+
+def _remote(selection: Selection, rows: Index) -> NDArray[Any]:
+    table = _table(selection)
+    return rank(table.remote_hi[rows], table.remote_lo[rows], table.remote_port[rows])
+
+
+def _local(selection: Selection, rows: Index) -> NDArray[Any]:
+    table = _table(selection)
+    return rank(table.local_hi[rows], table.local_lo[rows], table.local_port[rows])
+
+
+def local_texts(selection: Selection, rows: Index) -> list[str]:
+    table = _table(selection)
+    never = [False] * len(rows)
+    port = table.local_port[rows].tolist()
+    return endpoints(table.local_hi[rows], table.local_lo[rows], port, never)
+
+
+def remote_texts(selection: Selection, rows: Index) -> list[str]:
+    table = _table(selection)
+    port = table.remote_port[rows].tolist()
+    none = (table.remote_port[rows] == 0).tolist()
+    return endpoints(table.remote_hi[rows], table.remote_lo[rows], port, none)
+
+
+def state_texts(selection: Selection, rows: Index) -> list[str]:
+    return [tcp.STATES[state] for state in _table(selection).state[rows].tolist()]
+
+
+def state_looks(selection: Selection, rows: Index) -> list[str]:
+    return [STATE_LOOKS.get(state, "") for state in _table(selection).state[rows].tolist()]
+
+
+STATE_LOOKS = {
+    tcp.CLOSE_WAIT: "warn",
+    tcp.SYN_SENT: "warn",
+    tcp.SYN_RECV: "warn",
+    tcp.LAST_ACK: "warn",
+    tcp.CLOSING: "warn",
+    tcp.TIME_WAIT: "dim",
+}
+
+
+def timer_texts(selection: Selection, rows: Index) -> list[str]:
+    """`retransmit 3.2s #4`: what the kernel waits for, how long, and the tries so far."""
+    table = _table(selection)
+    columns = (table.timer[rows], table.expires[rows], table.retrans[rows])
+    return [timer(*values) for values in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def timer(kind: int, expires_ms: int, retransmits: int) -> str:
+    if kind == 0:
+        return ""
+    name = tcp.TIMERS[kind] if kind < len(tcp.TIMERS) else f"timer {kind}"
+    tries = f" #{retransmits}" if retransmits else ""
+    return f"{name} {units.duration(expires_ms / 1000)}{tries}"
+
+
+def _user(selection: Selection, rows: Index) -> list[str]:
+    snapshot = selection.snapshot
+    uids = snapshot.sample.sockets.uid[rows].tolist()
+    filler = snapshot.mini[rows].tolist()
+    users = snapshot.sample.users
+    return [
+        units.UNKNOWN if none else units.safe(users.get(uid, str(uid)))
+        for uid, none in zip(uids, filler, strict=True)
+    ]
+
+
+def _cgroup(selection: Selection, rows: Index) -> list[str]:
+    sample = selection.snapshot.sample
+    ids = sample.sockets.cgroup_id[rows].tolist()
+    return [units.safe(sample.cgroups.get(i, f"#{i}")) if i else units.UNKNOWN for i in ids]
+
+
+def _congestion(selection: Selection, rows: Index) -> list[str]:
+    names = _table(selection).cong[rows].tolist()
+    return [units.safe(name.decode("latin-1")) or units.UNKNOWN for name in names]
+
+
+def _by_text(texts: Texts) -> Values:
+    return lambda selection, rows: np.array(texts(selection, rows), dtype=object).astype(str)
+
+
+def _queue_looks(name: str) -> Any:
+    def looks(selection: Selection, rows: Index) -> list[str]:
+        table = _table(selection)
+        filled = (getattr(table, name)[rows] > 0) & (table.state[rows] != tcp.LISTEN)
+        return ["warn" if some else "" for some in filled.tolist()]
+
+    return looks
+
+
+def _looks(selection: Selection, rows: Index) -> list[str]:
+    states = _table(selection).state[rows].tolist()
+    return ["dim" if state == tcp.TIME_WAIT else "" for state in states]
+
+
+def keys(selection: Selection, rows: Index) -> U64:
+    """A socket is its cookie, wherever it stands."""
+    return _table(selection).cookie[rows]
+
+
+COLUMNS = (
+    Column(
+        "state", "State", 11, "Where the connection stands in TCP's life of eleven states.",
+        _plain("state"), state_texts, priority=0, looks=state_looks, largest_first=False,
+    ),
+    Column(
+        "recv_q", "Recv-Q", 7,
+        "Bytes the process has not read yet; of a listener the connections it has not accepted.",
+        _plain("recv_q"), shown(units.size, _plain("recv_q")), right=True,
+        looks=_queue_looks("recv_q"),
+    ),
+    Column(
+        "send_q", "Send-Q", 7,
+        "Bytes not acknowledged by the peer, sent or not; of a listener its backlog.",
+        _plain("send_q"), shown(units.size, _plain("send_q")), right=True,
+        looks=_queue_looks("send_q"),
+    ),
+    Column(
+        "local", "Local address:port", 17, "This end.", _local, local_texts, flex=True,
+        largest_first=False,
+    ),
+    Column(
+        "remote", "Remote address:port", 17, "The other end.", _remote, remote_texts, flex=True,
+        largest_first=False,
+    ),
+    Column(
+        "process", "Process", 16,
+        "Who holds the socket: name/pid, +n other processes, † closed by it; or why nobody.",
+        owner_values, owner_texts, flex=True, largest_first=False,
+    ),
+    Column(
+        "timer", "Timer", 17, "What the kernel waits for, until when, and #tries so far.",
+        _plain("timer"), timer_texts, priority=3,
+    ),
+    Column(
+        "idle", "Idle", 6, "Since data last went either way.", idle_s,
+        shown(units.duration, idle_s), right=True, priority=2,
+    ),
+    Column(
+        "rtt", "RTT ms", 6, "Smoothed round trip time.", _rtt, shown(units.milliseconds, _rtt),
+        right=True, priority=4,
+    ),
+    Column(
+        "sent_per_s", "Sent/s", 6, "Bytes a second sent, without retransmissions' headers.",
+        _derived("bytes_sent_per_s"), shown(units.byte_rate, _derived("bytes_sent_per_s")),
+        right=True, priority=5,
+    ),
+    Column(
+        "received_per_s", "Recv/s", 6, "Bytes a second received in order.",
+        _derived("bytes_received_per_s"), shown(units.byte_rate, _derived("bytes_received_per_s")),
+        right=True, priority=5,
+    ),
+    Column(
+        "retrans", "Retr", 5, "Segments sent again in this connection's life.",
+        _info("total_retrans"), shown(units.count, _info("total_retrans")), right=True,
+        priority=6,
+    ),
+    Column(
+        "seen", "Seen", 6, "How long tcptop has seen this socket.", _derived("seen_s"),
+        shown(units.duration, _derived("seen_s")), right=True, priority=7,
+    ),
+    Column(
+        "cwnd", "Cwnd", 5, "Congestion window, in segments.", _cwnd, shown(units.count, _cwnd),
+        right=True, priority=8,
+    ),
+    Column(
+        "user", "User", 8, "Whose socket it is.", _by_text(_user), _user, priority=9,
+        largest_first=False,
+    ),
+    Column(
+        "cong", "CC", 6, "Congestion control algorithm.", _by_text(_congestion), _congestion,
+        priority=10, largest_first=False,
+    ),
+    Column(
+        "cgroup", "Cgroup", 20, "The control group it was made in: unit or container.",
+        _by_text(_cgroup), _cgroup, flex=True, priority=11, largest_first=False,
+    ),
+)  # fmt: skip
+
+SOCKETS = Listing("sockets", COLUMNS, lambda s: s.rows, keys, _looks, "state")

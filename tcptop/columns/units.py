@@ -1,0 +1,92 @@
+"""Numbers and foreign text as a person reads them."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from functools import lru_cache
+
+UNKNOWN = "–"
+
+
+@lru_cache(maxsize=8192)
+def safe(text: str) -> str:
+    """Text of another process, fit for a terminal cell: one column a character, no controls.
+
+    An escape in a process name must not reach a root's terminal; what is wide or has no width
+    would shift the line.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_safe(character) for character in text)
+
+
+def _safe(character: str) -> str:
+    narrow = unicodedata.east_asian_width(character) not in "WF"
+    if character.isprintable() and narrow and not unicodedata.combining(character):
+        return character
+    return "?"
+
+
+def count(number: float) -> str:
+    """An exact integer; unknown below zero or NaN."""
+    if number != number or number < 0:
+        return UNKNOWN
+    return str(int(number))
+
+
+def size(number: float) -> str:
+    """Bytes in at most five characters: 0, 999, 1.2K, 34M (powers of 1024)."""
+    if number != number or number < 0:
+        return UNKNOWN
+    if number < 1000:
+        return str(int(number))
+    for unit in "KMGTP":
+        number /= 1024
+        if number < 9.95:
+            return f"{number:.1f}{unit}"
+        if number < 1000:
+            return f"{number:.0f}{unit}"
+    return f"{number:.0f}E"
+
+
+def rate(number: float) -> str:
+    """A small frequency: 0, 0.3, 12."""
+    if number != number:
+        return UNKNOWN
+    if 0 < number < 9.95:
+        return f"{number:.1f}"
+    return str(round(number)) if number < 100_000 else size(number)
+
+
+def byte_rate(number: float) -> str:
+    return UNKNOWN if number != number else size(number)
+
+
+def duration(seconds: float) -> str:
+    """At most six characters: 0.4s, 42s, 9m05s, 3h07m, 12d."""
+    if seconds != seconds or math.isinf(seconds):
+        return UNKNOWN
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    if seconds < 60:
+        return f"{seconds:.0f}s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60}m{int(seconds) % 60:02d}s"
+    if seconds < 86_400:
+        return f"{int(seconds) // 3600}h{int(seconds) % 3600 // 60:02d}m"
+    return f"{int(seconds) // 86_400}d"
+
+
+def milliseconds(microseconds: float) -> str:
+    """A round trip in ms: 0.05, 1.2, 340."""
+    if microseconds != microseconds:
+        return UNKNOWN
+    value = microseconds / 1000
+    if value < 1:
+        return f"{value:.2f}"
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def percent(fraction: float) -> str:
+    return UNKNOWN if fraction != fraction else f"{fraction * 100:.0f}%"

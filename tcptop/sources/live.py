@@ -1,0 +1,157 @@
+"""The live source: one Sample a call from sock_diag and /proc of one network namespace."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from tcptop.model import tcp
+from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Sample
+from tcptop.model.table import U32, SocketTable
+from tcptop.sources import counters, namespaces, proc_net_tcp
+from tcptop.sources.cgroups import Cgroups
+from tcptop.sources.owners import OwnerFinder
+from tcptop.sources.sock_diag import EXT, EXT_CONG, LISTENERS, Request, SockDiag, SockDiagError
+
+LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
+CONG_UP_TO = 20_000  # sockets; it never changes and costs 16 bytes a row: large hosts go without
+CAP_SYS_PTRACE = 19
+
+
+class LiveSource:
+    """Reads the namespace of the thread that makes it; use it in that thread. Close it.
+
+    `budget_s` bounds the search for owners in one sample. Raises SockDiagError or OSError where
+    neither sock_diag nor /proc/net/tcp can be read.
+    """
+
+    def __init__(self, budget_s: float | None = None) -> None:
+        self.netns = namespaces.current_inode()
+        self._name = namespaces.name_of(self.netns)
+        self._owners = OwnerFinder(budget_s=budget_s)
+        self._cgroups = Cgroups()
+        self._users: dict[int, str] = {}
+        self._peaks: dict[int, int] = {}
+        self._polls = 0
+        self._rows = 0
+        self._why_not = ""
+        self._diag: SockDiag | None = self._open()
+
+    def close(self) -> None:
+        if self._diag:
+            self._diag.close()
+
+    def sample(self) -> Sample:
+        """What the kernel says now."""
+        began = time.perf_counter()
+        table, taken_at = self._sockets()
+        clock = time.monotonic()
+        idle = (table.state == tcp.CLOSE) & ~table.came(tcp.INFO)  # no icsk: only bound
+        idle &= self._diag is not None
+        sockets = table.take(~idle) if idle.any() else table
+        self._rows = len(sockets)
+        owners = self._owners.find(sockets.inode)
+        sample = Sample(
+            taken_at=taken_at,
+            clock=clock,
+            host=host(),
+            source="sock_diag" if self._diag else "procfs",
+            privileged=privileged(),
+            poll_ms=0.0,
+            sockets=sockets,
+            bound=table.take(idle),
+            owners=owners,
+            peaks=self._take_peaks(),
+            namespaces=(self._namespace(),),
+            kernel=(counters.read_kernel(self.netns),),
+            cgroups=self._cgroups.paths(sockets.cgroup_id),
+            users=self._names(sockets.uid),
+            notes=self._notes(),
+        )
+        return replace(sample, poll_ms=(time.perf_counter() - began) * 1000)
+
+    def poll_listeners(self) -> None:
+        """Remember each listener's longest accept queue until the next sample."""
+        if self._diag is None:
+            return
+        table = self._diag.dump(Request(LISTENERS, ext=0))
+        self._polls += 1
+        for cookie, queued in zip(table.cookie.tolist(), table.recv_q.tolist(), strict=True):
+            if queued > self._peaks.get(cookie, -1):
+                self._peaks[cookie] = queued
+
+    def wait(self, seconds: float, stopped: threading.Event) -> bool:
+        """Poll listeners until the time is over; True at once when `stopped` is set."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if stopped.wait(min(left, LISTENER_POLLS_S)):
+                return True
+            if left > LISTENER_POLLS_S:
+                self.poll_listeners()
+        return stopped.is_set()
+
+    def _open(self) -> SockDiag | None:
+        try:
+            diag = SockDiag(self.netns)
+            diag.dump(Request(LISTENERS, ext=0))
+        except SockDiagError as error:
+            self._why_not = error.strerror or str(error)
+            return None
+        return diag
+
+    def _sockets(self) -> tuple[SocketTable, float]:
+        if self._diag is None:
+            taken_at = time.time()
+            return proc_net_tcp.read(self.netns), taken_at
+        ext = EXT | EXT_CONG if self._rows <= CONG_UP_TO else EXT
+        table = self._diag.dump(Request(ext=ext))
+        return table, self._diag.replied_at
+
+    def _take_peaks(self) -> ListenerPeaks:
+        if not self._peaks:
+            return NO_PEAKS
+        cookies = np.fromiter(self._peaks.keys(), np.uint64)
+        peaks = ListenerPeaks(cookies, np.fromiter(self._peaks.values(), np.uint32), self._polls)
+        self._peaks, self._polls = {}, 0
+        return peaks
+
+    def _namespace(self) -> Namespace:
+        return Namespace(self.netns, self._name, namespaces.interfaces())
+
+    def _names(self, uids: U32) -> Mapping[int, str]:
+        for uid in np.unique(uids).tolist():
+            if uid not in self._users:
+                self._users[uid] = user_name(uid)
+        return self._users
+
+    def _notes(self) -> tuple[str, ...]:
+        if self._diag is None:
+            return (f"sock_diag: {self._why_not}. {proc_net_tcp.NOTE}",)
+        return ()
+
+
+def host() -> Host:
+    """This machine, from uname(2) and the boot clock."""
+    system = os.uname()
+    return Host(system.nodename, system.release, time.clock_gettime(time.CLOCK_BOOTTIME))
+
+
+def privileged() -> bool:
+    """Whether the descriptors of every user's processes may be read (CAP_SYS_PTRACE)."""
+    with open("/proc/self/status") as status:
+        effective = next((line for line in status if line.startswith("CapEff:")), "CapEff: 0")
+    return bool(int(effective.split()[1], 16) >> CAP_SYS_PTRACE & 1)
+
+
+def user_name(uid: int) -> str:
+    """The login name, or the number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

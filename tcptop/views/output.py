@@ -1,0 +1,67 @@
+"""Where a view's text goes: stdout, or a file that is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+
+@contextmanager
+def opened(path: str | None) -> Iterator[TextIO]:
+    """A UTF-8 text file to write to; stdout where path is None or `-`.
+
+    A regular file appears under its name only when all was written; a device or a pipe is
+    written to as it is. Raises OSError.
+    """
+    if path is None or path == "-":
+        yield _stdout()
+        sys.stdout.flush()
+    elif _is_special(path):
+        with open(path, "w", encoding="utf-8") as out:
+            yield out
+    else:
+        yield from _whole(Path(os.path.realpath(path)))
+
+
+def _stdout() -> TextIO:
+    # JSON is UTF-8 whatever the locale says (RFC 8259, 8.1); surrogates must not end the output.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="")
+    return sys.stdout
+
+
+def _is_special(path: str) -> bool:
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _whole(path: Path) -> Iterator[TextIO]:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(descriptor, "w", encoding="utf-8", errors="replace", newline="") as out:
+            yield out
+            out.flush()
+            os.fchmod(out.fileno(), _mode(path))
+            os.fsync(out.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _mode(path: Path) -> int:
+    """That of the file it replaces, else what the umask leaves of rw-rw-rw-."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask

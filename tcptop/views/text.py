@@ -1,0 +1,201 @@
+"""A snapshot for people: a summary, then rows as `ss` prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TextIO
+
+import numpy as np
+
+from tcptop.columns import LISTINGS, Listing, ordered
+from tcptop.columns.units import safe
+from tcptop.model import address, owner, tcp
+from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import U64, Index, SocketTable
+
+# iproute2's spellings, by the kernel's number
+SS_STATES = (
+    "",
+    *("ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "UNCONN"),
+    *("CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING"),
+)
+CHUNK = 8192  # rows formatted at once
+
+
+def write(
+    selection: Selection,
+    out: TextIO,
+    only: frozenset[str] = frozenset(),
+    limit: int | None = None,
+) -> None:
+    """Write the summary and the lists of `only` (sockets if empty), `limit` rows of each."""
+    out.write("\n".join(summary(selection)) + "\n")
+    for name in LISTINGS:
+        if name in (only or {"sockets"}):
+            out.write("\n")
+            _write_list(selection, out, name, limit)
+
+
+def summary(selection: Selection) -> list[str]:
+    """Which host, when, how many sockets in which states, and what could not be seen."""
+    snapshot = selection.snapshot
+    sample, totals = snapshot.sample, snapshot.totals
+    taken = datetime.fromtimestamp(sample.taken_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    lines = [
+        f"{safe(sample.host.hostname)}  Linux {safe(sample.host.kernel)}  {taken}",
+        f"{totals.sockets} sockets  {states(totals.by_state)}".rstrip(),
+    ]
+    if selection.filter:
+        lines.append(f"filter: {selection.filter}  ({len(selection.rows)} sockets)")
+    return lines + [f"note: {note}" for note in (*sample.notes, *unowned(snapshot))]
+
+
+def states(by_state: Sequence[int]) -> str:
+    """`ESTABLISHED 12  LISTEN 3`: the states that occur."""
+    found = [f"{tcp.STATES[n]} {count}" for n, count in enumerate(by_state) if count]
+    return "  ".join(found)
+
+
+def unowned(snapshot: Snapshot) -> list[str]:
+    """How many sockets have no process that can be named, by reason."""
+    codes, numbers = np.unique(snapshot.note, return_counts=True)
+    return [
+        f"{number} without a process: {owner.NOTES[code]}"
+        for code, number in zip(codes.tolist(), numbers.tolist(), strict=True)
+        if code in (owner.NOT_PERMITTED, owner.NOT_SEARCHED)
+    ]
+
+
+def _write_list(selection: Selection, out: TextIO, name: str, limit: int | None) -> None:
+    if name == "sockets":
+        _write_sockets(selection, out, limit)
+    else:
+        _write_listing(selection, out, LISTINGS[name], limit)
+
+
+def _write_listing(selection: Selection, out: TextIO, listing: Listing, limit: int | None) -> None:
+    rows = ordered(listing, selection, listing.sort_by, reverse=False)[:limit]
+    cells = [list(column.texts(selection, rows)) for column in listing.columns]
+    titles = [column.title for column in listing.columns]
+    widths = [max(map(len, [t, *texts])) for t, texts in zip(titles, cells, strict=True)]
+    aligned = [
+        f"%{'' if column.right else '-'}{width}s"
+        for column, width in zip(listing.columns, widths, strict=True)
+    ]
+    template = "  ".join(aligned)
+    for line in [tuple(titles), *zip(*cells, strict=True)]:
+        out.write((template % line).rstrip() + "\n")
+
+
+def _write_sockets(selection: Selection, out: TextIO, limit: int | None) -> None:
+    rows = selection.rows[:limit]
+    local, remote = _ends(selection.snapshot, rows)
+    wide = max([len("Local Address:Port"), *map(len, local)])
+    far = max([len("Peer Address:Port"), *map(len, remote)])
+    template = f"%-10s %-6s %-6s %{wide}s %{far}s %s"
+    head = ("State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port", "Process")
+    out.write((template % head).rstrip() + "\n")
+    for first in range(0, len(rows), CHUNK):
+        part = slice(first, first + CHUNK)
+        lines = _lines(selection.snapshot, template, rows[part], local[part], remote[part])
+        out.write("".join(lines))
+
+
+def _lines(
+    snapshot: Snapshot, template: str, rows: Index, local: list[str], remote: list[str]
+) -> Iterator[str]:
+    table = snapshot.sample.sockets
+    state, recv_q, send_q = (
+        getattr(table, n)[rows].tolist() for n in ("state", "recv_q", "send_q")
+    )
+    line = template + "\n"
+    for values in zip(
+        (SS_STATES[s] for s in state),
+        recv_q,
+        send_q,
+        local,
+        remote,
+        _holders(snapshot, rows),
+        strict=True,
+    ):
+        yield line % values
+
+
+def _holders(snapshot: Snapshot, rows: Index) -> Iterator[str]:
+    """`users:(("nginx",pid=1,fd=6))`, or why there is nobody."""
+    holders = snapshot.holders
+    starts, ends = holders.start[rows].tolist(), holders.start[rows + 1].tolist()
+    names = [f'("{safe(p.name)}",pid={p.pid}' for p in holders.people]
+    notes, kinds = snapshot.note[rows].tolist(), snapshot.owner[rows].tolist()
+    person, fd = holders.person.tolist(), holders.fd.tolist()
+    for start, end, note, kind in zip(starts, ends, notes, kinds, strict=True):
+        if kind == owner.UNKNOWN or kind == owner.ACCEPT_QUEUE:
+            yield f"({owner.NOTES[note]})"
+        elif end - start == 1 and fd[start] >= 0:
+            yield f"users:({names[person[start]]},fd={fd[start]}))"
+        else:
+            yield _users(names, person[start:end], fd[start:end])
+
+
+def _users(names: list[str], person: list[int], fd: list[int]) -> str:
+    each = [
+        names[p] + (f",fd={f})" if f >= 0 else ",closed)") for p, f in zip(person, fd, strict=True)
+    ]
+    return f"users:({','.join(each)})"
+
+
+def _ends(snapshot: Snapshot, rows: Index) -> tuple[list[str], list[str]]:
+    """Both ends as `ss -n` prints them, which knows a device and shows mapped addresses."""
+    table = snapshot.sample.sockets
+    devices = {
+        (space.inode, index): name
+        for space in snapshot.sample.namespaces
+        for index, name in space.interfaces.items()
+    }
+    interface = table.interface[rows]
+    scope = [""] * len(rows)
+    for place in np.flatnonzero(interface).tolist():
+        index = int(interface[place])
+        key = (int(table.netns[rows[place]]), index)
+        scope[place] = f"%{safe(devices.get(key, f'if{index}'))}"
+    six = _six(table, rows)
+    local = _addresses(table.local_hi[rows], table.local_lo[rows], six)
+    remote = _addresses(table.remote_hi[rows], table.remote_lo[rows], six)
+    near = zip(local, scope, _ports(table.local_port[rows].tolist()), strict=True)
+    far = zip(remote, _ports(table.remote_port[rows].tolist()), strict=True)
+    return [f"{a}{s}:{p}" for a, s, p in near], [f"{a}:{p}" for a, p in far]
+
+
+def _ports(numbers: list[int]) -> Iterator[int | str]:
+    return (number or "*" for number in numbers)
+
+
+def _six(table: SocketTable, rows: Index) -> list[int]:
+    """0 for IPv4, 1 for IPv6 of both families, 2 where only IPv6 is served (IPV6_V6ONLY)."""
+    six = (table.family[rows] == tcp.AF_INET6).astype(np.int8)
+    six[(table.v6only[rows] != 0) & table.came(tcp.SKV6ONLY)[rows]] = 2
+    kinds: list[int] = six.tolist()
+    return kinds
+
+
+def _addresses(hi: U64, lo: U64, six: list[int]) -> list[str]:
+    cache: dict[tuple[int, int, int], str] = {}
+    texts = []
+    for key in zip(hi.tolist(), lo.tolist(), six, strict=True):
+        text = cache.get(key)
+        if text is None:
+            text = cache[key] = ss_address(*key)
+        texts.append(text)
+    return texts
+
+
+def ss_address(hi: int, lo: int, six: int) -> str:
+    """An address in the spelling of `ss -n`; `*` is the wildcard that serves both families."""
+    if not six:
+        return address.text(hi, lo)
+    if not hi and not lo:
+        return "[::]" if six == 2 else "*"
+    text = address.text(hi, lo)
+    return f"[{text}]" if ":" in text else f"[::ffff:{text}]"
