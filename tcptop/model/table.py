@@ -100,6 +100,10 @@ class SocketTable:
     def __len__(self) -> int:
         return len(self.cookie)
 
+    def part(self, first: int, last: int) -> SocketTable:
+        """A view of the rows from `first` up to `last`: writing to it writes to this table."""
+        return SocketTable(*(getattr(self, field.name)[first:last] for field in fields(self)))
+
     def take(self, rows: Index | Bools) -> SocketTable:
         """The rows of an index array or a mask, as a table of their own."""
         return SocketTable(*(getattr(self, field.name)[rows] for field in fields(self)))

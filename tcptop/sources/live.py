@@ -103,6 +103,7 @@ class LiveSource:
         except SockDiagError as error:
             self._why_not = error.strerror or str(error)
             return None
+        diag.expected = namespaces.sockets_in_use()
         return diag
 
     def _sockets(self) -> tuple[SocketTable, float]:

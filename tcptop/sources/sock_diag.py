@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from tcptop.model import tcp
-from tcptop.model.table import SocketTable, concat
+from tcptop.model.table import SocketTable, blank, concat
 from tcptop.sources import wire
 
 NETLINK_SOCK_DIAG = 4
@@ -66,6 +66,7 @@ class SockDiag:
         self._legacy = True
         self._seq = 0
         self.replied_at = 0.0
+        self.expected = 0  # rows; may be set to what is known of their number
         self._buffer = bytearray(BUFFER)
         self._words = memoryview(self._buffer).cast("I")
         self._socket = self._open()
@@ -135,22 +136,23 @@ class SockDiag:
         self._seq += 1
         message = encode(request, family, self._seq)
         self._socket.send(message)
-        parts: list[SocketTable] = []
+        rows = _Rows(self.netns, self.expected)
         offsets: list[int] = []
+        self.replied_at = 0.0
         end, code = 0, None
         while code is None:
             if end + ROOM > BUFFER:
-                parts.append(self._decode(offsets, end))
+                rows.add(self._buffer, end, offsets)
                 offsets, end = [], 0
             size = self._receive(end)
-            if end == 0 and not parts:
-                self.replied_at = time.time()
+            self.replied_at = self.replied_at or time.time()
             code = wire.scan(self._words, end >> 2, (end + size) >> 2, self._seq, offsets)
             end += size
         if code < 0:
             raise SockDiagError(-code, os.strerror(-code))
-        parts.append(self._decode(offsets, end))
-        return concat(parts)
+        rows.add(self._buffer, end, offsets)
+        self.expected = max(self.expected, rows.filled)
+        return rows.table.part(0, rows.filled)
 
     def _receive(self, at: int) -> int:
         view = memoryview(self._buffer)[at : at + ROOM]
@@ -159,9 +161,29 @@ class SockDiag:
             raise SockDiagError(errno.EAGAIN, "a datagram was cut short")
         return size if sender[0] == 0 else 0  # only the kernel (port 0) is listened to
 
-    def _decode(self, offsets: list[int], end: int) -> SocketTable:
-        data = np.frombuffer(self._buffer, np.uint8, end)
-        return wire.decode(data, np.array(offsets, np.int64) << 2, self.netns)
+
+class _Rows:
+    """A table that grows while a dump comes in.
+
+    Room that is not used costs nothing, as the kernel gives a page of zeros when it is touched;
+    joining parts at the end would touch every page twice.
+    """
+
+    def __init__(self, netns: int, expected: int) -> None:
+        self.filled = 0
+        self.table = blank(expected + expected // 4 + 256)
+        self._netns = netns
+
+    def add(self, buffer: bytearray, end: int, offsets: list[int]) -> None:
+        """Decode rows at these offsets (in words) of the buffer's first `end` bytes."""
+        last = self.filled + len(offsets)
+        if last > len(self.table):
+            self.table = concat([self.table.part(0, self.filled), blank(2 * last)])
+        part = self.table.part(self.filled, last)
+        data = np.frombuffer(buffer, np.uint8, end)
+        wire.decode(data, np.array(offsets, np.int64) << 2, part)
+        part.netns[:] = self._netns
+        self.filled = last
 
 
 def as_sock_diag_error(error: OSError) -> SockDiagError:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
-from tcptop.model.table import MAPPED, U8, Bools, Index, SocketTable, blank
+from tcptop.model.table import MAPPED, U8, Bools, Index, SocketTable
 
 NLMSG_ERROR = 2
 NLMSG_DONE = 3
@@ -114,14 +114,12 @@ def _attributes(message: bytes, at: int, end: int) -> Iterator[Attribute]:
         at += (length + 3) & ~3
 
 
-def decode(data: NDArray[np.uint8], offsets: Index, netns: int) -> SocketTable:
-    """Columns of the rows at byte offsets of `data` (which ends with the last message).
+def decode(data: NDArray[np.uint8], offsets: Index, table: SocketTable) -> None:
+    """Fill a table of zeros from the rows at byte offsets of `data`, which ends with the last.
 
     Rows of one layout (the same attribute headers at the same places) are read together: length
     alone is only a hint, as two sets of attributes can be equally long. Raises WireError.
     """
-    table = blank(len(offsets))
-    table.netns[:] = netns
     _headers(data, offsets, table)
     lengths = gather(data, offsets, 0, "u4")
     for length in np.unique(lengths):
@@ -132,7 +130,6 @@ def decode(data: NDArray[np.uint8], offsets: Index, netns: int) -> SocketTable:
             same = _same_layout(data, offsets[rows], layout, first)
             _fill(data, offsets, rows[same], layout, table)
             rows = rows[~same]
-    return table
 
 
 def gather(data: NDArray[np.uint8], offsets: Index, at: int, dtype: str) -> NDArray[Any]:
