@@ -247,7 +247,9 @@ class _Vain:
 def _distinct(inodes: U32) -> U32:
     """Sorted, each once. (np.unique hashes since numpy 2.3: 22 ms for 100,000 against 2 ms.)"""
     ordered = np.sort(inodes)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    first = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
+    each: U32 = ordered[first]
+    return each
 
 
 def _by_size(tables: Iterable[FdTable]) -> list[FdTable]:

@@ -1,0 +1,97 @@
+"""Counters and sysctls of a namespace, against what was done there and against nstat."""
+
+import os
+import socket
+from pathlib import Path
+
+from tcptop.demo import held
+from tcptop.demo.namespace import Namespace
+from tcptop.demo.sockets import connected, listening
+from tcptop.model.sample import Kernel
+from tcptop.model.sysctls import port_range, reserved_ports
+from tcptop.sources.counters import SYSCTLS, read_kernel
+from tcptop.sources.procfs import counters
+from tests.kernel.nobody import as_nobody
+
+
+def inside(namespace: Namespace) -> Kernel:
+    return namespace.in_thread(read_kernel, namespace.inode)
+
+
+def refused() -> None:
+    made = socket.socket()
+    assert made.connect_ex(("127.0.0.1", 1)) != 0
+
+
+def test_counters_move_with_what_happens(namespace: Namespace) -> None:
+    before = inside(namespace)
+    listener = namespace.run(listening)
+    for _ in range(3):
+        namespace.run(connected, "127.0.0.1", listener.local[1])
+    namespace.run(refused)
+    after = inside(namespace)
+    moved = {
+        name: after.counters["Tcp"][name] - old for name, old in before.counters["Tcp"].items()
+    }
+    assert moved["ActiveOpens"] == 4
+    assert moved["PassiveOpens"] == 3
+    assert moved["AttemptFails"] == 1
+    assert moved["CurrEstab"] == 6
+    assert after.sockstat["TCP"]["inuse"] == 4 + 3  # those in the accept queue are counted
+    assert after.sockstat["TCP6"]["inuse"] == 0
+    assert after.netns == namespace.inode
+
+
+def test_every_counter_is_as_nstat_shows_it(namespace: Namespace) -> None:
+    listener = namespace.run(listening)
+    namespace.run(connected, "127.0.0.1", listener.local[1])
+    lines = namespace.command(["nstat", "-asz"]).splitlines()
+    theirs = {words[0]: int(words[1]) for words in map(str.split, lines) if words[0] != "#kernel"}
+    ours = inside(namespace).counters
+    flat = {section + name: value for section in ours for name, value in ours[section].items()}
+    shared = [name for name in flat if name in theirs]
+    assert len([name for name in shared if name.startswith("TcpExt")]) > 80
+    assert {name: flat[name] for name in shared} == {name: theirs[name] for name in shared}
+
+
+def test_sysctls_are_the_namespace_s(namespace: Namespace) -> None:
+    namespace.sysctl("net.ipv4.ip_local_port_range", "40000 40019")
+    namespace.sysctl("net.ipv4.ip_local_reserved_ports", "40001,40005-40007")
+    namespace.sysctl("net.core.somaxconn", 77)
+    sysctls = inside(namespace).sysctls
+    assert port_range(sysctls) == (40000, 40019)
+    assert reserved_ports(sysctls) == [(40001, 40001), (40005, 40007)]
+    assert sysctls["net.core.somaxconn"] == "77"
+    assert sysctls.keys() <= set(SYSCTLS)
+    assert "net.ipv4.tcp_tw_reuse" in sysctls
+    for name, text in sysctls.items():
+        assert namespace.command(["sysctl", "-n", name]).split() == text.split()
+
+
+def test_a_namespace_seen_from_outside_has_no_sysctls(namespace: Namespace) -> None:
+    listener = namespace.run(listening)
+    kernel = read_kernel(namespace.inode, namespace.pid)
+    assert kernel.sockstat["TCP"]["inuse"] == 1
+    assert kernel.counters["Tcp"] == inside(namespace).counters["Tcp"]
+    assert kernel.sysctls == {}
+    namespace.run(held.close, listener.fd)
+
+
+def test_an_ended_process_leaves_nothing(namespace: Namespace) -> None:
+    inode, pid = namespace.inode, namespace.pid
+    namespace.close()
+    assert read_kernel(inode, pid) == Kernel(inode)
+
+
+def test_another_user_sees_the_counters(namespace: Namespace) -> None:
+    namespace.run(listening)
+    seen = as_nobody(read_kernel, namespace.inode, namespace.pid)
+    assert seen.sockstat["TCP"]["inuse"] == 1
+    assert seen.counters["Tcp"] == inside(namespace).counters["Tcp"]
+
+
+def test_own_counters_are_the_calling_thread_s() -> None:
+    kernel = read_kernel(os.stat("/proc/thread-self/ns/net").st_ino)
+    here = counters(Path("/proc/thread-self/net/snmp").read_bytes())
+    assert kernel.counters["Tcp"].keys() == here["Tcp"].keys()
+    assert "net.ipv4.tcp_rmem" in kernel.sysctls

@@ -1,0 +1,184 @@
+"""Finding and entering network namespaces."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from tcptop.demo.namespace import Namespace
+from tcptop.demo.sockets import connected, listening
+from tcptop.demo.states import time_wait
+from tcptop.sources import namespaces
+from tcptop.sources.namespaces import NamespaceError, discover, entered, open_namespace
+from tests.kernel.nobody import as_nobody
+
+
+@pytest.fixture
+def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of names in the place of /run/netns, for those who may not mount there."""
+    monkeypatch.setattr(namespaces, "NAMED", str(tmp_path))
+    return tmp_path
+
+
+def test_the_calling_thread_goes_in_and_comes_back(namespace: Namespace) -> None:
+    def visit() -> tuple[int, dict[int, str], int]:
+        descriptor = open_namespace(str(namespace.pid))
+        try:
+            with entered(descriptor):
+                inside = namespaces.current_inode(), namespaces.interfaces()
+            return (*inside, namespaces.current_inode())
+        finally:
+            os.close(descriptor)
+
+    home = namespaces.current_inode()
+    descriptors = len(os.listdir("/proc/self/fd"))
+    inode, interfaces, after = visit()
+    assert inode == namespace.inode != home
+    assert interfaces == {1: "lo"}
+    assert after == home
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_it_comes_back_after_an_error(namespace: Namespace) -> None:
+    home = namespaces.current_inode()
+    descriptor = open_namespace(str(namespace.pid))
+    with pytest.raises(ZeroDivisionError), entered(descriptor):
+        raise ZeroDivisionError
+    os.close(descriptor)
+    assert namespaces.current_inode() == home
+
+
+def test_only_the_calling_thread_goes_in(namespace: Namespace) -> None:
+    home = namespaces.current_inode()
+    inside, seen = threading.Event(), []
+    looked = threading.Event()
+
+    def visit() -> None:
+        descriptor = open_namespace(str(namespace.pid))
+        with entered(descriptor):
+            seen.append(namespaces.current_inode())
+            inside.set()
+            looked.wait(10)
+        os.close(descriptor)
+
+    thread = threading.Thread(target=visit)
+    thread.start()
+    assert inside.wait(10)
+    seen.append(namespaces.current_inode())
+    looked.set()
+    thread.join()
+    assert seen == [namespace.inode, home]
+
+
+def test_a_name_leads_to_a_namespace(namespace: Namespace, names: Path) -> None:
+    (names / "blue").symlink_to(f"/proc/{namespace.pid}/ns/net")
+    descriptor = open_namespace("blue")
+    assert os.fstat(descriptor).st_ino == namespace.inode
+    os.close(descriptor)
+    assert namespaces.name_of(namespace.inode) == "blue"
+    assert namespaces.name_of(1) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "complaint"),
+    [
+        ("nope", "no network namespace 'nope': No such file or directory"),
+        ("", "'' is not the name of a network namespace"),
+        ("..", "'..' is not the name of a network namespace"),
+        ("../../proc/1/ns/net", "'../../proc/1/ns/net' is not the name of a network namespace"),
+        ("a\0b", r"'a\x00b' is not the name of a network namespace"),
+        ("a\n\x1b[1m", r"no network namespace 'a\n\x1b[1m': No such file or directory"),
+        ("99999999", "there is no process 99999999"),
+        ("9" * 400, "there is no process " + "9" * 400),
+    ],
+)
+def test_what_is_no_namespace(names: Path, spec: str, complaint: str) -> None:
+    with pytest.raises(NamespaceError) as raised:
+        open_namespace(spec)
+    assert str(raised.value) == complaint
+
+
+def test_a_name_that_leads_elsewhere(names: Path) -> None:
+    (names / "stale").touch()  # what an unmounted name leaves behind
+    with pytest.raises(NamespaceError, match="stale is not a network namespace, or one no more"):
+        open_namespace("stale")
+    assert namespaces.name_of(os.stat(names / "stale").st_ino) is None
+
+
+def refusals(pid: int) -> tuple[str, str, bool]:
+    """What a user without rights is told of a process of root, and of entering his own."""
+    with pytest.raises(NamespaceError) as opening:
+        open_namespace(str(pid))
+    with pytest.raises(NamespaceError) as entering:
+        namespaces._enter(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
+    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    with entered(own):
+        stays = True
+    return str(opening.value), str(entering.value), stays
+
+
+def test_another_user_is_told_what_he_lacks() -> None:
+    opening, entering, stays = as_nobody(refusals, 1)  # 1 is root's, whoever runs the tests
+    assert opening == (
+        "network namespace of process 1: not permitted, it takes CAP_SYS_PTRACE (root)"
+    )
+    assert entering == (
+        "entering another network namespace: not permitted, it takes CAP_SYS_ADMIN (root)"
+    )
+    assert stays
+
+
+def test_every_namespace_is_discovered_once(namespace: Namespace, names: Path) -> None:
+    (names / "blue").symlink_to(f"/proc/{namespace.pid}/ns/net")
+    namespace.helper()
+    found = discover()
+    inodes = [each.inode for each in found]
+    assert len(set(inodes)) == len(inodes)
+    assert namespaces.current_inode() in inodes
+    mine = found[inodes.index(namespace.inode)]
+    assert (mine.name, mine.pid) == ("blue", namespace.pid)
+    assert os.stat(mine.path).st_ino == namespace.inode
+
+
+def test_a_name_without_a_process_is_discovered(names: Path) -> None:
+    with Namespace() as namespace:
+        (names / "kept").symlink_to(f"/proc/{namespace.pid}/ns/net")
+        inode = namespace.inode
+        found = [each for each in discover(proc=str(names)) if each.name == "kept"]
+    assert [(each.inode, each.pid, each.path) for each in found] == [
+        (inode, None, str(names / "kept"))
+    ]
+
+
+def test_others_with_sockets(namespace: Namespace) -> None:
+    def others() -> set[int]:
+        return {found.inode for found in namespaces.others_with_sockets()}
+
+    assert namespace.inode not in others()
+    namespace.run(listening)
+    assert namespace.inode in others()
+    assert namespace.inode not in namespace.in_thread(others)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_sockets_in_use(namespace: Namespace, host: str) -> None:
+    net = f"/proc/{namespace.pid}/net"
+    assert namespaces.sockets_in_use(net) == 0
+    listener = namespace.run(listening, host)
+    assert namespaces.sockets_in_use(net) == 1
+    namespace.run(connected, host, listener.local[1])
+    assert namespaces.sockets_in_use(net) == 3
+    assert namespaces.sockets_in_use("/proc/none/net") == 0
+
+
+def test_time_wait_is_in_use(namespace: Namespace) -> None:
+    namespace.run(time_wait)
+    assert namespaces.sockets_in_use(f"/proc/{namespace.pid}/net") == 1
+
+
+def test_another_user_discovers_his_own(namespace: Namespace) -> None:
+    found = as_nobody(discover)
+    assert namespaces.current_inode() in {each.inode for each in found}
+    if os.getuid() == 0:
+        assert namespace.inode not in {each.inode for each in found}
