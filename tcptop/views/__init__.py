@@ -1,0 +1,1 @@
+"""A selection of a snapshot as text: JSON, NDJSON, CSV, Markdown and plain text."""

@@ -1,0 +1,82 @@
+"""What a snapshot says besides its lists: of itself, the host, the totals and the kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tcptop import __version__
+from tcptop.model import tcp
+from tcptop.model.sample import Kernel
+from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
+from tcptop.views.rows import rfc3339, rounded
+
+SCHEMA = "tcptop.snapshot/1"
+
+
+def head(selection: Selection) -> dict[str, Any]:
+    """Which look at which host this is, and by what filter; `check` writes the same."""
+    sample = selection.snapshot.sample
+    return {
+        "schema": SCHEMA,
+        "taken_at": rfc3339(sample.taken_at),
+        "host": {
+            "hostname": sample.host.hostname,
+            "kernel": sample.host.kernel,
+            "uptime_s": rounded(sample.host.uptime_s),
+        },
+        "collector": {
+            "version": __version__,
+            "source": sample.source,
+            "privileged": sample.privileged,
+            "poll_ms": rounded(sample.poll_ms),
+            "over_s": rounded(selection.snapshot.over_s),
+            "notes": list(sample.notes),
+        },
+        "filter": selection.filter,
+    }
+
+
+def totals(selection: Selection) -> dict[str, Any]:
+    """Sockets by namespace and by state, whatever the filter shows."""
+    sample, counted = selection.snapshot.sample, selection.snapshot.totals
+    return {
+        "namespaces": [
+            {
+                "inode": space.inode,
+                "name": space.name,
+                "sockets": int(np.count_nonzero(sample.sockets.netns == space.inode)),
+            }
+            for space in sample.namespaces
+        ],
+        "totals": {
+            "sockets": counted.sockets,
+            "selected": len(selection.rows),
+            "by_state": dict(zip(tcp.STATES[1:], counted.by_state[1:], strict=True)),
+            "attributed": counted.attributed,
+            "opens_seen_ratio": rounded(counted.opens_seen_ratio, 4),
+        },
+    }
+
+
+def kernel(selection: Selection) -> list[dict[str, Any]]:
+    """Counters and limits of each namespace."""
+    snapshot = selection.snapshot
+    return [_kernel(snapshot, values) for values in snapshot.sample.kernel]
+
+
+def _kernel(snapshot: Snapshot, values: Kernel) -> dict[str, Any]:
+    rates = snapshot.kernel_rates.get(values.netns)
+    return {
+        "netns": values.netns,
+        "counters": {section: dict(names) for section, names in values.counters.items()},
+        "rates": rates
+        and {
+            section: {name: rounded(rate) for name, rate in names.items()}
+            for section, names in rates.items()
+        },
+        "sockstat": {protocol: dict(names) for protocol, names in values.sockstat.items()},
+        "sysctls": dict(values.sysctls),
+    }

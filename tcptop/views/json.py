@@ -1,0 +1,35 @@
+"""A snapshot as one JSON object, schema `tcptop.snapshot/1` (schema/tcptop.snapshot-1.json)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TextIO
+
+from tcptop.model.selection import Selection
+from tcptop.views.head import head, kernel, totals
+from tcptop.views.json_text import encode, objects
+from tcptop.views.lists import LISTS, wanted
+
+
+def write(
+    selection: Selection,
+    out: TextIO,
+    only: frozenset[str] = frozenset(),
+    limit: int | None = None,
+) -> None:
+    """Compact, a chunk of rows at a time. Lists that `only` leaves out are absent, not empty."""
+    about = head(selection) | totals(selection) | {"kernel": kernel(selection)}
+    out.write("{" + encode(about)[1:-1])
+    for name in wanted(only):
+        out.write(f',"{name}":[')
+        for text in _rows(selection, name, limit):
+            out.write(text)
+        out.write("]")
+    out.write("}\n")
+
+
+def _rows(selection: Selection, name: str, limit: int | None) -> Iterator[str]:
+    comma = ""
+    for columns in LISTS[name].chunks(selection, limit):
+        yield comma + ",".join(objects(columns))
+        comma = ","

@@ -1,0 +1,159 @@
+"""Sockets, column by column, with the kernel's fillers taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tcptop.model import owner, tcp
+from tcptop.model.address import endpoint, text
+from tcptop.model.sample import Sample
+from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import U64, Bools, Index, SocketTable
+from tcptop.views.rows import Columns, known, measured, named
+
+FAMILIES = {tcp.AF_INET: "inet", tcp.AF_INET6: "inet6"}
+
+
+def order(selection: Selection) -> Index:
+    """As the kernel dumped them."""
+    return selection.rows
+
+
+def columns(selection: Selection, rows: Index) -> Columns:
+    """The fields of `sockets[]`."""
+    snapshot = selection.snapshot
+    table = snapshot.sample.sockets.take(rows)
+    full = ~snapshot.mini[rows]
+    return {
+        **identity(snapshot.sample, table),
+        "recv_q": table.recv_q.tolist(),
+        "send_q": table.send_q.tolist(),
+        "uid": known(table.uid, full),
+        "user": users(snapshot.sample, known(table.uid, full)),
+        "inode": known(table.inode, full & (table.inode != 0)),
+        "timer": _timer(table),
+        "owner": named(owner.OWNER_KINDS, snapshot.owner[rows]),
+        "owner_note": _notes(snapshot, rows),
+        "processes": holders(snapshot, rows),
+        "cgroup": cgroups(snapshot.sample, table, full),
+        "age_s": measured(snapshot.age_s[rows]),
+        "seen_s": measured(snapshot.seen_s[rows]),
+        "tcp_info": _tcp_info(table, full),
+        "memory": _memory(table, full),
+        "verdict": [None] * len(rows),
+    }
+
+
+def identity(sample: Sample, table: SocketTable) -> Columns:
+    """Which socket it is, and between which ends."""
+    return {
+        "netns": table.netns.tolist(),
+        "cookie": [f"{cookie:x}" for cookie in table.cookie.tolist()],
+        "family": named(FAMILIES, table.family),
+        "state": named(tcp.STATES, table.state),
+        "local_address": addresses(table.local_hi, table.local_lo),
+        "local_port": table.local_port.tolist(),
+        "remote_address": addresses(table.remote_hi, table.remote_lo),
+        "remote_port": table.remote_port.tolist(),
+        "interface": _interfaces(sample, table),
+    }
+
+
+def addresses(hi: U64, lo: U64) -> list[str]:
+    return list(map(text, hi.tolist(), lo.tolist()))
+
+
+def users(sample: Sample, uids: Sequence[int | None]) -> list[str | None]:
+    """Login names; the number as text where there is none, as ps and htop show it."""
+    return [None if uid is None else sample.users.get(uid, str(uid)) for uid in uids]
+
+
+def cgroups(sample: Sample, table: SocketTable, full: Bools) -> list[str | None]:
+    """Paths; None where the kernel did not say, or where the path was gone already."""
+    ids = known(table.cgroup_id, full & table.came(tcp.CGROUP_ID))
+    return [sample.cgroups.get(number) for number in ids]
+
+
+def holders(snapshot: Snapshot, rows: Index) -> list[list[dict[str, Any]]]:
+    """The processes of each socket; `fd` is None where a process is only remembered."""
+    held = snapshot.holders
+    first, last = held.start[rows].tolist(), held.start[rows + 1].tolist()
+    return [
+        [_holder(snapshot, entry) for entry in range(start, end)] if end > start else []
+        for start, end in zip(first, last, strict=True)
+    ]
+
+
+def _holder(snapshot: Snapshot, entry: int) -> dict[str, Any]:
+    held = snapshot.holders
+    process, fd = held.people[held.person[entry]], int(held.fd[entry])
+    return {"pid": process.pid, "name": process.name, "fd": None if fd < 0 else fd}
+
+
+def _interfaces(sample: Sample, table: SocketTable) -> list[str | None]:
+    """The bound device's name, or its number as text if it has no name here any more."""
+    names = {space.inode: space.interfaces for space in sample.namespaces}
+    return [
+        names.get(netns, {}).get(index, str(index)) if index else None
+        for netns, index in zip(table.netns.tolist(), table.interface.tolist(), strict=True)
+    ]
+
+
+def _timer(table: SocketTable) -> Columns:
+    running = table.timer != 0
+    return {
+        "name": [_timer_name(number) for number in table.timer.tolist()],
+        "expires_ms": known(table.expires, running),
+        "retransmits": known(table.retrans, running),
+    }
+
+
+def _timer_name(number: int) -> str | None:
+    """A timer that a later kernel invents is its number, as text."""
+    if number == 0:
+        return None
+    return tcp.TIMERS[number] if number < len(tcp.TIMERS) else str(number)
+
+
+def _tcp_info(table: SocketTable, full: Bools) -> Columns:
+    return {
+        field.name: known(table.tcp_info(field.name), full & table.tcp_info_known(field.name))
+        for field in tcp.TCP_INFO
+    }
+
+
+def _memory(table: SocketTable, full: Bools) -> Columns:
+    return {
+        name: known(table.memory_of(name), full & table.memory_known(name)) for name in tcp.MEMORY
+    }
+
+
+def _notes(snapshot: Snapshot, rows: Index) -> list[str | None]:
+    """Why the owner is not a process, with the listener or the user it is about."""
+    notes: list[str | None] = [None] * len(rows)
+    for place in np.flatnonzero(snapshot.note[rows] != owner.NONE).tolist():
+        notes[place] = owner_note(snapshot, int(rows[place]))
+    return notes
+
+
+def owner_note(snapshot: Snapshot, row: int) -> str:
+    """Why the owner of one socket is not a process, in words; empty where it is."""
+    sample, note = snapshot.sample, int(snapshot.note[row])
+    words = owner.NOTES[note]
+    if note == owner.NOT_PERMITTED:
+        (user,) = users(sample, [int(sample.sockets.uid[row])])
+        return f"{words} (user {user})"
+    if snapshot.queue[row] >= 0:
+        return f"{words} ({_listener(snapshot, int(snapshot.queue[row]))})"
+    return words
+
+
+def _listener(snapshot: Snapshot, row: int) -> str:
+    table = snapshot.sample.sockets
+    local = text(int(table.local_hi[row]), int(table.local_lo[row]))
+    people = [f"{process.name} {process.pid}" for process, _ in snapshot.holders.of(row)]
+    return ", ".join([f"listener {endpoint(local, int(table.local_port[row]))}", *people])
