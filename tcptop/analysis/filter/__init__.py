@@ -5,12 +5,14 @@
 
 from tcptop.analysis.filter.bind import Names, bind
 from tcptop.analysis.filter.error import FilterError
+from tcptop.analysis.filter.expected import completions
 from tcptop.analysis.filter.facts import Facts
 from tcptop.analysis.filter.mask import state_mask
 from tcptop.analysis.filter.nodes import EVERYTHING, Expression, all_of, any_of
 from tcptop.analysis.filter.options import port_option, process_option
 from tcptop.analysis.filter.parse import parse
 from tcptop.analysis.filter.select import select
+from tcptop.analysis.filter.text import to_text
 
 __all__ = [
     "EVERYTHING",
@@ -21,9 +23,11 @@ __all__ = [
     "all_of",
     "any_of",
     "bind",
+    "completions",
     "parse",
     "port_option",
     "process_option",
     "select",
     "state_mask",
+    "to_text",
 ]

@@ -6,14 +6,14 @@ from functools import reduce
 from operator import and_, or_
 
 from tcptop.analysis.filter.nodes import AllOf, AnyOf, Expression, Not, Number, State
-from tcptop.analysis.filter.states import EVERY
+from tcptop.analysis.filter.states import ALL
 from tcptop.model import tcp
 
 
 def state_mask(expression: Expression) -> int | None:
     """Bit n of the mask: the expression can be true of sockets in state n. None for all states."""
     mask = _can_be(expression, True)
-    return None if mask == EVERY else mask
+    return None if mask == ALL else mask
 
 
 def _can_be(expression: Expression, truth: bool) -> int:
@@ -21,14 +21,14 @@ def _can_be(expression: Expression, truth: bool) -> int:
     match expression:
         case AllOf(terms):
             each = (_can_be(term, truth) for term in terms)
-            return reduce(and_, each, EVERY) if truth else reduce(or_, each, 0)
+            return reduce(and_, each, ALL) if truth else reduce(or_, each, 0)
         case AnyOf(terms):
             each = (_can_be(term, truth) for term in terms)
-            return reduce(or_, each, 0) if truth else reduce(and_, each, EVERY)
+            return reduce(or_, each, 0) if truth else reduce(and_, each, ALL)
         case Not(term):
             return _can_be(term, not truth)
         case State(mask):
-            return mask & EVERY if truth else ~mask & EVERY
+            return mask & ALL if truth else ~mask & ALL
         case Number(field="fill") if truth:
             return 1 << tcp.LISTEN
-    return EVERY
+    return ALL

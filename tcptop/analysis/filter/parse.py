@@ -107,7 +107,7 @@ class _Builder:
     def fold(self, links: Links, depth: int, first: Expression | None = None) -> Expression:
         """`a or b and c` is `(a or b) and c`: ssfilter.y gives `and` and `or` one level."""
         kinds = [AnyOf if link == "or" else AllOf for link, _ in links]
-        depth += sum(one != next for one, next in pairwise(kinds)) + 1
+        depth += sum(one != other for one, other in pairwise(kinds)) + 1
         if depth > _DEEPEST:
             raise FilterError(self.text, 0, (), "the filter is nested too deeply")
         terms = [first] if first else []
@@ -126,7 +126,7 @@ class _Builder:
             case "state":
                 return self.state(term)
             case "exclude":
-                return State(~self.states(term) & states.EVERY)
+                return State(~self.states(term) & states.ALL)
             case "port":
                 return self.compared("port", "=", self.word(term.children[0]))
             case "autobound":
@@ -137,7 +137,7 @@ class _Builder:
     def state(self, term: Branch) -> State:
         _, *operator, _ = map(self.word, term.children)
         mask = self.states(term)
-        return State(mask if _operator(operator) == "=" else ~mask & states.EVERY)
+        return State(mask if _operator(operator) == "=" else ~mask & states.ALL)
 
     def states(self, term: Branch) -> int:
         """The states that a clause names."""

@@ -6,7 +6,6 @@ from tcptop.model import tcp
 
 ALL = (1 << tcp.CLOSING + 1) - 2
 BOUND_INACTIVE = 1 << 13  # include/net/tcp_states.h, since 6.8; such sockets are in no table
-EVERY = ALL | BOUND_INACTIVE
 
 
 def mask_of(*states: int) -> int:
@@ -71,4 +70,5 @@ def words(states: int) -> tuple[str, ...]:
     for name, group in GROUPS.items():
         if states == group:
             return (name,)
-    return tuple(name for name, state in NAMES.items() if states >> state & 1)
+    names = (NAMES | {"bound-inactive": 13}).items()
+    return tuple(name for name, state in names if states >> state & 1)
