@@ -91,11 +91,11 @@ class _Builder:
             clauses += 1
         if not clauses:
             return self.fold(links, 0)
-        states = State(self.accumulated([term for _, term in links[:clauses]]))
+        state = State(self.accumulated([term for _, term in links[:clauses]]))
         rest = links[clauses:]
         if rest and rest[0][0]:
-            return self.fold(rest, 0, states)
-        return all_of(states, self.fold(rest, 0)) if rest else states
+            return self.fold(rest, 0, state)
+        return all_of(state, self.fold(rest, 0)) if rest else state
 
     def accumulated(self, clauses: list[Branch]) -> int:
         mask = 0 if clauses[0].data == "state" else states.ALL
