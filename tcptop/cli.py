@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from tcptop.analysis.filter import Expression
     from tcptop.model.snapshot import Snapshot
     from tcptop.sources.live import LiveSource
+    from tcptop.tui.app import Settings
 
 DONE, COULD_NOT, USAGE, INTERRUPTED = 0, 1, 2, 130
 BROKEN_PIPE = 128 + signal.SIGPIPE
+OWNERS_BUDGET_S = 0.3  # a look of the live view; who holds 100,000 sockets takes three
 
 
 class CommandError(Exception):
@@ -68,11 +70,16 @@ def run(words: Sequence[str]) -> int:
     try:
         expression = compiled(chosen)
     except ValueError as error:
-        print(f"tcptop: filter: {error}", file=sys.stderr)
+        print(_under("tcptop: filter: ", str(error)), file=sys.stderr)
         return USAGE
     if chosen.command == "snapshot":
         return snapshot(chosen, expression)
     return live(chosen, expression)
+
+
+def _under(head: str, text: str) -> str:
+    """The lines of a text behind a head, so that a caret stays under its character."""
+    return head + text.replace("\n", "\n" + " " * len(head))
 
 
 def compiled(chosen: Namespace) -> Expression | None:
@@ -128,14 +135,14 @@ def _format(chosen: Namespace) -> str:
 
 
 @contextmanager
-def source(chosen: Namespace) -> Iterator[LiveSource]:
+def source(chosen: Namespace, budget_s: float | None = None) -> Iterator[LiveSource]:
     """The live source of the chosen namespace, in this thread."""
     from tcptop.sources import namespaces
     from tcptop.sources.live import LiveSource
 
     try:
         with _inside(chosen.netns):
-            live_source = LiveSource()
+            live_source = LiveSource(budget_s)
             try:
                 yield live_source
             finally:
@@ -178,4 +185,35 @@ def watched(live_source: LiveSource, interval: float, over: float | None) -> Sna
 
 def live(chosen: Namespace, expression: Expression | None) -> int:
     """The live view; needs a terminal."""
-    raise CommandError("the live view: not in this version")
+    from tcptop.tui import terminal
+
+    why_not = terminal.refusal(os.environ, terminal.has_terminal())
+    if why_not:
+        raise CommandError(f"the live view: {why_not}; `tcptop snapshot` needs no terminal")
+    terminal.prepare(os.environ)  # before Textual is imported, which reads it once
+    from tcptop.sources.names import SystemNames
+    from tcptop.tui.app import TcptopApp
+    from tcptop.tui.terminal_app import finish
+
+    app = TcptopApp(
+        lambda: source(chosen, OWNERS_BUDGET_S), SystemNames(), _settings(chosen, expression)
+    )
+    sys.setswitchinterval(0.0005)  # a key press waits less for the collector's thread
+    app.run(mouse=terminal.mouse(os.environ) if chosen.mouse is None else chosen.mouse)
+    return finish(app)
+
+
+def _settings(chosen: Namespace, expression: Expression | None) -> Settings:
+    from tcptop.sources.live import user_name
+    from tcptop.tui import terminal
+    from tcptop.tui.app import Settings
+    from tcptop.tui.filtering import NOTHING, Clause
+
+    clause = Clause(filter_text(chosen) or "", expression) if expression else NOTHING
+    return Settings(
+        interval=chosen.interval,
+        clause=clause,
+        scope=f"netns {chosen.netns}",
+        user=user_name(os.geteuid()),
+        ascii_only=chosen.ascii or terminal.glyphs(os.environ) == "ascii",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tcptop.columns.column import Column, Listing, ordered
+from tcptop.columns.kernel import KERNEL
 from tcptop.columns.listeners import LISTENERS
 from tcptop.columns.ports import PORTS
 from tcptop.columns.processes import PROCESSES
@@ -12,6 +13,7 @@ from tcptop.columns.sockets import SOCKETS
 LISTINGS = {each.name: each for each in (PROCESSES, SOCKETS, LISTENERS, PORTS, REMOTES)}
 
 __all__ = [
+    "KERNEL",
     "LISTENERS",
     "LISTINGS",
     "PORTS",

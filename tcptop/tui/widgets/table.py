@@ -89,6 +89,11 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         return self._key if self._pinned else None
 
     @property
+    def columns_shown(self) -> Sequence[Column]:
+        """Those that have room."""
+        return self._columns
+
+    @property
     def wide(self) -> bool:
         """Whether all columns are kept, to be scrolled sideways."""
         return self._wide

@@ -1,0 +1,205 @@
+"""All that is known of one socket, as rows of (what, value, meaning)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.columns import sockets, units
+from tcptop.columns.endpoints import owner_text
+from tcptop.model import owner, tcp
+from tcptop.model.selection import Selection
+
+
+class Fact(NamedTuple):
+    """One line of the detail view; `group` heads a run of them."""
+
+    group: str
+    name: str
+    value: str
+    meaning: str = ""
+
+
+STATE_MEANINGS = (
+    "",
+    "open both ways",
+    "we asked to connect and wait for an answer",
+    "a client asked; the handshake is not finished",
+    "closed here, the peer has not acknowledged that yet",
+    "closed here and acknowledged; the peer has not closed",
+    "closed here first; kept for 60 s so that late segments harm nobody. Healthy",
+    "not connected",
+    "the peer has closed and this process has not: it should call close()",
+    "both closed, the peer's last acknowledgement is missing",
+    "waits for connections",
+    "both closed at the same moment",
+)
+
+
+def _us(value: float) -> str:
+    return f"{units.milliseconds(value)} ms"
+
+
+def _ms(value: float) -> str:
+    return units.duration(value / 1000)
+
+
+def _segments(value: float) -> str:
+    if value >= 0x7FFF_FFFF:  # TCP_INFINITE_SSTHRESH: slow start has not ended yet
+        return "none yet"
+    return f"{int(value)} segments"
+
+
+def _bytes(value: float) -> str:
+    return f"{int(value)} B"
+
+
+def _per_second(value: float) -> str:
+    # ~0 means that pacing is not limited (include/net/sock.h, sk_max_pacing_rate)
+    return "unlimited" if value >= 2**64 - 2**12 else f"{units.size(value)}B/s"
+
+
+def _plain(value: float) -> str:
+    return str(int(value))
+
+
+# tcp_info in the order in which one asks, with units and plain names.
+INFO: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
+    ("sending", "bytes_sent", _bytes, "data sent, retransmissions included"),
+    ("sending", "bytes_acked", _bytes, "data the peer has acknowledged"),
+    ("sending", "bytes_retrans", _bytes, "data sent again"),
+    ("sending", "unacked", _segments, "in flight: sent, not acknowledged"),
+    ("sending", "notsent_bytes", _bytes, "written by the process, not sent yet"),
+    ("sending", "snd_cwnd", _segments, "congestion window: how much may be in flight"),
+    ("sending", "snd_ssthresh", _segments, "where slow start ends"),
+    ("sending", "snd_wnd", _bytes, "window the peer offers; 0: it does not read"),
+    ("sending", "delivery_rate", _per_second, "goodput measured last"),
+    ("sending", "pacing_rate", _per_second, "how fast segments are let go"),
+    ("sending", "lost", _segments, "presumed lost"),
+    ("sending", "retrans", _segments, "sent again and not yet acknowledged"),
+    ("sending", "total_retrans", _plain, "segments sent again, in its life"),
+    ("sending", "segs_out", _plain, "segments sent"),
+    ("sending", "busy_time", _us, "time with data to send"),
+    ("sending", "rwnd_limited", _us, "of that, held up by the peer's window"),
+    ("sending", "sndbuf_limited", _us, "of that, held up by our send buffer"),
+    ("receiving", "bytes_received", _bytes, "data received in order"),
+    ("receiving", "segs_in", _plain, "segments received"),
+    ("receiving", "rcv_space", _bytes, "what the process reads in a round trip"),
+    ("receiving", "rcv_ssthresh", _bytes, "receive window, as far as it may grow now"),
+    ("receiving", "rcv_wnd", _bytes, "window we offer"),
+    ("receiving", "rcv_ooopack", _plain, "segments received out of order"),
+    ("path", "rtt", _us, "smoothed round trip"),
+    ("path", "rttvar", _us, "how much it varies"),
+    ("path", "min_rtt", _us, "shortest round trip"),
+    ("path", "pmtu", _bytes, "path MTU"),
+    ("path", "snd_mss", _bytes, "data in a full segment sent"),
+    ("path", "rcv_mss", _bytes, "data in a full segment received"),
+    ("path", "reordering", _segments, "reordering the path was seen to do"),
+    ("path", "dsack_dups", _plain, "segments the peer had twice: needless retransmissions"),
+    ("timers", "rto", _us, "retransmission timeout"),
+    ("timers", "ato", _us, "delayed-ACK timeout"),
+    ("timers", "backoff", _plain, "times the timeout was doubled"),
+    ("timers", "probes", _plain, "unanswered window or keepalive probes"),
+    ("timers", "last_data_sent", _ms, "since data was sent"),
+    ("timers", "last_data_recv", _ms, "since data was received"),
+    ("timers", "last_ack_recv", _ms, "since the peer was heard of at all"),
+)
+MEMORY_MEANINGS = {
+    "rmem_alloc": "receive buffer in use, overhead included",
+    "rcvbuf": "receive buffer limit",
+    "wmem_alloc": "handed to the device, not yet sent",
+    "sndbuf": "send buffer limit",
+    "fwd_alloc": "reserved ahead",
+    "wmem_queued": "send buffer in use, overhead included",
+    "optmem": "options",
+    "backlog": "arrived while the process held the socket",
+    "drops": "packets dropped on this socket",
+}
+
+
+def facts(selection: Selection, row: int) -> list[Fact]:
+    """What is known of the socket in a row of the table; the unknown is left out."""
+    return [
+        *_identity(selection, row),
+        *_owner(selection, row),
+        *_queues(selection, row),
+        *_info(selection, row),
+        *_memory(selection, row),
+    ]
+
+
+def _identity(selection: Selection, row: int) -> Iterator[Fact]:
+    snapshot = selection.snapshot
+    table, place = snapshot.sample.sockets, np.array([row])
+    state = int(table.state[row])
+    yield Fact("socket", "state", tcp.STATES[state], STATE_MEANINGS[state])
+    yield Fact("socket", "local", sockets.local_texts(selection, place)[0], "this end")
+    if state != tcp.LISTEN:
+        yield Fact("socket", "remote", sockets.remote_texts(selection, place)[0], "the other end")
+    if interface := int(table.interface[row]):
+        names = {n.inode: n.interfaces for n in snapshot.sample.namespaces}
+        name = names.get(int(table.netns[row]), {}).get(interface, f"#{interface}")
+        yield Fact("socket", "interface", units.safe(name), "device or scope it is bound to")
+    timer = sockets.timer_texts(selection, place)[0]
+    yield Fact("socket", "timer", timer or "none", "what the kernel waits for")
+    yield Fact("socket", "cookie", f"{int(table.cookie[row]):x}", "the kernel's name of the socket")
+    yield Fact("socket", "seen", units.duration(float(snapshot.seen_s[row])), "by tcptop")
+    if not np.isnan(snapshot.age_s[row]):
+        age = units.duration(float(snapshot.age_s[row]))
+        yield Fact("socket", "age", age, "tcptop saw it open")
+
+
+def _owner(selection: Selection, row: int) -> Iterator[Fact]:
+    snapshot = selection.snapshot
+    sample, note = snapshot.sample, int(snapshot.note[row])
+    table = sample.sockets
+    yield Fact("owner", "owner", owner_text(snapshot, row), owner.NOTES[note])
+    for process, fd in snapshot.holders.of(row):
+        where = f"fd {fd}" if fd >= 0 else "closed"
+        value = f"{units.safe(process.name)}/{process.pid} {where}"
+        yield Fact("owner", "process", value, units.safe(process.cmdline))
+    if not snapshot.mini[row]:
+        uid = int(table.uid[row])
+        yield Fact("owner", "user", units.safe(sample.users.get(uid, str(uid))), f"uid {uid}")
+    if table.inode[row]:
+        yield Fact("owner", "inode", str(table.inode[row]), "socket:[inode] in /proc/PID/fd")
+    if cgroup := int(table.cgroup_id[row]):
+        path = units.safe(sample.cgroups.get(cgroup, f"#{cgroup}"))
+        yield Fact("owner", "cgroup", path, "where it was made: unit or container")
+    if cong := table.cong[row].decode("latin-1"):
+        yield Fact("owner", "congestion", units.safe(cong), "congestion control algorithm")
+    if ulp := table.ulp[row].decode("latin-1"):
+        yield Fact("owner", "ulp", units.safe(ulp), "protocol on top in the kernel")
+
+
+def _queues(selection: Selection, row: int) -> Iterator[Fact]:
+    table = selection.snapshot.sample.sockets
+    recv_q, send_q = int(table.recv_q[row]), int(table.send_q[row])
+    if table.state[row] == tcp.LISTEN:
+        yield Fact("queues", "accept queue", str(recv_q), "connections that wait for accept()")
+        if selection.snapshot.sample.source != "procfs":
+            yield Fact("queues", "backlog", str(send_q), f"{send_q + 1} fit")
+        return
+    fin = "; 1 of it is the peer's FIN" if recv_q and table.state[row] == tcp.CLOSE_WAIT else ""
+    yield Fact("queues", "recv_q", f"{recv_q} B", f"received, not read by the process{fin}")
+    yield Fact("queues", "send_q", f"{send_q} B", "written, not acknowledged by the peer")
+
+
+def _info(selection: Selection, row: int) -> Iterator[Fact]:
+    table = selection.snapshot.sample.sockets.part(row, row + 1)
+    if table.state[0] == tcp.LISTEN:
+        return
+    for group, name, show, meaning in INFO:
+        if table.tcp_info_known(name)[0]:
+            yield Fact(group, name, show(float(table.tcp_info(name)[0])), meaning)
+
+
+def _memory(selection: Selection, row: int) -> Iterator[Fact]:
+    table = selection.snapshot.sample.sockets
+    for name in tcp.MEMORY:
+        if table.memory_known(name)[row]:
+            value = int(table.memory_of(name)[row])
+            text = str(value) if name == "drops" else f"{value} B"
+            yield Fact("memory", name, text, MEMORY_MEANINGS[name])

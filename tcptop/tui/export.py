@@ -1,0 +1,28 @@
+"""`e`: a snapshot of what is shown, to a file in the present directory."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from tcptop.model.selection import Selection
+from tcptop.views import json, output
+
+
+def write(selection: Selection) -> str:
+    """Write the file; returns what to say about it."""
+    name = file_name(selection)
+    try:
+        with output.opened(name) as out:
+            json.write(selection, out)
+    except OSError as error:
+        return f"not exported: {name}: {error.strerror}"
+    return f"exported to {os.path.abspath(name)}"
+
+
+def file_name(selection: Selection) -> str:
+    """`tcptop-HOST-20261122T083000Z.json`, by the moment of the sample."""
+    sample = selection.snapshot.sample
+    taken = datetime.fromtimestamp(sample.taken_at, UTC).strftime("%Y%m%dT%H%M%SZ")
+    host = "".join(c if c.isalnum() or c in "-." else "_" for c in sample.host.hostname)
+    return f"tcptop-{host}-{taken}.json"
