@@ -1,0 +1,71 @@
+"""Looking at a namespace with tcptop's own collector and analysis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis.derive import derive
+from tcptop.analysis.history import History
+from tcptop.demo.held import Held
+from tcptop.demo.namespace import Namespace
+from tcptop.model.sample import Sample
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import SocketTable
+from tcptop.sources.live import LiveSource
+from tcptop.sources.sock_diag import EVERYTHING, Request, SockDiag
+
+
+def dump(
+    namespace: Namespace, request: Request = EVERYTHING, *, legacy: bool = True
+) -> SocketTable:
+    """One dump: the legacy request for both families, or one of the second version for each."""
+    with namespace.entered(), SockDiag(namespace.inode) as diag:
+        diag._legacy = legacy
+        return diag.dump(request)
+
+
+class Watch:
+    """Looks again and again, as the live view does. Close it."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+        self.history = History()
+        with namespace.entered():
+            self.source = LiveSource()
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.source.close()
+
+    def look(self) -> Snapshot:
+        with self.namespace.entered():
+            return self.feed(self.source.sample())
+
+    def feed(self, sample: Sample) -> Snapshot:
+        """What a sample means after those before it."""
+        snapshot, self.history = derive(sample, self.history)
+        return snapshot
+
+    def poll_listeners(self) -> None:
+        with self.namespace.entered():
+            self.source.poll_listeners()
+
+
+def look(namespace: Namespace) -> Snapshot:
+    """A single look."""
+    with Watch(namespace) as watch:
+        return watch.look()
+
+
+def row_of(table: SocketTable, made: Held) -> int:
+    """The row of a socket that is held open. Raises ValueError unless there is one."""
+    (row,) = np.flatnonzero(table.inode == made.inode).tolist()
+    return int(row)
+
+
+def row_between(table: SocketTable, local: int, remote: int) -> int:
+    """The row with these two ports. Raises ValueError unless there is one."""
+    (row,) = np.flatnonzero((table.local_port == local) & (table.remote_port == remote)).tolist()
+    return int(row)

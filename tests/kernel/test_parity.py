@@ -1,0 +1,326 @@
+"""Every field of every socket, as ss prints it of the same sockets.
+
+tcptop looks before ss and after it: what ss says lies between the two, and so is the same where
+nothing moved.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tcptop.analysis.selecting import select
+from tcptop.demo.held import until
+from tcptop.demo.namespace import Namespace
+from tcptop.model import tcp
+from tcptop.model.address import text
+from tcptop.model.table import SocketTable
+from tcptop.sources.cgroups import Cgroups
+from tcptop.sources.sock_diag import ALL_STATES, EXT, EXT_CONG, Request
+from tcptop.views import text as text_view
+from tests.kernel.looking import dump, look
+from tests.kernel.ss import SsRow, ss_rows
+from tests.kernel.zoo import Zoo
+
+REQUEST = Request(ALL_STATES, EXT | EXT_CONG)
+SS_MEMORY = dict(zip(("r", "rb", "t", "tb", "f", "w", "o", "bl", "d"), tcp.MEMORY, strict=True))
+
+# misc/ss.c, tcp_stats_print: under which name, and by how much multiplied, a field is printed.
+SAME = """
+backoff pmtu advmss unacked lost sacked fackets reordering rcv_space rcv_ssthresh bytes_sent
+bytes_retrans bytes_acked bytes_received segs_out segs_in data_segs_out data_segs_in delivered
+delivered_ce dsack_dups reord_seen rcv_ooopack snd_wnd rcv_wnd rehash
+"""
+RENAMED = {
+    "mss": "snd_mss",
+    "rcvmss": "rcv_mss",
+    "cwnd": "snd_cwnd",
+    "ssthresh": "snd_ssthresh",
+    "notsent": "notsent_bytes",
+    "lastsnd": "last_data_sent",
+    "lastrcv": "last_data_recv",
+    "lastack": "last_ack_recv",
+}
+MILLISECONDS = {
+    **{name: name for name in ("rto", "ato", "rcv_rtt", "rwnd_limited", "sndbuf_limited")},
+    "minrtt": "min_rtt",
+    "busy": "busy_time",
+}
+BITS = ("pacing_rate", "delivery_rate")
+PAIRS = {  # ss's name -> separator, fields, factor
+    "rtt": ("/", ("rtt", "rttvar"), 1e-3),
+    "retrans": ("/", ("retrans", "total_retrans"), 1.0),
+    "wscale": (",", ("snd_wscale", "rcv_wscale"), 1.0),
+}
+SINGLES = {
+    **{name: (name, 1.0) for name in SAME.split()},
+    **{name: (field, 1.0) for name, field in RENAMED.items()},
+    **{name: (field, 1e-3) for name, field in MILLISECONDS.items()},
+    **{name: (name, 8.0) for name in BITS},
+}
+# ss leaves these out where they are 0, the others also at a default, in a state, or if it is old.
+SOMETIMES = {"rto", "ssthresh", "reordering", "sacked", "minrtt", "pacing_rate"}
+IF_NOT_ZERO = SINGLES.keys() - SOMETIMES - {"rcv_wnd", "rehash"}
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What ss said, and the same sockets in tcptop's looks before and after it."""
+
+    before: SocketTable
+    after: SocketTable
+    rows: list[tuple[SsRow, int, int]]
+    apart: int  # rows that came, went or changed their state meanwhile
+
+
+def three_looks(namespace: Namespace, *, legacy: bool = True) -> Looks:
+    before = dump(namespace, REQUEST, legacy=legacy)
+    seen = {row.cookie: row for row in ss_rows(namespace)}
+    after = dump(namespace, REQUEST, legacy=legacy)
+    first, last = places(before), places(after)
+    both = [c for c in seen if c in first and c in last]
+    same = [c for c in both if before.state[first[c]] == after.state[last[c]]]
+    everything = seen.keys() | first.keys() | last.keys()
+    rows = [(seen[c], first[c], last[c]) for c in same]
+    return Looks(before, after, rows, len(everything) - len(same))
+
+
+def places(table: SocketTable) -> dict[int, int]:
+    found = {cookie: row for row, cookie in enumerate(table.cookie.tolist())}
+    assert len(found) == len(table)
+    return found
+
+
+@pytest.fixture(scope="module", params=["legacy", "v2"])
+def looks(request: pytest.FixtureRequest, zoo: Zoo) -> Looks:
+    return three_looks(zoo.namespace, legacy=request.param == "legacy")
+
+
+def test_almost_every_socket_was_compared(looks: Looks) -> None:
+    assert len(looks.rows) > 120
+    assert looks.apart <= 2
+    assert {int(looks.before.state[row]) for _, row, _ in looks.rows} == set(range(1, 12)) - {7}
+
+
+def described(table: SocketTable, row: int, devices: dict[int, str]) -> dict[str, object]:
+    """What does not move while the state stays."""
+    came = int(table.has[row])
+    return {
+        "state": text_view.SS_STATES[table.state[row]],
+        "local": address(table, "local", row),
+        "local_port": int(table.local_port[row]),
+        "remote": address(table, "remote", row),
+        "remote_port": int(table.remote_port[row]),
+        "interface": devices.get(int(table.interface[row])),
+        "uid": int(table.uid[row]),
+        "inode": int(table.inode[row]),
+        "v6only": bool(table.v6only[row]) if came >> tcp.SKV6ONLY & 1 else None,
+        "timer": tcp.TIMERS[table.timer[row]],
+    }
+
+
+def address(table: SocketTable, side: str, row: int) -> str:
+    hi, lo = int(getattr(table, f"{side}_hi")[row]), int(getattr(table, f"{side}_lo")[row])
+    return "::" if table.family[row] == tcp.AF_INET6 and not hi and not lo else text(hi, lo)
+
+
+def said(row: SsRow) -> dict[str, object]:
+    timer = row.timer.name if row.timer else ""
+    return {
+        "state": row.state,
+        "local": plain(row.local_address),
+        "local_port": row.local_port,
+        "remote": plain(row.remote_address),
+        "remote_port": row.remote_port,
+        "interface": row.interface,
+        "uid": row.uid or 0,  # left out where 0
+        "inode": row.inode or 0,
+        "v6only": row.v6only,
+        "timer": {"on": "retransmit"}.get(timer, timer),
+    }
+
+
+def plain(printed: str) -> str:
+    """`*` is the dual-stack wildcard; a mapped address is IPv4 to tcptop."""
+    return "::" if printed == "*" else printed.removeprefix("::ffff:")
+
+
+def test_what_identifies_a_socket(zoo: Zoo, looks: Looks) -> None:
+    links = zoo.namespace.command(["ip", "-o", "link"]).splitlines()
+    devices = {
+        int(line.split(":")[0]): line.split()[1].rstrip(":@").split("@")[0] for line in links
+    }
+    moved = 0
+    for row, first, last in looks.rows:
+        before = described(looks.before, first, devices)
+        if before == described(looks.after, last, devices):
+            assert before == said(row)
+        else:
+            moved += 1
+    assert moved <= 4  # a timer that ran out
+    scoped = [row for row, _, _ in looks.rows if row.interface]
+    assert {row.interface for row in scoped} == {"lo", "v0"}
+
+
+def test_queues_and_timers(looks: Looks) -> None:
+    timers: Counter[str] = Counter()
+    for row, first, last in looks.rows:
+        for name, value in (("recv_q", row.recv_q), ("send_q", row.send_q)):
+            column = (getattr(looks.before, name)[first], getattr(looks.after, name)[last])
+            assert between(float(value), column)
+        timers[row.timer.name if row.timer else ""] += ran(row, looks, first, last)
+    assert timers["keepalive"] >= 4
+    assert timers["timewait"] >= 8
+    assert timers["on"] >= 4
+    assert timers["persist"] >= 4
+
+
+def ran(row: SsRow, looks: Looks, first: int, last: int) -> bool:
+    """Compares a timer that did not begin anew between the looks; whether there was one."""
+    soon, late = int(looks.after.expires[last]), int(looks.before.expires[first])
+    tries = {int(looks.before.retrans[first]), int(looks.after.retrans[last])}
+    if row.timer is None or soon > late or len(tries) > 1:
+        return False
+    printed = row.timer.expires_ms
+    rounded = 1000 if printed >= 10_000 else 1
+    rounded = 60_000 if printed >= 600_000 else rounded  # print_ms_timer cuts off
+    assert printed <= late
+    assert soon < printed + rounded
+    assert tries == {row.timer.retransmits}
+    return True
+
+
+def between(value: float, ends: tuple[Any, Any]) -> bool:
+    """ss prints six digits of a fraction (%g)."""
+    slack = abs(value) * 1e-5
+    return float(min(ends)) - slack <= value <= float(max(ends)) + slack
+
+
+def of_row(looks: Looks, first: int, last: int) -> Callable[[str, float], tuple[float, float]]:
+    """Reads a tcp_info field from both looks, multiplied."""
+
+    def read(field: str, factor: float) -> tuple[float, float]:
+        a, b = looks.before.tcp_info(field)[first], looks.after.tcp_info(field)[last]
+        assert looks.before.tcp_info_known(field)[first]
+        return float(a) * factor, float(b) * factor
+
+    return read
+
+
+def test_tcp_info(looks: Looks) -> None:
+    printed: Counter[str] = Counter()
+    quiet = [each for each in looks.rows if not talked(looks, *each[1:])]
+    assert len(quiet) > 0.85 * len(looks.rows)
+    for row, first, last in quiet:
+        read = of_row(looks, first, last)
+        for name, ends, value in numbers(row, read):
+            assert between(value, ends), (name, value, ends, row)
+            printed[name] += 1
+        if looks.before.came(tcp.INFO)[first]:
+            zeros = (name for name in IF_NOT_ZERO - row.info.keys() if known(looks, first, name))
+            for name in zeros:
+                assert min(read(*SINGLES[name])) < 1, (name, row)
+            limited = read("delivery_rate_app_limited", 1.0)
+            assert between(float("app_limited" in row.flags), limited)
+    assert len(printed) >= 35, sorted(SINGLES.keys() - printed.keys())
+    assert sum(printed.values()) > 2000
+
+
+def talked(looks: Looks, first: int, last: int) -> bool:
+    """Whether a segment came or went between the looks: a probe of a closed window, mostly."""
+    ends = ((looks.before, first), (looks.after, last))
+    counts = [[table.tcp_info(n)[row] for n in ("segs_in", "segs_out")] for table, row in ends]
+    return counts[0] != counts[1]
+
+
+def known(looks: Looks, row: int, name: str) -> bool:
+    return bool(looks.before.tcp_info_known(SINGLES[name][0])[row])
+
+
+def numbers(
+    row: SsRow, read: Callable[[str, float], tuple[float, float]]
+) -> Iterator[tuple[str, tuple[float, float], float]]:
+    """(ss's name, what tcptop read before and after, what ss printed)."""
+    for name, printed in row.info.items():
+        if name in SINGLES and not untold(row, name):
+            number = float(printed.split("(")[0].removesuffix("ms"))
+            field, factor = SINGLES[name]
+            yield name, rounded(read(field, factor), name), number
+        elif name in PAIRS:
+            separator, fields, factor = PAIRS[name]
+            for field, part in zip(fields, printed.split(separator), strict=True):
+                yield f"{name}:{field}", read(field, factor), float(part)
+
+
+def untold(row: SsRow, name: str) -> bool:
+    """While a connection is only asked for, these count from boot: unknown to tcptop."""
+    return row.state == "SYN-SENT" and name.startswith("last")
+
+
+def rounded(ends: tuple[float, float], name: str) -> tuple[float, float]:
+    """ss cuts off the fraction of a millisecond of the times spent."""
+    cut = name in ("busy", "rwnd_limited", "sndbuf_limited")
+    return (float(int(ends[0])), float(int(ends[1]))) if cut else ends
+
+
+def test_congestion_control_and_memory(looks: Looks) -> None:
+    names: set[str] = set()
+    for row, first, last in looks.rows:
+        table = looks.before
+        assert bool(row.skmem) == bool(table.came(tcp.SKMEMINFO)[first])
+        for short, value in row.skmem.items():
+            name = SS_MEMORY[short]
+            assert table.memory_known(name)[first]
+            ends = (table.memory_of(name)[first], looks.after.memory_of(name)[last])
+            assert between(float(value), ends), (name, row)
+        if table.came(tcp.CONG)[first]:
+            names.add(table.cong[first].decode())
+            assert table.cong[first].decode() in row.flags
+    assert len(names) == 1
+    assert names <= {"bbr", "cubic", "reno"}
+
+
+def test_cgroups(looks: Looks) -> None:
+    paths = Cgroups().paths(looks.before.cgroup_id)
+    shown = Counter[bool]()
+    for row, first, _ in looks.rows:
+        came = bool(looks.before.came(tcp.CGROUP_ID)[first])
+        assert (row.cgroup is not None) == came
+        if came:
+            path = paths[int(looks.before.cgroup_id[first])]
+            assert f"/{(row.cgroup or '').lstrip('/')}".endswith(path)
+        shown[came] += 1
+    assert shown[True] > 90
+    assert shown[False] >= 16  # mini-sockets have none
+
+
+def test_both_kinds_of_request_agree(zoo: Zoo) -> None:
+    one, two = (dump(zoo.namespace, REQUEST, legacy=legacy) for legacy in (True, False))
+    order, other = np.argsort(one.cookie), np.argsort(two.cookie)
+    for name in ("cookie", "family", "state", "local_lo", "remote_lo", "local_port", "inode"):
+        assert (getattr(one, name)[order] == getattr(two, name)[other]).all(), name
+    assert (one.has[order] == two.has[other]).all()
+
+
+def test_text_rows_are_those_of_ss(zoo: Zoo) -> None:
+    def as_printed() -> list[Counter[tuple[str, ...]]]:
+        ours = rows_of_text(zoo.namespace)
+        lines = zoo.namespace.command(["ss", "-Htan"]).splitlines()
+        return [ours, Counter(tuple(line.split()[:5]) for line in lines)]
+
+    until(lambda: (seen := as_printed())[0] == seen[1], "the same rows")
+    ours, theirs = as_printed()
+    assert sum(ours.values()) > 120
+    assert sum((ours - theirs).values()) <= 2
+
+
+def rows_of_text(namespace: Namespace) -> Counter[tuple[str, ...]]:
+    """State, queues and both ends of each row of `tcptop snapshot --format text`."""
+    out = io.StringIO()
+    text_view.write(select(look(namespace)), out)
+    _, _, rows = out.getvalue().partition("Process\n")
+    return Counter(tuple(line.split()[:5]) for line in rows.splitlines())
