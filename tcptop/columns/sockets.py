@@ -82,7 +82,7 @@ def remote_texts(selection: Selection, rows: Index) -> list[str]:
 
 
 def state_texts(selection: Selection, rows: Index) -> list[str]:
-    return [tcp.STATES[state] for state in _table(selection).state[rows].tolist()]
+    return [tcp.SS_STATES[state] for state in _table(selection).state[rows].tolist()]
 
 
 def state_looks(selection: Selection, rows: Index) -> list[str]:
@@ -161,31 +161,31 @@ def keys(selection: Selection, rows: Index) -> U64:
 
 COLUMNS = (
     Column(
-        "state", "State", 11, "Where the connection stands in TCP's life of eleven states.",
+        "state", "State", 10, "Where the connection stands in TCP's life of eleven states.",
         _plain("state"), state_texts, priority=0, looks=state_looks, largest_first=False,
     ),
     Column(
-        "recv_q", "Recv-Q", 7,
+        "recv_q", "Recv-Q", 6,
         "Bytes the process has not read yet; of a listener the connections it has not accepted.",
         _plain("recv_q"), shown(units.size, _plain("recv_q")), right=True,
         looks=_queue_looks("recv_q"),
     ),
     Column(
-        "send_q", "Send-Q", 7,
+        "send_q", "Send-Q", 6,
         "Bytes not acknowledged by the peer, sent or not; of a listener its backlog.",
         _plain("send_q"), shown(units.size, _plain("send_q")), right=True,
         looks=_queue_looks("send_q"),
     ),
     Column(
-        "local", "Local address:port", 17, "This end.", _local, local_texts, flex=True,
+        "local", "Local address:port", 20, "This end.", _local, local_texts, flex=True,
         largest_first=False,
     ),
     Column(
-        "remote", "Remote address:port", 17, "The other end.", _remote, remote_texts, flex=True,
+        "remote", "Remote address:port", 20, "The other end.", _remote, remote_texts, flex=True,
         largest_first=False,
     ),
     Column(
-        "process", "Process", 16,
+        "process", "Process", 11,
         "Who holds the socket: name/pid, +n other processes, † closed by it; or why nobody.",
         owner_values, owner_texts, flex=True, largest_first=False,
     ),

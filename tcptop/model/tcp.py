@@ -33,6 +33,13 @@ STATES = (
     CLOSING,
 ) = range(1, 12)
 
+# iproute2's spellings of the same.
+SS_STATES = (
+    "",
+    *("ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "UNCONN"),
+    *("CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING"),
+)
+
 # idiag_timer, net/ipv4/inet_diag.c; 5 since 7.0. Later kernels may add more.
 TIMERS = ("", "retransmit", "keepalive", "timewait", "persist", "delack")
 

@@ -22,18 +22,11 @@ from tcptop.tui import bindings
 from tcptop.tui.place import TITLES, VIEWS, Place
 from tcptop.tui.widgets.layout import Line
 
-# The order in which one looks for trouble, with iproute2's short names.
+# The order in which one looks for trouble.
 STRIP = (
-    (tcp.ESTABLISHED, "ESTAB", ""),
-    (tcp.LISTEN, "LISTEN", ""),
-    (tcp.CLOSE_WAIT, "CLOSE-WAIT", "warn"),
-    (tcp.SYN_SENT, "SYN-SENT", "warn"),
-    (tcp.SYN_RECV, "SYN-RECV", "warn"),
-    (tcp.TIME_WAIT, "TIME-WAIT", ""),
-    (tcp.FIN_WAIT1, "FIN-WAIT-1", "warn"),
-    (tcp.FIN_WAIT2, "FIN-WAIT-2", ""),
-    (tcp.LAST_ACK, "LAST-ACK", "warn"),
-    (tcp.CLOSING, "CLOSING", "warn"),
+    *((tcp.ESTABLISHED, ""), (tcp.LISTEN, ""), (tcp.CLOSE_WAIT, "warn"), (tcp.SYN_SENT, "warn")),
+    *((tcp.SYN_RECV, "warn"), (tcp.TIME_WAIT, ""), (tcp.FIN_WAIT1, "warn"), (tcp.FIN_WAIT2, "")),
+    *((tcp.LAST_ACK, "warn"), (tcp.CLOSING, "warn")),
 )
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = " .:-=+*#@"
@@ -78,11 +71,11 @@ def strip(trend: Trend, width: int, ascii_only: bool) -> Line:
     """Counts of the states that occur, their change since the last sample, and a small trend."""
     spans: list[tuple[str, str]] = [(" ", "")]
     used = 1
-    for state, name, look in STRIP:
+    for state, look in STRIP:
         counts = trend.by_state[:, state]
         if not len(counts) or not counts.max(initial=0):
             continue
-        text = f"{name} {counts[-1]:,}{_change(counts)}"
+        text = f"{tcp.SS_STATES[state]} {counts[-1]:,}{_change(counts)}"
         picture = spark(counts, 8, ascii_only) if width >= 100 else ""
         piece = f"{text} {picture}" if picture else text
         if used + len(piece) > width:

@@ -37,7 +37,7 @@ KEY_NAMES = {
 
 def model(app: App[None], listing: Listing) -> FactsModel:
     """Keys first, then the columns of the list beneath the help."""
-    return FactsModel([*_keys(app), *_columns(listing)], ("", "Keys", "Does", "In words"))
+    return FactsModel([*_keys(app), *_columns(listing)], ("", "Keys", "", "What it does, or what the column means"))
 
 
 def _keys(app: App[None]) -> Iterator[Fact]:
@@ -51,7 +51,7 @@ def _keys(app: App[None]) -> Iterator[Fact]:
             bindings[binding.id] = binding
     for name, binding in sorted(bindings.items(), key=_rank):
         group = "views" if name.startswith("view.") else "table" if "." in name else "keys"
-        yield Fact(group, " ".join(keys[name]), binding.description, binding.tooltip)
+        yield Fact(group, " ".join(keys[name]), "", binding.tooltip)
 
 
 def _rank(item: tuple[str, Binding]) -> tuple[bool, bool, str]:
@@ -72,4 +72,4 @@ def key_name(key: str) -> str:
 
 def _columns(listing: Listing) -> Iterator[Fact]:
     for column in listing.columns:
-        yield Fact("columns", column.title, column.key, column.meaning)
+        yield Fact("columns", column.title, "", column.meaning)

@@ -81,12 +81,14 @@ class FactsModel:
         self._facts = facts
         widest = max([len(fact.name) for fact in facts], default=8)
         value = min(40, max([len(fact.value) for fact in facts], default=8))
-        self._columns = (
-            Column("group", titles[0], 10, priority=1),
+        columns = (
+            Column("group", titles[0], 9, priority=1),
             Column("name", titles[1], max(len(titles[1]), widest)),
             Column("value", titles[2], max(len(titles[2]), value)),
-            Column("meaning", titles[3], 20, flex=True, priority=0),
+            Column("meaning", titles[3], 20, flex=True),
         )
+        # Help has no values: its second title is empty.
+        self._columns = [column for column in columns if column.key != "value" or titles[2]]
 
     @property
     def columns(self) -> Sequence[Column]:

@@ -15,12 +15,6 @@ from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U64, Index, SocketTable
 
-# iproute2's spellings, by the kernel's number
-SS_STATES = (
-    "",
-    *("ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "UNCONN"),
-    *("CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING"),
-)
 CHUNK = 8192  # rows formatted at once
 
 
@@ -112,7 +106,7 @@ def _lines(
     )
     line = template + "\n"
     for values in zip(
-        (SS_STATES[s] for s in state),
+        (tcp.SS_STATES[s] for s in state),
         recv_q,
         send_q,
         local,
