@@ -22,11 +22,15 @@ def opened(path: str | None) -> Iterator[TextIO]:
     if path is None or path == "-":
         yield _stdout()
         sys.stdout.flush()
-    elif _is_special(path):
-        with open(path, "w", encoding="utf-8") as out:
-            yield out
-    else:
-        yield from _whole(Path(os.path.realpath(path)))
+        return
+    try:
+        if _is_special(path):
+            with open(path, "w", encoding="utf-8") as out:
+                yield out
+        else:
+            yield from _whole(Path(os.path.realpath(path)))
+    except OSError as error:  # a full disk names no file, and the temporary one says nothing
+        raise type(error)(error.errno, error.strerror, path) from error
 
 
 def _stdout() -> TextIO:
