@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from tcptop.columns.endpoints import addresses
+from tcptop.columns.ports import share
 from tcptop.model import owner
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import F64, Index
-from tcptop.views.rows import Columns, by_state, known, measured, named
-from tcptop.views.socket_rows import addresses, users
+from tcptop.model.table import Index
+from tcptop.views.rows import Columns, by_state, integers, measured, named
+from tcptop.views.socket_rows import users
 
 
 def processes_order(selection: Selection) -> Index:
@@ -23,27 +25,27 @@ def processes_order(selection: Selection) -> Index:
 
 def processes(selection: Selection, places: Index) -> Columns:
     """The fields of `processes[]`; a group that nobody can be named for has no pid."""
-    snapshot, list_ = selection.snapshot, selection.processes
+    snapshot, groups = selection.snapshot, selection.processes
     people = [
         snapshot.holders.people[person] if person >= 0 else None
-        for person in list_.person[places].tolist()
+        for person in groups.person[places].tolist()
     ]
     return {
         "pid": _facts(people, "pid"),
-        "owner": named(owner.OWNER_KINDS, list_.owner[places]),
+        "owner": named(owner.OWNER_KINDS, groups.owner[places]),
         "name": _facts(people, "name"),
         "cmdline": _facts(people, "cmdline"),
         "user": users(snapshot.sample, _facts(people, "uid")),
         "cgroup": _facts(people, "cgroup"),
-        "netns": list_.netns[places].tolist(),
-        "sockets": list_.sockets[places].tolist(),
-        "shared": list_.shared[places].tolist(),
-        "by_state": by_state(list_.by_state[places]),
-        "recv_q": list_.recv_q[places].tolist(),
-        "send_q": list_.send_q[places].tolist(),
-        "bytes_sent_per_s": measured(list_.bytes_sent_per_s[places]),
-        "bytes_received_per_s": measured(list_.bytes_received_per_s[places]),
-        "retransmits_per_s": measured(list_.retransmits_per_s[places]),
+        "netns": groups.netns[places].tolist(),
+        "sockets": groups.sockets[places].tolist(),
+        "shared": groups.shared[places].tolist(),
+        "by_state": by_state(groups.by_state[places]),
+        "recv_q": groups.recv_q[places].tolist(),
+        "send_q": groups.send_q[places].tolist(),
+        "bytes_sent_per_s": measured(groups.bytes_sent_per_s[places]),
+        "bytes_received_per_s": measured(groups.bytes_received_per_s[places]),
+        "retransmits_per_s": measured(groups.retransmits_per_s[places]),
         "open_fds": _facts(people, "open_fds"),
         "fd_limit": _facts(people, "fd_limit"),
     }
@@ -56,29 +58,29 @@ def _facts(people: list[Process | None], name: str) -> list[Any]:
 
 
 def ports_order(selection: Selection) -> Index:
-    """Fullest first: by the share of ports that connect() may still take, then by use."""
-    ports, places = selection.snapshot.ports, selection.ports
-    left = ports.headroom[places] / np.maximum(ports.capacity[places], 1)
-    return places[np.lexsort((-ports.used[places], left))]
+    """Fullest first: by the share of ports that connect() can no longer take, then by use."""
+    places = selection.ports
+    gone = np.nan_to_num(share(selection, places))
+    return places[np.lexsort((-selection.snapshot.ports.used[places], -gone))]
 
 
 def ports(selection: Selection, places: Index) -> Columns:
     """The fields of `ports[]`."""
-    list_ = selection.snapshot.ports
+    groups = selection.snapshot.ports
     return {
-        "netns": list_.netns[places].tolist(),
-        "local_address": addresses(list_.local_hi[places], list_.local_lo[places]),
-        "remote_address": addresses(list_.remote_hi[places], list_.remote_lo[places]),
-        "remote_port": list_.remote_port[places].tolist(),
-        "used": list_.used[places].tolist(),
-        "time_wait": list_.time_wait[places].tolist(),
-        "blocked": list_.blocked[places].tolist(),
-        "capacity": list_.capacity[places].tolist(),
-        "headroom": list_.headroom[places].tolist(),
-        "headroom_bind": list_.headroom_bind[places].tolist(),
-        "opens_per_s": measured(list_.opens_per_s[places]),
-        "exhausted_in_s": measured(list_.exhausted_in_s[places]),
-        "processes": _processes_of(selection.snapshot, list_.group, places),
+        "netns": groups.netns[places].tolist(),
+        "local_address": addresses(groups.local_hi[places], groups.local_lo[places]),
+        "remote_address": addresses(groups.remote_hi[places], groups.remote_lo[places]),
+        "remote_port": groups.remote_port[places].tolist(),
+        "used": groups.used[places].tolist(),
+        "time_wait": groups.time_wait[places].tolist(),
+        "blocked": groups.blocked[places].tolist(),
+        "capacity": groups.capacity[places].tolist(),
+        "headroom": groups.headroom[places].tolist(),
+        "headroom_bind": groups.headroom_bind[places].tolist(),
+        "opens_per_s": measured(groups.opens_per_s[places]),
+        "exhausted_in_s": measured(groups.exhausted_in_s[places]),
+        "processes": _processes_of(selection.snapshot, groups.group, places),
     }
 
 
@@ -90,22 +92,18 @@ def remotes_order(selection: Selection) -> Index:
 
 def remotes(selection: Selection, places: Index) -> Columns:
     """The fields of `remotes[]`."""
-    list_ = selection.remote_groups
+    groups = selection.remote_groups
     return {
-        "netns": list_.netns[places].tolist(),
-        "address": addresses(list_.remote_hi[places], list_.remote_lo[places]),
-        "sockets": list_.sockets[places].tolist(),
-        "by_state": by_state(list_.by_state[places]),
-        "recv_q": list_.recv_q[places].tolist(),
-        "send_q": list_.send_q[places].tolist(),
-        "retransmits_per_s": measured(list_.retransmits_per_s[places]),
-        "rtt_us": _whole(list_.rtt_us[places]),
-        "processes": _processes_of(selection.snapshot, list_.group, places),
+        "netns": groups.netns[places].tolist(),
+        "address": addresses(groups.remote_hi[places], groups.remote_lo[places]),
+        "sockets": groups.sockets[places].tolist(),
+        "by_state": by_state(groups.by_state[places]),
+        "recv_q": groups.recv_q[places].tolist(),
+        "send_q": groups.send_q[places].tolist(),
+        "retransmits_per_s": measured(groups.retransmits_per_s[places]),
+        "rtt_us": integers(groups.rtt_us[places]),
+        "processes": _processes_of(selection.snapshot, groups.group, places),
     }
-
-
-def _whole(values: F64) -> list[Any]:
-    return known(np.nan_to_num(values).astype(np.int64), ~np.isnan(values))
 
 
 def _processes_of(snapshot: Snapshot, group: Index, places: Index) -> list[list[dict[str, Any]]]:
@@ -113,11 +111,12 @@ def _processes_of(snapshot: Snapshot, group: Index, places: Index) -> list[list[
     held = snapshot.holders
     number = group[held.row]
     mine = np.isin(number, places)
-    pairs = np.stack([number[mine], held.person[mine]], 1)
-    pairs, sockets = np.unique(pairs, axis=0, return_counts=True)
+    pairs = number[mine] * len(held.people) + held.person[mine]
+    pairs, sockets = np.unique(pairs, return_counts=True)
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for place in np.argsort(-sockets, kind="stable").tolist():
-        process = held.people[pairs[place, 1]]
+        number_of, person = divmod(int(pairs[place]), len(held.people))
+        process = held.people[person]
         entry = {"pid": process.pid, "name": process.name, "sockets": int(sockets[place])}
-        found[int(pairs[place, 0])].append(entry)
+        found[number_of].append(entry)
     return [found[place] for place in places.tolist()]

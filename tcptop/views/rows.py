@@ -49,6 +49,12 @@ def measured(values: F64, digits: int = 3) -> list[float | None]:
     return known(np.round(values, digits), np.isfinite(values))
 
 
+def integers(values: F64) -> list[int | None]:
+    """Whole numbers, None where NaN."""
+    some = ~np.isnan(values)
+    return known(np.where(some, values, 0).astype(np.int64), some)
+
+
 def named(names: Sequence[str] | Mapping[int, str], numbers: NDArray[Any]) -> list[str]:
     """The name of each number."""
     return [names[number] for number in numbers.tolist()]

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from tcptop.columns.endpoints import addresses
+from tcptop.columns.listeners import backlog_known
 from tcptop.model import owner, tcp
 from tcptop.model.address import endpoint, text
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import U64, Bools, Index, SocketTable
+from tcptop.model.table import Bools, Index, SocketTable
 from tcptop.views.rows import Columns, known, measured, named
 
 FAMILIES = {tcp.AF_INET: "inet", tcp.AF_INET6: "inet6"}
@@ -31,7 +33,7 @@ def columns(selection: Selection, rows: Index) -> Columns:
     return {
         **identity(snapshot.sample, table),
         "recv_q": table.recv_q.tolist(),
-        "send_q": table.send_q.tolist(),
+        "send_q": known(table.send_q, (table.state != tcp.LISTEN) | backlog_known(selection)),
         "uid": known(table.uid, full),
         "user": users(snapshot.sample, known(table.uid, full)),
         "inode": known(table.inode, full & (table.inode != 0)),
@@ -52,7 +54,7 @@ def identity(sample: Sample, table: SocketTable) -> Columns:
     """Which socket it is, and between which ends."""
     return {
         "netns": table.netns.tolist(),
-        "cookie": [f"{cookie:x}" for cookie in table.cookie.tolist()],
+        "cookie": _cookies(sample, table),
         "family": named(FAMILIES, table.family),
         "state": named(tcp.STATES, table.state),
         "local_address": addresses(table.local_hi, table.local_lo),
@@ -63,8 +65,10 @@ def identity(sample: Sample, table: SocketTable) -> Columns:
     }
 
 
-def addresses(hi: U64, lo: U64) -> list[str]:
-    return list(map(text, hi.tolist(), lo.tolist()))
+def _cookies(sample: Sample, table: SocketTable) -> list[str | None]:
+    if sample.source == "procfs":  # it shows none; what the column holds is made up
+        return [None] * len(table)
+    return [f"{cookie:x}" for cookie in table.cookie.tolist()]
 
 
 def users(sample: Sample, uids: Sequence[int | None]) -> list[str | None]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,7 @@ WORKER = Process(101, "nginx", "nginx: worker", 33, 5001, NGINX.cgroup, 40, 1024
 CURL = Process(200, "curl", "curl http://10.0.0.9:8080/", 1000, 9000, "/user.slice", 5, 256, 0)
 
 Row = dict[str, Any]
-_cookies = count(0x1000)
+FIRST_COOKIE = 0x1000
 
 
 def socket(state: str, local: str, remote: str = "", **columns: Any) -> Row:
@@ -45,7 +44,6 @@ def socket(state: str, local: str, remote: str = "", **columns: Any) -> Row:
         "local": local,
         "remote": remote or ("[::]:0" if "[" in local else "0.0.0.0:0"),
         "netns": NETNS,
-        "cookie": next(_cookies),
         "info_size": INFO_SIZE,
         "info": {"rtt": 250, "rto": 201_000, "snd_mss": 1448, "min_rtt": 40},
         "memory": {"rcvbuf": 131_072, "sndbuf": 87_040, "drops": 0},
@@ -63,9 +61,10 @@ def mini(state: str, local: str, remote: str, **columns: Any) -> Row:
 
 
 def table(rows: Iterable[Row]) -> SocketTable:
-    """The rows as columns."""
+    """The rows as columns; cookies count from FIRST_COOKIE unless given."""
     listed = list(rows)
     made = blank(len(listed))
+    made.cookie[:] = np.arange(len(listed)) + FIRST_COOKIE
     for place, row in enumerate(listed):
         _fill(made, place, row)
     return made

@@ -1,0 +1,59 @@
+"""One list of a snapshot as CSV (RFC 4180): the fields of the schema, in its order.
+
+Nested fields are joined with a dot; of `processes` the first one's pid and name and how many
+there are. Unknown is empty.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import Any, TextIO
+
+import numpy as np
+
+from tcptop.model.selection import Selection
+from tcptop.views.foreign import spreadsheet
+from tcptop.views.lists import LISTS, wanted
+from tcptop.views.rows import Columns
+
+
+def write(
+    selection: Selection,
+    out: TextIO,
+    only: frozenset[str] = frozenset({"sockets"}),
+    limit: int | None = None,
+) -> None:
+    """`out` must not translate line ends. Raises ValueError where `only` names several lists."""
+    names = wanted(only or frozenset({"sockets"}))
+    if len(names) > 1:
+        raise ValueError(f"csv holds one list, not {' and '.join(names)}")
+    listing = LISTS[names[0]]
+    writer = csv.writer(out)
+    writer.writerow(_flat(listing.columns(selection, np.zeros(0, np.int64))))
+    for columns in listing.chunks(selection, limit):
+        cells = map(_cells, _flat(columns).values())
+        writer.writerows(zip(*cells, strict=True))
+
+
+def _flat(columns: Columns, path: str = "") -> dict[str, list[Any]]:
+    """Every field by its dotted name."""
+    flat: dict[str, list[Any]] = {}
+    for name, values in columns.items():
+        if not isinstance(values, list):
+            flat |= _flat(values, f"{path}{name}.")
+        elif name == "processes":
+            flat["processes.pid"] = [held[0]["pid"] if held else None for held in values]
+            flat["processes.name"] = [held[0]["name"] if held else None for held in values]
+            flat["processes.count"] = [len(held) for held in values]
+        else:
+            flat[path + name] = values
+    return flat
+
+
+def _cells(values: list[Any]) -> list[Any]:
+    some = next((value for value in values if value is not None), None)
+    if isinstance(some, str):
+        return [value and spreadsheet(value) for value in values]
+    if isinstance(some, bool):
+        return [None if value is None else str(value).lower() for value in values]
+    return values

@@ -1,0 +1,29 @@
+"""Text of other processes in formats that people open with other programs."""
+
+from __future__ import annotations
+
+# What makes a spreadsheet take a cell for a formula, the full-width forms included (OWASP).
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+
+
+def visible(text: str) -> str:
+    r"""One line: what does not print is written as its escape, such as \x1b or \n."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def spreadsheet(text: str) -> str:
+    """A cell that no spreadsheet computes: an apostrophe goes before what looks like a formula."""
+    return f"'{visible(text)}" if text.startswith(FORMULA) else visible(text)
+
+
+def code(text: str) -> str:
+    r"""A Markdown code span; backticks become \x60."""
+    plain = visible(text).replace("`", r"\x60").strip()
+    return f"`{plain}`" if plain else ""
+
+
+def code_cell(text: str) -> str:
+    r"""A code span within a table, where even that does not hide a pipe: it becomes \x7c."""
+    return code(text.replace("|", r"\x7c"))

@@ -1,0 +1,139 @@
+"""What one pastes into a ticket: a summary, then the worst listeners, destinations, processes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TextIO
+
+from tcptop import __version__
+from tcptop.columns import LISTINGS, Column
+from tcptop.columns.units import UNKNOWN, duration
+from tcptop.model.address import endpoint, text
+from tcptop.model.selection import Selection
+from tcptop.model.table import Index
+from tcptop.views.foreign import code, code_cell
+from tcptop.views.lists import LISTS
+from tcptop.views.rows import rfc3339
+from tcptop.views.text import states, unowned
+
+ROWS = 10  # a list, where nobody said how many
+ROOMY = 3  # columns that go first on a narrow terminal are not for a ticket either
+
+
+class Section(NamedTuple):
+    """The heading of a list, and the options with which ss shows it."""
+
+    title: str
+    options: str
+
+
+SECTIONS = {
+    "listeners": Section("Listeners, the fullest accept queue first", "-ltnpm"),
+    "ports": Section("Destinations, the least ephemeral ports left first", "-tanp"),
+    "processes": Section("Processes, the most sockets first", "-tanp"),
+    "remotes": Section("Remote addresses, the most sockets first", "-tan"),
+    "sockets": Section("Sockets", "-tanpoi"),
+}
+USUAL = frozenset({"listeners", "ports", "processes"})
+
+
+def write(
+    selection: Selection,
+    out: TextIO,
+    only: frozenset[str] = frozenset(),
+    limit: int | None = None,
+) -> None:
+    """Sockets and remotes come only when asked for; ten rows a list unless `limit` is given."""
+    out.write("\n".join(_summary(selection)) + "\n")
+    for name in SECTIONS:
+        if name in (only or USUAL):
+            out.writelines(f"{line}\n" for line in _section(selection, name, limit))
+
+
+def _summary(selection: Selection) -> Iterator[str]:
+    snapshot = selection.snapshot
+    sample, totals = snapshot.sample, snapshot.totals
+    host = sample.host
+    yield f"## TCP of {code(host.hostname)} at {rfc3339(sample.taken_at)}"
+    yield ""
+    yield f"- Host: Linux {code(host.kernel)}, up {duration(host.uptime_s)}"
+    yield f"- Look: {_look(selection)}, by tcptop {__version__}"
+    if selection.filter is not None:
+        yield f"- Filter: {code(selection.filter)}"
+    yield f"- Sockets: {totals.sockets}, {len(selection.rows)} of them selected"
+    yield f"- States: {states(totals.by_state)}"
+    for note in (*sample.notes, *unowned(snapshot)):
+        yield f"- Note: {code(note)}"
+
+
+def _look(selection: Selection) -> str:
+    sample, over_s = selection.snapshot.sample, selection.snapshot.over_s
+    watched = "once" if over_s is None else f"for {duration(over_s)}"
+    rights = "privileged" if sample.privileged else "unprivileged"
+    return f"{watched}, through {code(sample.source)}, {rights}, in {sample.poll_ms:.0f} ms"
+
+
+def _section(selection: Selection, name: str, limit: int | None) -> Iterator[str]:
+    places = LISTS[name].order(selection)
+    shown = places[: ROWS if limit is None else limit]
+    if not len(shown):
+        return
+    some = f" ({len(shown)} of {len(places)})" if len(shown) < len(places) else ""
+    yield ""
+    yield f"### {SECTIONS[name].title}{some}"
+    yield ""
+    yield from _table(selection, LISTINGS[name].columns, shown)
+    yield ""
+    yield f"Shown by {code(_command(selection, name, int(shown[0])))}."
+
+
+def _table(selection: Selection, columns: Sequence[Column], rows: Index) -> Iterator[str]:
+    """A table of the columns that are known of any of the rows."""
+    roomy = [column for column in columns if column.priority <= ROOMY]
+    filled = [(column, column.texts(selection, rows)) for column in roomy]
+    filled = [(column, texts) for column, texts in filled if set(texts) - {UNKNOWN, ""}]
+    yield _row([column.title for column, _ in filled])
+    yield _row(["--:" if column.right else "---" for column, _ in filled])
+    for number in range(len(rows)):
+        yield _row([_cell(column, texts[number]) for column, texts in filled])
+
+
+def _cell(column: Column, words: str) -> str:
+    return words if column.right or words == UNKNOWN else code_cell(words)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _command(selection: Selection, name: str, place: int) -> str:
+    """What shows the same of the whole list, or of its first row."""
+    snapshot = selection.snapshot
+    ss = " ".join(["ss", *_namespace(selection), SECTIONS[name].options])
+    if name == "ports":
+        ports = snapshot.ports
+        local = text(int(ports.local_hi[place]), int(ports.local_lo[place]))
+        remote = text(int(ports.remote_hi[place]), int(ports.remote_lo[place]))
+        ends = f"src {_bare(local)} and dst {endpoint(remote, int(ports.remote_port[place]))}"
+        return f"{ss} '{ends}'"
+    if name == "remotes":
+        remotes = selection.remote_groups
+        remote = text(int(remotes.remote_hi[place]), int(remotes.remote_lo[place]))
+        return f"{ss} 'dst {_bare(remote)}'"
+    person = int(selection.processes.person[place]) if name == "processes" else -1
+    if person >= 0:
+        return f"{ss} | grep pid={snapshot.holders.people[person].pid},"
+    return ss
+
+
+def _bare(address: str) -> str:
+    """An address without a port, as ss reads it: else the end of an IPv6 one would be the port."""
+    return f"[{address}]" if ":" in address else address
+
+
+def _namespace(selection: Selection) -> list[str]:
+    """ss enters a namespace that has a name."""
+    spaces = selection.snapshot.sample.namespaces
+    name = spaces[0].name if len(spaces) == 1 else None
+    return ["-N", shlex.quote(name)] if name else []
