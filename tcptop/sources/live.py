@@ -99,9 +99,14 @@ class LiveSource:
     def _open(self) -> SockDiag | None:
         try:
             diag = SockDiag(self.netns)
+        except SockDiagError as error:
+            self._why_not = str(error.strerror)
+            return None
+        try:
             diag.dump(Request(LISTENERS, ext=0))
         except SockDiagError as error:
-            self._why_not = error.strerror or str(error)
+            self._why_not = str(error.strerror)
+            diag.close()
             return None
         diag.expected = namespaces.sockets_in_use()
         return diag

@@ -98,9 +98,9 @@ class SockDiag:
             except SockDiagError as error:
                 if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
                     raise
-                self._legacy = False
         families = [self._retried(request, tcp.AF_INET)]
         families.append(self._retried(request, tcp.AF_INET6))
+        self._legacy = False  # not before these were taken: EINVAL may be about the bytecode
         return distinct(concat(families))
 
     def _open(self) -> socket.socket:
@@ -113,9 +113,9 @@ class SockDiag:
         for attempt in range(ATTEMPTS):
             try:
                 return self._once(request, family)
-            except wire.WireError:
+            except wire.WireError as error:
                 self._drain()
-                raise
+                raise SockDiagError(errno.EBADMSG, str(error)) from error
             except OSError as error:
                 self._drain()
                 if error.errno not in TRANSIENT or attempt == ATTEMPTS - 1:
@@ -219,13 +219,3 @@ def distinct(table: SocketTable) -> SocketTable:
     kept = np.ones(len(table), bool)
     kept[order[:-1][repeated]] = False
     return table.take(kept)
-
-
-def available() -> bool:
-    """Whether this kernel and sandbox answer sock_diag at all."""
-    try:
-        with SockDiag() as diag:
-            diag.dump(Request(states=LISTENERS, ext=0))
-    except (OSError, wire.WireError):
-        return False
-    return True
