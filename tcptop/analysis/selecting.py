@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from tcptop.analysis import filter as language
 from tcptop.analysis.gathering import Rates, processes, remotes
 from tcptop.analysis.listening import match
 from tcptop.analysis.ports import port_bounds
@@ -13,9 +14,14 @@ from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools, Index
 
+if TYPE_CHECKING:
+    from tcptop.analysis import filter as language
+
 
 def facts(snapshot: Snapshot) -> language.Facts:
     """What the predicates of a filter may ask of a snapshot."""
+    from tcptop.analysis import filter as language
+
     sample, holders = snapshot.sample, snapshot.holders
     pids = np.array([process.pid for process in holders.people], np.int64)
     return language.Facts(
@@ -52,6 +58,8 @@ def select(
         selected = np.ones(len(table), bool)
         chosen = snapshot.processes
     else:
+        from tcptop.analysis import filter as language  # 50 ms that a plain look saves
+
         selected = language.select(expression, facts(snapshot))
         chosen = processes(table, snapshot.holders, snapshot.owner, rates, selected)
     return Selection(

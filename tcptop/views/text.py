@@ -8,12 +8,13 @@ from typing import TextIO
 
 import numpy as np
 
+from tcptop.analysis.keys import mixed
 from tcptop.columns import LISTINGS, Listing, ordered
 from tcptop.columns.units import safe
 from tcptop.model import address, owner, tcp
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import U64, Index, SocketTable
+from tcptop.model.table import U8, U64, Index, SocketTable
 
 CHUNK = 8192  # rows formatted at once
 
@@ -99,41 +100,36 @@ def _write_sockets(selection: Selection, out: TextIO, limit: int | None) -> None
 
 def _lines(
     snapshot: Snapshot, template: str, rows: Index, local: list[str], remote: list[str]
-) -> Iterator[str]:
+) -> list[str]:
     table = snapshot.sample.sockets
-    state, recv_q, send_q = (
-        getattr(table, n)[rows].tolist() for n in ("state", "recv_q", "send_q")
-    )
+    state, recv_q, send_q = (table.state[rows], table.recv_q[rows], table.send_q[rows])
+    names = [tcp.SS_STATES[number] for number in state.tolist()]
+    holders = _holders(snapshot, rows)
+    columns = (names, recv_q.tolist(), send_q.tolist(), local, remote, holders)
     line = template + "\n"
-    for values in zip(
-        (tcp.SS_STATES[s] for s in state),
-        recv_q,
-        send_q,
-        local,
-        remote,
-        _holders(snapshot, rows),
-        strict=True,
-    ):
-        yield line % values
+    return [line % values for values in zip(*columns, strict=True)]
 
 
-def _holders(snapshot: Snapshot, rows: Index) -> Iterator[str]:
+def _holders(snapshot: Snapshot, rows: Index) -> list[str]:
     """`users:(("nginx",pid=1,fd=6))`, or why there is nobody."""
     holders = snapshot.holders
     starts, ends = holders.start[rows].tolist(), holders.start[rows + 1].tolist()
     names = [f'("{safe(p.name)}",pid={p.pid}' for p in holders.people]
-    notes, kinds = snapshot.note[rows].tolist(), snapshot.owner[rows].tolist()
     person, fd = holders.person.tolist(), holders.fd.tolist()
-    for start, end, note, kind in zip(starts, ends, notes, kinds, strict=True):
-        if kind == owner.UNKNOWN or kind == owner.ACCEPT_QUEUE:
-            yield f"({owner.NOTES[note]})"
-        elif end - start == 1 and fd[start] >= 0:
-            yield f"users:({names[person[start]]},fd={fd[start]}))"
-        else:
-            yield _users(names, person[start:end], fd[start:end])
+    notes = snapshot.note[rows].tolist()
+    return [
+        _users(names, person[start:end], fd[start:end]) if start < end else _nobody(note)
+        for start, end, note in zip(starts, ends, notes, strict=True)
+    ]
+
+
+def _nobody(note: int) -> str:
+    return f"({owner.NOTES[note]})"
 
 
 def _users(names: list[str], person: list[int], fd: list[int]) -> str:
+    if len(fd) == 1 and fd[0] >= 0:
+        return f"users:({names[person[0]]},fd={fd[0]}))"
     each = [
         names[p] + (f",fd={f})" if f >= 0 else ",closed)") for p, f in zip(person, fd, strict=True)
     ]
@@ -166,23 +162,20 @@ def _ports(numbers: list[int]) -> Iterator[int | str]:
     return (number or "*" for number in numbers)
 
 
-def _six(table: SocketTable, rows: Index) -> list[int]:
+def _six(table: SocketTable, rows: Index) -> U8:
     """0 for IPv4, 1 for IPv6 of both families, 2 where only IPv6 is served (IPV6_V6ONLY)."""
-    six = (table.family[rows] == tcp.AF_INET6).astype(np.int8)
+    six: U8 = (table.family[rows] == tcp.AF_INET6).astype(np.uint8)
     six[(table.v6only[rows] != 0) & table.came(tcp.SKV6ONLY)[rows]] = 2
-    kinds: list[int] = six.tolist()
-    return kinds
+    return six
 
 
-def _addresses(hi: U64, lo: U64, six: list[int]) -> list[str]:
-    cache: dict[tuple[int, int, int], str] = {}
-    texts = []
-    for key in zip(hi.tolist(), lo.tolist(), six, strict=True):
-        text = cache.get(key)
-        if text is None:
-            text = cache[key] = ss_address(*key)
-        texts.append(text)
-    return texts
+def _addresses(hi: U64, lo: U64, six: U8) -> list[str]:
+    """Text of each address, made once for each that occurs."""
+    _, first, inverse = np.unique(mixed(hi, lo, six), return_index=True, return_inverse=True)
+    distinct = zip(hi[first].tolist(), lo[first].tolist(), six[first].tolist(), strict=True)
+    texts = np.array([ss_address(*each) for each in distinct], dtype=object)
+    every: list[str] = texts[inverse].tolist() if len(first) else []
+    return every
 
 
 def ss_address(hi: int, lo: int, six: int) -> str:
