@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from tcptop.views import json, ndjson
+from tcptop.views import csv, json, ndjson
 from tests.unit.prepared import everything, later, selected
 
 
@@ -34,7 +34,7 @@ def main(sockets: int) -> None:
     table = one.sockets.take(np.arange(sockets) % len(one.sockets))
     table.cookie[:] = np.arange(sockets) + 1
     selection = selected(later(one, 0, sockets=table))
-    for view in (json, ndjson):
+    for view in (json, ndjson, csv):
         sink = Sink()
         began = time.process_time()
         view.write(selection, sink)
