@@ -115,6 +115,9 @@ def snapshot(chosen: Namespace, expression: Expression | None) -> int:
     from tcptop.analysis.selecting import select
     from tcptop.views import output
 
+    if _format(chosen) == "csv" and len(set(chosen.only)) > 1:
+        print("tcptop: snapshot: csv holds one list; give one --only", file=sys.stderr)
+        return USAGE
     view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
     with source(chosen) as live_source:
         last = watched(live_source, chosen.interval, chosen.over)

@@ -86,25 +86,6 @@ def _local(selection: Selection, rows: Index) -> I64:
     return rank(table.local_port[places], table.local_hi[places], table.local_lo[places])
 
 
-def somaxconn(selection: Selection) -> int | None:
-    for kernel in selection.snapshot.sample.kernel:
-        text = kernel.sysctls.get("net.core.somaxconn", "")
-        return int(text) if text.isdigit() else None
-    return None
-
-
-def clamped(selection: Selection, rows: Index) -> list[bool]:
-    """Whether the backlog equals somaxconn: the application may have asked for more."""
-    limit = somaxconn(selection)
-    return [value == limit for value in backlog(selection, rows).tolist()]
-
-
-def _backlog_texts(selection: Selection, rows: Index) -> list[str]:
-    values = backlog(selection, rows).tolist()
-    marks = clamped(selection, rows)
-    return [units.count(v) + ("=max" if c else "") for v, c in zip(values, marks, strict=True)]
-
-
 def keys(selection: Selection, rows: Index) -> U64:
     return _table(selection).cookie[sockets(selection, rows)]
 
@@ -128,8 +109,8 @@ COLUMNS = (
     ),
     Column(
         "backlog", "Backlog", 8,
-        "The limit given to listen(); one more fits. =max: cut down to net.core.somaxconn.",
-        backlog, _backlog_texts, right=True,
+        "The limit given to listen(), at most net.core.somaxconn; one more than it fits.",
+        backlog, shown(units.count, backlog), right=True,
     ),
     Column(
         "fill", "Fill", 5, "Queue against backlog + 1; at 100% the kernel drops new connections.",

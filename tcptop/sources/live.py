@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from tcptop.model import tcp
-from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Sample
+from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Owners, Sample
 from tcptop.model.table import U32, SocketTable
 from tcptop.sources import counters, namespaces, proc_net_tcp
 from tcptop.sources.cgroups import Cgroups
@@ -21,6 +21,7 @@ from tcptop.sources.sock_diag import EXT, EXT_CONG, LISTENERS, Request, SockDiag
 
 LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
 CONG_UP_TO = 20_000  # sockets; it never changes and costs 16 bytes a row: large hosts go without
+OTHERS_S = 5.0
 CAP_SYS_PTRACE = 19
 
 
@@ -41,6 +42,7 @@ class LiveSource:
         self._polls = 0
         self._rows = 0
         self._why_not = ""
+        self._others, self._others_due = 0, 0.0
         self._diag: SockDiag | None = self._open()
 
     def close(self) -> None:
@@ -52,9 +54,7 @@ class LiveSource:
         began = time.perf_counter()
         table, taken_at = self._sockets()
         clock = time.monotonic()
-        idle = (table.state == tcp.CLOSE) & ~table.came(tcp.INFO)  # no icsk: only bound
-        idle &= self._diag is not None
-        sockets = table.take(~idle) if idle.any() else table
+        sockets, bound = self._apart(table)
         self._rows = len(sockets)
         owners = self._owners.find(sockets.inode)
         sample = Sample(
@@ -65,13 +65,13 @@ class LiveSource:
             privileged=privileged(),
             poll_ms=0.0,
             sockets=sockets,
-            bound=table.take(idle),
+            bound=bound,
             owners=owners,
             peaks=self._take_peaks(),
             namespaces=(self._namespace(),),
             kernel=(counters.read_kernel(self.netns),),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
-            users=self._names(sockets.uid),
+            users=self._names(sockets.uid, owners),
             notes=self._notes(),
         )
         return replace(sample, poll_ms=(time.perf_counter() - began) * 1000)
@@ -119,6 +119,13 @@ class LiveSource:
         table = self._diag.dump(Request(ext=ext))
         return table, self._diag.replied_at
 
+    def _apart(self, table: SocketTable) -> tuple[SocketTable, SocketTable]:
+        """Sockets, and those that are only bound: CLOSE without tcp_info (icsk is NULL)."""
+        idle = (table.state == tcp.CLOSE) & ~table.came(tcp.INFO)
+        if self._diag is None or not idle.any():
+            return table, table.part(0, 0)
+        return table.take(~idle), table.take(idle)
+
     def _take_peaks(self) -> ListenerPeaks:
         if not self._peaks:
             return NO_PEAKS
@@ -130,16 +137,27 @@ class LiveSource:
     def _namespace(self) -> Namespace:
         return Namespace(self.netns, self._name, namespaces.interfaces())
 
-    def _names(self, uids: U32) -> Mapping[int, str]:
-        for uid in np.unique(uids).tolist():
-            if uid not in self._users:
-                self._users[uid] = user_name(uid)
+    def _names(self, uids: U32, owners: Owners) -> Mapping[int, str]:
+        wanted = {p.uid for p in owners.processes.values() if p.uid is not None}
+        wanted.update(np.unique(uids).tolist())
+        for uid in wanted - self._users.keys():
+            self._users[uid] = user_name(uid)
         return self._users
 
     def _notes(self) -> tuple[str, ...]:
-        if self._diag is None:
-            return (f"sock_diag: {self._why_not}. {proc_net_tcp.NOTE}",)
-        return ()
+        notes = [f"sock_diag: {self._why_not}. {proc_net_tcp.NOTE}"] if self._diag is None else []
+        others = self._others_with_sockets()
+        if others:
+            many = "namespaces hold" if others > 1 else "namespace holds"
+            notes.append(f"{others} other network {many} sockets: --netns NAME|PID looks there.")
+        return tuple(notes)
+
+    def _others_with_sockets(self) -> int:
+        """Looked for now and then: it takes 5 µs for each process of the host."""
+        if time.monotonic() >= self._others_due:
+            self._others = len(namespaces.others_with_sockets())
+            self._others_due = time.monotonic() + OTHERS_S
+        return self._others
 
 
 def host() -> Host:

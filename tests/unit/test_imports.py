@@ -1,0 +1,39 @@
+"""What a command loads: help must be instant, and headless commands know no screen."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("textual", "rich", "asyncio", "numpy", "lark", "plotext", "pyroute2")
+
+
+def loaded(*words: str) -> set[str]:
+    """Top-level modules that are loaded when the command ends."""
+    code = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*{m.partition('.')[0] for m in sys.modules}, "
+        "file=sys.stderr))\n"
+        "from tcptop.cli import main\n"
+        f"main({list(words)!r})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("snapshot", "--help")])
+def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
+    assert not loaded(*words) & set(HEAVY)
+
+
+def test_snapshot_loads_no_screen() -> None:
+    modules = loaded("snapshot", "--format", "json", "state", "listening")
+    assert "numpy" in modules
+    assert "lark" in modules
+    assert not modules & {"textual", "rich", "asyncio", "plotext", "pyroute2"}
+
+
+def test_a_plain_snapshot_loads_no_grammar() -> None:
+    assert "lark" not in loaded("snapshot", "--format", "text")
