@@ -9,37 +9,38 @@ from tcptop.analysis.keys import find, mixed
 from tcptop.model import tcp
 from tcptop.model.sample import ListenerPeaks
 from tcptop.model.snapshot import Listeners
-from tcptop.model.table import I64, U64, Bools, Index, SocketTable
+from tcptop.model.table import I64, MAPPED, U64, Bools, Index, SocketTable
 
 
 def match(table: SocketTable, rows: Index) -> Index:
     """For each of the rows the LISTEN row it came in by, or -1.
 
-    Most specific first: same address and bound device, same address, wildcard. IPv4 that came to
-    a dual-stack listener is AF_INET6 too, so the family always agrees. Of a SO_REUSEPORT group
-    the first member stands for all: the dump does not tell them apart.
+    As the kernel looks (net/ipv4/inet_hashtables.c): the same address before the wildcard, and
+    there the bound device before none. IPv4 that came to a dual-stack listener is AF_INET6 too, so
+    the family always agrees. Of a SO_REUSEPORT group the first member stands for all: the dump
+    does not tell them apart.
     """
     listeners = np.flatnonzero(table.state == tcp.LISTEN)
+    anywhere = listeners[table.interface[listeners] == 0]
     found = np.full(len(rows), -1, np.int64)
-    for device in (True, False):
-        for wildcard in (False, True):
-            keys = _keys(table, listeners, device, wildcard=False)
+    for wildcard in (False, True):
+        for among, device in ((listeners, True), (anywhere, False)):
+            keys = _keys(table, among, device, wildcard=False)
             wanted = _keys(table, rows, device, wildcard)
             order = np.argsort(keys, kind="stable")
             places = find(wanted, keys[order])
             hit = (found < 0) & (places >= 0)
-            found[hit] = listeners[order[places[hit]]]
+            found[hit] = among[order[places[hit]]]
     return found
 
 
 def _keys(table: SocketTable, rows: Index, device: bool, wildcard: bool) -> U64:
     hi, lo = table.local_hi[rows], table.local_lo[rows]
-    family = table.family[rows]
-    if wildcard:
-        hi = np.zeros_like(hi)
-        lo = np.where(family == tcp.AF_INET, np.uint64(0xFFFF_0000_0000), np.uint64(0))
+    any_v4 = (hi == 0) & (lo == MAPPED)
+    lo = np.where(any_v4 | wildcard, np.uint64(0), lo)  # ::ffff:0.0.0.0 is found like ::
+    hi = np.zeros_like(hi) if wildcard else hi
     interface = table.interface[rows] if device else np.zeros(len(rows), np.uint32)
-    return mixed(table.netns[rows], family, table.local_port[rows], hi, lo, interface)
+    return mixed(table.netns[rows], table.family[rows], table.local_port[rows], hi, lo, interface)
 
 
 def waiting(table: SocketTable) -> Bools:
