@@ -116,14 +116,15 @@ def counter(table: SocketTable, name: str) -> F64:
 
 
 def rate(values: F64, before: F64, now: Now, known: Known) -> F64:
-    """Per second since a row was last seen; a new socket's counter began at 0.
+    """Per second since a row was last seen; the counter of a new socket began at 0.
 
-    NaN at the first sample, where unknown, and where a counter ran backwards.
+    So did that of one that was half-open, whose counters the kernel did not tell then. NaN at the
+    first sample, where unknown, and where a counter ran backwards.
     """
     if now.dt is None:
         return np.full(len(values), np.nan)
     elapsed = np.where(now.new, now.dt, now.clock - recalled(known.clock, now))
-    grown = values - np.where(now.new, 0.0, before)
+    grown = values - np.nan_to_num(before)
     return np.where(grown >= 0, grown / np.maximum(elapsed, 1e-3), np.nan)
 
 
@@ -137,6 +138,10 @@ def remember(known: Known, table: SocketTable, now: Now, person: Index, peak: I6
     """The known sockets after this sample: all of its rows, and those missed fewer than twice."""
     old = now.place >= 0
     first_seen = np.where(old, recalled(known.first_seen, now), now.clock)
+    # While a socket is handed over or closed nobody has it open: its process is not forgotten.
+    alone = old & (person < 0)
+    holder = person.copy()
+    holder[alone] = known.person[now.place[alone]]
     witnessed = np.full(len(table), now.dt is not None)
     witnessed[old] = known.witnessed[now.place[old]]
     rows = Known(
@@ -146,7 +151,7 @@ def remember(known: Known, table: SocketTable, now: Now, person: Index, peak: I6
         witnessed,
         table.state,
         np.zeros(len(table), np.uint8),
-        person,
+        holder,
         peak,
         drops(table),
         *(counter(table, name) for name in COUNTERS),

@@ -36,7 +36,8 @@ def _rates(kernel: Kernel, before: Kernel, dt: float) -> Rates:
 def seen_ratio(sample: Sample, history: History, opens: int) -> float | None:
     """Connections seen to open / those that ActiveOpens and PassiveOpens counted since start.
 
-    None at the first sample, and while nothing was counted.
+    None at the first sample, and while nothing was counted. At most 1: the counters are read a
+    moment after the sockets.
     """
     if history.began is None:
         return None
@@ -45,7 +46,7 @@ def seen_ratio(sample: Sample, history: History, opens: int) -> float | None:
         for kernel in sample.kernel
         if kernel.netns in history.kernel_began
     )
-    return opens / counted if counted > 0 else None
+    return min(opens / counted, 1.0) if counted > 0 else None
 
 
 def _opens(kernel: Kernel) -> int:

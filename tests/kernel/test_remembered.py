@@ -1,0 +1,315 @@
+"""Who holds a socket, who held it, and why nobody can be named."""
+
+import os
+import socket
+
+import numpy as np
+import pytest
+
+from tcptop.analysis.selecting import select
+from tcptop.demo import held, owners, sockets, states, veth
+from tcptop.demo.held import until
+from tcptop.demo.namespace import Namespace
+from tcptop.demo.states import Pair
+from tcptop.model import owner, tcp
+from tcptop.model.snapshot import Snapshot
+from tcptop.views import socket_rows
+from tests.kernel.looking import Watch, look, row_between, row_of
+from tests.kernel.zoo import Zoo
+
+Linked = tuple[Namespace, Namespace]
+
+
+def pids(snapshot: Snapshot, row: int) -> list[int]:
+    return [process.pid for process, _ in snapshot.holders.of(row)]
+
+
+def kind(snapshot: Snapshot, row: int) -> str:
+    return owner.OWNER_KINDS[snapshot.owner[row]]
+
+
+def note(snapshot: Snapshot, row: int) -> int:
+    return int(snapshot.note[row])
+
+
+def client_row(snapshot: Snapshot, pair: Pair) -> int:
+    return row_between(snapshot.sample.sockets, pair.client.local[1], pair.server.local[1])
+
+
+def sockets_of(snapshot: Snapshot, pid: int) -> tuple[int, int]:
+    """How many sockets a process has in processes[], and how many of them others hold too."""
+    found = snapshot.processes
+    people = snapshot.holders.people
+    (place,) = (n for n, p in enumerate(found.person.tolist()) if p >= 0 and people[p].pid == pid)
+    return int(found.sockets[place]), int(found.shared[place])
+
+
+def test_every_socket_with_an_inode_has_its_process(zoo: Zoo) -> None:
+    snapshot = look(zoo.namespace)
+    table = snapshot.sample.sockets
+    attributed = snapshot.owner == owner.PROCESS
+    assert (attributed == (table.inode != 0)).all()
+    assert snapshot.totals.attributed == np.count_nonzero(attributed) > 80
+    assert (snapshot.note[attributed] == owner.NONE).all()
+    assert {p.pid for p in snapshot.holders.people} == {zoo.namespace.pid}
+    for name, made in zoo.sockets.items():
+        if made.inode in table.inode:
+            row = row_of(table, made)
+            assert [fd for _, fd in snapshot.holders.of(row)] == [made.fd], name
+
+
+def test_reasons_of_a_single_look(zoo: Zoo) -> None:
+    snapshot = look(zoo.namespace)
+    table = snapshot.sample.sockets
+    alone = np.flatnonzero(snapshot.owner != owner.PROCESS)
+    reasons = {(tcp.STATES[table.state[row]], note(snapshot, row)) for row in alone.tolist()}
+    assert reasons == {
+        ("ESTABLISHED", owner.IN_ACCEPT_QUEUE),
+        ("CLOSE_WAIT", owner.IN_ACCEPT_QUEUE),
+        ("SYN_RECV", owner.HALF_OPEN),
+        ("TIME_WAIT", owner.KERNEL_KEEPS),
+        ("FIN_WAIT2", owner.KERNEL_KEEPS),
+        ("FIN_WAIT1", owner.ORPHAN),
+        ("LAST_ACK", owner.ORPHAN),
+        ("CLOSING", owner.ORPHAN),
+    }
+
+
+def test_fillers_of_the_kernel_are_never_shown(zoo: Zoo) -> None:
+    snapshot = look(zoo.namespace)
+    table = snapshot.sample.sockets
+    rows = np.arange(len(table))
+    shown = socket_rows.columns(select(snapshot), rows)
+    expected = (table.inode == 0) & np.isin(table.state, (tcp.TIME_WAIT, tcp.SYN_RECV))
+    expected |= (table.inode == 0) & (table.state == tcp.FIN_WAIT2)
+    assert (snapshot.mini == expected).all()
+    assert np.count_nonzero(expected) >= 16
+    for row in np.flatnonzero(expected).tolist():
+        for name in ("user", "uid", "inode", "cgroup"):
+            assert shown[name][row] is None  # type: ignore[index]
+    for row in np.flatnonzero(~expected).tolist():
+        assert shown["user"][row] is not None  # type: ignore[index]
+
+
+def test_a_shared_listener_counts_once_in_totals(namespace: Namespace) -> None:
+    made = namespace.run(sockets.listening)
+    namespace.run(sockets.listening)
+    workers = namespace.run(owners.share_by_fork, made.fd, 3)
+    workers.append(namespace.run(owners.share_by_message, made.fd))
+    snapshot = look(namespace)
+    row = row_of(snapshot.sample.sockets, made)
+    assert sorted(pids(snapshot, row)) == sorted([namespace.pid, *workers])
+    assert snapshot.totals.sockets == snapshot.totals.attributed == 2
+    assert sockets_of(snapshot, namespace.pid) == (2, 1)
+    assert [sockets_of(snapshot, pid) for pid in workers] == [(1, 1)] * 4
+
+
+def test_two_descriptors_are_one_holder(namespace: Namespace) -> None:
+    made = namespace.run(sockets.listening)
+    namespace.run(duplicate, made.fd)
+    snapshot = look(namespace)
+    assert pids(snapshot, row_of(snapshot.sample.sockets, made)) == [namespace.pid]
+    assert sockets_of(snapshot, namespace.pid) == (1, 0)
+
+
+def duplicate(fd: int) -> None:
+    held.hold(held.get(fd).dup())
+
+
+@pytest.mark.parametrize("ends", ["the process lives", "the process has ended"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_time_wait_remembers_its_process(namespace: Namespace, host: str, ends: str) -> None:
+    helper = namespace.helper()
+    listener = namespace.run(sockets.listening, host)
+    client = helper.run(sockets.connected, host, listener.local[1])
+    server = namespace.run(sockets.accepted, listener.fd)
+    with Watch(namespace) as watch:
+        before, pid = watch.look(), helper.pid
+        assert pids(before, row_of(before.sample.sockets, client)) == [pid]
+        if ends == "the process lives":
+            helper.run(held.close, client.fd)
+        else:
+            helper.close()
+        namespace.run(held.receive, server.fd, 1)
+        namespace.run(held.close, server.fd)
+        for _ in range(3):
+            snapshot = watch.look()
+            row = row_between(snapshot.sample.sockets, client.local[1], server.local[1])
+            assert snapshot.sample.sockets.state[row] == tcp.TIME_WAIT
+            assert kind(snapshot, row) == "remembered"
+            assert note(snapshot, row) == owner.CLOSED_BY_REMEMBERED
+            assert [(p.pid, fd) for p, fd in snapshot.holders.of(row)] == [(pid, -1)]
+            assert snapshot.totals.attributed == 1  # the listener
+
+
+def test_orphans_and_mini_sockets_remember_their_process(linked: Linked) -> None:
+    """FIN_WAIT1, LAST_ACK and CLOSING with the FIN lost; FIN_WAIT2 without."""
+    client, server = linked
+    listener = server.run(sockets.listening, veth.SERVER.v4)
+    pairs = {}
+    for name in ("FIN_WAIT1", "FIN_WAIT2", "LAST_ACK"):
+        made = client.run(sockets.connected, veth.SERVER.v4, listener.local[1])
+        pairs[name] = Pair(made, server.run(sockets.accepted, listener.fd))
+    with Watch(client) as watch:
+        watch.look()
+        client.run(held.close, pairs["FIN_WAIT2"].client.fd)
+        server.run(held.shut, pairs["LAST_ACK"].server.fd)
+        client.run(held.receive, pairs["LAST_ACK"].client.fd, 1)
+        until(lambda: state(watch, pairs["FIN_WAIT2"]) == tcp.FIN_WAIT2, "the FIN to be answered")
+        veth.black_hole(client, veth.SERVER)
+        client.run(held.close, pairs["LAST_ACK"].client.fd, pairs["FIN_WAIT1"].client.fd)
+        snapshot = watch.look()
+        for name, pair in pairs.items():
+            row = client_row(snapshot, pair)
+            assert tcp.STATES[snapshot.sample.sockets.state[row]] == name
+            assert (kind(snapshot, row), pids(snapshot, row)) == ("remembered", [client.pid])
+            assert bool(snapshot.mini[row]) == (name == "FIN_WAIT2")
+    fresh = look(client)
+    notes = [note(fresh, client_row(fresh, pair)) for pair in pairs.values()]
+    assert notes == [owner.ORPHAN, owner.KERNEL_KEEPS, owner.ORPHAN]
+
+
+def state(watch: Watch, pair: Pair) -> int:
+    snapshot = watch.look()
+    return int(snapshot.sample.sockets.state[client_row(snapshot, pair)])
+
+
+def test_the_whole_life_of_a_connection_is_one_socket(namespace: Namespace) -> None:
+    """Half-open, queued, accepted, closed: one cookie, and each owner in its turn."""
+    with Watch(namespace) as watch:
+        watch.look()
+        _, listener = namespace.run(states.syn_recv)
+        half_open = watch.look()
+        (row,) = np.flatnonzero(half_open.sample.sockets.state == tcp.SYN_RECV).tolist()
+        cookie = half_open.sample.sockets.cookie[row]
+        peer = int(half_open.sample.sockets.remote_port[row])
+        assert kind(half_open, row) == "unknown"
+        namespace.run(send_by_port, peer, b"now")
+        queued = watch.look()
+        assert kind(queued, at(queued, cookie)) == "accept-queue"
+        assert queued.queue[at(queued, cookie)] == row_of(queued.sample.sockets, listener)
+        accepted = namespace.run(sockets.accepted, listener.fd)
+        taken = watch.look()
+        assert kind(taken, at(taken, cookie)) == "process"
+        assert at(taken, cookie) == row_of(taken.sample.sockets, accepted)
+        assert taken.age_s[at(taken, cookie)] > queued.age_s[at(queued, cookie)] > 0
+        namespace.run(held.receive, accepted.fd, 10)
+        namespace.run(held.close, accepted.fd)
+        closed = watch.look()
+        assert kind(closed, at(closed, cookie)) == "remembered"
+        assert closed.seen_s[at(closed, cookie)] > taken.seen_s[at(taken, cookie)]
+
+
+def at(snapshot: Snapshot, cookie: int) -> int:
+    (row,) = np.flatnonzero(snapshot.sample.sockets.cookie == cookie).tolist()
+    return int(row)
+
+
+def send_by_port(port: int, data: bytes) -> None:
+    for made in held._sockets.values():
+        if made.getsockname()[1] == port:
+            made.send(data)
+
+
+def test_a_closed_listener_leaves_half_open_connections_alone(namespace: Namespace) -> None:
+    _, listener = namespace.run(states.syn_recv, "::", "127.0.0.1")
+    snapshot = look(namespace)
+    (row,) = np.flatnonzero(snapshot.sample.sockets.state == tcp.SYN_RECV).tolist()
+    assert snapshot.queue[row] == row_of(snapshot.sample.sockets, listener)
+    namespace.run(held.close, listener.fd)
+    snapshot = look(namespace)
+    (row,) = np.flatnonzero(snapshot.sample.sockets.state == tcp.SYN_RECV).tolist()
+    assert snapshot.queue[row] == -1
+    assert note(snapshot, row) == owner.HALF_OPEN
+
+
+def in_flight(fd: int) -> None:
+    """Only a message that nobody reads holds the socket now (unix(7))."""
+    sender, receiver = socket.socketpair()
+    socket.send_fds(sender, [b"x"], [fd])
+    held.close(fd)
+    _kept.extend((sender, receiver))
+
+
+_kept: list[socket.socket] = []
+
+
+def unheld(snapshot: Snapshot) -> int:
+    """The reason if all was searched; some hosts keep a process of ours from being read."""
+    hidden = os.getuid() in snapshot.sample.owners.unreadable_uids
+    return owner.NOT_PERMITTED if hidden else owner.NOT_FOUND
+
+
+def test_a_socket_in_flight_has_a_reason(namespace: Namespace) -> None:
+    made = namespace.run(sockets.listening)
+    with Watch(namespace) as watch:
+        watch.look()
+        namespace.run(in_flight, made.fd)
+        snapshot = watch.look()
+        row = row_of(snapshot.sample.sockets, made)
+        assert (kind(snapshot, row), note(snapshot, row)) == ("unknown", unheld(snapshot))
+
+
+def test_it_is_remembered_when_it_was_in_flight_before_its_end(namespace: Namespace) -> None:
+    """As it is when a look falls between the closing and the search for owners."""
+    pair = namespace.run(states.established)
+    with Watch(namespace) as watch:
+        watch.look()
+        namespace.run(in_flight, pair.client.fd)
+        between = watch.look()
+        assert note(between, client_row(between, pair)) == unheld(between)
+        namespace.run(forget_messages)
+        namespace.run(held.receive, pair.server.fd, 1)
+        namespace.run(held.close, pair.server.fd)
+        snapshot = watch.look()
+        row = client_row(snapshot, pair)
+        assert snapshot.sample.sockets.state[row] == tcp.TIME_WAIT
+        assert (kind(snapshot, row), pids(snapshot, row)) == ("remembered", [namespace.pid])
+
+
+def forget_messages() -> None:
+    while _kept:
+        _kept.pop().close()
+
+
+def test_connections_of_one_process_to_another(namespace: Namespace) -> None:
+    helper = namespace.helper()
+    listener = namespace.run(sockets.listening)
+    client = helper.run(sockets.connected, "127.0.0.1", listener.local[1])
+    snapshot = look(namespace)
+    assert pids(snapshot, row_of(snapshot.sample.sockets, client)) == [helper.pid]
+    row = row_between(snapshot.sample.sockets, listener.local[1], client.local[1])
+    assert kind(snapshot, row) == "accept-queue"
+    words = socket_rows.owner_note(snapshot, row)
+    assert f"listener 127.0.0.1:{listener.local[1]}" in words
+    assert str(namespace.pid) in words
+
+
+def open_pairs(listener: Held, count: int) -> list[int]:
+    """Both ends of new connections, accepted."""
+    fds = []
+    for _ in range(count):
+        fds.append(sockets.connected(listener.local[0], listener.local[1]).fd)
+        fds.append(sockets.accepted(listener.fd).fd)
+    return fds
+
+
+def open_and_reset(listener: Held, count: int) -> None:
+    for _ in range(count):
+        client, server = open_pairs(listener, 1)
+        held.reset(client)
+        held.close(server)
+
+
+def test_openings_that_no_look_saw(namespace: Namespace) -> None:
+    listener = namespace.run(sockets.listening)
+    namespace.run(open_pairs, listener, 3)  # before the watch: in neither number
+    with Watch(namespace) as watch:
+        assert watch.look().totals.opens_seen_ratio is None
+        assert watch.look().totals.opens_seen_ratio is None  # nothing was counted yet
+        lasting = namespace.run(open_pairs, listener, 10)
+        assert watch.look().totals.opens_seen_ratio == 1.0
+        namespace.run(held.close, *lasting)
+        assert watch.look().totals.opens_seen_ratio == 1.0
+        namespace.run(open_and_reset, listener, 10)
+        assert watch.look().totals.opens_seen_ratio == 0.5
