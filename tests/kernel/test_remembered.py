@@ -8,7 +8,7 @@ import pytest
 
 from tcptop.analysis.selecting import select
 from tcptop.demo import held, owners, sockets, states, veth
-from tcptop.demo.held import until
+from tcptop.demo.held import Held, until
 from tcptop.demo.namespace import Namespace
 from tcptop.demo.states import Pair
 from tcptop.model import owner, tcp
