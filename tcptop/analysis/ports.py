@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from tcptop.analysis.keys import find, mixed
 from tcptop.model import sysctls, tcp
 from tcptop.model.sample import Kernel, Sample
 from tcptop.model.snapshot import Ports
-from tcptop.model.table import F64, I64, U16, U32, U64, Bools, Index, SocketTable, concat
+from tcptop.model.table import F64, I64, U16, U32, U64, Bools, Index, SocketTable
 
 TIMEWAIT_MS = 60_000  # TCP_TIMEWAIT_LEN, include/net/tcp.h: fixed at compile time
 REUSE_DELAY_MS = 1_000  # tcp_tw_reuse_delay has been a sysctl since 6.14
@@ -194,9 +195,22 @@ def _of(netns: U32, values: Mapping[int, int]) -> I64:
     return np.array([values[n] for n in netns.tolist()], np.int64)
 
 
+class _Places(NamedTuple):
+    """Where sockets are bound: namespace, local address and port."""
+
+    netns: U32
+    local_hi: U64
+    local_lo: U64
+    local_port: U16
+
+    @classmethod
+    def of(cls, *tables: SocketTable) -> _Places:
+        return cls(*(np.concatenate([getattr(t, name) for t in tables]) for name in cls._fields))
+
+
 def _headroom_bind(sample: Sample, lead: Index, found: Mapping[int, Range]) -> I64:
     """Candidates less those with any socket on the same local address or the wildcard."""
-    both = concat([sample.sockets, sample.bound])
+    both = _Places.of(sample.sockets, sample.bound)
     wild = (both.local_hi == 0) & ((both.local_lo == 0) | (both.local_lo == 0xFFFF_0000_0000))
     address = mixed(both.netns, both.local_hi, both.local_lo)
     wanted, inverse = np.unique(address[lead], return_inverse=True)

@@ -68,6 +68,9 @@ def scan(words: memoryview, start: int, end: int, seq: int, offsets: list[int]) 
     its error code: 0, or a negative errno. Messages of another request are passed over.
     Raises WireError where a message does not fit its datagram.
     """
+    if _all_alike(words, start, end, seq):
+        offsets.extend(range(start, end, (words[start] + 3) >> 2))
+        return None
     at = start
     while at + 4 <= end:
         length = words[at]
@@ -84,6 +87,21 @@ def scan(words: memoryview, start: int, end: int, seq: int, offsets: list[int]) 
                 raise WireError(f"an unexpected message of type {kind} and {length} bytes")
         at = after
     return None
+
+
+def _all_alike(words: memoryview, start: int, end: int, seq: int) -> bool:
+    """Whether a datagram is filled by rows of one length, as most are: found by one slice.
+
+    A datagram belongs to one dump, so type and sequence are those of its first message; what
+    ends a dump is shorter than a row.
+    """
+    length = words[start] if start < end else 0
+    step = (length + 3) >> 2
+    if length < FIRST_ATTRIBUTE or (end - start) % step:
+        return False
+    if words[start + 1] & 0xFFFF not in ROWS or words[start + 2] != seq:
+        return False
+    return words[start:end:step].tolist().count(length) == (end - start) // step
 
 
 def _error_code(words: memoryview, at: int, length: int) -> int:
