@@ -85,8 +85,8 @@ def owner_values(selection: Selection, rows: Index) -> I64:
 def people_of(snapshot: Snapshot, rows: Index) -> list[int]:
     """The people (places in `holders.people`) that hold any of these rows, most rows first."""
     start = snapshot.holders.start
-    parts = [snapshot.holders.person[start[r] : start[r + 1]] for r in rows.tolist()]
-    if not parts:
-        return []
-    person, number = np.unique(np.concatenate(parts), return_counts=True)
+    number = start[rows + 1] - start[rows]
+    within = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
+    entries = np.repeat(start[rows], number) + within
+    person, number = np.unique(snapshot.holders.person[entries], return_counts=True)
     return [int(p) for p in person[np.argsort(-number, kind="stable")]]

@@ -97,7 +97,7 @@ def _people(selection: Selection, rows: Index) -> list[str]:
 COLUMNS = (
     Column(
         "local", "Listening on", 17, "Address and port.", _local, local_texts, flex=True,
-        largest_first=False,
+        largest_first=False, tail=":",
     ),
     Column(
         "kind", "Serves", 7, "IPv4, IPv6, or both on one dual-stack socket.",
@@ -140,6 +140,7 @@ COLUMNS = (
     Column(
         "process", "Process", 16, "Who should call accept().",
         lambda s, r: owner_values(s, sockets(s, r)), _people, flex=True, largest_first=False,
+        tail="/",
     ),
 )  # fmt: skip
 

@@ -109,7 +109,7 @@ COLUMNS = (
     ),
     Column(
         "remote", "Destination", 17, "Where they go.", _remote, remote_texts, flex=True,
-        largest_first=False,
+        largest_first=False, tail=":",
     ),
     _number("used", "Used", 6, "Ports in use towards this destination."),
     _number("time_wait", "TimeW", 6, "Connections of these in TIME_WAIT, kept for 60 s."),

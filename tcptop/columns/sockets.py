@@ -177,20 +177,20 @@ COLUMNS = (
         looks=_queue_looks("send_q"),
     ),
     Column(
-        "local", "Local address:port", 20, "This end.", _local, local_texts, flex=True,
-        largest_first=False,
+        "local", "Local address:port", 18, "This end.", _local, local_texts, flex=True,
+        largest_first=False, tail=":",
     ),
     Column(
-        "remote", "Remote address:port", 20, "The other end.", _remote, remote_texts, flex=True,
-        largest_first=False,
+        "remote", "Remote address:port", 19, "The other end.", _remote, remote_texts, flex=True,
+        largest_first=False, tail=":",
     ),
     Column(
-        "process", "Process", 11,
+        "process", "Process", 14,
         "Who holds the socket: name/pid, +n other processes, † closed by it; or why nobody.",
-        owner_values, owner_texts, flex=True, largest_first=False,
+        owner_values, owner_texts, flex=True, largest_first=False, tail="/",
     ),
     Column(
-        "timer", "Timer", 17, "What the kernel waits for, until when, and #tries so far.",
+        "timer", "Timer", 20, "What the kernel waits for, until when, and #tries so far.",
         _plain("timer"), timer_texts, priority=3,
     ),
     Column(

@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
 from textual.message import Message
@@ -16,6 +16,9 @@ from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
+from tcptop.tui.viewing import Criteria, Shown, show
+
+LEAST_REST_S = 0.05  # between looks, however long they take
 
 
 class Source(Protocol):
@@ -31,10 +34,11 @@ OpenSource = Callable[[], AbstractContextManager[Source]]
 
 
 class Looked(Message):
-    """A new snapshot, and what looking cost: seconds of CPU."""
+    """A new snapshot, and what the app's criteria of that moment show of it."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, shown: Shown | None) -> None:
         self.snapshot = snapshot
+        self.shown = shown
         super().__init__()
 
     def can_replace(self, message: Message) -> bool:
@@ -43,57 +47,94 @@ class Looked(Message):
 
 
 class LookFailed(Message):
-    """A look failed; the next one is tried all the same."""
+    """A look failed; `final` means that no other one is tried."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, final: bool = False) -> None:
         self.why = why
+        self.final = final
         super().__init__()
 
 
 class Collector:
-    """Looks every `interval` seconds until stopped; a slow look makes the next one later."""
+    """Looks every `interval` seconds until stopped; a slow look makes the next one later.
+
+    What `criteria` select is evaluated here, so that the event loop only paints.
+    """
 
     def __init__(self, open_source: OpenSource, interval: float, target: MessagePump) -> None:
-        self.interval = interval
+        self.criteria: Criteria | None = None
+        self._interval = interval
         self._open_source = open_source
         self._target = target
-        self._stopped = threading.Event()
+        self._stopped = False
+        self._wake = threading.Event()
         # A daemon: quitting must not wait for a look at 100,000 sockets to end.
         self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
+
+    @property
+    def interval(self) -> float:
+        return self._interval
+
+    @interval.setter
+    def interval(self, seconds: float) -> None:
+        self._interval = seconds
+        self._wake.set()
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopped.set()
+        self._stopped = True
+        self._wake.set()
 
     def _run(self) -> None:
         try:
             with self._open_source() as source:
                 self._look_on(source)
         except Exception as error:  # whatever it is, the screen must say it
-            self._tell(LookFailed(f"cannot look: {error}"))
+            self._tell(LookFailed(f"cannot look: {_one_line(error)}", final=True))
 
     def _look_on(self, source: Source) -> None:
         history = History()
-        while not self._stopped.is_set():
+        while not self._stopped:
             began = time.monotonic()
             try:
                 snapshot, history = derive(source.sample(), history)
-                self._tell(Looked(snapshot))
+                self._tell(Looked(snapshot, self._shown(snapshot)))
             except (OSError, ValueError) as error:
-                self._tell(LookFailed(f"look failed: {error}"))
+                self._tell(LookFailed(f"look failed, trying again: {_one_line(error)}"))
             _settle_garbage()
-            rest = self.interval - (time.monotonic() - began)
-            try:
-                if source.wait(max(rest, 0.05), self._stopped):
-                    return
-            except OSError as error:
-                self._tell(LookFailed(f"look failed: {error}"))
+            self._rest(source, began)
+
+    def _shown(self, snapshot: Snapshot) -> Shown | None:
+        criteria = self.criteria
+        return show(snapshot, criteria) if criteria is not None else None
+
+    def _rest(self, source: Source, began: float) -> None:
+        """Until the interval is over; it may be changed meanwhile."""
+        while not self._stopped:
+            self._wake.clear()
+            rest = max(began + self._interval - time.monotonic(), LEAST_REST_S)
+            if self._stopped or not _waited(source, rest, self._wake):
+                return
 
     def _tell(self, message: Message) -> None:
-        if not self._stopped.is_set():
-            self._target.post_message(message)
+        if not self._stopped:
+            with suppress(RuntimeError):  # the loop is closed
+                self._target.post_message(message)
+
+
+def _waited(source: Source, seconds: float, wake: threading.Event) -> bool:
+    """Whether the wait was cut short. A poll of listeners that fails is told by the next look."""
+    end = time.monotonic() + seconds
+    try:
+        return source.wait(seconds, wake)
+    except OSError:
+        return wake.wait(max(0.0, end - time.monotonic()))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _settle_garbage() -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from tcptop.analysis import filter as language
 from tcptop.columns.processes import process
 from tcptop.model import address
 from tcptop.model.owner import OWNER_KINDS
 from tcptop.model.selection import Selection
+from tcptop.tui.filtering import Clause
 
 
-def scope(view: str, selection: Selection, place: int) -> str:
+def scope(view: str, selection: Selection, place: int) -> Clause:
     """A filter, in words that the user could have typed, for a row of a list."""
-    return {
+    text = {
         "processes": _process,
         "listeners": _listener,
         "ports": _destination,
         "remotes": _remote,
     }[view](selection, place)
+    return Clause(text, language.parse(text))
 
 
 def _process(selection: Selection, place: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from itertools import count
 
 from tcptop.model.selection import Selection
 from tcptop.views import json, output
@@ -11,13 +12,13 @@ from tcptop.views import json, output
 
 def write(selection: Selection) -> str:
     """Write the file; returns what to say about it."""
-    name = file_name(selection)
+    name = _unused(file_name(selection))
     try:
         with output.opened(name) as out:
             json.write(selection, out)
     except OSError as error:
-        return f"not exported: {name}: {error.strerror}"
-    return f"exported to {os.path.abspath(name)}"
+        return f"not exported: {name}: {error.strerror or error}"
+    return f"exported {len(selection.rows):,} sockets to {os.path.abspath(name)}"
 
 
 def file_name(selection: Selection) -> str:
@@ -26,3 +27,11 @@ def file_name(selection: Selection) -> str:
     taken = datetime.fromtimestamp(sample.taken_at, UTC).strftime("%Y%m%dT%H%M%SZ")
     host = "".join(c if c.isalnum() or c in "-." else "_" for c in sample.host.hostname)
     return f"tcptop-{host}-{taken}.json"
+
+
+def _unused(name: str) -> str:
+    """The name, or with a number where there is such a file: two filters of one held look."""
+    stem, names = name.removesuffix(".json"), count(2)
+    while os.path.lexists(name):
+        name = f"{stem}-{next(names)}.json"
+    return name

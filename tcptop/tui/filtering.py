@@ -1,4 +1,4 @@
-"""What the filters of the screen select: the command line's, the typed one, the drilled scope."""
+"""Filters as the live view handles them: clauses, and what to say while one is typed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from tcptop.analysis import filter as language
 from tcptop.analysis.filter import Expression, FilterError
+from tcptop.analysis.selecting import facts
+from tcptop.model.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +21,62 @@ class Clause:
 NOTHING = Clause("", language.EVERYTHING)
 
 
-def feedback(text: str) -> tuple[str, bool]:
-    """What to say while a filter is typed, and whether it is right so far."""
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What to say of a filter; `column` is where it is wrong, None where it is not."""
+
+    said: str
+    look: str
+    column: int | None = None
+
+
+def feedback(text: str, snapshot: Snapshot | None) -> Feedback:
+    """Where a filter that is being typed is wrong, or how many sockets it would leave."""
     try:
-        language.parse(text)
+        expression = language.parse(text)
     except FilterError as error:
-        words = ", ".join(error.expected[:8])
-        hint = f": {words}" if words else ""
-        return f"{' ' * error.column}^ {error.message}{hint}", False
-    return "", True
+        return refusal(error)
+    if snapshot is None:
+        return Feedback("", "")
+    total = len(snapshot.sample.sockets)
+    try:
+        count = int(language.select(expression, facts(snapshot)).sum())
+    except ValueError:
+        return Feedback("right; its names are looked up on Enter", "good")
+    return Feedback(f"{count:,} of {total:,} sockets", "good" if count else "warn")
 
 
-def together(*clauses: Clause) -> Expression | None:
-    """All of the clauses; None where they select everything."""
-    said = [clause.expression for clause in clauses if clause.text]
-    return language.all_of(*said) if said else None
+def refusal(error: FilterError) -> Feedback:
+    """The error in a line; a filter that is not finished is not wrong yet."""
+    words = " ".join(error.expected)
+    if error.column >= len(error.text):
+        return Feedback(f"then: {words}" if words else error.message, "dim")
+    return Feedback(f"{error.message}: {words}" if words else error.message, "bad", error.column)
+
+
+def completed(text: str, at: int) -> tuple[str, list[str]]:
+    """What Tab adds at a position, and the words to choose from where it is not one alone."""
+    words = language.completions(text, at)
+    start = at
+    while start > 0 and (text[start - 1].isalnum() or text[start - 1] in "-_"):
+        start -= 1
+    more = _common(words)[at - start :]
+    if len(words) == 1:
+        return more + " ", []
+    return more, words
+
+
+def _common(words: list[str]) -> str:
+    """What all words begin with."""
+    first, last = min(words, default=""), max(words, default="")
+    same = (a == b for a, b in zip(first, last, strict=False))
+    return first[: next((n for n, equal in enumerate(same) if not equal), len(first))]
+
+
+def together(*clauses: Clause) -> Clause:
+    """All of the clauses in one; NOTHING where they select everything."""
+    said = [clause for clause in clauses if clause.text]
+    if len(said) < 2:
+        return said[0] if said else NOTHING
+    text = " and ".join(f"({clause.text})" for clause in said)
+    return Clause(text, language.all_of(*(clause.expression for clause in said)))

@@ -1,7 +1,7 @@
 """The lines around the table, as plain functions of what is known.
 
 tcptop  web-1  current netns  root          1,204 sockets  poll 12 ms  cpu 1%  LIVE 1s
-ESTAB 1,032 +12 ▂▃▅▆  LISTEN 14  TIME-WAIT 158 -3 ▆▅▃▂
+ESTAB 1,032 +12 ▂▃▅▆  CLOSE-WAIT 3  LISTEN 14  TIME-WAIT 158 -3 ▆▅▃▂
  1 Processes 12   2 Connections 1204   3 Listeners 14   4 Ports 3   5 Remotes 9   6 Kernel
 filter: state established
 ... the table ...
@@ -10,6 +10,7 @@ filter: state established
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,18 +19,22 @@ from tcptop.columns import LISTINGS, units
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Trend
+from tcptop.model.table import I64
 from tcptop.tui import bindings
-from tcptop.tui.place import TITLES, VIEWS, Place
-from tcptop.tui.widgets.layout import Line
+from tcptop.tui.place import TITLES, VIEWS
+from tcptop.tui.widgets.layout import Line, cut
 
-# The order in which one looks for trouble.
+# The order in which one looks for trouble: what does not fit is cut from the end.
 STRIP = (
-    *((tcp.ESTABLISHED, ""), (tcp.LISTEN, ""), (tcp.CLOSE_WAIT, "warn"), (tcp.SYN_SENT, "warn")),
-    *((tcp.SYN_RECV, "warn"), (tcp.TIME_WAIT, ""), (tcp.FIN_WAIT1, "warn"), (tcp.FIN_WAIT2, "")),
-    *((tcp.LAST_ACK, "warn"), (tcp.CLOSING, "warn")),
+    *((tcp.ESTABLISHED, ""), (tcp.CLOSE_WAIT, "warn"), (tcp.SYN_SENT, "warn")),
+    *((tcp.SYN_RECV, "warn"), (tcp.FIN_WAIT1, "warn"), (tcp.LAST_ACK, "warn")),
+    *((tcp.CLOSING, "warn"), (tcp.TIME_WAIT, ""), (tcp.LISTEN, ""), (tcp.FIN_WAIT2, "")),
+    (tcp.CLOSE, ""),
 )
 BLOCKS = " ▁▂▃▄▅▆▇█"
-ASCII_BLOCKS = " .:-=+*#@"
+TREND = 8  # samples in a small picture
+PICTURES_FROM = 100  # columns of the terminal
+HOST_ROOM = 24  # columns that a long host name may take where there are few
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,118 +44,153 @@ class Status:
     scope: str  # which namespace
     user: str
     interval: float
-    paused_for: float | None = None  # seconds; None is live
+    paused_s: float | None = None  # None is live
     cpu: float | None = None  # tcptop's own, of one processor
 
 
 def title(selection: Selection | None, status: Status, width: int) -> Line:
-    """Who and where on the left, how it goes on the right; the left gives way."""
+    """Who and where on the left, how it goes on the right; what matters least gives way."""
     if selection is None:
         return ((" tcptop  looking…".ljust(width), "header"),)
-    sample = selection.snapshot.sample
     mode, look = _mode(status)
-    cpu = f"  cpu {status.cpu * 100:.0f}%" if status.cpu is not None else ""
-    right = f"{len(sample.sockets):,} sockets  poll {sample.poll_ms:.0f} ms{cpu}  "
+    left, right = _left(selection, status), _right(selection, status)
+    room = width - len(mode) - 2
+    for rank in range(LEAST, 0, -1):
+        if _length(left) + _length(right) > room:
+            left = [part for part in left if part[0] != rank]
+            right = [part for part in right if part[0] != rank]
+    start = cut(_joined(left), max(0, room - _length(right)))
+    gap = " " * (room - len(start) - _length(right))
+    return ((f" {start}{gap}{_joined(right)}", "header"), (f"{mode} ", look))
+
+
+# (rank, text): the highest rank is left out first, 0 never.
+Part = tuple[int, str]
+LEAST = 5
+
+
+def _left(selection: Selection, status: Status) -> list[Part]:
+    sample = selection.snapshot.sample
     rights = status.user if sample.privileged else f"{status.user}, not privileged"
-    left = f" tcptop  {units.safe(sample.host.hostname)}  {status.scope}  {rights}"
-    room = width - len(right) - len(mode) - 2
-    return (
-        (left[:room].ljust(room) + " ", "header"),
-        (right, "header"),
-        (mode + " ", look),
-    )
+    host = cut(units.safe(sample.host.hostname), HOST_ROOM)
+    return [
+        (4, "tcptop"),
+        (0, host),
+        (2, units.safe(status.scope)),
+        (3 if sample.privileged else 1, units.safe(rights)),
+    ]
+
+
+def _right(selection: Selection, status: Status) -> list[Part]:
+    sample = selection.snapshot.sample
+    parts = [(1, f"{len(sample.sockets):,} sockets"), (3, f"poll {sample.poll_ms:.0f} ms")]
+    return parts if status.cpu is None else [*parts, (5, f"cpu {status.cpu * 100:.0f}%")]
+
+
+def _joined(parts: list[Part]) -> str:
+    return "".join(f"{text}  " for _, text in parts)
+
+
+def _length(parts: list[Part]) -> int:
+    return len(_joined(parts))
 
 
 def _mode(status: Status) -> tuple[str, str]:
-    if status.paused_for is None:
+    if status.paused_s is None:
         return f"LIVE {status.interval:g}s", "header"
-    return f"PAUSED {units.duration(status.paused_for)}", "warn"
+    return f"PAUSED {units.duration(status.paused_s)}", "warn header"
 
 
-def strip(trend: Trend, width: int, ascii_only: bool) -> Line:
+def strip(trend: Trend, width: int) -> Line:
     """Counts of the states that occur, their change since the last sample, and a small trend."""
     spans: list[tuple[str, str]] = [(" ", "")]
     used = 1
-    for state, look in STRIP:
-        counts = trend.by_state[:, state]
-        if not len(counts) or not counts.max(initial=0):
-            continue
-        text = f"{tcp.SS_STATES[state]} {counts[-1]:,}{_change(counts)}"
-        picture = spark(counts, 8, ascii_only) if width >= 100 else ""
-        piece = f"{text} {picture}" if picture else text
-        if used + len(piece) > width:
+    pieces = list(_pieces(trend, with_pictures=width >= PICTURES_FROM))
+    for at, (text, look, picture) in enumerate(pieces):
+        more = f"+{len(pieces) - at} more"
+        last = at == len(pieces) - 1
+        if used + len(text + picture) + (0 if last else 2 + len(more)) > width:
+            spans.append((cut(more, width - used), "dim"))
             break
-        spans += [(text, look if counts[-1] else "dim"), (f" {picture}  ", "dim")]
-        used += len(piece) + 2
+        spans += [(text, look), (picture + "  ", "dim")]
+        used += len(text + picture) + 2
     return tuple(spans)
 
 
-def _change(counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> str:
+def _pieces(trend: Trend, with_pictures: bool) -> Iterator[tuple[str, str, str]]:
+    """(text, look, picture) of each state that occurs or has just occurred."""
+    for state, look in STRIP:
+        counts = trend.by_state[-TREND:, state]
+        if counts.any():
+            text = f"{tcp.SS_STATES[state]} {counts[-1]:,}{_change(counts)}"
+            picture = spark(counts) if with_pictures else ""
+            yield text, look if counts[-1] else "dim", f" {picture}" if picture else ""
+
+
+def _change(counts: I64) -> str:
     change = int(counts[-1] - counts[-2]) if len(counts) > 1 else 0
     return f" {change:+,}" if change else ""
 
 
-def spark(
-    values: np.ndarray[tuple[int, ...], np.dtype[np.int64]], width: int, ascii_only: bool
-) -> str:
-    """The last `width` values as bars from zero to the largest of them."""
-    if len(values) < 2:
+def spark(values: I64) -> str:
+    """The values as bars from zero to the largest of them; nothing where all are equal."""
+    if not len(values) or values.min() == values.max():
         return ""
-    blocks = ASCII_BLOCKS if ascii_only else BLOCKS
-    last = values[-width:]
-    top = max(int(last.max()), 1)
-    levels = np.ceil(last * (len(blocks) - 1) / top).astype(int)
-    return "".join(blocks[level] for level in levels.tolist())
+    levels = np.ceil(values * (len(BLOCKS) - 1) / values.max()).astype(int)
+    return "".join(BLOCKS[level] for level in levels.tolist())
 
 
-def tabs(selection: Selection | None, here: Place, width: int) -> Line:
-    """The views with their keys; counts where there is room."""
+def tabs(selection: Selection | None, view: str, width: int) -> Line:
+    """The views with their keys; counts where there is room. Read it with `tab_at`."""
     counts = _counts(selection) if selection is not None else {}
-    full = [_tab(number, counts) for number in range(len(VIEWS))]
-    if sum(map(len, full)) > width:
-        full = [_tab(number, {}) for number in range(len(VIEWS))]
-    if sum(map(len, full)) > width:
-        full = [f" {number + 1} {TITLES[number][:5]} " for number in range(len(VIEWS))]
-    return tuple(
-        (text, "cursor" if VIEWS[number] == here.view else "") for number, text in enumerate(full)
-    )
+    names = [_tab(number, title, counts) for number, title in enumerate(TITLES)]
+    for shorter in (12, 5, 2):
+        if sum(map(len, names)) > width:
+            names = [_tab(number, title[:shorter], {}) for number, title in enumerate(TITLES)]
+    marked = [f"[{name[1:-1]}]" if VIEWS[at] == view else name for at, name in enumerate(names)]
+    return tuple((name, "cursor" if VIEWS[at] == view else "") for at, name in enumerate(marked))
+
+
+def tab_at(line: Line, x: int) -> str | None:
+    """The view whose name in the line of `tabs` is at column `x`."""
+    for view, (name, _) in zip(VIEWS, line, strict=True):
+        x -= len(name)
+        if x < 0:
+            return view
+    return None
 
 
 def _counts(selection: Selection) -> dict[str, int]:
     return {name: len(listing.rows(selection)) for name, listing in LISTINGS.items()}
 
 
-def _tab(number: int, counts: dict[str, int]) -> str:
-    count = f" {counts[VIEWS[number]]}" if VIEWS[number] in counts else ""
-    return f" {number + 1} {TITLES[number]}{count} "
+def _tab(number: int, title: str, counts: dict[str, int]) -> str:
+    view = VIEWS[number]
+    count = f" {counts[view]:,}" if view in counts else ""
+    return f" {number + 1} {title}{count} "
 
 
-def scope_line(selection: Selection | None, filters: list[str], width: int) -> Line | None:
+def filter_line(selection: Selection | None, text: str, width: int) -> Line | None:
     """The filter in force and how much it leaves; None without one."""
-    if not filters:
+    if not text:
         return None
-    text = " and ".join(f"({f})" if len(filters) > 1 else f for f in filters)
     found = f"  {len(selection.rows):,} sockets" if selection is not None else ""
-    room = max(10, width - len(found) - 10)
-    shown = text if len(text) <= room else text[: room - 1] + "…"
-    return ((" filter: ", "dim"), (units.safe(shown), "good"), (found, "dim"))
+    room = max(10, width - len(found) - len(" filter: "))
+    return ((" filter: ", "dim"), (cut(units.safe(text), room), "good"), (found, "dim"))
 
 
-def note_line(notes: tuple[str, ...], width: int) -> Line | None:
-    """What could not be seen, in one line; None where nothing is missing."""
-    if not notes:
-        return None
-    return (((" note: " + units.safe(" ".join(notes)))[:width], "dim"),)
+def remark(text: str, look: str, width: int) -> Line:
+    """A line of words."""
+    return ((cut(f" {units.safe(text)}", width), look),)
 
 
-def footer(width: int) -> Line:
+def footer(keys: Sequence[bindings.Shown], width: int) -> Line:
     """The keys one needs first, as many as fit."""
     spans: list[tuple[str, str]] = [(" ", "")]
     used = 1
-    for key, name in bindings.FOOTER:
-        piece = f"{key} {bindings.LABELS[name]}"
-        if used + len(piece) > width:
+    for key, label in keys:
+        if used + len(f"{key} {label}") > width:
             break
-        spans += [(key, "header"), (piece[len(key) :] + "  ", "dim")]
-        used += len(piece) + 2
+        spans += [(key, "header"), (f" {label}  ", "dim")]
+        used += len(f"{key} {label}  ")
     return tuple(spans)

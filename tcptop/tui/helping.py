@@ -1,15 +1,16 @@
-"""The help: every key of the present screen, made from the bindings, and what its columns mean."""
+"""The help: every key, made from the bindings, what the columns mean, and what was not seen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from textual.app import App
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
-from tcptop.tui.models import FactsModel
+from tcptop.tui import bindings
+from tcptop.tui.prompt import Prompt
+from tcptop.tui.widgets import keys
 
 KEY_NAMES = {
     "question_mark": "?",
@@ -18,10 +19,10 @@ KEY_NAMES = {
     "space": "Space",
     "escape": "Esc",
     "enter": "Enter",
-    "left": "←",
-    "right": "→",
-    "up": "↑",
-    "down": "↓",
+    "left": "Left",
+    "right": "Right",
+    "up": "Up",
+    "down": "Down",
     "pageup": "PgUp",
     "pagedown": "PgDn",
     "home": "Home",
@@ -33,30 +34,32 @@ KEY_NAMES = {
     "greater_than_sign": ">",
     "less_than_sign": "<",
 }
+GROUPS: tuple[tuple[str, Sequence[BindingType]], ...] = (
+    ("keys", bindings.BINDINGS),
+    ("table", keys.BINDINGS),
+    ("filter", Prompt.BINDINGS),
+)
 
 
-def model(app: App[None], listing: Listing) -> FactsModel:
-    """Keys first, then the columns of the list beneath the help."""
-    return FactsModel([*_keys(app), *_columns(listing)], ("", "Keys", "", "What it does, or what the column means"))
+def facts(listing: Listing, notes: Sequence[str]) -> list[Fact]:
+    """What could not be seen, the keys, and the columns of the list."""
+    seen = [Fact("notes", f"{number}", "", note) for number, note in enumerate(notes, 1)]
+    columns = [Fact("columns", column.title, "", column.meaning) for column in listing.columns]
+    return [*seen, *_keys(), *columns]
 
 
-def _keys(app: App[None]) -> Iterator[Fact]:
-    """One line an action, with all keys that lead to it."""
-    keys: dict[str, list[str]] = {}
-    bindings: dict[str, Binding] = {}
-    for active in app.screen.active_bindings.values():
-        binding = active.binding
-        if binding.id and active.enabled:
-            keys.setdefault(binding.id, []).append(key_name(binding.key))
-            bindings[binding.id] = binding
-    for name, binding in sorted(bindings.items(), key=_rank):
-        group = "views" if name.startswith("view.") else "table" if "." in name else "keys"
-        yield Fact(group, " ".join(keys[name]), "", binding.tooltip)
+def _keys() -> Iterator[Fact]:
+    for group, listed in GROUPS:
+        for binding in _bindings(listed):
+            names = " ".join(key_name(key.strip()) for key in binding.key.split(","))
+            name = "views" if (binding.id or "").startswith("view.") else group
+            yield Fact(name, names, "", binding.tooltip)
 
 
-def _rank(item: tuple[str, Binding]) -> tuple[bool, bool, str]:
-    name = item[0]
-    return (name.startswith("view."), name.startswith("table."), name if "." in name else "")
+def _bindings(listed: Iterable[BindingType]) -> Iterator[Binding]:
+    for binding in listed:
+        assert isinstance(binding, Binding)
+        yield binding
 
 
 def key_name(key: str) -> str:
@@ -68,8 +71,3 @@ def key_name(key: str) -> str:
     if key.startswith("shift+"):
         return "Shift-" + key_name(key[6:])
     return key.upper() if key.startswith("f") and key[1:].isdigit() else key
-
-
-def _columns(listing: Listing) -> Iterator[Fact]:
-    for column in listing.columns:
-        yield Fact("columns", column.title, "", column.meaning)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import textwrap
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +13,7 @@ from tcptop.columns import Listing, ordered
 from tcptop.columns.detail import Fact
 from tcptop.model.selection import Selection
 from tcptop.tui.place import Sort
+from tcptop.tui.widgets import layout
 from tcptop.tui.widgets.layout import Cell, Column
 
 BLOCK = 64  # rows made at once: about a screenful, so a column's function runs once a paint
@@ -26,7 +30,8 @@ class ListingModel:
         self._blocks: dict[tuple[int, str], Sequence[Cell]] = {}
         self._looks: dict[int, Sequence[str]] = {}
         self._columns = [
-            Column(c.key, c.title, c.width, c.right, c.flex, c.priority) for c in listing.columns
+            Column(c.key, c.title, c.width, c.right, c.flex, c.priority, c.tail)
+            for c in listing.columns
         ]
 
     @property
@@ -75,45 +80,70 @@ class ListingModel:
 
 
 class FactsModel:
-    """Rows of (group, what, value, meaning); a fact is known by its group and name."""
+    """Facts as rows, wrapped to `width` cells; a fact is known by its group and name."""
 
-    def __init__(self, facts: Sequence[Fact], titles: tuple[str, str, str, str]) -> None:
-        self._facts = facts
-        widest = max([len(fact.name) for fact in facts], default=8)
-        value = min(40, max([len(fact.value) for fact in facts], default=8))
+    def __init__(
+        self, facts: Sequence[Fact], titles: tuple[str, str, str, str], width: int
+    ) -> None:
+        name = max([len(titles[1]), *(len(fact.name) for fact in facts)])
+        value = max([len(titles[2]), *(len(fact.value) for fact in facts)])
         columns = (
             Column("group", titles[0], 9, priority=1),
-            Column("name", titles[1], max(len(titles[1]), widest)),
-            Column("value", titles[2], max(len(titles[2]), value)),
-            Column("meaning", titles[3], 20, flex=True),
+            Column("name", titles[1], name),
+            Column("value", titles[2], min(value, max(22, width // 3))),
+            Column("meaning", titles[3], 12, flex=True),
         )
         # Help has no values: its second title is empty.
         self._columns = [column for column in columns if column.key != "value" or titles[2]]
+        kept = layout.fit(self._columns, width)
+        sizes = dict(zip((c.key for c in kept), layout.widths(kept, width), strict=True))
+        self._rows = [row for fact in _grouped(facts) for row in _wrapped(fact, sizes)]
 
     @property
     def columns(self) -> Sequence[Column]:
         return self._columns
 
     def __len__(self) -> int:
-        return len(self._facts)
+        return len(self._rows)
 
     def key(self, row: int) -> Hashable:
-        fact = self._facts[row]
-        return (fact.group, fact.name, fact.value if fact.name == "process" else "")
+        return self._rows[row].key
 
     def row_of(self, key: Hashable) -> int | None:
-        return next((row for row in range(len(self)) if self.key(row) == key), None)
+        return next((at for at, row in enumerate(self._rows) if row.key == key), None)
 
     def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
-        fact = self._facts[row]
-        first = row == 0 or self._facts[row - 1].group != fact.group
-        texts: dict[str, Cell] = {
-            "group": (fact.group if first else "", "dim"),
-            "name": fact.name,
-            "value": fact.value,
-            "meaning": (fact.meaning, "dim"),
-        }
-        return [texts[column.key] for column in columns]
+        return [self._rows[row].cells[column.key] for column in columns]
 
     def look(self, row: int) -> str:
         return ""
+
+
+class _Row(NamedTuple):
+    key: Hashable
+    cells: dict[str, Cell]
+
+
+def _grouped(facts: Sequence[Fact]) -> Iterator[tuple[Fact, str]]:
+    """Each fact with the heading to show beside it: its group, the first time."""
+    before = ""
+    for fact in facts:
+        yield fact, fact.group if fact.group != before else ""
+        before = fact.group
+
+
+def _wrapped(headed: tuple[Fact, str], sizes: dict[str, int]) -> Iterator[_Row]:
+    fact, heading = headed
+    values = textwrap.wrap(fact.value, sizes.get("value") or 1000) or [""]
+    meanings = textwrap.wrap(fact.meaning, sizes.get("meaning") or 1000) or [""]
+    for line, (value, meaning) in enumerate(zip_longest(values, meanings, fillvalue="")):
+        first = line == 0
+        cells: dict[str, Cell] = {
+            "group": (heading if first else "", "dim"),
+            "name": fact.name if first else "",
+            "value": value,
+            "meaning": (meaning, "dim"),
+        }
+        # Only the holders of a socket share a name.
+        same = fact.value if fact.name == "process" else ""
+        yield _Row((fact.group, fact.name, same, line), cells)

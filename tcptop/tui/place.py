@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
+
+from tcptop.tui.filtering import NOTHING, Clause
 
 VIEWS = ("processes", "sockets", "listeners", "ports", "remotes", "kernel")
 TITLES = ("Processes", "Connections", "Listeners", "Ports", "Remotes", "Kernel")
@@ -10,13 +13,18 @@ TITLES = ("Processes", "Connections", "Listeners", "Ports", "Remotes", "Kernel")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A view, the scope that was drilled into (a filter, as text), or one socket's cookie."""
+    """A view, with the filter that was drilled into, or one socket's cookie, or the help."""
 
     view: str
-    scope: str = ""
+    scope: Clause = NOTHING
     socket: int | None = None
     help: bool = False
-    followed: object = None  # the row to come back to
+    followed: Hashable | None = None  # the row to come back to
+
+    @property
+    def listing(self) -> bool:
+        """Whether it is a list, and not the facts of a socket or the help."""
+        return self.socket is None and not self.help
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Trail:
     def here(self) -> Place:
         return self.places[-1]
 
-    def into(self, place: Place, followed: object) -> Trail:
+    def into(self, place: Place, followed: Hashable | None) -> Trail:
         """One deeper; the present row is remembered."""
         left = replace(self.here, followed=followed)
         return Trail((*self.places[:-1], left, place))

@@ -1,4 +1,4 @@
-"""The filter prompt: typed with live feedback, applied by Enter."""
+"""The line in which a filter is typed."""
 
 from __future__ import annotations
 
@@ -8,25 +8,40 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+from tcptop.tui.filtering import completed
+
 
 class Prompt(Input):
-    """One line of filter, with the earlier ones on the up key."""
+    """One line of filter, with the earlier ones on the up key and the grammar's words on Tab."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "cancel", show=False, tooltip="Leave the filter as it was"),
-        Binding("up", "earlier(1)", "earlier", show=False, tooltip="The filter before"),
-        Binding("down", "earlier(-1)", "later", show=False, tooltip="The filter after"),
+        Binding(keys, action, label, show=False, tooltip=tooltip, id=f"filter.{name}")
+        for name, keys, action, label, tooltip in (
+            ("apply", "enter", "submit", "apply", "Show what the filter selects"),
+            ("leave", "escape,ctrl+c", "cancel", "leave", "Leave the filter as it was"),
+            ("complete", "tab", "complete", "complete", "Complete the word, or list the words"),
+            ("earlier", "up", "earlier(1)", "earlier", "The filter used before"),
+            ("later", "down", "earlier(-1)", "later", "The filter used after it"),
+        )
     ]
     DEFAULT_CSS = """
-    Prompt {
-        height: 1; border: none; padding: 0 1; background: $surface; display: none;
-        &:focus { border: none; }
-        &.-open { display: block; }
-    }
+    Prompt { width: 1fr; height: 1; border: none; padding: 0; background: $surface; }
+    Prompt:focus { border: none; }
+    Prompt:ansi { background: ansi_default; }
     """
 
     class Cancelled(Message):
-        """Escape: nothing changes."""
+        """Nothing changes."""
+
+    class Scrolled(Message):
+        """What is typed has moved sideways."""
+
+    class Choices(Message):
+        """The words that could stand here."""
+
+        def __init__(self, words: list[str]) -> None:
+            self.words = words
+            super().__init__()
 
     def __init__(self) -> None:
         super().__init__(placeholder="state established and dport = :443", id="prompt")
@@ -34,27 +49,41 @@ class Prompt(Input):
         self._past: list[str] = []
         self._at = 0
 
-    def open(self, text: str) -> None:
-        self.value = text
+    def begin(self, text: str) -> None:
+        """Start with this text."""
         self._at = len(self._past)
-        self.add_class("-open")
+        self._put(text)
         self.focus()
+
+    def _put(self, text: str) -> None:
+        self.value = text
         self.cursor_position = len(text)
 
-    def close(self) -> None:
-        self.remove_class("-open")
-
     def remember(self, text: str) -> None:
+        """Have the text on the up key."""
         if text and text not in self._past[-1:]:
             self._past.append(text)
+
+    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_x(old_value, new_value)
+        self.post_message(self.Scrolled())
+
+    def on_blur(self) -> None:
+        """Another widget was clicked."""
+        self.action_cancel()
 
     def action_cancel(self) -> None:
         self.post_message(self.Cancelled())
 
     def action_earlier(self, steps: int) -> None:
         """Walk through the filters used before."""
-        if not self._past:
-            return
         self._at = max(0, min(len(self._past), self._at - steps))
-        self.value = self._past[self._at] if self._at < len(self._past) else ""
-        self.cursor_position = len(self.value)
+        if self._past:
+            self._put(self._past[self._at] if self._at < len(self._past) else "")
+
+    def action_complete(self) -> None:
+        """Add what can only follow, or tell the choices."""
+        more, words = completed(self.value, self.cursor_position)
+        self.insert_text_at_cursor(more)
+        if words:
+            self.post_message(self.Choices(words))

@@ -382,9 +382,8 @@ def test_every_layout_fits_or_is_one_column() -> None:
 
 def test_long_text_is_cut_with_a_mark() -> None:
     column = Column("process", "process", 5)
-    assert layout.place("abcdefgh", column, 5, layout.UNICODE) == "abcd…"
-    assert layout.place("abcdefgh", column, 5, layout.ASCII) == "abcd~"
-    assert layout.place("abcde", column, 5, layout.ASCII) == "abcde"
+    assert layout.place("abcdefgh", column, 5) == "abcd…"
+    assert layout.place("abcde", column, 5) == "abcde"
 
 
 def test_window_keeps_looks_and_width() -> None:

@@ -19,19 +19,11 @@ class Column:
     right: bool = False  # for numbers
     flex: bool = False
     priority: int = 0  # the highest is dropped first when the terminal is too narrow
+    tail: str = ""  # where text is cut, what follows the last of these is kept: ":" before a port
 
 
-@dataclass(frozen=True)
-class Marks:
-    """The characters of a table that differ between terminals."""
-
-    ascending: str
-    descending: str
-    cut: str
-
-
-UNICODE = Marks(ascending="▲", descending="▼", cut="…")
-ASCII = Marks(ascending="^", descending="v", cut="~")
+ASCENDING, DESCENDING = "▲", "▼"
+CUT = "…"
 FULL = "#"  # a number that does not fit shows this instead of some of its digits
 
 
@@ -63,35 +55,44 @@ def widths(columns: Sequence[Column], width: int) -> list[int]:
     return result
 
 
-def place(text: str, column: Column, width: int, marks: Marks) -> str:
+def place(text: str, column: Column, width: int) -> str:
     """The text of a cell in exactly `width` cells."""
     if len(text) <= width:
         return text.rjust(width) if column.right else text.ljust(width)
     if column.right:
         return FULL * width
-    return text[: width - 1] + marks.cut if width else ""
+    head, separator, tail = text.rpartition(column.tail) if column.tail else ("", "", "")
+    room = width - len(separator + tail) - len(CUT)
+    if separator and room > 1:
+        return head[:room] + CUT + separator + tail
+    return cut(text, width)
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most `width` cells, with a mark where it goes on."""
+    return text if len(text) <= width else (text[: width - 1] + CUT)[: max(0, width)]
 
 
 def row_line(
-    cells: Sequence[Cell], columns: Sequence[Column], sizes: Sequence[int], look: str, marks: Marks
+    cells: Sequence[Cell], columns: Sequence[Column], sizes: Sequence[int], look: str
 ) -> Line:
     """A row; a cell's own look wins over that of its row."""
     spans: list[tuple[str, str]] = []
     for cell, column, size in zip(cells, columns, sizes, strict=True):
         text, own = (cell, "") if isinstance(cell, str) else cell
-        spans.append((place(text, column, size, marks), own or look))
+        spans.append((place(text, column, size), own or look))
         spans.append((" ", look))
     return merge(spans)
 
 
 def header_line(
-    columns: Sequence[Column], sizes: Sequence[int], sort: str | None, reverse: bool, marks: Marks
+    columns: Sequence[Column], sizes: Sequence[int], sort: str | None, reverse: bool
 ) -> str:
     """The titles; the mark of the sort column stands beside its own where no title has to move."""
     parts = []
     for column, size in zip(columns, sizes, strict=True):
         title = column.title[:size]
-        mark = marks.descending if reverse else marks.ascending
+        mark = DESCENDING if reverse else ASCENDING
         if column.key != sort:
             mark = " "
         if column.right and len(title) < size:

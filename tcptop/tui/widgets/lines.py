@@ -21,8 +21,8 @@ class Lines(Widget):
         "height: auto;",
     )
 
-    def __init__(self, id: str | None = None, rows: int = 1) -> None:
-        self._painter = look.Painter(self)
+    def __init__(self, ascii_only: bool = False, id: str | None = None, rows: int = 1) -> None:
+        self._painter = look.Painter(self, ascii_only)
         self._lines: tuple[Line, ...] = ((),) * rows
         super().__init__(id=id)
         self.styles.height = rows

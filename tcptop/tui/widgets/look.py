@@ -14,6 +14,9 @@ from textual.widget import Widget
 
 from tcptop.tui.widgets.layout import Line
 
+# What a terminal without UTF-8 shows instead; whatever else is not ASCII becomes a question mark.
+ASCII = str.maketrans("▲▼…–†▁▂▃▄▅▆▇█", "^v~-*.:-=+*#@")
+
 STRIPS = 512  # lines kept ready: several screens, so that rows that only move are not rebuilt
 
 COMPONENT_CLASSES = {
@@ -67,8 +70,9 @@ class Painter:
     Textual's StylesCache does.
     """
 
-    def __init__(self, widget: Widget) -> None:
+    def __init__(self, widget: Widget, ascii_only: bool) -> None:
         self._widget = widget
+        self._ascii_only = ascii_only
         self._strips: dict[Line, Strip] = {}
         self._styles: dict[str, Style] = {}
         self._filters: Sequence[LineFilter] = ()
@@ -89,9 +93,13 @@ class Painter:
     def _strip(self, line: Line) -> Strip:
         strip = self._strips.get(line)
         if strip is None:
-            strip = Strip([Segment(text, self._style(look)) for text, look in line])
+            pieces = [(self._drawable(text), look) for text, look in line]
+            strip = Strip([Segment(text, self._style(look)) for text, look in pieces])
             self._strips[line] = strip
         return strip
+
+    def _drawable(self, text: str) -> str:
+        return to_ascii(text) if self._ascii_only and not text.isascii() else text
 
     def _style(self, look: str) -> Style:
         """The style of a look; of "cursor bad" the colours are the cursor's."""
@@ -112,3 +120,8 @@ class Painter:
         for line_filter in self._filters:
             style = line_filter.apply([Segment("", style)], background)[0].style or style
         return style
+
+
+def to_ascii(text: str) -> str:
+    """The text in as many ASCII characters."""
+    return text.translate(ASCII).encode("ascii", "replace").decode()

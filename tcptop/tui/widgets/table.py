@@ -58,7 +58,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
             super().__init__()
 
     def __init__(self, empty: str = "", ascii_only: bool = False, id: str | None = None) -> None:
-        self._painter = look.Painter(self)
+        self._painter = look.Painter(self, ascii_only)
         self._lines: list[Line] = []  # as painted last, from the header down
         self._drawn = Size(0, 0)  # the size they were drawn for
         self._model: TableModel | None = None
@@ -72,7 +72,6 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._columns: Sequence[Column] = ()
         self._sizes: Sequence[int] = ()
         self._rows_shown = 1
-        self._marks = layout.ASCII if ascii_only else layout.UNICODE
         self.empty = empty
         super().__init__(id=id)
 
@@ -94,6 +93,11 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         return self._columns
 
     @property
+    def row_width(self) -> int:
+        """Cells that a row has."""
+        return self._width
+
+    @property
     def wide(self) -> bool:
         """Whether all columns are kept, to be scrolled sideways."""
         return self._wide
@@ -113,6 +117,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         """Show another model from its top, or where the row of key `cursor` is."""
         self._model, self._sort, self._reverse = model, sort_key, reverse
         self._row, self._key, self._pinned, self._left = 0, cursor, cursor is not None, 0
+        self._lay_out()  # scrolling paints, and must not ask this model for the last one's columns
         self.scroll_to(y=0, animate=False, force=True)
         self._find_cursor(told=False)
         self._settle(reveal=True)
@@ -125,9 +130,14 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._settle(reveal=visible)
 
     def sorted_by(self, sort_key: str | None, reverse: bool) -> None:
-        """Mark another column as the one that the model is sorted by."""
+        """Mark another column as the one that the model is sorted by, and bring it into view."""
         self._sort, self._reverse = sort_key, reverse
-        self._paint()
+        left = 0
+        for column, size in zip(self._columns, self._sizes, strict=True):
+            if column.key == sort_key and self._wide:
+                self._left = min(max(self._left, left + size + 1 - self._width), left)
+            left += size + 1
+        self._settle(reveal=False)
 
     # -- the cursor
 
@@ -186,9 +196,9 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._left += steps * STEP
         self._settle(reveal=False)
 
-    def action_toggle_wide(self) -> None:
-        """Keep all columns, or only those that fit."""
-        self.wide = not self.wide
+    def follow(self, on: bool) -> None:
+        """Whether the cursor goes where its row goes, or stays where it is on the screen."""
+        self._pinned = on
 
     def on_click(self, event: events.Click) -> None:
         """A title asks for a sort, a row takes the cursor, and opens on the second click."""
@@ -270,9 +280,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         return [layout.window(line, self._left, width, gutter) for line in lines[:height]]
 
     def _header(self) -> Line:
-        text = layout.header_line(
-            self._columns, self._sizes, self._sort, self._reverse, self._marks
-        )
+        text = layout.header_line(self._columns, self._sizes, self._sort, self._reverse)
         return ((text, "header"),)
 
     def _row_line(self, row: int) -> Line:
@@ -280,7 +288,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         if model is None or row >= len(model):
             return ((self.empty if row == 0 else "", "dim" if row == 0 else ""),)
         cells = model.cells(row, self._columns)
-        line = layout.row_line(cells, self._columns, self._sizes, model.look(row), self._marks)
+        line = layout.row_line(cells, self._columns, self._sizes, model.look(row))
         if row == self._row:
             return tuple((text, f"cursor {look}".rstrip()) for text, look in line)
         return line

@@ -1,0 +1,144 @@
+"""`/`: a filter is typed with live feedback, its names are looked up, and it is applied."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from tcptop.analysis import filter as language
+from tcptop.analysis.filter import FilterError
+from tcptop.model.snapshot import Snapshot
+from tcptop.tui import bindings, header
+from tcptop.tui.background import in_background
+from tcptop.tui.filtering import NOTHING, Clause, Feedback, feedback, refusal
+from tcptop.tui.prompt import Prompt
+from tcptop.tui.widgets.layout import cut
+from tcptop.tui.widgets.lines import Lines
+
+SIGN = " / "
+
+
+class FilterBar(Vertical):
+    """Three lines: what is to be said, the prompt, and the keys or a caret under the error."""
+
+    DEFAULT_CSS = """
+    FilterBar { height: 3; display: none; }
+    FilterBar.-open { display: block; }
+    FilterBar Horizontal { height: 1; }
+    FilterBar #sign { width: 3; }
+    """
+
+    class Applied(Message):
+        """A filter that can be evaluated."""
+
+        def __init__(self, clause: Clause) -> None:
+            self.clause = clause
+            super().__init__()
+
+    class Closed(Message):
+        """Nothing is typed any more."""
+
+    def __init__(self, names: language.Names, ascii_only: bool) -> None:
+        super().__init__(id="filter")
+        self.snapshot: Snapshot | None = None  # the one to count in
+        self._names = names
+        self._said = Lines(ascii_only, id="feedback")
+        self._prompt = Prompt()
+        self._hint = Lines(ascii_only, id="hint")
+        self._sign = Lines(ascii_only, id="sign")
+        self._feedback = Feedback("", "")
+        self._asked = 0  # the last lookup; what an earlier one finds is too late
+
+    def compose(self) -> ComposeResult:
+        yield self._said
+        with Horizontal():
+            yield self._sign
+            yield self._prompt
+        yield self._hint
+
+    @property
+    def is_open(self) -> bool:
+        return self.has_class("-open")
+
+    def open(self, text: str) -> None:
+        """Begin with the filter in force."""
+        self.add_class("-open")
+        self._sign.show(((SIGN, "header"),))
+        self._prompt.begin(text)
+        self._tell(feedback(text, self.snapshot))
+
+    def close(self) -> None:
+        if self.is_open:
+            self._asked += 1
+            self.remove_class("-open")
+            self.post_message(self.Closed())
+
+    # -- what is typed
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        if self.is_open:
+            self._asked += 1
+            self._tell(feedback(message.value, self.snapshot))
+
+    def on_prompt_choices(self, message: Prompt.Choices) -> None:
+        self._said.show(header.remark("  ".join(message.words), "", self.size.width))
+
+    def on_prompt_scrolled(self) -> None:
+        self._draw_hint()
+
+    def on_prompt_cancelled(self) -> None:
+        self.close()
+
+    def on_resize(self) -> None:
+        self._tell(self._feedback)
+
+    # -- what is said
+
+    def _tell(self, said: Feedback) -> None:
+        self._feedback = said
+        self._said.show(((cut(f" {said.said}", self.app.size.width), said.look),))
+        self._draw_hint()
+
+    def _draw_hint(self) -> None:
+        width = self.app.size.width
+        column = self._feedback.column
+        if column is None:
+            self._hint.show(header.footer(bindings.TYPING_KEYS, width))
+            return
+        before = cell_len(self._prompt.value[:column]) - round(self._prompt.scroll_x)
+        margin = len(SIGN) + max(0, before)
+        self._hint.show(((" " * min(margin, width - 1) + "^", "bad"),))
+
+    # -- what is applied
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        text = message.value.strip()
+        try:
+            expression = language.parse(text)
+        except FilterError as error:
+            self._tell(refusal(error))
+            return
+        self._asked += 1
+        self._tell(Feedback("looking up names…", "dim"))
+        number = self._asked
+        in_background(self, lambda: self._bound(text, expression), self._found, number)
+
+    def _bound(self, text: str, expression: language.Expression) -> Clause | FilterError:
+        """With its names resolved, which may wait for DNS; in a thread of its own."""
+        try:
+            return Clause(text, language.bind(expression, self._names))
+        except FilterError as error:
+            return error
+
+    def _found(self, found: Clause | FilterError, number: int) -> None:
+        if number != self._asked:
+            return  # something else was typed since
+        if isinstance(found, FilterError):
+            self._tell(refusal(found))
+            return
+        self._prompt.remember(found.text)
+        self.close()
+        self.post_message(self.Applied(found if found.text else NOTHING))
