@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop.model import tcp
 from tcptop.model.table import SocketTable, blank, concat
@@ -35,7 +36,7 @@ LISTENERS = 1 << tcp.LISTEN
 # A dump's datagrams grow to the largest receive length seen, at most 32 KiB (af_netlink.c); a
 # socket that once offered more truncates silently when it is later offered less.
 ROOM = 64 * 1024
-BUFFER = 4 * 1024 * 1024  # decoded and reused when full: stays in cache, and bounded
+BUFFER = 8 * 1024 * 1024  # decoded and reused when full; numpy asks for huge pages from 4 MiB on
 ATTEMPTS = 3
 MSG_TRUNC = int(socket.MSG_TRUNC)  # as an enum it costs 2 µs a use
 TRANSIENT = frozenset({errno.EBUSY, errno.ENOBUFS, errno.EINTR, errno.EAGAIN})
@@ -68,8 +69,8 @@ class SockDiag:
         self._seq = 0
         self.replied_at = 0.0
         self.expected = 0  # rows; may be set to what is known of their number
-        self._buffer = bytearray(BUFFER)
-        self._bytes = memoryview(self._buffer)
+        self._buffer = np.empty(BUFFER, np.uint8)
+        self._bytes = self._buffer.data
         self._words = self._bytes.cast("I")
         self._socket = self._open()
 
@@ -131,7 +132,7 @@ class SockDiag:
         self._socket.setblocking(False)
         try:
             with contextlib.suppress(OSError):  # EAGAIN: nothing is left
-                while self._socket.recv_into(self._buffer, ROOM):
+                while self._socket.recv_into(self._bytes, ROOM):
                     pass
         finally:
             self._socket.setblocking(True)
@@ -146,7 +147,7 @@ class SockDiag:
         end, code = 0, None
         while code is None:
             if end + ROOM > BUFFER:
-                rows.add(self._buffer, end, offsets)
+                rows.add(self._buffer[:end], offsets)
                 offsets, end = [], 0
             size = self._receive(end)
             self.replied_at = self.replied_at or time.time()
@@ -154,7 +155,7 @@ class SockDiag:
             end += size
         if code < 0:
             raise SockDiagError(-code, os.strerror(-code))
-        rows.add(self._buffer, end, offsets)
+        rows.add(self._buffer[:end], offsets)
         self.expected = max(self.expected, rows.filled)
         return rows.table.part(0, rows.filled)
 
@@ -178,13 +179,12 @@ class _Rows:
         self.table = blank(expected + expected // 4 + 256)
         self._netns = netns
 
-    def add(self, buffer: bytearray, end: int, offsets: list[int]) -> None:
-        """Decode rows at these offsets (in words) of the buffer's first `end` bytes."""
+    def add(self, data: NDArray[np.uint8], offsets: list[int]) -> None:
+        """Decode the rows at these offsets (in words) of the data."""
         last = self.filled + len(offsets)
         if last > len(self.table):
             self.table = concat([self.table.part(0, self.filled), blank(2 * last)])
         part = self.table.part(self.filled, last)
-        data = np.frombuffer(buffer, np.uint8, end)
         wire.decode(data, np.array(offsets, np.int64) << 2, part)
         part.netns[:] = self._netns
         self.filled = last
