@@ -119,12 +119,28 @@ def snapshot(chosen: Namespace, expression: Expression | None) -> int:
         print("tcptop: snapshot: csv holds one list; give one --only", file=sys.stderr)
         return USAGE
     view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
-    with source(chosen) as live_source:
+    with source(chosen, states=_states(chosen, expression)) as live_source:
         last = watched(live_source, chosen.interval, chosen.over)
     selection = select(last, expression, filter_text(chosen))
     with output.opened(chosen.output) as out:
         view.write(selection, out, frozenset(chosen.only), chosen.limit)
     return DONE
+
+
+def _states(chosen: Namespace, expression: Expression | None) -> int | None:
+    """The states to ask the kernel for where rows alone are written: one look, as CSV.
+
+    Listeners are always among them, to say whose accept queue a connection waits in.
+    """
+    if expression is None or chosen.over or _format(chosen) != "csv":
+        return None
+    if set(chosen.only) - {"sockets"}:
+        return None
+    from tcptop.analysis.filter import state_mask
+    from tcptop.model.tcp import LISTEN
+
+    mask = state_mask(expression)
+    return None if mask is None else mask | 1 << LISTEN
 
 
 def _format(chosen: Namespace) -> str:
@@ -138,14 +154,16 @@ def _format(chosen: Namespace) -> str:
 
 
 @contextmanager
-def source(chosen: Namespace, budget_s: float | None = None) -> Iterator[LiveSource]:
+def source(
+    chosen: Namespace, budget_s: float | None = None, states: int | None = None
+) -> Iterator[LiveSource]:
     """The live source of the chosen namespace, in this thread."""
     from tcptop.sources import namespaces
-    from tcptop.sources.live import LiveSource
+    from tcptop.sources.live import EVERY_STATE, LiveSource
 
     try:
         with _inside(chosen.netns):
-            live_source = LiveSource(budget_s)
+            live_source = LiveSource(budget_s, EVERY_STATE if states is None else states)
             try:
                 yield live_source
             finally:

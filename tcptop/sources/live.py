@@ -17,8 +17,18 @@ from tcptop.model.table import U32, SocketTable
 from tcptop.sources import counters, namespaces, proc_net_tcp
 from tcptop.sources.cgroups import Cgroups
 from tcptop.sources.owners import OwnerFinder
-from tcptop.sources.sock_diag import EXT, EXT_CONG, LISTENERS, Request, SockDiag, SockDiagError
+from tcptop.sources.sock_diag import (
+    ALL_STATES,
+    BOUND_INACTIVE,
+    EXT,
+    EXT_CONG,
+    LISTENERS,
+    Request,
+    SockDiag,
+    SockDiagError,
+)
 
+EVERY_STATE = ALL_STATES | BOUND_INACTIVE
 LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
 CONG_UP_TO = 20_000  # sockets; it never changes and costs 16 bytes a row: large hosts go without
 OTHERS_S = 5.0
@@ -28,11 +38,13 @@ CAP_SYS_PTRACE = 19
 class LiveSource:
     """Reads the namespace of the thread that makes it; use it in that thread. Close it.
 
-    `budget_s` bounds the search for owners in one sample. Raises SockDiagError or OSError where
-    neither sock_diag nor /proc/net/tcp can be read.
+    `budget_s` bounds the search for owners in one sample. `states` is the mask of kernel states to
+    ask for: with less than all of them, rows alone are right, and totals are not. Raises
+    SockDiagError or OSError where neither sock_diag nor /proc/net/tcp can be read.
     """
 
-    def __init__(self, budget_s: float | None = None) -> None:
+    def __init__(self, budget_s: float | None = None, states: int = EVERY_STATE) -> None:
+        self._states = states
         self.netns = namespaces.current_inode()
         self._name = namespaces.name_of(self.netns)
         self._owners = OwnerFinder(budget_s=budget_s)
@@ -116,7 +128,7 @@ class LiveSource:
             taken_at = time.time()
             return proc_net_tcp.read(self.netns), taken_at
         ext = EXT | EXT_CONG if self._rows <= CONG_UP_TO else EXT
-        table = self._diag.dump(Request(ext=ext))
+        table = self._diag.dump(Request(self._states, ext))
         return table, self._diag.replied_at
 
     def _apart(self, table: SocketTable) -> tuple[SocketTable, SocketTable]:
