@@ -42,8 +42,8 @@ def main(sockets: int) -> None:
 def _compare(ours: str, theirs: str, most: float) -> None:
     """Wall time of two commands that write to a file, the best of two each."""
     fast, slow = (min(_wall(command) for _ in range(2)) for command in (ours, theirs))
-    print(f"{ours.split(' -m ')[1]}: {fast:.2f} s; {theirs.split(' -n ')[1]}: {slow:.2f} s; "
-          f"ratio {fast / slow:.2f}, at most {most}")  # fmt: skip
+    words = f"{ours.split(' -m ')[1]}: {fast:.2f} s; {theirs.split(' -n ')[1]}: {slow:.2f} s"
+    print(f"{words}; ratio {fast / slow:.2f}, at most {most}")
 
 
 def _wall(command: str) -> float:
@@ -67,9 +67,9 @@ def _polls(pid: str) -> None:
             looks.append(_cpu(lambda: source.sample()))
             derives.append(_cpu(lambda: derive(sample, history)))
         source.close()
-    drained, looked = min(drains), min(looks)
-    print(f"drain: {drained * 1e3:.0f} ms CPU; look: {looked * 1e3:.0f} ms; "
-          f"ratio {looked / drained:.2f}, at most 1.5; derive: {min(derives) * 1e3:.0f} ms")  # fmt: skip
+    drained, looked, derived = (min(each) * 1e3 for each in (drains, looks, derives))
+    print(f"CPU: drain {drained:.0f} ms, look {looked:.0f} ms, derive {derived:.0f} ms")
+    print(f"look / drain: {looked / drained:.2f}, at most 1.5")
 
 
 def _cpu(work: Callable[[], object]) -> float:
