@@ -24,6 +24,7 @@ REUSE_DELAY_MS = 1_000  # tcp_tw_reuse_delay has been a sysctl since 6.14
 GROWTH_S = 30.0  # the forecast looks back that far
 USES = 64  # samples of port use that are kept for it
 LOOPBACK_V4 = 0xFFFF_7F00_0000  # ::ffff:127.0.0.0/104
+LOOPBACK_IFINDEX = 1  # include/net/flow.h; the same in every namespace
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -31,6 +32,7 @@ class Range:
     """The ports that connect() and bind(0) may pick in one namespace; masks over 65536 ports."""
 
     candidate: Bools
+    missed: int  # candidates that one search leaves out: 1 in a range of an odd number of ports
     listening: Bools  # ports of present listeners, and of past ones whose connections live
     blocked: Bools  # candidates that no connect() can take: listening, or bound and idle
     reuse_after_ms: int | None  # age at which connect() takes a TIME_WAIT port; None: never
@@ -38,34 +40,40 @@ class Range:
 
     @property
     def capacity(self) -> int:
-        return int(np.count_nonzero(self.candidate))
+        return max(int(np.count_nonzero(self.candidate)) - self.missed, 0)
 
 
 def ranges(sample: Sample, history: History) -> dict[int, Range]:
     """By namespace; one whose range is not known has none."""
     found = {}
     for kernel in sample.kernel:
-        candidate = candidates(kernel.sysctls)
-        if candidate is not None:
-            found[kernel.netns] = _range(sample, history, kernel, candidate)
+        picked = candidates(kernel.sysctls)
+        if picked is not None:
+            found[kernel.netns] = _range(sample, history, kernel, *picked)
     return found
 
 
-def candidates(values: Mapping[str, str]) -> Bools | None:
-    """Mask of the ports that may be picked: the range less the reserved ones."""
+def candidates(values: Mapping[str, str]) -> tuple[Bools, int] | None:
+    """Mask of the ports that may be picked, the range less the reserved ones, and `missed`.
+
+    A search takes an even number of steps (`remaining &= ~1`). Of an odd range it leaves out the
+    first or the last port, depending on where it starts; 32768 to 32770 never give 32770.
+    """
     bounds = sysctls.port_range(values)
     if bounds is None:
         return None
     lo, hi = bounds
     size = hi - lo + 1
     mask = np.zeros(65536, bool)
-    mask[lo : lo + (size & ~1 if size > 2 else size)] = True  # an odd range loses its last port
+    mask[lo : hi + 1] = True
     for first, last in sysctls.reserved_ports(values):
         mask[first : last + 1] = False
-    return mask
+    return mask, size & 1 if size > 1 else 0
 
 
-def _range(sample: Sample, history: History, kernel: Kernel, candidate: Bools) -> Range:
+def _range(
+    sample: Sample, history: History, kernel: Kernel, candidate: Bools, missed: int
+) -> Range:
     table, bound = sample.sockets, sample.bound
     here = table.netns == kernel.netns
     listening = np.zeros(65536, bool)
@@ -77,7 +85,7 @@ def _range(sample: Sample, history: History, kernel: Kernel, candidate: Bools) -
     blocked = listening.copy()
     blocked[bound.local_port[bound.netns == kernel.netns]] = True
     reuse, loopback = _reuse(kernel)
-    return Range(candidate, listening, blocked & candidate, reuse, loopback)
+    return Range(candidate, missed, listening, blocked & candidate, reuse, loopback)
 
 
 def _reuse(kernel: Kernel) -> tuple[int | None, bool]:
@@ -164,14 +172,16 @@ def _rows(table: SocketTable, found: Mapping[int, Range]) -> tuple[Index, Bools]
 
 
 def _loopback(table: SocketTable) -> Bools:
-    """tcp_twsk_unique: either end in 127/8 or ::1 (bound to lo is not seen here)."""
+    """tcp_twsk_unique: either end in 127/8 or ::1, or bound to the device lo."""
 
     def local(hi: U64, lo: U64) -> Bools:
         v4 = (lo >> np.uint64(24)) == np.uint64(LOOPBACK_V4 >> 24)
         either: Bools = (hi == 0) & (v4 | (lo == 1))
         return either
 
-    return local(table.local_hi, table.local_lo) | local(table.remote_hi, table.remote_lo)
+    bound: Bools = table.interface == LOOPBACK_IFINDEX
+    ends = local(table.local_hi, table.local_lo) | local(table.remote_hi, table.remote_lo)
+    return ends | bound
 
 
 def _destination(table: SocketTable, rows: Index) -> U64:
@@ -222,7 +232,8 @@ def _headroom_bind(sample: Sample, lead: Index, found: Mapping[int, Range]) -> I
         place = find(address, wanted)
         inside = here & (place >= 0) & free[both.local_port]
         taken = _distinct_ports(place[inside], both.local_port[inside], len(wanted))
-        left += np.where(_in(address, here, wanted), np.count_nonzero(free) - taken, 0)
+        spare = np.maximum(np.count_nonzero(free) - value.missed - taken, 0)
+        left += np.where(_in(address, here, wanted), spare, 0)
     return left[inverse]
 
 
@@ -231,11 +242,12 @@ def _in(address: U64, here: Bools, wanted: U64) -> Bools:
 
 
 def _exhausted_in(keys: U64, used: I64, headroom: I64, now: Now, history: History) -> F64:
-    """Seconds until the headroom is gone at the growth of the last half minute; NaN if none."""
-    earlier = [u for u in history.port_use if now.clock - u.clock <= GROWTH_S]
-    if not earlier:
+    """Seconds until the headroom is gone at the growth of the last half minute, or of the last
+    interval where that is longer; NaN if there was none."""
+    if not history.port_use:
         return np.full(len(keys), np.nan)
-    then = earlier[0]
+    recent = [use for use in history.port_use if now.clock - use.clock <= GROWTH_S]
+    then = recent[0] if recent else history.port_use[-1]
     place = find(keys, then.key)
     before = np.where(place >= 0, then.used[place] if len(then.used) else 0, 0)
     growth = (used - before) / max(now.clock - then.clock, 1e-3)

@@ -25,13 +25,16 @@ def dump(
 
 
 class Watch:
-    """Looks again and again, as the live view does. Close it."""
+    """Looks again and again, as the live view does. Close it.
 
-    def __init__(self, namespace: Namespace) -> None:
+    `budget_s` is for the search for owners, which takes long on a machine of many sockets.
+    """
+
+    def __init__(self, namespace: Namespace, budget_s: float | None = None) -> None:
         self.namespace = namespace
         self.history = History()
         with namespace.entered():
-            self.source = LiveSource()
+            self.source = LiveSource(budget_s)
 
     def __enter__(self) -> Watch:
         return self
@@ -53,9 +56,9 @@ class Watch:
             self.source.poll_listeners()
 
 
-def look(namespace: Namespace) -> Snapshot:
+def look(namespace: Namespace, budget_s: float | None = None) -> Snapshot:
     """A single look."""
-    with Watch(namespace) as watch:
+    with Watch(namespace, budget_s) as watch:
         return watch.look()
 
 
