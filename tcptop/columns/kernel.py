@@ -10,6 +10,7 @@ import numpy as np
 from tcptop.analysis.keys import mixed
 from tcptop.columns import units
 from tcptop.columns.column import Column, Listing, shown
+from tcptop.columns.detail import Fact
 from tcptop.model.sample import Kernel
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, U64, Index
@@ -144,6 +145,28 @@ def _beside(selection: Selection, rows: Index) -> list[str]:
     ]
 
 
+def facts(selection: Selection, row: int) -> list[Fact]:
+    """All of one counter, with the full names of the sysctls beside it."""
+    place = np.array([row])
+    (entry,) = _some(selection, place)
+    found = kernel(selection)
+    sysctls = found.sysctls if found else {}
+    return [
+        Fact("counter", entry.name, units.count(_totals(selection, place)[0]), entry.meaning),
+        Fact("counter", "per second", units.rate(_rates(selection, place)[0]), "now"),
+        Fact("counter", "nstat", f"{entry.section}{entry.name}", _confirm(entry)),
+        *(
+            Fact("beside it", name, units.safe(" ".join(sysctls[name].split())), "its limit, now")
+            for name in entry.beside
+            if name in sysctls
+        ),
+    ]
+
+
+def _confirm(entry: Entry) -> str:
+    return f"nstat -az {entry.section}{entry.name} shows the same"
+
+
 def _looks(selection: Selection, rows: Index) -> Sequence[str]:
     rates = _rates(selection, rows).tolist()
     return [
@@ -175,15 +198,15 @@ def _column(key: str, title: str, width: int, meaning: str, priority: int = 0) -
 
 COLUMNS = (
     Column("topic", "Topic", 8, "What part of a connection's life it counts.", _order,
-           lambda s, r: [e.topic for e in _some(s, r)], priority=2, largest_first=False),
+           lambda s, r: [e.topic for e in _some(s, r)], priority=3, largest_first=False),
     _column("name", "Counter", 21, "As nstat and /proc/net/netstat name it."),
-    Column("rate", "Per s", 8, "How fast it rises.", _rates, shown(units.rate, _rates),
+    Column("rate", "Per s", 7, "How fast it rises.", _rates, shown(units.rate, _rates),
            right=True),
     Column("total", "Total", 12, "Since boot, in this namespace.", _totals,
-           shown(units.count, _totals), right=True, priority=1),
-    _column("meaning", "What it counts", 26, "In plain words."),
-    Column("beside", "Limits beside it", 26, "The sysctls that bound it, as they are now.",
-           lambda s, r: np.array(_beside(s, r), dtype=str), _beside, flex=True, priority=3,
+           shown(units.count, _totals), right=True, priority=2),
+    _column("meaning", "What it counts", 24, "In plain words."),
+    Column("beside", "Limits beside it", 22, "The sysctls that bound it, as they are now.",
+           lambda s, r: np.array(_beside(s, r), dtype=str), _beside, flex=True, priority=1,
            largest_first=False),
 )  # fmt: skip
 

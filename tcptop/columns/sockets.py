@@ -89,6 +89,16 @@ def state_looks(selection: Selection, rows: Index) -> list[str]:
     return [STATE_LOOKS.get(state, "") for state in _table(selection).state[rows].tolist()]
 
 
+def _by_trouble(selection: Selection, rows: Index) -> NDArray[Any]:
+    return TROUBLE[_table(selection).state[rows]]
+
+
+# The states in which something is being waited for come first, TIME_WAIT comes last.
+_STUCK = (tcp.CLOSE_WAIT, tcp.SYN_SENT, tcp.SYN_RECV, tcp.LAST_ACK, tcp.FIN_WAIT1, tcp.CLOSING)
+_SOUND = (tcp.ESTABLISHED, tcp.LISTEN, tcp.CLOSE, tcp.FIN_WAIT2, tcp.TIME_WAIT)
+TROUBLE = np.zeros(12, np.int64)
+TROUBLE[[*_STUCK, *_SOUND]] = range(11)
+
 STATE_LOOKS = {
     tcp.CLOSE_WAIT: "warn",
     tcp.SYN_SENT: "warn",
@@ -161,8 +171,9 @@ def keys(selection: Selection, rows: Index) -> U64:
 
 COLUMNS = (
     Column(
-        "state", "State", 10, "Where the connection stands in TCP's life of eleven states.",
-        _plain("state"), state_texts, priority=0, looks=state_looks, largest_first=False,
+        "state", "State", 10,
+        "Where it stands in TCP's life of eleven states; sorted: what may be stuck first.",
+        _by_trouble, state_texts, priority=0, looks=state_looks, largest_first=False,
     ),
     Column(
         "recv_q", "Recv-Q", 6,

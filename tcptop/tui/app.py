@@ -15,35 +15,21 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from tcptop.analysis import filter as language
-from tcptop.columns import units
-from tcptop.tui import bindings, export, header, helping
+from tcptop.tui import bindings, export, header, showing
 from tcptop.tui.background import in_background
 from tcptop.tui.collector import Collector, Looked, LookFailed, OpenSource
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.filtering import NOTHING, Clause
-from tcptop.tui.models import FactsModel, ListingModel
 from tcptop.tui.own_cpu import OwnCpu
 from tcptop.tui.place import VIEWS, Place, Sort
 from tcptop.tui.session import Session
 from tcptop.tui.terminal_app import TerminalApp
 from tcptop.tui.top import Top
 from tcptop.tui.viewing import listing
-from tcptop.tui.widgets.layout import Line
 from tcptop.tui.widgets.lines import Lines
 from tcptop.tui.widgets.table import Table
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-ROOM_FOR_NOTES = 16  # rows of the terminal; the help has them too
-FACT_TITLES = ("", "What", "Value", "Meaning")
-HELP_TITLES = ("", "Keys", "", "What it does, or what the column means")
-EMPTY = {
-    "processes": "No process has a TCP socket here.",
-    "sockets": "There is no TCP socket here.",
-    "listeners": "Nobody listens on TCP here.",
-    "ports": "No connection holds a port of the ephemeral range.",
-    "remotes": "There is no connection to anywhere.",
-    "kernel": "The kernel's counters cannot be read.",
-}
 
 
 @dataclass(frozen=True)
@@ -125,48 +111,13 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         session = self.session
         self._collector.criteria = session.criteria if session.held is None else None
         self._filter.snapshot = session.snapshot
-        model = self._model()
-        if model is None:
-            self._draw_lines()
-            return
-        self._table.empty = self._empty()
-        if swapped:
-            cursor = self.here.followed
-            self._table.show(model, *self._mark(), cursor)
-        else:
+        self._table.empty = showing.empty(session)
+        model = showing.model(session, self._table.row_width)
+        if model is not None and swapped:
+            self._table.show(model, *showing.mark(session), self.here.followed)
+        elif model is not None:
             self._table.changed(model)
         self._draw_lines()
-
-    def _model(self) -> ListingModel | FactsModel | None:
-        """What the table shows; None before the first look, save for the help."""
-        here, width = self.here, self._table.row_width
-        if here.help:
-            return FactsModel(helping.facts(listing(here.view), self._notes()), HELP_TITLES, width)
-        if here.socket is not None:
-            watched = self.session.watch(here.socket)
-            return FactsModel(watched.facts if watched else [], FACT_TITLES, width)
-        shown = self.session.shown
-        return shown.model if shown is not None else None
-
-    def _mark(self) -> tuple[str | None, bool]:
-        """The column to mark, and whether its largest value is on top."""
-        if not self.here.listing:
-            return None, False
-        sort = self.session.sort
-        return sort.key, listing(self.here.view).column(sort.key).largest_first != sort.reverse
-
-    def _empty(self) -> str:
-        if len(self.session.trail.places) > 1:
-            return "Nothing is left of it. Esc goes back."
-        if self.session.typed.text:
-            return "Nothing passes the filter. Esc clears it, / changes it."
-        if self.session.fixed.text:
-            return "Nothing passes the filter of the command line."
-        return EMPTY[self.here.view]
-
-    def _notes(self) -> tuple[str, ...]:
-        snapshot = self.session.snapshot
-        return snapshot.sample.notes if snapshot is not None else ()
 
     def _draw_lines(self) -> None:
         status = header.Status(
@@ -175,23 +126,13 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
             self._collector.interval,
             self.session.paused_s,
             self._cpu.share(),
+            bool(self._failed),
         )
         shown = self.session.shown
         selection = shown.selection if shown is not None else None
-        self._top.show(selection, self.here.view, status, self._remark())
+        remark = showing.remark(self.session, self._failed, *self.size)
+        self._top.show(selection, self.here.view, status, remark)
         self._draw_status()
-
-    def _remark(self) -> Line | None:
-        """What has to be known of the picture: it is old, or not complete."""
-        width = self.size.width
-        if self._failed:
-            return header.remark(self._failed, "bad", width)
-        gone = self.session.gone_s
-        if gone is not None:
-            text = f"this socket is gone for {units.duration(gone)}; its last state is shown"
-            return header.remark(text, "warn", width)
-        notes = " ".join(self._notes()) if self.size.height >= ROOM_FOR_NOTES else ""
-        return header.remark(f"note: {notes}", "dim", width) if notes else None
 
     def _draw_status(self) -> None:
         keys = bindings.LIST_KEYS if self.here.listing else bindings.FACT_KEYS
@@ -230,11 +171,8 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self._open(message.key)
 
     def _open(self, key: Hashable) -> None:
-        """A connection opens as its facts, everything else as its connections."""
         if self.session.open(key):
             self._show(swapped=True)
-        elif self.here.listing:
-            self._say("there is nothing behind a counter")
 
     def action_leave(self) -> None:
         if self.session.back():
@@ -282,10 +220,10 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
             return
         self.session.sorts[self.here.view] = sort
         self._show()
-        key, largest_first = self._mark()
-        self._table.sorted_by(key, largest_first)
+        key, descending = showing.mark(self.session)
+        self._table.sorted_by(key, descending)
         title = listing(self.here.view).column(sort.key).title
-        self._say(f"sorted by {title}, {'largest' if largest_first else 'smallest'} first")
+        self._say(f"sorted by {title}, {'descending' if descending else 'ascending'}")
 
     # -- filtering
 

@@ -17,8 +17,25 @@ def scope(view: str, selection: Selection, place: int) -> Clause:
         "listeners": _listener,
         "ports": _destination,
         "remotes": _remote,
-    }[view](selection, place)
+    }[view](selection, place) + _netns(view, selection, place)
     return Clause(text, language.parse(text))
+
+
+def _netns(view: str, selection: Selection, place: int) -> str:
+    """Its namespace, where more than one is looked at."""
+    snapshot = selection.snapshot
+    if len(snapshot.sample.namespaces) < 2:
+        return ""
+    if view == "listeners":
+        number = snapshot.sample.sockets.netns[snapshot.listeners.row[place]]
+    else:
+        numbers = {
+            "processes": selection.processes.netns,
+            "ports": snapshot.ports.netns,
+            "remotes": selection.remote_groups.netns,
+        }
+        number = numbers[view][place]
+    return f" and netns = {number}"
 
 
 def _process(selection: Selection, place: int) -> str:

@@ -46,6 +46,7 @@ class Status:
     interval: float
     paused_s: float | None = None  # None is live
     cpu: float | None = None  # tcptop's own, of one processor
+    failing: bool = False  # the last look was not possible
 
 
 def title(selection: Selection | None, status: Status, width: int) -> Line:
@@ -96,6 +97,8 @@ def _length(parts: list[Part]) -> int:
 
 
 def _mode(status: Status) -> tuple[str, str]:
+    if status.paused_s is None and status.failing:
+        return "FAILING", "bad header"
     if status.paused_s is None:
         return f"LIVE {status.interval:g}s", "header"
     return f"PAUSED {units.duration(status.paused_s)}", "warn header"

@@ -13,18 +13,18 @@ TITLES = ("Processes", "Connections", "Listeners", "Ports", "Remotes", "Kernel")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A view, with the filter that was drilled into, or one socket's cookie, or the help."""
+    """A view, with the filter that was drilled into; or all of one item of it; or the help."""
 
     view: str
     scope: Clause = NOTHING
-    socket: int | None = None
+    item: int | None = None  # the key of its row: a socket's cookie
     help: bool = False
     followed: Hashable | None = None  # the row to come back to
 
     @property
     def listing(self) -> bool:
-        """Whether it is a list, and not the facts of a socket or the help."""
-        return self.socket is None and not self.help
+        """Whether it is a list, and not the facts of an item or the help."""
+        return self.item is None and not self.help
 
 
 @dataclass(frozen=True, slots=True)

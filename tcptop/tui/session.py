@@ -9,11 +9,14 @@ import numpy as np
 
 from tcptop.columns import KERNEL, LISTINGS
 from tcptop.columns.detail import Fact, facts
+from tcptop.columns.kernel import facts as counter_facts
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import drill
 from tcptop.tui.filtering import NOTHING, Clause, together
 from tcptop.tui.place import Place, Sort, Trail
 from tcptop.tui.viewing import Criteria, Shown, show
+
+ITEMS = ("sockets", "kernel")  # views whose rows open as facts, the others as connections
 
 
 def _first_sorts() -> dict[str, Sort]:
@@ -22,9 +25,9 @@ def _first_sorts() -> dict[str, Sort]:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The facts of the socket that is looked at, as they were when it was last seen."""
+    """The facts of the item that is looked at, as they were when it was last there."""
 
-    cookie: int
+    item: int
     facts: list[Fact]
     clock: float
 
@@ -109,14 +112,13 @@ class Session:
         self._cursors[root.view] = cursor if alone else root.followed
 
     def open(self, key: Hashable) -> bool:
-        """Drill into a row; False where nothing lies behind it."""
+        """Drill into a row: a connection or a counter opens as all that is known of it."""
         shown, here = self.shown, self.here
         place = shown.model.place(key) if shown is not None and here.listing else None
-        if shown is None or place is None or here.view == "kernel":
+        if shown is None or place is None or not isinstance(key, int):
             return False
-        if here.view == "sockets":
-            cookie = int(shown.selection.snapshot.sample.sockets.cookie[place])
-            target = Place("sockets", here.scope, socket=cookie)
+        if here.view in ITEMS:
+            target = Place(here.view, here.scope, item=key)
         else:
             target = Place("sockets", drill.scope(here.view, shown.selection, place))
         self.trail = self.trail.into(target, key)
@@ -125,33 +127,39 @@ class Session:
     def help(self, cursor: Hashable | None) -> None:
         """The help of the present place."""
         here = self.here
-        self.trail = self.trail.into(Place(here.view, here.scope, here.socket, True), cursor)
+        self.trail = self.trail.into(Place(here.view, here.scope, here.item, True), cursor)
 
     def back(self) -> bool:
         """One step back; False at a first place."""
         before, self.trail = self.trail, self.trail.back()
         return self.trail != before
 
-    # -- one socket
+    # -- one item
 
-    def watch(self, cookie: int) -> Watched | None:
-        """All that is known of a socket; its last facts when it is gone."""
+    def watch(self, item: int) -> list[Fact]:
+        """All that is known of an item; what was known last when it is gone."""
         shown = self.shown
-        if shown is None:
-            return None
-        sample = shown.selection.snapshot.sample
-        rows = np.flatnonzero(sample.sockets.cookie == np.uint64(cookie))
-        if len(rows):
-            known = facts(shown.selection, int(rows[0]))
-            self._watched = Watched(cookie, known, sample.clock)
+        known = _facts(shown, self.here.view, item) if shown is not None else None
+        if shown is not None and known is not None:
+            self._watched = Watched(item, known, shown.selection.snapshot.sample.clock)
         past = self._watched
-        return past if past is not None and past.cookie == cookie else None
+        return past.facts if past is not None and past.item == item else []
 
     @property
     def gone_s(self) -> float | None:
-        """For how long the socket that is looked at is gone; None while it is there."""
-        past, snapshot = self._watched, self.snapshot
-        if self.here.socket is None or past is None or snapshot is None:
+        """For how long the item that is looked at is gone; None while it is there."""
+        past, snapshot, here = self._watched, self.snapshot, self.here
+        if here.item is None or here.help or past is None or snapshot is None:
             return None
         age = snapshot.sample.clock - past.clock
-        return age if past.cookie == self.here.socket and age > 0 else None
+        return age if past.item == here.item and age > 0 else None
+
+
+def _facts(shown: Shown, view: str, item: int) -> list[Fact] | None:
+    """None where there is no such item (any more), whether the filter selects it or not."""
+    if view == "kernel":
+        place = shown.model.place(item)
+        return None if place is None else counter_facts(shown.selection, place)
+    cookies = shown.selection.snapshot.sample.sockets.cookie
+    rows = np.flatnonzero(cookies == np.uint64(item))
+    return facts(shown.selection, int(rows[0])) if len(rows) else None
