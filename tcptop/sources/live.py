@@ -84,7 +84,7 @@ class LiveSource:
             kernel=(counters.read_kernel(self.netns),),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
             users=self._names(sockets.uid, owners),
-            notes=self._notes(),
+            notes=self._notes(owners),
         )
         return replace(sample, poll_ms=(time.perf_counter() - began) * 1000)
 
@@ -156,8 +156,13 @@ class LiveSource:
             self._users[uid] = user_name(uid)
         return self._users
 
-    def _notes(self) -> tuple[str, ...]:
+    def _notes(self, owners: Owners) -> tuple[str, ...]:
         notes = [f"sock_diag: {self._why_not}. {proc_net_tcp.NOTE}"] if self._diag is None else []
+        if owners.unreadable and not privileged():
+            notes.append(
+                f"{owners.unreadable} processes of other users may not be read, so that the owners "
+                "of their sockets are unknown: root or CAP_SYS_PTRACE may."
+            )
         others = self._others_with_sockets()
         if others:
             many = "namespaces hold" if others > 1 else "namespace holds"
