@@ -109,7 +109,7 @@ def listener_ports(found: Mapping[int, Range]) -> dict[int, frozenset[int]]:
 
 
 def ports(sample: Sample, now: Now, history: History, found: Mapping[int, Range]) -> Ports:
-    """Groups in the order of their first row. See the head of this module for the formula."""
+    """Groups in no order that means anything. The head of this module says what they count."""
     table = sample.sockets
     rows, reusable = _rows(table, found)
     key = _destination(table, rows)

@@ -1,0 +1,51 @@
+"""Grouping and joining by keys, against plain dictionaries."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tcptop.analysis.keys import by_state, find, known_sums, mixed
+
+_rows = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 2**64 - 1) | st.integers(0, 3), st.integers(-1, 2))
+)
+
+
+@given(_rows)
+def test_rows_share_a_key_where_all_columns_agree(rows: list[tuple[int, int, int]]) -> None:
+    columns = [
+        np.array([row[n] for row in rows], kind) for n, kind in enumerate(("u1", "u8", "i8"))
+    ]
+    keys = mixed(*columns).tolist() if rows else []
+    assert len(set(keys)) == len(set(rows))
+    assert len(set(zip(rows, keys, strict=True))) == len(set(rows))
+
+
+def test_columns_do_not_cancel_each_other() -> None:
+    one, two = np.arange(1000, dtype=np.uint64), np.arange(1000, dtype=np.uint64)[::-1]
+    both = np.concatenate([mixed(one, two), mixed(two, one), mixed(one, one)])
+    assert len(np.unique(both)) == 2000  # the first two are the same rows in another order
+
+
+@given(st.lists(st.integers(0, 40)), st.sets(st.integers(0, 40)))
+def test_find(keys: list[int], among: set[int]) -> None:
+    ordered = sorted(among)
+    places = find(np.array(keys, np.uint64), np.array(ordered, np.uint64)).tolist()
+    assert places == [ordered.index(key) if key in among else -1 for key in keys]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.none() | st.integers(-5, 5))))
+def test_sums_of_what_is_known(rows: list[tuple[int, int | None]]) -> None:
+    group = np.array([g for g, _ in rows], np.int64)
+    values = np.array([np.nan if v is None else v for _, v in rows], float)
+    for number, total in enumerate(known_sums(group, 4, values).tolist()):
+        known = [v for g, v in rows if g == number and v is not None]
+        assert total == sum(known) if known else np.isnan(total)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 11))))
+def test_counts_by_state(rows: list[tuple[int, int]]) -> None:
+    group, state = (np.array([row[n] for row in rows], k) for n, k in ((0, "i8"), (1, "u1")))
+    counts = by_state(group, 4, state)
+    assert counts.shape == (4, 12)
+    assert all(counts[g, s] == rows.count((g, s)) for g in range(4) for s in range(12))
