@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from tcptop.analysis import history as past
@@ -13,31 +15,62 @@ from tcptop.analysis.kernel import rates as kernel_rates
 from tcptop.analysis.kernel import seen_ratio
 from tcptop.model import owner
 from tcptop.model.sample import Process, Sample
-from tcptop.model.snapshot import Snapshot, Totals
-from tcptop.model.table import F64, SocketTable
+from tcptop.model.snapshot import Ports, Snapshot, Totals, Trend
+from tcptop.model.table import F64, I64, Index, SocketTable
+
+
+class _Step(NamedTuple):
+    """What both the snapshot and the next history are made of."""
+
+    now: Now
+    queue: Index
+    peak: I64
+    held: Held
+    ranges: dict[int, ports.Range]
+    ports: Ports
+    rates: Rates
+    opens: int
+    totals: Totals
+    trend: Trend
 
 
 def derive(sample: Sample, history: History) -> tuple[Snapshot, History]:
     """What this sample means after those before it, and what the next one has to know."""
+    step = _step(sample, history)
+    return _snapshot(sample, history, step), _remembered(sample, history, step)
+
+
+def _step(sample: Sample, history: History) -> _Step:
     table, known = sample.sockets, history.known
     now = past.join(table, history, sample.clock)
     queue = listening.queues(table)
-    peak = listening.peaks(table, sample.peaks, now, known)
     held = hold(sample, queue, now, known, history.people)
-    found = ports.ranges(sample, history)
-    used = ports.ports(sample, now, history, found)
-    rates = _rates(table, now, known)
+    ranges = ports.ranges(sample, history)
     opens = history.opens + past.witnessed_opens(table, now, known)
     totals = _totals(sample, held, seen_ratio(sample, history, opens))
-    kept = past.remember(known, table, now, held.person, peak)
-    trend = past.with_trend(history.trend, sample.clock, totals.by_state)
-    began = sample.clock if history.began is None else history.began
-    snapshot = Snapshot(
+    return _Step(
+        now,
+        queue,
+        listening.peaks(table, sample.peaks, now, known),
+        held,
+        ranges,
+        ports.ports(sample, now, history, ranges),
+        _rates(table, now, known),
+        opens,
+        totals,
+        past.with_trend(history.trend, sample.clock, totals.by_state),
+    )
+
+
+def _snapshot(sample: Sample, history: History, step: _Step) -> Snapshot:
+    table, known = sample.sockets, history.known
+    now, held, rates = step.now, step.held, step.rates
+    return Snapshot(
         sample=sample,
-        over_s=None if history.began is None else sample.clock - began,
+        over_s=None if history.began is None else sample.clock - history.began,
         owner=held.owner,
         note=held.note,
-        queue=queue,
+        queue=step.queue,
         holders=held.holders,
         age_s=_age(now, known, witnessed=True),
         seen_s=_age(now, known, witnessed=False),
@@ -45,27 +78,31 @@ def derive(sample: Sample, history: History) -> tuple[Snapshot, History]:
         bytes_received_per_s=rates.received,
         retransmits_per_s=rates.retransmits,
         mini=mini(table),
-        totals=totals,
-        listeners=listening.listeners(table, queue, peak, now, known),
+        totals=step.totals,
+        listeners=listening.listeners(table, step.queue, step.peak, now, known),
         processes=processes(table, held.holders, held.owner, rates, np.ones(len(table), bool)),
-        ports=used,
+        ports=step.ports,
         remotes=remotes(table, rates, with_port=False),
         kernel_rates=kernel_rates(sample.kernel, history.kernel, now.dt),
-        trend=trend,
+        trend=step.trend,
     )
-    after = History(
-        began=began,
+
+
+def _remembered(sample: Sample, history: History, step: _Step) -> History:
+    kernel = {each.netns: each for each in sample.kernel}
+    kept = past.remember(history.known, sample.sockets, step.now, step.held.person, step.peak)
+    return History(
+        began=sample.clock if history.began is None else history.began,
         clock=sample.clock,
         known=kept,
-        people=_still_known(held, history, kept),
-        opens=opens,
-        kernel_began=history.kernel_began or {k.netns: k for k in sample.kernel},
-        kernel={k.netns: k for k in sample.kernel},
-        listener_ports=ports.listener_ports(found),
-        port_use=(*history.port_use, ports.use(used, sample.clock))[-ports.USES :],
-        trend=trend,
+        people=_still_known(step.held, history, kept),
+        opens=step.opens,
+        kernel_began=history.kernel_began or kernel,
+        kernel=kernel,
+        listener_ports=ports.listener_ports(step.ranges),
+        port_use=(*history.port_use, ports.use(step.ports, sample.clock))[-ports.USES :],
+        trend=step.trend,
     )
-    return snapshot, after
 
 
 def _rates(table: SocketTable, now: Now, known: Known) -> Rates:
