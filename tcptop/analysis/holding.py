@@ -78,8 +78,12 @@ def _identities(processes: Mapping[int, Process], past: Mapping[int, Process]) -
 
 
 def _remembered(table: SocketTable, held: Index, now: Now, known: Known) -> Index:
-    """Rows without an inode whose cookie once had a process."""
-    candidates = (table.inode == 0) & (now.place >= 0)
+    """Rows without an inode whose cookie once had a process.
+
+    Not those in an accept queue: nobody can have closed them. Without real cookies (/proc/net/tcp)
+    they may follow a connection of the same four ends.
+    """
+    candidates = (table.inode == 0) & (now.place >= 0) & ~waiting(table)
     candidates[held] = False
     rows = np.flatnonzero(candidates)
     return rows[known.person[now.place[rows]] >= 0]

@@ -8,6 +8,7 @@ from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.demo.held import Held
 from tcptop.demo.namespace import Namespace
+from tcptop.model import owner
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import SocketTable
@@ -72,3 +73,15 @@ def row_between(table: SocketTable, local: int, remote: int) -> int:
     """The row with these two ports. Raises ValueError unless there is one."""
     (row,) = np.flatnonzero((table.local_port == local) & (table.remote_port == remote)).tolist()
     return int(row)
+
+
+def pids(snapshot: Snapshot, row: int) -> list[int]:
+    return [process.pid for process, _ in snapshot.holders.of(row)]
+
+
+def kind(snapshot: Snapshot, row: int) -> str:
+    return owner.OWNER_KINDS[snapshot.owner[row]]
+
+
+def note(snapshot: Snapshot, row: int) -> int:
+    return int(snapshot.note[row])

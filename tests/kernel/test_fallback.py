@@ -19,7 +19,6 @@ import pytest
 from tcptop import cli
 from tcptop.demo import held, linux, queues, sockets, states
 from tcptop.demo.namespace import Namespace
-from tcptop.model import tcp
 from tcptop.model.table import SocketTable
 from tcptop.sources import sock_diag, wire
 from tcptop.sources.sock_diag import Request, SockDiag, SockDiagError, encode
@@ -66,17 +65,20 @@ def test_a_refused_request_leaves_the_socket_usable(crowd: Namespace) -> None:
         assert len(before) == 2 * SOCKETS + 1
 
 
-def test_an_unknown_protocol_is_an_error_and_not_an_empty_host(crowd: Namespace) -> None:
+def test_an_unknown_protocol_is_an_error_and_not_an_empty_host(
+    crowd: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """NLMSG_DONE with -ENOENT, as where the module tcp_diag is missing."""
     with crowd.entered(), SockDiag(crowd.inode) as diag:
-        request = bytearray(encode(Request(), tcp.AF_INET, 77))
-        request[17] = 200  # sdiag_protocol
-        diag._socket.send(request)
-        diag._seq = 77
-        words, offsets = memoryview(bytearray(diag._socket.recv(65536))).cast("I"), list[int]()
-        assert wire.scan(words, 0, len(words), 77, offsets) == -errno.ENOENT
-        assert offsets == []
-        assert len(cookies(diag)) == 2 * SOCKETS + 1
+        diag._legacy = False
+        expected = cookies(diag)
+        with monkeypatch.context() as patched:
+            patched.setattr(socket, "IPPROTO_TCP", 200)
+            with pytest.raises(SockDiagError) as caught:
+                diag.dump()
+        assert caught.value.errno == errno.ENOENT
+        assert cookies(diag) == expected
+        assert len(expected) == 2 * SOCKETS + 1
 
 
 def test_a_dump_that_nobody_read_is_cleared_away(crowd: Namespace) -> None:

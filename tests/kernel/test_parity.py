@@ -4,7 +4,6 @@ tcptop looks before ss and after it: what ss says lies between the two, and so i
 nothing moved.
 """
 
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,59 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcptop.analysis.selecting import select
-from tcptop.demo.held import until
 from tcptop.demo.namespace import Namespace
 from tcptop.model import tcp
 from tcptop.model.address import text
 from tcptop.model.table import SocketTable
 from tcptop.sources.cgroups import Cgroups
 from tcptop.sources.sock_diag import ALL_STATES, EXT, EXT_CONG, Request
-from tcptop.views import text as text_view
-from tests.kernel.looking import dump, look
+from tests.kernel.looking import dump
 from tests.kernel.ss import SsRow, ss_rows
+from tests.kernel.ss_fields import IF_NOT_ZERO, PAIRS, SINGLES, SS_MEMORY
 from tests.kernel.zoo import Zoo
 
 REQUEST = Request(ALL_STATES, EXT | EXT_CONG)
 SS_STATES = {"ESTAB": "ESTABLISHED", "UNCONN": "CLOSE"}
-SS_MEMORY = dict(zip(("r", "rb", "t", "tb", "f", "w", "o", "bl", "d"), tcp.MEMORY, strict=True))
-
-# misc/ss.c, tcp_stats_print: under which name, and by how much multiplied, a field is printed.
-SAME = """
-backoff pmtu advmss unacked lost sacked fackets reordering rcv_space rcv_ssthresh bytes_sent
-bytes_retrans bytes_acked bytes_received segs_out segs_in data_segs_out data_segs_in delivered
-delivered_ce dsack_dups reord_seen rcv_ooopack snd_wnd rcv_wnd rehash
-"""
-RENAMED = {
-    "mss": "snd_mss",
-    "rcvmss": "rcv_mss",
-    "cwnd": "snd_cwnd",
-    "ssthresh": "snd_ssthresh",
-    "notsent": "notsent_bytes",
-    "lastsnd": "last_data_sent",
-    "lastrcv": "last_data_recv",
-    "lastack": "last_ack_recv",
-}
-MILLISECONDS = {
-    **{name: name for name in ("rto", "ato", "rcv_rtt", "rwnd_limited", "sndbuf_limited")},
-    "minrtt": "min_rtt",
-    "busy": "busy_time",
-}
-BITS = ("pacing_rate", "delivery_rate")
-PAIRS = {  # ss's name -> separator, fields, factor
-    "rtt": ("/", ("rtt", "rttvar"), 1e-3),
-    "retrans": ("/", ("retrans", "total_retrans"), 1.0),
-    "wscale": (",", ("snd_wscale", "rcv_wscale"), 1.0),
-}
-SINGLES = {
-    **{name: (name, 1.0) for name in SAME.split()},
-    **{name: (field, 1.0) for name, field in RENAMED.items()},
-    **{name: (field, 1e-3) for name, field in MILLISECONDS.items()},
-    **{name: (name, 8.0) for name in BITS},
-}
-# ss leaves these out where they are 0, the others also at a default, in a state, or if it is old.
-SOMETIMES = {"rto", "ssthresh", "reordering", "sacked", "minrtt", "pacing_rate"}
-IF_NOT_ZERO = SINGLES.keys() - SOMETIMES - {"rcv_wnd", "rehash"}
 
 
 @dataclass(frozen=True)
@@ -245,6 +204,16 @@ def test_tcp_info(looks: Looks) -> None:
     assert sum(printed.values()) > 2000
 
 
+def test_what_nobody_can_know_while_connecting(looks: Looks) -> None:
+    """ss prints the time since boot."""
+    connecting = [(row, first) for row, first, _ in looks.rows if row.state == "SYN-SENT"]
+    assert len(connecting) >= 4
+    for row, first in connecting:
+        assert (row.number("lastack") or 0) > 10_000
+        for name in ("last_data_sent", "last_data_recv", "last_ack_recv", "min_rtt"):
+            assert not looks.before.tcp_info_known(name)[first]
+
+
 def known(looks: Looks, row: int, name: str) -> bool:
     return bool(looks.before.tcp_info_known(SINGLES[name][0])[row])
 
@@ -312,23 +281,3 @@ def test_both_kinds_of_request_agree(zoo: Zoo) -> None:
     for name in ("cookie", "family", "state", "local_lo", "remote_lo", "local_port", "inode"):
         assert (getattr(one, name)[order] == getattr(two, name)[other]).all(), name
     assert (one.has[order] == two.has[other]).all()
-
-
-def test_text_rows_are_those_of_ss(zoo: Zoo) -> None:
-    def as_printed() -> list[Counter[tuple[str, ...]]]:
-        ours = rows_of_text(zoo.namespace)
-        lines = zoo.namespace.command(["ss", "-Htan"]).splitlines()
-        return [ours, Counter(tuple(line.split()[:5]) for line in lines)]
-
-    until(lambda: (seen := as_printed())[0] == seen[1], "the same rows")
-    ours, theirs = as_printed()
-    assert sum(ours.values()) > 120
-    assert sum((ours - theirs).values()) <= 2
-
-
-def rows_of_text(namespace: Namespace) -> Counter[tuple[str, ...]]:
-    """State, queues and both ends of each row of `tcptop snapshot --format text`."""
-    out = io.StringIO()
-    text_view.write(select(look(namespace)), out)
-    _, _, rows = out.getvalue().partition("Process\n")
-    return Counter(tuple(line.split()[:5]) for line in rows.splitlines())

@@ -170,6 +170,13 @@ def people(snapshot: Snapshot, row: int) -> list[Process]:
     return [process for process, _ in snapshot.holders.of(row)]
 
 
+def test_nobody_closed_what_waits_to_be_accepted() -> None:
+    """Without cookies the same four ends are the same socket (tcptop.sources.proc_net_tcp)."""
+    queued = socket("ESTABLISHED", *ENDS, cookie=5)
+    snapshot = derived(at(0, talking(), **HELD), at(1, CLOSED), at(2, queued))
+    assert kinds(snapshot) == [("accept-queue", [])]
+
+
 def test_the_last_holder_is_remembered() -> None:
     snapshot = derived(
         at(0, talking(), **HELD), at(1, talking(), owners=owners((4, NGINX, 8))), at(2, CLOSED)
