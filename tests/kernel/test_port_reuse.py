@@ -139,3 +139,19 @@ def test_fin_wait2_is_not_reused(namespace: Namespace) -> None:
         assert len(ages(snapshot, tcp.FIN_WAIT2)) == 4
         assert left(snapshot) == 0
         assert namespace.run(dial, "127.0.0.1", 80) is None
+
+
+def test_bind_to_port_0_takes_no_port_in_time_wait(namespace: Namespace) -> None:
+    """However old it is: tcp_tw_reuse is for connect()."""
+    short(namespace, 1, 1)
+    listener = namespace.run(sockets.listening, "127.0.0.1", 80, 128)
+    for _ in range(4):
+        open_and_close(namespace, listener)
+    with Watch(namespace) as watch:
+        until(lambda: all_old(watch.look()), "TIME_WAIT to be old")
+        snapshot = watch.look()
+        assert snapshot.ports.headroom_bind.tolist() == [0]
+        assert left(snapshot) == 4
+        with pytest.raises(OSError, match="Address already in use"):
+            namespace.run(sockets.bound)
+        assert namespace.run(dial, "127.0.0.1", 80)
