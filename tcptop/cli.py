@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from tcptop import options
+from tcptop.views.foreign import visible
 
 if TYPE_CHECKING:
     from tcptop.analysis.filter import Expression
@@ -31,9 +32,10 @@ class CommandError(Exception):
 
 def main(words: Sequence[str] | None = None) -> NoReturn:
     """Run a command line; ends the process with the contract's exit code."""
+    if sys.stderr is None:  # closed before we began: print() would put notices on stdout
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 for the life of the process
     try:
-        code = run(sys.argv[1:] if words is None else words)
-        sys.stdout.flush()
+        code = _to_the_end(sys.argv[1:] if words is None else words)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
@@ -45,18 +47,30 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+def _to_the_end(words: Sequence[str]) -> int:
+    """The exit code, once stdout has taken everything; --help and usage errors end with one too."""
+    try:
+        code = run(words)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else USAGE
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return code
+
+
 def one_line(error: BaseException) -> str:
-    """WHAT: WHY, whatever was raised."""
+    """WHAT: WHY, whatever was raised, and whatever a file is called."""
     if isinstance(error, OSError) and error.strerror:
         what = os.fsdecode(error.filename) if error.filename else "stdout"
-        return f"{what}: {error.strerror}"
+        return f"{visible(what)}: {error.strerror}"
     return " ".join(str(error).split())
 
 
 def _leave_stdout() -> None:
     """What is still buffered for a closed pipe or a full disk must not complain once more."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -150,7 +164,8 @@ def _format(chosen: Namespace) -> str:
     known = {".json": "json", ".ndjson": "ndjson", ".csv": "csv", ".txt": "text", ".md": "markdown"}
     if ending in known:
         return known[ending]
-    return "text" if not chosen.output and sys.stdout.isatty() else "json"
+    terminal = not chosen.output and sys.stdout is not None and sys.stdout.isatty()
+    return "text" if terminal else "json"
 
 
 @contextmanager

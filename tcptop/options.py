@@ -78,7 +78,9 @@ def _snapshot() -> Parser:
     parser.add_argument(
         "--format", choices=FORMATS, help="default: by the file's ending, text on a terminal, json"
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="written whole or not at all")
+    parser.add_argument(
+        "-o", "--output", type=_file, metavar="FILE", help="written whole or not at all"
+    )
     parser.add_argument(
         "--over",
         type=_seconds(0, 86_400),
@@ -148,3 +150,9 @@ def _whole(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
+
+
+def _file(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of a file is empty")
+    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -34,6 +35,8 @@ def opened(path: str | None) -> Iterator[TextIO]:
 
 
 def _stdout() -> TextIO:
+    if sys.stdout is None:  # as `>&-` leaves it
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     # JSON is UTF-8 whatever the locale says (RFC 8259, 8.1); surrogates must not end the output.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="")
@@ -48,7 +51,7 @@ def _is_special(path: str) -> bool:
 
 
 def _whole(path: Path) -> Iterator[TextIO]:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".tcptop-")
     try:
         with open(descriptor, "w", encoding="utf-8", errors="replace", newline="") as out:
             yield out

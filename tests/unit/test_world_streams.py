@@ -1,0 +1,87 @@
+"""Streams that are closed or full before tcptop begins, and file names out of the ordinary."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TCPTOP = f"{sys.executable} -m tcptop"
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=BUFFERED,
+    )
+
+
+def test_a_closed_stdout_is_one_line() -> None:
+    done = shell(f"{TCPTOP} snapshot --limit 0 >&-")
+    assert (done.returncode, done.stderr) == (1, "tcptop: stdout: Bad file descriptor\n")
+
+
+def test_a_closed_stdout_does_not_matter_where_a_file_is_written(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    done = shell(f"{TCPTOP} snapshot --limit 0 -o {out} <&- >&- 2>&-")
+    assert done.returncode == 0
+    assert out.read_text().startswith('{"schema"')
+
+
+@pytest.mark.parametrize("words", ["snapshot 'bad ='", "snapshot -i x", "snapshot -o /no/where"])
+def test_notices_do_not_move_to_stdout_where_stderr_is_closed(words: str) -> None:
+    done = shell(f"{TCPTOP} {words} 2>&-")
+    assert done.returncode in (1, 2)
+    assert done.stdout == ""
+
+
+def test_a_full_disk_is_one_line_also_for_the_help() -> None:
+    for words in ("--help", "--version", "snapshot --limit 0"):
+        done = shell(f"{TCPTOP} {words} >/dev/full")
+        assert (done.returncode, done.stderr) == (1, "tcptop: stdout: No space left on device\n")
+
+
+def test_a_help_that_nobody_reads_ends_quietly() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "tcptop", "--help"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        env=BUFFERED,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_the_longest_name_that_a_file_can_have(tmp_path: Path) -> None:
+    out = tmp_path / ("x" * 250 + ".json")
+    assert shell(f"{TCPTOP} snapshot --limit 0 -o {out}").returncode == 0
+    assert os.listdir(tmp_path) == [out.name]
+
+
+def test_a_name_of_control_characters_is_shown_in_one_line() -> None:
+    done = shell(f"{TCPTOP} snapshot -o $'/no/\\n\\e[31m.csv'")
+    assert done.stderr == "tcptop: /no/\\n\\x1b[31m.csv: No such file or directory\n"
+
+
+def test_a_file_without_a_name_is_a_usage_error() -> None:
+    done = shell(f"{TCPTOP} snapshot -o ''")
+    assert done.returncode == 2
+    assert "the name of a file is empty" in done.stderr
+
+
+def test_a_wrong_option_is_quoted_with_its_caret() -> None:
+    for words, shown in (("-P http", "-P http"), ("-P ''", "-P "), ("-p ''", "-p ")):
+        done = shell(f"{TCPTOP} snapshot {words}")
+        head, caret = done.stderr.splitlines()
+        assert head == f"tcptop: filter: {shown}"
+        assert caret.index("^") == len("tcptop: filter: -P ")
