@@ -1,6 +1,8 @@
 """Ports that are said to be left, against connect() and bind() until the kernel has none."""
 
 import errno
+import random
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -214,3 +216,57 @@ def test_the_servers_side_takes_no_ephemeral_port(small: Namespace) -> None:
     snapshot = look(small)
     assert np.count_nonzero(snapshot.sample.sockets.state == tcp.TIME_WAIT) == 1
     assert len(snapshot.ports) <= 1
+
+
+DESTINATIONS = [("127.0.0.1", 80), ("127.0.0.1", 81), ("::1", 80), ("127.0.0.9", 80)]
+
+
+def do_something(dice: random.Random) -> None:
+    """Connect, close a connection in one way or another, listen or bind on some port."""
+    port = FIRST + dice.randrange(COUNT)
+    action = dice.choice(["dial"] * 6 + ["close", "reset", "listen", "bind", "visit"])
+    connections = [fd for fd, made in held._sockets.items() if made.getsockname()[1] > 1000]
+    if action == "dial":
+        dial(*dice.choice(DESTINATIONS))
+    elif action in ("close", "reset"):
+        clients = [fd for fd in connections if held._describe(held.get(fd)).remote]
+        if clients:
+            getattr(held, action)(dice.choice(clients))
+    else:
+        with suppress(OSError):  # the port is taken
+            visit(port) if action == "visit" else taking[action]("127.0.0.5", port)
+
+
+taking = {"listen": sockets.listening, "bind": sockets.bound}
+
+
+def visit(port: int) -> None:
+    """A listener in the range with a connection that it has accepted."""
+    listener = sockets.listening("127.0.0.6", port)
+    dial("127.0.0.6", port)
+    sockets.accepted(listener.fd)
+
+
+def dial_all(host: str, port: int) -> int:
+    """How many connections there are ports for."""
+    count = 0
+    while dial(host, port):
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_whatever_was_done_before(namespace: Namespace, seed: int) -> None:
+    """What is said to be left is what can be had, for each destination in its turn."""
+    set_range(namespace, COUNT)
+    namespace.sysctl("net.ipv4.tcp_tw_reuse", 0)
+    dice = random.Random(seed)
+    for host, port in DESTINATIONS:
+        namespace.run(sockets.listening, host, port, 256)
+        namespace.run(dial, host, port)
+    for number in range(dice.randrange(10, 60)):
+        namespace.run(do_something, random.Random(f"{seed} {number}"))
+    for host, port in DESTINATIONS:
+        if namespace.run(dial, host, port):  # so that it has a row
+            said = left(look(namespace), port, host)
+            assert said == namespace.run(dial_all, host, port)
