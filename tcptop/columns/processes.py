@@ -15,7 +15,7 @@ from tcptop.model.selection import Selection
 from tcptop.model.table import F64, I64, U64, Index
 
 NOBODY = {
-    owner.ACCEPT_QUEUE: "(in accept queues)",
+    owner.ACCEPT_QUEUE: "(accept queues)",
     owner.REMEMBERED: "(remembered)",
     owner.UNKNOWN: "(nobody known)",
 }

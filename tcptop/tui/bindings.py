@@ -54,12 +54,12 @@ WHILE_TYPING = {"quit", "repaint", "suspend_process"}
 
 # What the last line of the screen names, the most needed first.
 LIST_KEYS: tuple[Shown, ...] = (
-    ("?", "help"), ("/", "filter"), ("Enter", "open"), ("Esc", "back"), ("Tab", "next view"),
-    ("s", "sort"), ("S", "reverse"), ("Space", "pause"), ("q", "quit"), ("e", "export"),
+    ("?", "help"), ("/", "filter"), ("Enter", "open"), ("Esc", "back"), ("Tab", "view"),
+    ("s", "sort"), ("Space", "pause"), ("q", "quit"), ("S", "reverse"), ("e", "export"),
     ("w", "wide"), ("f", "follow"), ("a", "group"),
 )  # fmt: skip
 FACT_KEYS: tuple[Shown, ...] = (
-    ("Esc", "back"), ("?", "help"), ("Tab", "next view"), ("Space", "pause"), ("e", "export"),
+    ("Esc", "back"), ("?", "help"), ("Tab", "view"), ("Space", "pause"), ("e", "export"),
     ("q", "quit"),
 )  # fmt: skip
 TYPING_KEYS: tuple[Shown, ...] = (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Input
 
@@ -44,7 +46,8 @@ class Prompt(Input):
             super().__init__()
 
     def __init__(self) -> None:
-        super().__init__(placeholder="state established and dport = :443", id="prompt")
+        example = "state established and dport = :443"
+        super().__init__(placeholder=example, select_on_focus=False, id="prompt")
         self.cursor_blink = False  # a blinking cursor costs 2.5 KB/s
         self._past: list[str] = []
         self._at = 0
@@ -58,6 +61,7 @@ class Prompt(Input):
     def _put(self, text: str) -> None:
         self.value = text
         self.cursor_position = len(text)
+        self._reveal()
 
     def remember(self, text: str) -> None:
         """Have the text on the up key."""
@@ -67,6 +71,14 @@ class Prompt(Input):
     def watch_scroll_x(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_x(old_value, new_value)
         self.post_message(self.Scrolled())
+
+    def on_resize(self) -> None:
+        self._reveal()  # when the prompt opens, its text comes before its width
+
+    def _reveal(self) -> None:
+        """Have the cursor in view."""
+        cursor = cell_len(self.value[: self.cursor_position])
+        self.scroll_to_region(Region(cursor, 0, 1, 1), force=True, animate=False)
 
     def on_blur(self) -> None:
         """Another widget was clicked."""

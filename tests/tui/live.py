@@ -1,0 +1,168 @@
+"""The live view on prepared samples or on a namespace, and what it has on its screen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+
+from textual.pilot import Pilot
+
+from tcptop import cli, options
+from tcptop.analysis.filter import parse
+from tcptop.model.sample import Sample
+from tcptop.tui.app import Settings, TcptopApp
+from tcptop.tui.collector import OpenSource
+from tcptop.tui.filtering import NOTHING, Clause
+from tcptop.tui.session import Session
+from tests.unit.prepared import everything, later
+
+DEADLINE = 10.0  # seconds; only a failure takes as long
+
+
+class Served:
+    """A source of samples: the first ones, and one more with each `serve`; errors are raised."""
+
+    def __init__(self, *samples: Sample | Exception) -> None:
+        self._samples = deque(samples)
+        self.last = next((s for s in reversed(samples) if isinstance(s, Sample)), None)
+
+    @contextmanager
+    def open(self) -> Iterator[Served]:
+        yield self
+
+    def serve(self, sample: Sample | Exception) -> None:
+        self._samples.append(sample)
+
+    def sample(self) -> Sample:
+        sample = self._samples.popleft()
+        if isinstance(sample, Exception):
+            raise sample
+        return sample
+
+    def wait(self, seconds: float, stopped: threading.Event) -> bool:
+        while not self._samples:
+            if stopped.wait(0.002):
+                return True
+        return False
+
+
+class NoNames:
+    """Nobody has a name."""
+
+    def host(self, name: str) -> Sequence[str]:
+        raise OSError("no such host")
+
+    def service(self, name: str) -> int:
+        raise OSError("no such service")
+
+
+class Live:
+    """The app under a pilot."""
+
+    def __init__(self, app: TcptopApp, pilot: Pilot[None], source: Served | None = None) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.source = source
+
+    @property
+    def session(self) -> Session:
+        return self.app.session
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        """A filter into the prompt, applied."""
+        await self.press("slash")
+        self.app.query_one("#prompt").value = text  # type: ignore[attr-defined]
+        await self.press("enter")
+        await self.until(lambda: not self.app._filter.is_open, f"applied {text}")
+
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < end, f"never {what}:\n" + "\n".join(self.lines())
+            await self.pilot.pause(0.005)
+        await self.pilot.pause()
+
+    async def look(self, sample: Sample | Exception) -> None:
+        """One more look, taken and painted."""
+        assert self.source is not None
+        self.source.serve(sample)
+        if isinstance(sample, Sample):
+            await self.until(lambda: self._newest() is sample, "looked")
+        else:
+            await self.until(lambda: str(sample) in self.text(), "told")
+
+    def _newest(self) -> Sample | None:
+        newest = self.session.newest
+        return newest.sample if newest is not None else None
+
+    # -- what is on the screen
+
+    def lines(self) -> list[str]:
+        strips = self.app.screen._compositor.render_strips()
+        return [strip.text.rstrip() for strip in strips]
+
+    def text(self) -> str:
+        return "\n".join(self.lines())
+
+    def rows(self) -> list[str]:
+        """The lines of the table, without its titles."""
+        region = self.app._table.region
+        return [line for line in self.lines()[region.y + 1 : region.bottom] if line]
+
+    def titles(self) -> str:
+        return self.lines()[self.app._table.region.y]
+
+    def status(self) -> str:
+        return self.lines()[-1]
+
+    def cursor(self) -> str:
+        """The text of the row under the cursor."""
+        table = self.app._table
+        return self.lines()[table.region.y + 1 + table._row - table.scroll_offset.y]
+
+
+@asynccontextmanager
+async def live(
+    *samples: Sample | Exception,
+    size: tuple[int, int] = (80, 24),
+    filter: str = "",
+    ascii_only: bool = False,
+    names: object = None,
+) -> AsyncIterator[Live]:
+    """The app on prepared samples (`everything()` without any), after the last look of them."""
+    source = Served(*(samples or (everything(),)))
+    clause = Clause(filter, parse(filter)) if filter else NOTHING
+    settings = Settings(clause=clause, user="root", ascii_only=ascii_only)
+    app = TcptopApp(source.open, names or NoNames(), settings)  # type: ignore[arg-type]
+    async with app.run_test(size=size) as pilot:
+        made = Live(app, pilot, source)
+        await made.until(lambda: made._newest() is source.last, "looked")
+        yield made
+
+
+def next_look(before: Sample, **fields: object) -> Sample:
+    """The same sample a second on."""
+    return later(before, 1.0, **fields)
+
+
+def inside(pid: int) -> OpenSource:
+    """The real source in the namespace of a process."""
+    chosen = options.parse(["--netns", str(pid)])
+    return lambda: cli.source(chosen, cli.OWNERS_BUDGET_S)
+
+
+@asynccontextmanager
+async def live_in(pid: int, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Live]:
+    """The app on the real sockets of a namespace, after its first look."""
+    app = TcptopApp(inside(pid), NoNames(), Settings(interval=0.2, scope=f"netns {pid}"))
+    async with app.run_test(size=size) as pilot:
+        made = Live(app, pilot)
+        await made.until(lambda: app.session.newest is not None, "looked")
+        yield made

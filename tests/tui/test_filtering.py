@@ -1,0 +1,221 @@
+"""`/`: live feedback, errors with a caret under them, names, completion, history."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+from tests.tui.live import Live, live
+from tests.unit.prepared import everything
+
+
+def prompt_lines(view: Live) -> list[str]:
+    """What is said, the prompt, and the line below it."""
+    return view.lines()[-3:]
+
+
+async def ask(view: Live, text: str) -> None:
+    """Type without applying."""
+    await view.press("slash")
+    view.app._filter._prompt.begin(text)
+    await view.pilot.pause()
+
+
+async def test_feedback_counts_while_typing() -> None:
+    async with live() as view:
+        await view.press("slash")
+        assert prompt_lines(view)[0] == " 18 of 18 sockets"
+        assert "Enter apply" in prompt_lines(view)[2]
+        await view.press(*"state")
+        assert prompt_lines(view)[0].startswith(" then: ")
+        await view.press("space", *"listen")
+        assert prompt_lines(view)[0] == " 2 of 18 sockets"
+        assert prompt_lines(view)[1] == " / state listen"
+        await view.press("enter")
+        await view.until(lambda: not view.app._filter.is_open, "applied")
+        assert "filter: state listen  2 sockets" in view.text()
+
+
+async def test_the_caret_is_under_the_first_wrong_character() -> None:
+    async with live() as view:
+        await ask(view, "state established and dprot = :443")
+        said, typed, caret = prompt_lines(view)
+        assert said.startswith(' "dprot" cannot stand here, did you mean "dport"?')
+        assert caret.index("^") == typed.index("dprot")
+        await view.press("enter")
+        assert view.app._filter.is_open
+
+
+async def test_the_caret_follows_text_that_is_wider_than_the_screen() -> None:
+    async with live(size=(60, 24)) as view:
+        await ask(view, "dport = 443 and " * 8 + "dprot = 1 and dport = 2")
+        _, typed, caret = prompt_lines(view)
+        assert caret.index("^") == typed.index("dprot")
+        await view.press("left", "left", "left", "backspace")
+        _, typed, caret = prompt_lines(view)
+        assert caret.index("^") == typed.index("dprot")
+        await view.pilot.resize_terminal(100, 24)
+        await view.pilot.pause()
+        _, typed, caret = prompt_lines(view)
+        assert caret.index("^") == typed.index("dprot")
+
+
+async def test_wide_characters_do_not_shift_the_caret() -> None:
+    async with live() as view:
+        await ask(view, 'process = "日本" and dprot = 1')
+        _, typed, caret = prompt_lines(view)
+        assert caret.index("^") == typed.index("dprot") + len("日本")
+
+
+async def test_tab_completes_and_lists() -> None:
+    async with live() as view:
+        await view.press("slash", *"dpo", "tab")
+        assert view.app._filter._prompt.value == "dport "
+        await view.press(*"= 80 and st", "tab", "tab")
+        assert prompt_lines(view)[1] == " / dport = 80 and state"
+        await view.press("tab")
+        assert "established" in prompt_lines(view)[0]
+        assert view.session.here.view == "processes"
+
+
+async def test_keys_of_the_view_are_text_in_the_prompt() -> None:
+    async with live() as view:
+        await view.press("slash", *"q2s?")
+        assert view.app._filter._prompt.value == "q2s?"
+        await view.press("f1", "f10")
+        assert view.app._exit
+
+
+async def test_earlier_filters_come_back() -> None:
+    async with live() as view:
+        await view.type("state listen")
+        await view.type("state established")
+        await view.press("escape", "slash", "up")
+        assert view.app._filter._prompt.value == "state established"
+        await view.press("up", "up")
+        assert view.app._filter._prompt.value == "state listen"
+        await view.press("down", "down")
+        assert view.app._filter._prompt.value == ""
+
+
+async def test_a_typed_filter_stays_across_views() -> None:
+    async with live() as view:
+        await view.type("state listen")
+        for number in "12345":
+            await view.press(number)
+            assert "filter: state listen  2 sockets" in view.text()
+        await view.press("1", "enter")
+        assert "filter: (state listen) and (pid = 100 and netns = " in view.text()
+
+
+async def test_a_filter_that_nothing_passes_says_what_to_do() -> None:
+    async with live() as view:
+        await view.type("dport = 1")
+        assert view.rows() == ["Nothing passes the filter. Esc clears it, / changes it."]
+
+
+async def test_the_filter_of_the_command_line_holds() -> None:
+    async with live(filter="state established") as view:
+        assert "filter: state established  7 sockets" in view.text()
+        await view.type("process = curl")
+        assert "(state established) and (process = curl)" in view.text()
+        await view.press("escape", "escape")
+        assert "filter: state established  7 sockets" in view.text()
+
+
+async def test_a_click_elsewhere_leaves_the_prompt() -> None:
+    async with live() as view:
+        await view.press("slash", "x")
+        await view.pilot.click("#table", offset=(5, 3))
+        assert not view.app._filter.is_open
+        await view.press("2")
+        assert view.session.here.view == "sockets"
+
+
+class SlowNames:
+    """Resolves a host when told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answers = {name: threading.Event() for name in ("first", "second", "nobody")}
+
+    def host(self, name: str) -> Sequence[str]:
+        self.asked.append(name)
+        assert self.answers[name].wait(10)
+        if name == "nobody":
+            raise OSError("unknown")
+        return {"first": ["10.0.0.7"], "second": ["10.0.0.9", "2001:db8::2"]}[name]
+
+    def service(self, name: str) -> int:
+        raise OSError("unknown")
+
+
+async def submit(view: Live, text: str) -> None:
+    view.app._filter._prompt.begin(text)
+    await view.press("enter")
+
+
+async def test_names_are_looked_up_off_the_loop() -> None:
+    names = SlowNames()
+    async with live(names=names) as view:
+        await view.press("slash")
+        await submit(view, "dst first")
+        assert "looking up names" in prompt_lines(view)[0]
+        await view.look(everything(clock=1001.0))  # the screen goes on
+        names.answers["first"].set()
+        await view.until(lambda: not view.app._filter.is_open, "applied")
+        assert "filter: dst first  3 sockets" in view.text()
+
+
+async def test_an_earlier_lookup_cannot_overtake_a_later_one() -> None:
+    names = SlowNames()
+    async with live(names=names) as view:
+        await view.press("slash")
+        await submit(view, "dst first")
+        await submit(view, "dst second")
+        await view.until(lambda: len(names.asked) == 2, "both asked")
+        names.answers["second"].set()
+        await view.until(lambda: not view.app._filter.is_open, "applied")
+        names.answers["first"].set()
+        await finished("background")
+        await view.pilot.pause()
+        assert view.session.typed.text == "dst second"
+        assert "filter: dst second  6 sockets" in view.text()
+
+
+async def test_a_cancelled_lookup_changes_nothing() -> None:
+    names = SlowNames()
+    async with live(names=names) as view:
+        await view.press("slash")
+        await submit(view, "dst first")
+        await view.press("escape")
+        names.answers["first"].set()
+        await finished("background")
+        await view.pilot.pause()
+        assert not view.session.typed.text
+
+
+async def test_an_unknown_name_has_its_caret() -> None:
+    names = SlowNames()
+    names.answers["nobody"].set()
+    async with live(names=names) as view:
+        await view.press("slash")
+        await submit(view, "dport = 1 or dst nobody")
+        await view.until(lambda: "has no address" in view.text(), "refused")
+        _, typed, caret = prompt_lines(view)
+        assert caret.index("^") == typed.index("nobody")
+
+
+async def finished(name: str) -> None:
+    """Wait for the threads of a name to end."""
+    while any(thread.name == name for thread in threading.enumerate()):
+        await asyncio.sleep(0.005)
+
+
+async def test_the_filter_in_force_can_be_gone_on_with() -> None:
+    async with live(size=(40, 24)) as view:
+        await view.type("state established and dport = 8080")
+        await view.press("slash", *" or :1")
+        assert view.app._filter._prompt.value == "state established and dport = 8080 or :1"
+        assert prompt_lines(view)[1].endswith("8080 or :1")

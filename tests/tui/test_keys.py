@@ -1,0 +1,250 @@
+"""Sorting, pausing, exporting, help, mouse, sizes: what each key does."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+from textual.binding import Binding
+
+from tcptop.columns import LISTINGS
+from tcptop.tui import bindings, helping
+from tcptop.tui.place import VIEWS
+from tcptop.tui.prompt import Prompt
+from tcptop.tui.widgets import keys
+from tests.tui.live import Live, live, next_look
+from tests.unit.prepared import everything
+
+
+def sorted_title(view: Live) -> str:
+    """The title that has the mark."""
+    before, mark, after = view.titles().replace("▲", "▼").partition("▼")
+    assert mark
+    return after.split()[0] if before.endswith(" ") else before.split("  ")[-1]
+
+
+async def test_sorting_walks_over_the_columns_on_the_screen() -> None:
+    async with live() as view:
+        await view.press("2")
+        shown = [column.key for column in view.app._table.columns_shown]
+        walked = []
+        for _ in shown:
+            await view.press("s")
+            walked.append(view.session.sort.key)
+        assert walked == [*shown[1:], shown[0]]
+        await view.press("less_than_sign")
+        assert view.session.sort.key == shown[-1]
+        await view.press("greater_than_sign")
+        assert view.session.sort.key == shown[0]
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+async def test_every_column_can_be_sorted_by_when_wide(name: str) -> None:
+    async with live() as view:
+        await view.press(str(VIEWS.index(name) + 1), "w")
+        for _ in LISTINGS[name].columns:
+            await view.press("s")
+            title = LISTINGS[name].column(view.session.sort.key).title
+            assert title in view.titles()
+            assert f"sorted by {title}" in view.status()
+            before = view.rows()
+            await view.press("S")
+            assert sorted(view.rows()) == sorted(before)
+            await view.press("I")
+            assert view.rows() == before
+
+
+async def test_reverse_turns_the_order_round() -> None:
+    async with live() as view:
+        await view.press("2", "s")
+        before = [int(row.split()[1]) for row in view.rows()]
+        assert before == sorted(before, reverse=True)
+        await view.press("S")
+        assert [int(row.split()[1]) for row in view.rows()] == before[::-1]
+
+
+async def test_a_view_keeps_its_order() -> None:
+    async with live() as view:
+        await view.press("2", "s", "S", "3", "2")
+        assert view.session.sort.key == "recv_q"
+        assert view.session.sort.reverse
+
+
+# -- pause
+
+
+async def test_a_held_picture_stays_and_can_be_worked_with() -> None:
+    first = everything()
+    async with live(first) as view:
+        await view.press("space")
+        assert view.lines()[0].endswith("PAUSED 0.0s")
+        second = next_look(first, sockets=first.sockets.part(0, 2))
+        await view.look(second)
+        assert view.lines()[0].endswith("PAUSED 1.0s")
+        assert "18 sockets" in view.lines()[0]
+        await view.press("2", "s")
+        assert len(view.rows()) == 18
+        await view.type("state established")
+        assert len(view.rows()) == 7
+        await view.press("enter")
+        assert "ESTABLISHED" in view.text()
+        await view.press("escape", "escape", "z")
+        assert view.lines()[0].endswith("LIVE 1s")
+        assert "2 sockets" in view.lines()[0]
+        assert len(view.rows()) == 2
+
+
+async def test_pausing_before_the_first_look_does_nothing() -> None:
+    async with live(OSError("not yet")) as view:
+        await view.press("space", "s", "S", "enter", "e", "f", "w", "a", "question_mark", "escape")
+        assert "nothing to export" not in view.status()
+        assert view.lines()[0].startswith(" tcptop  looking…")
+
+
+# -- failures
+
+
+async def test_a_failing_look_is_said_and_got_over() -> None:
+    first = everything()
+    async with live(first) as view:
+        await view.look(OSError(5, "Input/output error"))
+        assert "look failed, trying again: [Errno 5] Input/output error" in view.text()
+        assert view.lines()[0].endswith("FAILING")
+        assert view.rows()
+        await view.look(next_look(first))
+        assert "look failed" not in view.text()
+        assert view.lines()[0].endswith("LIVE 1s")
+
+
+async def test_a_source_that_breaks_is_said() -> None:
+    async with live() as view:
+        await view.look(KeyError("a bug"))
+        assert "cannot look: 'a bug'" in view.text()
+        await view.press("2")
+        assert len(view.rows()) == 18
+
+
+# -- export
+
+
+async def test_export_writes_what_is_selected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with live() as view:
+        await view.type("state established")
+        await view.press("space", "e")
+        await view.until(lambda: "exported 7 sockets to /" in view.status(), "exported")
+        await view.press("ctrl+s")
+        await view.until(lambda: len(list(tmp_path.iterdir())) == 2, "exported again")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["tcptop-web1-20260101T000000Z-2.json", "tcptop-web1-20260101T000000Z.json"]
+    written = json.loads((tmp_path / names[1]).read_text())
+    schema = resources.files("tcptop.views") / "schema" / "tcptop.snapshot-1.json"
+    jsonschema.validate(written, json.loads(schema.read_text()))
+    assert len(written["sockets"]) == 7
+    assert written["filter"] == "state established"
+
+
+async def test_an_export_that_fails_says_so_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "gone"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    os.rmdir(directory)
+    async with live(size=(120, 24)) as view:
+        await view.press("e")
+        await view.until(lambda: "not exported: tcptop-web1" in view.status(), "refused")
+        assert "No such file or directory" in view.status()
+
+
+# -- help
+
+
+def described(listed: Sequence[object]) -> list[tuple[str, str]]:
+    return [(b.key, b.tooltip) for b in listed if isinstance(b, Binding)]
+
+
+async def test_help_lists_every_binding_and_column() -> None:
+    async with live(size=(120, 200)) as view:
+        for number, name in enumerate(LISTINGS, 1):
+            await view.press(str(number), "question_mark")
+            text = " ".join(view.text().split())
+            listed = [*bindings.BINDINGS, *keys.BINDINGS, *Prompt.BINDINGS]
+            for pressed, tooltip in described(listed):
+                assert tooltip
+                assert tooltip in text
+                for key in pressed.split(","):
+                    assert f" {helping.key_name(key)} " in text, key
+            for column in LISTINGS[name].columns:
+                assert " ".join(column.meaning.split()) in text
+
+
+async def test_no_two_bindings_share_a_key() -> None:
+    seen = [key for b in (bindings.BINDINGS, keys.BINDINGS) for pair in described(b)
+            for key in pair[0].split(",")]  # fmt: skip
+    assert len(seen) == len(set(seen))
+
+
+# -- the rest
+
+
+async def test_the_interval_changes_within_bounds() -> None:
+    async with live() as view:
+        await view.press(*["plus"] * 9)
+        assert view.lines()[0].endswith("LIVE 0.1s")
+        await view.press(*["minus"] * 20)
+        assert view.lines()[0].endswith("LIVE 60s")
+        assert "looking every 60 s" in view.status()
+
+
+async def test_a_click_chooses_a_tab_and_a_title_sorts() -> None:
+    async with live() as view:
+        x = view.lines()[2].index("3 Listeners")
+        await view.pilot.click("#tabs", offset=(x, 0))
+        assert view.session.here.view == "listeners"
+        x = view.titles().index("Drops")
+        await view.pilot.click("#table", offset=(x, 0))
+        assert view.session.sort.key == "drops"
+        assert sorted_title(view) == "Drops"
+        await view.pilot.click("#table", offset=(x, 0))
+        assert view.session.sort.reverse
+        await view.pilot.click("#table", offset=(3, 1), times=2)
+        assert view.session.here.view == "sockets"
+        assert view.session.here.scope.text
+
+
+async def test_resizing_keeps_the_picture_whole() -> None:
+    async with live(size=(200, 60)) as view:
+        await view.press("2", "end")
+        row = view.cursor().split()[3]
+        for width, height in ((40, 10), (80, 24), (1, 1), (20, 5), (200, 60)):
+            await view.pilot.resize_terminal(width, height)
+            await view.pilot.pause()
+            assert len(view.lines()) == height
+            assert all(len(line) <= width for line in view.lines())
+            if height >= 10 and width >= 80:
+                assert view.cursor().split()[3] == row
+                assert "quit" in view.status()
+
+
+async def test_wide_shows_all_columns_and_scrolls() -> None:
+    async with live() as view:
+        await view.press("2")
+        assert "Cgroup" not in view.titles()
+        await view.press("w", *["shift+right"] * 20)
+        assert "Cgroup" in view.titles()
+        await view.press("w")
+        assert view.titles().startswith("State")
+
+
+async def test_ctrl_c_quits() -> None:
+    async with live() as view:
+        await view.press("ctrl+c")
+        assert view.app._exit
