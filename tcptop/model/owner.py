@@ -14,7 +14,7 @@ NOTES = (
     "half-open: it has no process until the handshake ends",
     "the kernel keeps it after its close, which was before tcptop first saw it",
     "closed by a process that tcptop did not see; the kernel sends what is left",
-    "not permitted: the processes of its user may not be read; root or CAP_SYS_PTRACE can",
+    "not permitted: the processes of its user may not be read",
     "no process has it open: held by the kernel or in flight, or just closed",
     "not searched for yet: the search ran out of its time",
     "its listener is gone and no process accepted it",

@@ -14,7 +14,7 @@ import numpy as np
 from tcptop.model import tcp
 from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Owners, Sample
 from tcptop.model.table import U32, SocketTable
-from tcptop.sources import counters, namespaces, proc_net_tcp
+from tcptop.sources import counters, namespaces, proc_net_tcp, procfs
 from tcptop.sources.cgroups import Cgroups
 from tcptop.sources.owners import OwnerFinder
 from tcptop.sources.sock_diag import (
@@ -184,10 +184,18 @@ def host() -> Host:
 
 
 def privileged() -> bool:
-    """Whether the descriptors of every user's processes may be read (CAP_SYS_PTRACE)."""
-    with open("/proc/self/status") as status:
-        effective = next((line for line in status if line.startswith("CapEff:")), "CapEff: 0")
-    return bool(int(effective.split()[1], 16) >> CAP_SYS_PTRACE & 1)
+    """Whether the descriptors of every user's processes may be read (CAP_SYS_PTRACE).
+
+    In a user namespace of its own a process has every capability, over what is inside.
+    """
+    _, _, capabilities = (procfs.read("/proc/self/status") or b"").partition(b"CapEff:")
+    effective = int(capabilities.split(None, 1)[0], 16) if capabilities else 0
+    return bool(effective >> CAP_SYS_PTRACE & 1) and _sees_every_user()
+
+
+def _sees_every_user() -> bool:
+    """Whether all users are mapped to themselves, as in the first user namespace."""
+    return (procfs.read("/proc/self/uid_map") or b"").split() == [b"0", b"0", b"4294967295"]
 
 
 def user_name(uid: int) -> str:
