@@ -120,7 +120,7 @@ def _notes(sample: Sample, kinds: U8, queue: Index) -> U8:
     unknown = kinds == owner.UNKNOWN
     note = np.full(len(table), owner.NONE, np.uint8)
     note[unknown] = _unexplained(sample)
-    note[unknown & _foreign(sample)] = owner.NOT_PERMITTED
+    note[unknown & _foreign(sample)] = owner.HIDDEN if sample.privileged else owner.NOT_PERMITTED
     note[unknown & (table.inode == 0)] = owner.ORPHAN
     note[unknown & mini(table)] = owner.KERNEL_KEEPS
     note[unknown & (table.state == tcp.SYN_RECV)] = owner.HALF_OPEN

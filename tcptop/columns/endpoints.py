@@ -61,6 +61,7 @@ SHORT_NOTES = {
     owner.NOT_FOUND: "(no process)",
     owner.NOT_SEARCHED: "(not searched)",
     owner.NO_LISTENER: "(listener gone)",
+    owner.HIDDEN: "(hidden)",
 }
 
 

@@ -18,6 +18,7 @@ NOTES = (
     "no process has it open: held by the kernel or in flight, or just closed",
     "not searched for yet: the search ran out of its time",
     "its listener is gone and no process accepted it",
+    "held by a process that not even tcptop's present rights may look into, or by the kernel",
 )
 (
     NONE,
@@ -30,4 +31,5 @@ NOTES = (
     NOT_FOUND,
     NOT_SEARCHED,
     NO_LISTENER,
-) = range(10)
+    HIDDEN,
+) = range(11)

@@ -142,7 +142,7 @@ _kept: list[socket.socket] = []
 def unheld(snapshot: Snapshot) -> int:
     """The reason if all was searched; some hosts keep a process of ours from being read."""
     hidden = os.getuid() in snapshot.sample.owners.unreadable_uids
-    return owner.NOT_PERMITTED if hidden else owner.NOT_FOUND
+    return owner.HIDDEN if hidden else owner.NOT_FOUND
 
 
 def test_a_socket_in_flight_has_a_reason(namespace: Namespace) -> None:
