@@ -82,7 +82,7 @@ class TestSockets:
         assert row["processes"] == [{"pid": 200, "name": "curl", "fd": None}]
 
     def test_notes_name_the_listener_or_the_user(self) -> None:
-        rows = snapshot_json(selected(everything()))["sockets"]
+        rows = snapshot_json(selected(everything(privileged=False)))["sockets"]
         notes = {row["owner"]: row["owner_note"] for row in rows if row["owner_note"]}
         assert "listener 0.0.0.0:80, nginx 100, nginx 101" in notes["accept-queue"]
         refused = [row["owner_note"] for row in rows if "permitted" in (row["owner_note"] or "")]
