@@ -136,6 +136,9 @@ def _unexplained(sample: Sample) -> int:
 
 def _foreign(sample: Sample) -> Bools:
     """Sockets of users whose descriptors may not be read."""
+    if sample.owners.hidden_from is not None:
+        others: Bools = sample.sockets.uid != sample.owners.hidden_from
+        return others
     if not sample.owners.unreadable:
         return np.zeros(len(sample.sockets), bool)
     theirs = np.array(sorted(sample.owners.unreadable_uids), np.uint32)

@@ -37,7 +37,8 @@ class Owners:
     """Who holds which socket inode: one row per (socket, process, descriptor), sorted by inode.
 
     `unreadable` counts processes whose descriptors may not be read; `unreadable_uids` says whose
-    they are. `complete` is false where the search ran out of its time budget.
+    they are. `hidden_from` is the user to whom /proc shows no process of another one (hidepid).
+    `complete` is false where the search ran out of its time budget.
     """
 
     inodes: U32
@@ -47,6 +48,7 @@ class Owners:
     unreadable: int = 0
     unreadable_uids: frozenset[int] = frozenset()
     complete: bool = True
+    hidden_from: int | None = None
 
 
 NO_OWNERS = Owners(np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.int64), {})

@@ -163,6 +163,11 @@ class LiveSource:
                 f"{owners.unreadable} processes of other users may not be read, so that the owners "
                 "of their sockets are unknown: root or CAP_SYS_PTRACE may."
             )
+        if owners.hidden_from is not None:
+            notes.append(
+                "/proc hides the processes of other users (hidepid), so that the owners of their "
+                "sockets are unknown: root or CAP_SYS_PTRACE may see them."
+            )
         others = self._others_with_sockets()
         if others:
             many = "namespaces hold" if others > 1 else "namespace holds"

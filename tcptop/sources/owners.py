@@ -50,6 +50,7 @@ class OwnerFinder:
         self._clock = clock
         self._counted = _kernel_counts(proc)
         self._tables: dict[int, FdTable] = {}
+        self._closed: list[int] = []  # processes of which not even the directory may be looked at
         self._processes = Processes(proc, clock)
         self._known = NO_OWNERS  # every socket that was read, wanted or not
         self._sharing: frozenset[int] = frozenset()  # processes
@@ -74,10 +75,14 @@ class OwnerFinder:
     def _look(self) -> bool:
         """Note new and changed processes (a stat of 5 µs each); whether any has ended."""
         tables = {}
+        self._closed = []
         for pid in procfs.pids(self._proc):
             path = f"{self._proc}/{pid}/fd"
             try:
                 status = os.stat(path)
+            except PermissionError:  # hidepid=1
+                self._closed.append(pid)
+                continue
             except OSError:
                 continue
             table = self._tables.get(pid)
@@ -144,7 +149,7 @@ class OwnerFinder:
         facts = self._facts(pids)
         if len(facts) < len(pids):  # ended since
             rows &= np.isin(self._known.pids, list(facts))
-        denied = [table.pid for table in self._tables.values() if table.denied]
+        denied = [table.pid for table in self._tables.values() if table.denied] + self._closed
         uids = {owner(f"{self._proc}/{pid}") for pid in denied}
         return Owners(
             self._known.inodes[rows],
@@ -154,6 +159,7 @@ class OwnerFinder:
             len(denied),
             frozenset(uid for uid in uids if uid is not None),
             complete,
+            os.geteuid() if procfs.hides(self._proc) else None,
         )
 
     def _facts(self, pids: set[int]) -> dict[int, Process]:

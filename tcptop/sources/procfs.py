@@ -38,6 +38,11 @@ def pids(proc: str) -> list[int]:
         return []
 
 
+def hides(proc: str) -> bool:
+    """Whether this /proc hides the processes of other users (hidepid=2): the first is not there."""
+    return os.path.exists(f"{proc}/self") and not os.path.exists(f"{proc}/1")
+
+
 def text(data: bytes) -> str:
     """Bytes that anybody may have written (comm, cmdline, a path), as text that can be shown."""
     return data.decode("utf-8", errors="replace")

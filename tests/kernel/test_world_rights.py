@@ -1,32 +1,84 @@
-"""Capabilities that reach no further than a user namespace, as in a container without root."""
+"""Rights that are not what they seem: capabilities of a user namespace, a /proc that hides."""
 
-from tcptop.demo import linux
+import os
+import subprocess
+
+import pytest
+
+from tcptop.analysis.derive import derive
+from tcptop.analysis.history import History
+from tcptop.demo import linux, sockets
 from tcptop.demo.holder import Holder
+from tcptop.demo.namespace import Namespace
+from tcptop.model import owner
+from tcptop.model.snapshot import Snapshot
 from tcptop.sources.live import LiveSource
+from tests.kernel.looking import row_of
+from tests.kernel.nobody import NOBODY, become_nobody
+
+CAP_SYS_PTRACE = 19
+CLONE_NEWNS = 0x00020000
+RELEASE = tuple(int(part) for part in os.uname().release.split(".")[:2])
 
 
 def enter_own_user_namespace() -> None:
     linux.unshare(linux.CLONE_NEWUSER)
 
 
-def look() -> tuple[bool, tuple[str, ...], str]:
-    """What a sample says of its rights, and the capabilities that the process has."""
+def look() -> Snapshot:
     source = LiveSource()
     try:
-        sample = source.sample()
+        return derive(source.sample(), History())[0]
     finally:
         source.close()
+
+
+def effective_capabilities() -> int:
     with open("/proc/self/status") as status:
         (effective,) = (line.split()[1] for line in status if line.startswith("CapEff:"))
-    return sample.privileged, sample.notes, effective
+    return int(effective, 16)
+
+
+def hide_processes(mode: str) -> None:
+    """A /proc that shows or opens nobody else's processes, for the calling process alone."""
+    linux.unshare(CLONE_NEWNS)
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    subprocess.run(["mount", "-t", "proc", "-o", f"hidepid={mode}", "proc", "/proc"], check=True)
 
 
 def test_every_capability_in_a_user_namespace_is_not_privileged() -> None:
     holder = Holder(enter_own_user_namespace)
     try:
-        privileged, notes, effective = holder.run(look)
+        sample = holder.run(look).sample
+        assert holder.run(effective_capabilities) >> CAP_SYS_PTRACE & 1
     finally:
         holder.close()
-    assert int(effective, 16) >> 19 & 1  # CAP_SYS_PTRACE
-    assert not privileged
-    assert any("may not be read" in note for note in notes)
+    assert not sample.privileged
+    assert any("may not be read" in note for note in sample.notes)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a /proc")
+@pytest.mark.skipif(RELEASE < (5, 8), reason="hidepid was not a mount's own option before 5.8")
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [("1", "processes of other users may not be read"), ("2", "/proc hides the processes")],
+)
+def test_owners_that_proc_hides_are_not_permitted(
+    namespace: Namespace, mode: str, says: str
+) -> None:
+    theirs = namespace.run(sockets.listening)
+    helper = namespace.helper()
+    helper.run(sockets.listening)  # both import what the other user may not be able to read
+    helper.run(look)
+    helper.run(hide_processes, mode)
+    root = helper.run(look)
+    helper.run(become_nobody)
+    mine = helper.run(sockets.listening)
+    seen = helper.run(look)
+    table = seen.sample.sockets
+    assert seen.note[row_of(table, theirs)] == owner.NOT_PERMITTED
+    assert [p.pid for p, _ in seen.holders.of(row_of(table, mine))] == [mine.pid]
+    assert table.uid[row_of(table, mine)] == NOBODY
+    assert [note for note in seen.sample.notes if says in note]
+    assert (root.owner == owner.PROCESS).all()  # whom nothing is hidden from
+    assert not [note for note in root.sample.notes if says in note]
