@@ -12,7 +12,27 @@ from typing import Any
 
 from tcptop.views.rows import Columns
 
-encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+def encode(value: object) -> str:
+    """Compact JSON.
+
+    Bytes that are no UTF-8, as a device may be called, are half a surrogate pair in Python, and
+    strict readers refuse a text with one (RFC 8259, 8.2): they become U+FFFD.
+    """
+    text = _encode(value)
+    return _encode(_whole(value)) if "\\udc" in text else text
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_whole(name): _whole(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    return value
 
 
 def objects(columns: Columns) -> list[str]:

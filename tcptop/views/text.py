@@ -15,6 +15,7 @@ from tcptop.model import address, owner, tcp
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U8, U64, Index, SocketTable
+from tcptop.views.foreign import visible
 
 CHUNK = 8192  # rows formatted at once
 
@@ -43,7 +44,7 @@ def summary(selection: Selection) -> list[str]:
         f"{totals.sockets} sockets  {states(totals.by_state)}".rstrip(),
     ]
     if selection.filter:
-        lines.append(f"filter: {selection.filter}  ({len(selection.rows)} sockets)")
+        lines.append(f"filter: {visible(selection.filter)}  ({len(selection.rows)} sockets)")
     return lines + [f"note: {note}" for note in (*sample.notes, *unowned(snapshot))]
 
 
