@@ -8,8 +8,9 @@ import signal
 import sys
 import threading
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from tcptop import options
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from tcptop.sources.live import LiveSource
     from tcptop.tui.app import Settings
 
-DONE, COULD_NOT, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, COULD_NOT, USAGE = 0, 1, 2
 BROKEN_PIPE = 128 + signal.SIGPIPE
 OWNERS_BUDGET_S = 0.3  # a look of the live view; who holds 100,000 sockets takes three
+
+_before_the_end: list[Callable[[], None]] = []  # what a signal must not leave undone
 
 
 class CommandError(Exception):
@@ -32,12 +35,11 @@ class CommandError(Exception):
 
 def main(words: Sequence[str] | None = None) -> NoReturn:
     """Run a command line; ends the process with the contract's exit code."""
+    _end_at_once_on_signals()
     if sys.stderr is None:  # closed before we began: print() would put notices on stdout
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 for the life of the process
     try:
         code = _to_the_end(sys.argv[1:] if words is None else words)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
     except BrokenPipeError:
         code = BROKEN_PIPE
     except (CommandError, OSError) as error:
@@ -45,6 +47,20 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
         code = COULD_NOT
     _leave_stdout()
     sys.exit(code)
+
+
+def _end_at_once_on_signals() -> None:
+    """Leave as `ss` does: what KeyboardInterrupt meets on its way, such as a half-done import,
+    turns it into other errors. The live view has handlers of its own."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or in the background
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    for undo in _before_the_end:
+        undo()
+    os._exit(128 + number)
 
 
 def _to_the_end(words: Sequence[str]) -> int:
@@ -129,6 +145,7 @@ def snapshot(chosen: Namespace, expression: Expression | None) -> int:
     from tcptop.analysis.selecting import select
     from tcptop.views import output
 
+    _before_the_end.append(output.remove_unfinished)
     if _format(chosen) == "csv" and len(set(chosen.only)) > 1:
         print("tcptop: snapshot: csv holds one list; give one --only", file=sys.stderr)
         return USAGE

@@ -8,9 +8,18 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
+
+_unfinished: set[str] = set()
+
+
+def remove_unfinished() -> None:
+    """For those who end the process while a file is written: leave no temporary one behind."""
+    for name in _unfinished:
+        with suppress(OSError):
+            os.unlink(name)
 
 
 @contextmanager
@@ -52,6 +61,7 @@ def _is_special(path: str) -> bool:
 
 def _whole(path: Path) -> Iterator[TextIO]:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".tcptop-")
+    _unfinished.add(name)
     try:
         with open(descriptor, "w", encoding="utf-8", errors="replace", newline="") as out:
             yield out
@@ -62,6 +72,8 @@ def _whole(path: Path) -> Iterator[TextIO]:
     except BaseException:
         os.unlink(name)
         raise
+    finally:
+        _unfinished.discard(name)
 
 
 def _mode(path: Path) -> int:

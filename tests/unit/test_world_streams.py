@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,45 @@ def test_a_wrong_option_is_quoted_with_its_caret() -> None:
         head, caret = done.stderr.splitlines()
         assert head == f"tcptop: filter: {shown}"
         assert caret.index("^") == len("tcptop: filter: -P ")
+
+
+INTERRUPTED_VIEW = """
+import os, signal, sys
+from tcptop import cli
+from tcptop.views import json
+json.write = lambda selection, out, *_: out.write("half") and os.kill(os.getpid(), {number})
+cli.main(["snapshot", "-o", {out!r}])
+"""
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_signal_while_writing_leaves_the_old_file_alone(number: int, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    out.write_text("old")
+    program = INTERRUPTED_VIEW.format(number=int(number), out=str(out))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, b"", b"")
+    assert (os.listdir(tmp_path), out.read_text()) == (["out.json"], "old")
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_signal_among_the_imports_ends_it_without_a_word(number: int) -> None:
+    """-v names every module when it is read; half of numpy is not there yet at this one."""
+    words = [sys.executable, "-v", "-m", "tcptop", "snapshot", "--over", "60"]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    for line in process.stderr:
+        if line.startswith("import 'numpy._core.multiarray'"):
+            break
+    process.send_signal(number)
+    assert "Traceback" not in process.stderr.read()
+    assert process.wait() == 128 + number
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    program = INTERRUPTED_VIEW.format(number=int(signal.SIGHUP), out=str(out))
+    words = ["nohup", sys.executable, "-c", program]
+    assert subprocess.run(words, capture_output=True, timeout=60).returncode == 0
+    assert out.read_text() == "half"
