@@ -57,7 +57,7 @@ def _texts(values: list[Any] | Columns) -> Sequence[Any]:
     if some is None:
         return ["null"] * len(values)
     if type(some) in (int, float):
-        return ["null" if value is None else value for value in values]
+        return ["null" if v is None else v for v in values] if None in values else values
     if isinstance(some, str):
         quoted = _Quoted()
         return [quoted[value] for value in values]
