@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tcptop.analysis.filter import Expression
     from tcptop.model.snapshot import Snapshot
     from tcptop.sources.live import LiveSource
+    from tcptop.sources.sock_diag import Request
     from tcptop.tui.app import Settings
 
 DONE, COULD_NOT, USAGE = 0, 1, 2
@@ -150,7 +151,7 @@ def snapshot(chosen: Namespace, expression: Expression | None) -> int:
         print("tcptop: snapshot: csv holds one list; give one --only", file=sys.stderr)
         return USAGE
     view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
-    with source(chosen, states=_states(chosen, expression)) as live_source:
+    with source(chosen, request=_request(chosen, expression)) as live_source:
         last = watched(live_source, chosen.interval, chosen.over)
     selection = select(last, expression, filter_text(chosen))
     with output.opened(chosen.output) as out:
@@ -158,20 +159,25 @@ def snapshot(chosen: Namespace, expression: Expression | None) -> int:
     return DONE
 
 
-def _states(chosen: Namespace, expression: Expression | None) -> int | None:
-    """The states to ask the kernel for where rows alone are written: one look, as CSV.
+def _request(chosen: Namespace, expression: Expression | None) -> Request | None:
+    """Less than everything to ask the kernel for, where one look writes rows of sockets alone.
 
-    Listeners are always among them, to say whose accept queue a connection waits in.
+    CSV holds nothing but rows: states that the filter cannot select are left out, but listeners,
+    to say whose accept queue a connection waits in. Text of all sockets shows no tcp_info.
     """
-    if expression is None or chosen.over or _format(chosen) != "csv":
+    if chosen.over or set(chosen.only) - {"sockets"}:
         return None
-    if set(chosen.only) - {"sockets"}:
-        return None
-    from tcptop.analysis.filter import state_mask
     from tcptop.model.tcp import LISTEN
+    from tcptop.sources.sock_diag import EVERYTHING
 
-    mask = state_mask(expression)
-    return None if mask is None else mask | 1 << LISTEN
+    if _format(chosen) == "text" and expression is None:
+        return EVERYTHING._replace(ext=0)
+    if _format(chosen) == "csv" and expression is not None:
+        from tcptop.analysis.filter import state_mask
+
+        mask = state_mask(expression)
+        return None if mask is None else EVERYTHING._replace(states=mask | 1 << LISTEN)
+    return None
 
 
 def _format(chosen: Namespace) -> str:
@@ -187,15 +193,15 @@ def _format(chosen: Namespace) -> str:
 
 @contextmanager
 def source(
-    chosen: Namespace, budget_s: float | None = None, states: int | None = None
+    chosen: Namespace, budget_s: float | None = None, request: Request | None = None
 ) -> Iterator[LiveSource]:
     """The live source of the chosen namespace, in this thread."""
     from tcptop.sources import namespaces
-    from tcptop.sources.live import EVERY_STATE, LiveSource
+    from tcptop.sources.live import LiveSource
 
     try:
         with _inside(chosen.netns):
-            live_source = LiveSource(budget_s, EVERY_STATE if states is None else states)
+            live_source = LiveSource(budget_s, request)
             try:
                 yield live_source
             finally:

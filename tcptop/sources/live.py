@@ -18,8 +18,7 @@ from tcptop.sources import counters, namespaces, proc_net_tcp, procfs
 from tcptop.sources.cgroups import Cgroups
 from tcptop.sources.owners import OwnerFinder
 from tcptop.sources.sock_diag import (
-    ALL_STATES,
-    BOUND_INACTIVE,
+    EVERYTHING,
     EXT,
     EXT_CONG,
     LISTENERS,
@@ -28,7 +27,6 @@ from tcptop.sources.sock_diag import (
     SockDiagError,
 )
 
-EVERY_STATE = ALL_STATES | BOUND_INACTIVE
 LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
 CONG_UP_TO = 20_000  # sockets; it never changes and costs 16 bytes a row: large hosts go without
 OTHERS_S = 5.0
@@ -38,13 +36,13 @@ CAP_SYS_PTRACE = 19
 class LiveSource:
     """Reads the namespace of the thread that makes it; use it in that thread. Close it.
 
-    `budget_s` bounds the search for owners in one sample. `states` is the mask of kernel states to
-    ask for: with less than all of them, rows alone are right, and totals are not. Raises
-    SockDiagError or OSError where neither sock_diag nor /proc/net/tcp can be read.
+    `budget_s` bounds the search for owners in one sample. `request` asks for less than everything:
+    then only what it asks for is right, and totals may not be. Raises SockDiagError or OSError
+    where neither sock_diag nor /proc/net/tcp can be read.
     """
 
-    def __init__(self, budget_s: float | None = None, states: int = EVERY_STATE) -> None:
-        self._states = states
+    def __init__(self, budget_s: float | None = None, request: Request | None = None) -> None:
+        self._request = request
         self.netns = namespaces.current_inode()
         self._name = namespaces.name_of(self.netns)
         self._owners = OwnerFinder(budget_s=budget_s)
@@ -52,7 +50,7 @@ class LiveSource:
         self._users: dict[int, str] = {}
         self._peaks: dict[int, int] = {}
         self._polls = 0
-        self._rows = 0
+        self._rows = namespaces.sockets_in_use()
         self._why_not = ""
         self._others, self._others_due = 0, 0.0
         self._diag: SockDiag | None = self._open()
@@ -120,7 +118,7 @@ class LiveSource:
             self._why_not = str(error.strerror)
             diag.close()
             return None
-        diag.expected = namespaces.sockets_in_use()
+        diag.expected = self._rows
         return diag
 
     def _sockets(self) -> tuple[SocketTable, float]:
@@ -128,7 +126,7 @@ class LiveSource:
             taken_at = time.time()
             return proc_net_tcp.read(self.netns), taken_at
         ext = EXT | EXT_CONG if self._rows <= CONG_UP_TO else EXT
-        table = self._diag.dump(Request(self._states, ext))
+        table = self._diag.dump(self._request or EVERYTHING._replace(ext=ext))
         return table, self._diag.replied_at
 
     def _apart(self, table: SocketTable) -> tuple[SocketTable, SocketTable]:

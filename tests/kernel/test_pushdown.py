@@ -11,10 +11,11 @@ from tcptop.analysis import filter as language
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.analysis.selecting import select
-from tcptop.cli import _states
+from tcptop.cli import _request
 from tcptop.model.tcp import LISTEN
 from tcptop.options import parse
-from tcptop.sources.live import EVERY_STATE, LiveSource
+from tcptop.sources.live import LiveSource
+from tcptop.sources.sock_diag import EVERYTHING, Request
 from tcptop.views import csv as view
 from tests.kernel.zoo import Zoo
 
@@ -22,9 +23,9 @@ from tests.kernel.zoo import Zoo
 KEPT = ("cookie", "family", "state", "local_", "remote_", "inode", "owner", "processes.", "cgroup")
 
 
-def rows(zoo: Zoo, text: str, states: int) -> list[dict[str, str]]:
+def rows(zoo: Zoo, text: str, request: Request) -> list[dict[str, str]]:
     def look() -> str:
-        source = LiveSource(states=states)
+        source = LiveSource(request=request)
         try:
             snapshot, _ = derive(source.sample(), History())
         finally:
@@ -50,12 +51,19 @@ def rows(zoo: Zoo, text: str, states: int) -> list[dict[str, str]]:
 )
 def test_the_same_rows(zoo: Zoo, text: str) -> None:
     chosen = parse(["snapshot", "--format", "csv", text])
-    mask = _states(chosen, language.parse(text))
-    assert mask is not None
-    assert mask >> LISTEN & 1
-    assert mask != EVERY_STATE
-    assert rows(zoo, text, mask) == rows(zoo, text, EVERY_STATE)
-    assert rows(zoo, text, mask)
+    request = _request(chosen, language.parse(text))
+    assert request is not None
+    assert request.states >> LISTEN & 1
+    assert request.states != EVERYTHING.states
+    assert rows(zoo, text, request) == rows(zoo, text, EVERYTHING)
+    assert rows(zoo, text, request)
+
+
+def test_text_of_all_sockets_is_the_same_without_tcp_info(zoo: Zoo) -> None:
+    request = _request(parse(["snapshot", "--format", "text"]), None)
+    assert request is not None
+    assert request.ext == 0
+    assert rows(zoo, "state all", request) == rows(zoo, "state all", EVERYTHING)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +74,12 @@ def test_the_same_rows(zoo: Zoo, text: str) -> None:
         ["snapshot", "--format", "csv", "--only", "processes", "state", "listening"],
         ["snapshot", "--format", "csv", "--over", "1", "state", "listening"],
         ["snapshot", "--format", "csv"],
+        ["snapshot", "--format", "text", "--only", "remotes"],
+        ["snapshot", "--format", "text", "--over", "1"],
+        ["snapshot", "--format", "json"],
     ],
 )
 def test_what_holds_more_than_rows_reads_every_socket(words: list[str]) -> None:
     chosen = parse(words)
     expression = language.parse(" ".join(chosen.filter)) if chosen.filter else None
-    assert _states(chosen, expression) is None
+    assert _request(chosen, expression) is None
