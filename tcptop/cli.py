@@ -187,8 +187,8 @@ def _format(chosen: Namespace) -> str:
     known = {".json": "json", ".ndjson": "ndjson", ".csv": "csv", ".txt": "text", ".md": "markdown"}
     if ending in known:
         return known[ending]
-    terminal = not chosen.output and sys.stdout is not None and sys.stdout.isatty()
-    return "text" if terminal else "json"
+    to_stdout = chosen.output in (None, "-") and sys.stdout is not None
+    return "text" if to_stdout and sys.stdout.isatty() else "json"
 
 
 @contextmanager

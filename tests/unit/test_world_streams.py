@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -128,3 +129,13 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     words = ["nohup", sys.executable, "-c", program]
     assert subprocess.run(words, capture_output=True, timeout=60).returncode == 0
     assert out.read_text() == "half"
+
+
+@pytest.mark.parametrize("words", [[], ["-o", "-"]])
+def test_a_terminal_gets_text_whichever_way_stdout_is_named(words: list[str]) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "tcptop", "snapshot", "--limit", "0", *words]
+    subprocess.run(command, stdout=theirs, timeout=60, check=True)
+    os.close(theirs)
+    assert b"State      Recv-Q Send-Q" in os.read(ours, 1 << 16)
+    os.close(ours)
