@@ -112,7 +112,7 @@ class SockDiag:
             diag.connect((0, 0))  # the kernel: nobody else can send to it from now on
             return diag
         except OSError as error:
-            raise SockDiagError(error.errno, f"netlink sock_diag: {error.strerror}") from error
+            raise as_sock_diag_error(error) from error
 
     def _retried(self, request: Request, family: int) -> SocketTable:
         for attempt in range(ATTEMPTS):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
 from tcptop.analysis.keys import mixed
 from tcptop.columns import LISTINGS, Listing, ordered
+from tcptop.columns.listeners import backlog_known
 from tcptop.columns.units import safe
 from tcptop.model import address, owner, tcp
 from tcptop.model.selection import Selection
@@ -95,20 +96,30 @@ def _write_sockets(selection: Selection, out: TextIO, limit: int | None) -> None
     out.write((template % head).rstrip() + "\n")
     for first in range(0, len(rows), CHUNK):
         part = slice(first, first + CHUNK)
-        lines = _lines(selection.snapshot, template, rows[part], local[part], remote[part])
+        lines = _lines(selection, template, rows[part], local[part], remote[part])
         out.write("".join(lines))
 
 
 def _lines(
-    snapshot: Snapshot, template: str, rows: Index, local: list[str], remote: list[str]
+    selection: Selection, template: str, rows: Index, local: list[str], remote: list[str]
 ) -> list[str]:
-    table = snapshot.sample.sockets
-    state, recv_q, send_q = (table.state[rows], table.recv_q[rows], table.send_q[rows])
-    names = [tcp.SS_STATES[number] for number in state.tolist()]
-    holders = _holders(snapshot, rows)
-    columns = (names, recv_q.tolist(), send_q.tolist(), local, remote, holders)
+    table = selection.snapshot.sample.sockets
+    names = [tcp.SS_STATES[number] for number in table.state[rows].tolist()]
+    recv_q, send_q = table.recv_q[rows].tolist(), _send_q(selection, rows)
+    holders = _holders(selection.snapshot, rows)
     line = template + "\n"
+    columns = (names, recv_q, send_q, local, remote, holders)
     return [line % values for values in zip(*columns, strict=True)]
+
+
+def _send_q(selection: Selection, rows: Index) -> list[Any]:
+    """`-` for a backlog that nobody told."""
+    table = selection.snapshot.sample.sockets
+    queued: list[Any] = table.send_q[rows].tolist()
+    if not backlog_known(selection):
+        for place in np.flatnonzero(table.state[rows] == tcp.LISTEN).tolist():
+            queued[place] = "-"
+    return queued
 
 
 def _holders(snapshot: Snapshot, rows: Index) -> list[str]:

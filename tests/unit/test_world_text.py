@@ -30,3 +30,13 @@ def test_a_whole_pair_is_kept_and_half_of_one_is_replaced() -> None:
 def test_a_filter_is_shown_in_one_line_without_its_control_characters() -> None:
     lines = text.summary(selected(everything(), filter='process = "\x1b[31m\nx"'))
     assert lines[2].startswith(r'filter: process = "\x1b[31m\nx"  (')
+
+
+def test_a_backlog_that_proc_does_not_tell_is_not_0() -> None:
+    told = written(text, selected(everything()))
+    untold = written(text, selected(everything(source="procfs")))
+    listening = [line.split()[2] for line in told.splitlines() if line.startswith("LISTEN ")]
+    assert listening
+    assert all(map(str.isdecimal, listening))
+    unknown = [line.split()[2] for line in untold.splitlines() if line.startswith("LISTEN ")]
+    assert unknown == ["-"] * len(listening)
