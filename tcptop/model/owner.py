@@ -15,7 +15,7 @@ NOTES = (
     "the kernel keeps it after its close, which was before tcptop first saw it",
     "closed by a process that tcptop did not see; the kernel sends what is left",
     "not permitted: the processes of its user may not be read",
-    "no process has it open: held by the kernel or in flight, or just closed",
+    "no process seen from here has it open: held by the kernel or in flight, or just closed",
     "not searched for yet: the search ran out of its time",
     "its listener is gone and no process accepted it",
     "held by a process that not even tcptop's present rights may look into, or by the kernel",

@@ -82,7 +82,7 @@ class LiveSource:
             kernel=(counters.read_kernel(self.netns),),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
             users=self._names(sockets.uid, owners),
-            notes=self._notes(owners),
+            notes=self._notes(owners, sockets.inode),
         )
         return replace(sample, poll_ms=(time.perf_counter() - began) * 1000)
 
@@ -154,7 +154,7 @@ class LiveSource:
             self._users[uid] = user_name(uid)
         return self._users
 
-    def _notes(self, owners: Owners) -> tuple[str, ...]:
+    def _notes(self, owners: Owners, inodes: U32) -> tuple[str, ...]:
         notes = [f"sock_diag: {self._why_not}. {proc_net_tcp.NOTE}"] if self._diag is None else []
         if owners.unreadable and not privileged():
             notes.append(
@@ -165,6 +165,11 @@ class LiveSource:
             notes.append(
                 "/proc hides the processes of other users (hidepid), so that the owners of their "
                 "sockets are unknown: root or CAP_SYS_PTRACE may see them."
+            )
+        if procfs.in_container() and not np.isin(inodes[inodes != 0], owners.inodes).all():
+            notes.append(
+                "Processes outside this container (pid namespace) are not seen, so that the owners "
+                "of their sockets are unknown: with the host's pid namespace they are."
             )
         others = self._others_with_sockets()
         if others:

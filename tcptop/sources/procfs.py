@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+PROC_PID_INIT_INO = 0xEFFFFFFC
+
 
 def read(path: str, limit: int = 1 << 24) -> bytes | None:
     """A file of /proc, up to `limit` bytes; None where it is missing or not permitted.
@@ -41,6 +43,14 @@ def pids(proc: str) -> list[int]:
 def hides(proc: str) -> bool:
     """Whether this /proc hides the processes of other users (hidepid=2): the first is not there."""
     return os.path.exists(f"{proc}/self") and not os.path.exists(f"{proc}/1")
+
+
+def in_container(proc: str = "/proc") -> bool:
+    """Whether this pid namespace is another than the first, whose number is fixed (proc_ns.h)."""
+    try:
+        return os.stat(f"{proc}/self/ns/pid").st_ino != PROC_PID_INIT_INO
+    except OSError:
+        return False
 
 
 def text(data: bytes) -> str:

@@ -1,7 +1,10 @@
 """Rights that are not what they seem: capabilities of a user namespace, a /proc that hides."""
 
+import json
 import os
 import subprocess
+import sys
+from typing import Any
 
 import pytest
 
@@ -55,6 +58,37 @@ def test_every_capability_in_a_user_namespace_is_not_privileged() -> None:
         holder.close()
     assert not sample.privileged
     assert any("may not be read" in note for note in sample.notes)
+
+
+OUTSIDE = "Processes outside this container"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can enter the network of another")
+def test_sockets_of_processes_outside_of_a_container_are_explained(namespace: Namespace) -> None:
+    """As with `docker run --net=host`: the network is the host's, the processes are not."""
+    namespace.run(sockets.listening)
+    notes = in_container(namespace)["collector"]["notes"]
+    assert [note for note in notes if OUTSIDE in note]
+    with namespace.entered():
+        source = LiveSource()
+        assert not [note for note in source.sample().notes if OUTSIDE in note]
+        source.close()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can enter the network of another")
+def test_a_container_that_sees_every_owner_has_nothing_to_explain(namespace: Namespace) -> None:
+    snapshot = in_container(namespace)
+    assert snapshot["totals"]["sockets"] == 0
+    assert not [note for note in snapshot["collector"]["notes"] if OUTSIDE in note]
+
+
+def in_container(namespace: Namespace) -> Any:
+    """A snapshot by a process with a pid namespace and a /proc of its own."""
+    container = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    command = [*container, sys.executable, "-m", "tcptop", "snapshot"]
+    with namespace.entered():
+        done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    return json.loads(done.stdout)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a /proc")
