@@ -80,10 +80,21 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self.call_after_refresh(self._show)
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key):
+        """Keys act at once, in the order in which they were typed.
+
+        Textual hands them to the focused widget's queue and back: of keys that come in one read,
+        as on a slow link, `/` would find those after it already gone to the table.
+        """
+        if isinstance(event, events.Key) and not event.is_forwarded:
             self._said = ""
             self._draw_status()
+            if not self._filter.is_open and await self._bound(event.key):
+                return
         await super().on_event(event)
+
+    async def _bound(self, key: str) -> bool:
+        """Do what a key is bound to."""
+        return await self._check_bindings(key, priority=True) or await self._check_bindings(key)
 
     # -- what arrives
 
@@ -165,13 +176,13 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self._say("Findings come with a later version")
 
     def action_into(self) -> None:
-        self._table.action_open()
+        self._open(self._table.cursor)
 
     def on_table_opened(self, message: Table.Opened) -> None:
         self._open(message.key)
 
-    def _open(self, key: Hashable) -> None:
-        if self.session.open(key):
+    def _open(self, key: Hashable | None) -> None:
+        if key is not None and self.session.open(key):
             self._show(swapped=True)
 
     def action_leave(self) -> None:
@@ -236,7 +247,7 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
 
     def on_filter_bar_closed(self) -> None:
         self._status.display = True
-        self._table.focus()
+        self.screen.set_focus(self._table)
 
     def _apply(self, clause: Clause) -> None:
         self.session.typed = clause

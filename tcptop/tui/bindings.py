@@ -12,7 +12,7 @@ Shown = tuple[str, str]  # a key and what it does, in the last line
 KEYS: tuple[Key, ...] = (
     ("help", "question_mark,h,f1", "help", "help", "All keys and columns of this view"),
     ("quit", "q,f10,ctrl+c,ctrl+q", "quit", "quit", "End tcptop"),
-    ("into", "right", "into", "open", "Open the row under the cursor, as Enter does"),
+    ("into", "enter,right", "into", "open", "Open the row under the cursor"),
     ("back", "escape,left", "leave", "back", "Go back; at the first view, clear the filter"),
     ("filter", "slash,backslash,f4", "filter", "filter",
      "Show only some sockets, in the language of ss"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from tcptop.model.selection import Selection
+from tcptop.tui.header import counted
 from tcptop.views import json, output
 
 
@@ -18,7 +19,7 @@ def write(selection: Selection) -> str:
             json.write(selection, out)
     except OSError as error:
         return f"not exported: {name}: {error.strerror or error}"
-    return f"exported {len(selection.rows):,} sockets to {os.path.abspath(name)}"
+    return f"exported {counted(len(selection.rows))} to {os.path.abspath(name)}"
 
 
 def file_name(selection: Selection) -> str:

@@ -13,7 +13,15 @@ from tcptop.analysis.filter import FilterError
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import bindings, header
 from tcptop.tui.background import in_background
-from tcptop.tui.filtering import NOTHING, Clause, Feedback, feedback, refusal
+from tcptop.tui.filtering import (
+    NOTHING,
+    Clause,
+    Feedback,
+    NeedsLookup,
+    bound,
+    feedback,
+    refusal,
+)
 from tcptop.tui.prompt import Prompt
 from tcptop.tui.widgets.layout import cut
 from tcptop.tui.widgets.lines import Lines
@@ -25,8 +33,7 @@ class FilterBar(Vertical):
     """Three lines: what is to be said, the prompt, and the keys or a caret under the error."""
 
     DEFAULT_CSS = """
-    FilterBar { height: 3; display: none; }
-    FilterBar.-open { display: block; }
+    FilterBar { height: 3; }
     FilterBar Horizontal { height: 1; }
     FilterBar #sign { width: 3; }
     """
@@ -43,6 +50,7 @@ class FilterBar(Vertical):
 
     def __init__(self, names: language.Names, ascii_only: bool) -> None:
         super().__init__(id="filter")
+        self.display = False
         self.snapshot: Snapshot | None = None  # the one to count in
         self._names = names
         self._said = Lines(ascii_only, id="feedback")
@@ -61,11 +69,11 @@ class FilterBar(Vertical):
 
     @property
     def is_open(self) -> bool:
-        return self.has_class("-open")
+        return self.display
 
     def open(self, text: str) -> None:
         """Begin with the filter in force."""
-        self.add_class("-open")
+        self.display = True
         self._sign.show(((SIGN, "header"),))
         self._prompt.begin(text)
         self._tell(feedback(text, self.snapshot))
@@ -73,7 +81,7 @@ class FilterBar(Vertical):
     def close(self) -> None:
         if self.is_open:
             self._asked += 1
-            self.remove_class("-open")
+            self.display = False
             self.post_message(self.Closed())
 
     # -- what is typed
@@ -118,9 +126,13 @@ class FilterBar(Vertical):
         text = message.value.strip()
         try:
             expression = language.parse(text)
+            self._apply(Clause(text, bound(expression)))
         except FilterError as error:
             self._tell(refusal(error))
-            return
+        except NeedsLookup:
+            self._look_up(text, expression)
+
+    def _look_up(self, text: str, expression: language.Expression) -> None:
         self._asked += 1
         self._tell(Feedback("looking up names…", "dim"))
         number = self._asked
@@ -138,7 +150,10 @@ class FilterBar(Vertical):
             return  # something else was typed since
         if isinstance(found, FilterError):
             self._tell(refusal(found))
-            return
-        self._prompt.remember(found.text)
+        else:
+            self._apply(found)
+
+    def _apply(self, clause: Clause) -> None:
+        self._prompt.remember(clause.text)
         self.close()
-        self.post_message(self.Applied(found if found.text else NOTHING))
+        self.post_message(self.Applied(clause if clause.text else NOTHING))

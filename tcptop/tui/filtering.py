@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from tcptop.analysis import filter as language
 from tcptop.analysis.filter import Expression, FilterError
@@ -30,19 +31,35 @@ class Feedback:
     column: int | None = None
 
 
+class NeedsLookup(Exception):  # noqa: N818 nothing is wrong with it
+    """A filter has names that must be looked up, which takes its time."""
+
+
+class _NoLookup:
+    def host(self, name: str) -> NoReturn:
+        raise NeedsLookup
+
+    def service(self, name: str) -> NoReturn:
+        raise NeedsLookup
+
+
+def bound(expression: Expression) -> Expression:
+    """A filter without names, ready to be evaluated. Raises NeedsLookup."""
+    return language.bind(expression, _NoLookup())
+
+
 def feedback(text: str, snapshot: Snapshot | None) -> Feedback:
     """Where a filter that is being typed is wrong, or how many sockets it would leave."""
     try:
-        expression = language.parse(text)
+        expression = bound(language.parse(text))
     except FilterError as error:
         return refusal(error)
+    except NeedsLookup:
+        return Feedback("right; its names are looked up on Enter", "good")
     if snapshot is None:
         return Feedback("", "")
     total = len(snapshot.sample.sockets)
-    try:
-        count = int(language.select(expression, facts(snapshot)).sum())
-    except ValueError:
-        return Feedback("right; its names are looked up on Enter", "good")
+    count = int(language.select(expression, facts(snapshot)).sum())
     return Feedback(f"{count:,} of {total:,} sockets", "good" if count else "warn")
 
 

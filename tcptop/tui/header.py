@@ -84,7 +84,7 @@ def _left(selection: Selection, status: Status) -> list[Part]:
 
 def _right(selection: Selection, status: Status) -> list[Part]:
     sample = selection.snapshot.sample
-    parts = [(1, f"{len(sample.sockets):,} sockets"), (3, f"poll {sample.poll_ms:.0f} ms")]
+    parts = [(1, counted(len(sample.sockets))), (3, f"poll {sample.poll_ms:.0f} ms")]
     return parts if status.cpu is None else [*parts, (5, f"cpu {status.cpu * 100:.0f}%")]
 
 
@@ -177,9 +177,14 @@ def filter_line(selection: Selection | None, text: str, width: int) -> Line | No
     """The filter in force and how much it leaves; None without one."""
     if not text:
         return None
-    found = f"  {len(selection.rows):,} sockets" if selection is not None else ""
+    found = "  " + counted(len(selection.rows)) if selection is not None else ""
     room = max(10, width - len(found) - len(" filter: "))
     return ((" filter: ", "dim"), (cut(units.safe(text), room), "good"), (found, "dim"))
+
+
+def counted(sockets: int) -> str:
+    """`1 socket`, `1,204 sockets`."""
+    return f"{sockets:,} socket{'' if sockets == 1 else 's'}"
 
 
 def remark(text: str, look: str, width: int) -> Line:

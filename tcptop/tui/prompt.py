@@ -56,7 +56,7 @@ class Prompt(Input):
         """Start with this text."""
         self._at = len(self._past)
         self._put(text)
-        self.focus()
+        self.screen.set_focus(self)  # at once, for the next key may be here already
 
     def _put(self, text: str) -> None:
         self.value = text

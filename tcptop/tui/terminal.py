@@ -15,18 +15,21 @@ ColourSystem = Literal["standard", "256", "truecolor"]
 
 # Terminals that have no cursor addressing, or of which nothing is known.
 _DUMB = {"dumb", "unknown"}
+_COERCED = {"C.UTF-8", "C.utf8", "UTF-8"}  # what Python sets LC_CTYPE to
 
 
 def glyphs(environ: Mapping[str, str]) -> GlyphSet:
     """The characters that may be drawn: `ascii` unless the locale says UTF-8.
 
     The locale is read as setlocale(3) does: LC_ALL, LC_CTYPE, LANG, the first one not empty.
-    Python's own answer will not do, because it turns the C locale into UTF-8 (PEP 538). The
-    fonts of the Linux console hold 256 or 512 glyphs, which leaves out blocks and braille.
+    Python's own answer will not do, because it turns the C locale into UTF-8 (PEP 538), and sets
+    LC_CTYPE in the environment to say so: such an LC_CTYPE counts only if LANG agrees. The fonts
+    of the Linux console hold 256 or 512 glyphs, which leaves out blocks and braille.
     """
     if environ.get("TERM") == "linux":
         return "ascii"
-    names = ("LC_ALL", "LC_CTYPE", "LANG")
+    coerced = environ.get("LC_CTYPE") in _COERCED
+    names = ("LC_ALL", "LANG") if coerced else ("LC_ALL", "LC_CTYPE", "LANG")
     locale = next((environ[name] for name in names if environ.get(name)), "C")
     codeset = locale.partition("@")[0].partition(".")[2]
     return "unicode" if codeset.lower().replace("-", "") == "utf8" else "ascii"

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
+from textual import events
 from textual.pilot import Pilot
 
 from tcptop import cli, options
@@ -20,6 +21,13 @@ from tcptop.tui.session import Session
 from tests.unit.prepared import everything, later
 
 DEADLINE = 10.0  # seconds; only a failure takes as long
+
+
+# What the keys type that are not named by their character.
+CHARACTERS = {
+    "space": " ", "slash": "/", "question_mark": "?", "colon": ":", "equals_sign": "=",
+    "less_than_sign": "<", "greater_than_sign": ">", "plus": "+", "minus": "-",
+}  # fmt: skip
 
 
 class Served:
@@ -72,8 +80,19 @@ class Live:
         return self.app.session
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
+        """All at once, as a terminal sends what was typed ahead."""
+        driver = self.app._driver
+        assert driver is not None
+        for key in keys:
+            driver.send_message(
+                events.Key(key, CHARACTERS.get(key, key if len(key) == 1 else None))
+            )
+        await self.settled()
+
+    async def settled(self) -> None:
+        """All messages are handled and painted, those that they send too."""
+        for _ in range(3):
+            await self.pilot.pause(0)
 
     async def type(self, text: str) -> None:
         """A filter into the prompt, applied."""
@@ -87,7 +106,7 @@ class Live:
         while not condition():
             assert time.monotonic() < end, f"never {what}:\n" + "\n".join(self.lines())
             await self.pilot.pause(0.005)
-        await self.pilot.pause()
+        await self.settled()
 
     async def look(self, sample: Sample | Exception) -> None:
         """One more look, taken and painted."""

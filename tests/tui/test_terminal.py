@@ -24,6 +24,9 @@ from tcptop.tui import terminal
         ({"LANG": "C", "LC_CTYPE": "en_US.UTF-8"}, "unicode"),
         ({"LANG": "en_US.UTF-8", "LC_ALL": ""}, "unicode"),
         ({"LANG": "en_US.UTF-8", "TERM": "linux"}, "ascii"),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "ascii"),
+        ({"LC_CTYPE": "C.UTF-8"}, "ascii"),
+        ({"LANG": "C.UTF-8", "LC_CTYPE": "C.UTF-8"}, "unicode"),
     ],
 )
 def test_glyphs(environ: dict[str, str], expected: str) -> None:

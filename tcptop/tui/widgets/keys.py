@@ -17,6 +17,5 @@ BINDINGS: list[BindingType] = [
         ("bottom", "end,G", "bottom", "Bottom", "Go to the last row"),
         ("left", "shift+left", "slide(-1)", "Left", "Scroll left, when wide"),
         ("right", "shift+right", "slide(1)", "Right", "Scroll right, when wide"),
-        ("open", "enter", "open", "Open", "Open the row under the cursor"),
     )
 ]

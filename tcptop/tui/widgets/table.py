@@ -37,7 +37,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
     BINDINGS = BINDINGS
 
     class Opened(Message):
-        """Enter or a double click on a row."""
+        """A double click on a row."""
 
         def __init__(self, key: Hashable) -> None:
             self.key = key
@@ -186,11 +186,6 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         """Go to the last row."""
         self._move_to(len(self._model) - 1 if self._model is not None else 0)
 
-    def action_open(self) -> None:
-        """Open the row under the cursor."""
-        if self._key is not None:
-            self.post_message(self.Opened(self._key))
-
     def action_slide(self, steps: int) -> None:
         """Scroll sideways."""
         self._left += steps * STEP
@@ -207,8 +202,8 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
             column = layout.column_at(self._columns, self._sizes, event.x + self._left)
             if column is not None:
                 self.post_message(self.SortAsked(column.key))
-        elif event.chain == 2:
-            self.action_open()  # what the first click chose, even if the rows moved since
+        elif event.chain == 2 and self._key is not None:
+            self.post_message(self.Opened(self._key))  # what the first click chose, wherever it is
         elif self._model is not None and row < len(self._model):
             self._move_to(row)
 

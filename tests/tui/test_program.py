@@ -1,0 +1,244 @@
+"""The whole program on a pseudo terminal: it starts, gives everything back, and ends at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tcptop.demo import queues, states
+from tcptop.demo.namespace import Namespace
+from tests.tui.terminal import Terminal
+from tests.tui.test_driver import CTRL_Z, environ
+
+AT_ONCE = 0.5  # seconds
+
+
+def command(pid: int, *options: str) -> list[str]:
+    return [sys.executable, "-m", "tcptop", "--netns", str(pid), *options]
+
+
+@pytest.fixture(scope="module")
+def pid() -> Iterator[int]:
+    """A namespace with a few sockets."""
+    with Namespace() as namespace:
+        namespace.run(states.established)
+        namespace.run(states.close_wait)
+        namespace.run(queues.accept_overflow)
+        yield namespace.pid
+
+
+@contextmanager
+def running(pid: int, *options: str, **extra: str) -> Iterator[Terminal]:
+    """The program, with its first look painted."""
+    with Terminal(command(pid, *options), environ(**extra)) as terminal:
+        terminal.wait_for("LIVE")
+        terminal.wait_for("python")
+        yield terminal
+
+
+def test_the_first_picture_has_everything(pid: int) -> None:
+    with running(pid) as terminal:
+        lines = terminal.lines()
+        assert f"netns {pid}" in lines[0]
+        assert lines[1].startswith(" ESTAB ")
+        assert lines[2].startswith("[1 Processes]")
+        assert any("CLOSE-WAIT" in line for line in lines[:2])
+        assert lines[23].startswith(" ? help  / filter  Enter open")
+        assert "q quit" in lines[23]
+
+
+@pytest.mark.parametrize("key", ["q", "\x03", "\x11", "\x1b[21~"], ids=["q", "^C", "^Q", "F10"])
+def test_quitting_is_quick_and_leaves_nothing(pid: int, key: str) -> None:
+    with running(pid) as terminal:
+        began = time.monotonic()
+        terminal.type(key)
+        assert terminal.wait_exit() == 0
+        assert time.monotonic() - began < AT_ONCE
+        assert terminal.left_behind() == []
+        assert terminal.received.rpartition(b"\x1b[?1049l")[2].count(b"\n") == 0
+
+
+def test_quitting_does_not_wait_for_a_look_or_a_name(pid: int, tmp_path: Path) -> None:
+    """With a look that never ends and a name server that never answers."""
+    (tmp_path / "sitecustomize.py").write_text(STUCK)
+    extra = {"PYTHONPATH": f"{tmp_path}:{environ()['PYTHONPATH']}"}
+    with running(pid, "-i", "0.1", **extra) as terminal:
+        terminal.type("/dst some.name.example\r")
+        terminal.wait_for("looking up names")
+        terminal.type("\x1b")
+        terminal.wait_for("? help")
+        terminal.type("q")
+        began = time.monotonic()
+        assert terminal.wait_exit() == 0
+        assert time.monotonic() - began < AT_ONCE + 0.1
+        assert terminal.left_behind() == []
+
+
+STUCK = """
+import socket, time
+from tcptop.sources import live
+real, looks = live.LiveSource.sample, []
+def sample(self):
+    looks.append(1)
+    if len(looks) > 3:
+        time.sleep(60)
+    return real(self)
+live.LiveSource.sample = sample
+socket.getaddrinfo = lambda *a, **k: time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda n: n.name
+)
+def test_a_signal_restores_the_terminal(pid: int, number: signal.Signals) -> None:
+    with running(pid, "--mouse") as terminal:
+        assert "mouse clicks" in terminal.left_behind()
+        terminal.process.send_signal(number)
+        assert terminal.wait_exit() == 128 + number
+        assert terminal.left_behind() == []
+        assert b"Traceback" not in terminal.received
+
+
+def test_a_crash_restores_the_terminal(pid: int, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from tcptop.tui import export\nexport.file_name = None\n"
+        "import tcptop.tui.showing as showing\n"
+        "real = showing.model\n"
+        "def model(session, width):\n"
+        "    assert session.here.view != 'ports', 'crashed on purpose'\n"
+        "    return real(session, width)\n"
+        "showing.model = model\n"
+    )
+    extra = {"PYTHONPATH": f"{tmp_path}:{environ()['PYTHONPATH']}"}
+    with running(pid, **extra) as terminal:
+        terminal.type("4")
+        assert terminal.wait_exit() == 1
+        assert terminal.left_behind() == []
+        after = terminal.received.rpartition(b"\x1b[?1049l")[2]
+        assert b"crashed on purpose" in after
+
+
+def test_a_vanished_terminal_ends_it(pid: int) -> None:
+    with running(pid) as terminal:
+        terminal.hang_up()
+        assert terminal.wait_exit() == 128 + signal.SIGHUP
+
+
+def test_ctrl_z_and_fg_paint_the_screen_again(pid: int) -> None:
+    shell = ["bash", "--norc", "--noediting", "-i"]
+    with Terminal(shell, environ(PS1="prompt> ")) as terminal:
+        terminal.wait_for("prompt>")
+        terminal.type(" ".join(command(pid)) + "\n")
+        terminal.wait_for("LIVE 1s")
+        terminal.wait_for("python")
+        terminal.type(" ")
+        terminal.wait_for("PAUSED")
+        before = [line for line in terminal.lines()[1:] if line]
+        terminal.type(CTRL_Z)
+        terminal.wait_for("Stopped")
+        assert terminal.left_behind() == []
+        terminal.type("clear\nfg\n")
+        terminal.wait_until(
+            lambda: [line for line in terminal.lines()[1:] if line] == before, "painted again"
+        )
+        terminal.type("q")
+        terminal.wait_until(lambda: terminal.left_behind() == [], "restored")
+
+
+def test_a_resize_is_painted(pid: int) -> None:
+    with running(pid) as terminal:
+        for columns, lines in ((200, 60), (40, 10), (80, 24)):
+            terminal.resize(columns, lines)
+            terminal.wait_until(lambda: fills(terminal), f"{columns}x{lines}")
+
+
+def fills(terminal: Terminal) -> bool:
+    """Whether the first and the last line of the terminal are those of the program."""
+    first, *_, last = terminal.lines()
+    return (
+        "help" in last and first.endswith("LIVE 1s") and len(first) == terminal.screen.columns - 1
+    )
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"LANG": "C"}, {"NO_COLOR": "1"}, {"TERM": "xterm"}, {"TERM": "linux"}, {"TERM": "screen"}],
+    ids=lambda extra: "-".join(f"{k}={v}" for k, v in extra.items()),
+)
+def test_humble_terminals_are_enough(pid: int, extra: dict[str, str]) -> None:
+    with running(pid, **extra) as terminal:
+        terminal.type("2?")
+        terminal.wait_for("What it does")
+        terminal.type("\x1b")
+        terminal.wait_for("Remote address")
+        terminal.type("/x")
+        terminal.wait_for("cannot stand here")
+        if "LANG" in extra or extra.get("TERM") == "linux":
+            assert "".join(terminal.lines()).isascii()
+            assert terminal.received.isascii()
+        if "NO_COLOR" in extra:
+            colours = {(cell.fg, cell.bg) for line in terminal.cells() for cell in line}
+            assert colours == {("default", "default")}
+        reversed_cells = [cell for line in terminal.cells() for cell in line if cell.reverse]
+        assert reversed_cells  # the cursor shows without colours
+
+
+def one_line(words: list[str], **extra: str) -> tuple[int, str]:
+    """Exit status and what it says, without any terminal."""
+    done = subprocess.run(
+        words, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environ(**extra),
+        start_new_session=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    return done.returncode, done.stderr
+
+
+def test_without_a_terminal_one_line_says_so(pid: int) -> None:
+    code, said = one_line(command(pid))
+    assert code == 1
+    assert said.startswith("tcptop: the live view: no terminal")
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown", ""])
+def test_a_dumb_terminal_is_refused_in_one_line(pid: int, term: str) -> None:
+    with Terminal(command(pid), environ(TERM=term)) as terminal:
+        assert terminal.wait_exit() == 1
+        said = [line for line in terminal.lines() if line]
+        assert " ".join(said).startswith("tcptop: the live view: TERM")
+        assert b"\x1b" not in terminal.received
+
+
+def test_a_namespace_that_is_not_there_is_one_line() -> None:
+    with Terminal(command(0), environ()) as terminal:
+        assert terminal.wait_exit() == 1
+        assert terminal.left_behind() == []
+        after = terminal.received.rpartition(b"\x1b[?1049l")[2].decode()
+        assert "tcptop: cannot look: there is no process 0" in after
+        assert after.count("\n") == 1
+
+
+def test_a_namespace_whose_processes_end_is_still_looked_at() -> None:
+    with Namespace() as namespace:
+        namespace.run(states.close_wait)
+        with running(namespace.pid) as terminal:
+            namespace.close()
+            terminal.wait_until(lambda: "python" not in "".join(terminal.lines()), "gone")
+            assert "LIVE" in terminal.lines()[0]
+
+
+def test_nothing_of_it_runs_on_after_the_end(pid: int) -> None:
+    with running(pid) as terminal:
+        terminal.type("q")
+        terminal.wait_exit()
+        with pytest.raises(ProcessLookupError):
+            os.kill(terminal.process.pid, 0)
