@@ -46,6 +46,7 @@ class Settings:
 class TcptopApp(TerminalApp, inherit_bindings=False):
     """The app; see the module."""
 
+    TITLE = "tcptop"
     CSS_PATH = "tcptop.tcss"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False

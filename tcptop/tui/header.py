@@ -136,11 +136,19 @@ def _change(counts: I64) -> str:
 
 
 def spark(values: I64) -> str:
-    """The values as bars from zero to the largest of them; nothing where all are equal."""
+    """The values as bars up to the largest of them; nothing where all are equal.
+
+    The lowest bar stands for the least value, but for no more than 80 % of the largest: a small
+    change must not look like a large one.
+    """
     if not len(values) or values.min() == values.max():
         return ""
-    levels = np.ceil(values * (len(BLOCKS) - 1) / values.max()).astype(int)
-    return "".join(BLOCKS[level] for level in levels.tolist())
+    top = values.max()
+    least = min(values.min(), top * 0.8)
+    levels = 1 + np.rint((values - least) / (top - least) * (len(BLOCKS) - 2)).astype(int)
+    return "".join(
+        BLOCKS[level] if value else " " for level, value in zip(levels, values, strict=True)
+    )
 
 
 def tabs(selection: Selection | None, view: str, width: int) -> Line:

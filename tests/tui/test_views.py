@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tcptop.tui import header
@@ -172,3 +173,18 @@ async def test_no_line_is_wider_than_the_terminal(width: int) -> None:
         if width >= 40:
             assert "web1" in view.lines()[0]
             assert "18 sockets" in view.lines()[0]
+
+
+@pytest.mark.parametrize(
+    ("counts", "picture"),
+    [
+        ([5, 5, 5], ""),
+        ([0, 4, 8], " ▅█"),
+        ([100, 101, 100], "███"),
+        ([136, 140, 148], "▅▆█"),
+        ([1, 8], "▁█"),
+        ([], ""),
+    ],
+)
+def test_a_small_change_does_not_look_like_a_large_one(counts: list[int], picture: str) -> None:
+    assert header.spark(np.array(counts, np.int64)) == picture
