@@ -96,6 +96,8 @@ def run(words: Sequence[str]) -> int:
     chosen = options.parse(words)
     if chosen.command in options.LATER:
         raise CommandError(f"{chosen.command}: not in this version")
+    if chosen.command == "explain":
+        return explain(chosen.word)
     if chosen.netns == "all":
         raise CommandError("--netns all: not in this version; name one namespace, or a pid in it")
     try:
@@ -106,6 +108,20 @@ def run(words: Sequence[str]) -> int:
     if chosen.command == "snapshot":
         return snapshot(chosen, expression)
     return live(chosen, expression)
+
+
+def explain(word: str | None) -> int:
+    """Show the page of a word, or the list of pages."""
+    from tcptop.explain import contents, page, suggestions
+    from tcptop.views import pager
+
+    found = page(word) if word is not None else None
+    if word is not None and found is None:
+        near = ", ".join(suggestions(word))
+        hint = f"did you mean {near}?" if near else "`tcptop explain` lists them"
+        raise CommandError(f'explain: no page "{visible(word)}"; {hint}')
+    pager.show(found.text if found else contents())
+    return DONE
 
 
 def _under(head: str, text: str) -> str:

@@ -11,7 +11,7 @@ from tcptop import __version__
 FORMATS = ("json", "ndjson", "csv", "text", "markdown")
 LISTS = ("sockets", "processes", "listeners", "ports", "remotes", "findings")
 # Words of the contract that are subcommands and come with later versions.
-LATER = ("check", "explain", "demo", "record", "replay", "report", "diff", "metrics")
+LATER = ("check", "demo", "record", "replay", "report", "diff", "metrics")
 
 EPILOG = """\
 FILTER is the language of ss, and more:
@@ -25,6 +25,7 @@ fill, drops, age, idle, rtt, retrans, backoff, timer, keepalive, owner.
 commands:
   tcptop                the live view
   tcptop snapshot       one look, as text, JSON, CSV or Markdown (tcptop snapshot --help)
+  tcptop explain WORD   what a state or trouble means, how to confirm and fix it; alone: the list
 """
 
 
@@ -36,13 +37,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Options of a command line; `command` is `live`, `snapshot` or one of LATER."""
+    """Options of a command line; `command` is `live`, `snapshot`, `explain` or one of LATER."""
     first = words[0] if words else ""
     if first in LATER:
         return argparse.Namespace(command=first)
     if first == "snapshot":
         options = _snapshot().parse_intermixed_args(words[1:])
         return argparse.Namespace(command="snapshot", **vars(options))
+    if first == "explain":
+        return argparse.Namespace(command="explain", **vars(_explain().parse_args(words[1:])))
     return argparse.Namespace(command="live", **vars(_live().parse_intermixed_args(words)))
 
 
@@ -91,6 +94,18 @@ def _snapshot() -> Parser:
         "--only", action="append", choices=LISTS, default=[], help="only this list (repeatable)"
     )
     parser.add_argument("--limit", type=_whole, metavar="N", help="at most N rows a list")
+    return parser
+
+
+def _explain() -> Parser:
+    parser = Parser(
+        "tcptop explain",
+        description="What it means, why it happens, how to confirm and fix it: a page of text.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "word", nargs="?", metavar="FINDING|STATE|TOPIC", help="without it, the list of pages"
+    )
     return parser
 
 

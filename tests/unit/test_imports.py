@@ -8,6 +8,7 @@ import sys
 import pytest
 
 HEAVY = ("textual", "rich", "asyncio", "numpy", "lark", "plotext", "pyroute2")
+HELP = [("--help",), ("--version",), ("snapshot", "--help"), ("explain",), ("explain", "time-wait")]
 
 
 def loaded(*words: str) -> set[str]:
@@ -23,7 +24,7 @@ def loaded(*words: str) -> set[str]:
     return set(done.stderr.split())
 
 
-@pytest.mark.parametrize("words", [("--help",), ("--version",), ("snapshot", "--help")])
+@pytest.mark.parametrize("words", HELP)
 def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
     assert not loaded(*words) & set(HEAVY)
 

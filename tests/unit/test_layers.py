@@ -14,6 +14,7 @@ ALLOWED = {
     "model": {"model"},
     "analysis": {"analysis", "model"},
     "sources": {"sources", "model"},
+    "explain": {"explain"},
     "columns": {"columns", "analysis", "model"},
     "views": {"views", "columns", "analysis", "model"},
     "tui": {"tui", "views", "columns", "analysis", "model"},
