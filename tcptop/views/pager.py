@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 
 from tcptop.views import output
 
@@ -35,11 +35,11 @@ def chosen(environ: Mapping[str, str]) -> str:
 def _paged(command: str, text: str) -> bool:
     """Whether the pager could be run; it may have been left before the end."""
     environment = {"LESS": "FRX", **os.environ}  # as git: what fits on the screen does not wait
-    pager = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env=environment)
-    with suppress(BrokenPipeError, KeyboardInterrupt):
+    # Ctrl-C is the pager's: leaving first would leave it without a terminal.
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        pager = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env=environment)
         pager.communicate(text.encode())
-    while True:
-        try:
-            return pager.wait() not in _COULD_NOT_RUN
-        except KeyboardInterrupt:
-            continue  # Ctrl-C is the pager's: leaving first would leave it without a terminal
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return pager.returncode not in _COULD_NOT_RUN

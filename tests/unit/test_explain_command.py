@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +98,24 @@ def test_an_unknown_word_is_one_line_with_the_nearest_names(word: str, hint: str
 
 def test_two_words_are_a_usage_error() -> None:
     assert run("close", "wait").returncode == 2
+
+
+def test_ctrl_c_is_the_pagers(tmp_path: Path) -> None:
+    """tcptop outlives it: else the pager would be left without a terminal."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "tcptop", "explain", "queues"]
+    environment = {**os.environ, "PAGER": f"cat; cat {gate}"}
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment)
+    os.close(slave)
+    seen = b""
+    while b"See also" not in seen:
+        seen += os.read(master, 4096)
+    process.send_signal(signal.SIGINT)
+    gate.write_text("left\n")
+    while block := _block(master):
+        seen += block
+    os.close(master)
+    assert process.wait(timeout=30) == 0
+    assert seen.endswith(b"left\r\n")
