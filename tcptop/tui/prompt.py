@@ -30,6 +30,9 @@ class Prompt(Input):
     Prompt { width: 1fr; height: 1; border: none; padding: 0; background: $surface; }
     Prompt:focus { border: none; }
     Prompt:ansi { background: ansi_default; }
+    Prompt:ansi > .input--cursor {
+        background: ansi_default; color: ansi_default; text-style: reverse;
+    }
     """
 
     class Cancelled(Message):

@@ -87,6 +87,14 @@ async def test_keys_of_the_view_are_text_in_the_prompt() -> None:
         assert view.app._exit
 
 
+async def test_ctrl_c_leaves_the_prompt_and_not_the_program() -> None:
+    async with live() as view:
+        await view.press("slash", "x", "ctrl+c")
+        assert not view.app._filter.is_open
+        assert not view.app._exit
+        assert not view.session.typed.text
+
+
 async def test_earlier_filters_come_back() -> None:
     async with live() as view:
         await view.type("state listen")

@@ -188,8 +188,11 @@ def test_humble_terminals_are_enough(pid: int, extra: dict[str, str]) -> None:
         if "NO_COLOR" in extra:
             colours = {(cell.fg, cell.bg) for line in terminal.cells() for cell in line}
             assert colours == {("default", "default")}
-        reversed_cells = [cell for line in terminal.cells() for cell in line if cell.reverse]
-        assert reversed_cells  # the cursor shows without colours
+        if "LANG" in extra:
+            return
+        # With few colours or none both cursors are in reverse.
+        assert any(all(cell.reverse for cell in line[:70]) for line in terminal.cells())
+        assert [cell.reverse for cell in terminal.cells()[-2][:6]] == [*[False] * 4, True, False]
 
 
 def one_line(words: list[str], **extra: str) -> tuple[int, str]:

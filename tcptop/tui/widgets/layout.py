@@ -129,6 +129,16 @@ def window(line: Line, left: int, width: int, gutter: int = 0) -> Line:
     return merge([*(span for span in shown if span[0]), (" " * (room + gutter), look)])
 
 
+def span(columns: Sequence[Column], sizes: Sequence[int], key: str) -> range:
+    """The cells of a column, its gap included; none where it is not there."""
+    start = 0
+    for column, size in zip(columns, sizes, strict=True):
+        if column.key == key:
+            return range(start, start + size + 1)
+        start += size + 1
+    return range(0)
+
+
 def column_at(columns: Sequence[Column], sizes: Sequence[int], x: int) -> Column | None:
     """The column drawn at cell `x`, its gap included."""
     for column, size in zip(columns, sizes, strict=True):

@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from tcptop.tui.widgets import layout, look
 from tcptop.tui.widgets.keys import BINDINGS
-from tcptop.tui.widgets.layout import Cell, Column, Line
+from tcptop.tui.widgets.layout import Column, Line
 from tcptop.tui.widgets.model import TableModel
 
 STEP = 8  # cells per horizontal scroll
@@ -67,8 +67,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._row = 0
         self._key: Hashable | None = None
         self._pinned = False
-        self._wide = False
-        self._left = 0
+        self._wide, self._left = False, 0
         self._columns: Sequence[Column] = ()
         self._sizes: Sequence[int] = ()
         self._rows_shown = 1
@@ -132,11 +131,9 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
     def sorted_by(self, sort_key: str | None, reverse: bool) -> None:
         """Mark another column as the one that the model is sorted by, and bring it into view."""
         self._sort, self._reverse = sort_key, reverse
-        left = 0
-        for column, size in zip(self._columns, self._sizes, strict=True):
-            if column.key == sort_key and self._wide:
-                self._left = min(max(self._left, left + size + 1 - self._width), left)
-            left += size + 1
+        if self._wide and sort_key is not None:
+            span = layout.span(self._columns, self._sizes, sort_key)
+            self._left = min(max(self._left, span.stop - self._width), span.start)
         self._settle(reveal=False)
 
     # -- the cursor
@@ -300,5 +297,3 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         super().notify_style_update()
         self._painter.forget()
 
-
-__all__ = ["Cell", "Column", "Table", "TableModel"]

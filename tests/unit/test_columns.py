@@ -1,0 +1,154 @@
+"""Columns: what they sort by, what they show, and that they fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tcptop.columns import KERNEL, LISTINGS, SOCKETS, Column, Listing, ordered, units
+from tcptop.columns.detail import facts
+from tcptop.columns.endpoints import people_of
+from tcptop.model import tcp
+from tcptop.model.selection import Selection
+from tests.unit.prepared import (
+    CURL,
+    everything,
+    later,
+    mini,
+    owners,
+    sample,
+    selected,
+    socket,
+)
+
+ALL = [*LISTINGS.values(), KERNEL]
+COLUMNS = [(listing, column) for listing in ALL for column in listing.columns]
+NARROW = 79  # cells of a row at 80 columns: one is the scroll bar's
+
+
+def shown(listing: Listing, selection: Selection, key: str) -> list[str]:
+    """The texts of a column in the order of the list."""
+    rows = ordered(listing, selection, listing.sort_by, reverse=False)
+    return list(listing.column(key).texts(selection, rows))
+
+
+@pytest.mark.parametrize(
+    ("listing", "column"), COLUMNS, ids=lambda x: getattr(x, "name", None) or x.key
+)
+def test_every_column_has_a_meaning_and_one_text_a_row(listing: Listing, column: Column) -> None:
+    selection = selected(everything(), later(everything(), 1.0))
+    rows = listing.rows(selection)
+    assert column.meaning.endswith(".")
+    assert len(column.texts(selection, rows)) == len(rows) == len(column.values(selection, rows))
+    if column.looks:
+        assert set(column.looks(selection, rows)) <= {"", "dim", "good", "warn", "bad"}
+    for reverse in (False, True):
+        assert sorted(ordered(listing, selection, column.key, reverse)) == sorted(rows)
+    nothing = selected(sample([], kernel=()))
+    none = listing.rows(nothing)
+    assert (
+        len(column.texts(nothing, none)) == len(ordered(listing, nothing, column.key, False)) == 0
+    )
+
+
+@pytest.mark.parametrize("listing", ALL, ids=lambda listing: listing.name)
+def test_what_matters_most_fits_into_80_columns(listing: Listing) -> None:
+    assert sum(c.width + 1 for c in listing.columns if c.priority == 0) <= NARROW
+    assert all(len(c.title) <= c.width for c in listing.columns)
+    assert len({c.key for c in listing.columns}) == len(listing.columns)
+    assert listing.column(listing.sort_by) in listing.columns
+
+
+def test_unknown_is_last_in_either_direction() -> None:
+    rows = [
+        mini("TIME_WAIT", "10.0.0.1:1", "10.0.0.2:2"),
+        *(socket("ESTABLISHED", f"10.0.0.1:{n}", "10.0.0.2:2", info={"rtt": n}) for n in (9, 300)),
+    ]
+    selection = selected(sample(rows))
+    assert ordered(SOCKETS, selection, "rtt", False).tolist() == [2, 1, 0]
+    assert ordered(SOCKETS, selection, "rtt", True).tolist() == [1, 2, 0]
+
+
+def test_states_that_may_be_stuck_come_first_and_time_wait_last() -> None:
+    texts = shown(SOCKETS, selected(everything()), "state")
+    assert texts[0] == "CLOSE-WAIT"
+    assert texts[-1] == "TIME-WAIT"
+    assert texts.index("SYN-SENT") < texts.index("ESTAB") < texts.index("FIN-WAIT-2")
+    assert len(set(texts)) == 11
+
+
+def test_a_process_of_many_sockets_is_found_at_once() -> None:
+    rows = [socket("ESTABLISHED", f"10.0.0.1:{n}", "10.0.0.2:2", inode=n) for n in range(1, 6)]
+    held = owners(*((n, CURL, n) for n in range(1, 6)))
+    selection = selected(sample(rows, owners=held))
+    snapshot = selection.snapshot
+    assert people_of(snapshot, np.arange(5)) == [0]
+    assert people_of(snapshot, np.zeros(0, np.int64)) == []
+
+
+def test_people_are_named_by_how_much_they_hold() -> None:
+    selection = selected(everything())
+    people = people_of(selection.snapshot, selection.rows)
+    names = [selection.snapshot.holders.people[person].pid for person in people]
+    assert names[0] == 200
+    assert set(names) == {100, 101, 200}
+
+
+def test_filler_is_not_shown_as_a_user() -> None:
+    selection = selected(everything())
+    rows = np.flatnonzero(selection.snapshot.mini)
+    assert len(rows) == 3
+    for key in ("user", "cgroup", "rtt", "idle"):
+        assert set(SOCKETS.column(key).texts(selection, rows)) == {units.UNKNOWN}
+
+
+def test_facts_leave_out_what_is_not_known() -> None:
+    selection = selected(everything())
+    table = selection.snapshot.sample.sockets
+    for row in range(len(table)):
+        known = facts(selection, row)
+        names = {fact.name for fact in known}
+        assert ("rtt" in names) == (table.info_size[row] > 0 and table.state[row] != tcp.LISTEN)
+        assert ("backlog" in names) == (table.state[row] == tcp.LISTEN or "sndbuf" in names)
+        assert all(units.safe(fact.value) == fact.value for fact in known)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown_as"),
+    [
+        ("nginx", "nginx"),
+        ("\x1b[31m", "?[31m"),
+        ("a\nb", "a?b"),
+        ("日本", "??"),
+        ("e\u0301", "e?"),
+        ("\u202egnp", "?gnp"),
+        ("\u200b", "?"),
+        ("naïve", "naïve"),
+    ],
+)
+def test_foreign_text_takes_one_cell_a_character(text: str, shown_as: str) -> None:
+    assert units.safe(text) == shown_as
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (999, "999"), (1000, "1.0K"), (10_240, "10K"), (1 << 20, "1.0M"), (-1, "–")],
+)
+def test_sizes(number: float, text: str) -> None:
+    assert units.size(number) == text
+
+
+@pytest.mark.parametrize("exponent", range(64))
+def test_sizes_keep_to_five_characters(exponent: int) -> None:
+    assert len(units.size((1 << exponent) - 1)) <= 5
+    assert len(units.size(1 << exponent)) <= 5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0s"), (9.96, "10.0s"), (42, "42s"), (545, "9m05s"), (86_399, "23h59m"),
+     (1e6, "11d"), (float("nan"), "–"), (float("inf"), "–")],
+)  # fmt: skip
+def test_durations(seconds: float, text: str) -> None:
+    assert units.duration(seconds) == text
+    assert len(text) <= 6
