@@ -79,7 +79,13 @@ class Anonymous:
 
     def sample(self) -> Sample:
         sample = self.real.sample()
-        return replace(sample, host=replace(sample.host, hostname="shop-1"), notes=())
+        people = {
+            pid: replace(process, cmdline=f"/usr/bin/{process.name}")
+            for pid, process in sample.owners.processes.items()
+        }
+        owners = replace(sample.owners, processes=people)
+        host = replace(sample.host, hostname="shop-1")
+        return replace(sample, host=host, owners=owners, notes=())
 
     def wait(self, seconds: float, stopped: threading.Event) -> bool:
         return self.real.wait(seconds, stopped)
