@@ -1,4 +1,4 @@
-"""An App on our driver, to derive from: it repaints after `fg` and crashes in plain words.
+"""An App on our driver and display, to derive from: it crashes in plain words.
 
 app = MyApp()
 app.run(mouse=...)
@@ -11,15 +11,15 @@ import sys
 import traceback
 
 from textual import constants, on
-from textual.app import App
 from textual.driver import Driver
 
+from tcptop.tui.display import CellApp
 from tcptop.tui.driver import TerminalDriver
 
 FRAMES = 12  # the last ones, of the traceback of a crash
 
 
-class TerminalApp(App[None]):
+class TerminalApp(CellApp):
     """Relies on `App._display` and `App._fatal_error` of Textual 8.2."""
 
     crash: str | None = None
@@ -31,6 +31,7 @@ class TerminalApp(App[None]):
     @on(Driver.SignalResume)
     def repaint_all(self) -> None:
         """Paint every cell: the terminal may show anything (after `fg`, on Ctrl-L)."""
+        self.forget_terminal()
         screen = self.screen
         stack = self._background_screens
         self._display(screen, screen._compositor.render_update(full=True, screen_stack=stack))

@@ -1,0 +1,177 @@
+"""Writes only the cells that changed, where Textual's own display writes whole lines.
+
+Over SSH a monitor is as good as the bytes it sends. Textual 8.2 hands each update to
+`App._display`, which is private; tests/tui/test_display.py is the contract with it. While the
+link does not drain, frames are dropped, and the newest state is sent once it does. Whatever is
+unexpected (another driver, another kind of update, an error in here) is left to Textual's own
+display, and TCPTOP_DISPLAY=stock leaves everything to it, to compare the two.
+"""
+
+from __future__ import annotations
+
+import os
+
+from rich.color import ColorSystem
+from rich.console import RenderableType
+from rich.style import Style
+from textual import events, on
+from textual._ansi_sequences import SYNC_END, SYNC_START
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.app import App
+from textual.screen import Screen
+from textual.strip import Strip
+
+from tcptop.tui.cells import Cells, cells
+from tcptop.tui.driver import TerminalDriver
+from tcptop.tui.frame import Frame
+from tcptop.tui.sgr import Look, look_of
+
+SOONEST, LATEST = 0.005, 0.25  # seconds between two looks at a link that does not drain
+LOOKS = 4096  # kept; links make new styles all the time
+
+Update = ChopsUpdate | LayoutUpdate
+
+
+class CellApp(App[None]):
+    """An app whose display writes cells; see the module."""
+
+    display_error: Exception | None = None  # why everything is left to Textual
+    _frame: Frame | None = None  # None: Textual has painted, or nobody has
+    _looks: dict[Style | None, Look] | None = None
+    _waiting = 0.0  # seconds, while a frame is held back
+
+    def forget_terminal(self) -> None:
+        """The terminal may show anything: the next frame is sent whole."""
+        if self._frame is not None:
+            self._frame.forget()
+
+    @on(events.Resize)
+    def _forget_resized(self) -> None:
+        """Terminals move text about when resized, even if they end up with the same size."""
+        self.forget_terminal()
+        if self._frame is not None and self.size == (self._frame.width, self._frame.height):
+            self._send()
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if renderable is None or self._batch_count or not self._running or self._closed:
+            super()._display(screen, renderable)  # writes nothing
+        elif not self._takes(renderable):
+            self._step_aside()
+            super()._display(screen, renderable)
+        else:
+            try:
+                self._take(renderable)
+            except Exception as error:
+                self._give_up(error)
+            else:
+                self._send()
+            self.post_display_hook()
+
+    def _takes(self, renderable: RenderableType) -> bool:
+        """Whether this update can be shown as cells, from what is known of the screen."""
+        if os.environ.get("TCPTOP_DISPLAY") == "stock" or self.display_error is not None:
+            return False
+        if not isinstance(self._driver, TerminalDriver):  # a browser, inline, no terminal
+            return False
+        if type(renderable) is LayoutUpdate:
+            return renderable.region.offset == (0, 0)
+        frame = self._frame
+        return type(renderable) is ChopsUpdate and frame is not None and _fits(renderable, frame)
+
+    def _step_aside(self) -> None:
+        """Textual paints next: without a frame, until it sends a whole screen."""
+        frame, self._frame = self._frame, None
+        if frame is not None and self._driver is not None:
+            self._driver.write(frame.changes(self._cursor()))
+
+    def _give_up(self, error: Exception) -> None:
+        """Leave everything to Textual from now on, beginning with a whole screen."""
+        self.display_error, self._frame = error, None
+        self.log.error(f"the display failed: {error!r}")
+        screen, stack = self.screen, self._background_screens
+        whole = screen._compositor.render_update(full=True, screen_stack=stack)
+        super()._display(screen, whole)
+
+    # -- what is wanted
+
+    def _take(self, renderable: RenderableType) -> None:
+        if isinstance(renderable, LayoutUpdate):
+            self._take_layout(renderable)
+        elif isinstance(renderable, ChopsUpdate):
+            self._take_chops(renderable)
+
+    def _take_layout(self, update: LayoutUpdate) -> None:
+        width, height = update.region.size
+        frame = self._frame
+        if frame is None or (width, height) != (frame.width, frame.height):
+            frame = self._frame = Frame(width, height)
+        for y, strips in enumerate(update.strips):
+            x = 0
+            for strip in strips:
+                frame.put(x, y, self._cells(strip))
+                x += strip.cell_length
+
+    def _take_chops(self, update: ChopsUpdate) -> None:
+        """Whole chops: all that a span touches has been rendered anew."""
+        assert self._frame is not None
+        for y, left, right in update.spans:
+            for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=True):
+                if strip is not None and x < right and end > left:
+                    self._frame.put(x, y, self._cells(strip))
+
+    def _cells(self, strip: Strip) -> Cells:
+        if self._looks is None or len(self._looks) > LOOKS:
+            self._looks = {}
+        looks = self._looks
+        pieces = []
+        for text, style, _ in strip:
+            look = looks.get(style)
+            if look is None:
+                look = looks[style] = self._look(style)
+            pieces.append((text, look))
+        return cells(pieces)
+
+    def _look(self, style: Style | None) -> Look:
+        # As in Strip.render: Rich knows no colours where Textual assumes all of them.
+        return look_of(style, self.console._color_system or ColorSystem.TRUECOLOR)
+
+    # -- what is sent
+
+    def _send(self) -> None:
+        """Write what has changed; later if the link does not drain."""
+        frame, driver = self._frame, self._driver
+        if frame is None or not isinstance(driver, TerminalDriver):
+            return
+        if not driver.idle:
+            self._wait()
+            return
+        try:
+            data = frame.changes(self._cursor())
+        except Exception as error:
+            self._give_up(error)
+            return
+        if data:  # in one piece, so that no terminal shows half of it
+            driver.write(f"{SYNC_START}{data}{SYNC_END}" if self._sync_available else data)
+
+    def _cursor(self) -> tuple[int, int]:
+        """Where input methods open their windows; the cursor itself is hidden."""
+        return self.screen.outer_size.clamp_offset(self.cursor_position)
+
+    def _wait(self) -> None:
+        if not self._waiting:
+            self._waiting = SOONEST
+            self.set_timer(self._waiting, self._try_again)
+
+    def _try_again(self) -> None:
+        if isinstance(self._driver, TerminalDriver) and not self._driver.idle:
+            self._waiting = min(2 * self._waiting, LATEST)
+            self.set_timer(self._waiting, self._try_again)
+            return
+        self._waiting = 0.0
+        self._send()
+
+
+def _fits(update: ChopsUpdate, frame: Frame) -> bool:
+    """Whether the update is of a screen of the frame's size."""
+    ends = update.chop_ends
+    return len(ends) == frame.height and all(line[-1] == frame.width for line in ends)

@@ -1,0 +1,155 @@
+"""A screenful as it is wanted and as the terminal has it, and the bytes between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import compress, count
+from operator import ne, or_
+
+from tcptop.tui.cells import Cells, put
+from tcptop.tui.sgr import PLAIN, UNKNOWN, Look, change
+
+GAP = 4  # cells: written again, so many cost no more than moving over them
+
+Column = int | None  # None: the cursor is in the line, but who knows where
+
+
+class Frame:
+    """`width` by `height` cells."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.wanted = self._filled(PLAIN)
+        self._sent = self._filled(UNKNOWN)
+        self._cursor = (0, 0)
+
+    def _filled(self, look: Look) -> list[Cells]:
+        return [Cells([" "] * self.width, [look] * self.width) for _ in range(self.height)]
+
+    def forget(self) -> None:
+        """The terminal may show anything."""
+        self._sent = self._filled(UNKNOWN)
+
+    def put(self, x: int, y: int, new: Cells) -> None:
+        """Want these cells from (x, y) on; what is outside is dropped."""
+        if y < self.height:
+            put(self.wanted[y], x, new)
+
+    def changes(self, cursor: tuple[int, int] = (0, 0)) -> str:
+        """What makes the terminal show what is wanted, its cursor at (column, line).
+
+        Starts from any position and look, and ends with the default look, so that what others
+        write to the terminal spoils no more than the cells it covers. Empty if nothing changed.
+        """
+        parts: list[str] = []
+        at: tuple[Column, int] | None = None
+        look = UNKNOWN
+        for _, end, y, start in self._runs():
+            row = self.wanted[y]
+            parts.append(move(at, start, y))
+            for text, own in zip(row.texts[start:end], row.looks[start:end], strict=True):
+                if own is not look:
+                    parts.append(change(look, own))
+                    look = own
+                parts.append(text)
+            at = _after(row.texts, end), y
+        if parts:
+            parts.append(change(look, PLAIN))
+        if parts or cursor != self._cursor:
+            parts.append(move(at, *cursor))
+            self._cursor = cursor
+        return "".join(parts)
+
+    def _runs(self) -> list[tuple[Look, int, int, int]]:
+        """(look, end, line, start) of what is to be written, in that order; takes it as sent.
+
+        Colours are the longest sequences, hence few changes of look; and in a table the numbers
+        of a column end below each other, hence short moves.
+        """
+        found = []
+        for y, (sent, wanted) in enumerate(zip(self._sent, self.wanted, strict=True)):
+            if sent != wanted:
+                found += [(wanted.looks[x], end, y, x) for x, end in runs(sent, wanted)]
+                self._sent[y] = wanted.copy()
+        return sorted(found)
+
+
+def runs(sent: Cells, wanted: Cells) -> Iterator[tuple[int, int]]:
+    """The (start, end) of what is to be written; characters are never divided."""
+    start = end = 0
+    for x in _changed(sent, wanted):
+        if x < end:
+            continue
+        if end and _worth_bridging(wanted, end, x):
+            end = _whole(wanted.texts, x)[1]
+            continue
+        if end:
+            yield start, end
+        start, end = _whole(wanted.texts, x)
+    if end:
+        yield start, end
+
+
+def _changed(sent: Cells, wanted: Cells) -> Iterable[int]:
+    """The columns whose cells differ."""
+    differ: Iterable[bool] = map(ne, sent.texts, wanted.texts)
+    if sent.looks != wanted.looks:
+        differ = map(or_, differ, map(ne, sent.looks, wanted.looks))
+    return compress(count(), differ)
+
+
+def _whole(texts: Sequence[str], x: int) -> tuple[int, int]:
+    """Where the character at `x` starts and ends."""
+    start, end = x, x + 1
+    while start and not texts[start]:
+        start -= 1
+    while end < len(texts) and not texts[end]:
+        end += 1
+    return start, end
+
+
+def _worth_bridging(row: Cells, end: int, x: int) -> bool:
+    """Whether to write on from `end` to `x` instead of moving there."""
+    if x - end > GAP or _after(row.texts, end) is None:
+        return False
+    looks = (row.looks[end - 1], row.looks[x])
+    texts = row.texts[end:x]
+    return all(len(text) == 1 for text in texts) and all(x in looks for x in row.looks[end:x])
+
+
+def _after(texts: Sequence[str], end: int) -> Column:
+    """The cursor's column after writing up to `end`.
+
+    Unknown at the right margin, where terminals differ, and after a character with marks, to
+    which not every terminal gives the same width.
+    """
+    start, _ = _whole(texts, end - 1)
+    return None if end == len(texts) or len(texts[start]) > 1 else end
+
+
+@lru_cache(4096)
+def move(at: tuple[Column, int] | None, x: int, y: int) -> str:
+    """The shortest sequence that moves the cursor from `at` (None: unknown) to (x, y)."""
+    if at == (x, y):
+        return ""
+    line = f"{y + 1}" if x or y else ""
+    column = f";{x + 1}" if x else ""
+    ways = [f"\x1b[{line}{column}H"]
+    if at is not None:
+        down = y - at[1]
+        ways.append("\r" + _steps(down, "\n" * down, "A", "B") + _steps(x, "", "D", "C"))
+        if at[0] is not None:
+            across = x - at[0]
+            back = _steps(across, "\b" * -across, "D", "C")
+            ways.append(_steps(down, "", "A", "B") + back)
+    return min(ways, key=len)
+
+
+def _steps(count: int, plain: str, back: str, forth: str) -> str:
+    """`count` steps (negative: back) as the shorter of control characters and a sequence."""
+    if not count:
+        return ""
+    number = f"{abs(count)}" if abs(count) > 1 else ""
+    sequence = f"\x1b[{number}{forth if count > 0 else back}"
+    return plain if plain and len(plain) < len(sequence) else sequence
