@@ -62,6 +62,8 @@ class Rows:
 class TableApp(App[None]):
     """A table on the whole screen; keeps the messages it sends."""
 
+    CLICK_CHAIN_TIME_THRESHOLD = 60.0  # a busy machine is slow to click twice
+
     def __init__(self, model: Rows, ascii_only: bool = False, ansi: bool = False) -> None:
         super().__init__(ansi_color=ansi)
         self.model = model
