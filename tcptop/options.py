@@ -88,7 +88,7 @@ def _snapshot() -> Parser:
         "--over",
         type=_seconds(0, 86_400),
         metavar="SECONDS",
-        help="poll each interval for that long, so that rates are known (of the last interval: see -i)",
+        help="poll each interval for that long; rates are those of the last interval (see -i)",
     )
     parser.add_argument(
         "--only", action="append", choices=LISTS, default=[], help="only this list (repeatable)"
