@@ -296,4 +296,3 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         """The theme or the classes have changed."""
         super().notify_style_update()
         self._painter.forget()
-
