@@ -6,6 +6,7 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Input
 
 from tcptop.analysis import filter as language
@@ -27,6 +28,7 @@ from tcptop.tui.widgets.layout import cut
 from tcptop.tui.widgets.lines import Lines
 
 SIGN = " / "
+_REST = 0.05  # seconds; a paste without brackets is thousands of keys, each a longer text to parse
 
 
 class FilterBar(Vertical):
@@ -58,6 +60,7 @@ class FilterBar(Vertical):
         self._hint = Lines(ascii_only, id="hint")
         self._sign = Lines(ascii_only, id="sign")
         self._feedback = Feedback("", "")
+        self._due: Timer | None = None  # feedback on what was typed, not given yet
         self._asked = 0  # the last lookup; what an earlier one finds is too late
 
     def compose(self) -> ComposeResult:
@@ -89,9 +92,22 @@ class FilterBar(Vertical):
     def on_input_changed(self, message: Input.Changed) -> None:
         if self.is_open:
             self._asked += 1
-            self._tell(feedback(message.value, self.snapshot))
+            if self._due is None:
+                self._due = self.set_timer(_REST, self._give_feedback)
+
+    def _give_feedback(self) -> None:
+        self._due = None
+        if self.is_open:
+            self._tell(feedback(self._prompt.value, self.snapshot))
+
+    def _forget_feedback(self) -> None:
+        """What is said next is not to be replaced by what is due for the text before."""
+        if self._due:
+            self._due.stop()
+            self._due = None
 
     def on_prompt_choices(self, message: Prompt.Choices) -> None:
+        self._forget_feedback()
         self._said.show(header.remark("  ".join(message.words), "", self.size.width))
 
     def on_prompt_scrolled(self) -> None:
@@ -123,6 +139,7 @@ class FilterBar(Vertical):
     # -- what is applied
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
+        self._forget_feedback()
         text = message.value.strip()
         try:
             expression = language.parse(text)

@@ -90,9 +90,11 @@ class Live:
         await self.settled()
 
     async def settled(self) -> None:
-        """All messages are handled and painted, those that they send too."""
+        """All messages are handled and painted, those that they send too, and feedback given."""
         for _ in range(3):
             await self.pilot.pause(0)
+        while self.app._filter._due:
+            await self.pilot.pause(0.005)
 
     async def type(self, text: str) -> None:
         """A filter into the prompt, applied."""

@@ -6,6 +6,11 @@ import asyncio
 import threading
 from collections.abc import Sequence
 
+import pytest
+
+from tcptop.model.snapshot import Snapshot
+from tcptop.tui import filter_bar
+from tcptop.tui.filtering import Feedback, feedback
 from tests.tui.live import Live, live
 from tests.unit.prepared import everything
 
@@ -19,7 +24,7 @@ async def ask(view: Live, text: str) -> None:
     """Type without applying."""
     await view.press("slash")
     view.app._filter._prompt.begin(text)
-    await view.pilot.pause()
+    await view.settled()
 
 
 async def test_feedback_counts_while_typing() -> None:
@@ -35,6 +40,25 @@ async def test_feedback_counts_while_typing() -> None:
         await view.press("enter")
         await view.until(lambda: not view.app._filter.is_open, "applied")
         assert "filter: state listen  2 sockets" in view.text()
+
+
+async def test_text_that_comes_as_keys_is_not_parsed_at_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A paste without brackets; each key made the text longer, and its feedback slower."""
+    asked: list[str] = []
+
+    def counted(text: str, snapshot: Snapshot | None) -> Feedback:
+        asked.append(text)
+        return feedback(text, snapshot)
+
+    async with live() as view:
+        await view.press("slash")
+        monkeypatch.setattr(filter_bar, "feedback", counted)
+        await view.press(*"(((" * 200)
+        assert len(asked) < 300
+        assert asked[-1] == "(((" * 200
+        assert prompt_lines(view)[0].startswith(" then: ")
 
 
 async def test_the_caret_is_under_the_first_wrong_character() -> None:
@@ -56,7 +80,7 @@ async def test_the_caret_follows_text_that_is_wider_than_the_screen() -> None:
         _, typed, caret = prompt_lines(view)
         assert caret.index("^") == typed.index("dprot")
         await view.pilot.resize_terminal(100, 24)
-        await view.pilot.pause()
+        await view.settled()
         _, typed, caret = prompt_lines(view)
         assert caret.index("^") == typed.index("dprot")
 
@@ -187,7 +211,7 @@ async def test_an_earlier_lookup_cannot_overtake_a_later_one() -> None:
         await view.until(lambda: not view.app._filter.is_open, "applied")
         names.answers["first"].set()
         await finished("background")
-        await view.pilot.pause()
+        await view.settled()
         assert view.session.typed.text == "dst second"
         assert "filter: dst second  6 sockets" in view.text()
 
@@ -200,7 +224,7 @@ async def test_a_cancelled_lookup_changes_nothing() -> None:
         await view.press("escape")
         names.answers["first"].set()
         await finished("background")
-        await view.pilot.pause()
+        await view.settled()
         assert not view.session.typed.text
 
 
