@@ -137,9 +137,9 @@ class OwnerFinder:
         return (self._tables[pid] for pid in set(pids.tolist()) if pid in self._tables)
 
     def _walk(self, reading: _Reading) -> None:
-        began = time.monotonic()
+        began = self._clock()
         reading.read(_by_size(self._tables.values()), until_found=True)
-        self._next_walk = reading.now + WALK_SHARE * (time.monotonic() - began)
+        self._next_walk = reading.now + WALK_SHARE * (self._clock() - began)
         if not reading.cut:
             self._vain.add(reading.left(), reading.now)
 
