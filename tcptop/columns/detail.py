@@ -38,8 +38,23 @@ STATE_MEANINGS = (
 )
 
 
+# By tcp.TIMERS: what happens when it runs out.
+TIMER_MEANINGS = (
+    "the kernel waits for nothing",
+    "unanswered: sent again then; #n tries so far",
+    "idle: the peer is probed then; an orphan in FIN-WAIT-2 is dropped",
+    "the kernel forgets the socket then",
+    "the peer's window is closed, its program does not read; probed again then",
+    "what has come is acknowledged then",
+)
+
+
 def _us(value: float) -> str:
     return f"{units.milliseconds(value)} ms"
+
+
+def _spent(value: float) -> str:
+    return _us(value) if value < 1e6 else units.duration(value / 1e6)
 
 
 def _ms(value: float) -> str:
@@ -81,9 +96,9 @@ INFO: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
     ("sending", "retrans", _segments, "sent again and not yet acknowledged"),
     ("sending", "total_retrans", _plain, "segments sent again, in its life"),
     ("sending", "segs_out", _plain, "segments sent"),
-    ("sending", "busy_time", _us, "time with data to send"),
-    ("sending", "rwnd_limited", _us, "of that, held up by the peer's window"),
-    ("sending", "sndbuf_limited", _us, "of that, held up by our send buffer"),
+    ("sending", "busy_time", _spent, "time with data to send"),
+    ("sending", "rwnd_limited", _spent, "of that, held up by the peer's window"),
+    ("sending", "sndbuf_limited", _spent, "of that, held up by our send buffer"),
     ("receiving", "bytes_received", _bytes, "data received in order"),
     ("receiving", "segs_in", _plain, "segments received"),
     ("receiving", "rcv_space", _bytes, "what the process reads in a round trip"),
@@ -134,7 +149,7 @@ def _identity(selection: Selection, row: int) -> Iterator[Fact]:
     snapshot = selection.snapshot
     table, place = snapshot.sample.sockets, np.array([row])
     state = int(table.state[row])
-    yield Fact("socket", "state", tcp.STATES[state], STATE_MEANINGS[state])
+    yield Fact("socket", "state", tcp.SS_STATES[state], STATE_MEANINGS[state])
     yield Fact("socket", "local", sockets.local_texts(selection, place)[0], "this end")
     if state != tcp.LISTEN:
         yield Fact("socket", "remote", sockets.remote_texts(selection, place)[0], "the other end")
@@ -142,13 +157,14 @@ def _identity(selection: Selection, row: int) -> Iterator[Fact]:
         names = {n.inode: n.interfaces for n in snapshot.sample.namespaces}
         name = names.get(int(table.netns[row]), {}).get(interface, f"#{interface}")
         yield Fact("socket", "interface", units.safe(name), "device or scope it is bound to")
-    timer = sockets.timer_texts(selection, place)[0]
-    yield Fact("socket", "timer", timer or "none", "what the kernel waits for")
+    timer, kind = sockets.timer_texts(selection, place)[0], int(table.timer[row])
+    waits = TIMER_MEANINGS[kind] if kind < len(TIMER_MEANINGS) else ""
+    yield Fact("socket", "timer", timer or "none", waits)
     yield Fact("socket", "cookie", f"{int(table.cookie[row]):x}", "the kernel's name of the socket")
     yield Fact("socket", "seen", units.duration(float(snapshot.seen_s[row])), "by tcptop")
     if not np.isnan(snapshot.age_s[row]):
         age = units.duration(float(snapshot.age_s[row]))
-        yield Fact("socket", "age", age, "tcptop saw it open")
+        yield Fact("socket", "age", age, "since it opened, which tcptop saw")
 
 
 def _owner(selection: Selection, row: int) -> Iterator[Fact]:

@@ -43,7 +43,7 @@ GROUPS: tuple[tuple[str, Sequence[BindingType]], ...] = (
 
 def facts(listing: Listing, notes: Sequence[str]) -> list[Fact]:
     """What could not be seen, the keys, and the columns of the list."""
-    seen = [Fact("notes", f"{number}", "", note) for number, note in enumerate(notes, 1)]
+    seen = [Fact("notes", f"#{number}", "", note) for number, note in enumerate(notes, 1)]
     columns = [Fact("columns", column.title, "", column.meaning) for column in listing.columns]
     return [*seen, *_keys(), *columns]
 

@@ -49,7 +49,7 @@ class Prompt(Input):
             super().__init__()
 
     def __init__(self) -> None:
-        example = "state established and dport = :443"
+        example = "e.g. state established and dport = :443"  # not to be taken for a filter
         super().__init__(placeholder=example, select_on_focus=False, id="prompt")
         self.cursor_blink = False  # a blinking cursor costs 2.5 KB/s
         self._past: list[str] = []

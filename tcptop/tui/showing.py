@@ -46,9 +46,9 @@ def empty(session: Session) -> str:
     if len(session.trail.places) > 1:
         return "Nothing is left of it. Esc goes back."
     if session.typed.text:
-        return "Nothing passes the filter. Esc clears it, / changes it."
+        return "Nothing here passes the filter. Esc clears it, / changes it."
     if session.fixed.text:
-        return "Nothing passes the filter of the command line."
+        return "Nothing here passes the filter of the command line."
     return EMPTY[session.here.view]
 
 

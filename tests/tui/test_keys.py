@@ -92,7 +92,7 @@ async def test_a_held_picture_stays_and_can_be_worked_with() -> None:
         await view.type("state established")
         assert len(view.rows()) == 7
         await view.press("enter")
-        assert "ESTABLISHED" in view.text()
+        assert "open both ways" in view.text()
         await view.press("escape", "escape", "z")
         assert view.lines()[0].endswith("LIVE 1s")
         assert "2 sockets" in view.lines()[0]

@@ -125,6 +125,40 @@ async def test_cursor_stays_on_its_socket_when_rows_move() -> None:
         assert screen(app)[line].startswith("proc3 ")
 
 
+async def test_a_page_scrolls_by_a_page() -> None:
+    app = TableApp(Rows(list(range(100))))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("j", "pagedown")
+        await settle(pilot)
+        assert (screen(app)[1].split()[0], app.table.cursor) == ("proc23", 24)
+        await pilot.press("pageup", "pageup")
+        await settle(pilot)
+        assert (screen(app)[1].split()[0], app.table.cursor) == ("proc0", 0)
+        await pilot.press(*["pagedown"] * 9)
+        await settle(pilot)
+        assert (screen(app)[1].split()[0], app.table.cursor) == ("proc77", 99)
+
+
+def test_the_sort_mark_belongs_to_one_title() -> None:
+    """Where it stands between two it is before a number's title, and behind a text's."""
+    columns = [
+        Column("text", "Text", 5),
+        Column("recv", "Recv", 4, right=True),
+        Column("send", "Send", 4, right=True),
+        Column("room", "Room", 6, right=True),
+    ]
+    found = [
+        layout.header_line(columns, [5, 4, 4, 6], key, True)
+        for key in ("text", "recv", "send", "room")
+    ]
+    assert found == [
+        "Text▼ Recv Send   Room ",
+        "Text ▼Recv Send   Room ",
+        "Text  Recv▼Send   Room ",
+        "Text  Recv Send  ▼Room ",
+    ]
+
+
 async def test_cursor_follows_inserted_and_deleted_rows() -> None:
     app = TableApp(Rows([10, 20, 30, 40]))
     async with app.run_test(size=(80, 24)) as pilot:

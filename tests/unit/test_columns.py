@@ -114,6 +114,18 @@ def test_facts_leave_out_what_is_not_known() -> None:
 
 
 @pytest.mark.parametrize(
+    ("timer", "meaning"),
+    [(0, "waits for nothing"), (1, "unanswered"), (4, "does not read"), (9, "")],
+)
+def test_facts_say_what_the_timer_means(timer: int, meaning: str) -> None:
+    ends = ("10.0.0.1:40001", "10.0.0.9:80")
+    selection = selected(sample([socket("ESTABLISHED", *ends, timer=timer)]))
+    known = {fact.name: fact for fact in facts(selection, 0)}
+    assert meaning in known["timer"].meaning
+    assert bool(meaning) == bool(known["timer"].meaning)
+
+
+@pytest.mark.parametrize(
     ("text", "shown_as"),
     [
         ("nginx", "nginx"),

@@ -88,18 +88,21 @@ def row_line(
 def header_line(
     columns: Sequence[Column], sizes: Sequence[int], sort: str | None, reverse: bool
 ) -> str:
-    """The titles; the mark of the sort column stands beside its own where no title has to move."""
-    parts = []
+    """The titles; the mark of the sort column is before that of numbers, behind that of text.
+
+    The gap that it stands in is between two titles, and has to say which of them it belongs to.
+    """
+    line = ""
     for column, size in zip(columns, sizes, strict=True):
         title = column.title[:size]
-        mark = DESCENDING if reverse else ASCENDING
-        if column.key != sort:
-            mark = " "
-        if column.right and len(title) < size:
-            parts.append((mark + title).rjust(size) + " ")
-        else:
-            parts.append((title + mark).ljust(size + 1))
-    return "".join(parts)
+        title = title.rjust(size) if column.right else title.ljust(size)
+        start = len(line)
+        line += title + " "
+        if column.key == sort:
+            before = start + size - len(column.title[:size]) - 1
+            at = before if column.right and before >= 0 else start + len(column.title[:size])
+            line = line[:at] + (DESCENDING if reverse else ASCENDING) + line[at + 1 :]
+    return line
 
 
 def merge(spans: Sequence[tuple[str, str]]) -> Line:

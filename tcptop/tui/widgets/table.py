@@ -157,10 +157,10 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         if self._key != before or not told:
             self.post_message(self.Moved(self._key))
 
-    def _move_to(self, row: int) -> None:
+    def _move_to(self, row: int, scroll: int = 0) -> None:
         self._pinned = True
         self._place_cursor(row)
-        self._settle(reveal=True)
+        self._settle(reveal=True, scroll=scroll)
 
     @property
     def _page(self) -> int:
@@ -172,7 +172,8 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_page(self, pages: float) -> None:
         """Move the cursor by (part of) a screenful."""
-        self._move_to(self._row + round(pages * self._page))
+        rows = round(pages * self._page)
+        self._move_to(self._row + rows, scroll=rows)
 
     def action_top(self) -> None:
         """Go to the first row and stay there, whatever row that is."""
@@ -225,14 +226,14 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         if round(old_value) != round(new_value):
             self._paint()
 
-    def _settle(self, reveal: bool) -> None:
+    def _settle(self, reveal: bool, scroll: int = 0) -> None:
         if not self.size:
             return
         self._rows_shown = self._page
         self._lay_out()
         if reveal:
-            top = self.scroll_offset.y
-            wanted = min(max(top, self._row - self._page + 1), self._row)
+            top, last = self.scroll_offset.y, self.virtual_size.height - 1 - self._page
+            wanted = min(max(0, min(top + scroll, last), self._row - self._page + 1), self._row)
             if wanted != top:
                 self.scroll_to(y=wanted, animate=False, force=True)
         self._paint()
