@@ -188,3 +188,11 @@ async def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 )
 def test_a_small_change_does_not_look_like_a_large_one(counts: list[int], picture: str) -> None:
     assert header.spark(np.array(counts, np.int64)) == picture
+
+
+async def test_a_tiny_terminal_gives_no_cell_to_a_scroll_bar_of_the_screen() -> None:
+    async with live(size=(10, 3)) as view:
+        await view.press("2", "j")
+        assert view.app.screen.max_scroll_y > 0
+        assert max(map(len, view.lines())) <= 10
+        assert not any(set(line) & set("▁▂▃▄▅▆▇█") for line in view.lines())
