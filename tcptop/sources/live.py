@@ -30,6 +30,7 @@ from tcptop.sources.sock_diag import (
 LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
 CONG_UP_TO = 20_000  # sockets; it never changes and costs 16 bytes a row: large hosts go without
 OTHERS_S = 5.0
+SEARCHED = 100  # sockets without an owner of which it is said that the search goes on
 CAP_SYS_PTRACE = 19
 
 
@@ -171,6 +172,10 @@ class LiveSource:
                 "Processes outside this container (pid namespace) are not seen, so that the owners "
                 "of their sockets are unknown: with the host's pid namespace they are."
             )
+        if not owners.complete:
+            missing = np.count_nonzero(~np.isin(inodes[inodes != 0], owners.inodes))
+            if missing >= SEARCHED:
+                notes.append(f"{missing:,} sockets have no owner yet: the search goes on.")
         others = self._others_with_sockets()
         if others:
             many = "namespaces hold" if others > 1 else "namespace holds"

@@ -65,7 +65,7 @@ async def test_the_caret_is_under_the_first_wrong_character() -> None:
     async with live() as view:
         await ask(view, "state established and dprot = :443")
         said, typed, caret = prompt_lines(view)
-        assert said.startswith(' "dprot" cannot stand here, did you mean "dport"?')
+        assert said.startswith(' "dprot" cannot stand here (did you mean "dport"?)')
         assert caret.index("^") == typed.index("dprot")
         await view.press("enter")
         assert view.app._filter.is_open

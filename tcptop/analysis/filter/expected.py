@@ -100,4 +100,4 @@ def _field(place: InteractiveParser | None) -> Field:
 
 def _unexpected(word: str, words: tuple[str, ...]) -> str:
     near = get_close_matches(word.lower(), words, n=1)
-    return f'"{word}" cannot stand here' + (f', did you mean "{near[0]}"?' if near else "")
+    return f'"{word}" cannot stand here' + (f' (did you mean "{near[0]}"?)' if near else "")
