@@ -181,11 +181,16 @@ def _tab(number: int, title: str, counts: dict[str, int]) -> str:
     return f" {number + 1} {title}{count} "
 
 
-def filter_line(selection: Selection | None, text: str, width: int) -> Line | None:
+# What these count is a whole: a filter chooses which of them are shown.
+WHOLE = ("listeners", "ports", "remotes")
+
+
+def filter_line(selection: Selection | None, text: str, view: str, width: int) -> Line | None:
     """The filter in force and how much it leaves; None without one."""
     if not text:
         return None
     found = "  " + counted(len(selection.rows)) if selection is not None else ""
+    found += "; rows count all" if view in WHOLE else ""
     room = max(10, width - len(found) - len(" filter: "))
     return ((" filter: ", "dim"), (cut(units.safe(text), room), "good"), (found, "dim"))
 

@@ -43,7 +43,7 @@ class Top(Vertical):
             self._remarks.show(*([remark] if remark else []))
             return
         self._strip.show(header.strip(selection.snapshot.trend, width))
-        filtered = header.filter_line(selection, selection.filter or "", width)
+        filtered = header.filter_line(selection, selection.filter or "", view, width)
         self._remarks.show(*(line for line in (filtered, remark) if line))
 
     def on_click(self, event: events.Click) -> None:

@@ -251,3 +251,12 @@ async def test_the_filter_in_force_can_be_gone_on_with() -> None:
         await view.press("slash", "space", *"or", "space", "colon", "1")
         assert view.app._filter._prompt.value == "state established and dport = 8080 or :1"
         assert prompt_lines(view)[1].endswith("8080 or :1")
+
+
+@pytest.mark.parametrize("key", ["3", "4", "5"])
+async def test_where_a_row_counts_all_its_sockets_the_filter_says_so(key: str) -> None:
+    async with live() as view:
+        await view.type("state established")
+        assert "filter: state established  7 sockets\n" in view.text() + "\n"
+        await view.press(key)
+        assert "filter: state established  7 sockets; rows count all" in view.text()
