@@ -6,7 +6,7 @@ import os
 import pwd
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Owners
 from tcptop.model.table import U32, SocketTable
 from tcptop.sources import counters, namespaces, proc_net_tcp, procfs
 from tcptop.sources.cgroups import Cgroups
-from tcptop.sources.owners import OwnerFinder
+from tcptop.sources.owners import OwnerFinder, among
 from tcptop.sources.sock_diag import (
     EVERYTHING,
     EXT,
@@ -68,12 +68,13 @@ class LiveSource:
         sockets, bound = self._apart(table)
         self._rows = len(sockets)
         owners = self._owners.find(sockets.inode)
+        rights = privileged()
         sample = Sample(
             taken_at=taken_at,
             clock=clock,
             host=host(),
             source="sock_diag" if self._diag else "procfs",
-            privileged=privileged(),
+            privileged=rights,
             poll_ms=0.0,
             sockets=sockets,
             bound=bound,
@@ -83,7 +84,7 @@ class LiveSource:
             kernel=(counters.read_kernel(self.netns),),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
             users=self._names(sockets.uid, owners),
-            notes=self._notes(owners, sockets.inode),
+            notes=self._notes(owners, sockets.inode, rights),
         )
         return replace(sample, poll_ms=(time.perf_counter() - began) * 1000)
 
@@ -155,27 +156,9 @@ class LiveSource:
             self._users[uid] = user_name(uid)
         return self._users
 
-    def _notes(self, owners: Owners, inodes: U32) -> tuple[str, ...]:
+    def _notes(self, owners: Owners, inodes: U32, rights: bool) -> tuple[str, ...]:
         notes = [f"sock_diag: {self._why_not}. {proc_net_tcp.NOTE}"] if self._diag is None else []
-        if owners.unreadable and not privileged():
-            notes.append(
-                f"{owners.unreadable} processes of other users may not be read, so that the owners "
-                "of their sockets are unknown: root or CAP_SYS_PTRACE may."
-            )
-        if owners.hidden_from is not None:
-            notes.append(
-                "/proc hides the processes of other users (hidepid), so that the owners of their "
-                "sockets are unknown: root or CAP_SYS_PTRACE may see them."
-            )
-        if procfs.in_container() and not np.isin(inodes[inodes != 0], owners.inodes).all():
-            notes.append(
-                "Processes outside this container (pid namespace) are not seen, so that the owners "
-                "of their sockets are unknown: with the host's pid namespace they are."
-            )
-        if not owners.complete:
-            missing = np.count_nonzero(~np.isin(inodes[inodes != 0], owners.inodes))
-            if missing >= SEARCHED:
-                notes.append(f"{missing:,} sockets have no owner yet: the search goes on.")
+        notes += owner_notes(owners, inodes, rights)
         others = self._others_with_sockets()
         if others:
             many = "namespaces hold" if others > 1 else "namespace holds"
@@ -188,6 +171,31 @@ class LiveSource:
             self._others = len(namespaces.others_with_sockets())
             self._others_due = time.monotonic() + OTHERS_S
         return self._others
+
+
+def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:
+    """Why the owners of some sockets are unknown; `rights` is what `privileged` said."""
+    if owners.unreadable and not rights:
+        yield (
+            f"{owners.unreadable} processes of other users may not be read, so that the owners "
+            "of their sockets are unknown: root or CAP_SYS_PTRACE may."
+        )
+    if owners.hidden_from is not None:
+        yield (
+            "/proc hides the processes of other users (hidepid), so that the owners of their "
+            "sockets are unknown: root or CAP_SYS_PTRACE may see them."
+        )
+    contained = procfs.in_container()
+    if owners.complete and not contained:
+        return
+    missing = np.count_nonzero(~among(inodes[inodes != 0], owners.inodes))
+    if contained and missing:
+        yield (
+            "Processes outside this container (pid namespace) are not seen, so that the owners "
+            "of their sockets are unknown: with the host's pid namespace they are."
+        )
+    if not owners.complete and missing >= SEARCHED:
+        yield f"{missing:,} sockets have no owner yet: the search goes on."
 
 
 def host() -> Host:

@@ -63,7 +63,7 @@ class OwnerFinder:
         now = self._clock()
         wanted = _distinct(inodes[inodes != 0])
         ended = self._look()
-        missing = wanted[~_among(wanted, self._known.inodes)]
+        missing = wanted[~among(wanted, self._known.inodes)]
         reading = _Reading(wanted, self._vain.due(missing, now), now, self._budget)
         complete = self._read(reading)
         if ended or reading.done:
@@ -132,8 +132,8 @@ class OwnerFinder:
 
     def _losers(self, wanted: U32) -> Iterable[FdTable]:
         """Processes that held a socket which is gone: another may have its descriptor now."""
-        gone = self._wanted[~_among(self._wanted, wanted)]
-        pids = self._known.pids[_among(self._known.inodes, gone)]
+        gone = self._wanted[~among(self._wanted, wanted)]
+        pids = self._known.pids[among(self._known.inodes, gone)]
         return (self._tables[pid] for pid in set(pids.tolist()) if pid in self._tables)
 
     def _walk(self, reading: _Reading) -> None:
@@ -144,7 +144,7 @@ class OwnerFinder:
             self._vain.add(reading.left(), reading.now)
 
     def _select(self, wanted: U32, complete: bool) -> Owners:
-        rows = _among(self._known.inodes, wanted)
+        rows = among(self._known.inodes, wanted)
         pids = set(self._known.pids[rows].tolist())
         facts = self._facts(pids)
         if len(facts) < len(pids):  # ended since
@@ -258,7 +258,7 @@ def _distinct(inodes: U32) -> U32:
     return each
 
 
-def _among(values: U32, ordered: U32) -> Bools:
+def among(values: U32, ordered: U32) -> Bools:
     """Which values are in an ascending array; np.isin would hash both, ten times slower."""
     if not len(ordered):
         return np.zeros(len(values), bool)

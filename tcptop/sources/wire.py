@@ -5,7 +5,6 @@ Layouts: include/uapi/linux/netlink.h (nlmsghdr, nlattr) and inet_diag.h (inet_d
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from sys import byteorder
 from typing import Any, NamedTuple
@@ -236,8 +235,3 @@ def _fill_ulp(
         for inner in _attributes(nested, 0, len(nested)):
             if inner.kind == INET_ULP_INFO_NAME:
                 table.ulp[row] = nested[inner.at : inner.at + inner.size].split(b"\0")[0][:16]
-
-
-def error_text(code: int) -> str:
-    """A negative errno as the kernel's name for it."""
-    return errno.errorcode.get(-code, str(code))
