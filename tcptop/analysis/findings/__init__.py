@@ -1,0 +1,1 @@
+"""Findings: rules over a look and its history, and the engine that runs them."""

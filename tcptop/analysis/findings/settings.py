@@ -1,0 +1,21 @@
+"""What the user decided about findings: thresholds, ignored ids, the idle timeout on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`limits` holds what differs from the rules' defaults: id -> name -> value.
+
+    `idle_timeout_s` is that of load balancers or NAT on the way, None where the user named none.
+    """
+
+    limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    ignored: frozenset[str] = frozenset()
+    idle_timeout_s: float | None = None
+
+
+DEFAULTS = Settings()
