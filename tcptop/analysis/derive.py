@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.analysis import history as past
-from tcptop.analysis import listening, ports
+from tcptop.analysis import listening, lives, ports
+from tcptop.analysis.findings import engine
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.moments import Moment, moment, with_moment
+from tcptop.analysis.findings.settings import DEFAULTS, Settings
 from tcptop.analysis.gathering import Rates, processes, remotes
 from tcptop.analysis.history import History, Known, Now
 from tcptop.analysis.holding import Held, hold, mini
@@ -29,15 +34,28 @@ class _Step(NamedTuple):
     ranges: dict[int, ports.Range]
     ports: Ports
     rates: Rates
+    lived: lives.Lived
     opens: int
     totals: Totals
     trend: Trend
 
 
-def derive(sample: Sample, history: History) -> tuple[Snapshot, History]:
+def derive(
+    sample: Sample, history: History, settings: Settings = DEFAULTS
+) -> tuple[Snapshot, History]:
     """What this sample means after those before it, and what the next one has to know."""
     step = _step(sample, history)
-    return _snapshot(sample, history, step), _remembered(sample, history, step)
+    bare = _snapshot(sample, history, step)
+    moments = with_moment(history.moments, _moment(bare))
+    look = Look(bare, moments, settings)
+    findings, active = engine.run(look, history.active)
+    snapshot = replace(bare, findings=findings, wanted=frozenset(look.wanted))
+    return snapshot, replace(_remembered(sample, history, step), moments=moments, active=active)
+
+
+def _moment(snapshot: Snapshot) -> Moment:
+    people = snapshot.holders.people
+    return moment(snapshot.sample, snapshot.processes, people, snapshot.ports)
 
 
 def _step(sample: Sample, history: History) -> _Step:
@@ -56,6 +74,7 @@ def _step(sample: Sample, history: History) -> _Step:
         ranges,
         ports.ports(sample, now, history, ranges),
         _rates(table, now, known),
+        lives.lived(table, now, known),
         opens,
         totals,
         past.with_trend(history.trend, sample.clock, totals.by_state),
@@ -85,12 +104,16 @@ def _snapshot(sample: Sample, history: History, step: _Step) -> Snapshot:
         remotes=remotes(table, rates, with_port=False),
         kernel_rates=kernel_rates(sample.kernel, history.kernel, now.dt),
         trend=step.trend,
+        lives=lives.lives(table, now, step.lived),
+        changes=lives.changes(table, now, known),
     )
 
 
 def _remembered(sample: Sample, history: History, step: _Step) -> History:
     kernel = {each.netns: each for each in sample.kernel}
-    kept = past.remember(history.known, sample.sockets, step.now, step.held.person, step.peak)
+    kept = past.remember(
+        history.known, sample.sockets, step.now, step.held.person, step.peak, step.lived
+    )
     return History(
         began=sample.clock if history.began is None else history.began,
         clock=sample.clock,

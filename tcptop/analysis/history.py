@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tcptop.analysis.findings.active import Active
+from tcptop.analysis.findings.moments import Moment
 from tcptop.analysis.keys import find
 from tcptop.model import tcp
 from tcptop.model.sample import Kernel, Process
@@ -34,6 +38,16 @@ class Known:
     bytes_sent: F64
     bytes_received: F64
     total_retrans: F64
+    state_since: F64  # clocks of the first sample that showed it as it still is
+    unacked_since: F64
+    unread_since: F64
+    silent_since: F64
+    acked: F64  # bytes_acked
+    consumed: F64  # bytes_received less Recv-Q
+    segs_in: F64
+    send_q: F64
+    rises: U8
+    delayed: U8
 
     def __len__(self) -> int:
         return len(self.cookie)
@@ -43,7 +57,7 @@ class Known:
 
 
 def _no_known() -> Known:
-    kinds = ("u8", "f8", "f8", "?", "u1", "u1", "i8", "i8", "f8", "f8", "f8", "f8")
+    kinds = ["u8", "f8", "f8", "?", "u1", "u1", "i8", "i8", *["f8"] * 12, "u1", "u1"]
     return Known(*(np.zeros(0, kind) for kind in kinds))
 
 
@@ -70,6 +84,8 @@ class History:
     listener_ports: Mapping[int, frozenset[int]] = field(default_factory=dict)
     port_use: tuple[PortUse, ...] = ()
     trend: Trend = field(default_factory=lambda: Trend(np.zeros(0), np.zeros((0, 12), np.int64)))
+    moments: tuple[Moment, ...] = ()
+    active: Mapping[str, Active] = field(default_factory=dict)  # findings by key
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -134,7 +150,14 @@ def drops(table: SocketTable) -> F64:
     return np.where(known, table.memory_of("drops"), np.nan)
 
 
-def remember(known: Known, table: SocketTable, now: Now, person: Index, peak: I64) -> Known:
+def remember(
+    known: Known,
+    table: SocketTable,
+    now: Now,
+    person: Index,
+    peak: I64,
+    lived: Iterable[NDArray[Any]],
+) -> Known:
     """The known sockets after this sample: all of its rows, and those missed fewer than twice."""
     old = now.place >= 0
     first_seen = np.where(old, recalled(known.first_seen, now), now.clock)
@@ -144,7 +167,7 @@ def remember(known: Known, table: SocketTable, now: Now, person: Index, peak: I6
     holder[alone] = known.person[now.place[alone]]
     witnessed = np.full(len(table), now.dt is not None)
     witnessed[old] = known.witnessed[now.place[old]]
-    rows = Known(
+    columns: list[NDArray[Any]] = [
         table.cookie,
         np.full(len(table), now.clock),
         first_seen,
@@ -155,7 +178,9 @@ def remember(known: Known, table: SocketTable, now: Now, person: Index, peak: I6
         peak,
         drops(table),
         *(counter(table, name) for name in COUNTERS),
-    ).take(now.order)
+        *lived,
+    ]
+    rows = Known(*columns).take(now.order)
     return _merged(rows, _missed(known, now))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tcptop.analysis import subject
 from tcptop.analysis.gathering import Rates, processes, remotes
 from tcptop.analysis.listening import match
 from tcptop.analysis.ports import port_bounds
@@ -72,6 +73,7 @@ def select(
         _concerned(snapshot.ports.group, selected),
         _concerned(groups.group, selected),
         groups,
+        _findings(snapshot, selected),
     )
 
 
@@ -92,3 +94,14 @@ def _listeners(snapshot: Snapshot, selected: Bools) -> Index:
     through = match(table, connections)
     concerned[through[through >= 0]] = True
     return np.flatnonzero(concerned[row])
+
+
+def _findings(snapshot: Snapshot, selected: Bools) -> Index:
+    """Places of the findings about a selected socket, its process, its listener or destination.
+
+    All of them without a filter; with one, those of the host as a whole are left out.
+    """
+    if selected.all():
+        return np.arange(len(snapshot.findings))
+    concern = [subject.concerns(each.subject, snapshot, selected) for each in snapshot.findings]
+    return np.flatnonzero(np.array(concern, bool))

@@ -12,8 +12,9 @@ from tcptop.model.table import Bools, Index
 class Selection:
     """`selected` masks the socket table, `rows` are its places.
 
-    `processes` counts the selected sockets. Listeners, ports and remotes are places in the
-    snapshot's lists of those that concern a selected socket; their numbers are of all sockets.
+    `processes` counts the selected sockets. Listeners, ports, remotes and findings are places in
+    the snapshot's lists of those that concern a selected socket or its process; what they say is of
+    all sockets.
     """
 
     snapshot: Snapshot
@@ -25,3 +26,4 @@ class Selection:
     ports: Index
     remotes: Index
     remote_groups: Remotes  # by address, or by address and port
+    findings: Index

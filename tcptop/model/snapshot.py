@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tcptop.model.finding import Finding
 from tcptop.model.sample import Process, Sample
 from tcptop.model.table import F64, I64, U8, U32, U64, Bools, Index
 
@@ -113,6 +114,24 @@ class Remotes:
         return len(self.netns)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Lives:
+    """How long sockets have been as they are: seconds, at least; 0 where only just seen.
+
+    `unacked_s`: bytes wait in Send-Q and none was acknowledged. `unread_s`: bytes wait in Recv-Q
+    and none was consumed. `silent_s`: no segment came. NaN where the kernel does not count those.
+    `rises`: samples in a row in which Send-Q grew. `delayed`: a bit for each of the last five
+    samples, lowest the present one: less than a segment waits unsent behind a single unacked one.
+    """
+
+    state_s: F64
+    unacked_s: F64
+    unread_s: F64
+    silent_s: F64
+    rises: U8
+    delayed: U8
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     sockets: int
@@ -152,3 +171,7 @@ class Snapshot:
     remotes: Remotes
     kernel_rates: Mapping[int, Mapping[str, Mapping[str, float]]]  # netns -> section -> name
     trend: Trend
+    lives: Lives
+    changes: I64  # (12, 12): sockets by state in the sample before, 0 new, and now, 0 gone
+    findings: tuple[Finding, ...] = ()  # worst first
+    wanted: frozenset[int] = frozenset()  # cookies whose options a finding would be surer with

@@ -1,0 +1,127 @@
+"""Look: all that a rule may ask of this moment and of those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tcptop.analysis.findings.moments import Moment
+from tcptop.analysis.findings.settings import DEFAULTS, Settings
+from tcptop.analysis.keys import find, mixed
+from tcptop.model import tcp
+from tcptop.model.sample import Kernel, Process, Sample
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import Bools, Index, SocketTable
+
+PATIENCE = 0.95  # looks come a little late or early: a window of 10 s may be 9.5 s long
+
+if TYPE_CHECKING:
+    from tcptop.model.sockopt import SocketOptions
+
+
+class Look:
+    """The snapshot, and the moments up to it, oldest first; the last one is the present."""
+
+    def __init__(
+        self, snapshot: Snapshot, moments: Sequence[Moment], settings: Settings = DEFAULTS
+    ) -> None:
+        self.snapshot = snapshot
+        self.moments = moments
+        self.settings = settings
+        self.wanted: set[int] = set()  # cookies whose options the next sample should bring
+
+    @property
+    def sample(self) -> Sample:
+        return self.snapshot.sample
+
+    @property
+    def table(self) -> SocketTable:
+        return self.snapshot.sample.sockets
+
+    @property
+    def watched_s(self) -> float:
+        """How long has been watched; 0 at the first look."""
+        return self.snapshot.over_s or 0.0
+
+    def back(self, seconds: float) -> Moment | None:
+        """The latest moment that long ago; None where the watch is shorter."""
+        end = self.sample.clock - seconds * PATIENCE
+        return next((m for m in reversed(self.moments) if m.clock <= end), None)
+
+    def grown(self, netns: int, name: str, seconds: float) -> tuple[float, float] | None:
+        """(By how much a counter grew, in how many seconds) over such a window; None if unknown.
+
+        Names are those of `moments.COUNTERS`.
+        """
+        then = self.back(seconds)
+        if then is None:
+            return None
+        before, value = (m.counters.get(netns, {}).get(name) for m in (then, self.moments[-1]))
+        if before is None or value is None or value < before:
+            return None
+        return value - before, self.sample.clock - then.clock
+
+    def rate(self, netns: int, name: str, seconds: float) -> float | None:
+        """Growth of a counter a second over a window of at least that many seconds."""
+        grown = self.grown(netns, name, seconds)
+        return None if grown is None else grown[0] / grown[1]
+
+    def last_rate(self, netns: int, name: str) -> float | None:
+        """Growth of a counter a second since the sample before; None at the first look."""
+        sections = self.snapshot.kernel_rates.get(netns, {})
+        return next((names[name] for names in sections.values() if name in names), None)
+
+    def kernel(self, netns: int) -> Kernel | None:
+        return next((k for k in self.sample.kernel if k.netns == netns), None)
+
+    def sysctl(self, netns: int, name: str) -> int | None:
+        """A sysctl that is one number, by its full dotted name."""
+        kernel = self.kernel(netns)
+        text = kernel.sysctls.get(name, "") if kernel else ""
+        return int(text) if text.lstrip("-").isdigit() else None
+
+    def people(self, row: int) -> list[Process]:
+        """The processes that hold a socket, or are remembered for it."""
+        return [process for process, _ in self.snapshot.holders.of(row)]
+
+    @cached_property
+    def first_person(self) -> Index:
+        """For each row its first holder, a place in `snapshot.holders.people`; -1 for none."""
+        holders = self.snapshot.holders
+        some = holders.start[:-1] < holders.start[1:]
+        first = np.full(len(self.table), -1, np.int64)
+        first[some] = holders.person[holders.start[:-1][some]]
+        return first
+
+    def options(self, row: int) -> SocketOptions | None:
+        """A socket's options, where they were read; asks for them otherwise."""
+        cookie = int(self.table.cookie[row])
+        self.wanted.add(cookie)
+        return self.sample.options.get(cookie)
+
+    @cached_property
+    def twin(self) -> Index:
+        """For each row the other end of its connection, where that is in the table too; or -1."""
+        table = self.table
+        ends = (table.local_hi, table.local_lo, table.local_port.astype(np.int64))
+        others = (table.remote_hi, table.remote_lo, table.remote_port.astype(np.int64))
+        key = mixed(table.netns, *ends, *others)
+        order = np.argsort(key)
+        place = find(mixed(table.netns, *others, *ends), key[order])
+        twin = np.where(place >= 0, order[place], -1)
+        twin[table.state == tcp.LISTEN] = -1
+        return twin
+
+    @cached_property
+    def remote_here(self) -> Bools:
+        """Rows whose remote end is an address of this namespace: the network is not between."""
+        table = self.table
+        mine = mixed(table.netns, table.local_hi, table.local_lo)
+        theirs = mixed(table.netns, table.remote_hi, table.remote_lo)
+        v4_loopback = (table.remote_hi == 0) & (table.remote_lo >> np.uint64(24) == 0xFFFF7F)
+        v6_loopback = (table.remote_hi == 0) & (table.remote_lo == 1)
+        here: Bools = np.isin(theirs, mine) | v4_loopback | v6_loopback
+        return here

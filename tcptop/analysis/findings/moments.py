@@ -1,0 +1,107 @@
+"""Moments: the little that rules remember of each sample, for windows of up to three minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tcptop.analysis.keys import find, mixed
+from tcptop.model import tcp
+from tcptop.model.sample import Process, Sample
+from tcptop.model.snapshot import Ports, Processes
+from tcptop.model.table import F64, I64, U64
+
+WINDOW_S = 185.0  # three minutes, and a sample to spare
+CLOSER_S = 0.4  # the present one replaces the last where looks follow each other faster than this
+
+# Counters that rules ask for over more than one interval; names are unique across sections.
+_COUNTERS = """
+ActiveOpens PassiveOpens AttemptFails EstabResets OutRsts OutSegs InSegs RetransSegs
+ListenOverflows ListenDrops TCPReqQFullDoCookies TCPReqQFullDrop SyncookiesSent SyncookiesRecv
+SyncookiesFailed TCPDeferAcceptDrop EmbryonicRsts TW TWRecycled TCPTimeWaitOverflow
+TCPMemoryPressures TCPAbortOnMemory TCPAbortOnTimeout TCPAbortOnClose TCPAbortOnData
+TCPSynRetrans TCPTimeouts PruneCalled RcvPruned
+"""
+COUNTERS = frozenset(_COUNTERS.split())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Moment:
+    """Columns are sorted by their key. `process` is a `process_key`, `listener` a cookie."""
+
+    clock: float
+    counters: Mapping[int, Mapping[str, int]]  # netns -> name
+    listener: U64
+    queued: I64  # accept queue
+    backlog: I64
+    process: U64
+    close_wait: I64
+    open_fds: F64
+    destination: U64  # keys of groups of Ports, see `destinations`
+    opened: F64  # connections a second that were seen to open
+    used: I64
+
+
+def process_key(process: Process) -> int:
+    """A pid is used again; with its start time it is not."""
+    return process.start_time << 22 | process.pid  # pids have 22 bits at most
+
+
+def destinations(ports: Ports) -> U64:
+    columns = (ports.local_hi, ports.local_lo, ports.remote_hi, ports.remote_lo)
+    return mixed(ports.netns, *columns, ports.remote_port)
+
+
+def moment(sample: Sample, processes: Processes, people: Sequence[Process], ports: Ports) -> Moment:
+    table = sample.sockets
+    rows = np.flatnonzero(table.state == tcp.LISTEN)
+    rows = rows[np.argsort(table.cookie[rows])]
+    held = np.flatnonzero(processes.person >= 0)
+    keys = np.array([process_key(p) for p in people], np.uint64)[processes.person[held]]
+    held = held[np.argsort(keys)]
+    keys.sort()
+    fds = np.array([_known(p.open_fds) for p in people], np.float64)[processes.person[held]]
+    groups = destinations(ports)
+    order = np.argsort(groups)
+    return Moment(
+        sample.clock,
+        {kernel.netns: _counters(kernel.counters) for kernel in sample.kernel},
+        table.cookie[rows],
+        table.recv_q[rows].astype(np.int64),
+        table.send_q[rows].astype(np.int64),
+        keys,
+        processes.by_state[held, tcp.CLOSE_WAIT],
+        fds,
+        groups[order],
+        ports.opens_per_s[order],
+        ports.used[order],
+    )
+
+
+def with_moment(moments: Sequence[Moment], present: Moment) -> tuple[Moment, ...]:
+    """The moments with one more, those out of the window forgotten."""
+    kept = [m for m in moments if present.clock - m.clock <= WINDOW_S]
+    if len(kept) > 1 and kept[-1].clock - kept[-2].clock < CLOSER_S:
+        kept.pop()
+    return (*kept, present)
+
+
+def at(keys: U64, values: I64 | F64, key: int) -> float | None:
+    """The value of a key in a moment's columns; None where it was not there."""
+    place = int(find(np.array([key], np.uint64), keys)[0])
+    return float(values[place]) if place >= 0 else None
+
+
+def _known(number: int | None) -> float:
+    return np.nan if number is None else number
+
+
+def _counters(sections: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    return {
+        name: value
+        for section in ("Tcp", "TcpExt")
+        for name, value in sections.get(section, {}).items()
+        if name in COUNTERS
+    }

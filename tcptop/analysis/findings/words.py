@@ -1,0 +1,127 @@
+"""Numbers and names as the sentences of findings say them."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from tcptop.model import address
+from tcptop.model.sample import Process
+from tcptop.model.table import MAPPED, SocketTable
+
+SIZES = ((1024, "KiB"), (1024**2, "MiB"), (1024**3, "GiB"))
+UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def duration(seconds: float) -> str:
+    """0.4 s, 42 s, 14 min, 2 h 11 min: two units at most."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s" if seconds % 1 > 0.05 else f"{seconds:.0f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    if seconds < 5 * 60 - 0.5:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return _two(round(seconds / 60) * 60)
+
+
+def exactly(seconds: int) -> str:
+    """2 h 11 min 15 s: to the second."""
+    parts = []
+    for size, unit in (*UNITS, (1, "s")):
+        number, seconds = divmod(seconds, size)
+        if number:
+            parts.append(f"{number} {unit}")
+    return " ".join(parts) or "0 s"
+
+
+def _two(seconds: int) -> str:
+    for place, (size, unit) in enumerate(UNITS):
+        if seconds >= size:
+            rest = seconds % size
+            smaller, name = UNITS[min(place + 1, len(UNITS) - 1)]
+            more = f" {rest // smaller} {name}" if rest >= smaller and unit != "min" else ""
+            return f"{seconds // size} {unit}{more}"
+    return f"{seconds} s"
+
+
+def number(value: float) -> str:
+    """1,234; below ten one decimal where there is one; unknown is said."""
+    if math.isnan(value):
+        return "?"
+    return f"{value:,.1f}" if abs(value) < 9.95 and value % 1 > 0.05 else f"{value:,.0f}"
+
+
+def count(value: float, one: str, many: str = "") -> str:
+    """1 socket, 2 sockets."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def size(octets: float) -> str:
+    """512 bytes, 64 KiB, 1.2 MiB."""
+    if octets < 1024:
+        return count(octets, "byte")
+    scale = next((s for s in SIZES if octets < s[0] * 1024), SIZES[-1])
+    return f"{number(octets / scale[0])} {scale[1]}"
+
+
+def percent(share: float) -> str:
+    return f"{share * 100:.0f} %"
+
+
+def clock_time(taken_at: float) -> str:
+    """13:02:11 in local time."""
+    return f"{datetime.fromtimestamp(taken_at):%H:%M:%S}"
+
+
+def printable(text: str) -> str:
+    """A foreign name in one line: what does not print is written as its escape."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def unit(process: Process) -> str:
+    """The systemd unit or container of a process, from its cgroup; empty where there is none."""
+    parts = (process.cgroup or "").split("/")
+    named = [part for part in parts if part.endswith((".service", ".scope"))]
+    return printable(named[-1].removesuffix(".scope")) if named else ""
+
+
+def name(process: Process) -> str:
+    """nginx (pid 812)"""
+    return f"{printable(process.name)} (pid {process.pid})"
+
+
+def who(process: Process) -> str:
+    """nginx (pid 812, nginx.service)"""
+    named = unit(process)
+    return f"{printable(process.name)} (pid {process.pid}{', ' + named if named else ''})"
+
+
+def local(table: SocketTable, row: int) -> str:
+    """address:port as ss prints it; for a listener on any address `*:port`."""
+    hi, lo = int(table.local_hi[row]), int(table.local_lo[row])
+    return _endpoint(hi, lo, int(table.local_port[row]))
+
+
+def remote(table: SocketTable, row: int) -> str:
+    hi, lo = int(table.remote_hi[row]), int(table.remote_lo[row])
+    return _endpoint(hi, lo, int(table.remote_port[row]))
+
+
+def port(table: SocketTable, row: int) -> str:
+    """:8080"""
+    return f":{int(table.local_port[row])}"
+
+
+def _endpoint(hi: int, lo: int, number: int) -> str:
+    return address.endpoint(address.text(hi, lo), number)
+
+
+def is_any(table: SocketTable, row: int) -> bool:
+    """Whether it is bound to every address."""
+    return int(table.local_hi[row]) == 0 and int(table.local_lo[row]) in (0, int(MAPPED))
+
+
+def key(rule: str, *parts: object) -> str:
+    """The key of a finding: the same subject has the same one from look to look."""
+    return "/".join([rule, *(str(part) for part in parts)])

@@ -1,0 +1,119 @@
+"""How long each socket's queues, state and peer have been as they are now."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.history import Known, Now, counter, recalled
+from tcptop.model import tcp
+from tcptop.model.snapshot import Lives
+from tcptop.model.table import F64, I64, U8, Bools, SocketTable
+
+SAMPLES = 0b11111  # of which `delayed` remembers a bit each
+
+
+class Lived(NamedTuple):
+    """What `Known` remembers of it: the fields of the same names, beside the table."""
+
+    state_since: F64
+    unacked_since: F64
+    unread_since: F64
+    silent_since: F64
+    acked: F64
+    consumed: F64
+    segs_in: F64
+    send_q: F64
+    rises: U8
+    delayed: U8
+
+
+def lived(table: SocketTable, now: Now, known: Known) -> Lived:
+    send_q = table.send_q.astype(np.float64)
+    recv_q = table.recv_q.astype(np.float64)
+    queues = table.state != tcp.LISTEN  # a listener's queues count connections
+    sending, waiting = queues & (send_q > 0), queues & (recv_q > 0)
+    acked = counter(table, "bytes_acked")
+    consumed = counter(table, "bytes_received") - recv_q
+    segs_in = counter(table, "segs_in")
+    grown = queues & (send_q > recalled(known.send_q, now))
+    return Lived(
+        _since(known.state_since, _same_state(table, now, known), now),
+        _since(known.unacked_since, sending & _same(known.acked, acked, now), now),
+        _since(known.unread_since, waiting & _same(known.consumed, consumed, now), now),
+        _since(known.silent_since, _same(known.segs_in, segs_in, now), now),
+        # An empty queue starts the count anew, whatever the counter does.
+        np.where(sending, acked, np.nan),
+        np.where(waiting, consumed, np.nan),
+        segs_in,
+        send_q,
+        np.where(grown, np.minimum(_before(known.rises, now), 254) + 1, 0).astype(np.uint8),
+        ((_before(known.delayed, now) << 1 | _delayed(table)) & SAMPLES).astype(np.uint8),
+    )
+
+
+def lives(table: SocketTable, now: Now, lived: Lived) -> Lives:
+    """As durations; what the kernel does not count is unknown."""
+    unacked = now.clock - lived.unacked_since
+    unread = now.clock - lived.unread_since
+    silent = now.clock - lived.silent_since
+    return Lives(
+        now.clock - lived.state_since,
+        np.where(table.tcp_info_known("bytes_acked"), unacked, np.nan),
+        np.where(table.tcp_info_known("bytes_received"), unread, np.nan),
+        np.where(table.tcp_info_known("segs_in"), silent, np.nan),
+        lived.rises,
+        lived.delayed,
+    )
+
+
+def changes(table: SocketTable, now: Now, known: Known) -> I64:
+    """(12, 12): sockets by state before, 0 new, and now, 0 gone; no change at the first sample."""
+    if now.dt is None:
+        return np.zeros((12, 12), np.int64)
+    old = now.place >= 0
+    before = np.zeros(len(table), np.int64)
+    before[old] = known.state[now.place[old]]
+    seen = np.bincount(before * 12 + table.state, minlength=144).reshape(12, 12)
+    missed = np.ones(len(known), bool)
+    missed[now.place[old]] = False
+    # Missed twice is gone (see history.MISSES): the second time is now.
+    gone = missed & (known.misses == 1)
+    seen[:, 0] += np.bincount(known.state[gone], minlength=12)
+    return seen
+
+
+def _since(before: F64, still: Bools, now: Now) -> F64:
+    return np.where(still, recalled(before, now), now.clock)
+
+
+def _same(before: F64, value: F64, now: Now) -> Bools:
+    """False for new rows and for unknown values: NaN equals nothing."""
+    same: Bools = recalled(before, now) == value
+    return same
+
+
+def _same_state(table: SocketTable, now: Now, known: Known) -> Bools:
+    return _same(known.state.astype(np.float64), table.state.astype(np.float64), now)
+
+
+def _before(values: U8, now: Now) -> I64:
+    out = np.zeros(len(now.place), np.int64)
+    old = now.place >= 0
+    out[old] = values[now.place[old]]
+    return out
+
+
+def _delayed(table: SocketTable) -> I64:
+    """1 where less than a segment waits behind a single one that is not acknowledged, though the
+    window is open: Nagle's algorithm holds it back (RFC 9293 3.7.4)."""
+    out = np.zeros(len(table), np.int64)
+    talking = np.isin(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT))
+    rows = np.flatnonzero(talking & (table.send_q > 0) & table.tcp_info_known("notsent_bytes"))
+    part = table.take(rows)
+    unsent, mss = part.tcp_info("notsent_bytes"), part.tcp_info("snd_mss")
+    open_window = ~part.tcp_info_known("snd_wnd") | (part.tcp_info("snd_wnd") > part.send_q)
+    small = (unsent > 0) & (unsent < mss) & (part.tcp_info("unacked") == 1)
+    out[rows] = small & open_window
+    return out

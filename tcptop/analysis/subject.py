@@ -1,0 +1,53 @@
+"""Which sockets a finding is about."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.model import tcp
+from tcptop.model.address import halves
+from tcptop.model.finding import Subject
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import Bools
+
+
+def rows(subject: Subject, snapshot: Snapshot) -> Bools:
+    """A mask of the sockets to show for a finding: those it names, else its processes',
+    its listener's and its destination's."""
+    table = snapshot.sample.sockets
+    named: Bools = np.isin(table.cookie, np.array(subject.cookies, np.uint64))
+    if named.any():
+        return named
+    return (
+        _held(subject, snapshot)
+        | _at(subject.listener, snapshot, "local")
+        | _at(subject.destination, snapshot, "remote")
+    )
+
+
+def concerns(subject: Subject, snapshot: Snapshot, selected: Bools) -> bool:
+    """Whether a finding is about one of the selected sockets, or about a process of theirs."""
+    found = rows(subject, snapshot) | _held(subject, snapshot)
+    return bool((found & selected).any())
+
+
+def _held(subject: Subject, snapshot: Snapshot) -> Bools:
+    holders = snapshot.holders
+    mask = np.zeros(len(snapshot.sample.sockets), bool)
+    mine = [at for at, process in enumerate(holders.people) if process.pid in subject.pids]
+    mask[holders.row[np.isin(holders.person, mine)]] = True
+    return mask
+
+
+def _at(endpoint: str | None, snapshot: Snapshot, side: str) -> Bools:
+    table = snapshot.sample.sockets
+    text, _, port = (endpoint or "").rpartition(":")
+    try:
+        hi, lo = halves(text.strip("[]").partition("%")[0])
+        number = int(port)
+    except ValueError:  # none, or a whole network
+        return np.zeros(len(table), bool)
+    at: Bools = getattr(table, f"{side}_port") == number
+    if side == "remote" or (hi, lo) not in ((0, 0), halves("0.0.0.0")):
+        at &= (getattr(table, f"{side}_hi") == hi) & (getattr(table, f"{side}_lo") == lo)
+    return at & (table.state != tcp.LISTEN) if side == "remote" else at
