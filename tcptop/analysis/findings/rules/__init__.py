@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tcptop.analysis.findings.rule import Rule
+from tcptop.analysis.findings.rules import close_wait_leak
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (close_wait_leak.RULE,)

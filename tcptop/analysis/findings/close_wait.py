@@ -1,0 +1,65 @@
+"""CLOSE_WAIT sockets of one process, for the two rules about them.
+
+The peer has closed; the connection waits for our process to do so (RFC 9293 3.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.moments import at, process_key
+from tcptop.model import tcp
+from tcptop.model.sample import Process
+from tcptop.model.table import F64, Bools, Index
+
+GROWTH_S = 180.0
+
+
+class Held(NamedTuple):
+    """CLOSE_WAIT rows of a process, and for how many seconds each has been so, at least."""
+
+    process: Process
+    rows: Index
+    age_s: F64
+
+
+def held(look: Look, unread: bool) -> Iterator[Held]:
+    """By process; those whose end of file was read, or those where it was not."""
+    table = look.table
+    waiting = (table.state == tcp.CLOSE_WAIT) & (table.inode != 0)  # else in an accept queue
+    rows = np.flatnonzero(waiting & (table.recv_q > 0 if unread else table.recv_q == 0))
+    age = _age(look)
+    people = look.snapshot.holders.people
+    for person in np.unique(look.first_person[rows]).tolist():
+        if person >= 0:
+            mine = rows[look.first_person[rows] == person]
+            yield Held(people[person], mine, age[mine])
+
+
+def _age(look: Look) -> F64:
+    """The FIN refreshed last_ack_recv; later acks and answers to keepalive probes reset it."""
+    table = look.table
+    heard = table.tcp_info("last_ack_recv") / 1000
+    told = np.where(table.tcp_info_known("last_ack_recv"), heard, 0.0)
+    seen: F64 = np.fmax(look.snapshot.lives.state_s, told)
+    return seen
+
+
+def grew(look: Look, process: Process, count: int) -> bool:
+    """Whether its CLOSE_WAIT sockets never became fewer in three minutes, and are more now."""
+    if look.back(GROWTH_S) is None:
+        return False
+    key = process_key(process)
+    numbers = [at(m.process, m.close_wait, key) or 0.0 for m in look.moments]
+    steady = all(after >= before for before, after in pairwise(numbers))
+    return steady and numbers[0] < count
+
+
+def old(age_s: F64, least_s: float) -> Bools:
+    enough: Bools = age_s >= least_s
+    return enough
