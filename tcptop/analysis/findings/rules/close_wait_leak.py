@@ -32,7 +32,7 @@ def _finding(look: Look, limits: Limits, each: Held, growing: bool) -> Finding:
         words.key(ID, process.pid),
         "critical" if full else "warning",
         f"{words.printable(process.name)} does not close: {words.count(count, 'connection')} "
-        f"in CLOSE_WAIT for up to {words.duration(oldest)}",
+        "left in CLOSE_WAIT",
         named(look, each.rows, [process]),
         {"sockets": count, "oldest_s": oldest, "fd_share": filling.share},
         (
