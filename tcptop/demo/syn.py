@@ -10,14 +10,20 @@ _SYN, _DATA_OFFSET = 0x02, 5 << 4  # RFC 9293, 3.1
 
 
 def send(destination: str, port: int, count: int) -> None:
-    """Send SYNs from `count` addresses of `veth.SPOOFED` to an own IPv4 address.
+    """Send SYNs from `count` addresses of `veth.SPOOFED`.
 
     The answers are routed to a neighbour that is not there, so the half-open connections stay.
     """
+    for number in range(count):
+        send_one(destination, port, number, count)
+
+
+def send_one(destination: str, port: int, number: int, senders: int) -> None:
+    """Send the SYN of that number, which `senders` addresses send in turn."""
+    source = IPv4Network(SPOOFED)[1 + number % senders].packed
+    packet = _packet(source, destination, 1024 + number % 60000, port)
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        hosts = IPv4Network(SPOOFED).hosts()
-        for number, source in zip(range(count), hosts, strict=False):
-            raw.sendto(_packet(source.packed, destination, 1024 + number, port), (destination, 0))
+        raw.sendto(packet, (destination, 0))
 
 
 def _packet(source: bytes, destination: str, source_port: int, port: int) -> bytes:

@@ -46,20 +46,35 @@ def _learn(namespace: Namespace, other: End) -> None:
     until(lambda: " UP " in _ip(namespace, f"-br link show {DEVICE}"), f"{DEVICE} up")
     heal(namespace, other)
     for nobody in (NOBODY, NOBODY6):
-        _neighbour(namespace, nobody, _DEAD_MAC)
+        lose(namespace, nobody)
     _ip(namespace, f"route add {SPOOFED} via {NOBODY}")
+
+
+def add(namespace: Namespace, address: str) -> None:
+    """One more IPv4 address at this end."""
+    _ip(namespace, f"addr add {address}/24 dev {DEVICE}")
+
+
+def lose(namespace: Namespace, address: str) -> None:
+    """Lose all that this namespace sends to an address."""
+    _neighbour(namespace, address, _DEAD_MAC)
+
+
+def find(namespace: Namespace, address: str, other: End) -> None:
+    """Send what is for an address to the other end."""
+    _neighbour(namespace, address, other.mac)
 
 
 def black_hole(namespace: Namespace, other: End) -> None:
     """Lose all that this namespace sends to the other end."""
     for address in (other.v4, other.v6, other.local):
-        _neighbour(namespace, address, _DEAD_MAC)
+        lose(namespace, address)
 
 
 def heal(namespace: Namespace, other: End) -> None:
     """Undo `black_hole`."""
     for address in (other.v4, other.v6, other.local):
-        _neighbour(namespace, address, other.mac)
+        find(namespace, address, other)
 
 
 def _neighbour(namespace: Namespace, address: str, mac: str) -> None:

@@ -1,0 +1,58 @@
+"""Listeners in trouble: what has come is not accepted, or never comes whole."""
+
+from __future__ import annotations
+
+from tcptop.demo import held, pools, sockets, traffic
+from tcptop.demo.scenarios.scenario import Recover, Scenario
+from tcptop.demo.stage import HERE, Stage
+
+
+def accept_queue_overflow(stage: Stage) -> Recover:
+    server, clients = stage.process_here("shop-web"), stage.process_there("browsers")
+    listener = server.run(sockets.listening, HERE.v4, 8080, 16)
+    clients.run(pools.connect, HERE.v4, 8080, 17)  # backlog + 1: full
+    clients.run(traffic.knock, HERE.v4, 8080, 20, 5)
+    return lambda: server.run(traffic.take, listener.fd)
+
+
+def syn_queue_full(stage: Stage) -> Recover:
+    """From a few addresses: those of a flood are many."""
+    return _half_open(stage, "mail-relay", 2525, senders=4, per_s=15)
+
+
+def syn_flood(stage: Stage) -> Recover:
+    """More a second would be more than a demo needs, fewer less than the finding asks for."""
+    return _half_open(stage, "shop-tls", 8443, senders=60_000, per_s=75)
+
+
+def _half_open(stage: Stage, name: str, port: int, senders: int, per_s: float) -> Recover:
+    """The listener's queue is full after seconds; later SYNs are answered with cookies."""
+    server, forger = stage.process_here(name), stage.process_there("nobody-there")
+    listener = server.run(sockets.listening, HERE.v4, port, 32)
+    forger.run(traffic.forge, HERE.v4, port, senders, per_s)
+
+    def recover() -> None:
+        forger.run(traffic.stop)
+        server.run(held.close, listener.fd)
+
+    return recover
+
+
+SCENARIOS = (
+    Scenario(
+        "accept-queue-overflow",
+        "A web server is too busy to call accept(): its queue is full and SYNs are dropped.",
+        accept_queue_overflow,
+    ),
+    Scenario(
+        "syn-queue-full",
+        "Clients whose way back is broken fill a listener's queue of half-open connections.",
+        syn_queue_full,
+    ),
+    Scenario(
+        "syn-flood",
+        "SYNs from thousands of addresses, none of which answers.",
+        syn_flood,
+        spoiled_by=frozenset({"syn-queue-full", "accept-queue-overflow"}),
+    ),
+)

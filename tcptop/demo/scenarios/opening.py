@@ -1,0 +1,45 @@
+"""Connections that do not come about, or end at once with a reset."""
+
+from __future__ import annotations
+
+from tcptop.demo import sockets, traffic, veth
+from tcptop.demo.scenarios.scenario import Recover, Scenario
+from tcptop.demo.stage import THERE, Stage
+
+_SILENT = "10.78.0.67"
+
+
+def connect_unanswered(stage: Stage) -> Recover:
+    client = stage.process_here("checkout")
+    veth.lose(stage.here, _SILENT)
+    client.run(traffic.dial, _SILENT, 8443, 12)
+
+    def recover() -> None:
+        server = stage.process_there("payments")
+        veth.add(stage.there, _SILENT)
+        server.run(sockets.listening, _SILENT, 8443, 128)
+        veth.find(stage.here, _SILENT, THERE)
+
+    return recover
+
+
+def resets(stage: Stage) -> Recover:
+    client, server = stage.process_here("search-client"), stage.process_there("search")
+    listener = server.run(sockets.listening, THERE.v4, 9200, 128)
+    server.run(traffic.slam, listener.fd, 8)
+    client.run(traffic.call, THERE.v4, 9200, 12, 25)
+    return lambda: client.run(traffic.stop)
+
+
+SCENARIOS = (
+    Scenario(
+        "connect-unanswered",
+        "A client dials a host that does not answer: SYNs are sent again and again.",
+        connect_unanswered,
+    ),
+    Scenario(
+        "resets",
+        "A server closes connections without reading the requests: each ends with a reset.",
+        resets,
+    ),
+)

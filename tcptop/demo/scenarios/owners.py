@@ -1,0 +1,26 @@
+"""Programs at their own limits."""
+
+from __future__ import annotations
+
+from tcptop.demo import held, pools
+from tcptop.demo.scenarios.pool import join
+from tcptop.demo.scenarios.scenario import Recover, Scenario
+from tcptop.demo.stage import THERE, Stage
+
+_LIMIT, _OPEN = 100, 88
+
+
+def fd_limit(stage: Stage) -> Recover:
+    client, server = stage.process_here("chat-gateway"), stage.process_there("chat-store")
+    client.run(pools.limit_fds, _LIMIT)
+    pool = join(client, server, THERE.v4, 27017, _OPEN - client.run(pools.open_fds))
+    return lambda: client.run(held.close, *pool.client)
+
+
+SCENARIOS = (
+    Scenario(
+        "fd-limit",
+        f"A program has opened {_OPEN} of the {_LIMIT} files that it may have.",
+        fd_limit,
+    ),
+)

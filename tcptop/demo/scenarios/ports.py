@@ -1,0 +1,69 @@
+"""Ports that run out, and TIME_WAIT."""
+
+from __future__ import annotations
+
+from tcptop.demo import held, pools, sockets, traffic
+from tcptop.demo.scenarios.pool import join
+from tcptop.demo.scenarios.scenario import Recover, Scenario
+from tcptop.demo.stage import THERE, Stage
+
+_RANGE, _USED = "40000 40199", 180  # of 200
+_BUCKETS, _WAITING = 300, 270
+_REQUEST = 100  # bytes
+
+
+def ephemeral_port_exhaustion(stage: Stage) -> Recover:
+    stage.here.sysctl("net.ipv4.ip_local_port_range", _RANGE)
+    client, server = stage.process_here("session-api"), stage.process_there("redis")
+    pool = join(client, server, THERE.v4, 6379, _USED)
+
+    def recover() -> None:
+        """The server closes first, so that TIME_WAIT is there and the ports are free here."""
+        server.run(held.close, *pool.server)
+        client.run(pools.hang_up, pool.client)
+
+    return recover
+
+
+def connection_churn(stage: Stage) -> Recover:
+    client, server = stage.process_here("price-loader"), stage.process_there("price-api")
+    listener = server.run(sockets.listening, THERE.v4, 8000, 128)
+    server.run(traffic.serve, listener.fd, _REQUEST)
+    client.run(pools.connect, THERE.v4, 8000, 2)  # that stay, so that it is known whose they are
+    client.run(traffic.churn, THERE.v4, 8000, _REQUEST, 80)
+    return lambda: client.run(traffic.stop)
+
+
+def time_wait_pressure(stage: Stage) -> Recover:
+    stage.here.sysctl("net.ipv4.tcp_max_tw_buckets", _BUCKETS)
+    client, server = stage.process_here("status-poller"), stage.process_there("status-api")
+    listener = server.run(sockets.listening, THERE.v4, 8001, 128)
+    server.run(traffic.serve, listener.fd, _REQUEST)
+    client.run(traffic.keep_time_waits, THERE.v4, 8001, _REQUEST, _WAITING)
+
+    def recover() -> None:
+        client.run(traffic.stop)
+        stage.here.sysctl("net.ipv4.tcp_max_tw_buckets", 65536)
+
+    return recover
+
+
+SCENARIOS = (
+    Scenario(
+        "ephemeral-port-exhaustion",
+        f"A pool without a limit holds {_USED} of 200 local ports to one destination.",
+        ephemeral_port_exhaustion,
+        spoiled_by=frozenset({"connection-churn", "time-wait-pressure"}),
+    ),
+    Scenario(
+        "connection-churn",
+        "A program opens a new connection for each of its 80 requests a second.",
+        connection_churn,
+        spoiled_by=frozenset({"time-wait-pressure"}),
+    ),
+    Scenario(
+        "time-wait-pressure",
+        f"TIME_WAIT has filled {_WAITING} of the {_BUCKETS} that this host was allowed.",
+        time_wait_pressure,
+    ),
+)

@@ -1,0 +1,57 @@
+"""Connections on which nothing moves any more."""
+
+from __future__ import annotations
+
+from tcptop.demo import pools, sockets, states, traffic, veth
+from tcptop.demo.scenarios.pool import join
+from tcptop.demo.scenarios.scenario import Recover, Scenario
+from tcptop.demo.stage import HERE, THERE, Stage
+
+_LOST = "10.78.0.66"
+_SMALL_BUFFER = 16384  # bytes, which the kernel doubles: full at once
+
+
+def zero_window_peer(stage: Stage) -> Recover:
+    client, server = stage.process_here("order-feed"), stage.process_there("report-sink")
+    listener = server.run(sockets.listening, THERE.v4, 9092, receive_buffer=_SMALL_BUFFER)
+    made = client.run(sockets.connected, THERE.v4, 9092, send_buffer=_SMALL_BUFFER)
+    taken = server.run(sockets.accepted, listener.fd)
+    client.run(states.fill, made.fd)
+    return lambda: server.run(traffic.drain, [taken.fd])
+
+
+def black_hole(stage: Stage) -> Recover:
+    client, server = stage.process_here("billing-api"), stage.process_there("ledger-db")
+    veth.add(stage.there, _LOST)
+    veth.find(stage.here, _LOST, THERE)
+    pool = join(client, server, _LOST, 5432, 5)
+    veth.lose(stage.here, _LOST)
+    client.run(pools.send, pool.client, 500)
+    return lambda: veth.find(stage.here, _LOST, THERE)
+
+
+def recv_queue_unread(stage: Stage) -> Recover:
+    server, clients = stage.process_here("image-worker"), stage.process_there("uploaders")
+    pool = join(clients, server, HERE.v4, 9001, 3)
+    clients.run(pools.send, pool.client, 20_000)
+    server.run(pools.arrived, pool.server, 20_000)
+    return lambda: server.run(traffic.drain, pool.server)
+
+
+SCENARIOS = (
+    Scenario(
+        "zero-window-peer",
+        "A program sends, and the other one has stopped reading: its window is shut.",
+        zero_window_peer,
+    ),
+    Scenario(
+        "black-hole",
+        "The network loses everything on its way to the database: nobody answers.",
+        black_hole,
+    ),
+    Scenario(
+        "recv-queue-unread",
+        "Requests have arrived, and the worker that should read them is stuck.",
+        recv_queue_unread,
+    ),
+)

@@ -1,0 +1,61 @@
+"""Connections that are idle, or slower than they need to be."""
+
+from __future__ import annotations
+
+from tcptop.demo import pools, queues, sockets, traffic
+from tcptop.demo.holder import Holder
+from tcptop.demo.scenarios.pool import join
+from tcptop.demo.scenarios.scenario import Recover, Scenario
+from tcptop.demo.stage import THERE, Stage
+
+_REQUEST = 200  # bytes, in two writes
+_CONNECTIONS = 3
+
+
+def keepalive_missing(stage: Stage) -> Recover:
+    client, server = stage.process_here("shop-cron"), stage.process_there("stock-db")
+    pool = join(client, server, THERE.v4, 3306, 12, keepalive=False)
+    return lambda: _keep_alive(client, pool.client, 60)
+
+
+def keepalive_too_slow(stage: Stage) -> Recover:
+    client, server = stage.process_here("mail-queue"), stage.process_there("rabbit")
+    pool = join(client, server, THERE.v4, 5672, 12, keepalive=False)
+    _keep_alive(client, pool.client, 7200)  # the kernel's default
+    return lambda: _keep_alive(client, pool.client, 60)
+
+
+def nagle_delayed_ack(stage: Stage) -> Recover:
+    client, server = stage.process_here("price-client"), stage.process_there("prices")
+    listener = server.run(sockets.listening, THERE.v4, 7070)
+    server.run(traffic.serve, listener.fd, _REQUEST)
+    made = client.run(pools.connect, THERE.v4, 7070, _CONNECTIONS)
+    fds = [each.fd for each in made]
+    client.run(traffic.talk, fds, 30)
+    return lambda: client.run(pools.no_delay, fds)
+
+
+def _keep_alive(client: Holder, fds: list[int], idle: int) -> None:
+    for fd in fds:
+        client.run(queues.keep_alive, fd, idle, 75)
+
+
+SCENARIOS = (
+    Scenario(
+        "keepalive-missing",
+        "Idle connections without keepalive, which a firewall on the way may forget "
+        "(after 5 s, not 350).",
+        keepalive_missing,
+        limits={"keepalive-missing.idle_s": 5},
+    ),
+    Scenario(
+        "keepalive-too-slow",
+        "Keepalive is on and probes after two hours, when a firewall has long forgotten.",
+        keepalive_too_slow,
+    ),
+    Scenario(
+        "nagle-delayed-ack",
+        "Each request is written in two pieces and takes 40 ms on a path without delay.",
+        nagle_delayed_ack,
+    ),
+)

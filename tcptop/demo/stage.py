@@ -1,0 +1,129 @@
+"""Stage: two hosts and the link between them, for one scenario or several at once.
+
+All trouble is in the namespace `here`, the one to look at; `there` is the rest of the network.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Self
+
+from tcptop.demo import linux, owners, veth
+from tcptop.demo.holder import Holder
+from tcptop.demo.namespace import Namespace
+from tcptop.demo.scenarios.scenario import DemoError, Recover, Scenario
+
+HERE, THERE = veth.CLIENT, veth.SERVER
+_ADVICE = (
+    "run it as root, or allow user namespaces "
+    "(user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)"
+)
+# Derived from the size of the hash table, which is kept small for fast dumps: as on a real host.
+_TW_BUCKETS = 65536
+
+
+class Stage:
+    """Make it in the main thread, for the processes on it end with the thread that made them.
+
+    Everything is gone with `close`, and with the death of this process however it comes.
+    """
+
+    here: Namespace
+    there: Namespace
+
+    def __init__(self, scenarios: Sequence[Scenario]) -> None:
+        self.scenarios = tuple(scenarios)
+        self._namespaces = ExitStack()
+        self._recovers: dict[str, Recover] = {}
+
+    @property
+    def pid(self) -> int:
+        """A process in the namespace to look at."""
+        return self.here.pid
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Thresholds that are lowered, "ID.NAME" -> value."""
+        return {name: value for each in self.scenarios for name, value in each.limits.items()}
+
+    @property
+    def notes(self) -> list[str]:
+        """What is not as in real life, a sentence each."""
+        return [
+            f"Sooner than in real life: --set {name}={value:g}."
+            for name, value in self.limits.items()
+        ]
+
+    def __enter__(self) -> Self:
+        """Start every scenario. Raises DemoError."""
+        try:
+            self._build()
+            for each in self.scenarios:
+                self._start(each)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process on the stage; the namespaces go with the last one."""
+        self._namespaces.close()
+
+    def process_here(self, name: str) -> Holder:
+        """A program of the host that is looked at; `name` is what ps shows."""
+        return _named(self.here.helper(), name)
+
+    def process_there(self, name: str) -> Holder:
+        """A program of the other host."""
+        return _named(self.there.helper(), name)
+
+    def recover(self, scenario: str) -> None:
+        """End a trouble while all its processes live."""
+        self._recovers[scenario]()
+
+    def enter(self) -> None:
+        """Put this process into the namespace to look at, for good.
+
+        The only way to look without root: a user namespace can be entered, but not by a process
+        with threads (setns(2)), nor left again. Raises DemoError.
+        """
+        try:
+            for name, kind in (("user", linux.CLONE_NEWUSER), ("net", linux.CLONE_NEWNET)):
+                _enter(f"/proc/{self.pid}/ns/{name}", f"/proc/thread-self/ns/{name}", kind)
+        except OSError as error:
+            raise DemoError(f"entering the demo's namespace: {error}") from error
+
+    def _build(self) -> None:
+        try:
+            self.here = self._namespaces.enter_context(Namespace())
+            self.there = self._namespaces.enter_context(Namespace(beside=self.here))
+            veth.connect(self.here, self.there)
+            self.here.sysctl("net.ipv4.tcp_max_tw_buckets", _TW_BUCKETS)
+        except (OSError, RuntimeError) as error:
+            raise DemoError(f"private network namespaces: {_line(error)}; {_ADVICE}") from error
+
+    def _start(self, scenario: Scenario) -> None:
+        try:
+            self._recovers[scenario.id] = scenario.start(self)
+        except (OSError, RuntimeError) as error:
+            raise DemoError(f"demo {scenario.id}: {_line(error)}") from error
+
+
+def _named(holder: Holder, name: str) -> Holder:
+    holder.run(owners.rename, name.encode())
+    return holder
+
+
+def _enter(there: str, home: str, kind: int) -> None:
+    with open(there) as file:
+        if os.fstat(file.fileno()).st_ino != os.stat(home).st_ino:
+            linux.setns(file.fileno(), kind)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
