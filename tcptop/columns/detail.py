@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.columns import sockets, units
+from tcptop.columns import detail_options, sockets, units
 from tcptop.columns.endpoints import owner_text
 from tcptop.model import owner, tcp
 from tcptop.model.selection import Selection
@@ -142,6 +142,7 @@ def facts(selection: Selection, row: int) -> list[Fact]:
         *_queues(selection, row),
         *_info(selection, row),
         *_memory(selection, row),
+        *_options(selection, row),
     ]
 
 
@@ -219,3 +220,13 @@ def _memory(selection: Selection, row: int) -> Iterator[Fact]:
             value = int(table.memory_of(name)[row])
             text = str(value) if name == "drops" else f"{value} B"
             yield Fact("memory", name, text, MEMORY_MEANINGS[name])
+
+
+def _options(selection: Selection, row: int) -> Iterator[Fact]:
+    """Nothing where they were not asked for: that takes a second look at the same socket."""
+    sample = selection.snapshot.sample
+    options = sample.options.get(int(sample.sockets.cookie[row]))
+    if options is not None:
+        listens = bool(sample.sockets.state[row] == tcp.LISTEN)
+        for line in detail_options.lines(options, listens, sample.clock):
+            yield Fact("options", *line)

@@ -6,7 +6,7 @@ import os
 import pwd
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +26,7 @@ from tcptop.sources.sock_diag import (
     SockDiag,
     SockDiagError,
 )
+from tcptop.sources.sockopts import OptionReader
 
 LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
 CONG_UP_TO = 20_000  # sockets; it never changes and costs 16 bytes a row: large hosts go without
@@ -47,6 +48,7 @@ class LiveSource:
         self.netns = namespaces.current_inode()
         self._name = namespaces.name_of(self.netns)
         self._owners = OwnerFinder(budget_s=budget_s)
+        self._options = OptionReader()
         self._cgroups = Cgroups()
         self._users: dict[int, str] = {}
         self._peaks: dict[int, int] = {}
@@ -59,6 +61,10 @@ class LiveSource:
     def close(self) -> None:
         if self._diag:
             self._diag.close()
+
+    def want(self, cookies: Collection[int]) -> None:
+        """The sockets whose options the next samples bring; replaces the wish before it."""
+        self._options.want(cookies)
 
     def sample(self) -> Sample:
         """What the kernel says now."""
@@ -84,6 +90,7 @@ class LiveSource:
             kernel=(counters.read_kernel(self.netns),),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
             users=self._names(sockets.uid, owners),
+            options=self._options.read(sockets, owners, rights) if self._diag else {},
             notes=self._notes(owners, sockets.inode, rights),
         )
         return replace(sample, poll_ms=(time.perf_counter() - began) * 1000)
