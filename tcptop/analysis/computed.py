@@ -60,8 +60,8 @@ def orphan_give_up_s(sysctls: Sysctls) -> float | None:
 
 def model_timeout_s(retries: int, rto_s: float, longest_s: float) -> float:
     """tcp_model_timeout, net/ipv4/tcp_timer.c: timeouts that double up to the longest, added up."""
-    doublings = max(int(longest_s / rto_s).bit_length() - 1, 0)
-    doubled: float = (2 ** (min(retries, doublings) + 1) - 1) * rto_s
+    doublings = int(longest_s / rto_s + 1e-9).bit_length() - 1
+    doubled = (2.0 ** (min(retries, doublings) + 1) - 1) * rto_s
     return doubled + max(retries - doublings, 0) * longest_s
 
 
@@ -74,7 +74,7 @@ def retransmitting_for_s(
     timeout has reached the longest: what it was at first is no longer known then.
     """
     first = _first_rto_s(rto_us, backoff, longest_s)
-    spent = sum(min(first * 2**n, longest_s) for n in range(backoff))
+    spent = sum(min(first * 2.0**n, longest_s) for n in range(backoff))
     return spent + max(rto_us / 1e6 - _expires_s(expires_ms), 0.0)
 
 
@@ -102,7 +102,9 @@ def give_up_in_s(sysctls: Sysctls, rto_us: float, backoff: int, expires_ms: floa
 
 
 def _first_rto_s(rto_us: float, backoff: int, longest_s: float) -> float:
-    return max(rto_us / 1e6 / 2**backoff, min(RTO_MIN_S, longest_s))
+    """What the timeout was before it was doubled; at least that, where it is the longest."""
+    first = rto_us / 1e6 / 2.0**backoff
+    return max(first, RTO_MIN_S) if rto_us / 1e6 >= longest_s else first
 
 
 def _expires_s(expires_ms: float) -> float:
@@ -138,7 +140,7 @@ def _syn_timeouts(sysctls: Sysctls) -> Iterator[float]:
     longest = rto_max_s(sysctls)
     limit, elapsed = model_timeout_s(retries, RTO_INIT_S, longest), 0.0
     for sent_again in range(retries + linear + 1):
-        elapsed += min(RTO_INIT_S * 2 ** max(sent_again - linear, 0), longest)
+        elapsed += min(RTO_INIT_S * 2.0 ** max(sent_again - linear, 0), longest)
         yield elapsed
         if sent_again and elapsed >= limit:
             return

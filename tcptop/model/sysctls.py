@@ -1,16 +1,28 @@
-"""Sysctls that are lists of ports, as values. Names are full and dotted."""
+"""Sysctls as values: numbers and lists of ports. Names are full and dotted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 
+def numbers(sysctls: Mapping[str, str], name: str) -> tuple[int, ...]:
+    """All numbers of a sysctl; empty where it is not known or is no list of numbers."""
+    words = sysctls.get(name, "").split()
+    return tuple(map(int, words)) if all(word.isdecimal() for word in words) else ()
+
+
+def number(sysctls: Mapping[str, str], name: str) -> int | None:
+    """A sysctl that is one number; None where it is not known."""
+    found = numbers(sysctls, name)
+    return found[0] if len(found) == 1 else None
+
+
 def port_range(sysctls: Mapping[str, str]) -> tuple[int, int] | None:
     """The first and last ephemeral port; None where not known."""
-    words = sysctls.get("net.ipv4.ip_local_port_range", "").split()
-    if len(words) != 2 or not all(word.isdecimal() for word in words):
+    found = numbers(sysctls, "net.ipv4.ip_local_port_range")
+    if len(found) != 2:
         return None
-    first, last = int(words[0]), int(words[1])
+    first, last = found
     return (first, last) if first <= last else None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 
 from tcptop.model.sample import Kernel
 from tcptop.sources import namespaces, procfs
@@ -10,17 +11,30 @@ from tcptop.sources import namespaces, procfs
 _IPV4 = """
 ip_local_port_range ip_local_reserved_ports tcp_abort_on_overflow tcp_congestion_control
 tcp_fin_timeout tcp_keepalive_intvl tcp_keepalive_probes tcp_keepalive_time tcp_max_orphans
-tcp_max_syn_backlog tcp_max_tw_buckets tcp_mem tcp_no_metrics_save tcp_orphan_retries tcp_retries1
-tcp_retries2 tcp_rmem tcp_slow_start_after_idle tcp_syn_retries tcp_synack_retries tcp_syncookies
-tcp_timestamps tcp_tw_recycle tcp_tw_reuse tcp_tw_reuse_delay tcp_wmem
+tcp_max_syn_backlog tcp_max_tw_buckets tcp_mem tcp_moderate_rcvbuf tcp_mtu_probing
+tcp_no_metrics_save tcp_notsent_lowat tcp_orphan_retries tcp_retries1 tcp_retries2 tcp_rmem
+tcp_rto_max_ms tcp_rto_min_us tcp_sack tcp_slow_start_after_idle tcp_syn_linear_timeouts
+tcp_syn_retries tcp_synack_retries tcp_syncookies tcp_thin_linear_timeouts tcp_timestamps
+tcp_tw_recycle tcp_tw_reuse tcp_tw_reuse_delay tcp_window_scaling tcp_wmem
 """
-_CORE = "rmem_max somaxconn wmem_max"
-_NETFILTER = "nf_conntrack_count nf_conntrack_max"
+_CORE = "netdev_max_backlog rmem_max somaxconn wmem_max"
+_NETFILTER = "nf_conntrack_count nf_conntrack_max nf_conntrack_tcp_timeout_established"
 SYSCTLS = (
     *(f"net.ipv4.{name}" for name in _IPV4.split()),
     *(f"net.core.{name}" for name in _CORE.split()),
     *(f"net.netfilter.{name}" for name in _NETFILTER.split()),
 )
+# One for the whole host, which most kernels show in the first namespace alone.
+HOST_WIDE = (
+    "net.ipv4.tcp_max_orphans",
+    "net.ipv4.tcp_mem",
+    "net.core.netdev_max_backlog",
+    "net.core.rmem_max",
+    "net.core.wmem_max",
+    "net.netfilter.nf_conntrack_max",
+)
+# Where the first namespace may be found: tcptop's own first thread, and the first process.
+_FIRST = ("/proc/self/ns/net", "/proc/1/ns/net")
 
 
 def read_kernel(netns: int, pid: int | None = None) -> Kernel:
@@ -31,26 +45,60 @@ def read_kernel(netns: int, pid: int | None = None) -> Kernel:
     """
     inside = namespaces.current_inode() == netns
     where = f"/proc/{pid}/net" if pid is not None else "/proc/thread-self/net"
+    sysctls = read_sysctls() if inside else {}
     return Kernel(
         netns=netns,
         counters=_merged(procfs.counters, f"{where}/netstat", f"{where}/snmp"),
         sockstat=_merged(procfs.sockstat, f"{where}/sockstat", f"{where}/sockstat6"),
-        sysctls=read_sysctls() if inside else {},
+        sysctls={**sysctls, **_host_wide(sysctls)} if inside else {},
     )
 
 
-def read_sysctls(root: str = "/proc/sys") -> Mapping[str, str]:
+def read_sysctls(root: str = "/proc/sys", names: Sequence[str] = SYSCTLS) -> dict[str, str]:
     """Sysctls by full name, their words parted by one space.
 
     A name is absent where the kernel has not got it: newer, older (tcp_tw_recycle), or only in the
     first namespace (tcp_mem, tcp_max_orphans).
     """
     found = {}
-    for name in SYSCTLS:
+    for name in names:
         data = procfs.read(f"{root}/{name.replace('.', '/')}")
         if data is not None:
             found[name] = " ".join(procfs.text(data).split())
     return found
+
+
+def _host_wide(sysctls: Mapping[str, str]) -> dict[str, str]:
+    """Those that this namespace does not show, from one that does, if that may be entered.
+
+    In a container there may be none.
+    """
+    found: dict[str, str] = {}
+    for path in _FIRST:
+        names = [name for name in HOST_WIDE if _missing(name, {**sysctls, **found})]
+        if names:
+            found.update(_read_in(path, names))
+    return found
+
+
+def _missing(name: str, sysctls: Mapping[str, str]) -> bool:
+    """The limit of conntrack is of no use where it counts nothing."""
+    of_use = "nf_conntrack" not in name or "net.netfilter.nf_conntrack_count" in sysctls
+    return of_use and name not in sysctls
+
+
+def _read_in(path: str, names: Sequence[str]) -> dict[str, str]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return {}
+    try:
+        with namespaces.entered(descriptor):
+            return read_sysctls(names=names)
+    except namespaces.NamespaceError:
+        return {}
+    finally:
+        os.close(descriptor)
 
 
 def _merged(

@@ -4,12 +4,14 @@ import os
 import socket
 from pathlib import Path
 
+from tcptop.analysis.levels import conntrack, memory_pages, orphans, time_waits
 from tcptop.demo import held
 from tcptop.demo.namespace import Namespace
-from tcptop.demo.sockets import connected, listening
+from tcptop.demo.sockets import accepted, connected, listening
 from tcptop.model.sample import Kernel
 from tcptop.model.sysctls import port_range, reserved_ports
-from tcptop.sources.counters import SYSCTLS, read_kernel
+from tcptop.sources.counters import HOST_WIDE, SYSCTLS, read_kernel, read_sysctls
+from tcptop.sources.namespaces import current_inode
 from tcptop.sources.procfs import counters
 from tests.kernel.nobody import as_nobody
 
@@ -64,8 +66,62 @@ def test_sysctls_are_the_namespace_s(namespace: Namespace) -> None:
     assert sysctls["net.core.somaxconn"] == "77"
     assert sysctls.keys() <= set(SYSCTLS)
     assert "net.ipv4.tcp_tw_reuse" in sysctls
-    for name, text in sysctls.items():
-        assert namespace.command(["sysctl", "-n", name]).split() == text.split()
+    theirs = namespace.command(["sysctl", "-ea"])
+    shown = {name.strip(): text.split() for name, _, text in map(part, theirs.splitlines())}
+    ours = {name: text.split() for name, text in sysctls.items()}
+    assert len(ours.keys() & shown.keys()) > 25
+    assert ours.items() <= (host_wide() | shown).items()
+
+
+def part(line: str) -> tuple[str, str, str]:
+    return line.partition("=")
+
+
+def host_wide() -> dict[str, list[str]]:
+    """As this process sees them, who is in the namespace that tcptop was started in."""
+    return {name: text.split() for name, text in read_sysctls(names=HOST_WIDE).items()}
+
+
+def test_limits_of_the_whole_host_are_known_in_every_namespace(namespace: Namespace) -> None:
+    here = host_wide()
+    sysctls = inside(namespace).sysctls
+    assert not Path("/proc/sys/net/ipv4/tcp_mem").exists() or "net.ipv4.tcp_mem" in sysctls
+    for name in ("net.ipv4.tcp_mem", "net.ipv4.tcp_max_orphans", "net.core.netdev_max_backlog"):
+        assert sysctls.get(name, "").split() == here.get(name, [])
+    # The look at the other namespace leaves the thread where it was.
+    assert namespace.in_thread(read_and_stay, namespace.inode) == namespace.inode
+
+
+def read_and_stay(inode: int) -> int:
+    read_kernel(inode)
+    return current_inode()
+
+
+def test_another_user_has_no_way_to_the_first_namespace(namespace: Namespace) -> None:
+    with namespace.entered():
+        sysctls = as_nobody(read_kernel, namespace.inode).sysctls
+    assert "net.ipv4.tcp_retries2" in sysctls
+    assert "net.ipv4.tcp_mem" not in sysctls
+
+
+def test_conntrack_is_known_where_it_is_loaded(namespace: Namespace) -> None:
+    loaded = Path("/proc/sys/net/netfilter/nf_conntrack_max").exists()
+    for kernel in (inside(namespace), read_kernel(current_inode())):
+        used, limit = conntrack(kernel)
+        assert (used is not None) == (limit is not None) == loaded
+
+
+def test_levels_are_those_of_the_namespace(namespace: Namespace) -> None:
+    listener = namespace.run(listening)
+    client = namespace.run(connected, "127.0.0.1", listener.local[1])
+    server = namespace.run(accepted, listener.fd)
+    namespace.run(held.close, client.fd)
+    namespace.run(held.close, server.fd)
+    namespace.sysctl("net.ipv4.tcp_max_tw_buckets", 9)
+    kernel = inside(namespace)
+    assert time_waits(kernel) == (1, 9)
+    assert orphans(kernel).used is not None
+    assert memory_pages(kernel).used is not None
 
 
 def test_a_namespace_seen_from_outside_has_no_sysctls(namespace: Namespace) -> None:
