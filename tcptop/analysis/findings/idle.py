@@ -1,0 +1,42 @@
+"""Idle connections, for the two rules about keepalive."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits
+from tcptop.model import tcp
+from tcptop.model.table import F64, Bools
+
+KEEPALIVE = tcp.TIMERS.index("keepalive")
+NO_TIMER = (0, tcp.TIMERS.index("delack"))
+
+
+def timeout(look: Look, limits: Limits) -> float:
+    """Seconds after which what is on the way forgets an idle connection."""
+    chosen = look.settings.idle_timeout_s
+    return limits["idle_s"] if chosen is None else chosen
+
+
+def quiet_s(look: Look) -> F64:
+    """Seconds since data or an acknowledgement went either way; NaN where not known."""
+    return np.fmin(_since(look, "last_data_sent"), unheard_s(look))
+
+
+def unheard_s(look: Look) -> F64:
+    """Seconds since data or an acknowledgement came, as keepalive_time_elapsed() counts them."""
+    return np.fmin(_since(look, "last_data_recv"), _since(look, "last_ack_recv"))
+
+
+def held(look: Look) -> Bools:
+    """Connections that a process has open, with nothing under way: no other timer hides the
+    keepalive's."""
+    table = look.table
+    open_: Bools = (table.state == tcp.ESTABLISHED) & (table.inode != 0) & (table.send_q == 0)
+    return open_
+
+
+def _since(look: Look, name: str) -> F64:
+    table = look.table
+    return np.where(table.tcp_info_known(name), table.tcp_info(name) / 1000, np.nan)

@@ -1,0 +1,80 @@
+"""keepalive-missing: idle for longer than the way remembers it, and nothing will notice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis.findings import idle, words
+from tcptop.analysis.findings.groups import Group, grouped
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model.finding import Finding
+from tcptop.model.table import Index
+
+ID = "keepalive-missing"
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    for group in grouped(look, _rows(look, idle.timeout(look, limits))):
+        yield _finding(look, limits, group)
+
+
+def _rows(look: Look, timeout_s: float) -> Index:
+    """Segments that come although no data does are the peer's keepalive: it keeps it alive."""
+    table = look.table
+    unarmed = idle.held(look) & np.isin(table.timer, idle.NO_TIMER)
+    if not unarmed.any():
+        return np.flatnonzero(unarmed)
+    old = idle.quiet_s(look) > timeout_s
+    spoken = look.snapshot.lives.silent_s < min(look.watched_s, timeout_s) - 1
+    return np.flatnonzero(unarmed & old & ~spoken & ~look.remote_here)
+
+
+def _finding(look: Look, limits: Limits, group: Group) -> Finding:
+    timeout_s = idle.timeout(look, limits)
+    quiet = float(idle.quiet_s(look)[group.rows].max())
+    certain = look.watched_s >= timeout_s
+    many = words.count(len(group.rows), "idle connection")
+    return Finding(
+        ID,
+        words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
+        "info" if look.settings.idle_timeout_s is None else "warning",
+        f"{group.who}: {many} {group.where} without keepalive"
+        + ("" if certain else " (suspected)"),
+        named(
+            look,
+            group.rows,
+            [group.process] if group.process else [],
+            group.listener,
+            group.destination,
+        ),
+        {"connections": len(group.rows), "idle_s": quiet, "idle_timeout_s": timeout_s},
+        tuple(_evidence(look, group, timeout_s, quiet, certain)),
+        f"Switch on SO_KEEPALIVE in {group.who} with TCP_KEEPIDLE below {timeout_s:.0f} s, or the "
+        "keepalive of its protocol or pool (idle test, maximum idle time). The sysctls "
+        "net.ipv4.tcp_keepalive_* act only on sockets that have SO_KEEPALIVE.",
+        "ss -tno state established | grep -v timer:",
+    )
+
+
+def _evidence(
+    look: Look, group: Group, timeout_s: float, quiet: float, certain: bool
+) -> Iterator[str]:
+    yield (
+        f"No data for up to {words.duration(quiet)}, and no keepalive timer is armed: if the peer "
+        "or anything on the way has gone, nobody here learns it before the next write, and that "
+        "one then hangs."
+    )
+    whose = "the idle timeout given" if look.settings.idle_timeout_s is not None else "common"
+    yield f"Load balancers and NAT forget idle connections; {timeout_s:.0f} s is {whose}."
+    if not certain:
+        yield (
+            f"Suspected: only {words.duration(look.watched_s)} were watched, and the peer may send "
+            "keepalive probes of its own less often."
+        )
+
+
+RULE = Rule(ID, 0, (Threshold("idle_s", 350, "seconds idle, without --idle-timeout"),), find)

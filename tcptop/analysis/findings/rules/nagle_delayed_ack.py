@@ -1,0 +1,82 @@
+"""nagle-delayed-ack: the last piece of each message waits for an acknowledgement that the peer
+delays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.groups import Group, grouped
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model.finding import Finding
+from tcptop.model.table import Index
+
+ID = "nagle-delayed-ack"
+ASKED = 8  # sockets of a group whose TCP_NODELAY is read
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    for group in grouped(look, _rows(look, limits)):
+        told = [_nodelay(look, int(row)) for row in group.rows[:ASKED]]
+        if True not in told or False in told:  # no Nagle where it is on
+            yield _finding(look, group, confirmed=False in told)
+
+
+def _rows(look: Look, limits: Limits) -> Index:
+    often = np.bitwise_count(look.snapshot.lives.delayed) >= limits["samples"]
+    rows = np.flatnonzero(often)
+    near = look.table.take(rows)
+    least = near.tcp_info("min_rtt") / 1000  # rtt itself has the delay in it
+    return rows[near.tcp_info_known("min_rtt") & (least < limits["min_rtt_ms"])]
+
+
+def _nodelay(look: Look, row: int) -> bool | None:
+    options = look.options(row)
+    return options.nodelay if options is not None else None
+
+
+def _finding(look: Look, group: Group, confirmed: bool) -> Finding:
+    near = look.table.take(group.rows)
+    rtt_ms = float(np.median(near.tcp_info("min_rtt"))) / 1000
+    many = words.count(len(group.rows), "connection")
+    sure = "" if confirmed else " (suspected)"
+    return Finding(
+        ID,
+        words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
+        "warning" if confirmed else "info",
+        f"{group.who}: Nagle and delayed acks hold back {many} {group.where}{sure}",
+        named(
+            look,
+            group.rows,
+            [group.process] if group.process else [],
+            group.listener,
+            group.destination,
+        ),
+        {"connections": len(group.rows), "min_rtt_ms": rtt_ms},
+        (
+            "In at least three of five looks less than a segment lay unsent behind one that was "
+            f"not acknowledged, with the window open and a round trip of {rtt_ms:.1f} ms at best: "
+            "Nagle's algorithm waits for the ack, and the peer delays it for up to 40 ms.",
+            "TCP_NODELAY is off on it (read from the socket)."
+            if confirmed
+            else "Whether TCP_NODELAY is off could not be read.",
+        ),
+        f"In {group.who} write a message with one write() or writev(), or set TCP_NODELAY. Every "
+        "write-write-read exchange pays the delay; no sysctl switches it off.",
+        "ss -tnmi state established | grep -B1 notsent",
+    )
+
+
+RULE = Rule(
+    ID,
+    5,
+    (
+        Threshold("samples", 3, "of the last five looks in which it was so"),
+        Threshold("min_rtt_ms", 10, "round trip below which the delay is not the network's"),
+    ),
+    find,
+)

@@ -1,0 +1,89 @@
+"""close-wait-leak: many sockets, for long, and none of them waiting to be accepted or read."""
+
+from dataclasses import replace
+
+import pytest
+
+from tcptop.analysis.findings.settings import Settings
+from tcptop.model.sample import Process
+from tests.unit.findings.watched import ids, of, once, watch
+from tests.unit.prepared import CURL, TAKEN_AT, Row, owners, socket
+
+ID = "close-wait-leak"
+
+
+def leaked(count: int, heard_s: float = 90, **columns: object) -> list[Row]:
+    info = {"last_ack_recv": int(heard_s * 1000), "last_data_recv": 900_000}
+    return [
+        socket("CLOSE_WAIT", f"10.0.0.1:{n}", "10.0.0.9:80", **{"inode": n, "info": info} | columns)
+        for n in range(1000, 1000 + count)
+    ]
+
+
+def held_by(process: Process, count: int) -> object:
+    return owners(*((n, process, n) for n in range(1000, 1000 + count)))
+
+
+def test_one_look_is_enough_where_the_kernel_says_how_long() -> None:
+    (finding,) = once(leaked(20), owners=held_by(CURL, 20))
+    assert (finding.id, finding.severity) == (ID, "warning")
+    assert finding.title == "curl does not close: 20 connections left in CLOSE_WAIT"
+    assert finding.subject.pids == (CURL.pid,)
+    assert len(finding.subject.cookies) == 20
+    assert finding.since == pytest.approx(TAKEN_AT - 90)
+    assert "5 of 256 file descriptors" in finding.evidence[-1]
+    assert "pid=200," in finding.confirm
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        leaked(19),
+        leaked(30, heard_s=59),  # a balancer closed them a moment ago
+        leaked(30, inode=0),  # in an accept queue
+        leaked(30, recv_q=1),  # another finding
+    ],
+)
+def test_guards(rows: list[Row]) -> None:
+    assert once(rows, owners=held_by(CURL, 30)) == ()
+
+
+def test_last_data_recv_is_no_evidence() -> None:
+    assert once(leaked(30, info={"last_data_recv": 900_000}), owners=held_by(CURL, 30)) == ()
+
+
+def test_it_is_seen_by_watching_where_acks_reset_the_clock() -> None:
+    found = watch(61, lambda _: leaked(25, heard_s=1), owners=held_by(CURL, 25))
+    assert [bool(each) for each in found] == [False] * 60 + [True] * 2
+
+
+def test_growth_through_three_minutes() -> None:
+    never_old = Settings(limits={ID: {"age_s": 10_000}})
+    rows, held = (lambda n: leaked(n, heard_s=1)), (lambda n: held_by(CURL, n))
+    found = watch(40, rows, never_old, step=5, owners=held)
+    assert not any(ids(each) for each in found[:34])
+    assert ids(found[-1]) == [ID]
+
+
+def test_critical_when_the_descriptors_run_out() -> None:
+    full = replace(CURL, open_fds=205)
+    (finding,) = of(once(leaked(30), owners=held_by(full, 30)), ID)
+    assert finding.severity == "critical"
+
+
+def test_critical_when_they_will_run_out_soon() -> None:
+    def growing(number: int) -> object:
+        return held_by(replace(CURL, open_fds=50 + number), 30)
+
+    found = watch(30, lambda _: leaked(30), owners=growing)
+    assert of(found[5], ID)[0].severity == "warning"
+    assert of(found[-1], ID)[0].severity == "critical"
+    assert "run out in" in of(found[-1], ID)[0].evidence[-1]
+
+
+def test_thresholds() -> None:
+    settings = Settings(limits={ID: {"sockets": 3, "age_s": 5}})
+    assert ids(once(leaked(3, heard_s=6), settings, owners=held_by(CURL, 3))) == [ID]
+    assert once(leaked(2, heard_s=6), settings, owners=held_by(CURL, 3)) == ()
+    ignoring = Settings(ignored=frozenset({ID}))
+    assert once(leaked(30), ignoring, owners=held_by(CURL, 30)) == ()
