@@ -67,8 +67,8 @@ def test_a_server_is_one_subject_whoever_its_clients_are() -> None:
     assert "3 idle connections from clients of :40001" in finding.title
 
 
-def armed(expires: int, seconds: float = 5, **columns: int) -> list[Row]:
-    return idle(seconds, timer=2, expires=expires, **columns)
+def armed(expires: int, seconds: float = 5, send_q: int = 0) -> list[Row]:
+    return idle(seconds, timer=2, expires=expires, send_q=send_q)
 
 
 def test_too_slow() -> None:
