@@ -14,7 +14,7 @@ def fd_limit(stage: Stage) -> Recover:
     client, server = stage.process_here("chat-gateway"), stage.process_there("chat-store")
     client.run(pools.limit_fds, _LIMIT)
     pool = join(client, server, THERE.v4, 27017, _OPEN - client.run(pools.open_fds))
-    return lambda: client.run(held.close, *pool.client)
+    return lambda: client.run(held.close, *pool.client[_OPEN // 2 :])
 
 
 SCENARIOS = (
