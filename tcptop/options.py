@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -11,7 +12,10 @@ from tcptop import __version__
 FORMATS = ("json", "ndjson", "csv", "text", "markdown")
 LISTS = ("sockets", "processes", "listeners", "ports", "remotes", "findings")
 # Words of the contract that are subcommands and come with later versions.
-LATER = ("check", "demo", "record", "replay", "report", "diff", "metrics")
+LATER = ("record", "replay", "report", "diff", "metrics")
+
+INTERVAL_S = (0.1, 3600.0)
+IDLE_TIMEOUT_S = (1.0, 864_000.0)
 
 EPILOG = """\
 FILTER is the language of ss, and more:
@@ -24,28 +28,35 @@ fill, drops, age, idle, rtt, retrans, backoff, timer, keepalive, owner.
 
 commands:
   tcptop                the live view
+  tcptop demo           the live view on sockets in trouble, made in private network namespaces
+  tcptop check          what is wrong, with the exit code of a monitoring plug-in
   tcptop snapshot       one look, as text, JSON, CSV or Markdown (tcptop snapshot --help)
   tcptop explain WORD   what a state or trouble means, how to confirm and fix it; alone: the list
 """
+
+
+class UsageError(Exception):
+    """A command line that means nothing: one line for stderr, or two where a caret helps."""
 
 
 class Parser(argparse.ArgumentParser):
     """Usage errors in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        raise UsageError(f"{self.prog}: {message} (see {self.prog} --help)")
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Options of a command line; `command` is `live`, `snapshot`, `explain` or one of LATER."""
+    """Options of a command line; `command` is `live`, another subcommand or one of LATER.
+
+    Raises UsageError, and SystemExit for --help and --version.
+    """
     first = words[0] if words else ""
     if first in LATER:
         return argparse.Namespace(command=first)
-    if first == "snapshot":
-        options = _snapshot().parse_intermixed_args(words[1:])
-        return argparse.Namespace(command="snapshot", **vars(options))
-    if first == "explain":
-        return argparse.Namespace(command="explain", **vars(_explain().parse_args(words[1:])))
+    if first in SUBCOMMANDS:
+        chosen = SUBCOMMANDS[first]().parse_intermixed_args(words[1:])
+        return argparse.Namespace(command=first, **vars(chosen))
     return argparse.Namespace(command="live", **vars(_live().parse_intermixed_args(words)))
 
 
@@ -58,16 +69,9 @@ def _live() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _shared(parser)
-    mouse = parser.add_mutually_exclusive_group()
-    mouse.add_argument("--mouse", action="store_true", default=None, help="listen to the mouse")
-    mouse.add_argument(
-        "--no-mouse",
-        dest="mouse",
-        action="store_false",
-        help="leave the mouse to the terminal (the default over SSH)",
-    )
-    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    _selecting(parser)
+    _looking(parser)
+    _on_screen(parser)
     return parser
 
 
@@ -77,7 +81,9 @@ def _snapshot() -> Parser:
         description="One look at the host, to stdout or a file.",
         allow_abbrev=False,
     )
-    _shared(parser)
+    _selecting(parser)
+    _looking(parser)
+    _recorded(parser)
     parser.add_argument(
         "--format", choices=FORMATS, help="default: by the file's ending, text on a terminal, json"
     )
@@ -97,6 +103,42 @@ def _snapshot() -> Parser:
     return parser
 
 
+def _check() -> Parser:
+    parser = Parser(
+        "tcptop check",
+        description="What is wrong, as a monitoring plug-in says it: one line, then details. "
+        "Exits with 0 (nothing of warning or above), 1 (warning), 2 (critical) or 3 (could not "
+        "look).",
+        allow_abbrev=False,
+    )
+    _selecting(parser)
+    _looking(parser)
+    _recorded(parser)
+    parser.add_argument(
+        "--over",
+        type=_seconds(0, 86_400),
+        default=5.0,
+        metavar="SECONDS",
+        help="how long to look, polling each interval; default 5",
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    return parser
+
+
+def _demo() -> Parser:
+    parser = Parser(
+        "tcptop demo",
+        description="The live view on real sockets in trouble, made in private network "
+        "namespaces that are gone when it ends.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list")
+    parser.add_argument("--list", action="store_true", help="the scenarios, and what happens")
+    _looking(parser)
+    _on_screen(parser)
+    return parser
+
+
 def _explain() -> Parser:
     parser = Parser(
         "tcptop explain",
@@ -109,16 +151,12 @@ def _explain() -> Parser:
     return parser
 
 
-def _shared(parser: Parser) -> None:
+SUBCOMMANDS = {"snapshot": _snapshot, "check": _check, "demo": _demo, "explain": _explain}
+
+
+def _selecting(parser: Parser) -> None:
+    """What is shown, and of which namespace."""
     parser.add_argument("filter", nargs="*", metavar="FILTER", help="an expression as ss takes it")
-    parser.add_argument(
-        "-i",
-        "--interval",
-        type=_seconds(0.1, 3600),
-        default=1.0,
-        metavar="SECONDS",
-        help="0.1 to 3600, default 1",
-    )
     parser.add_argument(
         "-p",
         "--process",
@@ -141,7 +179,61 @@ def _shared(parser: Parser) -> None:
         metavar="current|NAME|PID",
         help="the network namespace to look at",
     )
+
+
+def _looking(parser: Parser) -> None:
+    """How often to look, and what counts as trouble; None where the configuration may decide."""
+    parser.add_argument(
+        "-i",
+        "--interval",
+        type=_seconds(*INTERVAL_S),
+        metavar="SECONDS",
+        help="0.1 to 3600, default 1",
+    )
+    parser.add_argument(
+        "--idle-timeout",
+        type=_seconds(*IDLE_TIMEOUT_S),
+        metavar="SECONDS",
+        help="of the load balancers or NAT on the way, for the findings on keepalive",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=_limit,
+        default=[],
+        metavar="ID.NAME=VALUE",
+        help="a threshold of a finding (repeatable; tcptop explain ID)",
+    )
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="a finding that is none here (repeatable)",
+    )
+    parser.add_argument(
+        "--config",
+        type=_file,
+        metavar="FILE",
+        help="default: tcptop/config.toml in $XDG_CONFIG_HOME or ~/.config",
+    )
     parser.add_argument("--version", action="version", version=f"tcptop {__version__}")
+
+
+def _recorded(parser: Parser) -> None:
+    parser.add_argument("--from", dest="recording", metavar="FILE", help=argparse.SUPPRESS)
+
+
+def _on_screen(parser: Parser) -> None:
+    mouse = parser.add_mutually_exclusive_group()
+    mouse.add_argument("--mouse", action="store_true", default=None, help="listen to the mouse")
+    mouse.add_argument(
+        "--no-mouse",
+        dest="mouse",
+        action="store_false",
+        help="leave the mouse to the terminal (the default over SSH)",
+    )
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
 
 
 class _seconds:  # noqa: N801 argparse shows the name of a type in its errors
@@ -159,6 +251,21 @@ class _seconds:  # noqa: N801 argparse shows the name of a type in its errors
             bounds = f"{self._least:g} to {self._most:g}"
             raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, {bounds}")
         return value
+
+
+def _limit(text: str) -> tuple[str, str, float]:
+    """Finding, threshold and value of `--set`; whether they exist is not known here."""
+    name, _, value = text.partition("=")
+    finding, _, threshold = name.strip().partition(".")
+    if not (finding and threshold and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not ID.NAME=VALUE")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r}: {value!r} is not a number")
+    return finding, threshold, number
 
 
 def _whole(text: str) -> int:

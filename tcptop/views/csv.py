@@ -1,7 +1,7 @@
 """One list of a snapshot as CSV (RFC 4180): the fields of the schema, in its order.
 
 Nested fields are joined with a dot; of `processes` the first one's pid and name and how many
-there are. Unknown is empty.
+there are. Other lists are joined with spaces, `values` are JSON. Unknown is empty.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from tcptop.model.selection import Selection
 from tcptop.views.foreign import spreadsheet
+from tcptop.views.json_text import encode
 from tcptop.views.lists import LISTS, wanted
 from tcptop.views.rows import Columns
 
@@ -54,6 +55,10 @@ def _cells(values: list[Any]) -> list[Any]:
     some = next((value for value in values if value is not None), None)
     if isinstance(some, str):
         return [value and spreadsheet(value) for value in values]
+    if isinstance(some, list):
+        return _cells([None if value is None else " ".join(map(str, value)) for value in values])
+    if isinstance(some, dict):
+        return _cells([None if value is None else encode(value) for value in values])
     if isinstance(some, bool):
         return [None if value is None else str(value).lower() for value in values]
     return values

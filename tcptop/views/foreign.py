@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 # What makes a spreadsheet take a cell for a formula, the full-width forms included (OWASP).
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+
+# What means nothing in Markdown, nor to those who link addresses, names and numbers in it.
+PLAIN = re.compile(
+    r"""(?![-+=]|\d+[.)]\ |.*(?:www\.|://))       # no list, no address
+    (?: (?<=[a-z0-9])_(?=[a-z0-9]) | :(?![a-z])  # no _emphasis_, no :emoji:
+    | [a-z0-9 .,;(){}%/+=?'"–≥≤→-] )+""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def visible(text: str) -> str:
@@ -22,6 +32,11 @@ def code(text: str) -> str:
     r"""A Markdown code span; backticks become \x60."""
     plain = visible(text).replace("`", r"\x60").strip()
     return f"`{plain}`" if plain else ""
+
+
+def prose(text: str) -> str:
+    """A sentence in Markdown; all of it a code span where a part of it would mean something."""
+    return text if PLAIN.fullmatch(text) else code(text)
 
 
 def code_cell(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 from tcptop.model.selection import Selection
 from tcptop.views.head import head, kernel, totals
@@ -19,8 +19,19 @@ def write(
 ) -> None:
     """Compact, a chunk of rows at a time. Lists that `only` leaves out are absent, not empty."""
     about = head(selection) | totals(selection) | {"kernel": kernel(selection)}
+    _write(about, wanted(only), selection, out, limit)
+
+
+def write_findings(selection: Selection, out: TextIO) -> None:
+    """What `check` tells: the findings, and which look at which host they are of."""
+    _write(head(selection), ["findings"], selection, out, None)
+
+
+def _write(
+    about: dict[str, Any], names: list[str], selection: Selection, out: TextIO, limit: int | None
+) -> None:
     out.write("{" + encode(about)[1:-1])
-    for name in wanted(only):
+    for name in names:
         out.write(f',"{name}":[')
         for text in _rows(selection, name, limit):
             out.write(text)

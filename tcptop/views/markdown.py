@@ -1,4 +1,4 @@
-"""What one pastes into a ticket: a summary, then the worst listeners, destinations, processes."""
+"""What one pastes into a ticket: summary, findings, then the worst of the lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from tcptop.columns.units import UNKNOWN, duration
 from tcptop.model.address import endpoint, text
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
-from tcptop.views.foreign import code, code_cell
+from tcptop.views import findings
+from tcptop.views.findings import Told
+from tcptop.views.foreign import code, code_cell, prose
 from tcptop.views.lists import LISTS
 from tcptop.views.rows import rfc3339
 from tcptop.views.text import states, unowned
@@ -44,8 +46,11 @@ def write(
     only: frozenset[str] = frozenset(),
     limit: int | None = None,
 ) -> None:
-    """Sockets and remotes come only when asked for; ten rows a list unless `limit` is given."""
+    """Sockets and remotes come only when asked for; all findings, and ten rows of every other
+    list unless `limit` is given."""
     out.write("\n".join(_summary(selection)) + "\n")
+    if "findings" in (only or ("findings",)):
+        out.writelines(f"{line}\n" for line in _findings(selection, limit))
     for name in SECTIONS:
         if name in (only or USUAL):
             out.writelines(f"{line}\n" for line in _section(selection, name, limit))
@@ -74,14 +79,42 @@ def _look(selection: Selection) -> str:
     return f"{watched}, through {code(sample.source)}, {rights}, in {sample.poll_ms:.0f} ms"
 
 
+def _findings(selection: Selection, limit: int | None) -> Iterator[str]:
+    shown = findings.chosen(selection, selection.findings[:limit])
+    if not shown:
+        return
+    every = len(selection.findings)
+    yield from ("", f"### Findings{_share(len(shown), every)}", "")
+    for told in findings.tree(shown):
+        yield from _finding(told, selection.snapshot.sample.taken_at)
+
+
+def _finding(told: Told, now: float, link: str = "") -> Iterator[str]:
+    finding = told.finding
+    yield f"- {link}**{finding.severity.upper()}**: {prose(finding.title)} ({code(finding.id)})"
+    if finding.since is not None:
+        yield f"  - {findings.since(finding.since, now)}"
+    for sentence in finding.evidence:
+        yield f"  - {prose(sentence)}"
+    if finding.advice:
+        yield f"  - Advice: {prose(finding.advice)}"
+    if finding.confirm:
+        yield f"  - Confirm: {code(finding.confirm)}"
+    for each in told.explains:
+        yield from (f"  {line}" for line in _finding(each, now, "hence "))
+
+
+def _share(shown: int, every: int) -> str:
+    return f" ({shown} of {every})" if shown < every else ""
+
+
 def _section(selection: Selection, name: str, limit: int | None) -> Iterator[str]:
     places = LISTS[name].order(selection)
     shown = places[: ROWS if limit is None else limit]
     if not len(shown):
         return
-    some = f" ({len(shown)} of {len(places)})" if len(shown) < len(places) else ""
     yield ""
-    yield f"### {SECTIONS[name].title}{some}"
+    yield f"### {SECTIONS[name].title}{_share(len(shown), len(places))}"
     yield ""
     yield from _table(selection, LISTINGS[name].columns, shown)
     yield ""

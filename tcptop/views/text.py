@@ -1,4 +1,4 @@
-"""A snapshot for people: a summary, then rows as `ss` prints them."""
+"""A snapshot for people: a summary, the findings, then rows as `ss` prints them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tcptop.model import address, owner, tcp
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U8, U64, Index, SocketTable
+from tcptop.views import findings
 from tcptop.views.foreign import visible
 
 CHUNK = 8192  # rows formatted at once
@@ -27,8 +28,13 @@ def write(
     only: frozenset[str] = frozenset(),
     limit: int | None = None,
 ) -> None:
-    """Write the summary and the lists of `only` (sockets if empty), `limit` rows of each."""
+    """Write the summary and the lists of `only`, `limit` rows of each.
+
+    If it is empty: the sockets, and before them the findings where there are any.
+    """
     out.write("\n".join(summary(selection)) + "\n")
+    if "findings" in only or (not only and len(selection.findings)):
+        out.writelines(f"{line}\n" for line in _findings(selection, limit))
     for name in LISTINGS:
         if name in (only or {"sockets"}):
             out.write("\n")
@@ -63,6 +69,13 @@ def unowned(snapshot: Snapshot) -> list[str]:
         for code, number in zip(codes.tolist(), numbers.tolist(), strict=True)
         if code in (owner.NOT_PERMITTED, owner.NOT_SEARCHED)
     ]
+
+
+def _findings(selection: Selection, limit: int | None) -> Iterator[str]:
+    shown = findings.chosen(selection, selection.findings[:limit])
+    if not shown:
+        yield from ("", "no findings")
+    yield from findings.lines(shown, selection.snapshot.sample.taken_at)
 
 
 def _write_list(selection: Selection, out: TextIO, name: str, limit: int | None) -> None:

@@ -6,6 +6,7 @@ together from `socket`, `mini`, `table`, `owners` and `sample`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from tcptop.analysis.history import History
 from tcptop.analysis.selecting import select
 from tcptop.model import tcp
 from tcptop.model.address import halves
+from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Host, Kernel, Namespace, Owners, Process, Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -189,6 +191,49 @@ def selected(*samples: Sample, filter: str | None = None) -> Selection:
     """What a filter without names shows of the last of these samples."""
     expression = None if filter is None else parse(filter)
     return select(derived(*samples), expression, filter)
+
+
+OVERFLOW = Finding(
+    id="accept-queue-overflow",
+    key="accept-queue-overflow/80",
+    severity="critical",
+    title="nginx on :80 is too slow to accept: 42 SYNs/s dropped",
+    subject=Subject(NETNS, (100, 101), "0.0.0.0:80", None, (FIRST_COOKIE,)),
+    values={"drops_per_s": 42.123456, "capacity": 129, "exhausted_in_s": math.inf},
+    evidence=("129 of 129 places are taken.", "The kernel drops 42 SYNs/s."),
+    advice="Accept faster.",
+    confirm="ss -ltnm 'sport = :80'",
+    since=TAKEN_AT - 12,
+)
+UNANSWERED = Finding(
+    id="connect-unanswered",
+    key="connect-unanswered/192.0.2.1:80",
+    severity="warning",
+    title="192.0.2.1:80 does not answer 3 connects",
+    subject=Subject(NETNS, (200,), None, "192.0.2.1:80", (FIRST_COOKIE + 11,)),
+    evidence=("Each SYN was sent three times.",),
+    because=OVERFLOW.key,
+)
+WORTH_KNOWING = Finding(
+    id="risky-sysctl",
+    key="risky-sysctl/net.ipv4.tcp_syncookies",
+    severity="info",
+    title="net.ipv4.tcp_syncookies is 0",
+    subject=Subject(NETNS),
+)
+
+
+def finding(id: str, severity: str = "warning", **fields: Any) -> Finding:
+    """A finding on the listener of `everything()`, with what is given."""
+    about = {"id": id, "key": id, "severity": severity, "evidence": (), "because": None}
+    return replace(OVERFLOW, **about | fields)
+
+
+def found(*findings: Finding, filter: str | None = None, **fields: Any) -> Selection:
+    """`everything()` with these findings and no others, and what a filter shows of it."""
+    snapshot = replace(derived(everything(**fields)), findings=findings)
+    expression = None if filter is None else parse(filter)
+    return select(snapshot, expression, filter)
 
 
 def later(before: Sample, seconds: float, **fields: Any) -> Sample:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tcptop import options
-from tcptop.cli import filter_text
+from tcptop.commands.filtering import filter_text
 
 COMMAND = (sys.executable, "-m", "tcptop")
 
@@ -53,6 +53,13 @@ def test_the_filter_text_repeats_what_was_typed() -> None:
         (("snapshot", "--format", "xml"), "--format"),
         (("--no-such-option",), "--no-such-option"),
         (("snapshot", "-P", "70000"), "70000"),
+        (("snapshot", "--idle-timeout", "0"), "1 to 864000"),
+        (("snapshot", "--set", "close-wait-leak.sockets"), "ID.NAME=VALUE"),
+        (("snapshot", "--set", "close-wait-leak.sockets=many"), "'many' is not a number"),
+        (("snapshot", "--set", "close-wait-leak.sockets=nan"), "'nan' is not a number"),
+        (("snapshot", "--set", "close-wait-leek.sockets=1"), "did you mean close-wait-leak?"),
+        (("snapshot", "--set", "close-wait-leak.cheese=1"), "it has sockets"),
+        (("snapshot", "--ignore", "xyzzy"), "`tcptop explain` lists them"),
         (("snapshot", "--format", "csv", "--only", "ports", "--only", "remotes"), "one list"),
     ],
 )
@@ -78,7 +85,12 @@ def test_a_wrong_filter_is_quoted_with_a_caret_under_the_wrong_word() -> None:
         (("snapshot", "--netns", "no-such-namespace"), "no-such-namespace"),
         (("snapshot", "--netns", "4194305"), "4194305"),
         (("snapshot", "--netns", "all"), "--netns all"),
-        (("check",), "check: not in this version"),
+        (("record", "x"), "record: not in this version"),
+        (("snapshot", "--from", "x"), "--from: not in this version"),
+        (("snapshot", "--config", "/no/such/file.toml"), "/no/such/file.toml"),
+        (("demo", "close-wait-leek"), "did you mean close-wait-leak"),
+        (("demo", "xyzzy"), "`tcptop demo --list`"),
+        (("demo", "close-wait-leak"), "terminal"),
         (("snapshot", "-o", "/no/such/directory/x.json"), "/no/such/directory/x.json"),
         (("snapshot", "-o", "/dev/full"), "No space left"),
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from tcptop.model.sample import Namespace, Process, Sample
 from tcptop.views import markdown
-from tests.unit.prepared import NETNS, everything, later, owners, sample, selected, socket
+from tests.unit.prepared import NETNS, everything, found, later, owners, sample, selected, socket
 from tests.unit.written import written
 
 
@@ -55,7 +55,7 @@ class TestSummary:
 
 class TestSections:
     def test_the_usual_ones_have_the_worst_first(self) -> None:
-        text = written(markdown, selected(everything()))
+        text = written(markdown, found())
         assert [title.split(",")[0] for title in headings(text)] == [
             "Listeners",
             "Destinations",

@@ -1,0 +1,1 @@
+"""The subcommands: each brings a source and a view together, and ends with an exit code."""

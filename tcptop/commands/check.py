@@ -1,0 +1,55 @@
+"""`tcptop check`: what is wrong, with the exit code of a monitoring plug-in."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tcptop.commands.filtering import compiled, filter_text
+from tcptop.commands.watching import source, watched
+
+if TYPE_CHECKING:
+    from tcptop.analysis.findings.settings import Settings
+    from tcptop.model.snapshot import Snapshot
+
+CODES = {"info": 0, "warning": 1, "critical": 2}
+
+
+def run(chosen: Namespace) -> int:
+    """Look for `--over` seconds, tell the findings, and end with the code of the worst cause."""
+    from tcptop.analysis.selecting import select
+    from tcptop.commands.configured import decided
+    from tcptop.views import json, output, plugin
+
+    expression, user = compiled(chosen), decided(chosen)
+    with source(chosen) as live_source:
+        last = watched(live_source, user.interval, chosen.over, user.findings)
+    noted = _with_note(last, chosen.over, user.findings)
+    selection = select(noted, expression, filter_text(chosen))
+    with output.opened(None) as out:
+        if chosen.format == "json":
+            json.write_findings(selection, out)
+        else:
+            plugin.write(selection, out)
+    return CODES[plugin.severity(selection)]
+
+
+def _with_note(snapshot: Snapshot, over: float, settings: Settings) -> Snapshot:
+    """Which rules could not say anything, because the look was too short for them."""
+    from tcptop.analysis.findings.engine import unlooked
+    from tcptop.analysis.findings.rules import RULES
+
+    needed = {rule.id: rule.look_s for rule in RULES}
+    short = {id: needed[id] for id in unlooked(over, settings)}
+    if not short:
+        return snapshot
+    sample = snapshot.sample
+    return replace(snapshot, sample=replace(sample, notes=(*sample.notes, _too_short(over, short))))
+
+
+def _too_short(over: float, needed: Mapping[str, float]) -> str:
+    rules = ", ".join(f"{id} ({look_s:g} s)" for id, look_s in needed.items())
+    longest = max(needed.values())
+    return f"{over:g} s are too short a look for {rules}: --over {longest:g} is enough."

@@ -1,0 +1,64 @@
+"""`tcptop demo`: real sockets in trouble, and the live view on them."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+
+from tcptop.commands import live
+from tcptop.commands.ending import DONE, CommandError
+from tcptop.configuration import Limits, unknown
+from tcptop.demo.scenarios import DemoError, choose, scenarios
+from tcptop.demo.stage import Stage
+from tcptop.views import output
+
+
+def run(chosen: Namespace) -> int:
+    """The list, or the live view until it is left; then everything that was made is gone."""
+    _check(chosen.scenario)
+    if chosen.list:
+        return _list(chosen.scenario)
+    live.refuse_without_terminal("demo", "`tcptop demo --list` needs none")
+    try:
+        with Stage(choose(chosen.scenario)) as stage:
+            return _watch(chosen, stage)
+    except DemoError as error:
+        raise CommandError(str(error)) from error
+
+
+def _check(words: list[str]) -> None:
+    known = scenarios()
+    for word in words:
+        if word not in known:
+            told = unknown("scenario", word, [*known], "`tcptop demo --list` lists them")
+            raise CommandError(f"demo: {told}")
+
+
+def _list(words: list[str]) -> int:
+    known = scenarios()
+    listed = [known[word] for word in words] or [*known.values()]
+    width = max(len(each.id) for each in listed)
+    with output.opened(None) as out:
+        out.writelines(f"{each.id:{width}}  {each.story}\n" for each in listed)
+    return DONE
+
+
+def _watch(chosen: Namespace, stage: Stage) -> int:
+    """The live view, in the namespace that this whole process enters."""
+    for note in stage.notes:
+        print(f"tcptop: demo: {note}", file=sys.stderr)
+    stage.enter()
+    from tcptop.commands.configured import decided  # numpy: its threads could not be taken along
+
+    user = decided(chosen, _by_finding(stage.limits))
+    everything = Namespace(**vars(chosen), filter=[], process=[], port=[], netns="current")
+    return live.show(everything, user, None, f"demo, netns {stage.pid}")
+
+
+def _by_finding(lowered: Mapping[str, float]) -> Limits:
+    limits: dict[str, dict[str, float]] = {}
+    for name, value in lowered.items():
+        finding, _, threshold = name.partition(".")
+        limits.setdefault(finding, {})[threshold] = value
+    return limits

@@ -1,0 +1,27 @@
+"""How a command ends: exit codes, and what is said where it could not be done."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+from tcptop.views.foreign import visible
+
+DONE, COULD_NOT, USAGE = 0, 1, 2
+UNKNOWN = 3  # of a monitoring plug-in that could not look, usage errors included
+BROKEN_PIPE = 128 + signal.SIGPIPE
+
+before_the_end: list[Callable[[], None]] = []  # what a signal must not leave undone
+
+
+class CommandError(Exception):
+    """What could not be done and why, for one line on stderr."""
+
+
+def one_line(error: BaseException) -> str:
+    """WHAT: WHY, whatever was raised, and whatever a file is called."""
+    if isinstance(error, OSError) and error.strerror:
+        what = os.fsdecode(error.filename) if error.filename else "stdout"
+        return f"{visible(what)}: {error.strerror}"
+    return " ".join(str(error).split())

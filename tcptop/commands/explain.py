@@ -1,0 +1,21 @@
+"""`tcptop explain`: the page of a word, or the list of pages."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from tcptop.commands.ending import DONE, CommandError
+from tcptop.explain import contents, page, suggestions
+from tcptop.views import pager
+from tcptop.views.foreign import visible
+
+
+def run(chosen: Namespace) -> int:
+    word: str | None = chosen.word
+    found = page(word) if word is not None else None
+    if word is not None and found is None:
+        near = ", ".join(suggestions(word))
+        hint = f"did you mean {near}?" if near else "`tcptop explain` lists them"
+        raise CommandError(f'explain: no page "{visible(word)}"; {hint}')
+    pager.show(found.text if found else contents())
+    return DONE

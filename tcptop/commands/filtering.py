@@ -1,0 +1,51 @@
+"""FILTER and the options that say the same -> one expression."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from tcptop.options import UsageError
+
+if TYPE_CHECKING:
+    from tcptop.analysis.filter import Expression
+
+
+def compiled(chosen: Namespace) -> Expression | None:
+    """What is to be shown, bound; None for everything. Raises UsageError.
+
+    The same option repeated is or, different ones are and.
+    """
+    if not (chosen.filter or chosen.process or chosen.port):
+        return None
+    try:
+        return _compiled(chosen)
+    except ValueError as error:  # FilterError, which would load the grammar here
+        raise UsageError(_under("tcptop: filter: ", str(error))) from error
+
+
+def _compiled(chosen: Namespace) -> Expression:
+    from tcptop.analysis import filter as language
+    from tcptop.sources.names import SystemNames
+
+    parts = []
+    if chosen.filter:
+        text = " ".join(chosen.filter)
+        parts.append(language.bind(language.parse(text), SystemNames()))
+    if chosen.process:
+        parts.append(language.any_of(*(language.process_option(p) for p in chosen.process)))
+    if chosen.port:
+        parts.append(language.any_of(*(language.port_option(p) for p in chosen.port)))
+    return language.all_of(*parts)
+
+
+def filter_text(chosen: Namespace) -> str | None:
+    """The filter and the options that say the same, as typed."""
+    parts = [" ".join(chosen.filter)] if chosen.filter else []
+    parts += [f"-p {name}" for name in chosen.process] + [f"-P {port}" for port in chosen.port]
+    return " ".join(parts) or None
+
+
+def _under(head: str, text: str) -> str:
+    """The lines of a text behind a head, so that a caret stays under its character."""
+    return head + text.replace("\n", "\n" + " " * len(head))

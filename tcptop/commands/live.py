@@ -1,0 +1,64 @@
+"""The live view, which needs a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from tcptop.commands.ending import CommandError
+from tcptop.commands.filtering import compiled, filter_text
+from tcptop.tui import terminal
+
+if TYPE_CHECKING:
+    from tcptop.analysis.filter import Expression
+    from tcptop.commands.configured import Decided
+    from tcptop.tui.app import Settings
+
+
+def run(chosen: Namespace) -> int:
+    expression = compiled(chosen)
+    refuse_without_terminal("the live view", "`tcptop snapshot` needs no terminal")
+    from tcptop.commands.configured import decided
+
+    return show(chosen, decided(chosen), expression, f"netns {chosen.netns}")
+
+
+def refuse_without_terminal(what: str, instead: str) -> None:
+    """Raises CommandError where nothing can be drawn."""
+    why_not = terminal.refusal(os.environ, terminal.has_terminal())
+    if why_not:
+        raise CommandError(f"{what}: {why_not}; {instead}")
+
+
+def show(chosen: Namespace, user: Decided, expression: Expression | None, scope: str) -> int:
+    """The screen, until it is left."""
+    terminal.prepare(os.environ)  # before Textual is imported, which reads it once
+    from tcptop.commands.watching import OWNERS_BUDGET_S, source
+    from tcptop.sources.names import SystemNames
+    from tcptop.tui.app import TcptopApp
+    from tcptop.tui.terminal_app import finish
+
+    settings = _settings(chosen, user, expression, scope)
+    app = TcptopApp(lambda: source(chosen, OWNERS_BUDGET_S), SystemNames(), settings)
+    sys.setswitchinterval(0.0005)  # a key press waits less for the collector's thread
+    app.run(mouse=terminal.mouse(os.environ) if chosen.mouse is None else chosen.mouse)
+    return finish(app)
+
+
+def _settings(
+    chosen: Namespace, user: Decided, expression: Expression | None, scope: str
+) -> Settings:
+    from tcptop.sources.live import user_name
+    from tcptop.tui.app import Settings
+    from tcptop.tui.filtering import NOTHING, Clause
+
+    clause = Clause(filter_text(chosen) or "", expression) if expression else NOTHING
+    return Settings(
+        interval=user.interval,
+        clause=clause,
+        scope=scope,
+        user=user_name(os.geteuid()),
+        ascii_only=chosen.ascii or terminal.glyphs(os.environ) == "ascii",
+    )

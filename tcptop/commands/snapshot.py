@@ -1,0 +1,70 @@
+"""`tcptop snapshot`: one look, or a watch of some seconds, as text for people or machines."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from tcptop.commands.ending import DONE, before_the_end
+from tcptop.commands.filtering import compiled, filter_text
+from tcptop.commands.watching import source, watched
+from tcptop.options import UsageError
+from tcptop.views import output
+
+if TYPE_CHECKING:
+    from tcptop.analysis.filter import Expression
+    from tcptop.sources.sock_diag import Request
+
+ENDINGS = {".json": "json", ".ndjson": "ndjson", ".csv": "csv", ".txt": "text", ".md": "markdown"}
+
+
+def run(chosen: Namespace) -> int:
+    """Write what the filter selects."""
+    from tcptop.analysis.selecting import select
+    from tcptop.commands.configured import decided
+
+    before_the_end.append(output.remove_unfinished)
+    if _format(chosen) == "csv" and len(set(chosen.only)) > 1:
+        raise UsageError("tcptop: snapshot: csv holds one list; give one --only")
+    expression, user = compiled(chosen), decided(chosen)
+    view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
+    with source(chosen, request=request(chosen, expression)) as live_source:
+        last = watched(live_source, user.interval, chosen.over, user.findings)
+    selection = select(last, expression, filter_text(chosen))
+    with output.opened(chosen.output) as out:
+        view.write(selection, out, frozenset(chosen.only), chosen.limit)
+    return DONE
+
+
+def request(chosen: Namespace, expression: Expression | None) -> Request | None:
+    """Less than everything to ask the kernel for, where one look writes rows of sockets alone.
+
+    CSV holds nothing but rows: states that the filter cannot select are left out, but listeners,
+    to say whose accept queue a connection waits in. Text of sockets alone shows no tcp_info.
+    """
+    if chosen.over or set(chosen.only) - {"sockets"}:
+        return None
+    from tcptop.model.tcp import LISTEN
+    from tcptop.sources.sock_diag import EVERYTHING
+
+    if _format(chosen) == "text" and chosen.only and expression is None:
+        return EVERYTHING._replace(ext=0)
+    if _format(chosen) == "csv" and expression is not None:
+        from tcptop.analysis.filter import state_mask
+
+        mask = state_mask(expression)
+        return None if mask is None else EVERYTHING._replace(states=mask | 1 << LISTEN)
+    return None
+
+
+def _format(chosen: Namespace) -> str:
+    if chosen.format:
+        return str(chosen.format)
+    ending = os.path.splitext(chosen.output or "")[1].lower()
+    if ending in ENDINGS:
+        return ENDINGS[ending]
+    to_stdout = chosen.output in (None, "-") and sys.stdout is not None
+    return "text" if to_stdout and sys.stdout.isatty() else "json"

@@ -1,0 +1,129 @@
+"""The configuration file: TOML text -> values, what is wrong named. Reads no file itself."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from tcptop.options import IDLE_TIMEOUT_S, INTERVAL_S
+
+KEYS = ("interval", "idle-timeout", "ignore", "findings", "keys")
+NEAREST = 3  # suggestions at most
+
+Limits = Mapping[str, Mapping[str, float]]  # finding -> threshold -> value
+Thresholds = Mapping[str, Sequence[str]]  # what there is: finding -> thresholds
+
+
+class ConfigurationError(ValueError):
+    """What is wrong and what could stand there, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a file says; None and empty where it says nothing."""
+
+    interval: float | None = None
+    idle_timeout_s: float | None = None
+    ignored: frozenset[str] = frozenset()
+    limits: Limits = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)  # for the live view
+
+
+def parse(text: str, thresholds: Thresholds) -> Configuration:
+    """The values of a file. Raises ConfigurationError."""
+    try:
+        told = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(str(error)) from error
+    for key in told:
+        if key not in KEYS:
+            raise ConfigurationError(unknown("key", key, KEYS, f"there are {', '.join(KEYS)}"))
+    return Configuration(
+        interval=_seconds(told, "interval", *INTERVAL_S),
+        idle_timeout_s=_seconds(told, "idle-timeout", *IDLE_TIMEOUT_S),
+        ignored=_ignored(told.get("ignore", []), thresholds),
+        limits=_limits(_table("findings", told.get("findings", {})), thresholds),
+        keys=_keys(_table("keys", told.get("keys", {}))),
+    )
+
+
+def check_finding(id: str, thresholds: Thresholds) -> None:
+    """Raises ConfigurationError unless there is such a finding."""
+    if id not in thresholds:
+        raise ConfigurationError(
+            unknown("finding", id, [*thresholds], "`tcptop explain` lists them")
+        )
+
+
+def check_threshold(id: str, name: str, thresholds: Thresholds) -> None:
+    """Raises ConfigurationError unless the finding has this threshold."""
+    check_finding(id, thresholds)
+    if name not in thresholds[id]:
+        there = ", ".join(thresholds[id]) or "none"
+        raise ConfigurationError(f"{id} has no threshold {_quoted(name)}; it has {there}")
+
+
+def unknown(kind: str, name: str, names: Sequence[str], otherwise: str) -> str:
+    """`unknown KIND "NAME"; did you mean A, B?`, or what helps where nothing is near."""
+    near = [each for each in names if len(name) > 2 and name in each]
+    near = list(dict.fromkeys([*near, *get_close_matches(name, names, NEAREST, 0.6)]))[:NEAREST]
+    advice = f"did you mean {', '.join(near)}?" if near else otherwise
+    return f"unknown {kind} {_quoted(name)}; {advice}"
+
+
+def _seconds(told: Mapping[str, Any], key: str, least: float, most: float) -> float | None:
+    value = told.get(key)
+    if value is None:
+        return None
+    if not (_is_number(value) and least <= value <= most):
+        bounds = f"{least:g} to {most:g}"
+        raise ConfigurationError(f"{key}: {value!r} is not a number of seconds, {bounds}")
+    return float(value)
+
+
+def _ignored(told: Any, thresholds: Thresholds) -> frozenset[str]:
+    if not isinstance(told, list) or not all(isinstance(id, str) for id in told):
+        raise ConfigurationError('ignore: not a list of findings, such as ["nagle-delayed-ack"]')
+    for id in told:
+        check_finding(id, thresholds)
+    return frozenset(told)
+
+
+def _limits(told: Mapping[str, Any], thresholds: Thresholds) -> Limits:
+    for id, named in told.items():
+        check_finding(id, thresholds)
+        for name, value in _table(f"findings.{id}", named).items():
+            check_threshold(id, name, thresholds)
+            if not _is_number(value):
+                raise ConfigurationError(f"findings.{id}.{name}: {value!r} is not a number")
+    return told
+
+
+def _keys(told: Mapping[str, Any]) -> Mapping[str, str]:
+    for name, key in told.items():
+        if not isinstance(key, str):
+            raise ConfigurationError(f"keys: {_quoted(name)}: {key!r} is not text")
+    return told
+
+
+def _table(name: str, told: Any) -> Mapping[str, Any]:
+    if not isinstance(told, dict):
+        raise ConfigurationError(f"{name}: {told!r} is not a table, [{name}]")
+    return told
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # TOML's integers have no end
+        return False
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if name.isprintable() else ascii(name)

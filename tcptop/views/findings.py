@@ -1,0 +1,113 @@
+"""Findings: as columns for machines, and as a tree of causes and what they explain for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from tcptop.columns.units import duration
+from tcptop.model.finding import Finding
+from tcptop.model.selection import Selection
+from tcptop.model.table import Index
+from tcptop.views.foreign import visible
+from tcptop.views.rows import Columns, rfc3339
+
+
+class Told(NamedTuple):
+    """A finding and what it explains, each with what that explains."""
+
+    finding: Finding
+    explains: list[Told]
+
+
+def order(selection: Selection) -> Index:
+    """As the snapshot has them: causes first, the worst first."""
+    return selection.findings
+
+
+def columns(selection: Selection, places: Index) -> Columns:
+    """The fields of `findings[]`."""
+    findings = chosen(selection, places)
+    subjects = [finding.subject for finding in findings]
+    cookies = [[f"{cookie:x}" for cookie in subject.cookies] for subject in subjects]
+    made_up = selection.snapshot.sample.source == "procfs"  # which shows no cookies
+    return {
+        "id": [finding.id for finding in findings],
+        "key": [finding.key for finding in findings],
+        "severity": [finding.severity for finding in findings],
+        "title": [finding.title for finding in findings],
+        "subject": {
+            "netns": [subject.netns for subject in subjects],
+            "pids": [list(subject.pids) for subject in subjects],
+            "listener": [subject.listener for subject in subjects],
+            "destination": [subject.destination for subject in subjects],
+            "cookies": [None] * len(cookies) if made_up else cookies,
+        },
+        "since": [f.since if f.since is None else rfc3339(f.since) for f in findings],
+        "values": [{k: _number(v) for k, v in f.values.items()} for f in findings],
+        "evidence": [list(finding.evidence) for finding in findings],
+        "advice": [finding.advice or None for finding in findings],
+        "confirm": [finding.confirm or None for finding in findings],
+        "because": [finding.because for finding in findings],
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has neither NaN nor infinity; a count is shown as one."""
+    if not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) else round(float(value), 3)
+
+
+def chosen(selection: Selection, places: Index) -> list[Finding]:
+    """The findings at some places."""
+    return [selection.snapshot.findings[place] for place in places.tolist()]
+
+
+def causes(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that no other one of these explains."""
+    keys = {finding.key for finding in findings}
+    return [finding for finding in findings if finding.because not in keys]
+
+
+def tree(findings: Sequence[Finding]) -> list[Told]:
+    """Causes with what they explain beneath them."""
+
+    def told(finding: Finding) -> Told:
+        return Told(finding, [told(each) for each in findings if each.because == finding.key])
+
+    return [told(cause) for cause in causes(findings)]
+
+
+def lines(findings: Sequence[Finding], now: float) -> Iterator[str]:
+    """For people: a paragraph for each cause, with what it explains indented beneath."""
+    for told in tree(findings):
+        yield ""
+        yield from _paragraph(told, now)
+
+
+def _paragraph(told: Told, now: float, link: str = "") -> Iterator[str]:
+    finding = told.finding
+    yield visible(f"{link}{finding.severity.upper()}: {finding.title} [{finding.id}]")
+    for line in _details(finding, now):
+        yield f"  {visible(line)}"
+    for each in told.explains:
+        for line in _paragraph(each, now, "hence "):
+            yield f"  {line}"
+
+
+def _details(finding: Finding, now: float) -> Iterator[str]:
+    if finding.since is not None:
+        yield since(finding.since, now)
+    yield from finding.evidence
+    if finding.advice:
+        yield f"Advice: {finding.advice}"
+    if finding.confirm:
+        yield f"Confirm: {finding.confirm}"
+
+
+def since(moment: float, now: float) -> str:
+    """When it began, and how long ago that was."""
+    ago = f", for {duration(now - moment)}" if now - moment >= 1 else ""
+    return f"Since {rfc3339(moment)}{ago}."
