@@ -34,7 +34,7 @@ def memory_pages(kernel: Kernel) -> Level:
 
 
 def memory_marks(kernel: Kernel) -> tuple[int, int, int] | None:
-    """tcp_mem in pages: pressure ends below the first, begins at the second; the third is the end."""
+    """tcp_mem in pages: pressure ends below the first, begins at the second; full at the third."""
     found = numbers(kernel.sysctls, "net.ipv4.tcp_mem")
     return (found[0], found[1], found[2]) if len(found) == 3 else None
 

@@ -1,9 +1,8 @@
-"""The kernel's counters that matter in an incident, with the limits beside them."""
+"""The kernel's counters, levels and limits that matter in an incident, and what follows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -11,91 +10,11 @@ from tcptop.analysis.keys import mixed
 from tcptop.columns import units
 from tcptop.columns.column import Column, Listing, shown
 from tcptop.columns.detail import Fact
+from tcptop.columns.kernel_rows import VALUE_WIDTH, Row, now, rows
+from tcptop.columns.sysctls import BY_NAME
 from tcptop.model.sample import Kernel
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, U64, Index
-
-
-class Entry(NamedTuple):
-    """A counter of a section, the sysctls that bound it, and what it means in a sentence."""
-
-    topic: str
-    section: str
-    name: str
-    beside: tuple[str, ...]
-    meaning: str
-    bad: bool = False  # whether any rate of it is trouble
-
-
-SOMAXCONN = "net.core.somaxconn"
-
-
-def _ipv4(*names: str) -> tuple[str, ...]:
-    return tuple(f"net.ipv4.{name}" for name in names)
-
-
-# kernel-verified meanings: net/ipv4/proc.c names them, tcp_input.c and tcp_ipv4.c count them
-CATALOGUE = (
-    Entry("opening", "Tcp", "ActiveOpens", _ipv4("ip_local_port_range"), "connect() calls."),
-    Entry("opening", "Tcp", "PassiveOpens", (), "Handshakes that listeners completed."),
-    Entry("opening", "Tcp", "AttemptFails", _ipv4("tcp_syn_retries"),
-          "Connections refused or unanswered before they were open.", True),
-    Entry("opening", "TcpExt", "TCPSynRetrans", _ipv4("tcp_syn_retries", "tcp_synack_retries"),
-          "SYN and SYN-ACK sent again: the other side did not answer.", True),
-    Entry("accept", "TcpExt", "ListenOverflows", (SOMAXCONN,),
-          "SYNs or ACKs that met a full accept queue, retries counted.", True),
-    Entry("accept", "TcpExt", "ListenDrops", _ipv4("tcp_abort_on_overflow"),
-          "All that listeners dropped, overflows among it.", True),
-    Entry("accept", "TcpExt", "TCPReqQFullDoCookies", _ipv4("tcp_syncookies"),
-          "SYN queue full: answered with a cookie, nothing lost.", True),
-    Entry("accept", "TcpExt", "TCPReqQFullDrop", _ipv4("tcp_max_syn_backlog"),
-          "SYN queue full and cookies off: dropped.", True),
-    Entry("accept", "TcpExt", "SyncookiesSent", _ipv4("tcp_syncookies"), "Cookies issued."),
-    Entry("accept", "TcpExt", "SyncookiesRecv", (), "Cookies that came back: real clients."),
-    Entry("accept", "TcpExt", "TCPDeferAcceptDrop", (),
-          "Bare ACKs ignored under TCP_DEFER_ACCEPT: harmless."),
-    Entry("traffic", "Tcp", "InSegs", (), "Segments received."),
-    Entry("traffic", "Tcp", "OutSegs", (), "Segments sent, without those sent again."),
-    Entry("loss", "Tcp", "RetransSegs", _ipv4("tcp_retries2"), "Segments sent again.", True),
-    Entry("loss", "TcpExt", "TCPTimeouts", (), "Retransmission timers that ran out.", True),
-    Entry("loss", "TcpExt", "TCPLostRetransmit", (), "Lost again after being sent again.", True),
-    Entry("loss", "TcpExt", "TCPFastRetrans", (), "Sent again on duplicate ACKs, in time."),
-    Entry("loss", "TcpExt", "TCPLossProbes", (), "Probes for a lost tail."),
-    Entry("loss", "TcpExt", "TCPSpuriousRTOs", (), "Timeouts that turned out needless."),
-    Entry("loss", "Tcp", "InErrs", (), "Bad segments received.", True),
-    Entry("reset", "Tcp", "EstabResets", (), "Open connections ended by a reset.", True),
-    Entry("reset", "Tcp", "OutRsts", (), "Resets sent."),
-    Entry("reset", "TcpExt", "TCPAbortOnTimeout",
-          _ipv4("tcp_retries2", "tcp_keepalive_time", "tcp_keepalive_intvl"),
-          "Given up: nobody answered.", True),
-    Entry("reset", "TcpExt", "TCPAbortOnData", (), "Data came after close(): reset.", True),
-    Entry("reset", "TcpExt", "TCPAbortOnClose", (), "close() with unread data: reset.", True),
-    Entry("reset", "TcpExt", "TCPAbortOnMemory", _ipv4("tcp_max_orphans", "tcp_mem"),
-          "Reset for want of memory, or too many orphans.", True),
-    Entry("memory", "TcpExt", "TCPBacklogDrop", (),
-          "Dropped while the application held the socket.", True),
-    Entry("memory", "TcpExt", "PruneCalled", _ipv4("tcp_rmem"),
-          "Receive buffers that had to be squeezed.", True),
-    Entry("memory", "TcpExt", "RcvPruned", _ipv4("tcp_rmem"), "Received data thrown away.", True),
-    Entry("memory", "TcpExt", "TCPMemoryPressures", _ipv4("tcp_mem"),
-          "Times TCP as a whole ran short of memory.", True),
-    Entry("window", "TcpExt", "TCPToZeroWindowAdv", (),
-          "Our receive windows that closed: a process here does not read."),
-    Entry("window", "TcpExt", "TCPFromZeroWindowAdv", (), "...and opened again."),
-    Entry("window", "TcpExt", "TCPWinProbe", (), "Probes of peers whose window is closed.", True),
-    Entry("idle", "TcpExt", "TCPKeepAlive",
-          _ipv4("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes"),
-          "Keepalive probes sent."),
-    Entry("closing", "TcpExt", "TW", _ipv4("tcp_max_tw_buckets"),
-          "TIME_WAITs made: connections closed here first."),
-    Entry("closing", "TcpExt", "TWRecycled", _ipv4("tcp_tw_reuse"),
-          "TIME_WAIT ports that connect() took again."),
-    Entry("closing", "TcpExt", "TCPTimeWaitOverflow", _ipv4("tcp_max_tw_buckets"),
-          "TIME_WAITs not made as there were too many.", True),
-    Entry("closing", "TcpExt", "PAWSEstab", _ipv4("tcp_timestamps"),
-          "Segments rejected as too old by their timestamp.", True),
-    Entry("closing", "TcpExt", "TCPChallengeACK", (), "Suspicious RSTs and SYNs questioned."),
-)  # fmt: skip
 
 
 def kernel(selection: Selection) -> Kernel | None:
@@ -103,110 +22,129 @@ def kernel(selection: Selection) -> Kernel | None:
     return next(iter(selection.snapshot.sample.kernel), None)
 
 
-def entries(selection: Selection) -> list[Entry]:
-    """Those that this kernel knows."""
+def entries(selection: Selection) -> list[Row]:
+    """All that is known of it."""
     found = kernel(selection)
-    counters = found.counters if found else {}
-    return [entry for entry in CATALOGUE if entry.name in counters.get(entry.section, {})]
+    if found is None:
+        return []
+    return rows(found, selection.snapshot.kernel_rates.get(found.netns, {}))
 
 
 def _rows(selection: Selection) -> Index:
     return np.arange(len(entries(selection)))
 
 
-def _some(selection: Selection, rows: Index) -> list[Entry]:
+def _some(selection: Selection, places: Index) -> list[Row]:
     known = entries(selection)
-    return [known[row] for row in rows.tolist()]
+    return [known[place] for place in places.tolist()]
 
 
-def _totals(selection: Selection, rows: Index) -> F64:
+def _values(selection: Selection, places: Index) -> F64:
+    return np.array([row.value for row in _some(selection, places)], np.float64)
+
+
+def _rates(selection: Selection, places: Index) -> F64:
+    return np.array([row.rate for row in _some(selection, places)], np.float64)
+
+
+def _rate_texts(selection: Selection, places: Index) -> list[str]:
+    """Only a counter has a rate that may not be known yet."""
+    counted = (row.kind == "counter" for row in _some(selection, places))
+    texts = shown(units.rate, _rates)(selection, places)
+    return [text if counter else "" for text, counter in zip(texts, counted, strict=True)]
+
+
+def facts(selection: Selection, place: int) -> list[Fact]:
+    """All of one row, with the full names of the sysctls beside it and the findings it feeds."""
     found = kernel(selection)
-    counters = found.counters if found else {}
-    return np.array([counters[e.section][e.name] for e in _some(selection, rows)], np.float64)
-
-
-def _rates(selection: Selection, rows: Index) -> F64:
-    found = kernel(selection)
-    sections = selection.snapshot.kernel_rates.get(found.netns, {}) if found else {}
-    values = [sections.get(e.section, {}).get(e.name, np.nan) for e in _some(selection, rows)]
-    return np.array(values, np.float64)
-
-
-def _beside(selection: Selection, rows: Index) -> list[str]:
-    found = kernel(selection)
+    (row,) = _some(selection, np.array([place]))
     sysctls = found.sysctls if found else {}
     return [
-        "  ".join(
-            f"{name.rpartition('.')[2]} {units.safe(' '.join(sysctls[name].split()))}"
-            for name in entry.beside
-            if name in sysctls
-        )
-        for entry in _some(selection, rows)
-    ]
-
-
-def facts(selection: Selection, row: int) -> list[Fact]:
-    """All of one counter, with the full names of the sysctls beside it."""
-    place = np.array([row])
-    (entry,) = _some(selection, place)
-    found = kernel(selection)
-    sysctls = found.sysctls if found else {}
-    return [
-        Fact("counter", entry.name, units.count(_totals(selection, place)[0]), entry.meaning),
-        Fact("counter", "per second", units.rate(_rates(selection, place)[0]), "now"),
-        Fact("counter", "nstat", f"{entry.section}{entry.name}", _confirm(entry)),
+        *_itself(row, sysctls),
         *(
-            Fact("beside it", name, units.safe(" ".join(sysctls[name].split())), "its limit, now")
-            for name in entry.beside
-            if name in sysctls
+            Fact("beside it", name, now(sysctls, name), _bounds(name))
+            for name in row.limits
+            if name in sysctls and row.kind != "setting"
+        ),
+        *(
+            Fact("findings", name, "", f"evidence for it: tcptop explain {name}")
+            for name in row.feeds
         ),
     ]
 
 
-def _confirm(entry: Entry) -> str:
-    return f"nstat -az {entry.section}{entry.name} shows the same"
+def _itself(row: Row, sysctls: Mapping[str, str]) -> Iterator[Fact]:
+    if row.kind == "setting":
+        yield Fact(row.kind, row.limits[0], now(sysctls, row.limits[0]), row.meaning)
+        yield Fact(row.kind, "default", *_default(row.limits[0]))
+    else:
+        exact = row.text if row.kind == "computed" else units.count(row.value)
+        yield Fact(row.kind, row.name, exact, row.meaning)
+    if row.kind == "counter":
+        yield Fact(row.kind, "per second", units.rate(row.rate), "now")
+    yield Fact(row.kind, "confirm", "", f"{row.confirm} shows {_what(row)}")
 
 
-def _looks(selection: Selection, rows: Index) -> Sequence[str]:
-    rates = _rates(selection, rows).tolist()
-    return [
-        "warn" if entry.bad and rate > 0 else "dim" if not rate > 0 else ""
-        for entry, rate in zip(_some(selection, rows), rates, strict=True)
-    ]
+def _what(row: Row) -> str:
+    return "what it follows from" if row.kind == "computed" else "the same"
 
 
-def _order(selection: Selection, rows: Index) -> Index:
-    """The catalogue's own order: by what happens in a connection's life."""
-    return rows
+def _default(name: str) -> tuple[str, str]:
+    setting = BY_NAME[name]
+    if setting.default is None:
+        return "varies", setting.remark
+    return setting.default or "none", setting.remark
 
 
-def keys(selection: Selection, rows: Index) -> U64:
-    names = [CATALOGUE.index(entry) for entry in _some(selection, rows)]
+def _bounds(name: str) -> str:
+    setting = BY_NAME[name]
+    return f"{setting.bounds} D{setting.default_text[1:]}."
+
+
+def _looks(selection: Selection, places: Index) -> Sequence[str]:
+    return [row.look for row in _some(selection, places)]
+
+
+def _order(selection: Selection, places: Index) -> Index:
+    """The order in which the rows are made: by what happens in a connection's life."""
+    return places
+
+
+def keys(selection: Selection, places: Index) -> U64:
+    names = [hash((row.confirm, row.name)) for row in _some(selection, places)]
     return mixed(np.array(names, np.int64))
 
 
-def _column(key: str, title: str, width: int, meaning: str, priority: int = 0) -> Column:
-    def texts(selection: Selection, rows: Index) -> list[str]:
-        return [str(getattr(entry, key)) for entry in _some(selection, rows)]
+def _column(
+    key: str, title: str, width: int, meaning: str, *, flex: bool = True, priority: int = 0
+) -> Column:
+    def texts(selection: Selection, places: Index) -> list[str]:
+        return [str(getattr(row, key)) for row in _some(selection, places)]
 
     return Column(
         key, title, width, meaning,
-        lambda s, r: np.array(texts(s, r), dtype=str), texts,
-        flex=key == "meaning", priority=priority, largest_first=False,
+        lambda s, p: np.array(texts(s, p), dtype=str), texts,
+        flex=flex, priority=priority, largest_first=False,
     )  # fmt: skip
 
 
+def _feeds(selection: Selection, places: Index) -> list[str]:
+    return [" ".join(row.feeds) for row in _some(selection, places)]
+
+
 COLUMNS = (
-    Column("topic", "Topic", 8, "What part of a connection's life it counts.", _order,
-           lambda s, r: [e.topic for e in _some(s, r)], priority=3, largest_first=False),
-    _column("name", "Counter", 21, "As nstat and /proc/net/netstat name it."),
-    Column("rate", "Per s", 7, "How fast it rises.", _rates, shown(units.rate, _rates),
-           right=True),
-    Column("total", "Total", 12, "Since boot, in this namespace.", _totals,
-           shown(units.count, _totals), right=True, priority=2),
-    _column("meaning", "What it counts", 24, "In plain words."),
-    Column("beside", "Limits beside it", 22, "The sysctls that bound it, as they are now.",
-           lambda s, r: np.array(_beside(s, r), dtype=str), _beside, flex=True, priority=1,
+    Column("topic", "Topic", 8, "What part of a connection's life it is about.", _order,
+           lambda s, p: [row.topic for row in _some(s, p)], priority=3, largest_first=False),
+    _column("name", "Name", 21, "As nstat, /proc/net/sockstat and sysctl call it.", flex=False),
+    Column("rate", "Per s", 6, "How fast a counter rises.", _rates, _rate_texts, right=True),
+    Column("value", "Value", VALUE_WIDTH,
+           "A counter's total since boot; of the rest, what it is now.", _values,
+           lambda s, p: [row.text for row in _some(s, p)], right=True),
+    _column("meaning", "What it means", 20, "In plain words."),
+    _column("beside", "Limits beside it", 16,
+            "The sysctls that bound it, as they are now; of a sysctl, the default.", priority=1),
+    Column("feeds", "Feeds", 20, "The findings that it is evidence for.",
+           lambda s, p: np.array(_feeds(s, p), dtype=str), _feeds, flex=True, priority=2,
            largest_first=False),
 )  # fmt: skip
 

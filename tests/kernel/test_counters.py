@@ -4,7 +4,11 @@ import os
 import socket
 from pathlib import Path
 
+from tcptop.analysis.kernel import GAUGES
 from tcptop.analysis.levels import conntrack, memory_pages, orphans, time_waits
+from tcptop.columns.kernel_counters import KNOWN
+from tcptop.columns.kernel_rows import rows
+from tcptop.columns.sysctls import BY_NAME, SETTINGS
 from tcptop.demo import held
 from tcptop.demo.namespace import Namespace
 from tcptop.demo.sockets import accepted, connected, listening
@@ -14,6 +18,15 @@ from tcptop.sources.counters import HOST_WIDE, SYSCTLS, read_kernel, read_sysctl
 from tcptop.sources.namespaces import current_inode
 from tcptop.sources.procfs import counters
 from tests.kernel.nobody import as_nobody
+
+RECENT = (
+    "net.core.somaxconn",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.tcp_rto_min_us",
+    "net.ipv4.tcp_syn_linear_timeouts",
+    "net.ipv4.tcp_syn_retries",
+    "net.ipv4.tcp_tw_reuse",
+)  # their defaults have changed, or they came
 
 
 def inside(namespace: Namespace) -> Kernel:
@@ -151,3 +164,27 @@ def test_own_counters_are_the_calling_thread_s() -> None:
     here = counters(Path("/proc/thread-self/net/snmp").read_bytes())
     assert kernel.counters["Tcp"].keys() == here["Tcp"].keys()
     assert "net.ipv4.tcp_rmem" in kernel.sysctls
+
+
+def test_the_catalogue_names_counters_of_this_kernel(namespace: Namespace) -> None:
+    kernel = inside(namespace)
+    there = {(section, name) for section in kernel.counters for name in kernel.counters[section]}
+    assert KNOWN - there <= {("TcpExt", "TSEcrRejected")}  # 6.15
+    shown = {row.name: row for row in rows(kernel, {})}
+    for section in ("Tcp", "TcpExt"):
+        for name, value in kernel.counters[section].items():
+            assert name in GAUGES or shown[name].value == value
+    assert shown["CurrEstab"].value == 0
+
+
+def test_defaults_are_those_of_a_new_namespace(namespace: Namespace) -> None:
+    sysctls = inside(namespace).sysctls
+    compared = 0
+    for setting in SETTINGS:
+        fixed = setting.default is not None and not setting.remark
+        if fixed and setting.name in sysctls and setting.name not in HOST_WIDE:
+            assert sysctls[setting.name] == setting.default, setting.name
+            compared += 1
+    assert compared >= 15
+    if "net.ipv4.tcp_tw_reuse_delay" in sysctls:  # 6.14: newer than every remark but one
+        assert all(sysctls[name] == BY_NAME[name].default for name in RECENT)

@@ -1,0 +1,146 @@
+"""The sysctls that are read: what each bounds, and the kernel's default.
+
+Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst of the kernel, and net/ipv4/.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Setting(NamedTuple):
+    """`default` is None where it depends: `remark` says on what, or which kernels differ."""
+
+    name: str
+    default: str | None
+    bounds: str
+    remark: str = ""
+    feeds: tuple[str, ...] = ()  # ids of findings
+
+    def is_default(self, value: str) -> bool:
+        """Whether a value as it is shown is the default; not where the default varies."""
+        return self.default is not None and value == (self.default or "none")
+
+    @property
+    def default_text(self) -> str:
+        """The default as one reads it, or on what it depends."""
+        if self.default is None:
+            return f"default {self.remark}"
+        remark = f" ({self.remark})" if self.remark else ""
+        return f"default {self.default or 'none'}{remark}"
+
+
+MEMORY = "by the host's memory"
+
+SETTINGS = (
+    Setting("net.ipv4.ip_local_port_range", "32768 60999",
+            "First and last port that connect() and bind(0) take by themselves.",
+            "61000 before 4.2", ("ephemeral-port-exhaustion", "connection-churn")),
+    Setting("net.ipv4.ip_local_reserved_ports", "",
+            "Ports of that range that are never taken by themselves.",
+            "", ("ephemeral-port-exhaustion",)),
+    Setting("net.ipv4.tcp_tw_reuse", "2",
+            "Whether connect() may take a port in TIME_WAIT: 1 always, 2 on loopback, 0 never.",
+            "0 before 4.19", ("ephemeral-port-exhaustion", "risky-sysctl")),
+    Setting("net.ipv4.tcp_tw_reuse_delay", "1000",
+            "How long, in ms, a port must have been in TIME_WAIT before connect() may take it.",
+            "exists since 6.14", ("ephemeral-port-exhaustion",)),
+    Setting("net.ipv4.tcp_tw_recycle", "0",
+            "1 drops clients behind NAT at random.", "removed in 4.12", ("risky-sysctl",)),
+    Setting("net.ipv4.tcp_syn_retries", "6",
+            "How often connect() sends its SYN again.", "5 before 3.7", ("connect-unanswered",)),
+    Setting("net.ipv4.tcp_syn_linear_timeouts", "4",
+            "How many waits of connect() for an answer stay at 1 s before they double.",
+            "exists since 6.5", ("connect-unanswered",)),
+    Setting("net.ipv4.tcp_synack_retries", "5",
+            "How often a listener answers a SYN again while the client says nothing more.",
+            "", ("syn-queue-full", "syn-flood")),
+    Setting("net.core.somaxconn", "4096",
+            "The largest backlog that listen() is granted: the length of accept queues.",
+            "128 before 5.4", ("accept-queue-overflow", "risky-sysctl")),
+    Setting("net.ipv4.tcp_max_syn_backlog", None,
+            "Half-open connections of a listener while cookies are off; else it bounds nothing.",
+            "by the host's memory, at least 128", ("syn-queue-full",)),
+    Setting("net.ipv4.tcp_syncookies", "1",
+            "Answers a full SYN queue: 1 with cookies then, 2 with cookies always, 0 by dropping.",
+            "", ("syn-queue-full", "syn-flood", "risky-sysctl")),
+    Setting("net.ipv4.tcp_abort_on_overflow", "0",
+            "1 resets clients that meet a full accept queue, 0 lets them try again.",
+            "", ("accept-queue-overflow", "risky-sysctl")),
+    Setting("net.core.netdev_max_backlog", "1000",
+            "Packets that wait for one CPU before more are dropped."),
+    Setting("net.ipv4.tcp_retries1", "3",
+            "Retransmissions after which another route is looked for."),
+    Setting("net.ipv4.tcp_retries2", "15",
+            "For how long sent data may stay unanswered: as long as so many retransmissions take.",
+            "", ("black-hole",)),
+    Setting("net.ipv4.tcp_orphan_retries", "0",
+            "The same for sockets that their process has closed; 0 means 8.",
+            "", ("half-closed", "orphan-or-memory-pressure")),
+    Setting("net.ipv4.tcp_rto_min_us", "200000",
+            "The shortest wait, in µs, before data is sent again.", "exists since 6.11"),
+    Setting("net.ipv4.tcp_rto_max_ms", "120000",
+            "The longest wait, in ms, before data is sent again.",
+            "exists since 6.15", ("black-hole",)),
+    Setting("net.ipv4.tcp_thin_linear_timeouts", "0",
+            "1: the first six waits of connections with little data do not double."),
+    Setting("net.ipv4.tcp_mtu_probing", "0",
+            "Looks for a smaller MTU: 1 where large segments vanish, 2 always, 0 never."),
+    Setting("net.ipv4.tcp_sack", "1",
+            "Lets receivers say which segments are missing; 0 slows every recovery."),
+    Setting("net.ipv4.tcp_timestamps", "1",
+            "Timestamps: taking ports in TIME_WAIT again and windows over 64 KiB depend on them.",
+            "", ("risky-sysctl",)),
+    Setting("net.ipv4.tcp_window_scaling", "1",
+            "Windows over 64 KiB; 0 makes long paths slow."),
+    Setting("net.ipv4.tcp_congestion_control", None,
+            "How fast new connections send.", "as the kernel was built, mostly cubic"),
+    Setting("net.ipv4.tcp_slow_start_after_idle", "1",
+            "1 begins slowly again after a pause."),
+    Setting("net.ipv4.tcp_no_metrics_save", "0",
+            "0 remembers round trips and loss of a destination for its next connection."),
+    Setting("net.ipv4.tcp_rmem", None,
+            "Receive buffer of a socket in bytes: least, at first, most.",
+            "4096 131072 and by memory and kernel", ("recv-queue-unread",)),
+    Setting("net.ipv4.tcp_wmem", None,
+            "Send buffer of a socket in bytes: least, at first, most.",
+            "4096 16384 and by memory", ("send-queue-growing", "zero-window-peer")),
+    Setting("net.ipv4.tcp_moderate_rcvbuf", "1",
+            "Lets receive buffers grow up to what tcp_rmem allows."),
+    Setting("net.ipv4.tcp_notsent_lowat", "4294967295",
+            "Unsent bytes above which a socket is not writable; the default is no limit."),
+    Setting("net.core.rmem_max", None,
+            "The largest receive buffer that SO_RCVBUF may set, in bytes.",
+            "by kernel version"),
+    Setting("net.core.wmem_max", None,
+            "The largest send buffer that SO_SNDBUF may set, in bytes.",
+            "by kernel version"),
+    Setting("net.ipv4.tcp_mem", None,
+            "Pages of all TCP buffers of the host: pressure ends below the first, begins at the "
+            "second; at the third memory is refused.", MEMORY, ("orphan-or-memory-pressure",)),
+    Setting("net.ipv4.tcp_max_orphans", None,
+            "Closed and unfinished sockets of the host; more are reset.",
+            MEMORY, ("orphan-or-memory-pressure",)),
+    Setting("net.ipv4.tcp_keepalive_time", "7200",
+            "Seconds of silence before the first keepalive probe, where a program asks for them.",
+            "", ("keepalive-too-slow", "keepalive-missing")),
+    Setting("net.ipv4.tcp_keepalive_intvl", "75",
+            "Seconds between keepalive probes without an answer.", "", ("keepalive-too-slow",)),
+    Setting("net.ipv4.tcp_keepalive_probes", "9",
+            "Probes without an answer after which the peer is taken for dead.",
+            "", ("keepalive-too-slow",)),
+    Setting("net.ipv4.tcp_fin_timeout", "60",
+            "Seconds in FIN-WAIT-2 after close(). It does not shorten TIME-WAIT.",
+            "", ("half-closed",)),
+    Setting("net.ipv4.tcp_max_tw_buckets", None,
+            "TIME-WAITs of the namespace; more end at once, unprotected.",
+            MEMORY, ("time-wait-pressure",)),
+    Setting("net.netfilter.nf_conntrack_max", None,
+            "Connections that are tracked; packets of new ones are dropped above.",
+            MEMORY, ("conntrack-full",)),
+    Setting("net.netfilter.nf_conntrack_tcp_timeout_established", "432000",
+            "Seconds for which an idle open connection stays tracked: 5 days.",
+            "", ("conntrack-full",)),
+)  # fmt: skip
+
+BY_NAME = {setting.name: setting for setting in SETTINGS}
