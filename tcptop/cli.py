@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 from typing import NoReturn
@@ -76,7 +77,8 @@ def _failed(words: Sequence[str], message: str, code: int) -> int:
         return code
     if sys.stdout is not None and not {"json", "--format=json"}.intersection(words):
         why = ": ".join(line.lstrip(" ^") for line in message.splitlines())  # a caret is of no use
-        print(f"TCPTOP UNKNOWN: {why.removeprefix('tcptop: ')}".replace("|", "/"))
+        with suppress(OSError):  # a full disk takes no verdict either
+            print(f"TCPTOP UNKNOWN: {why.removeprefix('tcptop: ')}".replace("|", "/"))
     return UNKNOWN
 
 

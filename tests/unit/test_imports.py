@@ -8,7 +8,10 @@ import sys
 import pytest
 
 HEAVY = ("textual", "rich", "asyncio", "numpy", "lark", "plotext", "pyroute2")
-HELP = [("--help",), ("--version",), ("snapshot", "--help"), ("explain",), ("explain", "time-wait")]
+HELP = [
+    *(("--help",), ("--version",), ("snapshot", "--help"), ("check", "--help"), ("demo", "--help")),
+    *(("explain",), ("explain", "time-wait"), ("demo", "--list")),
+]
 
 
 def loaded(*words: str) -> set[str]:
@@ -34,6 +37,12 @@ def test_snapshot_loads_no_screen() -> None:
     assert "numpy" in modules
     assert "lark" in modules
     assert not modules & {"textual", "rich", "asyncio", "plotext", "pyroute2"}
+
+
+def test_check_loads_no_screen() -> None:
+    modules = loaded("check", "--over", "0")
+    assert "numpy" in modules
+    assert not modules & {"textual", "rich", "asyncio", "lark", "plotext", "pyroute2"}
 
 
 def test_a_plain_snapshot_loads_no_grammar() -> None:
