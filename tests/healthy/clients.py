@@ -18,6 +18,7 @@ REQUESTS_PER_S = 30
 READ, PAUSE_S = 262_144, 1.5  # a slow reader: so many bytes, then so long nothing
 BURST, BURST_EVERY_S = 50, 2.0
 RETRY_S = 0.5
+RECYCLED_S = 4.0
 _GET = "GET / HTTP/1.1\r\nHost: host\r\nConnection: %s\r\n\r\n"
 _ANSWERED = b"hello\n"
 
@@ -58,6 +59,26 @@ async def listening(address: str, port: int) -> None:
     while await reader.readline():
         pass
     raise EOFError
+
+
+async def half_closing(address: str, port: int) -> None:
+    """Ask, say that nothing more will be asked, and take what comes."""
+    reader, writer = await asyncio.open_connection(address, port)
+    writer.write(b"GET /events\n")
+    writer.write_eof()
+    while await reader.readline():
+        pass
+    raise EOFError
+
+
+async def recycling(address: str, port: int) -> None:
+    """A pool whose connections are replaced all at once."""
+    while True:
+        reader, writer = await asyncio.open_connection(address, port)
+        writer.write(b"hello\n")
+        await reader.readline()
+        writer.close()
+        await asyncio.sleep(RECYCLED_S)
 
 
 async def polling(address: str, port: int) -> None:
@@ -123,6 +144,8 @@ CROWDS: dict[str, tuple[Client, int]] = {
     "talkative": (talkative, 30),
     "typing": (typing, 20),
     "listening": (listening, 100),
+    "half-closing": (half_closing, 25),
+    "recycling": (recycling, 40),
     "polling": (polling, 100),
     "returning": (returning, 20),
     "bursting": (bursting, 1),

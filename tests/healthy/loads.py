@@ -34,6 +34,8 @@ GROUPS: dict[str, list[Load]] = {
         Load("time-wait-server", still.server_time_wait, Proof(time_wait=4900)),
         Load("time-wait-client", still.client_time_wait, Proof(time_wait=4900)),
         Load("restart", talk("restarted", "returning"), Proof(100, opens=2)),
+        Load("preconnected", still.preconnected, Proof(established=50)),
+        Load("recycled", talk("swept", "recycling"), Proof(opens=6)),
         Load("burst", talk("drowsy", "bursting"), Proof(opens=15)),
         Load(
             "nginx-close-veth",
@@ -46,6 +48,7 @@ GROUPS: dict[str, list[Load]] = {
     "databases": [
         Load("pgbench", databases.pooled, Proof(500, established=16)),
         Load("polling", talk("polls", "polling"), Proof(20, established=200)),
+        Load("half-closed", talk("events", "half-closing"), Proof(5)),
         Load("events", talk("events", "listening"), Proof(20, established=200)),
         Load("download", web.downloads, _TALKING),
         Load("download-veth", web.downloads, _TALKING, link=True),
@@ -56,6 +59,13 @@ GROUPS: dict[str, list[Load]] = {
         Load("redis-pipelined", databases.redis_pipelined, Proof(1000, established=100)),
         Load("echo", talk("echo", "talkative"), Proof(1000, established=60)),
         Load("typing-veth", talk("echo", "typing"), Proof(50, established=20), link=True),
+        Load(
+            "nginx-reuseport-veth",
+            web.closing_many_queues,
+            Proof(1000, opens=500, time_wait=2000),
+            link=True,
+            server_only=True,
+        ),
         Load("pool-veth", still.pool(False), Proof(established=200), link=True),
         Load("pool-keepalive-veth", still.pool(True), Proof(established=200), link=True),
     ],

@@ -17,6 +17,7 @@ Talk = Callable[[StreamReader, StreamWriter], Awaitable[None]]
 EVENT_S = 5.0  # between two events of a stream on which little happens
 POLL_S = 4.0  # how long a poll is held until something is answered
 UP_S, DOWN_S = 4.0, 0.3  # of a server that is restarted
+SWEEP_S = 3.0  # how long a closed connection may go unnoticed
 BUSY_S = 0.25  # how long the drowsy server does not accept
 BACKLOG = 128
 
@@ -34,6 +35,12 @@ async def events(reader: StreamReader, writer: StreamWriter) -> None:
         writer.write(b"data: nothing new\n\n")
         await writer.drain()
         await asyncio.sleep(EVENT_S)
+
+
+async def swept(reader: StreamReader, writer: StreamWriter) -> None:
+    """Answers once, and looks only now and then whether the client has gone."""
+    writer.write(await reader.readline())
+    await asyncio.sleep(SWEEP_S)
 
 
 async def polls(reader: StreamReader, writer: StreamWriter) -> None:
@@ -106,7 +113,7 @@ def main(kind: str, address: str, port: str) -> None:
     elif kind == "restarted":
         asyncio.run(restarted(address, int(port)))
     else:
-        talks = {"echo": echo, "events": events, "polls": polls, "feed": feed}
+        talks = {"echo": echo, "events": events, "polls": polls, "feed": feed, "swept": swept}
         asyncio.run(serve(talks[kind], address, int(port)))
 
 

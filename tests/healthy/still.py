@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from tcptop.demo import queues, sockets
+from tcptop.demo import held, queues, sockets
 from tests.healthy.load import Place
 
 POOL, TIME_WAIT = 200, 5000
@@ -30,6 +30,17 @@ def pool(keepalive: bool) -> Callable[[Place], AbstractContextManager[None]]:
         yield
 
     return run
+
+
+@contextmanager
+def preconnected(place: Place) -> Iterator[None]:
+    """Browsers connect before they ask; until then TCP_DEFER_ACCEPT hides them from the server."""
+    client = place.client.helper()
+    listener = place.server.run(sockets.listening, place.address, _PORT, 128)
+    place.server.run(held.option, listener.fd, socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
+    for number in range(_OTHERS):
+        client.run(sockets.connected, place.address, _PORT, f"127.0.1.{1 + number}")
+    yield
 
 
 @contextmanager

@@ -22,7 +22,7 @@ http {{
   client_body_temp_path {home}/body; proxy_temp_path {home}/proxy;
   fastcgi_temp_path {home}/fastcgi; scgi_temp_path {home}/scgi; uwsgi_temp_path {home}/uwsgi;
   server {{
-    listen {address}:{port}; root {home};
+    listen {address}:{port} {listen}; root {home};
     location = / {{ return 200 "hello\n"; }}
   }}
 }}
@@ -42,15 +42,15 @@ frontend front
   default_backend nginx
 backend nginx
   http-reuse always
-  server one {address}:{port}
+  server-template one 16 {address}:{port} check inter 2s
 """
 
 
 @contextmanager
-def nginx(place: Place) -> Iterator[Popen[bytes]]:
+def nginx(place: Place, listen: str = "") -> Iterator[Popen[bytes]]:
     with home() as at:
         config = at / "nginx.conf"
-        config.write_text(_NGINX.format(home=at, address=place.address, port=PORT))
+        config.write_text(_NGINX.format(home=at, address=place.address, port=PORT, listen=listen))
         (at / "large").touch()
         os.truncate(at / "large", _DOWNLOAD)
         words = ["nginx", "-c", config, "-p", at]
@@ -76,7 +76,14 @@ def keep_alive(place: Place) -> Iterator[None]:
 @contextmanager
 def closing(place: Place) -> Iterator[None]:
     """A connection a request as fast as it goes. nginx closes first: TIME_WAIT is its own."""
-    with nginx(place), wrk(place, 64, "-H", "Connection: close"):
+    with nginx(place), wrk(place, 200, "-H", "Connection: close"):
+        yield
+
+
+@contextmanager
+def closing_many_queues(place: Place) -> Iterator[None]:
+    """The same where each worker has its own listener and is not woken before there is data."""
+    with nginx(place, "reuseport deferred"), wrk(place, 64, "-H", "Connection: close"):
         yield
 
 
@@ -99,6 +106,7 @@ def reloading(place: Place) -> Iterator[None]:
 
 @contextmanager
 def proxied(place: Place) -> Iterator[None]:
+    """haproxy also looks after its servers, and ends each of these connections with a RST."""
     with home("haproxy") as at, nginx(place):
         config = at / "haproxy.cfg"
         config.write_text(_HAPROXY.format(address=place.address, port=PORT, front=FRONT))
