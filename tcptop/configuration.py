@@ -15,7 +15,7 @@ KEYS = ("interval", "idle-timeout", "ignore", "findings", "keys")
 NEAREST = 3  # suggestions at most
 
 Limits = Mapping[str, Mapping[str, float]]  # finding -> threshold -> value
-Thresholds = Mapping[str, Sequence[str]]  # what there is: finding -> thresholds
+Thresholds = Limits  # what there is, with its defaults
 
 
 class ConfigurationError(ValueError):
@@ -63,8 +63,8 @@ def check_threshold(id: str, name: str, thresholds: Thresholds) -> None:
     """Raises ConfigurationError unless the finding has this threshold."""
     check_finding(id, thresholds)
     if name not in thresholds[id]:
-        there = ", ".join(thresholds[id]) or "none"
-        raise ConfigurationError(f"{id} has no threshold {_quoted(name)}; it has {there}")
+        there = ", ".join(f"{each} ({value:g})" for each, value in thresholds[id].items())
+        raise ConfigurationError(f"{id} has no threshold {_quoted(name)}; it has {there or 'none'}")
 
 
 def unknown(kind: str, name: str, names: Sequence[str], otherwise: str) -> str:

@@ -202,7 +202,7 @@ def _looking(parser: Parser) -> None:
         type=_limit,
         default=[],
         metavar="ID.NAME=VALUE",
-        help="a threshold of a finding (repeatable; tcptop explain ID)",
+        help="a threshold of a finding (repeatable); ID.x=1 is answered with those that it has",
     )
     parser.add_argument(
         "--ignore",

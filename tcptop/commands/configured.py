@@ -22,7 +22,7 @@ from tcptop.options import UsageError
 from tcptop.views.foreign import visible
 
 INTERVAL_S = 1.0
-THRESHOLDS = {rule.id: tuple(each.name for each in rule.thresholds) for rule in RULES}
+THRESHOLDS = {rule.id: {each.name: each.default for each in rule.thresholds} for rule in RULES}
 
 
 class Decided(NamedTuple):

@@ -14,7 +14,11 @@ from tcptop.commands.configured import THRESHOLDS, Decided, decided
 from tcptop.commands.ending import CommandError
 from tcptop.configuration import Configuration, ConfigurationError, parse, unknown
 
-THERE = {"close-wait-leak": ("sockets", "age_s"), "fd-limit": ("share",), "resets": ()}
+THERE = {
+    "close-wait-leak": {"sockets": 20.0, "age_s": 60.0},
+    "fd-limit": {"share": 0.8},
+    "resets": {},
+}
 
 WHOLE = """
 interval = 2
@@ -63,7 +67,7 @@ class TestParse:
             ("[findings.close-wait]\nsockets = 1", "did you mean close-wait-leak?"),
             (
                 "[findings.close-wait-leak]\nsocket = 1",
-                'close-wait-leak has no threshold "socket"; it has sockets, age_s',
+                'close-wait-leak has no threshold "socket"; it has sockets (20), age_s (60)',
             ),
             ("[findings.resets]\nshare = 1", 'resets has no threshold "share"; it has none'),
             ('[findings.fd-limit]\nshare = "1"', "findings.fd-limit.share: '1' is not a number"),
