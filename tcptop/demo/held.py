@@ -46,6 +46,11 @@ def close(*fds: int) -> None:
         _sockets.pop(fd).close()
 
 
+def close_all() -> None:
+    """Close whatever this process holds."""
+    close(*_sockets)
+
+
 def reset(*fds: int) -> None:
     """Close sockets with a RST (SO_LINGER 0): neither end lingers in any state."""
     for fd in fds:

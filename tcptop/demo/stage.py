@@ -104,6 +104,8 @@ class Stage:
             self.there = self._namespaces.enter_context(Namespace(beside=self.here))
             veth.connect(self.here, self.there)
             self.here.sysctl("net.ipv4.tcp_max_tw_buckets", _TW_BUCKETS)
+        except FileNotFoundError as error:  # the ip command, or a kernel without a sysctl
+            raise DemoError(f"{error.filename}: {error.strerror}") from error
         except (OSError, RuntimeError) as error:
             raise DemoError(f"private network namespaces: {_line(error)}; {_ADVICE}") from error
 
@@ -125,5 +127,6 @@ def _enter(there: str, home: str, kind: int) -> None:
             linux.setns(file.fileno(), kind)
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _line(error: OSError | RuntimeError) -> str:
+    """Without "[Errno 1]", and on one line whatever a command complained about."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())

@@ -44,7 +44,7 @@ def accept_queue_overflow(snapshot: Snapshot) -> bool:
 def syn_queue_full(snapshot: Snapshot) -> bool:
     waiting = among(snapshot, tcp.SYN_RECV, local=2525)
     few = len(np.unique(waiting.remote_lo)) < 16
-    return len(waiting) == 33 and few and rate(snapshot, "TCPReqQFullDoCookies") > 0
+    return len(waiting) >= 32 and few and rate(snapshot, "TCPReqQFullDoCookies") > 0
 
 
 def syn_flood(snapshot: Snapshot) -> bool:
@@ -55,11 +55,11 @@ def syn_flood(snapshot: Snapshot) -> bool:
 
 
 def close_wait_leak(snapshot: Snapshot) -> bool:
-    return _old(among(snapshot, tcp.CLOSE_WAIT), lambda table: table.recv_q == 0)
+    return _old(among(snapshot, tcp.CLOSE_WAIT, remote=5432), lambda table: table.recv_q == 0)
 
 
 def close_wait_unread(snapshot: Snapshot) -> bool:
-    return _old(among(snapshot, tcp.CLOSE_WAIT), lambda table: table.recv_q > 0)
+    return _old(among(snapshot, tcp.CLOSE_WAIT, local=9000), lambda table: table.recv_q > 0)
 
 
 def half_closed(snapshot: Snapshot) -> bool:

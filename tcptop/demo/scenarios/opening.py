@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.demo import sockets, traffic, veth
+from tcptop.demo import held, sockets, traffic, veth
 from tcptop.demo.scenarios.scenario import Recover, Scenario
 from tcptop.demo.stage import THERE, Stage
 
@@ -15,10 +15,8 @@ def connect_unanswered(stage: Stage) -> Recover:
     client.run(traffic.dial, _SILENT, 8443, 12)
 
     def recover() -> None:
-        server = stage.process_there("payments")
-        veth.add(stage.there, _SILENT)
-        server.run(sockets.listening, _SILENT, 8443, 128)
-        veth.find(stage.here, _SILENT, THERE)
+        client.run(traffic.stop)
+        client.run(held.close_all)
 
     return recover
 

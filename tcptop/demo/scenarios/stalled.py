@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.demo import pools, sockets, states, traffic, veth
+from tcptop.demo import held, pools, sockets, states, traffic, veth
 from tcptop.demo.scenarios.pool import join
 from tcptop.demo.scenarios.scenario import Recover, Scenario
 from tcptop.demo.stage import HERE, THERE, Stage
@@ -27,7 +27,14 @@ def black_hole(stage: Stage) -> Recover:
     pool = join(client, server, _LOST, 5432, 5)
     veth.lose(stage.here, _LOST)
     client.run(pools.send, pool.client, 500)
-    return lambda: veth.find(stage.here, _LOST, THERE)
+
+    def recover() -> None:
+        """The next attempt of the kernel may be a minute away: the program dials again."""
+        veth.find(stage.here, _LOST, THERE)
+        client.run(held.reset, *pool.client)
+        client.run(pools.connect, _LOST, 5432, 5)
+
+    return recover
 
 
 def recv_queue_unread(stage: Stage) -> Recover:
