@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from tcptop.analysis.findings.folds import listeners
 from tcptop.analysis.findings.look import Look
 from tcptop.model.finding import Finding
 
@@ -27,4 +28,12 @@ def _cause(finding: Finding, every: list[Finding], look: Look) -> str | None:
     return None
 
 
-PAIRS: tuple[tuple[str, str, Explains], ...] = ()
+PAIRS: tuple[tuple[str, str, Explains], ...] = (
+    ("connect-unanswered", "accept-queue-overflow", listeners.unanswered),
+    ("connect-unanswered", "syn-queue-full", listeners.unanswered),
+    ("black-hole", "accept-queue-overflow", listeners.retransmitting),
+    ("zero-window-peer", "accept-queue-overflow", listeners.retransmitting),
+    ("syn-queue-full", "accept-queue-overflow", listeners.same_listener),
+    ("syn-flood", "accept-queue-overflow", listeners.same_listener),
+    ("syn-queue-full", "syn-flood", listeners.same_listener),
+)

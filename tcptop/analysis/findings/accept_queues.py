@@ -1,0 +1,135 @@
+"""Accept queues: how full each is and has been, and what was dropped because it was full."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis import listening
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.keys import find, mixed
+from tcptop.model.sample import Process
+from tcptop.model.table import F64, I64, U64, Bools, Index
+
+
+class AcceptQueues(NamedTuple):
+    """One per LISTEN row, beside `snapshot.listeners`; empty where no backlog is known.
+
+    `group` is the same for members of one SO_REUSEPORT group. `lost_per_s` counts packets that met
+    a full queue in the last interval, 0 at the first look.
+    """
+
+    row: Index
+    queued: I64
+    capacity: I64
+    group: U64
+    lost_per_s: F64
+
+    @property
+    def full(self) -> Bools:
+        full: Bools = self.queued >= self.capacity
+        return full
+
+    def members(self, place: int) -> Index:
+        """Rows of the listeners that share its address."""
+        members: Index = self.row[self.group == self.group[place]]
+        return members
+
+
+def accept_queues(look: Look) -> AcceptQueues:
+    """A queue holds backlog + 1: sk_acceptq_is_full, include/net/sock.h."""
+    table, row = look.table, look.snapshot.listeners.row
+    if look.sample.source == "procfs":  # its 0 is no backlog
+        row = row[:0]
+    queued = table.recv_q[row].astype(np.int64)
+    capacity = table.send_q[row].astype(np.int64) + 1
+    columns = (table.netns, table.family, table.local_port, table.local_hi, table.local_lo)
+    group = mixed(*(column[row] for column in columns), table.interface[row])
+    bare = AcceptQueues(row, queued, capacity, group, np.zeros(len(row)))
+    return bare._replace(lost_per_s=_lost(look, bare)) if len(row) else bare
+
+
+def _lost(look: Look, queues: AcceptQueues) -> F64:
+    """Drops of a listener while ListenOverflows rose; that counts each packet once.
+
+    A listener's own counter also has other drops, such as bare ACKs under TCP_DEFER_ACCEPT.
+    """
+    drops = look.snapshot.listeners.drops_per_s
+    netns = look.table.netns[queues.row]
+    suspects = np.flatnonzero((drops > 0) | (np.isnan(drops) & queues.full))
+    filled = _filled(look, queues)
+    lost = np.zeros(len(queues.row))
+    for place in suspects.tolist():
+        alone = np.count_nonzero(netns[suspects] == netns[place]) == 1
+        overflows = look.last_rate(int(netns[place]), "ListenOverflows") or 0.0
+        if alone or filled[place] or _nothing_else(look, int(netns[place])):
+            lost[place] = np.fmin(drops[place], overflows)
+    return lost
+
+
+def _filled(look: Look, queues: AcceptQueues) -> Bools:
+    """Queues that were seen full once, or are half full now or were a sample ago."""
+    half = queues.capacity / 2
+    before = queued_at(look, queues, -2) if len(look.moments) > 1 else queues.queued
+    peak = look.snapshot.listeners.peak
+    filled: Bools = (peak >= queues.capacity) | (np.fmax(queues.queued, before) >= half)
+    return filled
+
+
+def _nothing_else(look: Look, netns: int) -> bool:
+    """Whether every drop of a namespace's listeners was one of a full accept queue."""
+    overflows, drops, bare_acks = (
+        look.last_rate(netns, name) or 0.0
+        for name in ("ListenOverflows", "ListenDrops", "TCPDeferAcceptDrop")
+    )
+    return bare_acks == 0 and drops <= overflows
+
+
+def queued_at(look: Look, queues: AcceptQueues, moment: int) -> I64:
+    """The length of each queue at one of the moments; -1 where the listener was not there."""
+    then = look.moments[moment]
+    place = find(look.table.cookie[queues.row], then.listener)
+    queued = np.full(len(place), -1, np.int64)
+    queued[place >= 0] = then.queued[place[place >= 0]]
+    return queued
+
+
+def steady(look: Look, queues: AcceptQueues, share: float) -> tuple[F64, I64]:
+    """For how many seconds, and samples in a row, each queue has been full to that share."""
+    least = share * queues.capacity
+    seconds, samples = np.zeros(len(queues.row)), np.zeros(len(queues.row), np.int64)
+    going = queues.queued >= least
+    for back, moment in enumerate(reversed(look.moments), 1):
+        if not going.any():
+            break
+        going &= queued_at(look, queues, -back) >= least
+        samples += going
+        seconds[going] = look.sample.clock - moment.clock
+    return seconds, samples
+
+
+def waiting(look: Look, listeners: Index) -> Index:
+    """Connections that wait to be accepted by one of these LISTEN rows, or their group."""
+    here = np.isin(look.snapshot.queue, listeners)
+    rows: Index = np.flatnonzero(here & listening.waiting(look.table))
+    return rows
+
+
+def waited_s(look: Look, rows: Index) -> F64:
+    """How long each has waited, at least.
+
+    The server's end has sent nothing yet, so last_data_sent counts from the end of the handshake
+    (tcp_create_openreq_child, net/ipv4/tcp_minisocks.c).
+    """
+    table = look.table
+    known = table.tcp_info_known("last_data_sent")[rows]
+    sent_ago = np.where(known, table.tcp_info("last_data_sent")[rows] / 1000, 0.0)
+    waited: F64 = np.fmax(sent_ago, look.snapshot.lives.state_s[rows])
+    return waited
+
+
+def people(look: Look, listeners: Index) -> list[Process]:
+    """The processes that may accept, once each."""
+    found = {each.pid: each for row in listeners.tolist() for each in look.people(row)}
+    return list(found.values())

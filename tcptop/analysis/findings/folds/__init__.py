@@ -1,0 +1,1 @@
+"""Which finding explains which: functions for `folding.PAIRS`."""

@@ -1,0 +1,66 @@
+"""What a listener that takes no more connections explains."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.listening import waiting
+from tcptop.model import tcp
+from tcptop.model.address import halves
+from tcptop.model.finding import Finding
+from tcptop.model.table import Index
+
+ANY = ("0.0.0.0", "[::]")
+
+
+def same_listener(effect: Finding, cause: Finding, look: Look) -> bool:
+    """Half-open connections stay where the last ACK of a handshake is dropped."""
+    where = effect.subject.listener
+    return _losing(cause, effect) and where is not None and where == cause.subject.listener
+
+
+def unanswered(effect: Finding, cause: Finding, look: Look) -> bool:
+    """Clients on this host whose SYNs the listener drops."""
+    to = effect.subject.destination
+    return _losing(cause, effect) and to is not None and _serves(cause, to) and _here(look, effect)
+
+
+def retransmitting(effect: Finding, cause: Finding, look: Look) -> bool:
+    """Clients on this host that think they are connected: the last ACK was dropped, or nobody has
+    accepted them."""
+    rows = np.flatnonzero(np.isin(look.table.cookie, np.array(effect.subject.cookies, np.uint64)))
+    if not _losing(cause, effect) or not len(rows):
+        return False
+    served = all(_serves(cause, words.remote(look.table, row)) for row in rows.tolist())
+    return served and bool(look.remote_here[rows].all()) and _not_accepted(look, rows)
+
+
+def _losing(cause: Finding, effect: Finding) -> bool:
+    return cause.severity == "critical" and cause.subject.netns == effect.subject.netns
+
+
+def _serves(cause: Finding, to: str) -> bool:
+    """Whether connections to an address come in by the cause's listener, if it is of this host."""
+    address, _, port = (cause.subject.listener or "").rpartition(":")
+    host, _, number = to.rpartition(":")
+    return port == number and address in (host, *ANY)
+
+
+def _here(look: Look, effect: Finding) -> bool:
+    """Whether a destination is an address of this namespace."""
+    host = (effect.subject.destination or "").rpartition(":")[0].strip("[]")
+    if host == "::1" or host.startswith("127."):
+        return True
+    hi, lo = halves(host)
+    table = look.table
+    mine = (table.local_hi == np.uint64(hi)) & (table.local_lo == np.uint64(lo))
+    return bool((mine & (table.netns == effect.subject.netns)).any())
+
+
+def _not_accepted(look: Look, rows: Index) -> bool:
+    """The other end is half-open still, forgotten, or in an accept queue."""
+    twin = look.twin[rows]
+    pending = (look.table.state == tcp.SYN_RECV) | waiting(look.table)
+    return bool((pending[twin] | (twin < 0)).all())

@@ -1,0 +1,190 @@
+"""accept-queue-overflow: a process does not accept as fast as connections come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import accept_queues, servers, words
+from tcptop.analysis.findings.accept_queues import AcceptQueues
+from tcptop.analysis.findings.look import PATIENCE, Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model.finding import Finding
+from tcptop.model.table import Bools, Index
+
+ID = "accept-queue-overflow"
+MOST = 20  # findings of one look
+
+
+class Server(NamedTuple):
+    """Listeners in trouble on one address; `fullest` is the worst of them, places in `queues`."""
+
+    queues: AcceptQueues
+    places: Index
+    fullest: int
+    siblings: int
+    lost_per_s: float
+    critical: bool
+
+    @property
+    def rows(self) -> Index:
+        return self.queues.row[self.places]
+
+    @property
+    def row(self) -> int:
+        return int(self.queues.row[self.fullest])
+
+    @property
+    def queued(self) -> int:
+        return int(self.queues.queued[self.fullest])
+
+    @property
+    def capacity(self) -> int:
+        return int(self.queues.capacity[self.fullest])
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    queues = accept_queues.accept_queues(look)
+    filling = queues.queued >= limits["share"] * queues.capacity
+    if not (filling | (queues.lost_per_s > 0)).any():
+        return
+    over = _overflowing(look, limits, queues)
+    troubled = over | _nearly(look, limits, queues)
+    for server in _servers(look, queues, troubled, over):
+        yield _finding(look, server)
+
+
+def _overflowing(look: Look, limits: Limits, queues: AcceptQueues) -> Bools:
+    seconds, _ = accept_queues.steady(look, queues, 1.0)
+    long = queues.full & (seconds >= limits["full_s"] * PATIENCE)
+    tiny = queues.capacity < limits["least_capacity"]
+    if look.watched_s < limits["full_s"] * PATIENCE:
+        table = look.table
+        dropped = table.memory_known("drops") & (table.memory_of("drops") > 0)
+        suspects = queues.full & dropped[queues.row]
+        return (queues.lost_per_s > 0) | _stuck(look, limits, queues, suspects, tiny)
+    stuck = _stuck(look, limits, queues, long & ~tiny, ~tiny)
+    return (queues.lost_per_s > 0) | stuck
+
+
+def _stuck(
+    look: Look, limits: Limits, queues: AcceptQueues, suspects: Bools, fleeting: Bools
+) -> Bools:
+    """The suspects, but of the `fleeting` ones those alone where somebody has waited for long.
+
+    Where the queue's connections are not in the table that is not known.
+    """
+    stuck = suspects.copy()
+    for place in np.flatnonzero(suspects & fleeting).tolist():
+        rows = accept_queues.waiting(look, queues.members(place))
+        waited = accept_queues.waited_s(look, rows)
+        stuck[place] = not len(rows) or waited.max() >= limits["full_s"] * PATIENCE
+    return stuck
+
+
+def _nearly(look: Look, limits: Limits, queues: AcceptQueues) -> Bools:
+    _, samples = accept_queues.steady(look, queues, limits["share"])
+    nearly: Bools = (samples >= limits["samples"]) & (queues.capacity >= limits["warn_capacity"])
+    return nearly
+
+
+def _servers(look: Look, queues: AcceptQueues, troubled: Bools, over: Bools) -> Iterator[Server]:
+    """By address, the most lost first."""
+    places = np.flatnonzero(troubled)
+    worst = np.lexsort([-queues.queued[places], -queues.lost_per_s[places], ~over[places]])
+    groups = dict.fromkeys(queues.group[places[worst]].tolist())
+    for group in list(groups)[:MOST]:
+        mine = places[queues.group[places] == group]
+        fullest = int(mine[np.argmax(queues.queued[mine] / queues.capacity[mine])])
+        siblings = int(np.count_nonzero(queues.group == group))
+        lost = float(queues.lost_per_s[mine].sum())
+        yield Server(queues, mine, fullest, siblings, lost, bool(over[mine].any()))
+
+
+def _finding(look: Look, server: Server) -> Finding:
+    table, row = look.table, server.row
+    people = accept_queues.people(look, server.rows)
+    waiting = accept_queues.waiting(look, server.queues.members(server.fullest))
+    oldest = float(accept_queues.waited_s(look, waiting).max(initial=0.0))
+    peak = int(look.snapshot.listeners.peak[server.places].max())
+    where = words.local(table, row)
+    values = {"queued": server.queued, "capacity": server.capacity, "peak": peak}
+    return Finding(
+        ID,
+        words.key(ID, int(table.netns[row]), where, int(table.interface[row])),
+        "critical" if server.critical else "warning",
+        f"{servers.title(look, row, people)} is {_symptom(server)}",
+        named(look, np.append(server.rows, waiting), people, where),
+        values | {"lost_per_s": server.lost_per_s, "oldest_s": oldest},
+        tuple(_evidence(look, server, oldest, peak, servers.named(people))),
+        _advice(look, server, words.printable(people[0].name) if people else "the server"),
+        f"ss -ltnm 'sport = {words.port(table, row)}'; "
+        "nstat -az TcpExtListenOverflows TcpExtListenDrops",
+    )
+
+
+def _symptom(server: Server) -> str:
+    if server.lost_per_s >= 0.1:
+        lost = words.number(server.lost_per_s)
+        return f"too slow to accept: {lost} SYNs/s dropped (retries counted)"
+    if server.critical:
+        return f"too slow to accept: its queue is full ({server.queued} of {server.capacity})"
+    share = words.percent(server.queued / server.capacity)
+    return f"slow to accept: its queue is {share} full ({server.queued} of {server.capacity})"
+
+
+def _evidence(look: Look, server: Server, oldest: float, peak: int, who: str) -> Iterator[str]:
+    table, row = look.table, server.row
+    yield (
+        f"{server.queued} of the {server.capacity} connections that fit wait for accept() on "
+        f"{words.local(table, row)} (peak {peak}); it is up to {who} to accept them."
+    )
+    if oldest > 0:
+        yield f"The oldest of them has waited for at least {words.duration(oldest)}."
+    if server.lost_per_s > 0:
+        yield (
+            f"This listener's drop counter and ListenOverflows rise together: "
+            f"{words.number(server.lost_per_s)} packets/s. Each retry of a client counts."
+        )
+    elif server.critical and table.memory_known("drops")[row]:
+        dropped = words.count(int(table.memory_of("drops")[row]), "packet")
+        yield f"It has dropped {dropped} since it listens."
+    if server.siblings > 1:
+        yield _siblings(server)
+    yield servers.backlog(look, row)
+
+
+def _siblings(server: Server) -> str:
+    said = (
+        f"{len(server.places)} of {server.siblings} sockets that share the port (SO_REUSEPORT) "
+        f"{'is' if len(server.places) == 1 else 'are'} so"
+    )
+    if len(server.places) == server.siblings:
+        return f"{said}."
+    return f"{said}; the others have room, but the kernel spreads connections by hash."
+
+
+def _advice(look: Look, server: Server, who: str) -> str:
+    first = (
+        f"Let {who} accept faster: see what keeps it from calling accept() (a blocked or stopped "
+        "process, work done in the accepting thread, a connection limit), and add workers. "
+    )
+    longer = servers.larger_backlog(look, server.row)
+    return f"{first}A longer queue only helps against bursts: {longer}."
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("full_s", 1, "seconds for which the queue is full in every sample"),
+        Threshold("least_capacity", 3, "connections that fit, below which being full is usual"),
+        Threshold("share", 0.8, "share of the queue from which it is a warning"),
+        Threshold("samples", 3, "samples in a row with that share"),
+        Threshold("warn_capacity", 8, "connections that fit, below which that share is usual"),
+    ),
+    find,
+)

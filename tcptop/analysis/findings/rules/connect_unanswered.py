@@ -1,0 +1,120 @@
+"""connect-unanswered: connect() waits, for nobody answers its SYN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis.computed import in_words, syn_give_up_in_s, syn_give_up_s
+from tcptop.analysis.findings import unanswered, words
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.analysis.findings.unanswered import Attempts
+from tcptop.model import tcp
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Process
+from tcptop.model.table import Index
+
+ID = "connect-unanswered"
+MOST = 20  # destinations
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    table = look.table
+    rows = np.flatnonzero(table.state == tcp.SYN_SENT)
+    if not len(rows):
+        return
+    age = unanswered.age_s(look, rows)
+    late = (table.retrans[rows] >= limits["retransmissions"]) | (age >= limits["age_s"])
+    for attempts in unanswered.by_destination(look, rows[late], age[late], MOST):
+        yield _finding(look, limits, attempts)
+
+
+def _finding(look: Look, limits: Limits, attempts: Attempts) -> Finding:
+    table, row, count = look.table, int(attempts.rows[0]), len(attempts.rows)
+    people = _people(look, attempts.rows)
+    to, oldest = words.remote(table, row), float(attempts.age_s.max())
+    many = words.count(count, "connection attempt")
+    return Finding(
+        ID,
+        words.key(ID, int(table.netns[row]), to),
+        "critical" if count >= limits["critical"] else "warning",
+        f"{_who(people)} gets no answer from {to}: {many} waiting",
+        named(look, attempts.rows, people, destination=to),
+        {"sockets": count, "oldest_s": oldest, "retransmissions": _again(look, attempts)},
+        tuple(_evidence(look, attempts, people, to)),
+        _advice(look, row),
+        f"ss -tnop state syn-sent 'dport = :{int(table.remote_port[row])}'; "
+        "nstat -az TcpExtTCPSynRetrans",
+        since=look.sample.taken_at - oldest,
+    )
+
+
+def _people(look: Look, rows: Index) -> list[Process]:
+    first = np.unique(look.first_person[rows])
+    return [look.snapshot.holders.people[person] for person in first.tolist() if person >= 0]
+
+
+def _who(people: list[Process]) -> str:
+    names = list(dict.fromkeys(words.printable(each.name) for each in people))
+    if len(names) > 2:
+        return f"{names[0]} and {len(names) - 1} others"
+    return " and ".join(names) or "an unknown process"
+
+
+def _again(look: Look, attempts: Attempts) -> int:
+    return int(look.table.retrans[attempts.rows].max())
+
+
+def _evidence(look: Look, attempts: Attempts, people: list[Process], to: str) -> Iterator[str]:
+    table, again = look.table, _again(look, attempts)
+    who = words.who(people[0]) if people else "A process that is not known"
+    more = f" and {words.count(len(people) - 1, 'more')}" if len(people) > 1 else ""
+    many = words.count(len(attempts.rows), "socket")
+    oldest = float(attempts.age_s.max())
+    yield (
+        f"{who}{more}: {many} in SYN_SENT to {to}, the oldest for {words.duration(oldest)}; "
+        f"{words.count(again, 'retransmission')} of its SYN, and neither a SYN-ACK nor a reset."
+    )
+    row = int(attempts.rows[np.argmax(attempts.age_s)])
+    kernel = look.kernel(int(table.netns[row]))
+    sysctls = kernel.sysctls if kernel else {}
+    whole = syn_give_up_s(sysctls)
+    left = syn_give_up_in_s(sysctls, int(table.retrans[row]), float(table.expires[row]))
+    if whole is not None and left is not None:
+        yield (
+            f"Each connect() fails with ETIMEDOUT after {in_words(whole)} "
+            f"(tcp_syn_retries = {sysctls.get('net.ipv4.tcp_syn_retries')}), the oldest in "
+            f"{words.duration(left)}, unless the program gives up sooner."
+        )
+    if look.remote_here[row]:
+        yield "The destination is an address of this host: no network lies between."
+
+
+def _advice(look: Look, row: int) -> str:
+    to = words.remote(look.table, row)
+    if look.remote_here[row]:
+        causes = f"a full accept queue of the listener on {to}, or a local firewall that drops"
+    else:
+        causes = (
+            "a firewall that drops, a wrong route or address, a host that is down, or a full "
+            "accept queue at the server"
+        )
+    return (
+        f"Find out who is silent ({causes}). Give the program a connect timeout of a few seconds "
+        "and a limit on attempts in flight, so that it fails soon and does not pile up."
+    )
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("retransmissions", 2, "retransmissions of a SYN"),
+        Threshold("age_s", 3, "or seconds without an answer"),
+        Threshold("critical", 10, "attempts to one destination from which it is critical"),
+    ),
+    find,
+)

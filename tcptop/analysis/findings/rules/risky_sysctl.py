@@ -1,0 +1,130 @@
+"""risky-sysctl: settings that make other troubles likely or worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import accept_queues, servers, words
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model.finding import Finding, Subject
+
+ID = "risky-sysctl"
+MOST = 20  # listeners
+
+
+class Setting(NamedTuple):
+    """`safe` is what to set, where it is at `risky` now."""
+
+    name: str
+    risky: int
+    safe: int
+    why: str
+    advice: str = ""
+
+
+SETTINGS = (
+    Setting(
+        "net.ipv4.tcp_syncookies",
+        0,
+        1,
+        "once a listener's SYN queue is full, SYNs of honest clients are dropped too: a small "
+        "flood takes the service down.",
+    ),
+    Setting(
+        "net.ipv4.tcp_tw_recycle",
+        1,
+        0,
+        "connections of clients that share an address (NAT) are dropped at random. Kernels since "
+        "4.12 have it no more.",
+    ),
+    Setting(
+        "net.ipv4.tcp_abort_on_overflow",
+        1,
+        0,
+        "where an accept queue is full for a moment, clients get a reset instead of a retry.",
+    ),
+)
+TIMESTAMPS = Setting(
+    "net.ipv4.tcp_timestamps",
+    0,
+    1,
+    "tcp_tw_reuse = {reuse} has no effect without timestamps, and old segments of a connection "
+    "are told from new ones by sequence number alone.",
+)
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    for kernel in look.sample.kernel:
+        for setting in SETTINGS:
+            if look.sysctl(kernel.netns, setting.name) == setting.risky:
+                yield _finding(kernel.netns, setting)
+        reuse = look.sysctl(kernel.netns, "net.ipv4.tcp_tw_reuse")
+        if reuse and look.sysctl(kernel.netns, TIMESTAMPS.name) == TIMESTAMPS.risky:
+            why = TIMESTAMPS.why.format(reuse=reuse)
+            yield _finding(kernel.netns, TIMESTAMPS._replace(why=why))
+    yield from _clamped(look, limits)
+
+
+def _finding(netns: int, setting: Setting) -> Finding:
+    name = setting.name.removeprefix("net.ipv4.")
+    return Finding(
+        ID,
+        words.key(ID, netns, setting.name),
+        "info",
+        f"{name} = {setting.risky} is risky",
+        Subject(netns),
+        {name: setting.risky},
+        (f"With {setting.name} = {setting.risky} {setting.why}",),
+        f"sysctl -w {setting.name}={setting.safe} (now {setting.risky}), and the same in "
+        "/etc/sysctl.d.",
+        f"sysctl {setting.name}",
+    )
+
+
+def _clamped(look: Look, limits: Limits) -> Iterator[Finding]:
+    """Listeners whose backlog is just somaxconn, and whose queue fills."""
+    queues = accept_queues.accept_queues(look)
+    filling = np.flatnonzero(
+        (queues.queued >= limits["share"] * queues.capacity)
+        & (queues.capacity >= limits["capacity"])
+    )
+    clamped = [each for each in filling.tolist() if servers.clamped(look, int(queues.row[each]))]
+    for place in clamped[:MOST]:
+        yield _backlog(look, int(queues.row[place]))
+
+
+def _backlog(look: Look, row: int) -> Finding:
+    table = look.table
+    people = accept_queues.people(look, np.array([row]))
+    where, given, queued = words.local(table, row), int(table.send_q[row]), int(table.recv_q[row])
+    return Finding(
+        ID,
+        words.key(ID, int(table.netns[row]), servers.SOMAXCONN, where),
+        "info",
+        f"{servers.title(look, row, people)} gets no longer queue than somaxconn = {given} allows",
+        named(look, np.array([row]), people, where),
+        {"queued": queued, "somaxconn": given},
+        (
+            f"{queued} of the {given + 1} connections that fit wait to be accepted.",
+            servers.backlog(look, row),
+        ),
+        "Accept faster first. "
+        f"If bursts are longer than that: {servers.larger_backlog(look, row)}.",
+        f"ss -ltn 'sport = {words.port(table, row)}'; sysctl {servers.SOMAXCONN}",
+    )
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("share", 0.5, "share of a clamped listener's queue"),
+        Threshold("capacity", 8, "connections that fit, below which that is usual"),
+    ),
+    find,
+)

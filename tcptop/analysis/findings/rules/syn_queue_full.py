@@ -1,0 +1,128 @@
+"""syn-queue-full: a listener holds as many half-open connections as it may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import accept_queues, servers, syn_queues, words
+from tcptop.analysis.findings.accept_queues import AcceptQueues
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.analysis.findings.syn_queues import Answer
+from tcptop.model.finding import Finding
+from tcptop.model.table import Index
+
+ID = "syn-queue-full"
+MOST = 20  # findings of one look
+
+
+class Full(NamedTuple):
+    """A listener's full SYN queue; `members` are the LISTEN rows that share the address."""
+
+    row: int
+    members: Index
+    half_open: int
+    limit: int
+    answer: Answer
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    if not (look.snapshot.listeners.syn_queue >= limits["half_open"]).any():
+        return
+    queues = accept_queues.accept_queues(look)
+    for place in _longest(look, queues, limits["half_open"])[:MOST]:
+        row = int(queues.row[place])
+        full = Full(
+            row,
+            queues.members(place),
+            int(look.snapshot.listeners.syn_queue[place]),
+            syn_queues.limit(look, row),
+            syn_queues.answer(look, int(look.table.netns[row]), limits["window_s"]),
+        )
+        # Kernels before 6.13 hold one less.
+        if full.half_open >= full.limit - 1 and max(full.answer) > 0:
+            yield _finding(look, full)
+
+
+def _longest(look: Look, queues: AcceptQueues, least: float) -> list[int]:
+    """A place for each address: the members of a SO_REUSEPORT group share the number."""
+    _, first = np.unique(queues.group, return_index=True)
+    lengths = look.snapshot.listeners.syn_queue
+    order = first[np.argsort(-lengths[first], kind="stable")]
+    longest: list[int] = order[lengths[order] >= least].tolist()
+    return longest
+
+
+def _finding(look: Look, full: Full) -> Finding:
+    table, row, answer = look.table, full.row, full.answer
+    people = accept_queues.people(look, full.members)
+    where = words.local(table, row)
+    rows = syn_queues.half_open(look, full.members)
+    losing = answer.dropped_per_s > 0
+    return Finding(
+        ID,
+        words.key(ID, int(table.netns[row]), where, int(table.interface[row])),
+        "critical" if losing else "warning",
+        f"{servers.title(look, row, people)} has {full.half_open} half-open connections, as many "
+        f"as fit: {_becomes(answer)}",
+        named(look, np.append(full.members, rows), people, where),
+        {"half_open": full.half_open, "limit": full.limit} | answer._asdict(),
+        tuple(_evidence(look, full, rows)),
+        _advice(look, row, losing),
+        f"ss -tn state syn-recv 'sport = {words.port(table, row)}'; "
+        "nstat -az TcpExtTCPReqQFullDoCookies TcpExtTCPReqQFullDrop TcpExtListenDrops",
+    )
+
+
+def _becomes(answer: Answer) -> str:
+    """What becomes of further SYNs."""
+    lost = answer.dropped_per_s > 0
+    rate = answer.dropped_per_s if lost else answer.cookies_per_s
+    what = "dropped" if lost else "answered with cookies"
+    return f"{words.number(rate)} SYNs/s {what}" if rate >= 0.1 else f"SYNs are {what}"
+
+
+def _evidence(look: Look, full: Full, rows: Index) -> Iterator[str]:
+    again = int(np.count_nonzero(look.table.retrans[rows] > 0))
+    senders = words.count(syn_queues.remotes(look, rows), "address", "addresses")
+    yield (
+        f"{full.half_open} half-open connections from {senders}, where {full.limit} fit; the "
+        f"SYN-ACK had to be sent again to {again} of them."
+    )
+    if full.answer.cookies_per_s > 0:
+        yield (
+            f"TCPReqQFullDoCookies rises by {words.number(full.answer.cookies_per_s)}/s: further "
+            "SYNs are answered with cookies. Nothing is lost by that but TCP options."
+        )
+    if full.answer.dropped_per_s > 0:
+        yield (
+            f"{words.number(full.answer.dropped_per_s)} SYNs/s are dropped while its accept queue "
+            "has room (ListenDrops and TCPReqQFullDrop; retries counted)."
+        )
+    yield servers.backlog(look, full.row)
+
+
+def _advice(look: Look, row: int, losing: bool) -> str:
+    cookies = ""
+    if losing and look.sysctl(int(look.table.netns[row]), syn_queues.COOKIES) == 0:
+        cookies = f"Switch cookies on: sysctl -w {syn_queues.COOKIES}=1 (now 0). "
+    return (
+        "See whether the answers get back to these clients (routing, a firewall that sees one "
+        f"direction only), or whether their addresses are forged. {cookies}"
+        f"For clients that are only far away: {servers.larger_backlog(look, row)}."
+    )
+
+
+RULE = Rule(
+    ID,
+    2,
+    (
+        Threshold("window_s", 2, "seconds in which SYNs met a full queue"),
+        Threshold("half_open", 3, "half-open connections, below which a queue may well be full"),
+    ),
+    find,
+)

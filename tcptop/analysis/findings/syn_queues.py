@@ -1,0 +1,60 @@
+"""Half-open connections: how many a listener holds, and what becomes of further SYNs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.keys import mixed
+from tcptop.model import tcp
+from tcptop.model.table import Index
+
+COOKIES = "net.ipv4.tcp_syncookies"
+
+
+class Answer(NamedTuple):
+    """SYNs a second that met a full SYN queue, and were answered with a cookie or dropped."""
+
+    cookies_per_s: float
+    dropped_per_s: float
+
+
+def answer(look: Look, netns: int, seconds: float) -> Answer:
+    """Over a window; counters of the namespace (tcp_conn_request, net/ipv4/tcp_input.c)."""
+
+    def rate(name: str) -> float:
+        return look.rate(netns, name, seconds) or 0.0
+
+    dropped = rate("TCPReqQFullDrop")
+    if look.sysctl(netns, COOKIES) == 0:
+        # Being near tcp_max_syn_backlog drops too, and has no counter of its own.
+        dropped = max(dropped, rate("ListenDrops") - rate("ListenOverflows"))
+    return Answer(rate("TCPReqQFullDoCookies"), dropped)
+
+
+def limit(look: Look, row: int) -> int:
+    """How many half-open connections a listener holds: its backlog and one more.
+
+    Without cookies at most 3/4 of tcp_max_syn_backlog and one more, of peers that are not known.
+    """
+    netns, own = int(look.table.netns[row]), int(look.table.send_q[row]) + 1
+    most = look.sysctl(netns, "net.ipv4.tcp_max_syn_backlog")
+    if most is None or look.sysctl(netns, COOKIES) != 0:
+        return own
+    return min(own, most - most // 4 + 1)
+
+
+def half_open(look: Look, listeners: Index | None = None) -> Index:
+    """All half-open connections, or those of these LISTEN rows."""
+    rows: Index = np.flatnonzero(look.table.state == tcp.SYN_RECV)
+    if listeners is not None:
+        rows = rows[np.isin(look.snapshot.queue[rows], listeners)]
+    return rows
+
+
+def remotes(look: Look, rows: Index) -> int:
+    """From how many addresses they come."""
+    table = look.table
+    return len(np.unique(mixed(table.remote_hi[rows], table.remote_lo[rows])))

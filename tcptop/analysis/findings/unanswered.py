@@ -1,0 +1,52 @@
+"""Connection attempts: for how long each has been waiting for its answer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.computed import ENDLESS, RTO_INIT_S
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.keys import mixed
+from tcptop.model.table import F64, Index
+
+
+def age_s(look: Look, rows: Index) -> F64:
+    """Of SYN_SENT rows, seconds at least, from one look.
+
+    The timeouts that ran out, and what has passed of the present one. tcp_info tells how many of
+    them doubled: the first ones do not since 6.5 (tcp_retransmit_timer, net/ipv4/tcp_timer.c).
+    """
+    table = look.table
+    known = table.info_size[rows] > 0
+    again = table.retrans[rows].astype(np.float64)
+    doubled = np.where(known, table.tcp_info("backoff")[rows], 0).astype(np.float64)
+    doubled = np.minimum(doubled, again)
+    timeout = np.where(known, table.tcp_info("rto")[rows] / 1e6, RTO_INIT_S)
+    first = timeout / 2**doubled
+    expires = np.where(table.expires[rows] < ENDLESS, table.expires[rows] / 1000, 0.0)
+    spent = (again - doubled) * first + (2**doubled - 1) * first
+    age = spent + np.maximum(timeout - expires, 0.0)
+    timed = table.timer[rows] == 1
+    seen: F64 = np.fmax(np.where(timed, age, 0.0), look.snapshot.lives.state_s[rows])
+    return seen
+
+
+class Attempts(NamedTuple):
+    """SYN_SENT rows towards one destination."""
+
+    rows: Index
+    age_s: F64
+
+
+def by_destination(look: Look, rows: Index, age: F64, most: int) -> list[Attempts]:
+    """The destinations with most attempts first."""
+    if not len(rows):
+        return []
+    table = look.table
+    columns = (table.netns, table.remote_hi, table.remote_lo, table.remote_port)
+    key = mixed(*(column[rows] for column in columns))
+    _, inverse, sizes = np.unique(key, return_inverse=True, return_counts=True)
+    largest = np.argsort(-sizes, kind="stable")[:most].tolist()
+    return [Attempts(rows[inverse == n], age[inverse == n]) for n in largest]

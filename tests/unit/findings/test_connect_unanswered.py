@@ -1,0 +1,164 @@
+"""connect-unanswered: SYNs that nobody answers, by destination."""
+
+from typing import Any
+
+import pytest
+
+from tcptop.analysis.findings import folding
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.settings import Settings
+from tcptop.model.finding import Finding, Subject
+from tests.unit.findings.watched import of, once, watch
+from tests.unit.prepared import (
+    CURL,
+    NETNS,
+    TAKEN_AT,
+    WORKER,
+    Row,
+    derived,
+    kernel,
+    mini,
+    owners,
+    sample,
+    socket,
+)
+
+ID = "connect-unanswered"
+HELD = owners(*((n, CURL, n) for n in range(1, 30)))
+SYSCTLS = {"net.ipv4.tcp_syn_retries": "6", "net.ipv4.tcp_syn_linear_timeouts": "4"}
+
+
+def dialing(
+    number: int = 1,
+    retrans: int = 2,
+    doubled: int = 0,
+    expires: int = 500,
+    to: str = "192.0.2.1:443",
+    **columns: Any,
+) -> Row:
+    info = {"rto": 1_000_000 << doubled, "backoff": doubled, "min_rtt": 0xFFFF_FFFF}
+    given: Row = {"inode": number, "timer": 1, "retrans": retrans, "expires": expires, "info": info}
+    return socket("SYN_SENT", f"10.0.0.1:{40000 + number}", to, send_q=1, **given | columns)
+
+
+def test_one_look_knows_for_how_long() -> None:
+    """Two linear timeouts of a second ran out, and half of a third."""
+    rows = [dialing()]
+    (finding,) = of(once(rows, owners=HELD, kernel=(kernel(sysctls=SYSCTLS),)), ID)
+    assert finding.severity == "warning"
+    assert finding.title == "curl gets no answer from 192.0.2.1:443: 1 connection attempt waiting"
+    assert finding.subject.destination == "192.0.2.1:443"
+    assert finding.subject.pids == (CURL.pid,)
+    assert finding.values == {"sockets": 1, "oldest_s": 2.5, "retransmissions": 2}
+    assert finding.since == pytest.approx(TAKEN_AT - 2.5)
+    assert "fails with ETIMEDOUT after 2 min 11 s (tcp_syn_retries = 6)" in finding.evidence[1]
+    assert "firewall" in finding.advice
+    assert "connect timeout" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("row", "age"),
+    [
+        (dialing(retrans=2, doubled=2, expires=1000), 1 + 2 + 3),  # before 6.5: 1, 2, 4
+        (dialing(retrans=5, doubled=1, expires=2000), 4 + 1),  # four linear ones, then 1, 2
+        (dialing(retrans=3, expires=2**31 + 5), 3 + 1),  # due, and wrapped around
+        (dialing(retrans=2, info=None, expires=0), 2 + 1),
+    ],
+)
+def test_ages(row: Row, age: float) -> None:
+    (finding,) = of(once([row], owners=HELD), ID)
+    assert finding.values["oldest_s"] == pytest.approx(age)
+
+
+def test_young_attempts_are_silent() -> None:
+    assert of(once([dialing(retrans=1)] * 20, owners=HELD), ID) == ()
+    assert of(once([dialing(retrans=0)] * 20, owners=HELD), ID) == ()
+
+
+def test_three_seconds_count_whatever_the_timer_says() -> None:
+    found = watch(4, lambda _: [dialing(retrans=0, expires=900)], owners=HELD)
+    assert [bool(of(each, ID)) for each in found] == [False, False, False, True, True]
+
+
+def test_ten_to_one_destination_are_critical() -> None:
+    def severities(count: int) -> list[str]:
+        rows = [dialing(number) for number in range(1, count + 1)]
+        rows += [dialing(29, to="192.0.2.2:443")]
+        return [finding.severity for finding in of(once(rows, owners=HELD), ID)]
+
+    assert severities(9) == ["warning", "warning"]
+    assert severities(10) == ["critical", "warning"]
+
+
+def test_destinations_are_bounded() -> None:
+    rows = [dialing(n, to=f"192.0.2.{n % 50}:443") for n in range(1, 120)]
+    assert len(of(once(rows), ID)) == 20
+    assert "an unknown process gets no answer" in of(once(rows), ID)[0].title
+
+
+def test_several_programs() -> None:
+    held = owners((1, CURL, 3), (2, WORKER, 4))
+    (finding,) = of(once([dialing(1), dialing(2)], owners=held), ID)
+    assert set(finding.title.split()[:3]) == {"curl", "and", "nginx"}
+
+
+def test_thresholds() -> None:
+    chosen = Settings(limits={ID: {"retransmissions": 1, "critical": 1}})
+    (finding,) = of(once([dialing(retrans=1)], chosen, owners=HELD), ID)
+    assert finding.severity == "critical"
+
+
+def overflowing(backlog: int = 1, local: str = "0.0.0.0:8080", **columns: Any) -> list[Row]:
+    given: Row = {"send_q": backlog, "recv_q": backlog + 1, "inode": 29, "memory": {"drops": 9}}
+    queued = {"info": {"last_data_sent": 9000}}
+    return [
+        socket("LISTEN", local, **given | columns),
+        *(
+            socket("ESTABLISHED", "10.0.0.1:8080", f"10.0.0.1:{45000 + n}", **queued)
+            for n in range(backlog + 1)
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("to", "rows", "folded"),
+    [
+        ("10.0.0.1:8080", overflowing(), True),
+        ("127.0.0.1:8080", overflowing(), True),
+        ("10.0.0.1:8080", overflowing(local="10.0.0.1:8080"), True),
+        ("10.0.0.1:8080", overflowing(local="[::]:8080"), True),
+        ("10.0.0.1:8081", overflowing(), False),
+        ("192.0.2.1:8080", overflowing(), False),  # not here, though the port is the same
+        ("127.0.0.1:8080", overflowing(local="10.0.0.1:8080"), False),
+        ("10.0.0.1:8080", overflowing(recv_q=0), False),
+    ],
+)
+def test_a_full_accept_queue_here_explains_it(to: str, rows: list[Row], folded: bool) -> None:
+    found = once([*rows, dialing(to=to)], owners=HELD)
+    (finding,) = of(found, ID)
+    causes = [each.key for each in of(found, "accept-queue-overflow")]
+    assert finding.because == (causes[0] if folded else None)
+
+
+CLIENT, SERVER = "10.0.0.1:46000", "10.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    ("other_end", "folded"),
+    [
+        ([mini("SYN_RECV", SERVER, CLIENT)], True),  # its last ACK was dropped
+        ([], True),
+        ([socket("ESTABLISHED", SERVER, CLIENT)], True),  # in the queue
+        ([socket("ESTABLISHED", SERVER, CLIENT, inode=28)], False),
+    ],
+)
+def test_a_client_that_thinks_it_is_connected(other_end: list[Row], folded: bool) -> None:
+    rows = [*overflowing(), *other_end, socket("ESTABLISHED", CLIENT, SERVER, inode=1, cookie=1)]
+    snapshot = derived(sample(rows, owners=HELD))
+    (cause,) = of(snapshot.findings, "accept-queue-overflow")
+    effect = Finding("black-hole", "it", "critical", "", Subject(NETNS, cookies=(1,)))
+    look = Look(snapshot, ())
+    assert [each.because for each in folding.folded([cause, effect], look)] == [
+        None,
+        cause.key if folded else None,
+    ]

@@ -1,0 +1,146 @@
+"""syn-queue-full and syn-flood: half-open connections that stay half-open."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tcptop.analysis.findings.settings import Settings
+from tests.unit.findings.counting import counters
+from tests.unit.findings.watched import Findings, of, watch
+from tests.unit.prepared import NGINX, Row, mini, owners, socket
+
+FULL, FLOOD = "syn-queue-full", "syn-flood"
+HELD = owners((1, NGINX, 6))
+COOKIES = {"TCPReqQFullDoCookies": 10, "SyncookiesSent": 10, "SyncookiesRecv": 0}
+DROPS = {"TCPReqQFullDrop": 10, "ListenDrops": 10, "ListenOverflows": 0}
+NO_COOKIES = {"net.ipv4.tcp_syncookies": "0", "net.ipv4.tcp_max_syn_backlog": "128"}
+
+
+def listener(backlog: int, **columns: Any) -> Row:
+    given: Row = {"send_q": backlog, "inode": 1, "cookie": 7} | columns
+    return socket("LISTEN", "0.0.0.0:8443", **given)
+
+
+def half_open(count: int, retrans: int = 1, addresses: int = 4) -> list[Row]:
+    return [
+        mini(
+            *("SYN_RECV", "10.0.0.1:8443", f"10.77.0.{n % addresses}:{3000 + n}"),
+            retrans=retrans,
+            cookie=100 + n,
+        )
+        for n in range(count)
+    ]
+
+
+def seen(
+    rows: list[Row],
+    per_s: Mapping[str, float],
+    sysctls: dict[str, str] | None = None,
+    settings: Settings | None = None,
+) -> Findings:
+    given = settings or Settings()
+    found = watch(3, lambda _: rows, given, kernel=counters(per_s, sysctls), owners=HELD)
+    assert of(found[0], FULL) == of(found[0], FLOOD) == ()  # one look knows no rate
+    return found[-1]
+
+
+def test_a_warning_while_cookies_are_sent() -> None:
+    (finding,) = of(seen([listener(16), *half_open(17)], COOKIES), FULL)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "nginx on :8443 has 17 half-open connections, as many as fit: "
+        "10 SYNs/s answered with cookies"
+    )
+    assert finding.subject.listener == "0.0.0.0:8443"
+    assert finding.subject.pids == (NGINX.pid,)
+    assert len(finding.subject.cookies) == 18
+    assert "17 half-open connections from 4 addresses, where 17 fit" in finding.evidence[0]
+
+
+def test_critical_where_syns_are_dropped() -> None:
+    (finding,) = of(seen([listener(16), *half_open(17)], DROPS, NO_COOKIES), FULL)
+    assert finding.severity == "critical"
+    assert "10 SYNs/s dropped" in finding.title
+    assert "net.ipv4.tcp_syncookies=1 (now 0)" in finding.advice
+
+
+def test_without_cookies_the_limit_may_be_that_of_all_listeners() -> None:
+    rows, drops = [listener(4096), *half_open(97)], {"ListenDrops": 5, "ListenOverflows": 0}
+    (finding,) = of(seen(rows, drops, NO_COOKIES), FULL)
+    assert finding.values["limit"] == 97
+    assert of(seen(rows, drops, NO_COOKIES | {"net.ipv4.tcp_syncookies": "1"}), FULL) == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "per_s"),
+    [
+        ([listener(16), *half_open(17)], {}),
+        ([listener(16), *half_open(17)], dict.fromkeys(COOKIES, 0)),
+        ([listener(16), *half_open(15)], COOKIES),
+        ([listener(0), *half_open(1)], COOKIES),  # one slow handshake
+        ([listener(1), *half_open(2)], COOKIES),
+        (half_open(40), COOKIES),  # their listener is gone
+    ],
+)
+def test_syn_queue_guards(rows: list[Row], per_s: Mapping[str, float]) -> None:
+    assert of(seen(rows, per_s), FULL) == ()
+
+
+def test_a_reuse_port_group_is_one_subject() -> None:
+    rows = [listener(16, cookie=n) for n in range(4)]
+    (finding,) = of(seen([*rows, *half_open(20)], COOKIES), FULL)
+    assert finding.values["half_open"] == 20
+
+
+def test_a_flood_by_cookies() -> None:
+    per_s = COOKIES | {"SyncookiesSent": 80, "SyncookiesRecv": 10}
+    found = seen([listener(16), *half_open(17)], per_s)
+    (finding,) = of(found, FLOOD)
+    assert finding.severity == "critical"
+    assert finding.title == ("SYN flood against nginx on :8443: 70 handshakes/s are never finished")
+    (full,) = of(found, FULL)
+    assert full.because == finding.key
+
+
+@pytest.mark.parametrize("per_s", [COOKIES | {"SyncookiesSent": 90, "SyncookiesRecv": 45}, COOKIES])
+def test_cookies_that_come_back_are_no_flood(per_s: Mapping[str, float]) -> None:
+    assert of(seen([listener(16), *half_open(17)], per_s), FLOOD) == ()
+
+
+def test_a_flood_without_a_listener_in_sight() -> None:
+    (finding,) = of(seen([], {"SyncookiesSent": 80, "SyncookiesRecv": 0}), FLOOD)
+    assert "against this host" in finding.title
+
+
+def test_a_flood_by_half_open_connections() -> None:
+    (finding,) = of(seen([listener(128), *half_open(16, addresses=16)], {}), FLOOD)
+    assert finding.title == (
+        "SYN flood against nginx on :8443 (suspected): 16 addresses never finish the handshake"
+    )
+    assert finding.subject.listener == "0.0.0.0:8443"
+
+
+@pytest.mark.parametrize(
+    ("rows", "per_s"),
+    [
+        ([listener(128), *half_open(15, addresses=15)], {}),
+        ([listener(128), *half_open(30, addresses=15)], {}),
+        ([listener(128), *half_open(30, addresses=30, retrans=0)], {}),
+        # Their last ACK was dropped: the accept queue is full.
+        ([listener(16, recv_q=17), *half_open(17, addresses=17)], {}),
+        # A busy public server, some of whose clients vanish.
+        ([listener(4096), *half_open(100, addresses=100)], {"PassiveOpens": 500}),
+    ],
+)
+def test_flood_guards(rows: list[Row], per_s: Mapping[str, float]) -> None:
+    assert of(seen(rows, per_s), FLOOD) == ()
+
+
+def test_thresholds() -> None:
+    rows = [listener(128), *half_open(4)]
+    lower = Settings(limits={FLOOD: {"half_open": 4}})
+    assert of(seen(rows, {}, settings=lower), FLOOD)
+    assert of(seen(rows, COOKIES, settings=Settings(limits={FLOOD: {"cookies_per_s": 9}})), FLOOD)
+    higher = Settings(limits={FULL: {"half_open": 20}})
+    assert of(seen([listener(16), *half_open(17)], COOKIES, settings=higher), FULL) == ()
