@@ -9,9 +9,11 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 # What means nothing in Markdown, nor to those who link addresses, names and numbers in it.
 PLAIN = re.compile(
-    r"""(?![-+=]|\d+[.)]\ |.*(?:www\.|://))       # no list, no address
-    (?: (?<=[a-z0-9])_(?=[a-z0-9]) | :(?![a-z])  # no _emphasis_, no :emoji:
-    | [a-z0-9 .,;(){}%/+=?'"–≥≤→-] )+""",
+    r"""(?! [-+=] | \d+[.)]\  | .*(?:www\.|://) )        # begins no list, holds no address
+    (?: (?<=[a-z0-9])_(?=[a-z0-9])                      # a_b, but not _emphasis_
+      | (?<=[a-z0-9])_?\*(?=\ |$)                       # tcp_keepalive_*
+      | :(?![a-z])                                      # no :emoji:
+      | [a-z0-9 .,;(){}%/+=?'"–≥≤→-] )+""",
     re.IGNORECASE | re.VERBOSE,
 )
 

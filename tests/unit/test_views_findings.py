@@ -153,7 +153,7 @@ class TestMarkdown:
         [
             *("a|b", "`a`", "a\nb", "\x1b[2J", "[x](http://e)", "<img src=x>", "**a**", "_a_"),
             *("www.example.org", "@someone", "#12", "~~a~~", "&amp;", "\\", "a_ b", ":tada:"),
-            *("http://e", "1. a", "- a"),
+            *("http://e", "1. a", "- a", "a* b*c", "*a *b"),
         ],
     )
     def test_foreign_text_becomes_code(self, name: str) -> None:
@@ -165,12 +165,17 @@ class TestMarkdown:
         assert line.count("`") == 4
 
     @pytest.mark.parametrize(
-        "words", ["net.ipv4.tcp_max_syn_backlog is 128 (80 %).", "10.0.0.1:80 – [::1]:80 is it"]
+        "words",
+        [
+            "net.ipv4.tcp_max_syn_backlog is 128 (80 %).",
+            "10.0.0.1:80 – 10.0.0.2:81 is it",
+            "The sysctls net.ipv4.tcp_keepalive_* act only then.",
+            'nginx (pid 812, nginx.service): "2 of 3" don\'t, 1/2 + 1 = 3?',
+        ],
     )
     def test_what_is_harmless_stays_prose(self, words: str) -> None:
         told = written(markdown, found(finding("fd-limit", evidence=(words,))), "findings")
-        assert f"  - {words}\n" in told or f"  - `{words}`\n" in told
-        assert ("`" in told.split("  - ")[2]) == ("[" in words)
+        assert f"  - {words}\n" in told
 
 
 class TestVerdict:

@@ -1,0 +1,170 @@
+"""`tcptop check` on real trouble, on a healthy host, and where it cannot look."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tcptop.analysis.findings.rules import RULES
+from tcptop.demo import queues, states
+from tcptop.demo.held import until
+from tcptop.demo.namespace import Namespace
+from tcptop.demo.scenarios import choose
+from tcptop.demo.stage import Stage
+from tests.unit.written import VALIDATOR
+
+LEAK = ("--set", "close-wait-leak.age_s=1")
+COMMAND = [sys.executable, "-m", "tcptop", "check"]
+
+
+def check(*words: str, stdout: Any = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+
+
+def check_in(namespace: Namespace, *words: str) -> subprocess.CompletedProcess[str]:
+    """A look of one second, twice."""
+    return check("--netns", str(namespace.pid), "--over", "1", "-i", "0.5", *words)
+
+
+class TestTrouble:
+    @pytest.fixture(autouse=True)
+    def overflowing(self, namespace: Namespace) -> None:
+        namespace.run(queues.accept_overflow, "127.0.0.1", 5, 12)
+
+    def test_is_critical_in_the_first_line(self, namespace: Namespace) -> None:
+        done = check_in(namespace)
+        verdict, empty, first, *details = done.stdout.splitlines()
+        assert (done.returncode, done.stderr) == (2, "")
+        assert verdict.startswith("TCPTOP CRITICAL: 1 critical: ")
+        assert "too slow to accept" in verdict
+        assert "|" not in verdict
+        assert empty == ""
+        assert first.startswith("CRITICAL: ")
+        assert first.endswith(" [accept-queue-overflow]")
+        assert any(line.startswith("  Confirm: ss ") for line in details)
+
+    def test_json_holds_the_same(self, namespace: Namespace) -> None:
+        done = check_in(namespace, "--format", "json")
+        told = json.loads(done.stdout)
+        VALIDATOR.validate(told)
+        assert done.returncode == 2
+        cause = told["findings"][0]
+        assert (cause["id"], cause["severity"]) == ("accept-queue-overflow", "critical")
+        assert set(told) == {"schema", "taken_at", "host", "collector", "filter", "findings"}
+        assert 1 <= told["collector"]["over_s"] < 30
+
+    def test_the_clients_are_folded_into_it(self, namespace: Namespace) -> None:
+        told = json.loads(check_in(namespace, "--over", "4", "--format", "json").stdout)
+        because = {finding["id"]: finding["because"] for finding in told["findings"]}
+        assert because["accept-queue-overflow"] is None
+        assert because["connect-unanswered"] == told["findings"][0]["key"]
+
+    def test_is_none_where_it_is_ignored(self, namespace: Namespace) -> None:
+        ignored = ("--ignore", "accept-queue-overflow", "--ignore", "connect-unanswered")
+        done = check_in(namespace, *ignored)
+        assert done.returncode == 0
+        assert done.stdout.startswith("TCPTOP OK: ")
+
+    def test_a_filter_chooses_whose_trouble_counts(self, namespace: Namespace) -> None:
+        assert check_in(namespace, "sport = :1").returncode == 0
+
+
+def test_a_threshold_decides_between_warning_and_nothing() -> None:
+    with Stage(choose(["close-wait-leak"])) as stage:
+        until(lambda: check_in(stage.here, *LEAK).returncode == 1, "a leak", timeout=30)
+        done = check_in(stage.here, *LEAK, "--set", "close-wait-leak.sockets=1000000")
+    assert done.returncode == 0
+    assert done.stdout.startswith("TCPTOP OK: ")
+
+
+class TestHealthy:
+    def test_is_0(self, namespace: Namespace) -> None:
+        namespace.run(states.established)
+        done = check_in(namespace)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("TCPTOP OK: nothing wrong with 2 sockets in 1.")
+
+    def test_rules_that_need_longer_are_named(self, namespace: Namespace) -> None:
+        told = json.loads(check_in(namespace, "--format", "json").stdout)
+        (note,) = [note for note in told["collector"]["notes"] if "too short" in note]
+        slow = {rule.id for rule in RULES if rule.look_s > 1}
+        assert slow
+        assert {rule.id for rule in RULES if f"{rule.id} (" in note} == slow
+        assert note in check_in(namespace).stdout.replace("\n", " ")
+
+    def test_the_ignored_ones_are_not(self, namespace: Namespace) -> None:
+        ignored = [f"--ignore={rule.id}" for rule in RULES if rule.look_s > 1]
+        assert "too short" not in check_in(namespace, *ignored).stdout
+
+
+class TestCannot:
+    @pytest.mark.parametrize(
+        ("words", "says"),
+        [
+            (("--netns", "no-such-namespace"), "no-such-namespace"),
+            (("--netns", "all"), "--netns all"),
+            (("--from", "x"), "--from: not in this version"),
+            (("--config", "/no/such/file"), "/no/such/file: No such file"),
+            (("--no-such-option",), "--no-such-option"),
+            (("--over", "-1"), "--over"),
+            (("--set", "close-wait-leak.cheese=1"), "cheese"),
+            (("--ignore", "cheese|"), "cheese"),
+            (("-P", "70000"), "70000"),
+            (("state", "cheese"), '"cheese" is not a state'),
+        ],
+    )
+    def test_is_3_with_a_line_for_the_monitoring_system(
+        self, words: tuple[str, ...], says: str
+    ) -> None:
+        done = check(*words)
+        assert done.returncode == 3
+        (verdict,) = done.stdout.splitlines()
+        assert verdict.startswith("TCPTOP UNKNOWN: ")
+        assert says in verdict
+        assert "|" not in verdict
+        assert says in done.stderr
+        assert done.stderr.startswith("tcptop")
+        assert len(done.stderr.splitlines()) <= 2  # a filter's caret takes a second
+        machine = check("--format", "json", *words)
+        assert (machine.returncode, machine.stdout) == (3, "")
+
+    def test_a_full_disk(self) -> None:
+        with open("/dev/full", "w") as full:
+            done = check("--over", "0", stdout=full)
+        assert done.returncode == 3
+        assert done.stderr == "tcptop: stdout: No space left on device\n"
+
+    def test_a_closed_pipe(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = check("--over", "0", stdout=writer)
+        os.close(writer)
+        assert done.returncode in (0, 141)
+        assert done.stderr == ""
+
+    def test_interrupted(self) -> None:
+        process = subprocess.Popen([*COMMAND, "--over", "60"], stdout=subprocess.PIPE)
+        descriptors = Path(f"/proc/{process.pid}/fd")
+        until(lambda: "socket:" in _links(descriptors), "the command to look", timeout=30)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+        assert (process.returncode, out) == (130, b"")
+
+
+def _links(directory: Path) -> str:
+    links = []
+    for entry in directory.iterdir():
+        try:
+            links.append(str(entry.readlink()))
+        except OSError:
+            continue
+    return " ".join(links)
