@@ -1,0 +1,150 @@
+"""black-hole: what is sent is sent again and again, and nothing comes from the other side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis import computed, stalls
+from tcptop.analysis.findings import parties, words
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.analysis.keys import mixed
+from tcptop.model import address
+from tcptop.model.finding import Finding
+from tcptop.model.table import F64, MAPPED, U64, Index, SocketTable
+
+ID = "black-hole"
+MOST = 20  # networks
+V4_HOST = np.uint64(0xFF)  # a /24; an IPv6 network is the upper half of its address
+SHORTER = 8  # what tcp_retries2 may be set to; RFC 1122 4.2.3.5 asks for 100 s at least
+
+
+class Lost(NamedTuple):
+    """Connections into one network; `where` is as near as they agree, `for_s` one of each."""
+
+    where: str
+    rows: Index
+    for_s: F64
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    table = look.table
+    rows = stalls.pending(table)
+    rows = rows[np.isin(table.state[rows], stalls.TALKING)]
+    if not len(rows):
+        return
+    for_s = stalls.unanswered_s(look.snapshot, rows, limits["backoff"], limits["probes"])
+    lost = for_s > limits["unanswered_s"]
+    for each in _by_network(table, rows[lost], for_s[lost]):
+        yield _finding(look, each)
+
+
+def _by_network(table: SocketTable, rows: Index, for_s: F64) -> Iterator[Lost]:
+    """Those with the most connections."""
+    hi, lo = _network(table, rows)
+    key = mixed(table.netns[rows], hi, lo)
+    _, inverse, number = np.unique(key, return_inverse=True, return_counts=True)
+    for group in np.argsort(-number, kind="stable")[:MOST].tolist():
+        mine = inverse == group
+        yield Lost(_where(table, rows[mine]), rows[mine], for_s[mine])
+
+
+def _network(table: SocketTable, rows: Index) -> tuple[U64, U64]:
+    hi, lo = table.remote_hi[rows], table.remote_lo[rows]
+    v4 = (hi == 0) & (lo >> np.uint64(32) == MAPPED >> np.uint64(32))
+    return hi, np.where(v4, lo & ~V4_HOST, np.uint64(0))
+
+
+def _where(table: SocketTable, rows: Index) -> str:
+    """The destination where all share it, else the address, else the network."""
+    row = int(rows[0])
+    hi, lo = table.remote_hi[rows], table.remote_lo[rows]
+    if (hi == hi[0]).all() and (lo == lo[0]).all():
+        if (table.remote_port[rows] == table.remote_port[row]).all():
+            return words.remote(table, row)
+        return address.text(int(hi[0]), int(lo[0]))
+    first_hi, first_lo = (int(half[0]) for half in _network(table, rows))
+    return f"{address.text(first_hi, first_lo)}/{24 if first_lo else 64}"
+
+
+def _finding(look: Look, lost: Lost) -> Finding:
+    table, rows, longest = look.table, lost.rows, float(lost.for_s.max())
+    found = parties.parties(look, rows)
+    waiting = int(table.send_q[rows].sum())
+    who = f" of {parties.first_name(found)}" if found else ""
+    left = stalls.give_up_in_s(look.snapshot, int(rows[lost.for_s.argmax()]))
+    hi, lo = (int(half[0]) for half in _network(table, rows))
+    values = {"connections": len(rows), "send_q": waiting, "longest_s": longest}
+    return Finding(
+        ID,
+        words.key(ID, int(table.netns[rows[0]]), address.text(hi, lo)),
+        "critical",
+        f"Nothing comes back from {lost.where}: {words.count(len(rows), 'connection')}{who} "
+        f"retransmit{'s' if len(rows) == 1 else ''}",
+        named(look, rows, [each.process for each in found], None, lost.where),
+        values | ({} if left is None else {"give_up_in_s": left}),
+        tuple(_evidence(look, lost, found, left)),
+        _advice(look, lost),
+        f"ss -tinpo dst {lost.where}",
+        since=look.sample.taken_at - longest,
+    )
+
+
+def _evidence(
+    look: Look, lost: Lost, found: list[parties.Party], left: float | None
+) -> Iterator[str]:
+    table, rows = look.table, lost.rows
+    worst = int(rows[lost.for_s.argmax()])
+    backoff = float(stalls.info(table, "backoff", rows).max())
+    yield (
+        f"{words.count(len(rows), 'connection')} to {lost.where} sent again up to "
+        f"{words.count(backoff, 'time')}, the wait doubled each time; nothing has come back for "
+        f"{words.duration(float(lost.for_s.max()))}, not even an acknowledgement."
+    )
+    waiting = words.size(int(table.send_q[rows].sum()))
+    yield f"{waiting} wait in Send-Q, {words.size(int(table.send_q[worst]))} on the oldest one."
+    if found:
+        yield f"They belong to {parties.listed(found)}."
+    if left is not None:
+        yield (
+            f"The kernel gives up the oldest in about {words.duration(left)} "
+            f"(net.ipv4.tcp_retries2 = {_retries(look, worst)}); until then its program is told "
+            "nothing."
+        )
+
+
+def _advice(look: Look, lost: Lost) -> str:
+    retries = _retries(look, int(lost.rows[0]))
+    sooner = computed.model_timeout_s(SHORTER, computed.RTO_MIN_S, computed.RTO_MAX_S)
+    last = (
+        f" Only if that cannot be done: net.ipv4.tcp_retries2 = {SHORTER} (now {retries}) gives up "
+        f"after about {words.duration(sooner)}, for every connection of the host."
+        if retries is not None and retries > SHORTER
+        else ""
+    )
+    return (
+        "Give requests a deadline, or the socket TCP_USER_TIMEOUT, and connect anew. If the "
+        "connections had been idle, a firewall or NAT has forgotten them: keepalive below its idle "
+        f"timeout. Else look for the hop: does a new connection to {lost.where} get an answer?"
+        + last
+    )
+
+
+def _retries(look: Look, row: int) -> int | None:
+    return look.sysctl(int(look.table.netns[row]), "net.ipv4.tcp_retries2")
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("backoff", stalls.BACKOFF, "doublings of the retransmission timeout"),
+        Threshold("unanswered_s", stalls.UNANSWERED_S, "seconds in which nothing came"),
+        Threshold("probes", stalls.PROBES, "unanswered probes of a window that was shut"),
+    ),
+    find,
+)

@@ -1,0 +1,86 @@
+"""recv-queue-unread: data has arrived, and our process does not read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis import stalls
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.groups import Group, grouped
+from tcptop.analysis.findings.look import PATIENCE, Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model import tcp
+from tcptop.model.finding import Finding
+from tcptop.model.table import F64
+
+ID = "recv-queue-unread"
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    table, least_s = look.table, limits["unread_s"] * PATIENCE
+    waiting = (table.recv_q > 0) & (table.state != tcp.LISTEN)
+    rows = np.flatnonzero(waiting & (look.snapshot.lives.unread_s >= least_s))
+    if not len(rows):
+        return
+    unread_s = stalls.unread_s(look.snapshot, rows)
+    stuck = unread_s >= least_s
+    rows, unread_s = rows[stuck], unread_s[stuck]
+    for group in grouped(look, rows):
+        yield _finding(look, group, unread_s[np.searchsorted(rows, group.rows)])
+
+
+def _finding(look: Look, group: Group, unread_s: F64) -> Finding:
+    rows, longest = group.rows, float(unread_s.max())
+    waiting = int(look.table.recv_q[rows].sum())
+    return Finding(
+        ID,
+        words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
+        "warning",
+        f"{group.who} does not read: {words.size(waiting)} wait in Recv-Q on "
+        f"{words.count(len(rows), 'connection')} {group.where}",
+        named(
+            look,
+            rows,
+            [group.process] if group.process else [],
+            group.listener,
+            group.destination,
+        ),
+        {"connections": len(rows), "recv_q": waiting, "longest_s": longest},
+        tuple(_evidence(look, group, longest)),
+        f"See what {group.who} waits for (a stack dump of its threads): a lock, a back end, or a "
+        "peer of its own that does not read. State T in ps: it was stopped. A bigger "
+        "net.ipv4.tcp_rmem only hides it for longer.",
+        _confirm(group),
+        since=look.sample.taken_at - longest,
+    )
+
+
+def _evidence(look: Look, group: Group, longest: float) -> Iterator[str]:
+    table, rows = look.table, group.rows
+    who = words.who(group.process) if group.process else group.who
+    yield (
+        f"{who} took not a byte out of {words.count(len(rows), 'receive queue')} for up to "
+        f"{words.duration(longest)} (bytes received less Recv-Q did not change)."
+    )
+    most = int(rows[table.recv_q[rows].argmax()])
+    yield f"Most waits from {words.remote(table, most)}: {words.size(int(table.recv_q[most]))}."
+    shut = int((stalls.info(table, "rcv_wnd", rows) == 0).sum())
+    if shut:
+        yield f"{words.count(shut, 'buffer is', 'buffers are')} full: the sender has been stopped."
+
+
+def _confirm(group: Group) -> str:
+    if group.destination:
+        return f"ss -tinp dst {group.destination}"
+    return f"ss -tinp state connected 'sport = {group.listener}'"
+
+
+RULE = Rule(
+    ID,
+    5,
+    (Threshold("unread_s", stalls.UNREAD_S, "seconds in which nothing was read"),),
+    find,
+)

@@ -1,0 +1,97 @@
+"""send-queue-growing: more is written than goes out, and the queue would take long to empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis import stalls
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.groups import Group, grouped
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model.finding import Finding
+from tcptop.model.table import Index
+
+ID = "send-queue-growing"
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    table, lives = look.table, look.snapshot.lives
+    large = (lives.rises >= limits["samples"]) & (table.send_q >= limits["bytes"])
+    rows = np.flatnonzero(large & np.isin(table.state, stalls.TALKING))
+    if len(rows):
+        drain = stalls.drain_s(look.snapshot, rows, limits["samples"])
+        for group in grouped(look, rows[drain > limits["drain_s"]]):
+            yield _finding(look, group)
+
+
+def _finding(look: Look, group: Group) -> Finding:
+    table, rows = look.table, group.rows
+    waiting, rate = int(table.send_q[rows].sum()), _rate(look, rows)
+    values = {"connections": len(rows), "send_q": waiting, "bytes_sent_per_s": rate}
+    return Finding(
+        ID,
+        words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
+        "warning",
+        f"{group.who} writes faster than it is taken {_where(look, group)}: "
+        f"{words.size(waiting)} wait in Send-Q",
+        named(
+            look,
+            rows,
+            [group.process] if group.process else [],
+            group.listener,
+            group.destination,
+        ),
+        values | ({"drain_s": waiting / rate} if rate else {}),
+        tuple(_evidence(look, group, rate)),
+        f"In {group.who}: heed that write() would block, and limit what waits for each peer. "
+        "If the peer's window is what limits, its program is slow; if the path loses or is full, "
+        "send less over it. A bigger net.ipv4.tcp_wmem only lets more wait.",
+        f"ss -tinp dst {words.remote(table, int(rows[0]))}",
+    )
+
+
+def _where(look: Look, group: Group) -> str:
+    if group.destination:
+        return f"by {group.destination}"
+    if len(group.rows) == 1:
+        return f"by client {words.remote(look.table, int(group.rows[0]))}"
+    return f"by {len(group.rows)} clients of {group.listener}"
+
+
+def _evidence(look: Look, group: Group, rate: float) -> Iterator[str]:
+    table, rows = look.table, group.rows
+    waiting = int(table.send_q[rows].sum())
+    drain = f"; what waits would need {words.duration(waiting / rate)}" if rate else ""
+    yield (
+        f"Send-Q of {words.count(len(rows), 'connection')} rose through "
+        f"{int(look.snapshot.lives.rises[rows].min())} samples, to {words.size(waiting)}, while "
+        f"{words.size(rate)} went out a second{drain}."
+    )
+    busy = stalls.info(table, "busy_time", rows)
+    for name, why in (
+        ("rwnd_limited", "the peer's window"),
+        ("sndbuf_limited", "the send buffer"),
+    ):
+        share = stalls.info(table, name, rows).sum() / max(busy.sum(), 1)
+        if share > 0.1:
+            yield f"It was held back by {why} for {words.percent(share)} of the time it had data."
+
+
+def _rate(look: Look, rows: Index) -> float:
+    return float(np.nansum(look.snapshot.bytes_sent_per_s[rows]))
+
+
+RULE = Rule(
+    ID,
+    5,
+    (
+        Threshold("samples", stalls.RISES, "samples through which Send-Q rose"),
+        Threshold("bytes", stalls.QUEUE, "bytes that wait in Send-Q"),
+        Threshold("drain_s", stalls.DRAIN_S, "seconds that these need at the present rate"),
+    ),
+    find,
+)

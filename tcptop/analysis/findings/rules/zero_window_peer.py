@@ -1,0 +1,124 @@
+"""zero-window-peer: the remote kernel answers, and the remote program does not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis import stalls
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.groups import Group, grouped
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Process
+from tcptop.model.table import F64
+
+ID = "zero-window-peer"
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    rows = stalls.pending(look.table)
+    if not len(rows):
+        return
+    shut_s = stalls.shut_s(look.snapshot, rows)
+    stuck = shut_s >= limits["shut_s"]
+    rows, shut_s = rows[stuck], shut_s[stuck]
+    for group in grouped(look, rows):
+        for_s = shut_s[np.searchsorted(rows, group.rows)]
+        yield _finding(look, limits, group, for_s)
+
+
+def _finding(look: Look, limits: Limits, group: Group, for_s: F64) -> Finding:
+    table, rows, longest = look.table, group.rows, float(for_s.max())
+    waiting = int(table.send_q[rows].sum())
+    worst = int(rows[for_s.argmax()])
+    reader = _reader(look, group)
+    return Finding(
+        ID,
+        words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
+        "critical" if longest >= limits["critical_s"] else "warning",
+        f"{_title(look, group, reader)}: {words.size(waiting)} wait in Send-Q",
+        named(
+            look,
+            rows,
+            [group.process] if group.process else [],
+            group.listener,
+            group.destination,
+        ),
+        {"connections": len(rows), "send_q": waiting, "longest_s": longest},
+        tuple(_evidence(look, group, worst, longest, reader)),
+        _advice(group, reader),
+        f"ss -tinpo dst {words.remote(table, worst)}",
+        since=look.sample.taken_at - longest,
+    )
+
+
+def _title(look: Look, group: Group, reader: Process | None) -> str:
+    many, where = len(group.rows), group.destination or f"clients of {group.listener}"
+    if reader:
+        return f"{words.name(reader)} does not read what {group.who} sends"
+    if many == 1:
+        return (
+            f"{words.remote(look.table, int(group.rows[0]))} does not read what {group.who} sends"
+        )
+    verb = "does" if group.destination else "do"
+    connections = words.count(many, "connection")
+    return f"{where} {verb} not read what {group.who} sends on {connections}"
+
+
+def _reader(look: Look, group: Group) -> Process | None:
+    """The process at the other end, where that is here and one for all."""
+    twins = stalls.other_ends(look.table, group.rows)
+    people = {process for twin in set(twins.tolist()) if twin >= 0 for process in look.people(twin)}
+    return people.pop() if len(people) == 1 and (twins >= 0).all() else None
+
+
+def _evidence(
+    look: Look, group: Group, worst: int, longest: float, reader: Process | None
+) -> Iterator[str]:
+    table = look.table
+    heard = float(stalls.info(table, "last_ack_recv", group.rows).min()) / 1000
+    who = words.who(group.process) if group.process else group.who
+    yield (
+        f"{who} has {words.count(len(group.rows), 'connection')} {group.where} on which no byte "
+        f"was acknowledged for up to {words.duration(longest)}; "
+        f"{words.size(int(table.send_q[worst]))} wait on the one to {words.remote(table, worst)}."
+    )
+    yield (
+        f"The peer's window is {_window(look, worst)} and its kernel answers the probes (heard "
+        f"from {words.duration(heard)} ago): it is alive, and its program takes nothing out of its "
+        "buffer."
+    )
+    if reader:
+        yield f"The other end is on this host: {words.who(reader)}."
+    else:
+        yield "A proxy whose other side is slow looks the same from here."
+
+
+def _window(look: Look, row: int) -> str:
+    """`snd_wnd` is known since 5.4; the persist timer says as much."""
+    window = float(stalls.info(look.table, "snd_wnd", np.array([row]))[0])
+    return "shut (persist timer)" if np.isnan(window) else words.count(window, "byte")
+
+
+def _advice(group: Group, reader: Process | None) -> str:
+    there = words.name(reader) if reader else "the program at the other end"
+    return (
+        f"Look at {there}: it is stuck, or slower than what it is sent. Here: a timeout for "
+        f"writes in {group.who} (or TCP_USER_TIMEOUT), and drop the slowest readers. Bigger "
+        "buffers do not help, and no sysctl does."
+    )
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("shut_s", stalls.SHUT_S, "seconds without a byte acknowledged"),
+        Threshold("critical_s", 60, "seconds from which it is critical"),
+    ),
+    find,
+)

@@ -1,0 +1,261 @@
+"""Connections on which nothing moves: which they are, and for how many seconds.
+
+Each function takes rows of the table and answers for each of them; NaN is one that is not so, or
+of which it is not known. What the kernel's own clocks tell is known from a single look.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis import computed
+from tcptop.analysis.computed import ENDLESS, RTO_MAX_S, RTO_MIN_S
+from tcptop.analysis.keys import find, mixed
+from tcptop.model import tcp
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.sysctls import number
+from tcptop.model.table import F64, Bools, Index, SocketTable
+
+RETRANSMIT, PERSIST = tcp.TIMERS.index("retransmit"), tcp.TIMERS.index("persist")
+TALKING = (tcp.ESTABLISHED, tcp.CLOSE_WAIT)
+ENDING = (tcp.FIN_WAIT1, tcp.CLOSING)  # a process may hold them still: shutdown(SHUT_WR)
+DOUBLINGS = np.arange(16)
+
+SHUT_S = 5.0
+UNANSWERED_S, BACKOFF, PROBES = 3.0, 3, 2
+UNREAD_S = 5.0
+
+# A window that was shut opens when a sixteenth of the buffer is free, and an skb of up to 64 KiB is
+# freed when all of it has been read (__tcp_select_window, net/ipv4/tcp_output.c): a slow reader
+# takes some of these before the sender hears of it.
+GULP = 256 * 1024
+PATIENCE_S = 60.0
+# A sender whose buffer is always full refills a third of it at once (sk_stream_write_space): seen
+# now and then, a queue that takes longer than this to leave falls between two such jumps.
+RISES, RISE_S, QUEUE, DRAIN_S = 5, 5.0, 64 * 1024, 30.0
+# What an idle client leaves unread and is well: TLS tickets and alerts, pings, notices.
+TINY = 1024
+
+
+def info(table: SocketTable, name: str, rows: Index) -> F64:
+    """A field of tcp_info; NaN where it is not known."""
+    known = table.tcp_info_known(name)[rows]
+    return np.where(known, table.tcp_info(name)[rows], np.nan)
+
+
+def pending(table: SocketTable) -> Index:
+    """Rows that retransmit or probe a window: few of a healthy host's are more than once so."""
+    again = ((table.timer == RETRANSMIT) | (table.timer == PERSIST)) & (table.send_q > 0)
+    rows = np.flatnonzero(again)
+    doubled: Index = rows[info(table, "backoff", rows) > 0]
+    return doubled
+
+
+def shut_s(snapshot: Snapshot, rows: Index) -> F64:
+    """How long the peer has taken no byte while its kernel answered; NaN where it reads, slowly.
+
+    A slow reader is known by its other end, where that is in the table, and by its past.
+    """
+    shut = np.fmax(snapshot.lives.unacked_s[rows], _shut_by_kernel(snapshot, rows))
+    slow = _reads(snapshot, rows) | (shut < _gulp_s(snapshot, rows, shut))
+    told = _window_shut(snapshot, rows) & _answered(snapshot, rows) & _open(snapshot, rows)
+    return np.where(told & ~slow, shut, np.nan)
+
+
+def unanswered_s(
+    snapshot: Snapshot, rows: Index, backoff: float = BACKOFF, probes: float = PROBES
+) -> F64:
+    """How long nothing has come from a peer to whom data or window probes were sent again."""
+    table = snapshot.sample.sockets
+    silence = info(table, "last_ack_recv", rows) / 1000
+    doubled, sent = info(table, "backoff", rows), info(table, "probes", rows)
+    rto = _rto_s(table, rows)
+    persist = table.timer[rows] == PERSIST
+    again = np.where(persist, sent >= probes, doubled >= backoff)
+    # The window probes that were answered are no part of it.
+    first = np.where(persist, rto, _first_rto_s(rto, doubled))
+    answered = np.where(persist, np.maximum(doubled - sent + 1, 0), 0)
+    waited = _waited(first, doubled) - _waited(first, answered) + _present(table, rows)
+    # What was sent before the last acknowledgement came was not all unanswered.
+    return np.where(again, np.fmin(waited, silence), np.nan)
+
+
+def give_up_in_s(snapshot: Snapshot, row: int) -> float | None:
+    """Until the kernel gives up a row that nobody answers, at the latest; None if not known."""
+    table, rows = snapshot.sample.sockets, np.array([row])
+    sysctls = next((k.sysctls for k in snapshot.sample.kernel if k.netns == table.netns[row]), {})
+    doubled, expires_ms = int(info(table, "backoff", rows)[0]), float(table.expires[row])
+    if table.timer[row] == RETRANSMIT:
+        rto_us = float(info(table, "rto", rows)[0])
+        return computed.give_up_in_s(sysctls, rto_us, doubled, expires_ms)
+    # Window probes are counted, not timed (tcp_probe_timer, net/ipv4/tcp_timer.c).
+    retries = number(sysctls, "net.ipv4.tcp_retries2")
+    if retries is None:
+        return None
+    left = max(retries - int(info(table, "probes", rows)[0]), 0)
+    first = probe_s(table, rows)
+    waits = _waited(np.minimum(2 * first, RTO_MAX_S), np.array([float(left)]))
+    return float(waits[0]) + (0.0 if expires_ms >= ENDLESS else expires_ms / 1000)
+
+
+def drain_s(snapshot: Snapshot, rows: Index, rises: float = RISES) -> F64:
+    """How long what waits in a Send-Q that rises would need to leave at the present rate.
+
+    Infinite where nothing leaves; NaN where it does not rise, or may be about to be explained by a
+    shut window or by retransmission.
+    """
+    table, lives = snapshot.sample.sockets, snapshot.lives
+    steady = (lives.rises[rows] >= rises) & (_rising_s(snapshot, rows) >= RISE_S * 0.95)
+    held_up = (table.timer[rows] == PERSIST) & (lives.unacked_s[rows] > 0)
+    lost = info(table, "backoff", rows) > 0
+    rate, queue = snapshot.bytes_sent_per_s[rows], table.send_q[rows].astype(np.float64)
+    drain = np.where(rate > 0, queue / np.maximum(rate, 1e-9), np.inf)
+    told = (rate > 0) | ((rate == 0) & (lives.unacked_s[rows] >= RISE_S))
+    return np.where(steady & told & ~held_up & ~lost, drain, np.nan)
+
+
+def unread_s(snapshot: Snapshot, rows: Index) -> F64:
+    """How long a process has left what arrived; NaN for what waits elsewhere than in Recv-Q.
+
+    Subflows of MPTCP hand on what they get; without an inode nobody has the connection yet.
+    """
+    table = snapshot.sample.sockets
+    # The FIN counts for one (tcp_diag.c); that it is not read is close-wait-unread's business.
+    data = table.recv_q[rows].astype(np.int64) - (table.state[rows] == tcp.CLOSE_WAIT)
+    states = np.isin(table.state[rows], (*TALKING, *ENDING, tcp.FIN_WAIT2))
+    plain = states & (data > 0) & (table.inode[rows] != 0) & (table.ulp[rows] != b"mptcp")
+    due = np.flatnonzero(plain & (data <= TINY))
+    plain[due] = served(table, rows[due])
+    return np.where(plain, snapshot.lives.unread_s[rows], np.nan)
+
+
+def served(table: SocketTable, rows: Index) -> Bools:
+    """Rows whose local port is a listener's: the other end called."""
+    listening = np.flatnonzero(table.state == tcp.LISTEN)
+    ports = mixed(table.netns[listening], table.local_port[listening])
+    ours: Bools = np.isin(mixed(table.netns[rows], table.local_port[rows]), ports)
+    return ours
+
+
+def other_ends(table: SocketTable, rows: Index) -> Index:
+    """For each row the other end of its connection, where that is in the table too; or -1."""
+    ports = np.zeros(65536, bool)
+    ports[table.remote_port[rows]] = True
+    near = np.flatnonzero(ports[table.local_port] & (table.state != tcp.LISTEN))
+    key = mixed(table.netns[near], *_end(table, "local", near), *_end(table, "remote", near))
+    wanted = mixed(table.netns[rows], *_end(table, "remote", rows), *_end(table, "local", rows))
+    order = np.argsort(key)
+    place = find(wanted, key[order])
+    found = np.full(len(rows), -1, np.int64)
+    found[place >= 0] = near[order[place[place >= 0]]]
+    return found
+
+
+def probe_s(table: SocketTable, rows: Index) -> F64:
+    """The present wait between two window probes (tcp_probe0_when, include/net/tcp.h)."""
+    doubled = info(table, "backoff", rows)
+    return np.minimum(_rto_s(table, rows) * 2**doubled, RTO_MAX_S)
+
+
+def _rising_s(snapshot: Snapshot, rows: Index) -> F64:
+    clock = snapshot.trend.clock
+    began = np.maximum(len(clock) - 1 - snapshot.lives.rises[rows].astype(np.int64), 0)
+    rising: F64 = clock[-1] - clock[began]
+    return rising
+
+
+def _open(snapshot: Snapshot, rows: Index) -> Bools:
+    """A process has them, half-closed ones too: shutdown(SHUT_WR)."""
+    table = snapshot.sample.sockets
+    state, held = table.state[rows], table.inode[rows] != 0
+    found: Bools = np.isin(state, TALKING) | (np.isin(state, ENDING) & held)
+    return found
+
+
+def _window_shut(snapshot: Snapshot, rows: Index) -> Bools:
+    """The kernel probes a window too small for a segment. A peer that takes back its window and
+    drops what is under way is sent that again and again (tcp_retransmit_timer)."""
+    table = snapshot.sample.sockets
+    window, doubled = info(table, "snd_wnd", rows), info(table, "backoff", rows)
+    open_ = window >= np.maximum(info(table, "snd_mss", rows), 1)
+    taken_back = (table.timer[rows] == RETRANSMIT) & (window == 0) & (doubled > 0)
+    shut: Bools = ((table.timer[rows] == PERSIST) & ~open_) | taken_back
+    return shut
+
+
+def _answered(snapshot: Snapshot, rows: Index) -> Bools:
+    """The last probe was answered, or may yet be."""
+    table = snapshot.sample.sockets
+    heard = info(table, "last_ack_recv", rows) / 1000
+    persist = table.timer[rows] == PERSIST
+    longest = np.where(persist, 1.5 * probe_s(table, rows), _present(table, rows)) + 1
+    answered: Bools = (heard <= longest) & (~persist | (info(table, "probes", rows) < PROBES))
+    return answered
+
+
+def _shut_by_kernel(snapshot: Snapshot, rows: Index) -> F64:
+    """The waits between the probes so far; no longer than since data was last sent.
+
+    A window that opens sets their number back (tcp_ack_probe), so this is a lower bound.
+    """
+    table = snapshot.sample.sockets
+    doubled, rto = info(table, "backoff", rows), _rto_s(table, rows)
+    heard = info(table, "last_ack_recv", rows) / 1000
+    persist = table.timer[rows] == PERSIST
+    probing = _waited(rto, doubled) + np.minimum(_present(table, rows), heard)
+    probing = np.minimum(probing, info(table, "last_data_sent", rows) / 1000)
+    again = _waited(_first_rto_s(rto, doubled), doubled) + _present(table, rows)
+    return np.where(persist, probing, again)
+
+
+def _reads(snapshot: Snapshot, rows: Index) -> Bools:
+    """The other end is here, and was seen to read in the last seconds."""
+    table, lives = snapshot.sample.sockets, snapshot.lives
+    twin = other_ends(table, rows)
+    unread = np.where(twin >= 0, lives.unread_s[twin], np.nan)
+    reads: Bools = unread < np.minimum(SHUT_S * 0.95, snapshot.seen_s[twin])
+    return reads
+
+
+def _gulp_s(snapshot: Snapshot, rows: Index, shut: F64) -> F64:
+    """How long the window stays shut while the peer reads as fast as it did until now.
+
+    That is known where the window was what held the sender back, and more than one buffer was read.
+    """
+    table = snapshot.sample.sockets
+    acked = info(table, "bytes_acked", rows)
+    before = np.maximum(info(table, "rwnd_limited", rows) / 1e6 - shut, 0.0)
+    usual = np.where(acked > GULP / 2, GULP * before / np.maximum(acked, 1), 0.0)
+    expected: F64 = np.minimum(np.nan_to_num(usual), PATIENCE_S)
+    return expected
+
+
+def _rto_s(table: SocketTable, rows: Index) -> F64:
+    rto: F64 = info(table, "rto", rows) / 1e6
+    return rto
+
+
+def _first_rto_s(rto: F64, doubled: F64) -> F64:
+    """The timeout before it was doubled; at least that, where it is the longest already."""
+    first: F64 = rto / 2**doubled
+    return np.where(rto >= RTO_MAX_S, np.maximum(first, RTO_MIN_S), first)
+
+
+def _waited(first: F64, times: F64) -> F64:
+    """That many waits, each twice the one before up to the longest, added up."""
+    each = np.minimum(first[:, None] * 2.0**DOUBLINGS, RTO_MAX_S)
+    summed: F64 = np.sum(np.where(times[:, None] > DOUBLINGS, each, 0.0), axis=1)
+    longer: F64 = np.maximum(times - len(DOUBLINGS), 0) * RTO_MAX_S
+    return summed + longer
+
+
+def _present(table: SocketTable, rows: Index) -> F64:
+    """How much of the present wait has passed."""
+    expires = np.where(table.expires[rows] >= ENDLESS, 0, table.expires[rows]) / 1000
+    probing = table.timer[rows] == PERSIST
+    whole = np.where(probing, probe_s(table, rows), _rto_s(table, rows))
+    return np.maximum(whole - expires, 0.0)
+
+
+def _end(table: SocketTable, side: str, rows: Index) -> list[Index]:
+    return [getattr(table, f"{side}_{name}")[rows] for name in ("hi", "lo", "port")]

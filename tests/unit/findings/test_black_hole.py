@@ -1,0 +1,113 @@
+"""black-hole: sent again and again, and nobody answers."""
+
+from typing import Any
+
+import pytest
+
+from tcptop.analysis.findings.settings import Settings
+from tests.unit.findings.watched import Findings, of, once
+from tests.unit.prepared import CURL, NGINX, TAKEN_AT, Row, kernel, owners, socket
+
+ID = "black-hole"
+HELD = owners(*((n, CURL, n) for n in range(1, 9)), (20, NGINX, 20))
+KERNEL = (kernel(sysctls={"net.ipv4.tcp_retries2": "15"}),)
+
+
+def lost(
+    remote: str = "10.0.0.9:5432", backoff: int = 4, heard: float = 3600, **columns: Any
+) -> Row:
+    """Retransmitted since 0.204 x (2^backoff - 1) seconds and one more; heard of before that."""
+    rto = 0.204 * 2**backoff
+    info = {"rto": int(rto * 1e6), "backoff": backoff, "last_ack_recv": int(heard * 1000)}
+    local = "[2001:db8::1]:40001" if "[" in remote else "10.0.0.1:40001"
+    row = socket("ESTABLISHED", local, remote, timer=1, retrans=backoff, inode=1, send_q=700)
+    return row | {"expires": max(int(rto * 1000) - 1000, 0), "info": info} | columns
+
+
+def unprobed(probes: int, heard: float = 60) -> Row:
+    """A window that was shut, and its last probes are not answered."""
+    info = {"rto": 200_000, "backoff": 6, "probes": probes, "last_ack_recv": int(heard * 1000)}
+    return lost() | {"timer": 4, "retrans": probes, "expires": 11_800, "info": info}
+
+
+def found(*rows: Row, **fields: Any) -> Findings:
+    given = {"owners": HELD, "kernel": KERNEL} | fields
+    return of(once(rows, **given), ID)
+
+
+def test_from_one_look() -> None:
+    (finding,) = found(lost())
+    assert finding.severity == "critical"
+    assert (
+        finding.title == "Nothing comes back from 10.0.0.9:5432: 1 connection of curl retransmits"
+    )
+    assert finding.subject.destination == "10.0.0.9:5432"
+    assert finding.values["longest_s"] == pytest.approx(4.06)
+    assert finding.since == pytest.approx(TAKEN_AT - 4.06)
+    assert finding.values["give_up_in_s"] == pytest.approx(924.6, abs=5)
+    assert "tcp_retries2 = 15" in finding.evidence[3]
+    assert "now 15" in finding.advice
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lost(backoff=3),  # for 2.4 s
+        lost(heard=2.9),  # the peer does answer
+        lost(backoff=0),
+        lost(timer=4),  # a shut window whose probes are answered
+        lost(timer=2),
+        lost(send_q=0),
+        lost(state="SYN_SENT"),
+        lost(state="FIN_WAIT1"),
+        lost(state="LAST_ACK"),
+        lost(info_size=0),
+        unprobed(1),
+        unprobed(3, heard=2),
+    ],
+)
+def test_guards(row: Row) -> None:
+    assert found(row) == ()
+
+
+def test_close_wait_too() -> None:
+    assert len(found(lost(state="CLOSE_WAIT"))) == 1
+
+
+def test_the_limit_is_not_known_without_the_sysctl() -> None:
+    (finding,) = found(lost(), kernel=(kernel(),))
+    assert "give_up_in_s" not in finding.values
+    assert "gives up" not in " ".join(finding.evidence)
+
+
+def test_probes_of_a_shut_window_that_nobody_answers() -> None:
+    """Of 13.6 s between probes the present one has run 1 s; two before it were not answered."""
+    (finding,) = found(unprobed(2))
+    assert finding.values["longest_s"] == pytest.approx(1.0 + 6.4, abs=0.1)
+    assert finding.values["give_up_in_s"] == pytest.approx(11.8 + 25.6 + 51.2 + 102.4 + 10 * 120)
+
+
+def test_thresholds() -> None:
+    assert found(lost(), settings=Settings({ID: {"backoff": 5}})) == ()
+    assert found(lost(), settings=Settings({ID: {"unanswered_s": 4.5}})) == ()
+    assert len(found(lost(backoff=3), settings=Settings({ID: {"unanswered_s": 2}}))) == 1
+
+
+def test_one_for_each_network() -> None:
+    rows = [
+        *(lost(f"10.0.0.{n}:5432", cookie=n) for n in (7, 8, 9)),
+        *(lost(f"10.0.1.9:{n}", cookie=n) for n in (80, 81)),
+        *(lost(f"[2001:db8::{n}]:443", cookie=100 + n) for n in (2, 3)),
+        lost("[2001:db8:0:1::2]:443", cookie=200),
+    ]
+    assert {f.subject.destination: f.values["connections"] for f in found(*rows)} == {
+        "10.0.0.0/24": 3,
+        "10.0.1.9": 2,
+        "2001:db8::/64": 2,
+        "[2001:db8:0:1::2]:443": 1,
+    }
+
+
+def test_its_key_stays_while_more_of_the_network_is_lost() -> None:
+    ((one,), (more,)) = found(lost()), found(lost(), lost("10.0.0.7:80", cookie=5))
+    assert one.key == more.key

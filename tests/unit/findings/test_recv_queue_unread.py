@@ -1,0 +1,88 @@
+"""recv-queue-unread: data has arrived, and its process does not read."""
+
+from typing import Any
+
+import pytest
+
+from tcptop.analysis.findings.settings import Settings
+from tests.unit.findings.watched import Findings, ids, of, watch
+from tests.unit.prepared import NGINX, Row, owners, socket
+
+ID = "recv-queue-unread"
+HELD = owners(*((n, NGINX, n) for n in range(1, 9)))
+LISTENER = socket("LISTEN", "0.0.0.0:8080", inode=8)
+
+
+def unread(waiting: int = 300, consumed: int = 5000, **columns: Any) -> Row:
+    row = socket("ESTABLISHED", "10.0.0.1:8080", "10.0.0.7:51000", inode=1, recv_q=waiting)
+    return row | {"info": {"bytes_received": waiting + consumed}, "cookie": 5} | columns
+
+
+def after(seconds: int, *rows: Row, settings: Settings | None = None) -> Findings:
+    held = [LISTENER, *rows]
+    return watch(seconds, lambda _: held, settings or Settings(), owners=HELD)[-1]
+
+
+def test_after_five_seconds() -> None:
+    assert ids(after(4, unread())) == []
+    (finding,) = after(5, unread())
+    assert (finding.id, finding.severity) == (ID, "warning")
+    assert finding.title == (
+        "nginx does not read: 300 bytes wait in Recv-Q on 1 connection from clients of :8080"
+    )
+    assert finding.subject.listener == ":8080"
+    assert finding.subject.pids == (NGINX.pid,)
+    assert finding.values == {"connections": 1, "recv_q": 300, "longest_s": 5}
+    assert finding.confirm == "ss -tinp state connected 'sport = :8080'"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        unread(0),
+        unread(inode=0),  # nobody has accepted it
+        unread(ulp=b"mptcp"),
+        unread(1, state="CLOSE_WAIT"),  # the end of file
+        unread(state="LAST_ACK"),
+        unread(info_size=0),
+        unread(900, local="10.0.0.1:40001", remote="10.0.0.9:443"),  # left by an idle client
+    ],
+)
+def test_guards(row: Row) -> None:
+    assert of(after(9, row), ID) == ()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        unread(state="CLOSE_WAIT"),
+        unread(state="FIN_WAIT2"),
+        unread(5000, local="10.0.0.1:40001", remote="10.0.0.9:443"),
+        unread(1),
+        unread(local="[::ffff:10.0.0.1]:8080"),
+    ],
+)
+def test_others_that_are_unread(row: Row) -> None:
+    assert ids(after(9, row)) == [ID]
+
+
+def test_a_process_that_reads_now_and_then() -> None:
+    looks = watch(12, lambda n: [LISTENER, unread(9000, n // 4 * 10)], owners=HELD)
+    assert ids(looks[-1]) == []
+
+
+def test_it_ends_when_it_is_read() -> None:
+    looks = watch(12, lambda n: [LISTENER, unread(9000, 10 * (n > 7))], owners=HELD)
+    assert ids(looks[7]) == [ID]
+    assert ids(looks[-1]) == []
+
+
+def test_threshold() -> None:
+    assert ids(after(3, unread(), settings=Settings({ID: {"unread_s": 3}}))) == [ID]
+
+
+def test_a_process_is_named_once_for_all_clients_of_a_listener() -> None:
+    rows = [unread(n, remote=f"10.0.0.{n}:51000", cookie=n) for n in (7, 8, 9)]
+    (finding,) = after(5, *rows)
+    assert finding.values["connections"] == 3
+    assert "Most waits from 10.0.0.9:51000: 9 bytes." in finding.evidence
