@@ -43,11 +43,13 @@ def request(chosen: Namespace, expression: Expression | None) -> Request | None:
     """Less than everything to ask the kernel for, where one look writes rows of sockets alone.
 
     CSV holds nothing but rows: states that the filter cannot select are left out, but listeners,
-    to say whose accept queue a connection waits in. Text of sockets alone shows no tcp_info.
+    to say whose accept queue a connection waits in. The verdict on an established connection asks
+    whether its peer is another socket of this host, in any state. Text of sockets alone shows no
+    tcp_info.
     """
     if chosen.over or set(chosen.only) - {"sockets"}:
         return None
-    from tcptop.model.tcp import LISTEN
+    from tcptop.model.tcp import ESTABLISHED, LISTEN
     from tcptop.sources.sock_diag import EVERYTHING
 
     if _format(chosen) == "text" and chosen.only and expression is None:
@@ -56,7 +58,8 @@ def request(chosen: Namespace, expression: Expression | None) -> Request | None:
         from tcptop.analysis.filter import state_mask
 
         mask = state_mask(expression)
-        return None if mask is None else EVERYTHING._replace(states=mask | 1 << LISTEN)
+        if mask is not None and not mask >> ESTABLISHED & 1:
+            return EVERYTHING._replace(states=mask | 1 << LISTEN)
     return None
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from tcptop.analysis.verdicts import verdicts
 from tcptop.columns.endpoints import addresses
 from tcptop.columns.listeners import backlog_known
 from tcptop.model import owner, tcp
@@ -46,8 +48,15 @@ def columns(selection: Selection, rows: Index) -> Columns:
         "seen_s": measured(snapshot.seen_s[rows]),
         "tcp_info": _tcp_info(table, full),
         "memory": _memory(table, full),
-        "verdict": [None] * len(rows),
+        "verdict": [_verdicts(selection).get(row) for row in rows.tolist()],
     }
+
+
+@lru_cache(maxsize=1)
+def _verdicts(selection: Selection) -> dict[int, str]:
+    """What is wrong, by row: asked once for all rows, which are written some at a time."""
+    told = verdicts(selection.snapshot, selection.rows)
+    return {row: text for row, text in zip(selection.rows.tolist(), told, strict=True) if text}
 
 
 def identity(sample: Sample, table: SocketTable) -> Columns:

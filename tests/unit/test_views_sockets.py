@@ -13,6 +13,7 @@ from tests.unit.prepared import (
     everything,
     later,
     mini,
+    sample,
     selected,
     socket,
     table,
@@ -110,3 +111,15 @@ class TestSockets:
         read = only_socket(socket("ESTABLISHED", *ends, info=info))["tcp_info"]
         assert {name: read[name] for name in info} == info
         assert read["rcv_wscale"] == 0
+
+    def test_what_is_wrong_with_a_socket_is_said_of_no_other(self) -> None:
+        rows = [
+            socket("LISTEN", "0.0.0.0:80", recv_q=3, send_q=128),
+            socket("LISTEN", "0.0.0.0:81", recv_q=129, send_q=128),
+            socket("ESTABLISHED", "10.0.0.1:81", "10.0.0.2:82"),
+        ]
+        whole = snapshot_json(selected(sample(rows)))["sockets"]
+        assert [row["verdict"] for row in whole] == [None, "LISTEN queue full: 129 of 129", None]
+        chosen = selected(sample(rows), filter="state listening sport = :81")
+        (part,) = snapshot_json(chosen)["sockets"]
+        assert part["verdict"] == "LISTEN queue full: 129 of 129"
