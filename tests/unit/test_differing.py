@@ -1,0 +1,151 @@
+"""What differs between two looks is what was opened, closed, moved and counted between them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tcptop.analysis.derive import derive
+from tcptop.analysis.differing import Difference, diff
+from tcptop.analysis.history import History
+from tcptop.model import tcp
+from tcptop.model.address import halves
+from tcptop.model.sample import Sample
+from tcptop.model.snapshot import Snapshot
+from tests.unit.prepared import (
+    CURL,
+    NETNS,
+    OVERFLOW,
+    UNANSWERED,
+    WORKER,
+    Row,
+    derived,
+    everything,
+    kernel,
+    later,
+    owners,
+    sample,
+    socket,
+)
+
+STAYS = socket("ESTABLISHED", "10.0.0.1:80", "10.0.0.7:1000", cookie=2, inode=2)
+HELD = owners((1, WORKER, 3), (2, WORKER, 4), (3, CURL, 5), (4, CURL, 6))
+
+
+def listener(queue: int, drops: int | None, cookie: int = 1) -> Row:
+    memory = None if drops is None else {"drops": drops}
+    columns = {"cookie": cookie, "inode": 1, "send_q": 128, "recv_q": queue}
+    return socket("LISTEN", "0.0.0.0:80", memory=memory) | columns
+
+
+def pair(old: Sample, new: Sample) -> tuple[Snapshot, Snapshot]:
+    first, history = derive(old, History())
+    return first, derive(new, history)[0]
+
+
+def between(old: list[Row], new: list[Row]) -> tuple[Difference, Snapshot, Snapshot]:
+    first = sample(old, owners=HELD)
+    second = replace(later(first, 60), sockets=sample(new).sockets)
+    snapshots = pair(first, second)
+    return diff(*snapshots), *snapshots
+
+
+def test_nothing_differs_from_itself() -> None:
+    snapshot = derived(everything())
+    same = diff(snapshot, snapshot)
+    assert same.over_s == 0
+    sockets = (same.sockets.opened, same.sockets.closed, same.sockets.before, same.sockets.after)
+    assert [len(rows) for rows in sockets] == [0, 0, 0, 0]
+    assert not any((same.processes, same.listeners, same.remotes, same.counters))
+    assert not same.begun + same.ended
+
+
+def test_sockets_open_close_and_change_their_state() -> None:
+    gone = socket("ESTABLISHED", "10.0.0.1:40001", "10.0.0.9:443", cookie=3, inode=3)
+    fresh = socket("SYN_SENT", "10.0.0.1:40002", "10.0.0.9:443", cookie=4, inode=4)
+    closing = STAYS | {"state": "CLOSE_WAIT"}
+    found, old, new = between([gone, STAYS], [closing, fresh])
+    assert found.over_s == 60
+    then, now = old.sample.sockets, new.sample.sockets
+    assert now.cookie[found.sockets.opened].tolist() == [4]
+    assert then.cookie[found.sockets.closed].tolist() == [3]
+    assert then.cookie[found.sockets.before].tolist() == [2]
+    assert now.cookie[found.sockets.after].tolist() == [2]
+    assert now.state[found.sockets.after].tolist() == [tcp.CLOSE_WAIT]
+    assert found.by_state[tcp.ESTABLISHED] == (2, 0)
+    assert found.by_state[tcp.CLOSE_WAIT] == (0, 1)
+
+
+def test_processes_are_told_by_what_they_hold() -> None:
+    more = [
+        socket("ESTABLISHED", "10.0.0.1:40001", f"10.0.0.9:{port}", cookie=port, inode=port)
+        for port in (3, 4)
+    ]
+    found, _, _ = between([STAYS], [STAYS | {"state": "CLOSE_WAIT"}, *more])
+    changes = {change.process: change for change in found.processes}
+    assert changes[CURL].sockets == (0, 2)
+    assert changes[WORKER].sockets == (1, 1)
+    assert changes[WORKER].close_wait == (0, 1)
+    assert [change.process for change in found.processes] == [CURL, WORKER]
+
+
+def test_sockets_that_nobody_holds_are_told_too() -> None:
+    orphan = socket("FIN_WAIT1", "10.0.0.1:80", "10.0.0.8:1", cookie=9)
+    found, _, new = between([STAYS], [STAYS, orphan])
+    (change,) = found.processes
+    assert (change.process, change.sockets) == (None, (0, 1))
+    assert change.owner == new.owner[new.sample.sockets.cookie == 9]
+
+
+def test_a_listener_is_told_by_its_queue_and_its_drops() -> None:
+    found, _, _ = between([listener(1, 10)], [listener(129, 52)])
+    (change,) = found.listeners
+    assert (change.cookie, change.row) == (1, 0)
+    assert (change.there, change.queue, change.dropped) == ((True, True), (1, 129), 42)
+
+
+def test_drops_that_nobody_counted_are_not_zero() -> None:
+    assert between([listener(1, None)], [listener(2, None)])[0].listeners[0].dropped is None
+    assert between([listener(1, 50)], [listener(2, 3)])[0].listeners[0].dropped is None
+
+
+def test_listeners_come_and_go() -> None:
+    found, _, _ = between([listener(5, 1)], [STAYS, listener(0, 7, cookie=8)])
+    came, went = sorted(found.listeners, key=lambda change: change.there)
+    assert (came.cookie, came.row, came.there, came.dropped) == (8, 1, (False, True), 7)
+    assert (went.cookie, went.row, went.there, went.dropped) == (1, 0, (True, False), None)
+    assert went.queue == (5, 0)
+
+
+def test_remotes_are_counted_by_address() -> None:
+    again = STAYS | {"cookie": 5, "remote": "10.0.0.7:1001", "inode": 0}
+    found, _, _ = between([STAYS], [STAYS, again])
+    (change,) = found.remotes
+    assert (change.netns, change.address, change.sockets) == (NETNS, halves("10.0.0.7"), (1, 2))
+
+
+def test_counters_that_grew_are_told_and_gauges_are_not() -> None:
+    first = sample([STAYS])
+    counters = {"Tcp": {"ActiveOpens": 25, "CurrEstab": 9, "PassiveOpens": 1}}
+    grown = replace(kernel(), counters=counters)
+    found = diff(*pair(first, later(first, 1, kernel=(grown,))))
+    assert [(c.section, c.name, c.value, c.grown) for c in found.counters] == [
+        ("Tcp", "ActiveOpens", (10, 25), 15)
+    ]
+
+
+def test_findings_begin_and_end() -> None:
+    before = replace(derived(everything()), findings=(OVERFLOW,))
+    after = replace(before, findings=(UNANSWERED,))
+    found = diff(before, after)
+    assert (found.begun, found.ended) == ((UNANSWERED,), (OVERFLOW,))
+
+
+def test_every_row_of_both_tables_is_accounted_for() -> None:
+    old = [STAYS | {"cookie": cookie} for cookie in range(50)]
+    found, before, after = between(old, [STAYS | {"cookie": c} for c in range(99, 20, -1)])
+    cookies = before.sample.sockets.cookie, after.sample.sockets.cookie
+    assert set(cookies[0][found.sockets.closed].tolist()) == set(range(21))
+    assert set(cookies[1][found.sockets.opened].tolist()) == set(range(50, 100))
+    assert not np.intersect1d(cookies[1][found.sockets.opened], cookies[0]).size
