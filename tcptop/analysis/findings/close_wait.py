@@ -32,7 +32,9 @@ def held(look: Look, unread: bool) -> Iterator[Held]:
     """By process; those whose end of file was read, or those where it was not."""
     table = look.table
     waiting = (table.state == tcp.CLOSE_WAIT) & (table.inode != 0)  # else in an accept queue
-    rows = np.flatnonzero(waiting & (table.recv_q > 0 if unread else table.recv_q == 0))
+    # What MPTCP has not read lies in another socket: nothing is known of its subflows' reading.
+    read = table.recv_q == 0
+    rows = np.flatnonzero(waiting & (~read & (table.ulp != b"mptcp") if unread else read))
     age = _age(look)
     people = look.snapshot.holders.people
     for person in np.unique(look.first_person[rows]).tolist():

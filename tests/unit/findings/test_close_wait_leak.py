@@ -45,7 +45,7 @@ def test_one_look_is_enough_where_the_kernel_says_how_long() -> None:
     ],
 )
 def test_guards(rows: list[Row]) -> None:
-    assert once(rows, owners=held_by(CURL, 30)) == ()
+    assert of(once(rows, owners=held_by(CURL, 30)), ID) == ()
 
 
 def test_last_data_recv_is_no_evidence() -> None:

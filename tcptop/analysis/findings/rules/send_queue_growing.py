@@ -31,7 +31,7 @@ def find(look: Look, limits: Limits) -> Iterator[Finding]:
 def _finding(look: Look, group: Group) -> Finding:
     table, rows = look.table, group.rows
     waiting, rate = int(table.send_q[rows].sum()), _rate(look, rows)
-    values = {"connections": len(rows), "send_q": waiting, "bytes_sent_per_s": rate}
+    values = {"connections": len(rows), "send_q": waiting, "leaving_per_s": rate}
     return Finding(
         ID,
         words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
@@ -69,7 +69,7 @@ def _evidence(look: Look, group: Group, rate: float) -> Iterator[str]:
     yield (
         f"Send-Q of {words.count(len(rows), 'connection')} rose through "
         f"{int(look.snapshot.lives.rises[rows].min())} samples, to {words.size(waiting)}, while "
-        f"{words.size(rate)} went out a second{drain}."
+        f"{words.size(rate)} left a second{drain}."
     )
     busy = stalls.info(table, "busy_time", rows)
     for name, why in (
@@ -82,7 +82,7 @@ def _evidence(look: Look, group: Group, rate: float) -> Iterator[str]:
 
 
 def _rate(look: Look, rows: Index) -> float:
-    return float(np.nansum(look.snapshot.bytes_sent_per_s[rows]))
+    return float(np.nansum(stalls.leaving_per_s(look.snapshot, rows)))
 
 
 RULE = Rule(

@@ -1,0 +1,144 @@
+"""Local ports that bind() has taken: from every connect(), or for bind() itself.
+
+connect() skips each port that a socket was bound to (__inet_hash_connect), so such ports are lost
+to all destinations at once. bind() to port 0 without IP_BIND_ADDRESS_NO_PORT wants a port that no
+other socket of the address has (inet_csk_get_port).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis.findings import parties, words
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.port_advice import wider
+from tcptop.analysis.findings.rule import Limits
+from tcptop.analysis.findings.subjects import named
+from tcptop.analysis.keys import mixed
+from tcptop.analysis.ports import candidates
+from tcptop.model import address, tcp
+from tcptop.model.finding import Finding, Subject
+from tcptop.model.sample import Kernel, Process
+from tcptop.model.table import Bools, Index
+
+MANY = 0.5  # of the range: of fewer connections it may be chance that no port is there twice
+APART = 1.02  # connections a port at most, where none has its port twice
+ADVICE = (
+    "Set IP_BIND_ADDRESS_NO_PORT before a bind() that only chooses the source address, or leave "
+    "that bind() out; close sockets that are bound and not used. Then "
+)
+
+
+def blocked(look: Look, limits: Limits) -> Bools:
+    """Groups that lack ports because of bound ones: they all have one finding together."""
+    ports = look.snapshot.ports
+    most: Bools = ports.blocked >= (1 - limits["headroom_share"]) * ports.capacity
+    return most
+
+
+def findings(look: Look, limits: Limits, rule: str) -> Iterator[Finding]:
+    for kernel in look.sample.kernel:
+        yield from _lost(look, limits, rule, kernel)
+    ports = look.snapshot.ports
+    # Few ports are left to bind(), and yet each destination has many: were they all bound?
+    few = ports.headroom_bind <= limits["headroom_share"] * ports.capacity
+    if (few & (ports.capacity > 0)).any():
+        yield from _bound_each(look, limits, rule, np.flatnonzero(few & ~_low(look, limits)))
+
+
+def _low(look: Look, limits: Limits) -> Bools:
+    ports = look.snapshot.ports
+    low: Bools = ports.headroom <= limits["headroom_share"] * ports.capacity
+    return low
+
+
+def _lost(look: Look, limits: Limits, rule: str, kernel: Kernel) -> Iterator[Finding]:
+    """Ports of listeners and of sockets that are bound and idle."""
+    table, bound = look.table, look.sample.bound
+    listening = (table.netns == kernel.netns) & (table.state == tcp.LISTEN)
+    idle = bound.netns == kernel.netns
+    picked = candidates(kernel.sysctls) if np.count_nonzero(listening) + idle.sum() else None
+    if picked is None:
+        return
+    mask, missed = picked
+    capacity = int(np.count_nonzero(mask)) - missed
+    taken = mask & np.isin(
+        np.arange(65536), np.concatenate([table.local_port[listening], bound.local_port[idle]])
+    )
+    lost = int(np.count_nonzero(taken))
+    if capacity > 0 and lost >= (1 - limits["headroom_share"]) * capacity:
+        yield _lost_finding(look, limits, rule, kernel, lost, capacity)
+
+
+def _lost_finding(
+    look: Look, limits: Limits, rule: str, kernel: Kernel, lost: int, capacity: int
+) -> Finding:
+    who = _binders(look, kernel.netns)
+    left = max(capacity - lost, 0)
+    name = words.printable(who[0].name) if who else "bound sockets"
+    return Finding(
+        rule,
+        words.key(rule, kernel.netns, "bound"),
+        "critical" if left <= limits["critical_share"] * capacity else "warning",
+        f"{name} takes the local ports from every connect(): {words.number(lost)} of "
+        f"{words.number(capacity)} are bound",
+        Subject(kernel.netns, tuple(sorted(process.pid for process in who))),
+        {"blocked": lost, "capacity": capacity, "headroom": left},
+        (
+            f"Listeners, and sockets that are bound and not connected, have {words.number(lost)} "
+            f"of {words.number(capacity)} ephemeral ports: no connect() to anywhere can use those.",
+            *([f"They belong to {', '.join(words.who(p) for p in who[:3])}."] if who else []),
+        ),
+        ADVICE + f"{wider(look, kernel.netns)}.",
+        "sysctl net.ipv4.ip_local_port_range; ss -Htanp state listening state unconnected",
+    )
+
+
+def _binders(look: Look, netns: int) -> list[Process]:
+    """Who holds the sockets that are bound and idle, the one of most first."""
+    bound, owners = look.sample.bound, look.sample.owners
+    pids = owners.pids[np.isin(owners.inodes, bound.inode[bound.netns == netns])]
+    kinds, number = np.unique(pids, return_counts=True)
+    ordered = kinds[np.argsort(-number, kind="stable")].tolist()
+    return [owners.processes[pid] for pid in ordered if pid in owners.processes]
+
+
+def _bound_each(look: Look, limits: Limits, rule: str, groups: Index) -> Iterator[Finding]:
+    """By local address. connect() gives the same ports out for each destination, beginning with
+    the same half of the range; connections that all have different ones were bound before."""
+    ports = look.snapshot.ports
+    source = mixed(ports.netns, ports.local_hi, ports.local_lo)
+    for one in np.unique(source[groups]).tolist():
+        mine = np.flatnonzero(source == one)
+        capacity, left = int(ports.capacity[mine[0]]), int(ports.headroom_bind[mine[0]])
+        used = int(ports.used[mine].sum())
+        if len(mine) > 1 and MANY * capacity <= used <= APART * (capacity - left):
+            yield _each_finding(look, limits, rule, mine, left)
+
+
+def _each_finding(look: Look, limits: Limits, rule: str, groups: Index, left: int) -> Finding:
+    ports = look.snapshot.ports
+    first, capacity = int(groups[0]), int(ports.capacity[groups[0]])
+    source = address.text(int(ports.local_hi[first]), int(ports.local_lo[first]))
+    rows = np.flatnonzero(np.isin(ports.group, groups))
+    who = parties.parties(look, rows)
+    return Finding(
+        rule,
+        words.key(rule, int(ports.netns[first]), source, "bind"),
+        "critical" if left <= limits["critical_share"] * capacity else "warning",
+        f"{parties.first_name(who) or 'this host'} runs out of local ports to bind() on {source}: "
+        f"{words.number(left)} of {words.number(capacity)} left",
+        named(look, rows, (each.process for each in who)),
+        {"headroom_bind": left, "capacity": capacity, "destinations": len(groups)},
+        (
+            f"{words.number(len(rows))} connections from {source} to "
+            f"{words.count(len(groups), 'destination')} each have a port of their own, which "
+            "connect() alone does not do: it seems that they were bound first. Then the whole "
+            "range is the total, and bind() fails with EADDRINUSE when it is gone.",
+            *([f"They belong to {parties.listed(who)}."] if who else []),
+        ),
+        ADVICE + f"{wider(look, int(ports.netns[first]))}.",
+        f"ss -Htan src {source} | wc -l; sysctl net.ipv4.ip_local_port_range",
+    )

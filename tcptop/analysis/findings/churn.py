@@ -1,0 +1,162 @@
+"""Short connections by destination: opened within a window, and over.
+
+Where this end closes first, each leaves a TIME_WAIT row, and nothing is missed. Where the other
+end does and is on this host, the row is there, at the listener's port. Else only those are seen
+that live while tcptop looks; ActiveOpens (tcp_connect, net/ipv4/tcp_output.c) counts the others,
+and they are put down to the destination of most that were seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tcptop.analysis.findings.groups import accepted
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.moments import Moment, destinations
+from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
+from tcptop.analysis.keys import find, mixed
+from tcptop.analysis.ports import TIMEWAIT_MS
+from tcptop.model import tcp
+from tcptop.model.table import F64, U64, Bools, Index
+
+SEEN = 3  # connections, before what was not seen is put down to their destination
+MOSTLY = 0.5  # and they must be that share of all that were seen
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ends:
+    """The destinations of one namespace: keys, sorted, and what belongs to each.
+
+    `ours` are rows of this end, `theirs` those of a listener here whose client is here too;
+    `at` and `their_at` are the places of their destinations among the keys.
+    """
+
+    keys: U64
+    ours: Index
+    at: Index
+    theirs: Index
+    their_at: Index
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Churn:
+    """Connections in the window by destination. `unseen` belong to none; 0 where not counted."""
+
+    ends: Ends
+    seconds: float
+    short: F64
+    inferred: F64
+    unseen: float
+
+
+def answered(moments: Sequence[Moment], netns: int) -> F64 | None:
+    """Connections opened from here a second, in each interval, without those that failed.
+
+    Nor those that were reset: a health check ends like that.
+    """
+    active = rates(moments, netns, "ActiveOpens")
+    if active is None:
+        return None
+    lost = [rates_or_zero(moments, netns, name) for name in ("AttemptFails", "EstabResets")]
+    opened: F64 = np.maximum(active - lost[0] - lost[1], 0)
+    return opened
+
+
+def churned(look: Look, netns: int, moments: Sequence[Moment]) -> Churn:
+    """`moments` are the window."""
+    ends = _ends(look, netns)
+    seconds = float(lengths(moments).sum())
+    short, without_trace, ended = _short(look, ends, moments, seconds)
+    unseen = _unseen(moments, netns, ended)
+    inferred = _inferred(without_trace, unseen)
+    known = without_trace.sum() >= SEEN
+    return Churn(ends, seconds, short, inferred, 0.0 if known else unseen)
+
+
+def over(look: Look, churn: Churn, moments: Sequence[Moment]) -> F64:
+    """The same for the newest of these moments alone, by the same destinations."""
+    return _short(look, churn.ends, moments, float(lengths(moments).sum()))[0]
+
+
+def _ends(look: Look, netns: int) -> Ends:
+    table = look.table
+    here = table.netns == netns
+    ours = np.flatnonzero(here & (look.snapshot.ports.group >= 0))
+    waiting = here & (table.state == tcp.TIME_WAIT)
+    theirs = np.flatnonzero(waiting & accepted(look) & look.remote_here)
+    far, near = _key(look, ours, "remote"), _key(look, theirs, "local")
+    keys = np.unique(np.concatenate([far, near]))
+    return Ends(keys, ours, find(far, keys), theirs, find(near, keys))
+
+
+def _key(look: Look, rows: Index, side: str) -> U64:
+    names = ("netns", f"{side}_hi", f"{side}_lo", f"{side}_port")
+    return mixed(*(getattr(look.table, name)[rows] for name in names))
+
+
+def _short(
+    look: Look, ends: Ends, moments: Sequence[Moment], seconds: float
+) -> tuple[F64, F64, float]:
+    """By destination those that are over, and of these the ones without TIME_WAIT; the others."""
+    table, number = look.table, len(ends.keys)
+    young = look.snapshot.seen_s < seconds
+    waits = table.state == tcp.TIME_WAIT
+    closed = waits & young & (TIMEWAIT_MS - table.expires.astype(np.int64) < seconds * 1000)
+    alive = _count(ends.at, (young & ~waits)[ends.ours], number)
+    ended = _count(ends.at, closed[ends.ours], number)
+    ended += _count(ends.their_at, closed[ends.theirs], number)
+    seen = np.maximum(_opened(look, ends, moments) - alive, 0)
+    short = np.where(_asking(look, ends, ended), 0.0, np.maximum(seen, ended))
+    return short, np.maximum(short - ended, 0), float(ended.sum())
+
+
+def _count(at: Index, chosen: Bools, number: int) -> F64:
+    return np.bincount(at[chosen], minlength=number).astype(np.float64)
+
+
+def _opened(look: Look, ends: Ends, moments: Sequence[Moment]) -> F64:
+    """Connections that were seen to open in the intervals between these moments."""
+    ports = look.snapshot.ports
+    groups = destinations(ports)
+    opened = np.zeros(len(groups))
+    for moment, seconds in zip(moments[1:], lengths(moments), strict=True):
+        place = find(groups, moment.destination)
+        rate = np.nan_to_num(moment.opened)
+        opened[place >= 0] += rate[place[place >= 0]] * seconds
+    key = mixed(ports.netns, ports.remote_hi, ports.remote_lo, ports.remote_port)
+    at = find(key, ends.keys)
+    sums: F64 = np.bincount(at[at >= 0], opened[at >= 0], len(ends.keys)).astype(np.float64)
+    return sums
+
+
+def _asking(look: Look, ends: Ends, ended: F64) -> Bools:
+    """Destinations that hardly answer: what is over there never was a connection."""
+    state = look.table.state[ends.ours]
+    asking = _count(ends.at, state == tcp.SYN_SENT, len(ended))
+    alive = _count(ends.at, (state != tcp.SYN_SENT) & (state != tcp.TIME_WAIT), len(ended))
+    more: Bools = asking > alive + ended
+    return more
+
+
+def _unseen(moments: Sequence[Moment], netns: int, ended: float) -> float:
+    """Opened without a trace. Rows of other namespaces are taken off too: rather too few."""
+    opened = answered(moments, netns)
+    if opened is None:
+        return 0.0
+    spans = lengths(moments)
+    seen = sum(
+        float(np.nansum(moment.opened)) * float(seconds)
+        for moment, seconds in zip(moments[1:], spans, strict=True)
+    )
+    return max(float((opened * spans).sum()) - max(seen, ended), 0.0)
+
+
+def _inferred(weight: F64, unseen: float) -> F64:
+    """What was not seen, put down to the destination of most that were, if one stands out."""
+    total = float(weight.sum())
+    if total < SEEN:
+        return np.zeros(len(weight))
+    return np.where(weight >= MOSTLY * total, weight / total * unseen, 0.0)

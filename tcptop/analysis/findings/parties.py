@@ -1,0 +1,55 @@
+"""Who and where: the processes behind many rows, and destinations as text."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.look import Look
+from tcptop.model import address, tcp
+from tcptop.model.sample import Process
+from tcptop.model.snapshot import Ports
+from tcptop.model.table import Index
+
+NAMED = 3  # processes in a sentence
+
+
+class Party(NamedTuple):
+    process: Process
+    sockets: int
+
+
+def parties(look: Look, rows: Index) -> list[Party]:
+    """The processes that hold these rows or are remembered for them, the one of most first."""
+    person = look.first_person[rows]
+    number = np.bincount(person[person >= 0])
+    order = np.argsort(-number, kind="stable")
+    people = look.snapshot.holders.people
+    return [Party(people[p], int(number[p])) for p in order.tolist() if number[p]]
+
+
+def listed(found: list[Party]) -> str:
+    """curl (pid 200) 17, python3 (pid 311) 3"""
+    named = [f"{words.who(each.process)} {words.number(each.sockets)}" for each in found[:NAMED]]
+    more = len(found) - NAMED
+    return ", ".join(named) + (f" and {more} more" if more > 0 else "")
+
+
+def first_name(found: list[Party]) -> str:
+    """The name of the one with most; empty where nobody is known."""
+    return words.printable(found[0].process.name) if found else ""
+
+
+def destination(ports: Ports, group: int) -> str:
+    """10.0.0.9:8080"""
+    text = address.text(int(ports.remote_hi[group]), int(ports.remote_lo[group]))
+    return address.endpoint(text, int(ports.remote_port[group]))
+
+
+def states(look: Look, rows: Index) -> str:
+    """61 ESTABLISHED, 20 CLOSE_WAIT: by number, the most first."""
+    number = np.bincount(look.table.state[rows], minlength=12)
+    order = np.argsort(-number, kind="stable").tolist()
+    return ", ".join(f"{words.number(number[s])} {tcp.STATES[s]}" for s in order if number[s])

@@ -1,0 +1,61 @@
+"""close-wait-unread: the peer closed, and our process has not even read the end of file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tcptop.analysis.findings import close_wait, fds, words
+from tcptop.analysis.findings.close_wait import Held
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model.finding import Finding
+
+ID = "close-wait-unread"
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    for each in close_wait.held(look, unread=True):
+        stuck = each.rows[each.age_s >= limits["age_s"]]
+        growing = close_wait.grew(look, each.process, len(each.rows))
+        if max(len(stuck), len(each.rows) * growing) >= limits["sockets"]:
+            yield _finding(look, each, growing)
+
+
+def _finding(look: Look, each: Held, growing: bool) -> Finding:
+    process, count, name = each.process, len(each.rows), words.printable(each.process.name)
+    unread = int(look.table.recv_q[each.rows].sum()) - count  # a FIN counts 1 in Recv-Q
+    oldest = float(each.age_s.max())
+    return Finding(
+        ID,
+        words.key(ID, process.pid),
+        "warning",
+        f"{name} does not read: {words.count(count, 'connection')} in CLOSE_WAIT whose end it has "
+        "not seen",
+        named(look, each.rows, [process]),
+        {"sockets": count, "unread_bytes": unread, "oldest_s": oldest},
+        (
+            f"{words.who(process)} holds {words.count(count, 'socket')} whose peer has closed and "
+            f"whose end of file is unread (Recv-Q 1 or more), and with it {words.size(unread)} of "
+            "data.",
+            f"The oldest has been so for at least {words.duration(oldest)}"
+            + (", and their number grew through three minutes." if growing else "."),
+            *fds.filling(look, process).evidence,
+        ),
+        f"See what {name} does now (a stack or thread dump): all workers wait for one slow back "
+        "end or one lock, or sockets dropped out of its event loop. Give its calls a timeout "
+        "shorter than its clients', and let it turn requests away early. No sysctl helps.",
+        f"ss -tanp state close-wait | grep pid={process.pid},",
+        since=look.sample.taken_at - oldest,
+    )
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("sockets", 20, "CLOSE_WAIT sockets of one process with the end unread"),
+        Threshold("age_s", 60, "seconds that each has been so"),
+    ),
+    find,
+)

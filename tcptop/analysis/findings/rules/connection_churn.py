@@ -1,0 +1,156 @@
+"""connection-churn: a new connection for each request, many times a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tcptop.analysis import computed
+from tcptop.analysis.findings import parties, words
+from tcptop.analysis.findings.churn import Churn, answered, churned, over
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.moments import Moment
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.analysis.findings.windows import halves, lengths, mean, mean_of, window
+from tcptop.model import tcp
+from tcptop.model.finding import Finding, Subject
+from tcptop.model.table import Index
+
+ID = "connection-churn"
+MOST = 20  # destinations
+NOW = 2  # intervals: what has stopped since is over
+STEADY = 0.5  # of the threshold, in each half of the window and just now: a burst is none
+ADVICE = (
+    "Use connections again: one HTTP client object for the whole process, answers read to their "
+    'end, no "Connection: close"; a pool for databases; keep-alive to the back ends in proxies. '
+    "No sysctl mends it: tcp_tw_reuse spares ports, not handshakes."
+)
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    moments = window(look, limits["window_s"])
+    for kernel in look.sample.kernel if moments else ():
+        if _opening(moments, kernel.netns, limits["per_s"]):
+            yield from _findings(look, limits, kernel.netns, moments)
+
+
+def _opening(moments: Sequence[Moment], netns: int, per_s: float) -> bool:
+    """Whether so many are opened at all; the kernel's own number, where it has one."""
+    opened = answered(moments, netns)
+    if opened is None:
+        return True
+    older, newer = halves(moments)
+    steady = (mean_of(opened, moments, part) for part in (older, newer, slice(-NOW, None)))
+    return mean(opened, moments) > per_s and all(each > STEADY * per_s for each in steady)
+
+
+def _findings(
+    look: Look, limits: Limits, netns: int, moments: Sequence[Moment]
+) -> Iterator[Finding]:
+    churn = churned(look, netns, moments)
+    newest = moments[halves(moments)[1].start :]
+    newer = over(look, churn, newest)
+    older = np.maximum(churn.short - newer, 0)
+    spans = lengths(moments)
+    split = halves(moments)[1].start
+    least = STEADY * limits["per_s"]
+    steady = (newer > least * spans[split:].sum()) & (older > least * spans[:split].sum())
+    per_s = (churn.short + churn.inferred) / churn.seconds
+    many = (per_s > limits["per_s"]) & (steady | (churn.inferred > churn.short))
+    worst = np.argsort(-per_s, kind="stable")[:MOST]
+    for place in worst[many[worst]].tolist():
+        yield _finding(look, churn, place, float(per_s[place]))
+    if churn.unseen / churn.seconds > limits["per_s"]:
+        yield _unseen(netns, churn)
+
+
+def _finding(look: Look, churn: Churn, place: int, per_s: float) -> Finding:
+    ends, table = churn.ends, look.table
+    ours, theirs = ends.ours[ends.at == place], ends.theirs[ends.their_at == place]
+    rows = ours if len(ours) else theirs
+    side = words.remote if len(ours) else words.local
+    to, netns = side(table, int(rows[0])), int(table.netns[rows[0]])
+    who = parties.parties(look, ours)
+    waiting = int(np.count_nonzero(table.state[np.concatenate([ours, theirs])] == tcp.TIME_WAIT))
+    by = f", by {parties.first_name(who)} it seems" if who else ""
+    sustained, said = _sustained(look, ours)
+    return Finding(
+        ID,
+        words.key(ID, netns, to),
+        "warning",
+        f"{words.number(per_s)} short connections/s to {to}{by}",
+        named(look, rows, (each.process for each in who), destination=to),
+        {"per_s": per_s, "inferred_per_s": float(churn.inferred[place]) / churn.seconds}
+        | {"time_wait": waiting}
+        | sustained,
+        (
+            f"{words.number(per_s)} connections/s to {to} were opened and were over again in the "
+            f"last {words.duration(churn.seconds)}; {words.number(waiting)} wait in TIME_WAIT.",
+            *_how(churn, place),
+            *said,
+            _whose(parties.listed(who)),
+        ),
+        ADVICE,
+        f"nstat -az TcpActiveOpens TcpExtTW; ss -Htan state time-wait dst {to} | wc -l",
+    )
+
+
+def _how(churn: Churn, place: int) -> list[str]:
+    """Say so where it was not seen."""
+    if churn.inferred[place] <= 0:
+        return ["All of those were seen: as TIME_WAIT, or while they lived."]
+    return [
+        f"{words.number(churn.inferred[place] / churn.seconds)}/s of them are inferred: "
+        "ActiveOpens counts them, the other end closes first, and most that tcptop saw went there."
+    ]
+
+
+def _whose(listed: str) -> str:
+    if not listed:
+        return "Whose they are is not known: none was seen with a process."
+    return f"By the connections to it that were seen with a process, they are of {listed}."
+
+
+def _sustained(look: Look, rows: Index) -> tuple[dict[str, float], list[str]]:
+    """What the range of local ports sustains, where this end closes first."""
+    groups = np.unique(look.snapshot.ports.group[rows])
+    if not len(groups):
+        return {}, []
+    capacity = int(look.snapshot.ports.capacity[groups].sum())
+    per_s = computed.sustained_connections_per_s(capacity)
+    said = (
+        f"{words.number(capacity)} local ports sustain {words.number(per_s)} connections/s to it "
+        "where this end closes first: each is held for 60 s."
+    )
+    return {"sustained_per_s": per_s}, [said]
+
+
+def _unseen(netns: int, churn: Churn) -> Finding:
+    per_s = churn.unseen / churn.seconds
+    return Finding(
+        ID,
+        words.key(ID, netns, "unseen"),
+        "warning",
+        f"{words.number(per_s)} connections/s are opened and over before tcptop can see where to",
+        Subject(netns),
+        {"per_s": per_s},
+        (
+            f"ActiveOpens counts {words.number(per_s)} connections/s more than were seen; they "
+            "last milliseconds and the other end closes first, so nothing stays of them here.",
+        ),
+        ADVICE,
+        "nstat -az TcpActiveOpens; tcpdump -ni any 'tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn'",
+    )
+
+
+RULE = Rule(
+    ID,
+    10,
+    (
+        Threshold("per_s", 50, "short connections a second to one destination"),
+        Threshold("window_s", 10, "seconds through which they are opened"),
+    ),
+    find,
+)

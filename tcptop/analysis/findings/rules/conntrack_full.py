@@ -1,0 +1,55 @@
+"""conntrack-full: the firewall's table of connections has hardly room for new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.model.finding import Finding, Subject
+from tcptop.model.sample import Kernel
+
+ID = "conntrack-full"
+COUNT, MOST = "net.netfilter.nf_conntrack_count", "net.netfilter.nf_conntrack_max"
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    for kernel in look.sample.kernel:
+        count, most = (look.sysctl(kernel.netns, name) for name in (COUNT, MOST))
+        if count is not None and most and count >= limits["share"] * most:
+            yield _finding(kernel, count, most, limits)
+
+
+def _finding(kernel: Kernel, count: int, most: int, limits: Limits) -> Finding:
+    share = count / most
+    full = count >= most
+    return Finding(
+        ID,
+        words.key(ID, kernel.netns),
+        "critical" if share >= limits["critical_share"] else "warning",
+        f"conntrack {'is full' if full else 'is nearly full'}: {words.number(count)} of "
+        f"{words.number(most)} connections tracked",
+        Subject(kernel.netns),
+        {"count": count, "max": most, "share": share},
+        (
+            f"{COUNT} is {words.number(count)}, {words.percent(share)} of nf_conntrack_max.",
+            "A packet that would begin a connection and finds no room is dropped before TCP sees "
+            "it: clients wait as if this host were down, and no listener counts a drop.",
+        ),
+        "Open fewer connections (pools, keep-alive) and close those that are idle; do not track "
+        "what needs no state (a notrack rule). Then raise the limit, outside containers: "
+        f"sysctl -w {MOST}={2 * most} (now {most}).",
+        f"sysctl {COUNT} {MOST}; dmesg | grep 'table full'",
+    )
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("share", 0.8, "share of nf_conntrack_max that is in use"),
+        Threshold("critical_share", 0.95, "share from which it is critical"),
+    ),
+    find,
+)

@@ -1,0 +1,146 @@
+"""ephemeral-port-exhaustion: no local port is left to connect from, or soon none will be.
+
+The limit is per (local address, remote address, remote port); `analysis.ports` counts it, and
+leaves out what the kernel would take again from TIME_WAIT.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis.findings import bound_ports, parties, words
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.parties import Party
+from tcptop.analysis.findings.port_advice import RANGE, reuse, wider
+from tcptop.analysis.findings.port_forecast import Forecast, forecast
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model import address
+from tcptop.model.finding import Finding
+from tcptop.model.table import Bools, Index
+
+ID = "ephemeral-port-exhaustion"
+MOST = 20  # groups: the fullest
+FEW = 8  # ports: of so few, 20 % are one; only none left counts
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    yield from bound_ports.findings(look, limits, ID)
+    ports = look.snapshot.ports
+    near = _near(look, limits)
+    filling = (ports.used >= limits["used_share"] * ports.capacity) & (ports.capacity >= FEW)
+    groups = np.flatnonzero((near | filling) & ~bound_ports.blocked(look, limits))
+    order = np.argsort(ports.headroom[groups] / np.maximum(ports.capacity[groups], 1))
+    for group in groups[order][:MOST].tolist():
+        rows = np.flatnonzero(ports.group == group)
+        soon = forecast(look, group, rows, limits["growth_s"])
+        if near[group] or soon.exhausted_in_s < limits["exhausted_in_s"]:
+            yield _finding(look, limits, group, rows, soon)
+
+
+def _near(look: Look, limits: Limits) -> Bools:
+    ports = look.snapshot.ports
+    low = ports.headroom <= limits["headroom_share"] * ports.capacity
+    near: Bools = low & (ports.capacity > 0) & ((ports.capacity >= FEW) | (ports.headroom == 0))
+    return near
+
+
+def _finding(look: Look, limits: Limits, group: int, rows: Index, soon: Forecast) -> Finding:
+    ports = look.snapshot.ports
+    used, left, capacity = (
+        int(column[group]) for column in (ports.used, ports.headroom, ports.capacity)
+    )
+    who, to = parties.parties(look, rows), parties.destination(ports, group)
+    source = address.text(int(ports.local_hi[group]), int(ports.local_lo[group]))
+    worst = left <= limits["critical_share"] * capacity
+    return Finding(
+        ID,
+        words.key(ID, int(ports.netns[group]), source, to),
+        "critical" if worst or soon.exhausted_in_s < limits["exhausted_in_s"] else "warning",
+        f"{_name(who)} {'has no' if left == 0 else 'runs out of'} local ports "
+        f"{'left ' if left == 0 else ''}to {to}: {words.number(used)} of {words.number(capacity)} "
+        "used",
+        named(look, rows, (each.process for each in who), destination=to),
+        _values(look, group, soon),
+        (
+            f"From {source} to {to} {words.number(used)} of {words.number(capacity)} ports are "
+            f"used, {words.number(left)} are left for connect().",
+            *_when(soon),
+            *_composed(look, group, rows, who),
+        ),
+        _advice(look, group, who),
+        f"ss -Htan dst {to} | wc -l; ss -Htan state time-wait dst {to} | wc -l; sysctl {RANGE}",
+    )
+
+
+def _name(who: list[Party]) -> str:
+    return parties.first_name(who) or "this host"
+
+
+def _values(look: Look, group: int, soon: Forecast) -> dict[str, float]:
+    ports = look.snapshot.ports
+    names = ("used", "capacity", "headroom", "headroom_bind", "time_wait", "blocked")
+    values: dict[str, float] = {name: int(getattr(ports, name)[group]) for name in names}
+    if math.isfinite(soon.exhausted_in_s):
+        values["exhausted_in_s"] = soon.exhausted_in_s
+    return values
+
+
+def _when(soon: Forecast) -> list[str]:
+    if not math.isfinite(soon.exhausted_in_s):
+        return []
+    return [
+        f"They grow by {words.number(soon.growth_per_s)}/s: none is left in about "
+        f"{words.duration(soon.exhausted_in_s)}, after which connect() fails with EADDRNOTAVAIL."
+    ]
+
+
+def _composed(look: Look, group: int, rows: Index, who: list[Party]) -> Iterator[str]:
+    ports = look.snapshot.ports
+    yield (
+        f"{parties.states(look, rows)}. "
+        + (f"Held, or known to have been, by {parties.listed(who)}." if who else "")
+    ).rstrip()
+    nobody = int(np.count_nonzero(look.first_person[rows] < 0))
+    if nobody:
+        yield f"Of {words.number(nobody)} it is not known whose they were."
+    if ports.blocked[group]:
+        yield (
+            f"{words.number(ports.blocked[group])} ports are lost to every connect(): a listener "
+            "or a bound socket has them."
+        )
+    yield f"bind() to port 0 finds {words.number(ports.headroom_bind[group])} more at most."
+
+
+def _advice(look: Look, group: int, who: list[Party]) -> str:
+    ports, netns = look.snapshot.ports, int(look.snapshot.ports.netns[group])
+    name = _name(who) if who else "the program"
+    waiting = ports.time_wait[group] > ports.used[group] / 2
+    first = (
+        f"Let {name} keep connections and use them again (a pool, keep-alive): each one that it "
+        "closes holds its port for 60 s."
+        if waiting
+        else f"Bound the pool of {name}, and close connections that it no longer needs."
+    )
+    return (
+        f"{first} If it chooses its source address: IP_BIND_ADDRESS_NO_PORT. More addresses or "
+        "ports of the server, or more local addresses, have as many ports again each. Then "
+        f"{wider(look, netns)}.{reuse(look, netns) if waiting else ''}"
+    )
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("headroom_share", 0.2, "share of the ports that is left"),
+        Threshold("critical_share", 0.05, "share left at which it is critical"),
+        Threshold("exhausted_in_s", 60, "seconds until none is left, if they go on growing"),
+        Threshold("used_share", 0.25, "share in use below which growth is not judged"),
+        Threshold("growth_s", 10, "seconds of growth that a forecast needs"),
+    ),
+    find,
+)

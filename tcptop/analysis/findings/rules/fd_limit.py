@@ -1,0 +1,76 @@
+"""fd-limit: a process with connections comes near the number of files that it may open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis.findings import fds, parties, words
+from tcptop.analysis.findings.fds import Filling
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Process
+from tcptop.model.table import Index
+
+ID = "fd-limit"
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    alive = look.sample.owners.processes
+    for person, process in enumerate(look.snapshot.holders.people):
+        # What is remembered of a process that is gone is no present number.
+        if process.pid in alive and _share(process) >= limits["share"]:
+            yield from _findings(look, limits, person, process)
+
+
+def _share(process: Process) -> float:
+    """Of its soft limit; 0 where not known."""
+    if process.open_fds is None or not process.fd_limit:
+        return 0.0
+    return process.open_fds / process.fd_limit
+
+
+def _findings(look: Look, limits: Limits, person: int, process: Process) -> Iterator[Finding]:
+    holders = look.snapshot.holders
+    rows = holders.row[(holders.person == person) & (holders.fd >= 0)]
+    if len(rows):
+        yield _finding(look, limits, process, rows, fds.filling(look, process))
+
+
+def _finding(look: Look, limits: Limits, process: Process, rows: Index, full: Filling) -> Finding:
+    name, used, limit = words.printable(process.name), process.open_fds or 0, process.fd_limit or 0
+    sockets = len(np.unique(rows))
+    return Finding(
+        ID,
+        words.key(ID, process.pid),
+        "critical" if full.share >= limits["critical_share"] else "warning",
+        f"{name} {'has no' if used >= limit else 'has hardly any'} file descriptors left: "
+        f"{words.number(used)} of {words.number(limit)} in use",
+        named(look, rows, [process]),
+        {"open_fds": used, "fd_limit": limit, "share": full.share, "sockets": sockets},
+        (
+            f"{words.who(process)}: {full.evidence[0]}",
+            f"{words.count(sockets, 'of them is a TCP socket', 'of them are TCP sockets')}: "
+            f"{parties.states(look, rows)}.",
+            "Without a free one accept(), connect() and open() fail with EMFILE; what nobody can "
+            "accept waits in the accept queue until that is full.",
+        ),
+        f"Close what {name} no longer needs: a number that only grows is a leak. If it is load, "
+        f"set its limit for what it is meant to hold (now {limit}): LimitNOFILE={4 * limit} in "
+        "its systemd unit, or ulimit -n, and restart it.",
+        f"ls /proc/{process.pid}/fd | wc -l; grep 'open files' /proc/{process.pid}/limits",
+    )
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("share", 0.8, "share of a process's soft limit of open files"),
+        Threshold("critical_share", 0.95, "share from which it is critical"),
+    ),
+    find,
+)

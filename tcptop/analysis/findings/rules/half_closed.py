@@ -1,0 +1,193 @@
+"""half-closed: one end has closed, the other does not finish, and it stays that way.
+
+FIN_WAIT2 with a descriptor open has no timer; what was closed with close() is a mini-socket
+without an inode that goes by itself (tcp_fin_timeout). FIN_WAIT1, LAST_ACK and CLOSING wait for
+the acknowledgement of our FIN, without a process as orphans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis import computed
+from tcptop.analysis.findings import parties, words
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model import tcp
+from tcptop.model.finding import Finding
+from tcptop.model.table import F64, U32, Bools, Index
+
+ID = "half-closed"
+ORPHANED = (tcp.FIN_WAIT1, tcp.LAST_ACK, tcp.CLOSING)
+RETRANSMIT = tcp.TIMERS.index("retransmit")
+MOST = 20  # processes: those with most
+
+
+def find(look: Look, limits: Limits) -> Iterator[Finding]:
+    table = look.table
+    held = (table.state == tcp.FIN_WAIT2) & (table.inode != 0) & (table.ulp != b"mptcp")
+    if np.count_nonzero(held) >= limits["sockets"]:
+        yield from _held(look, limits, np.flatnonzero(held))
+    orphaned = np.isin(table.state, ORPHANED) & (table.inode == 0)
+    if np.count_nonzero(orphaned) >= limits["sockets"]:
+        yield from _orphans(look, limits, np.flatnonzero(orphaned))
+
+
+def _held(look: Look, limits: Limits, rows: Index) -> Iterator[Finding]:
+    """By process; those whose process is not known by namespace."""
+    table = look.table
+    age = _silent(look, rows)
+    old = age >= limits["age_s"]
+    rows, age = rows[old], age[old]
+    person = look.first_person[rows]
+    key = np.where(person >= 0, person, -1 - table.netns[rows].astype(np.int64))
+    kinds, number = np.unique(key, return_counts=True)
+    for place in np.argsort(-number, kind="stable")[:MOST].tolist():
+        if number[place] >= limits["sockets"]:
+            mine = key == kinds[place]
+            yield _held_finding(look, rows[mine], float(age[mine].max()))
+
+
+def _silent(look: Look, rows: Index) -> F64:
+    """Seconds, at least, without a segment of data since our FIN was acknowledged.
+
+    Nothing but answers to keepalive has come since then, so last_ack_recv is a lower bound. Who
+    closes his half and goes on reading what still comes is well.
+    """
+    part = look.table.take(rows)
+    acked = part.tcp_info("last_ack_recv") / 1000
+    age = np.where(part.tcp_info_known("last_ack_recv"), acked, 0.0)
+    age = np.fmax(look.snapshot.lives.state_s[rows], age)
+    data = part.tcp_info("last_data_recv") / 1000
+    silent: F64 = np.where(part.tcp_info_known("last_data_recv"), np.fmin(age, data), age)
+    return silent
+
+
+def _held_finding(look: Look, rows: Index, oldest: float) -> Finding:
+    who = parties.parties(look, rows)
+    process = who[0].process if who else None
+    name = parties.first_name(who) or "a process that may not be read"
+    count, netns = len(rows), int(look.table.netns[rows[0]])
+    here = int(np.count_nonzero(look.twin[rows] >= 0))
+    return Finding(
+        ID,
+        words.key(ID, process.pid if process else f"unknown/{netns}"),
+        "warning",
+        f"{name} waits for the other end to close: {words.count(count, 'connection')} in "
+        f"FIN_WAIT2{_to(look, rows)}",
+        named(look, rows, [process] if process else [], destination=_destination(look, rows)),
+        {"sockets": count, "oldest_s": oldest, "other_end_here": here},
+        (
+            f"{words.who(process) if process else name} has shut down its half of "
+            f"{words.count(count, 'connection')} and holds the descriptors; no timer ends them.",
+            f"Nothing has come on them for {words.duration(oldest)} on the oldest.",
+            *_others(look, rows, here),
+        ),
+        f"Let the other end close. In {name}: after shutdown(SHUT_WR) read with a deadline, then "
+        "close(); a proxy needs a timeout for the second half. tcp_fin_timeout does not touch "
+        "sockets that are still open.",
+        "ss -tanpo state fin-wait-2" + (f" | grep pid={process.pid}," if process else ""),
+        since=look.sample.taken_at - oldest,
+    )
+
+
+def _others(look: Look, rows: Index, here: int) -> list[str]:
+    if not here:
+        return []
+    twins = look.twin[rows]
+    twins = twins[twins >= 0]
+    who = parties.listed(parties.parties(look, twins))
+    return [f"{words.number(here)} other ends are here: {parties.states(look, twins)}; {who}."]
+
+
+def _orphans(look: Look, limits: Limits, rows: Index) -> Iterator[Finding]:
+    """By namespace: they have no process any more, at most a remembered one."""
+    age = _unanswered(look, rows)
+    old = age >= limits["age_s"]
+    rows, age = rows[old], age[old]
+    for netns in np.unique(look.table.netns[rows]).tolist():
+        mine = look.table.netns[rows] == netns
+        if np.count_nonzero(mine) >= limits["sockets"]:
+            yield _orphans_finding(look, netns, rows[mine], float(age[mine].max()))
+
+
+def _unanswered(look: Look, rows: Index) -> F64:
+    """Seconds, at least, as they are: by watching, or by how often the FIN was sent again.
+
+    last_ack_recv is no evidence: it may be hours old on a connection that was closed just now.
+    """
+    part = look.table.take(rows)
+    again = (part.timer == RETRANSMIT) & part.tcp_info_known("backoff")
+    again &= (part.tcp_info("backoff") > 0) & _only_fin(part.send_q)
+    rto, backoff = part.tcp_info("rto").tolist(), part.tcp_info("backoff").tolist()
+    age: F64 = look.snapshot.lives.state_s[rows].copy()
+    for place in np.flatnonzero(again).tolist():
+        left = float(part.expires[place])
+        since = computed.retransmitting_for_s(rto[place], int(backoff[place]), left)
+        age[place] = max(age[place], since)
+    return age
+
+
+def _only_fin(send_q: U32) -> Bools:
+    """Data before the FIN may have been unanswered long before it was sent."""
+    only: Bools = send_q == 1
+    return only
+
+
+def _orphans_finding(look: Look, netns: int, rows: Index, oldest: float) -> Finding:
+    count, who = len(rows), parties.parties(look, rows)
+    octets = int(np.maximum(look.table.send_q[rows].astype(np.int64) - 1, 0).sum())
+    closed = f"; they were closed by {parties.listed(who)}" if who else ""
+    return Finding(
+        ID,
+        words.key(ID, "orphans", netns),
+        "warning",
+        f"{words.count(count, 'closed connection')} cannot end: the FIN is not acknowledged"
+        f"{_to(look, rows)}",
+        named(look, rows, (each.process for each in who), destination=_destination(look, rows)),
+        {"sockets": count, "oldest_s": oldest, "unsent_bytes": octets},
+        (
+            f"{parties.states(look, rows)} without a process{closed}.",
+            f"The oldest has been so for at least {words.duration(oldest)}; "
+            f"{words.size(octets)} of data wait before the FINs.",
+        ),
+        "Data before the FIN: the other end does not read, or does not answer. Look there, and let "
+        "the program give up sooner on peers that take nothing (TCP_USER_TIMEOUT, a write "
+        f"timeout). The kernel gives up by tcp_orphan_retries (now {_retries(look, netns)}).",
+        "ss -tanoi state fin-wait-1 state last-ack state closing; grep TCP: /proc/net/sockstat",
+        since=look.sample.taken_at - oldest,
+    )
+
+
+def _retries(look: Look, netns: int) -> str:
+    found = look.sysctl(netns, "net.ipv4.tcp_orphan_retries")
+    return "not known" if found is None else f"{found}{', which means 8' if found == 0 else ''}"
+
+
+def _destination(look: Look, rows: Index) -> str | None:
+    """The remote end, where all have the same."""
+    table = look.table
+    names = ("remote_hi", "remote_lo", "remote_port")
+    same = all(
+        (getattr(table, name)[rows] == getattr(table, name)[rows[0]]).all() for name in names
+    )
+    return words.remote(table, int(rows[0])) if same else None
+
+
+def _to(look: Look, rows: Index) -> str:
+    place = _destination(look, rows)
+    return f" to {place}" if place else ""
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("sockets", 20, "such sockets of one process, or orphans of the host"),
+        Threshold("age_s", 60, "seconds that each has been so"),
+    ),
+    find,
+)

@@ -1,0 +1,86 @@
+"""Where most new connections go or come in, when only counters tell of their trouble."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import parties, words
+from tcptop.analysis.findings.groups import accepted
+from tcptop.analysis.findings.look import Look
+from tcptop.analysis.keys import mixed
+from tcptop.model import tcp
+
+MOSTLY = 0.8  # share from which a place is named
+
+
+class Where(NamedTuple):
+    """`said` continues a title. Everything is empty where no place stands out."""
+
+    said: str = ""
+    evidence: tuple[str, ...] = ()
+    pids: tuple[int, ...] = ()
+    listener: str | None = None
+    destination: str | None = None
+
+
+def where(look: Look, netns: int, outward: bool) -> Where:
+    return _destination(look, netns) if outward else _listener(look, netns)
+
+
+def _destination(look: Look, netns: int) -> Where:
+    """The destination of most connections that are young or being asked for."""
+    table = look.table
+    fresh = (look.snapshot.seen_s < 1.5) | (table.state == tcp.SYN_SENT)
+    rows = np.flatnonzero(fresh & (table.netns == netns) & (table.state != tcp.LISTEN))
+    rows = rows[~accepted(look)[rows]]
+    if not len(rows):
+        return Where()
+    key = mixed(table.remote_hi[rows], table.remote_lo[rows], table.remote_port[rows])
+    _, inverse, number = np.unique(key, return_inverse=True, return_counts=True)
+    most = int(np.argmax(number))
+    if number[most] < MOSTLY * len(rows):
+        return Where()
+    rows = rows[inverse == most]
+    place = words.remote(table, int(rows[0]))
+    who = parties.parties(look, rows)
+    name = f" ({parties.first_name(who)})" if who else ""
+    return Where(
+        f", mostly to {place}{name}, it seems",
+        (f"{words.count(len(rows), 'new connection')} to {place} now; a reset one leaves none.",),
+        _pids(who),
+        destination=place,
+    )
+
+
+def _listener(look: Look, netns: int) -> Where:
+    """The listener's port that most connections are at."""
+    table = look.table
+    rows = np.flatnonzero(accepted(look) & (table.netns == netns))
+    listeners = np.flatnonzero((table.state == tcp.LISTEN) & (table.netns == netns))
+    ports = table.local_port[rows if len(rows) else listeners]
+    if not len(ports):
+        return Where()
+    number = np.bincount(ports)
+    port = int(np.argmax(number))
+    if number[port] < MOSTLY * len(ports):
+        return Where()
+    row = int(listeners[table.local_port[listeners] == port][0])
+    people = look.people(row)
+    name = f" ({words.printable(people[0].name)})" if people else ""
+    return Where(
+        f", mostly at :{port}{name}, it seems",
+        (
+            f"{words.number(100 * number[port] / len(ports))} % of the accepted connections are at "
+            f":{port}.",
+        )
+        if len(rows)
+        else (),
+        tuple(sorted({each.pid for each in people})),
+        listener=words.local(table, row),
+    )
+
+
+def _pids(found: list[parties.Party]) -> tuple[int, ...]:
+    return tuple(sorted({each.process.pid for each in found}))

@@ -1,0 +1,82 @@
+"""fd-limit: a share of what a living process may open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tcptop.analysis.findings.settings import Settings
+from tcptop.model.sample import Owners, Process
+from tests.unit.findings.watched import Findings, ids, of, once, watch
+from tests.unit.prepared import CURL, Row, owners, socket
+
+ID, LEAK = "fd-limit", "close-wait-leak"
+
+
+def connections(count: int, state: str = "ESTABLISHED", heard_s: int = 1) -> list[Row]:
+    info = {"last_ack_recv": heard_s * 1000}
+    return [
+        socket(state, f"10.0.0.1:{n}", "10.0.0.9:80", inode=n, info=info)
+        for n in range(1000, 1000 + count)
+    ]
+
+
+def held(process: Process, count: int) -> Owners:
+    return owners(*((n, process, n) for n in range(1000, 1000 + count)))
+
+
+def look(open_fds: int | None, limit: int | None, settings: Settings | None = None) -> Findings:
+    process = replace(CURL, open_fds=open_fds, fd_limit=limit)
+    return once(connections(3), settings or Settings(), owners=held(process, 3))
+
+
+def test_a_share_of_the_soft_limit() -> None:
+    assert of(look(799, 1000), ID) == ()
+    (finding,) = of(look(800, 1000), ID)
+    assert finding.severity == "warning"
+    assert finding.title == "curl has hardly any file descriptors left: 800 of 1,000 in use"
+    assert finding.subject.pids == (CURL.pid,)
+    assert len(finding.subject.cookies) == 3
+    assert "3 of them are TCP sockets: 3 ESTABLISHED." in finding.evidence
+    assert "/proc/200/fd" in finding.confirm
+    (finding,) = of(look(1000, 1000), ID)
+    assert finding.severity == "critical"
+    assert finding.title == "curl has no file descriptors left: 1,000 of 1,000 in use"
+    assert of(look(100, 1000, Settings({ID: {"share": 0.1}})), ID)
+
+
+@pytest.mark.parametrize("known", [(None, 100), (100, None), (100, 0)])
+def test_unknown_is_no_trouble(known: tuple[int | None, int | None]) -> None:
+    assert of(look(*known), ID) == ()
+
+
+def test_a_process_that_is_gone_does_not_count() -> None:
+    full = replace(CURL, open_fds=100, fd_limit=100)
+    orphans = [row | {"state": "FIN_WAIT1", "inode": 0} for row in connections(3)]
+    found = watch(
+        5,
+        lambda n: connections(3) if n == 0 else orphans,
+        owners=lambda n: held(full, 3) if n == 0 else owners(),
+    )
+    assert ids(found[0]) == [ID]
+    assert ID not in ids(found[-1])
+
+
+def test_a_leak_explains_it() -> None:
+    full = replace(CURL, open_fds=40, fd_limit=50)
+    rows = connections(30, "CLOSE_WAIT", heard_s=90)
+    (leak, effect) = once(rows, owners=held(full, 30))
+    assert (leak.id, effect.id) == (LEAK, ID)
+    assert effect.because == leak.key
+    busy = replace(CURL, open_fds=90, fd_limit=100)
+    found = once(rows, owners=held(busy, 30))
+    assert [each.because for each in found] == [None, None]
+
+
+def test_it_explains_what_cannot_be_accepted() -> None:
+    listener = socket("LISTEN", "0.0.0.0:80", inode=1, recv_q=129, send_q=128, memory={"drops": 9})
+    full = replace(CURL, open_fds=100, fd_limit=100)
+    found = once([listener], owners=owners((1, full, 3)))
+    ((cause,), (effect,)) = of(found, ID), of(found, "accept-queue-overflow")
+    assert (cause.because, effect.because) == (None, cause.key)

@@ -1,0 +1,113 @@
+"""half-closed: held in FIN_WAIT2, or orphans whose FIN is not acknowledged."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcptop.analysis.findings.settings import Settings
+from tests.unit.findings.watched import ids, of, once, watch
+from tests.unit.prepared import CURL, TAKEN_AT, WORKER, Row, mini, owners, socket
+
+ID = "half-closed"
+HELD = owners(*((n, CURL, n) for n in range(1000, 1040)))
+
+
+def waiting(count: int, silent_s: float = 90, **columns: object) -> list[Row]:
+    told = int(silent_s * 1000)
+    columns = {"info": {"last_ack_recv": told, "last_data_recv": told}} | columns
+    return [
+        socket("FIN_WAIT2", f"10.0.0.1:{n}", "10.0.0.9:80", **{"inode": n} | columns)
+        for n in range(1000, 1000 + count)
+    ]
+
+
+def orphans(count: int, state: str = "LAST_ACK", **columns: object) -> list[Row]:
+    info = {"rto": 51_200_000, "backoff": 8, "last_ack_recv": 3_600_000}
+    fields = {"timer": 1, "expires": 20_000, "send_q": 1, "info": info} | columns
+    return [
+        socket(state, f"10.0.0.1:{n}", "10.0.0.9:80", **fields) for n in range(1000, 1000 + count)
+    ]
+
+
+def test_one_look_at_those_that_are_held() -> None:
+    (finding,) = once(waiting(20), owners=HELD)
+    assert (finding.id, finding.severity) == (ID, "warning")
+    assert finding.title == (
+        "curl waits for the other end to close: 20 connections in FIN_WAIT2 to 10.0.0.9:80"
+    )
+    assert finding.subject.pids == (CURL.pid,)
+    assert finding.since == pytest.approx(TAKEN_AT - 90)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        waiting(19),
+        waiting(30, silent_s=59),
+        waiting(30, inode=0),  # closed: a timer ends them
+        waiting(30, ulp=b"mptcp"),
+        waiting(30, info={"last_ack_recv": 90_000, "last_data_recv": 900}),  # still talking
+        [mini("FIN_WAIT2", f"10.0.0.1:{n}", "10.0.0.9:80") for n in range(1000, 1030)],
+    ],
+)
+def test_guards(rows: list[Row]) -> None:
+    assert ID not in ids(once(rows, owners=HELD))
+
+
+def test_by_watching_where_keepalive_resets_the_clock() -> None:
+    rows = waiting(25, info={"last_ack_recv": 900, "last_data_recv": 900_000})
+    found = watch(61, lambda _: rows, owners=HELD)
+    assert [ID in ids(each) for each in found] == [False] * 60 + [True] * 2
+
+
+def test_a_process_that_is_not_known_is_said() -> None:
+    (finding,) = of(once(waiting(20)), ID)
+    assert finding.title.startswith("a process that may not be read waits")
+    assert finding.subject.pids == ()
+
+
+def test_orphans_by_how_often_the_fin_was_sent_again() -> None:
+    (finding,) = of(once(orphans(20)), ID)
+    assert finding.title == (
+        "20 closed connections cannot end: the FIN is not acknowledged to 10.0.0.9:80"
+    )
+    assert finding.values["oldest_s"] >= 60
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        orphans(19),
+        # Idle for an hour and closed just now: last_ack_recv is no evidence.
+        orphans(30, "FIN_WAIT1", info={"rto": 200_000, "last_ack_recv": 3_600_000}),
+        orphans(30, inode=5),
+        orphans(30, send_q=5000),  # the data before it may have waited, not the FIN
+    ],
+)
+def test_orphans_that_are_none_or_young(rows: list[Row]) -> None:
+    assert ID not in ids(once(rows))
+
+
+def test_orphans_by_watching() -> None:
+    rows = orphans(25, "FIN_WAIT1", timer=4, send_q=5000, info={"rto": 200_000})
+    found = watch(6, lambda _: rows, Settings({ID: {"age_s": 5}}))
+    assert [ID in ids(each) for each in found] == [False] * 5 + [True] * 2
+
+
+@pytest.mark.parametrize(("recv_q", "cause"), [(0, "close-wait-leak"), (9, "close-wait-unread")])
+def test_the_other_end_here_explains_it(recv_q: int, cause: str) -> None:
+    info = {"last_ack_recv": 90_000}
+    there = [
+        socket(
+            "CLOSE_WAIT", "10.0.0.9:80", f"10.0.0.1:{n}", inode=n + 5000, recv_q=recv_q, info=info
+        )
+        for n in range(1000, 1030)
+    ]
+    both = owners(
+        *((n, CURL, n) for n in range(1000, 1030)),
+        *((n + 5000, WORKER, n) for n in range(1000, 1030)),
+    )
+    (first, second) = once(waiting(30) + there, owners=both)
+    assert (first.id, second.id) == (cause, ID)
+    assert second.because == first.key
+    assert "30 other ends are here: 30 CLOSE_WAIT; nginx" in second.evidence[-1]

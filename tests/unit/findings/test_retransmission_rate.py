@@ -1,0 +1,78 @@
+"""retransmission-rate: a share of many segments, through ten seconds, without handshakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tcptop.analysis.findings.settings import Settings
+from tcptop.model.sample import Kernel
+from tests.unit.findings.hosts import host, rising, steadily
+from tests.unit.findings.watched import ids, watch
+from tests.unit.prepared import Row, socket
+
+ID = "retransmission-rate"
+
+
+def fired(kernel: Callable[[int], tuple[Kernel]], seconds: int = 12) -> list[bool]:
+    return [ID in ids(each) for each in watch(seconds, lambda _: [], kernel=kernel)]
+
+
+def test_it_needs_ten_seconds() -> None:
+    assert fired(steadily(OutSegs=1000, RetransSegs=20)) == [False] * 10 + [True] * 3
+
+
+@pytest.mark.parametrize(
+    "counters",
+    [
+        {"OutSegs": 1000, "RetransSegs": 10},
+        {"OutSegs": 100, "RetransSegs": 50},
+        {"OutSegs": 1000, "RetransSegs": 30, "TCPSynRetrans": 25},
+        {"OutSegs": 1000},
+        {"RetransSegs": 1000},
+    ],
+)
+def test_not(counters: dict[str, int]) -> None:
+    assert not any(fired(steadily(**counters)))
+
+
+def test_a_burst_is_none() -> None:
+    once_lost = rising(lambda n: {"OutSegs": 1000 * n, "RetransSegs": 300 if n >= 6 else 0})
+    assert not any(fired(once_lost, 25))
+
+
+def test_it_ends_when_the_loss_does() -> None:
+    lossy = rising(lambda n: {"OutSegs": 1000 * n, "RetransSegs": 50 * min(n, 15)})
+    seen = fired(lossy, 30)
+    assert seen[15]
+    assert not any(seen[25:])
+
+
+def test_the_worst_remotes_are_named() -> None:
+    def rows(number: int) -> list[Row]:
+        return [
+            socket(
+                "ESTABLISHED",
+                f"10.0.0.1:{40000 + n}",
+                f"10.0.0.{n}:80",
+                inode=n,
+                info={"total_retrans": n * number, "rtt": 250},
+            )
+            for n in (3, 7)
+        ]
+
+    found = watch(12, rows, kernel=steadily(OutSegs=100_0, RetransSegs=60))
+    (finding,) = found[-1]
+    assert finding.severity == "critical"
+    assert finding.title == "6.0 % of all segments are sent again, mostly to 10.0.0.7"
+    assert finding.subject.destination == "10.0.0.7"
+    assert finding.evidence[1:] == ("10.0.0.7: 7 repeats/s.", "10.0.0.3: 3 repeats/s.")
+
+
+def test_thresholds() -> None:
+    settings = Settings({ID: {"share": 0.1, "window_s": 3, "segments_per_s": 10}})
+    kernel = steadily(OutSegs=50, RetransSegs=6)
+    found = watch(5, lambda _: [], settings, kernel=kernel)
+    assert [ID in ids(each) for each in found] == [False] * 3 + [True] * 3
+    assert ID not in ids(watch(5, lambda _: [], settings, kernel=lambda n: host({}))[-1])
