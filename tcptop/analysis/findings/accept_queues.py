@@ -51,39 +51,39 @@ def accept_queues(look: Look) -> AcceptQueues:
 
 
 def _lost(look: Look, queues: AcceptQueues) -> F64:
-    """Drops of a listener while ListenOverflows rose; that counts each packet once.
-
-    A listener's own counter also has other drops, such as bare ACKs under TCP_DEFER_ACCEPT.
-    """
+    """Drops of a listener while ListenOverflows rose, which counts each packet once."""
     drops = look.snapshot.listeners.drops_per_s
-    netns = look.table.netns[queues.row]
-    suspects = np.flatnonzero((drops > 0) | (np.isnan(drops) & queues.full))
     filled = _filled(look, queues)
     lost = np.zeros(len(queues.row))
-    for place in suspects.tolist():
-        alone = np.count_nonzero(netns[suspects] == netns[place]) == 1
-        overflows = look.last_rate(int(netns[place]), "ListenOverflows") or 0.0
-        if alone or filled[place] or _nothing_else(look, int(netns[place])):
+    for place in np.flatnonzero((drops > 0) | (np.isnan(drops) & queues.full)).tolist():
+        netns = int(look.table.netns[queues.row[place]])
+        overflows = look.last_rate(netns, "ListenOverflows")
+        if overflows is None:  # not readable there: the queue itself has to tell
+            lost[place] = np.nan_to_num(drops[place]) if queues.full[place] else 0.0
+        elif filled[place] or drops[place] > _others(look, netns):
             lost[place] = np.fmin(drops[place], overflows)
     return lost
 
 
 def _filled(look: Look, queues: AcceptQueues) -> Bools:
     """Queues that were seen full once, or are half full now or were a sample ago."""
-    half = queues.capacity / 2
     before = queued_at(look, queues, -2) if len(look.moments) > 1 else queues.queued
     peak = look.snapshot.listeners.peak
-    filled: Bools = (peak >= queues.capacity) | (np.fmax(queues.queued, before) >= half)
+    half = np.fmax(queues.queued, before) >= queues.capacity / 2
+    filled: Bools = (peak >= queues.capacity) | half
     return filled
 
 
-def _nothing_else(look: Look, netns: int) -> bool:
-    """Whether every drop of a namespace's listeners was one of a full accept queue."""
+def _others(look: Look, netns: int) -> float:
+    """Drops a second of all listeners that were not for a full accept queue.
+
+    Bare ACKs under TCP_DEFER_ACCEPT are in no ListenDrops, but in a listener's own counter.
+    """
     overflows, drops, bare_acks = (
         look.last_rate(netns, name) or 0.0
         for name in ("ListenOverflows", "ListenDrops", "TCPDeferAcceptDrop")
     )
-    return bare_acks == 0 and drops <= overflows
+    return bare_acks + max(drops - overflows, 0.0)
 
 
 def queued_at(look: Look, queues: AcceptQueues, moment: int) -> I64:

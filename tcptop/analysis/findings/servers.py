@@ -44,7 +44,10 @@ def backlog(look: Look, row: int) -> str:
     given = int(look.table.send_q[row])
     limit = look.sysctl(int(look.table.netns[row]), SOMAXCONN)
     if clamped(look, row):
-        return f"Its backlog is {given}: clamped by {SOMAXCONN} = {given}, or just that."
+        return (
+            f"Its backlog is {given}, clamped by {SOMAXCONN} = {given} unless listen() asked for "
+            "just that."
+        )
     allowed = "" if limit is None else f" ({SOMAXCONN} would allow {limit})"
     return f"Its backlog is {given}, as given to listen(){allowed}."
 

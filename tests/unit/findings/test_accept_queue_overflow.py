@@ -182,6 +182,13 @@ def test_ipv6_and_unknown_owners() -> None:
     assert finding.subject.pids == ()
 
 
+def test_where_no_counter_can_be_read_the_queue_tells() -> None:
+    found = watch(1, lambda n: dropping(n), kernel=(), owners=HELD)
+    assert "42 SYNs/s" in of(found[1], ID)[0].title
+    found = watch(1, lambda n: dropping(n, queued=90), kernel=(), owners=HELD)
+    assert of(found[1], ID) == ()
+
+
 def test_before_4_7_a_listener_has_no_counter() -> None:
     def rows(number: int) -> list[Row]:
         return [listener(129, drops=None)]
