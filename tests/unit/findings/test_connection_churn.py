@@ -49,7 +49,7 @@ def counted(births: Callable[[int], int]) -> Callable[[int], tuple[Kernel]]:
     return at
 
 
-def churn(births: Callable[[int], int], seconds: int, **fields: Any) -> list[Findings]:
+def churn(births: Callable[[int], int], seconds: int, **more: Any) -> list[Findings]:
     fields: dict[str, Any] = {"owners": HELD, "kernel": counted(births)} | more
     return watch(seconds, lambda n: STAYING + opened(births, n), **fields)
 
