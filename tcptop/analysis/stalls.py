@@ -108,10 +108,22 @@ def drain_s(snapshot: Snapshot, rows: Index, rises: float = RISES) -> F64:
     steady = (lives.rises[rows] >= rises) & (_rising_s(snapshot, rows) >= RISE_S * 0.95)
     held_up = (table.timer[rows] == PERSIST) & (lives.unacked_s[rows] > 0)
     lost = info(table, "backoff", rows) > 0
-    rate, queue = snapshot.bytes_sent_per_s[rows], table.send_q[rows].astype(np.float64)
+    rate, queue = leaving_per_s(snapshot, rows), table.send_q[rows].astype(np.float64)
     drain = np.where(rate > 0, queue / np.maximum(rate, 1e-9), np.inf)
     told = (rate > 0) | ((rate == 0) & (lives.unacked_s[rows] >= RISE_S))
     return np.where(steady & told & ~held_up & ~lost, drain, np.nan)
+
+
+def leaving_per_s(snapshot: Snapshot, rows: Index) -> F64:
+    """Bytes that leave Send-Q a second; NaN where not known.
+
+    What is sent is sent twice on a path that loses; what the kernel saw delivered is from its last
+    busy round trip (tcp_rate_gen, net/ipv4/tcp_rate.c). Each alone is too much at times.
+    """
+    sent = snapshot.bytes_sent_per_s[rows]
+    delivered = info(snapshot.sample.sockets, "delivery_rate", rows)
+    slower: F64 = np.where(delivered > 0, np.minimum(sent, delivered), sent)
+    return slower
 
 
 def unread_s(snapshot: Snapshot, rows: Index) -> F64:

@@ -178,6 +178,7 @@ def _forgotten(asked: _Asked) -> Said:
     timer = table.timer[rows]
     still = ((timer == 0) | (timer == DELACK)) & (table.send_q[rows] == 0)
     rows = rows[still & (table.inode[rows] != 0)]
+    rows = rows[info(table, "last_data_sent", rows) / 1000 > asked.idle_timeout_s]
     idle = _idle_s(asked.snapshot, rows)
     rows, idle = rows[idle > asked.idle_timeout_s], idle[idle > asked.idle_timeout_s]
     if len(rows):

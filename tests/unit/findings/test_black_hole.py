@@ -31,7 +31,7 @@ def unprobed(probes: int, heard: float = 60) -> Row:
 
 
 def found(*rows: Row, **fields: Any) -> Findings:
-    given = {"owners": HELD, "kernel": KERNEL} | fields
+    given: dict[str, Any] = {"owners": HELD, "kernel": KERNEL} | fields
     return of(once(rows, **given), ID)
 
 
