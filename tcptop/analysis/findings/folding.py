@@ -35,6 +35,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("zero-window-peer", "accept-queue-overflow", listeners.retransmitting),
     ("zero-window-peer", "recv-queue-unread", readers.other_end),
     ("recv-queue-unread", "close-wait-unread", readers.same_process),
+    ("retransmission-rate", "accept-queue-overflow", listeners.repeated),
     ("syn-queue-full", "accept-queue-overflow", listeners.same_listener),
     ("syn-flood", "accept-queue-overflow", listeners.same_listener),
     ("syn-queue-full", "syn-flood", listeners.same_listener),

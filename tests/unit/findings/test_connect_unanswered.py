@@ -162,3 +162,14 @@ def test_a_client_that_thinks_it_is_connected(other_end: list[Row], folded: bool
         None,
         cause.key if folded else None,
     ]
+
+
+@pytest.mark.parametrize(("to", "folded"), [(SERVER, True), ("192.0.2.1:8080", False)])
+def test_what_is_sent_again_to_that_listener_is_its_effect(to: str, folded: bool) -> None:
+    again: Row = {"timer": 1, "retrans": 3, "send_q": 1, "inode": 1}
+    rows = [*overflowing(), socket("FIN_WAIT1", CLIENT, to, **again)]
+    snapshot = derived(sample(rows, owners=HELD))
+    (cause,) = of(snapshot.findings, "accept-queue-overflow")
+    effect = Finding("retransmission-rate", "it", "critical", "", Subject(NETNS))
+    _, seen = folding.folded([cause, effect], Look(snapshot, ()))
+    assert seen.because == (cause.key if folded else None)

@@ -13,6 +13,8 @@ from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
 ANY = ("0.0.0.0", "[::]")
+RETRANSMIT = tcp.TIMERS.index("retransmit")
+MOST = 1000  # rows that are looked at: they are enough to tell
 
 
 def same_listener(effect: Finding, cause: Finding, look: Look) -> bool:
@@ -35,6 +37,19 @@ def retransmitting(effect: Finding, cause: Finding, look: Look) -> bool:
         return False
     served = all(_serves(cause, words.remote(look.table, row)) for row in rows.tolist())
     return served and bool(look.remote_here[rows].all()) and _not_accepted(look, rows)
+
+
+def repeated(effect: Finding, cause: Finding, look: Look) -> bool:
+    """Most of what is sent again on this host is sent by such clients, closed ones included."""
+    table = look.table
+    again = (table.timer == RETRANSMIT) & (table.retrans > 0)
+    again &= ~np.isin(table.state, (tcp.SYN_SENT, tcp.SYN_RECV))
+    rows = np.flatnonzero(again & (table.netns == effect.subject.netns))[:MOST]
+    if not _losing(cause, effect) or not len(rows):
+        return False
+    here = rows[look.remote_here[rows]]
+    served = sum(_serves(cause, words.remote(table, row)) for row in here.tolist())
+    return 2 * served > len(rows)
 
 
 def _losing(cause: Finding, effect: Finding) -> bool:
