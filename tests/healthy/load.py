@@ -36,7 +36,7 @@ class Proof:
 
     segments: int = 0  # InSegs and OutSegs each second
     opens: int = 0  # PassiveOpens each second
-    established: int = 0  # sockets at the last look
+    established: int = 0  # most sockets at one look
     time_wait: int = 0
 
 

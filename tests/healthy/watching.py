@@ -80,8 +80,8 @@ def _prove(side: Watched) -> None:
     seen = {
         "segments": _per_second(side, "InSegs") + _per_second(side, "OutSegs"),
         "opens": _per_second(side, "PassiveOpens"),
-        "established": last.totals.by_state[tcp.ESTABLISHED],
-        "time_wait": last.totals.by_state[tcp.TIME_WAIT],
+        "established": last.trend.by_state[:, tcp.ESTABLISHED].max(),
+        "time_wait": last.trend.by_state[:, tcp.TIME_WAIT].max(),
     }
     short = {name: have for name, have in seen.items() if have < getattr(proof, name)}
     if short:
