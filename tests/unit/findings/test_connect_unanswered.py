@@ -99,7 +99,7 @@ def test_destinations_are_bounded() -> None:
 def test_several_programs() -> None:
     held = owners((1, CURL, 3), (2, WORKER, 4))
     (finding,) = of(once([dialing(1), dialing(2)], owners=held), ID)
-    assert set(finding.title.split()[:3]) == {"curl", "and", "nginx"}
+    assert set(finding.title.split()[:4]) == {"curl", "and", "nginx", "get"}
 
 
 def test_thresholds() -> None:

@@ -19,6 +19,7 @@ from tcptop.model.table import Index
 
 ID = "connect-unanswered"
 MOST = 20  # destinations
+UNKNOWN = "an unknown process"
 
 
 def find(look: Look, limits: Limits) -> Iterator[Finding]:
@@ -41,7 +42,7 @@ def _finding(look: Look, limits: Limits, attempts: Attempts) -> Finding:
         ID,
         words.key(ID, int(table.netns[row]), to),
         "critical" if count >= limits["critical"] else "warning",
-        f"{_who(people)} gets no answer from {to}: {many} waiting",
+        f"{_who(people)} no answer from {to}: {many} waiting",
         named(look, attempts.rows, people, destination=to),
         {"sockets": count, "oldest_s": oldest, "retransmissions": _again(look, attempts)},
         tuple(_evidence(look, attempts, people, to)),
@@ -60,8 +61,8 @@ def _people(look: Look, rows: Index) -> list[Process]:
 def _who(people: list[Process]) -> str:
     names = list(dict.fromkeys(words.printable(each.name) for each in people))
     if len(names) > 2:
-        return f"{names[0]} and {len(names) - 1} others"
-    return " and ".join(names) or "an unknown process"
+        return f"{names[0]} and {len(names) - 1} others get"
+    return " and ".join(names) + " get" if len(names) == 2 else f"{(*names, UNKNOWN)[0]} gets"
 
 
 def _again(look: Look, attempts: Attempts) -> int:
