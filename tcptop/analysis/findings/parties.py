@@ -31,8 +31,10 @@ def parties(look: Look, rows: Index) -> list[Party]:
 
 
 def listed(found: list[Party]) -> str:
-    """curl (pid 200) 17, python3 (pid 311) 3"""
-    named = [f"{words.who(each.process)} {words.number(each.sockets)}" for each in found[:NAMED]]
+    """curl (pid 200): 17, python3 (pid 311): 3; a single one without its number"""
+    if len(found) == 1:
+        return words.who(found[0].process)
+    named = [f"{words.who(each.process)}: {words.number(each.sockets)}" for each in found[:NAMED]]
     more = len(found) - NAMED
     return ", ".join(named) + (f" and {more} more" if more > 0 else "")
 
