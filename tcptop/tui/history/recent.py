@@ -1,0 +1,101 @@
+"""Recent: whole looks to go back to, as many as fit a budget of memory."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+
+from tcptop.model.snapshot import Snapshot
+from tcptop.tui.history.sizes import parts
+
+BUDGET = 64 << 20
+SPAN_S = 600.0
+
+
+class Recent:
+    """Looks of the last `span_s` seconds. One thread adds, others read.
+
+    Where they do not fit `budget` bytes the older ones become sparser, so that there is always
+    something from minutes ago. The newest is kept however large it is: it is on the screen.
+    What is read is one tuple, replaced as a whole: a reader needs no lock.
+    """
+
+    def __init__(self, budget: int = BUDGET, span_s: float = SPAN_S) -> None:
+        self._budget = budget
+        self._span_s = span_s
+        self._kept: tuple[Snapshot, ...] = ()
+        self._uses: dict[int, tuple[int, int]] = {}  # id of what looks hold -> how many, bytes
+        self._nbytes = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what the looks hold; what they share counts once."""
+        return self._nbytes
+
+    @property
+    def newest(self) -> Snapshot | None:
+        kept = self._kept
+        return kept[-1] if kept else None
+
+    @property
+    def span_s(self) -> float:
+        """From the oldest to the newest."""
+        kept = self._kept
+        return kept[-1].sample.clock - kept[0].sample.clock if kept else 0.0
+
+    def add(self, snapshot: Snapshot) -> None:
+        """The newest look; one that is not newer than the last is left out."""
+        clock = snapshot.sample.clock
+        if self._kept and clock <= self._kept[-1].sample.clock:
+            return
+        kept = [*self._kept, snapshot]
+        self._hold(snapshot)
+        while clock - kept[0].sample.clock > self._span_s:
+            self._drop(kept.pop(0))
+        while self._nbytes > self._budget and len(kept) > 1:
+            self._drop(kept.pop(_least_missed(kept)))
+        self._kept = tuple(kept)
+
+    def before(self, snapshot: Snapshot) -> Snapshot | None:
+        """The look before this one, which need not be kept any more; None at the oldest."""
+        kept = self._kept
+        place = bisect_left(kept, snapshot.sample.clock, key=_clock)
+        return kept[place - 1] if place else None
+
+    def after(self, snapshot: Snapshot) -> Snapshot | None:
+        """The look after this one; None at the newest."""
+        kept = self._kept
+        place = bisect_right(kept, snapshot.sample.clock, key=_clock)
+        return kept[place] if place < len(kept) else None
+
+    def _hold(self, snapshot: Snapshot) -> None:
+        for part, size in parts(snapshot).items():
+            uses, size = self._uses.get(part, (0, size))
+            self._uses[part] = uses + 1, size
+            self._nbytes += 0 if uses else size
+
+    def _drop(self, snapshot: Snapshot) -> None:
+        for part in parts(snapshot):
+            # Unknown: put into a mapping that looks share (names of users) after this one was held
+            uses, size = self._uses.pop(part, (0, 0))
+            if uses > 1:
+                self._uses[part] = uses - 1, size
+            else:
+                self._nbytes -= size
+
+
+def _clock(snapshot: Snapshot) -> float:
+    return snapshot.sample.clock
+
+
+def _least_missed(kept: list[Snapshot]) -> int:
+    """The place of the look whose loss leaves the smallest gap for its age."""
+    clocks = [_clock(each) for each in kept]
+    inner = range(1, len(kept) - 1)
+
+    def gap(place: int) -> float:
+        return (clocks[place + 1] - clocks[place - 1]) / (clocks[-1] - clocks[place])
+
+    return min(inner, key=gap, default=0)

@@ -1,0 +1,184 @@
+"""What the rings record of a snapshot, kind by kind. Rows go by the keys of the live lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop.analysis.keys import find
+from tcptop.columns import listeners, ports, processes, remotes
+from tcptop.model import tcp
+from tcptop.model.sample import ListenerPeaks
+from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import F64, I64, U64, Index
+
+SHORTLIST = 512  # of so many the keys are made: of 100,000 they would take longer than all else
+STATES = tuple(name.lower() for name in tcp.STATES[1:])
+
+# name -> counters of the kernel that it adds up, over all namespaces that were looked at
+COUNTED = {
+    "active_opens_per_s": ("Tcp", "ActiveOpens"),
+    "passive_opens_per_s": ("Tcp", "PassiveOpens"),
+    "retransmits_per_s": ("Tcp", "RetransSegs"),
+    "segments_sent_per_s": ("Tcp", "OutSegs"),
+    "segments_received_per_s": ("Tcp", "InSegs"),
+    "resets_sent_per_s": ("Tcp", "OutRsts"),
+    "connections_reset_per_s": ("Tcp", "EstabResets"),
+    "listen_drops_per_s": ("TcpExt", "ListenDrops"),
+}
+HOST = ("sockets", *STATES, *COUNTED, "bytes_sent_per_s", "bytes_received_per_s")
+PROCESS = (
+    *("sockets", "close_wait", "recv_q", "send_q", "bytes_sent_per_s", "bytes_received_per_s"),
+    *("retransmits_per_s", "open_fds"),
+)
+LISTENER = ("queue", "peak", "backlog", "syn_queue", "drops_per_s")
+DESTINATION = ("used", "time_wait", "headroom", "opens_per_s")
+REMOTE = ("sockets", "recv_q", "send_q", "retransmits_per_s", "rtt_us")
+INFO = {"rtt_us": "rtt", "cwnd": "snd_cwnd", "unacked": "unacked", "snd_wnd": "snd_wnd"}
+SOCKET = (
+    *("recv_q", "send_q", "bytes_sent_per_s", "bytes_received_per_s", "retransmits_per_s"),
+    *INFO,
+)
+
+
+class Recorded(NamedTuple):
+    """m subjects; `weights` say who is the busiest, `values` are (m, metrics)."""
+
+    keys: U64
+    weights: F64
+    values: F64
+
+
+class Kind(NamedTuple):
+    metrics: tuple[str, ...]
+    seats: int
+    record: Callable[[Selection], Recorded]
+
+
+def everything(snapshot: Snapshot) -> Selection:
+    """All of a snapshot, as the columns want it."""
+    rows = np.arange(len(snapshot.sample.sockets))
+    return Selection(
+        snapshot=snapshot,
+        filter=None,
+        selected=np.ones(len(rows), bool),
+        rows=rows,
+        processes=snapshot.processes,
+        listeners=np.arange(len(snapshot.listeners)),
+        ports=np.arange(len(snapshot.ports)),
+        remotes=np.arange(len(snapshot.remotes)),
+        remote_groups=snapshot.remotes,
+        findings=np.arange(len(snapshot.findings)),
+    )
+
+
+def busiest(weights: F64) -> Index:
+    """The rows of the largest weights; of equal ones those that come first."""
+    rows = len(weights)
+    if rows <= SHORTLIST:
+        return np.arange(rows)
+    distinct = weights - np.arange(rows) / rows
+    return np.sort(np.argpartition(distinct, rows - SHORTLIST)[-SHORTLIST:])
+
+
+def _table(*columns: NDArray[Any]) -> F64:
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def _plain(found: object, names: Iterable[str], rows: Index) -> list[NDArray[Any]]:
+    return [getattr(found, name)[rows] for name in names]
+
+
+def host(selection: Selection) -> Recorded:
+    snapshot = selection.snapshot
+    totals = snapshot.totals
+    counted = [_counted(snapshot, *where) for where in COUNTED.values()]
+    moved = [_sum(snapshot.bytes_sent_per_s), _sum(snapshot.bytes_received_per_s)]
+    values = [totals.sockets, *totals.by_state[1:], *counted, *moved]
+    return Recorded(np.zeros(1, np.uint64), np.ones(1), np.array([values], np.float64))
+
+
+def _counted(snapshot: Snapshot, section: str, name: str) -> float:
+    rates = [each.get(section, {}).get(name) for each in snapshot.kernel_rates.values()]
+    known = [rate for rate in rates if rate is not None]
+    return sum(known) if known else np.nan
+
+
+def _sum(rates: F64) -> float:
+    """Of the known ones; fmax passes over NaN many times faster than a mask does."""
+    return np.nan if np.isnan(rates).all() else float(np.fmax(rates, 0).sum())
+
+
+def of_processes(selection: Selection) -> Recorded:
+    found = selection.snapshot.processes
+    weights = found.sockets.astype(np.float64)
+    rows = busiest(weights)
+    close_wait = found.by_state[rows, tcp.CLOSE_WAIT]
+    people = (processes.process(selection, row) for row in rows.tolist())
+    fds = np.array([p.open_fds if p else None for p in people], np.float64)  # None becomes NaN
+    values = _table(found.sockets[rows], close_wait, *_plain(found, PROCESS[2:-1], rows), fds)
+    return Recorded(processes.keys(selection, rows), weights[rows], values)
+
+
+def of_listeners(selection: Selection) -> Recorded:
+    """`peak` is the longest queue since the look before, not since start."""
+    found, sample = selection.snapshot.listeners, selection.snapshot.sample
+    queue = sample.sockets.recv_q[found.row].astype(np.int64)
+    weights = np.nan_to_num(found.drops_per_s) + queue + found.syn_queue
+    rows = busiest(weights)
+    keys, waiting = listeners.keys(selection, rows), queue[rows]
+    peak = np.maximum(waiting, _polled(sample.peaks, keys))
+    backlog = listeners.backlog(selection, rows)
+    values = _table(waiting, peak, backlog, *_plain(found, LISTENER[3:], rows))
+    return Recorded(keys, weights[rows], values)
+
+
+def _polled(peaks: ListenerPeaks, cookies: U64) -> I64:
+    order = np.argsort(peaks.cookies)
+    place = find(cookies, peaks.cookies[order])
+    longest = np.zeros(len(cookies), np.int64)
+    longest[place >= 0] = peaks.peaks[order][place[place >= 0]]
+    return longest
+
+
+def of_ports(selection: Selection) -> Recorded:
+    found = selection.snapshot.ports
+    weights = found.used.astype(np.float64)
+    rows = busiest(weights)
+    values = _table(*_plain(found, DESTINATION, rows))
+    return Recorded(ports.keys(selection, rows), weights[rows], values)
+
+
+def of_remotes(selection: Selection) -> Recorded:
+    """By address, whatever the list shows."""
+    found = selection.snapshot.remotes
+    weights = found.sockets.astype(np.float64)
+    rows = busiest(weights)
+    return Recorded(
+        remotes.keys(selection, rows), weights[rows], _table(*_plain(found, REMOTE, rows))
+    )
+
+
+def of_sockets(snapshot: Snapshot, cookies: Sequence[int]) -> Recorded:
+    """Of those sockets that are there."""
+    table = snapshot.sample.sockets
+    found = [np.flatnonzero(table.cookie == np.uint64(cookie))[:1] for cookie in cookies]
+    rows = np.concatenate([np.zeros(0, np.int64), *found])
+    queues = _plain(table, SOCKET[:2], rows)
+    rates = _plain(snapshot, SOCKET[2:5], rows)
+    few = table.take(rows)
+    info = [np.where(few.tcp_info_known(n), few.tcp_info(n), np.nan) for n in INFO.values()]
+    return Recorded(few.cookie, np.ones(len(rows)), _table(*queues, *rates, *info))
+
+
+KINDS = {
+    "host": Kind(HOST, 1, host),
+    "processes": Kind(PROCESS, 256, of_processes),
+    "listeners": Kind(LISTENER, 256, of_listeners),
+    "ports": Kind(DESTINATION, 256, of_ports),
+    "remotes": Kind(REMOTE, 256, of_remotes),
+}
