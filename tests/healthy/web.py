@@ -117,8 +117,11 @@ def proxied(place: Place) -> Iterator[None]:
 
 @contextmanager
 def downloads(place: Place) -> Iterator[None]:
-    """Large files for readers of 2 MB/s, so that the server always has more to send."""
+    """Large files for readers of 4 MB/s, so that the server always has more to send.
+
+    curl reads in bursts: at 2 MB/s it can pause for 5 s, at 100 kB/s for 30.
+    """
     url = f"http://{place.address}:{PORT}/large"
-    curl = ["curl", "-sf", "-o", "/dev/null", "--max-time", LONGEST_S, "--limit-rate", "2M", url]
+    curl = ["curl", "-sf", "-o", "/dev/null", "--max-time", LONGEST_S, "--limit-rate", "4M", url]
     with nginx(place), running(place.client, curl), running(place.client, curl):
         yield
