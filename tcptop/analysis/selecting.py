@@ -45,23 +45,22 @@ def select(
     expression: language.Expression | None = None,
     text: str | None = None,
     by_port: bool = False,
+    among: Bools | None = None,
 ) -> Selection:
     """The selection of a bound expression; all of the snapshot without one.
 
-    `by_port` gathers remotes by address and port instead of by address.
+    `by_port` gathers remotes by address and port instead of by address; `among` leaves out all
+    but some sockets.
     """
     table = snapshot.sample.sockets
     rates = Rates(
         snapshot.bytes_sent_per_s, snapshot.bytes_received_per_s, snapshot.retransmits_per_s
     )
     groups = remotes(table, rates, with_port=True) if by_port else snapshot.remotes
-    if expression is None:
-        selected = np.ones(len(table), bool)
+    selected = _selected(snapshot, expression, among)
+    if expression is None and among is None:
         chosen = snapshot.processes
     else:
-        from tcptop.analysis import filter as language  # 50 ms that a plain look saves
-
-        selected = language.select(expression, facts(snapshot))
         chosen = processes(table, snapshot.holders, snapshot.owner, rates, selected)
     return Selection(
         snapshot,
@@ -75,6 +74,17 @@ def select(
         groups,
         _findings(snapshot, selected),
     )
+
+
+def _selected(
+    snapshot: Snapshot, expression: language.Expression | None, among: Bools | None
+) -> Bools:
+    if expression is None:
+        return np.ones(len(snapshot.sample.sockets), bool) if among is None else among
+    from tcptop.analysis import filter as language  # 50 ms that a plain look saves
+
+    selected = language.select(expression, facts(snapshot))
+    return selected if among is None else selected & among
 
 
 def _concerned(group: Index, selected: Bools) -> Index:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tcptop.columns.column import Column, Listing, ordered
+from tcptop.columns.findings import FINDINGS
 from tcptop.columns.kernel import KERNEL
 from tcptop.columns.listeners import LISTENERS
 from tcptop.columns.ports import PORTS
@@ -10,9 +11,11 @@ from tcptop.columns.processes import PROCESSES
 from tcptop.columns.remotes import REMOTES
 from tcptop.columns.sockets import SOCKETS
 
+# Of sockets and what they add up to; findings and the kernel's numbers are apart.
 LISTINGS = {each.name: each for each in (PROCESSES, SOCKETS, LISTENERS, PORTS, REMOTES)}
 
 __all__ = [
+    "FINDINGS",
     "KERNEL",
     "LISTENERS",
     "LISTINGS",

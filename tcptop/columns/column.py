@@ -28,6 +28,7 @@ class Column:
     right: bool = False
     flex: bool = False
     priority: int = 0  # the highest goes first where the terminal is narrow
+    least: int = 0  # to which it shrinks before one of priority 0 goes; 0: it does not
     tail: str = ""  # where it is cut, what follows the last of these stays: ":" before a port
     looks: Callable[[Selection, Index], Sequence[Look]] | None = None
     largest_first: bool = True  # what a first sort by this column shows on top

@@ -188,11 +188,11 @@ COLUMNS = (
         looks=_queue_looks("send_q"),
     ),
     Column(
-        "local", "Local address:port", 18, "This end.", _local, local_texts, flex=True,
+        "local", "Local address", 17, "This end.", _local, local_texts, flex=True,
         largest_first=False, tail=":",
     ),
     Column(
-        "remote", "Remote address:port", 19, "The other end.", _remote, remote_texts, flex=True,
+        "remote", "Remote address", 18, "The other end.", _remote, remote_texts, flex=True,
         largest_first=False, tail=":",
     ),
     Column(

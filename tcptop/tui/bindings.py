@@ -13,6 +13,9 @@ KEYS: tuple[Key, ...] = (
     ("help", "question_mark,h,f1", "help", "help", "All keys and columns of this view"),
     ("quit", "q,f10,ctrl+c,ctrl+q", "quit", "quit", "End tcptop"),
     ("into", "enter,right", "into", "open", "Open the row under the cursor"),
+    ("explain", "x,i", "explain", "explain",
+     "What the row under the cursor means, how to confirm and fix it"),
+    ("pages", "X", "pages", "pages", "All that can be explained"),
     ("back", "escape,left", "leave", "back", "Go back; at the first view, clear the filter"),
     ("filter", "slash,backslash,f4", "filter", "filter",
      "Show only some sockets, in the language of ss"),
@@ -38,7 +41,6 @@ VIEW_KEYS: tuple[Key, ...] = (
         (f"view.{view}", str(number), f"view('{view}')", title, f"{title}")
         for number, (view, title) in enumerate(zip(VIEWS, TITLES, strict=True), 1)
     ),
-    ("view.findings", "7", "findings", "Findings", "Findings: with a later version"),
 )
 
 # Screens move the focus with these unless the app takes them first.
@@ -54,12 +56,20 @@ WHILE_TYPING = {"quit", "repaint", "suspend_process"}
 
 # What the last line of the screen names, the most needed first.
 LIST_KEYS: tuple[Shown, ...] = (
-    ("?", "help"), ("/", "filter"), ("Enter", "open"), ("Esc", "back"), ("Tab", "view"),
-    ("s", "sort"), ("Space", "pause"), ("q", "quit"), ("S", "reverse"), ("e", "export"),
-    ("w", "wide"), ("f", "follow"), ("a", "group"),
+    ("?", "help"), ("/", "filter"), ("Enter", "open"), ("Esc", "back"), ("s", "sort"),
+    ("x", "explain"), ("Space", "pause"), ("q", "quit"), ("Tab", "view"), ("S", "reverse"),
+    ("e", "export"), ("w", "wide"), ("f", "follow"), ("a", "group"), ("X", "all pages"),
 )  # fmt: skip
 FACT_KEYS: tuple[Shown, ...] = (
-    ("Esc", "back"), ("?", "help"), ("Tab", "view"), ("Space", "pause"), ("e", "export"),
+    ("Esc", "back"), ("?", "help"), ("x", "explain"), ("Tab", "view"), ("Space", "pause"),
+    ("e", "export"), ("q", "quit"),
+)  # fmt: skip
+FINDING_KEYS: tuple[Shown, ...] = (
+    ("Enter", "its sockets"), ("x", "explain"), ("Esc", "back"), ("?", "help"), ("Tab", "view"),
+    ("Space", "pause"), ("q", "quit"),
+)  # fmt: skip
+PAGE_KEYS: tuple[Shown, ...] = (
+    ("Esc", "back"), ("Enter", "open the page named"), ("X", "all pages"), ("PgDn", "page"),
     ("q", "quit"),
 )  # fmt: skip
 TYPING_KEYS: tuple[Shown, ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from tcptop.analysis.derive import derive
+from tcptop.analysis.findings.settings import DEFAULTS, Settings
 from tcptop.analysis.history import History
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
@@ -25,6 +26,9 @@ class Source(Protocol):
     """Where samples come from; used by one thread only."""
 
     def sample(self) -> Sample: ...
+
+    def want(self, cookies: Collection[int]) -> None:
+        """The sockets whose options the next samples bring."""
 
     def wait(self, seconds: float, stopped: threading.Event) -> bool:
         """Until the next sample is due; True when stopped."""
@@ -58,11 +62,20 @@ class LookFailed(Message):
 class Collector:
     """Looks every `interval` seconds until stopped; a slow look makes the next one later.
 
-    What `criteria` select is evaluated here, so that the event loop only paints.
+    What `criteria` select is evaluated here, so that the event loop only paints. `wanted` are the
+    sockets whose options are shown; findings want more of them.
     """
 
-    def __init__(self, open_source: OpenSource, interval: float, target: MessagePump) -> None:
+    def __init__(
+        self,
+        open_source: OpenSource,
+        interval: float,
+        target: MessagePump,
+        settings: Settings = DEFAULTS,
+    ) -> None:
         self.criteria: Criteria | None = None
+        self.wanted: frozenset[int] = frozenset()
+        self._settings = settings
         self._interval = interval
         self._open_source = open_source
         self._target = target
@@ -95,11 +108,13 @@ class Collector:
             self._tell(LookFailed(f"cannot look: {_one_line(error)}", final=True))
 
     def _look_on(self, source: Source) -> None:
-        history = History()
+        history, wanted = History(), frozenset[int]()
         while not self._stopped:
             began = time.monotonic()
             try:
-                snapshot, history = derive(source.sample(), history)
+                source.want(wanted | self.wanted)
+                snapshot, history = derive(source.sample(), history, self._settings)
+                wanted = snapshot.wanted
                 self._tell(Looked(snapshot, self._shown(snapshot)))
             except (OSError, ValueError) as error:
                 self._tell(LookFailed(f"look failed, trying again: {_one_line(error)}"))

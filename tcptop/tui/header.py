@@ -1,8 +1,9 @@
 """The lines around the table, as plain functions of what is known.
 
 tcptop  web-1  current netns  root          1,204 sockets  poll 12 ms  cpu 1%  LIVE 1s
+ ! critical  nginx on :8080 is too slow to accept: 42 SYNs/s dropped   +2 more   7 opens
 ESTAB 1,032 +12 ▂▃▅▆  CLOSE-WAIT 3  LISTEN 14  TIME-WAIT 158 -3 ▆▅▃▂
- 1 Processes 12   2 Connections 1204   3 Listeners 14   4 Ports 3   5 Remotes 9   6 Kernel
+ 1 Processes 12   2 Connections 1204   3 Listeners 14   4 Ports 3   5 Remotes 9   6 Kernel ...
 filter: state established
 ... the table ...
 /filter  Enter open  Esc back  s sort  Space pause  e export  ? help  q quit
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tcptop.columns import LISTINGS, units
+from tcptop.columns import FINDINGS, LISTINGS, units
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Trend
@@ -154,12 +155,22 @@ def spark(values: I64) -> str:
 def tabs(selection: Selection | None, view: str, width: int) -> Line:
     """The views with their keys; counts where there is room. Read it with `tab_at`."""
     counts = _counts(selection) if selection is not None else {}
-    names = [_tab(number, title, counts) for number, title in enumerate(TITLES)]
-    for shorter in (12, 5, 2):
+    at = VIEWS.index(view)
+    names = _spaced([_tab(place, title, counts) for place, title in enumerate(TITLES)], at, 2)
+    for letters, blanks in ((12, 2), (12, 1), (5, 2), (2, 1)):
         if sum(map(len, names)) > width:
-            names = [_tab(number, title[:shorter], {}) for number, title in enumerate(TITLES)]
-    marked = [f"[{name[1:-1]}]" if VIEWS[at] == view else name for at, name in enumerate(names)]
-    return tuple((name, "cursor" if VIEWS[at] == view else "") for at, name in enumerate(marked))
+            shorter = [_tab(place, title[:letters], {}) for place, title in enumerate(TITLES)]
+            names = _spaced(shorter, at, blanks)
+    return tuple((name, "cursor" if place == at else "") for place, name in enumerate(names))
+
+
+def _spaced(names: Sequence[str], at: int, blanks: int) -> list[str]:
+    """With blanks between neighbours and brackets around the one at `at`."""
+    spaced = [f" {name} "[: len(name) + blanks] for name in names]
+    spaced[at] = f"[{names[at]}]"
+    if blanks == 1:
+        spaced[at + 1 : at + 2] = names[at + 1 : at + 2]
+    return spaced
 
 
 def tab_at(line: Line, x: int) -> str | None:
@@ -172,13 +183,14 @@ def tab_at(line: Line, x: int) -> str | None:
 
 
 def _counts(selection: Selection) -> dict[str, int]:
-    return {name: len(listing.rows(selection)) for name, listing in LISTINGS.items()}
+    every = (*LISTINGS.values(), FINDINGS)
+    return {listing.name: len(listing.rows(selection)) for listing in every}
 
 
 def _tab(number: int, title: str, counts: dict[str, int]) -> str:
     view = VIEWS[number]
     count = f" {counts[view]:,}" if view in counts else ""
-    return f" {number + 1} {title}{count} "
+    return f"{number + 1} {title}{count}"
 
 
 # What these count is a whole: a filter chooses which of them are shown.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
@@ -11,6 +12,8 @@ import numpy as np
 
 from tcptop.columns import Listing, ordered
 from tcptop.columns.detail import Fact
+from tcptop.columns.marks import KEY as MARK
+from tcptop.columns.marks import trouble
 from tcptop.model.selection import Selection
 from tcptop.tui.place import Sort
 from tcptop.tui.widgets import layout
@@ -30,8 +33,9 @@ class ListingModel:
         self._blocks: dict[tuple[int, str], Sequence[Cell]] = {}
         self._looks: dict[int, Sequence[str]] = {}
         self._columns = [
-            Column(c.key, c.title, c.width, c.right, c.flex, c.priority, c.tail)
+            Column(c.key, c.title, c.width, c.right, c.flex, c.priority, c.tail, c.least)
             for c in listing.columns
+            if c.key != MARK or trouble(selection.snapshot)
         ]
 
     @property
@@ -83,7 +87,11 @@ class FactsModel:
     """Facts as rows, wrapped to `width` cells; a fact is known by its group and name."""
 
     def __init__(
-        self, facts: Sequence[Fact], titles: tuple[str, str, str, str], width: int
+        self,
+        facts: Sequence[Fact],
+        titles: tuple[str, str, str, str],
+        width: int,
+        look: str = "dim",  # of the meanings
     ) -> None:
         name = max([len(titles[1]), *(len(fact.name) for fact in facts)])
         value = max([len(titles[2]), *(len(fact.value) for fact in facts)])
@@ -93,11 +101,11 @@ class FactsModel:
             Column("value", titles[2], min(value, max(22, width // 3))),
             Column("meaning", titles[3], 12, flex=True),
         )
-        # Help has no values: its second title is empty.
+        # Help and findings have no values: their second title is empty.
         self._columns = [column for column in columns if column.key != "value" or titles[2]]
         kept = layout.fit(self._columns, width)
         sizes = dict(zip((c.key for c in kept), layout.widths(kept, width), strict=True))
-        self._rows = [row for fact in _grouped(facts) for row in _wrapped(fact, sizes)]
+        self._rows = [row for fact in _grouped(facts) for row in _wrapped(fact, sizes, look)]
 
     @property
     def columns(self) -> Sequence[Column]:
@@ -124,16 +132,25 @@ class _Row(NamedTuple):
     cells: dict[str, Cell]
 
 
-def _grouped(facts: Sequence[Fact]) -> Iterator[tuple[Fact, str]]:
-    """Each fact with the heading to show beside it: its group, the first time."""
-    before = ""
+class _Headed(NamedTuple):
+    fact: Fact
+    heading: str  # to show beside it: its group, the first time
+    same: Hashable  # what tells facts of one group and name apart
+
+
+def _grouped(facts: Sequence[Fact]) -> Iterator[_Headed]:
+    before, seen = "", Counter[tuple[str, str]]()
     for fact in facts:
-        yield fact, fact.group if fact.group != before else ""
+        heading = fact.group if fact.group != before else ""
+        # The holders of a socket come and go: a cursor on one of them stays there.
+        same = fact.value if fact.name == "process" else seen[fact.group, fact.name]
+        yield _Headed(fact, heading, same)
+        seen[fact.group, fact.name] += 1
         before = fact.group
 
 
-def _wrapped(headed: tuple[Fact, str], sizes: dict[str, int]) -> Iterator[_Row]:
-    fact, heading = headed
+def _wrapped(headed: _Headed, sizes: dict[str, int], look: str) -> Iterator[_Row]:
+    fact, heading, same = headed
     values = textwrap.wrap(fact.value, sizes.get("value") or 1000) or [""]
     meanings = textwrap.wrap(fact.meaning, sizes.get("meaning") or 1000) or [""]
     for line, (value, meaning) in enumerate(zip_longest(values, meanings, fillvalue="")):
@@ -142,8 +159,6 @@ def _wrapped(headed: tuple[Fact, str], sizes: dict[str, int]) -> Iterator[_Row]:
             "group": (heading if first else "", "dim"),
             "name": fact.name if first else "",
             "value": value,
-            "meaning": (meaning, "dim"),
+            "meaning": (meaning, look),
         }
-        # Only the holders of a socket share a name.
-        same = fact.value if fact.name == "process" else ""
         yield _Row((fact.group, fact.name, same, line), cells)

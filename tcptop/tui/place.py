@@ -5,26 +5,38 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
+from tcptop.model.finding import Subject
 from tcptop.tui.filtering import NOTHING, Clause
 
-VIEWS = ("processes", "sockets", "listeners", "ports", "remotes", "kernel")
-TITLES = ("Processes", "Connections", "Listeners", "Ports", "Remotes", "Kernel")
+VIEWS = ("processes", "sockets", "listeners", "ports", "remotes", "kernel", "findings")
+TITLES = ("Processes", "Connections", "Listeners", "Ports", "Remotes", "Kernel", "Findings")
+CONTENTS = ""  # the page that lists the pages
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The sockets of a finding: of what it is about now, or was when it was opened."""
+
+    key: str
+    subject: Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A view, with the filter that was drilled into; or all of one item of it; or the help."""
+    """A view, with the filter that was drilled into; or all of one item of it; or a text."""
 
     view: str
     scope: Clause = NOTHING
+    about: About | None = None  # what no filter says
     item: int | None = None  # the key of its row: a socket's cookie
     help: bool = False
+    page: str | None = None  # the name of a page, or CONTENTS
     followed: Hashable | None = None  # the row to come back to
 
     @property
     def listing(self) -> bool:
-        """Whether it is a list, and not the facts of an item or the help."""
-        return self.item is None and not self.help
+        """Whether it is a list of what was seen, and neither all of one item nor a text."""
+        return self.item is None and not self.help and self.page is None
 
 
 @dataclass(frozen=True, slots=True)

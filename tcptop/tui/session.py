@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tcptop.columns import KERNEL, LISTINGS
+from tcptop.analysis.findings.settings import DEFAULTS, Settings
+from tcptop.columns import FINDINGS, KERNEL, LISTINGS, findings
 from tcptop.columns.detail import Fact, facts
 from tcptop.columns.kernel import facts as counter_facts
+from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
-from tcptop.tui import drill
+from tcptop.tui import concerned, drill, explaining, pages
 from tcptop.tui.filtering import NOTHING, Clause, together
-from tcptop.tui.place import Place, Sort, Trail
+from tcptop.tui.place import CONTENTS, Place, Sort, Trail
 from tcptop.tui.viewing import Criteria, Shown, show
 
-ITEMS = ("sockets", "kernel")  # views whose rows open as facts, the others as connections
+ITEMS = ("sockets", "kernel", "findings")  # whose rows open as facts, the others as connections
 
 
 def _first_sorts() -> dict[str, Sort]:
-    return {listing.name: Sort(listing.sort_by) for listing in (*LISTINGS.values(), KERNEL)}
+    every = (*LISTINGS.values(), KERNEL, FINDINGS)
+    return {listing.name: Sort(listing.sort_by) for listing in every}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Watched:
     item: int
     facts: list[Fact]
     clock: float
+    taken_at: float
+    finding: Finding | None
 
 
 @dataclass
@@ -41,6 +46,7 @@ class Session:
 
     fixed: Clause = NOTHING
     typed: Clause = NOTHING
+    settings: Settings = DEFAULTS  # of the findings
     by_port: bool = False
     trail: Trail = Trail((Place("processes"),))  # noqa: RUF009 it is frozen
     sorts: dict[str, Sort] = field(default_factory=_first_sorts)
@@ -49,6 +55,11 @@ class Session:
     _shown: Shown | None = None
     _watched: Watched | None = None
     _cursors: dict[str, Hashable | None] = field(default_factory=dict)
+
+    @classmethod
+    def opened(cls, view: str, fixed: Clause, settings: Settings) -> Session:
+        """A session that begins with a view."""
+        return cls(fixed, settings=settings, trail=Trail((Place(view),)))
 
     @property
     def here(self) -> Place:
@@ -65,7 +76,14 @@ class Session:
 
     @property
     def criteria(self) -> Criteria:
-        return Criteria(self.here.view, self.sort, self.clause, self.by_port)
+        return Criteria(self.here.view, self.sort, self.clause, self.here.about, self.by_port)
+
+    @property
+    def wanted(self) -> frozenset[int]:
+        """Cookies of the sockets whose options are shown."""
+        here = self.here
+        item = here.item if here.view == "sockets" else None
+        return frozenset() if item is None else frozenset((item,))
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -113,21 +131,63 @@ class Session:
 
     def open(self, key: Hashable) -> bool:
         """Drill into a row: a connection or a counter opens as all that is known of it."""
-        shown, here = self.shown, self.here
-        place = shown.model.place(key) if shown is not None and here.listing else None
-        if shown is None or place is None or not isinstance(key, int):
-            return False
-        if here.view in ITEMS:
-            target = Place(here.view, here.scope, item=key)
+        if self.here.page is not None:
+            target = self._linked(key)
         else:
-            target = Place("sockets", drill.scope(here.view, shown.selection, place))
+            target = self._listed(key) if self.here.listing else self._sockets()
+        if target is None:
+            return False
         self.trail = self.trail.into(target, key)
         return True
 
+    def _linked(self, key: Hashable) -> Place | None:
+        """The page that a line of a page names."""
+        name = pages.named(key)
+        return None if name is None else replace(self.here, page=name, followed=None)
+
+    def _listed(self, key: Hashable) -> Place | None:
+        """Where the row of a list leads to."""
+        shown, here = self.shown, self.here
+        place = shown.model.place(key) if shown is not None else None
+        if shown is None or place is None or not isinstance(key, int):
+            return None
+        if here.view in ITEMS:
+            return replace(here, item=key, followed=None)
+        return Place("sockets", drill.scope(here.view, shown.selection, place))
+
+    def _sockets(self) -> Place | None:
+        """The connections that the finding which is looked at is about."""
+        past, here = self._watched, self.here
+        if here.help or here.page is not None or here.item is None or self.snapshot is None:
+            return None
+        if past is None or past.item != here.item or past.finding is None:
+            return None
+        now = _finding(self.snapshot, here.item)
+        return Place("sockets", *concerned.scope(now or past.finding, self.snapshot))
+
     def help(self, cursor: Hashable | None) -> None:
         """The help of the present place."""
-        here = self.here
-        self.trail = self.trail.into(Place(here.view, here.scope, here.item, True), cursor)
+        self._read(replace(self.here, help=True), cursor)
+
+    def explain(self, page: str, cursor: Hashable | None) -> bool:
+        """A page, or the list of them; False where it is there already."""
+        if self.here.page == page and not self.here.help:
+            return False
+        self._read(replace(self.here, help=False, page=page), cursor)
+        return True
+
+    def _read(self, text: Place, cursor: Hashable | None) -> None:
+        self.trail = self.trail.into(replace(text, followed=None), cursor)
+
+    def page_of(self, key: Hashable | None) -> str:
+        """The name of the page about the row under the cursor, or about the item looked at."""
+        here, shown = self.here, self.shown
+        if here.view == "findings" and here.item is not None and self._watched is not None:
+            return self._watched.finding.id if self._watched.finding else CONTENTS
+        place = shown.model.place(here.item or key) if shown is not None else None
+        if shown is None or place is None or here.help or here.page is not None:
+            return CONTENTS
+        return explaining.page_of(here.view, shown.selection, place)
 
     def back(self) -> bool:
         """One step back; False at a first place."""
@@ -139,20 +199,35 @@ class Session:
     def watch(self, item: int) -> list[Fact]:
         """All that is known of an item; what was known last when it is gone."""
         shown = self.shown
-        known = _facts(shown, self.here.view, item) if shown is not None else None
-        if shown is not None and known is not None:
-            self._watched = Watched(item, known, shown.selection.snapshot.sample.clock)
+        known = self._facts(shown, item) if shown is not None else None
+        if shown is not None and known:
+            snapshot = shown.selection.snapshot
+            sample = snapshot.sample
+            finding = _finding(snapshot, item) if self.here.view == "findings" else None
+            self._watched = Watched(item, known, sample.clock, sample.taken_at, finding)
         past = self._watched
         return past.facts if past is not None and past.item == item else []
 
+    def _facts(self, shown: Shown, item: int) -> list[Fact] | None:
+        if self.here.view != "findings":
+            return _facts(shown, self.here.view, item)
+        snapshot = shown.selection.snapshot
+        finding = _finding(snapshot, item)
+        return findings.facts(snapshot, finding, self.settings) if finding else None
+
     @property
-    def gone_s(self) -> float | None:
-        """For how long the item that is looked at is gone; None while it is there."""
+    def gone(self) -> Watched | None:
+        """The item that is looked at, as it was last; None while it is there."""
         past, snapshot, here = self._watched, self.snapshot, self.here
-        if here.item is None or here.help or past is None or snapshot is None:
+        if here.item is None or here.help or here.page is not None:
             return None
-        age = snapshot.sample.clock - past.clock
-        return age if past.item == here.item and age > 0 else None
+        if past is None or snapshot is None or past.item != here.item:
+            return None
+        return past if snapshot.sample.clock > past.clock else None
+
+
+def _finding(snapshot: Snapshot, item: int) -> Finding | None:
+    return next((f for f in snapshot.findings if findings.number(f.key) == item), None)
 
 
 def _facts(shown: Shown, view: str, item: int) -> list[Fact] | None:

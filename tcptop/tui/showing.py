@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
+
+from tcptop.analysis.findings import engine
+from tcptop.analysis.findings.rules import RULES
+from tcptop.analysis.findings.words import clock_time
 from tcptop.columns import units
-from tcptop.tui import header, helping
+from tcptop.columns.findings import age
+from tcptop.explain import page
+from tcptop.tui import header, helping, pages
 from tcptop.tui.models import FactsModel, ListingModel
+from tcptop.tui.pages import PageModel
+from tcptop.tui.place import CONTENTS
 from tcptop.tui.session import Session
 from tcptop.tui.viewing import listing
 from tcptop.tui.widgets.layout import Line
@@ -12,6 +21,8 @@ from tcptop.tui.widgets.layout import Line
 ROOM_FOR_NOTES = 16  # rows of the terminal; the help has them too
 FACT_TITLES = ("", "What", "Value", "Meaning")
 HELP_TITLES = ("", "Keys", "", "What it does, or what the column means")
+FINDING_TITLES = ("", "What", "", "How it is")
+PAGE_TITLES = ("", "Page", "", "What it is about")
 EMPTY = {
     "processes": "No process has a TCP socket here.",
     "sockets": "There is no TCP socket here.",
@@ -22,15 +33,24 @@ EMPTY = {
 }
 
 
-def model(session: Session, width: int) -> ListingModel | FactsModel | None:
+def model(session: Session, width: int) -> ListingModel | FactsModel | PageModel | None:
     """What the table shows in rows of `width` cells; None before the first look."""
     here = session.here
     if here.help:
         return FactsModel(helping.facts(listing(here.view), notes(session)), HELP_TITLES, width)
+    if here.page is not None:
+        return _page(here.page, width)
+    if here.item is not None and here.view == "findings":
+        return FactsModel(session.watch(here.item), FINDING_TITLES, width, "")
     if here.item is not None:
         return FactsModel(session.watch(here.item), FACT_TITLES, width)
     shown = session.shown
     return shown.model if shown is not None else None
+
+
+def _page(name: str, width: int) -> FactsModel | PageModel:
+    found = page(name) if name != CONTENTS else None
+    return PageModel(found, width) if found else FactsModel(pages.contents(), PAGE_TITLES, width)
 
 
 def mark(session: Session) -> tuple[str | None, bool]:
@@ -41,15 +61,32 @@ def mark(session: Session) -> tuple[str | None, bool]:
     return sort.key, listing(session.here.view).column(sort.key).largest_first != sort.reverse
 
 
-def empty(session: Session) -> str:
-    """Why there are no rows, and what to do."""
+def empty(session: Session, width: int) -> str:
+    """Why there are no rows, and what to do; in lines."""
     if len(session.trail.places) > 1:
         return "Nothing is left of it. Esc goes back."
     if session.typed.text:
         return "Nothing here passes the filter. Esc clears it, / changes it."
     if session.fixed.text:
         return "Nothing here passes the filter of the command line."
+    if session.here.view == "findings":
+        return "\n".join(_nothing_found(session, width))
     return EMPTY[session.here.view]
+
+
+def _nothing_found(session: Session, width: int) -> list[str]:
+    """What was watched for how long, and what could not be found."""
+    snapshot, settings = session.snapshot, session.settings
+    if snapshot is None:
+        return [""]
+    watched = age(snapshot.over_s) if snapshot.over_s else "one look"
+    said = [f"Nothing is wrong with what was watched: {watched}, {len(RULES)} kinds of trouble."]
+    if waiting := engine.unlooked(snapshot.over_s, settings):
+        said += [f"These need a longer watch: {', '.join(waiting)}."]
+    if settings.ignored:
+        said += [f"These are ignored: {', '.join(sorted(settings.ignored))}."]
+    said += ["X lists the pages that explain each of them."]
+    return [line for each in said for line in textwrap.wrap(each, max(20, width))]
 
 
 def notes(session: Session) -> tuple[str, ...]:
@@ -61,9 +98,18 @@ def remark(session: Session, failed: str, width: int, height: int) -> Line | Non
     """What has to be known of the picture: it is old, or not complete."""
     if failed:
         return header.remark(failed, "bad", width)
-    gone = session.gone_s
-    if gone is not None:
-        text = f"this is gone for {units.duration(gone)}; what was known last is shown"
-        return header.remark(text, "warn", width)
+    gone = _gone(session)
+    if gone:
+        return header.remark(f"{gone}; what was known last is shown", "warn", width)
     noted = " ".join(notes(session)) if height >= ROOM_FOR_NOTES else ""
     return header.remark(f"note: {noted}", "dim", width) if noted else None
+
+
+def _gone(session: Session) -> str:
+    """That the item which is looked at is no more; of a finding since when, which does not tick."""
+    past, snapshot = session.gone, session.snapshot
+    if past is None or snapshot is None:
+        return ""
+    if past.finding is not None:
+        return f"this is over since {clock_time(past.taken_at)}"
+    return f"this is gone for {units.duration(snapshot.sample.clock - past.clock)}"

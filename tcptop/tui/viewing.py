@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tcptop.analysis import subject
 from tcptop.analysis.selecting import select
-from tcptop.columns import KERNEL, LISTINGS, Listing
+from tcptop.columns import FINDINGS, KERNEL, LISTINGS, Listing
+from tcptop.columns.marks import marked
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import Bools
 from tcptop.tui.filtering import NOTHING, Clause
 from tcptop.tui.models import ListingModel
-from tcptop.tui.place import Sort
+from tcptop.tui.place import About, Sort
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Criteria:
     view: str
     sort: Sort
     clause: Clause = NOTHING
+    about: About | None = None  # of what the clause selects, only the sockets of a finding
     by_port: bool = False  # remotes by address and port
 
 
@@ -40,15 +44,27 @@ def show(snapshot: Snapshot, criteria: Criteria, before: Shown | None = None) ->
 
 
 def _selection(snapshot: Snapshot, criteria: Criteria, before: Shown | None) -> Selection:
-    clause, by_port = criteria.clause, criteria.by_port
+    clause, about, by_port = criteria.clause, criteria.about, criteria.by_port
     if before is not None and before.selection.snapshot is snapshot:
         past = before.criteria
-        if (past.clause, past.by_port) == (clause, by_port):
+        if (past.clause, past.about, past.by_port) == (clause, about, by_port):
             return before.selection
     expression = clause.expression if clause.text else None
-    return select(snapshot, expression, clause.text or None, by_port)
+    among = _sockets(about, snapshot) if about is not None else None
+    return select(snapshot, expression, clause.text or None, by_port, among)
+
+
+def _sockets(about: About, snapshot: Snapshot) -> Bools:
+    now = (each.subject for each in snapshot.findings if each.key == about.key)
+    return subject.rows(next(now, about.subject), snapshot)
+
+
+SHOWN = {
+    **{name: marked(each) for name, each in LISTINGS.items()},
+    **{each.name: each for each in (KERNEL, FINDINGS)},
+}
 
 
 def listing(view: str) -> Listing:
     """The list that a view shows."""
-    return KERNEL if view == "kernel" else LISTINGS[view]
+    return SHOWN[view]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 from textual import events
@@ -35,6 +35,7 @@ class Served:
 
     def __init__(self, *samples: Sample | Exception) -> None:
         self._samples = deque(samples)
+        self.wanted = frozenset[int]()
         self.last = next((s for s in reversed(samples) if isinstance(s, Sample)), None)
 
     @contextmanager
@@ -49,6 +50,9 @@ class Served:
         if isinstance(sample, Exception):
             raise sample
         return sample
+
+    def want(self, cookies: Collection[int]) -> None:
+        self.wanted = frozenset(cookies)
 
     def wait(self, seconds: float, stopped: threading.Event) -> bool:
         while not self._samples:

@@ -122,7 +122,7 @@ async def test_a_failing_look_is_said_and_got_over() -> None:
 
 
 async def test_a_source_that_breaks_is_said() -> None:
-    async with live() as view:
+    async with live(size=(80, 30)) as view:
         await view.look(KeyError("a bug"))
         assert "cannot look: 'a bug'" in view.text()
         await view.press("2")
@@ -208,7 +208,7 @@ async def test_the_interval_changes_within_bounds() -> None:
 
 async def test_a_click_chooses_a_tab_and_a_title_sorts() -> None:
     async with live() as view:
-        x = view.lines()[2].index("3 Listeners")
+        x = view.lines()[3].index("3 Listeners")
         await view.pilot.click("#tabs", offset=(x, 0))
         assert view.session.here.view == "listeners"
         x = view.titles().index("Drops")

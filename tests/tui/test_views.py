@@ -16,7 +16,7 @@ from tests.unit.prepared import everything, later, sample, socket
 
 async def test_the_header_says_where_and_how_it_goes() -> None:
     async with live(size=(120, 30)) as view:
-        title, strip, tabs = view.lines()[:3]
+        title, _, strip, tabs = view.lines()[:4]
         for words in ("tcptop", "web1", "current netns", "root", "18 sockets", "poll 3 ms"):
             assert words in title
         assert title.endswith("LIVE 1s")
@@ -33,22 +33,22 @@ async def test_the_strip_shows_changes_and_a_trend() -> None:
     first = sample([socket("ESTABLISHED", "10.0.0.1:1", "10.0.0.2:2")])
     rows = [socket("ESTABLISHED", f"10.0.0.1:{n}", "10.0.0.2:2") for n in range(1, 9)]
     async with live(first, size=(120, 30)) as view:
-        assert view.lines()[1] == " ESTAB 1"
+        assert view.lines()[2] == " ESTAB 1"
         await view.look(next_look(first, sockets=sample(rows).sockets))
-        assert view.lines()[1] == " ESTAB 8 +7 ▁█"
+        assert view.lines()[2] == " ESTAB 8 +7 ▁█"
 
 
 async def test_what_the_strip_has_no_room_for_is_counted() -> None:
     async with live(size=(40, 24)) as view:
-        assert view.lines()[1] == " ESTAB 7  CLOSE-WAIT 1  +9 more"
+        assert view.lines()[2] == " ESTAB 7  CLOSE-WAIT 1  +9 more"
 
 
-@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize("number", range(1, 8))
 async def test_digits_choose_the_view(number: int) -> None:
     async with live() as view:
         await view.press("6" if number == 1 else "1", str(number))
         assert view.session.here.view == VIEWS[number - 1]
-        assert f"[{number} {TITLES[number - 1]}]" in view.lines()[2]
+        assert f"[{number} {TITLES[number - 1]}]" in view.lines()[3]
         assert view.rows()
 
 
@@ -60,15 +60,7 @@ async def test_tab_goes_round() -> None:
             seen.append(view.session.here.view)
         assert seen == [*VIEWS[1:], VIEWS[0]]
         await view.press("shift+tab")
-        assert view.session.here.view == "kernel"
-
-
-async def test_seven_says_that_findings_come_later() -> None:
-    async with live() as view:
-        await view.press("7")
-        assert "Findings come with a later version" in view.status()
-        await view.press("j")
-        assert "Findings" not in view.status()
+        assert view.session.here.view == "findings"
 
 
 async def test_connections_look_like_those_of_ss() -> None:
@@ -123,13 +115,13 @@ async def test_nothing_to_show_is_said_in_every_view() -> None:
 async def test_what_could_not_be_seen_is_noted() -> None:
     notes = ("one thing is missing.", "another " + "word " * 40 + "ends.")
     async with live(everything(notes=notes)) as view:
-        assert view.lines()[3].startswith(" note: one thing is missing. another")
-        assert view.lines()[3].endswith("…")
+        assert view.lines()[4].startswith(" note: one thing is missing. another")
+        assert view.lines()[4].endswith("…")
         await view.press("question_mark")
         assert "word ends." in " ".join(view.text().split())
         await view.pilot.resize_terminal(80, 12)
         await view.pilot.pause()
-        assert not view.lines()[3].startswith(" note:")
+        assert not view.lines()[4].startswith(" note:")
 
 
 async def test_foreign_text_is_shown_and_not_obeyed() -> None:

@@ -20,7 +20,7 @@ ALLOWED = {
     "explain": {"explain"},
     "columns": {"columns", "analysis", "model"},
     "views": {"views", "columns", "analysis", "model"},
-    "tui": {"tui", "views", "columns", "analysis", "model"},
+    "tui": {"tui", "explain", "views", "columns", "analysis", "model"},
     "demo": {"demo"},
 }
 ALLOWED["commands"] = {*ALLOWED, "commands", "options", "configuration"}

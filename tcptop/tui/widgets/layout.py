@@ -11,7 +11,7 @@ Line = tuple[tuple[str, str], ...]  # (text, look) from left to right, neighbour
 
 @dataclass(frozen=True)
 class Column:
-    """A column; `width` in cells is the least one, and of a `flex` column it grows."""
+    """A column; `width` is in cells, and grows where it is `flex`."""
 
     key: str
     title: str
@@ -20,6 +20,7 @@ class Column:
     flex: bool = False
     priority: int = 0  # the highest is dropped first when the terminal is too narrow
     tail: str = ""  # where text is cut, what follows the last of these is kept: ":" before a port
+    least: int = 0  # to which it shrinks before one of priority 0 is dropped; 0: it does not
 
 
 ASCENDING, DESCENDING = "▲", "▼"
@@ -37,14 +38,23 @@ def fit(columns: Sequence[Column], width: int) -> list[Column]:
     kept = list(columns)
     while len(kept) > 1 and needed(kept) > width:
         worst = max(column.priority for column in kept)
+        if worst == 0 and needed(kept) - _slack(kept) <= width:
+            break
         last = max(at for at, column in enumerate(kept) if column.priority == worst)
         del kept[last]
     return kept
 
 
+def _slack(columns: Sequence[Column]) -> int:
+    """How many cells the columns that shrink can give."""
+    return sum(column.width - column.least for column in columns if column.least)
+
+
 def widths(columns: Sequence[Column], width: int) -> list[int]:
-    """The width of each column when the flex ones share the room that is left."""
-    room = max(0, width - needed(columns))
+    """The width of each column when the flex ones share the room, or shrink for want of it."""
+    if needed(columns) > width:
+        return _shrunk(columns, needed(columns) - width)
+    room = width - needed(columns)
     flexible = sum(column.flex for column in columns)
     share, rest = divmod(room, flexible) if flexible else (0, 0)
     result = []
@@ -52,6 +62,15 @@ def widths(columns: Sequence[Column], width: int) -> list[int]:
         extra = share + (rest > 0) if column.flex else 0
         rest -= column.flex
         result.append(column.width + extra)
+    return result
+
+
+def _shrunk(columns: Sequence[Column], missing: int) -> list[int]:
+    result = []
+    for column in columns:
+        less = min(missing, column.width - column.least) if column.least else 0
+        missing -= less
+        result.append(column.width - less)
     return result
 
 

@@ -279,7 +279,8 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
     def _row_line(self, row: int) -> Line:
         model = self._model
         if model is None or row >= len(model):
-            return ((self.empty if row == 0 else "", "dim" if row == 0 else ""),)
+            told = self.empty.split("\n")[row : row + 1] if model is None or not len(model) else ()
+            return ((told[0], "dim"),) if told else (("", ""),)
         cells = model.cells(row, self._columns)
         line = layout.row_line(cells, self._columns, self._sizes, model.look(row))
         if row == self._row:

@@ -1,0 +1,229 @@
+"""Columns of the findings, and all that is known of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from hashlib import blake2b
+
+import numpy as np
+
+from tcptop.analysis.findings.rules import RULES
+from tcptop.analysis.findings.settings import Settings
+from tcptop.columns import units
+from tcptop.columns.column import Column, Listing, Texts
+from tcptop.columns.detail import Fact
+from tcptop.columns.marks import LOOKS, SIGNS
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Process
+from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import F64, I64, U64, Index
+
+BRANCH = "└ "  # before what the finding above explains
+
+
+def number(key: str) -> int:
+    """The key of a finding as that of a row."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest())
+
+
+def severity(finding: Finding) -> str:
+    """`! critical`: told by sign, word and look."""
+    return f"{SIGNS[finding.severity]} {finding.severity}"
+
+
+def age(seconds: float) -> str:
+    """42s, 14m, 3h07m, 12d: after a minute it does not change with every look."""
+    text = units.duration(np.floor(seconds))
+    return text.partition("m")[0] + "m" if 60 <= seconds < 3600 else text.replace(".0s", "s")
+
+
+def _some(selection: Selection, rows: Index) -> list[Finding]:
+    return [selection.snapshot.findings[row] for row in rows.tolist()]
+
+
+def _explained(selection: Selection, rows: Index) -> list[int]:
+    """How many findings stand above each as its causes."""
+    causes = {finding.key: finding.because for finding in _some(selection, selection.findings)}
+    return [_depth(finding, causes) for finding in _some(selection, rows)]
+
+
+def _depth(finding: Finding, causes: dict[str, str | None]) -> int:
+    depth, cause = 0, finding.because
+    while cause in causes and depth < len(causes):
+        depth, cause = depth + 1, causes[cause]
+    return depth
+
+
+def _order(selection: Selection, rows: Index) -> I64:
+    """The worst first, and what a finding explains beneath it."""
+    places = {int(row): at for at, row in enumerate(tree(selection))}
+    return np.array([places[row] for row in rows.tolist()], np.int64)
+
+
+def tree(selection: Selection) -> Iterator[int]:
+    """Places of the shown findings, effects after their cause."""
+    findings = {place: selection.snapshot.findings[place] for place in selection.findings.tolist()}
+    there = {finding.key for finding in findings.values()}
+    beneath: dict[str | None, list[int]] = {}
+    for place, finding in findings.items():
+        cause = finding.because if finding.because in there else None
+        beneath.setdefault(cause, []).append(place)
+    waiting = beneath.pop(None, [])[::-1]
+    while waiting:
+        place = waiting.pop()
+        yield place
+        waiting += beneath.pop(findings[place].key, [])[::-1]
+    yield from (place for places in beneath.values() for place in places)  # causes in a circle
+
+
+def _age_s(selection: Selection, rows: Index) -> F64:
+    now = selection.snapshot.sample.taken_at
+    since = [np.nan if f.since is None else now - f.since for f in _some(selection, rows)]
+    return np.maximum(np.array(since, np.float64), 0.0)
+
+
+def _ages(selection: Selection, rows: Index) -> list[str]:
+    return [age(seconds) for seconds in _age_s(selection, rows).tolist()]
+
+
+def _titles(selection: Selection, rows: Index) -> list[str]:
+    depths = zip(_explained(selection, rows), _some(selection, rows), strict=True)
+    return ["  " * (depth - 1) + BRANCH * (depth > 0) + units.safe(f.title) for depth, f in depths]
+
+
+def people(snapshot: Snapshot, finding: Finding) -> list[Process | int]:
+    """The processes of a finding, or the pids of those that are not known any more."""
+    known = {each.pid: each for each in snapshot.holders.people}
+    return [known.get(pid, pid) for pid in finding.subject.pids]
+
+
+def _who(selection: Selection, rows: Index) -> list[str]:
+    return [_named(people(selection.snapshot, each)) for each in _some(selection, rows)]
+
+
+def _named(processes: list[Process | int]) -> str:
+    if not processes:
+        return ""
+    more = f" +{len(processes) - 1}" if len(processes) > 1 else ""
+    return _name(processes[0]) + more
+
+
+def _name(process: Process | int) -> str:
+    if isinstance(process, Process):
+        return f"{units.safe(process.name)}/{process.pid}"
+    return f"pid {process}"
+
+
+def _where(selection: Selection, rows: Index) -> list[str]:
+    subjects = (finding.subject for finding in _some(selection, rows))
+    return [units.safe(each.listener or each.destination or "") for each in subjects]
+
+
+def _ids(selection: Selection, rows: Index) -> list[str]:
+    return [finding.id for finding in _some(selection, rows)]
+
+
+def _text(
+    key: str, title: str, width: int, meaning: str, texts: Texts, priority: int = 0, least: int = 0
+) -> Column:
+    return Column(
+        key, title, width, meaning, lambda s, r: np.array(texts(s, r), dtype=str), texts,
+        flex=key == "title", priority=priority, largest_first=False, least=least,
+    )  # fmt: skip
+
+
+def _severity_looks(selection: Selection, rows: Index) -> list[str]:
+    return [LOOKS[finding.severity] for finding in _some(selection, rows)]
+
+
+def _looks(selection: Selection, rows: Index) -> list[str]:
+    return ["dim" if depth else "" for depth in _explained(selection, rows)]
+
+
+def keys(selection: Selection, rows: Index) -> U64:
+    return np.array([number(finding.key) for finding in _some(selection, rows)], np.uint64)
+
+
+COLUMNS = (
+    Column(
+        "severity", "Severity", 10,
+        "How bad it is; sorted: the worst first, and what it explains beneath it.",
+        _order, lambda s, r: [severity(each) for each in _some(s, r)], looks=_severity_looks,
+        largest_first=False,
+    ),
+    Column(
+        "age", "For", 6, "How long it has been so, as far back as tcptop or the kernel knows.",
+        _age_s, _ages, right=True, priority=1,
+    ),
+    _text("title", "Finding", 60, "What is wrong; after └ what the finding above explains.",
+          _titles, least=12),
+    _text("who", "Process", 14, "Whose sockets they are.", _who, 3),
+    _text("where", "Where", 17, "The listener or the destination that it is about.", _where, 2),
+    _text("id", "Finding's id", 25, "What `tcptop explain`, --ignore and --set call it.", _ids, 4),
+)  # fmt: skip
+
+FINDINGS = Listing("findings", COLUMNS, lambda s: s.findings, keys, _looks, "severity")
+
+
+def facts(snapshot: Snapshot, finding: Finding, settings: Settings) -> list[Fact]:
+    """All of one finding: what, who, how that is known, what to do, and why it is said."""
+    return [
+        *_itself(snapshot, finding),
+        *_concerned(snapshot, finding),
+        *(
+            Fact("evidence", f"#{number}", "", units.safe(sentence))
+            for number, sentence in enumerate(finding.evidence, 1)
+        ),
+        *([Fact("advice", "", "", units.safe(finding.advice))] if finding.advice else []),
+        *([Fact("confirm", "", "", units.safe(finding.confirm))] if finding.confirm else []),
+        *_related(snapshot, finding),
+        *_thresholds(finding, settings),
+    ]
+
+
+def _itself(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
+    yield Fact("finding", severity(finding), "", units.safe(finding.title))
+    if finding.since is not None:
+        yield Fact("finding", "since", "", since(finding.since, snapshot.sample.taken_at))
+    yield Fact("finding", "id", "", f"{finding.id}; x explains it")
+
+
+def since(moment: float, now: float) -> str:
+    """13:02:11, for 14m; with the day where that was another one."""
+    then = datetime.fromtimestamp(moment)
+    same_day = then.date() == datetime.fromtimestamp(now).date()
+    clock = f"{then:%H:%M:%S}" if same_day else f"{then:%Y-%m-%d %H:%M:%S}"
+    return f"{clock}, for {age(now - moment)}" if now > moment else clock
+
+
+def _concerned(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
+    about = finding.subject
+    for each in people(snapshot, finding):
+        more = f"  {units.safe(each.cmdline)}" if isinstance(each, Process) else ""
+        yield Fact("about", "process", _name(each), _name(each) + more)
+    if about.listener is not None:
+        yield Fact("about", "listener", "", units.safe(about.listener))
+    if about.destination is not None:
+        yield Fact("about", "destination", "", units.safe(about.destination))
+    if len(snapshot.sample.namespaces) > 1:
+        yield Fact("about", "netns", "", str(about.netns))
+
+
+def _related(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
+    for each in snapshot.findings:
+        if each.key == finding.because:
+            yield Fact("because", severity(each), "", units.safe(each.title))
+        elif each.because == finding.key:
+            yield Fact("explains", severity(each), "", units.safe(each.title))
+
+
+def _thresholds(finding: Finding, settings: Settings) -> Iterable[Fact]:
+    rule = next((rule for rule in RULES if rule.id == finding.id), None)
+    chosen = settings.limits.get(finding.id, {})
+    for each in rule.thresholds if rule else ():
+        value, note = chosen.get(each.name, each.default), ""
+        if each.name in chosen:
+            note = f" (chosen; by default {each.default:g})"
+        yield Fact("thresholds", each.name, "", f"{value:g}  {each.meaning}{note}")

@@ -1,0 +1,88 @@
+"""From a finding to its sockets: a filter where words say the same, else the sockets by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis import filter as language
+from tcptop.analysis import subject
+from tcptop.analysis.filter import Facts, FilterError
+from tcptop.analysis.findings.subjects import MOST
+from tcptop.analysis.selecting import facts
+from tcptop.model import tcp
+from tcptop.model.finding import Finding, Subject
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import Bools
+from tcptop.tui.filtering import Clause
+from tcptop.tui.place import About
+
+
+def scope(finding: Finding, snapshot: Snapshot) -> tuple[Clause, About | None]:
+    """What to show of the connections. A filter that the user could have typed is preferred."""
+    wanted = subject.rows(finding.subject, snapshot)
+    known = facts(snapshot)
+    for start in _beginnings(finding.subject, snapshot):
+        text = _narrowed(start, wanted, known, len(finding.subject.cookies) >= MOST)
+        if text is not None:
+            return Clause(text, language.parse(text)), None
+    said = Clause(f"sockets of finding {finding.id}", language.EVERYTHING)
+    return said, About(finding.key, finding.subject)
+
+
+def _beginnings(about: Subject, snapshot: Snapshot) -> Iterator[str]:
+    """Filters for whom and where a finding is about, the one with most words first."""
+    who = f"pid = {','.join(map(str, about.pids))}" if about.pids else ""
+    where = [_end("src", about.listener), _end("dst", about.destination)]
+    several = len(snapshot.sample.namespaces) > 1
+    space = [f"netns = {about.netns}"] if several else []
+    for parts in ([who, *where], where, [who]):
+        if any(parts):
+            yield " and ".join([*filter(None, parts), *space])
+
+
+def _end(side: str, endpoint: str | None) -> str:
+    if endpoint is None:
+        return ""
+    address, _, port = endpoint.rpartition(":")
+    anywhere = address in ("0.0.0.0", "[::]", "*")
+    return f"sport = :{port}" if side == "src" and anywhere else f"{side} {endpoint}"
+
+
+def _narrowed(start: str, wanted: Bools, known: Facts, partly: bool) -> str | None:
+    """The filter with what all its sockets share, if that selects them and no others.
+
+    `partly`: the finding does not name all of its sockets.
+    """
+    text, chosen = start, _selected(start, known)
+    if chosen is None or not wanted.any() or (wanted & ~chosen).any():
+        return None
+    for more in _shared(wanted, known):
+        narrower = _selected(more, known)
+        if narrower is not None and (chosen & ~narrower).any():
+            text, chosen = f"{text} and {more}", chosen & narrower
+    return text if partly or not (chosen & ~wanted).any() else None
+
+
+def _selected(text: str, known: Facts) -> Bools | None:
+    try:
+        return language.select(language.parse(text), known)
+    except FilterError:
+        return None
+
+
+def _shared(wanted: Bools, known: Facts) -> Iterator[str]:
+    """What is true of all of them, in words."""
+    table = known.table.take(wanted)
+    states = np.unique(table.state)
+    if len(states) == 1:
+        yield f"state {tcp.SS_STATES[int(states[0])].lower()}"
+    for name, queue in (("recvq", table.recv_q), ("sendq", table.send_q)):
+        if (queue > 0).all():
+            yield f"{name} > 0"
+        elif not queue.any():
+            yield f"{name} = 0"
+    timers = np.unique(table.timer)
+    if len(timers) == 1 and 0 < timers[0] < len(tcp.TIMERS):
+        yield f"timer = {tcp.TIMERS[int(timers[0])]}"

@@ -1,0 +1,87 @@
+"""The explain pages in the table: their list, and one of them line by line."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+from tcptop.columns.detail import Fact
+from tcptop.explain import Page, pages
+from tcptop.tui.widgets.layout import Cell, Column
+
+REFERENCES = "See also"  # the heading of the last part, which names other pages
+
+
+class Row(NamedTuple):
+    """A line of a page; `page` is the one that it names."""
+
+    text: str
+    look: str = ""
+    page: str | None = None
+
+
+class PageModel:
+    """A page, wrapped to `width` cells; a line's key is the page that it names, or its number."""
+
+    def __init__(self, page: Page, width: int) -> None:
+        title, _, body = page.text.partition("\n")
+        self._column = Column("text", title, len(title), flex=True, least=1)
+        self._rows = [*_rows(body.strip("\n").splitlines(), max(20, width - 1))]
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        return [self._column]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def key(self, row: int) -> Hashable:
+        return self._rows[row].page or row
+
+    def row_of(self, key: Hashable) -> int | None:
+        return next((row for row in range(len(self)) if self.key(row) == key), None)
+
+    def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
+        return [self._rows[row].text]
+
+    def look(self, row: int) -> str:
+        return self._rows[row].look
+
+
+def _rows(lines: Sequence[str], width: int) -> Iterator[Row]:
+    heading = ""
+    for line in lines:
+        if line and not line[0].isspace():
+            heading = line
+            yield Row(line, "good")
+        elif heading == REFERENCES and line.strip():
+            yield from _references(line)
+        else:
+            yield from _wrapped(line, width)
+
+
+def _references(line: str) -> Iterator[Row]:
+    """A line for each page, to be opened."""
+    for name in filter(None, (word.strip() for word in line.split(","))):
+        yield Row(f"  {name}", page=name)
+
+
+def _wrapped(line: str, width: int) -> Iterator[Row]:
+    margin = line[: len(line) - len(line.lstrip())]
+    if len(line) <= width:
+        yield Row(line)
+        return
+    for part in textwrap.wrap(line, width, subsequent_indent=margin, drop_whitespace=True):
+        yield Row(part)
+
+
+def contents() -> list[Fact]:
+    """Every page by kind, with what it is about."""
+    return [Fact(f"{page.kind}s", page.name, "", page.summary) for page in pages()]
+
+
+def named(key: Hashable) -> str | None:
+    """The page that a line of a page, or of their list, stands for."""
+    name = key[1] if isinstance(key, tuple) else key
+    return name if isinstance(name, str) else None

@@ -1,0 +1,99 @@
+"""The widgets, and what they show: the part of the app that paints, below that with the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+
+from tcptop.analysis import filter as language
+from tcptop.tui import alarm, bindings, header, showing
+from tcptop.tui.collector import Collector, OpenSource
+from tcptop.tui.filter_bar import FilterBar
+from tcptop.tui.own_cpu import OwnCpu
+from tcptop.tui.place import Place
+from tcptop.tui.session import Session
+from tcptop.tui.settings import Settings
+from tcptop.tui.terminal_app import TerminalApp
+from tcptop.tui.top import Top
+from tcptop.tui.widgets.lines import Lines
+from tcptop.tui.widgets.table import Table
+
+
+class Picture(TerminalApp, inherit_bindings=False):
+    """Has the widgets show what the session says."""
+
+    def __init__(self, open_source: OpenSource, names: language.Names, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.session = Session.opened(settings.opening, settings.clause, settings.findings)
+        self._collector = Collector(open_source, settings.interval, self, settings.findings)
+        self._cpu = OwnCpu()
+        self._said = ""  # in the last line, until the next key
+        self._failed = ""  # why there was no look, until the next one
+        self._top = Top(settings.ascii_only)
+        self._table = Table(ascii_only=settings.ascii_only, id="table")
+        self._filter = FilterBar(names, settings.ascii_only)
+        self._status = Lines(settings.ascii_only, id="status")
+
+    def compose(self) -> ComposeResult:
+        yield from (self._top, self._table, self._filter, self._status)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    @property
+    def here(self) -> Place:
+        return self.session.here
+
+    def _show(self, swapped: bool = False) -> None:
+        """Have the widgets show what the session says; `swapped`: from another place."""
+        session = self.session
+        self._collector.criteria = session.criteria if session.held is None else None
+        self._collector.wanted = session.wanted
+        self._filter.snapshot = session.snapshot
+        self._table.empty = showing.empty(session, self._table.row_width)
+        model = showing.model(session, self._table.row_width)
+        if model is not None and swapped:
+            self._table.show(model, *showing.mark(session), self.here.followed)
+        elif model is not None:
+            self._table.changed(model)
+        self._draw_lines()
+
+    def _draw_lines(self) -> None:
+        session = self.session
+        status = header.Status(
+            self.settings.scope,
+            self.settings.user,
+            self._collector.interval,
+            session.paused_s,
+            self._cpu.share(),
+            bool(self._failed),
+        )
+        shown = session.shown
+        selection = shown.selection if shown is not None else None
+        worst = alarm.line(session.snapshot, session.settings, self.size.width)
+        remark = showing.remark(session, self._failed, *self.size)
+        self._top.show(selection, self.here.view, status, worst, remark)
+        self._draw_status()
+
+    def _draw_status(self) -> None:
+        width = self.size.width
+        said = header.remark(self._said, "warn", width)
+        self._status.show(said if self._said else header.footer(self._keys(), width))
+
+    def _keys(self) -> Sequence[bindings.Shown]:
+        """What the last line names."""
+        here = self.here
+        if here.listing:
+            return bindings.LIST_KEYS
+        if here.page is not None and not here.help:
+            return bindings.PAGE_KEYS
+        if here.view == "findings" and not here.help:
+            return bindings.FINDING_KEYS
+        return bindings.FACT_KEYS
+
+    def _say(self, text: str) -> None:
+        """Say it in the last line until the next key."""
+        self._said = text
+        self._draw_status()

@@ -1,0 +1,23 @@
+"""What the command line and the configuration decided for the live view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tcptop.analysis.findings import settings as findings
+from tcptop.tui.filtering import NOTHING, Clause
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`opening` is the view to begin with; `keys` binds actions, by their ids, to other keys."""
+
+    interval: float = 1.0
+    clause: Clause = NOTHING
+    scope: str = "current netns"
+    user: str = ""
+    ascii_only: bool = False
+    findings: findings.Settings = findings.DEFAULTS
+    opening: str = "processes"
+    keys: Mapping[str, str] = field(default_factory=dict)
