@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tcptop.commands import live
 from tcptop.commands.ending import DONE, CommandError
@@ -53,7 +54,9 @@ def _watch(chosen: Namespace, stage: Stage) -> int:
 
     user = decided(chosen, _by_finding(stage.limits))
     everything = Namespace(**vars(chosen), filter=[], process=[], port=[], netns="current")
-    return live.show(everything, user, None, f"demo, netns {stage.pid}")
+    settings = live.settings(everything, user)
+    scope = f"demo, netns {stage.pid}"
+    return live.show(everything, replace(settings, scope=scope, opening="findings"))
 
 
 def _by_finding(lowered: Mapping[str, float]) -> Limits:

@@ -22,7 +22,7 @@ def run(chosen: Namespace) -> int:
     refuse_without_terminal("the live view", "`tcptop snapshot` needs no terminal")
     from tcptop.commands.configured import decided
 
-    return show(chosen, decided(chosen), expression, f"netns {chosen.netns}")
+    return show(chosen, settings(chosen, decided(chosen), expression))
 
 
 def refuse_without_terminal(what: str, instead: str) -> None:
@@ -32,33 +32,32 @@ def refuse_without_terminal(what: str, instead: str) -> None:
         raise CommandError(f"{what}: {why_not}; {instead}")
 
 
-def show(chosen: Namespace, user: Decided, expression: Expression | None, scope: str) -> int:
+def show(chosen: Namespace, settings: Settings) -> int:
     """The screen, until it is left."""
-    terminal.prepare(os.environ)  # before Textual is imported, which reads it once
     from tcptop.commands.watching import OWNERS_BUDGET_S, source
     from tcptop.sources.names import SystemNames
     from tcptop.tui.app import TcptopApp
     from tcptop.tui.terminal_app import finish
 
-    settings = _settings(chosen, user, expression, scope)
     app = TcptopApp(lambda: source(chosen, OWNERS_BUDGET_S), SystemNames(), settings)
     sys.setswitchinterval(0.0005)  # a key press waits less for the collector's thread
     app.run(mouse=terminal.mouse(os.environ) if chosen.mouse is None else chosen.mouse)
     return finish(app)
 
 
-def _settings(
-    chosen: Namespace, user: Decided, expression: Expression | None, scope: str
-) -> Settings:
+def settings(chosen: Namespace, user: Decided, expression: Expression | None = None) -> Settings:
+    """What the screen has to know of what was typed and configured."""
+    terminal.prepare(os.environ)  # before Textual is imported, which reads it once
     from tcptop.sources.live import user_name
     from tcptop.tui.app import Settings
     from tcptop.tui.filtering import NOTHING, Clause
 
-    clause = Clause(filter_text(chosen) or "", expression) if expression else NOTHING
     return Settings(
         interval=user.interval,
-        clause=clause,
-        scope=scope,
+        clause=Clause(filter_text(chosen) or "", expression) if expression else NOTHING,
+        scope=f"netns {chosen.netns}",
         user=user_name(os.geteuid()),
         ascii_only=chosen.ascii or terminal.glyphs(os.environ) == "ascii",
+        findings=user.findings,
+        keys=user.keys,
     )
