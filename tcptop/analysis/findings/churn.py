@@ -19,7 +19,7 @@ from tcptop.analysis.findings.moments import Moment, destinations
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
 from tcptop.analysis.keys import find, mixed
 from tcptop.analysis.ports import TIMEWAIT_MS
-from tcptop.model import tcp
+from tcptop.model import sysctls, tcp
 from tcptop.model.table import F64, U64, Bools, Index
 
 SEEN = 3  # connections, before what was not seen is put down to their destination
@@ -70,7 +70,7 @@ def churned(look: Look, netns: int, moments: Sequence[Moment]) -> Churn:
     ends = _ends(look, netns)
     seconds = float(lengths(moments).sum())
     short, without_trace, ended = _short(look, ends, moments, seconds)
-    unseen = _unseen(moments, netns, ended)
+    unseen = max(_unseen(look, moments, netns, ended) - _elsewhere(look, netns, seconds), 0.0)
     inferred = _inferred(without_trace, unseen)
     known = without_trace.sum() >= SEEN
     return Churn(ends, seconds, short, inferred, 0.0 if known else unseen)
@@ -141,11 +141,19 @@ def _asking(look: Look, ends: Ends, ended: F64) -> Bools:
     return more
 
 
-def _unseen(moments: Sequence[Moment], netns: int, ended: float) -> float:
+def _elsewhere(look: Look, netns: int, seconds: float) -> int:
+    """Young connections from ports outside the range, or where the range is not known."""
+    table = look.table
+    young = (table.netns == netns) & (look.snapshot.seen_s < seconds)
+    young &= (look.snapshot.ports.group < 0) & ~accepted(look)
+    return int(np.count_nonzero(young & ~np.isin(table.state, (tcp.LISTEN, tcp.SYN_RECV))))
+
+
+def _unseen(look: Look, moments: Sequence[Moment], netns: int, ended: float) -> float:
     """Opened without a trace. Rows of other namespaces are taken off too: rather too few."""
-    opened = answered(moments, netns)
-    if opened is None:
-        return 0.0
+    opened, kernel = answered(moments, netns), look.kernel(netns)
+    if opened is None or kernel is None or sysctls.port_range(kernel.sysctls) is None:
+        return 0.0  # without the range of local ports nothing is known of what was seen
     spans = lengths(moments)
     seen = sum(
         float(np.nansum(moment.opened)) * float(seconds)

@@ -15,7 +15,7 @@ from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.moments import at, process_key
 from tcptop.model import tcp
 from tcptop.model.sample import Process
-from tcptop.model.table import F64, Bools, Index
+from tcptop.model.table import F64, Index
 
 GROWTH_S = 180.0
 
@@ -32,9 +32,9 @@ def held(look: Look, unread: bool) -> Iterator[Held]:
     """By process; those whose end of file was read, or those where it was not."""
     table = look.table
     waiting = (table.state == tcp.CLOSE_WAIT) & (table.inode != 0)  # else in an accept queue
-    # What MPTCP has not read lies in another socket: nothing is known of its subflows' reading.
-    read = table.recv_q == 0
-    rows = np.flatnonzero(waiting & (~read & (table.ulp != b"mptcp") if unread else read))
+    rows = np.flatnonzero(waiting & (table.recv_q > 0 if unread else table.recv_q == 0))
+    if unread:  # what MPTCP has not read lies in another socket than its subflow
+        rows = rows[table.ulp[rows] != b"mptcp"]
     age = _age(look)
     people = look.snapshot.holders.people
     for person in np.unique(look.first_person[rows]).tolist():
@@ -44,12 +44,19 @@ def held(look: Look, unread: bool) -> Iterator[Held]:
 
 
 def _age(look: Look) -> F64:
-    """The FIN refreshed last_ack_recv; later acks and answers to keepalive probes reset it."""
+    """The FIN refreshed last_ack_recv; later acks and answers to keepalive probes reset it.
+
+    What the process still sends on is half-closed on purpose, and not forgotten.
+    """
+    seen = np.fmax(look.snapshot.lives.state_s, _since(look, "last_ack_recv"))
+    age: F64 = np.fmin(seen, _since(look, "last_data_sent"))
+    return age
+
+
+def _since(look: Look, name: str) -> F64:
+    """Seconds; NaN where not known."""
     table = look.table
-    heard = table.tcp_info("last_ack_recv") / 1000
-    told = np.where(table.tcp_info_known("last_ack_recv"), heard, 0.0)
-    seen: F64 = np.fmax(look.snapshot.lives.state_s, told)
-    return seen
+    return np.where(table.tcp_info_known(name), table.tcp_info(name) / 1000, np.nan)
 
 
 def grew(look: Look, process: Process, count: int) -> bool:
@@ -60,8 +67,3 @@ def grew(look: Look, process: Process, count: int) -> bool:
     numbers = [at(m.process, m.close_wait, key) or 0.0 for m in look.moments]
     steady = all(after >= before for before, after in pairwise(numbers))
     return steady and numbers[0] < count
-
-
-def old(age_s: F64, least_s: float) -> Bools:
-    enough: Bools = age_s >= least_s
-    return enough

@@ -17,6 +17,7 @@ from tests.unit.prepared import CURL, Row, mini, owners, socket
 ID = "connection-churn"
 THERE = "10.0.0.9:80"
 SYSCTLS = {"net.ipv4.ip_local_port_range": "32768 60999"}
+UNKNOWN = {"net.ipv4.ip_local_port_range": ""}
 STAYING = [
     socket("ESTABLISHED", "10.0.0.1:60000", THERE, inode=7, cookie=7),
     socket("ESTABLISHED", "10.0.0.1:60001", THERE, inode=8, cookie=8),
@@ -146,6 +147,22 @@ def test_where_none_is_seen_it_is_said() -> None:
     (finding,) = of(found[-1], ID)
     assert finding.title.startswith("70 connections/s are opened and over before tcptop can see")
     assert finding.subject.destination is None
+
+
+def test_connections_from_other_ports_are_seen_too() -> None:
+    def rows(number: int) -> list[Row]:
+        made = opened(lambda _: 70, number, lambda each: f"10.0.1.{each}:443")
+        return [row | {"local": f"10.0.0.1:{n + 2000}"} for n, row in enumerate(made)]
+
+    assert not any(fired(watch(12, rows, kernel=counted(lambda _: 70))))
+
+
+def test_without_a_known_range_nothing_is_inferred() -> None:
+    kernel = counted(lambda _: 70)
+    found = watch(
+        12, lambda _: STAYING, kernel=lambda n: host(kernel(n)[0].counters["Tcp"], {}, UNKNOWN)
+    )
+    assert not any(fired(found))
 
 
 @pytest.mark.parametrize("lost", ["AttemptFails", "EstabResets"])

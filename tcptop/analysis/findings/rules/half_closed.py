@@ -28,7 +28,7 @@ MOST = 20  # processes: those with most
 
 def find(look: Look, limits: Limits) -> Iterator[Finding]:
     table = look.table
-    held = (table.state == tcp.FIN_WAIT2) & (table.inode != 0) & (table.ulp != b"mptcp")
+    held = (table.state == tcp.FIN_WAIT2) & (table.inode != 0)
     if np.count_nonzero(held) >= limits["sockets"]:
         yield from _held(look, limits, np.flatnonzero(held))
     orphaned = np.isin(table.state, ORPHANED) & (table.inode == 0)
@@ -39,6 +39,7 @@ def find(look: Look, limits: Limits) -> Iterator[Finding]:
 def _held(look: Look, limits: Limits, rows: Index) -> Iterator[Finding]:
     """By process; those whose process is not known by namespace."""
     table = look.table
+    rows = rows[table.ulp[rows] != b"mptcp"]  # subflows end when the connection of all of them does
     age = _silent(look, rows)
     old = age >= limits["age_s"]
     rows, age = rows[old], age[old]
