@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from tcptop.model.table import F64
 
 
@@ -15,3 +17,8 @@ class Series(NamedTuple):
 
     clock: F64
     values: F64
+
+    def until(self, clock: float) -> Series:
+        """The part up to a moment, which is included."""
+        end = int(np.searchsorted(self.clock, clock, "right"))
+        return Series(self.clock[:end], self.values[:end])

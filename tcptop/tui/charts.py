@@ -1,0 +1,270 @@
+"""Charts with axes, and small pictures in a cell, as lines of text. Time comes from the samples.
+
+plotext draws the axes and the curves. It keeps one figure for the whole process: only one thread
+may call `chart`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.columns import units
+from tcptop.model.table import F64, I64
+from tcptop.tui.history.points import Frame, Run, ahead, runs
+from tcptop.tui.history.series import Series
+from tcptop.tui.widgets.layout import Line, cut, merge
+
+Unit = Callable[[float], str]
+
+BLOCKS, ASCII_BLOCKS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
+MARGIN = 6  # cells of the labels of the y axis, so that the curves stay where they are
+LEAST_WIDTH, LEAST_HEIGHT = 24, 6  # below that there are only small pictures
+SPANS = (60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
+
+# By marker as well as by colour: with NO_COLOR the marker is all there is.
+CURVES = (("braille", ""), ("o", "good"), ("+", "dim"), ("x", ""))
+ASCII_CURVES = (("*", ""), *CURVES[1:])
+SHOWN = {"braille": "⠒"}  # in the legend
+LIMIT, FORECAST = "-", "."
+COLOURS = {"": "default", "warn": 1, "good": 2, "dim": 8}  # what plotext writes for a look
+LABEL = {"color": COLOURS["warn"], "alignment": "left"}
+LOOKS = {f"38;5;{colour}": look for look, colour in COLOURS.items()}
+FRAME = str.maketrans("┌┐└┘├┤┬┴┼─│–…", "+++++++++-|-~")
+
+Ticks = tuple[tuple[int, str], ...]
+
+
+class Limit(NamedTuple):
+    """A line across the chart."""
+
+    name: str
+    value: float
+
+
+class _Picture(NamedTuple):
+    """All that is drawn, in whole points: equal pictures need not be drawn twice."""
+
+    frame: tuple[int, int]  # columns, rows
+    curves: tuple[tuple[Run, ...], ...]
+    limit: tuple[str, int] | None
+    forecast: Run
+    x_ticks: Ticks
+    y_ticks: Ticks
+    ascii_only: bool
+
+
+def chart(
+    series: Sequence[tuple[str, Series]],
+    size: tuple[int, int],
+    title: str,
+    unit: Unit,
+    limit: Limit | None = None,
+    forecast: Series | None = None,
+    ascii_only: bool = False,
+    span_s: float | None = None,
+) -> list[Line]:
+    """`size` (width, height) cells of at most four series over time, the first line the legend.
+
+    A column shows the highest of its seconds. Unknown is a gap. `forecast` goes on from now, in
+    the last quarter; `span_s` is otherwise chosen by how much is known. A limit of NaN is none.
+    """
+    width, height = size
+    limit = None if limit is None or math.isnan(limit.value) else limit
+    heading = _heading(series, title, unit, limit, width, ascii_only)
+    heading = _ascii(heading) if ascii_only else heading
+    if width < LEAST_WIDTH or height < LEAST_HEIGHT:
+        small = [((spark(each.values, width, ascii_only), ""),) for _, each in series]
+        return [heading, *small, *[()] * height][:height]
+    top = _top(_highest(series, limit), unit)
+    frame = _frame(series, size, forecast, span_s, top)
+    picture = _Picture(
+        (frame.columns, frame.rows),
+        tuple(tuple(runs(each, frame)) for _, each in series),
+        (f"{units.safe(limit.name)} {unit(limit.value)}", frame.y(limit.value)) if limit else None,
+        ahead(forecast, frame) if forecast else (),
+        _x_ticks(frame),
+        tuple((frame.y(top * part), unit(top * part)) for part in (0, 0.5, 1)),
+        ascii_only,
+    )
+    return [heading, *_drawn(picture)]
+
+
+def _heading(
+    series: Sequence[tuple[str, Series]],
+    title: str,
+    unit: Unit,
+    limit: Limit | None,
+    width: int,
+    ascii_only: bool,
+) -> Line:
+    """The title, and what each series is now; the markers where there are several."""
+    spans = [(units.safe(title), "")]
+    for (name, each), (marker, look) in zip(series, _curves(ascii_only), strict=False):
+        mark = f"{SHOWN.get(marker, marker)} " if len(series) > 1 else ""
+        now = unit(float(each.values[-1])) if len(each.values) else units.UNKNOWN
+        spans.append((f"  {mark}{units.safe(name)} {now}", look))
+    if limit is not None:
+        spans.append((f"  {LIMIT} {units.safe(limit.name)} {unit(limit.value)}", "warn"))
+    return _cut(spans, width)
+
+
+def _cut(spans: Sequence[tuple[str, str]], width: int) -> Line:
+    kept: list[tuple[str, str]] = []
+    for text, look in spans:
+        kept.append((cut(text, width), look))
+        width -= len(kept[-1][0])
+    return merge([span for span in kept if span[0]])
+
+
+def _curves(ascii_only: bool) -> Sequence[tuple[str, str]]:
+    return ASCII_CURVES if ascii_only else CURVES
+
+
+# -- scales
+
+
+def _highest(series: Sequence[tuple[str, Series]], limit: Limit | None) -> float:
+    known = [float(np.fmax.reduce(each.values, initial=0.0)) for _, each in series]
+    return max([0.0, *known, *([limit.value] if limit else [])])
+
+
+def _top(highest: float, unit: Unit) -> float:
+    """The end of the y axis: a round number whose half is one too, as `unit` shows them."""
+    for top in _round_numbers(highest, binary=unit in (units.size, units.byte_rate)):
+        if top >= highest and len({unit(0), unit(top / 2), unit(top)}) == 3:
+            return top
+    return highest
+
+
+def _round_numbers(highest: float, binary: bool) -> Iterator[float]:
+    power = math.floor(math.log10(max(highest, 0.01)))
+    if binary:
+        yield from (2.0**exponent for exponent in range(64))
+    for exponent in range(power, power + 4):
+        yield from (step * 10.0**exponent for step in (1, 2, 4))
+
+
+def _frame(
+    series: Sequence[tuple[str, Series]],
+    size: tuple[int, int],
+    forecast: Series | None,
+    span_s: float | None,
+    top: float,
+) -> Frame:
+    columns, rows = size[0] - MARGIN - 1, size[1] - 3  # legend, axis and its labels
+    ends = [each.clock[-1] for _, each in series if len(each.clock)]
+    now = float(max(ends, default=0.0))
+    future = columns // 4 if forecast else 0
+    return Frame(columns, rows, future, span_s or _span(series, now), now, top)
+
+
+def _span(series: Sequence[tuple[str, Series]], now: float) -> float:
+    """The shortest of the usual ones that shows all that is known."""
+    known = [each.clock[~np.isnan(each.values)] for _, each in series]
+    age = now - float(min([clock[0] for clock in known if len(clock)], default=now))
+    return next((span for span in SPANS if span >= age), SPANS[-1])
+
+
+def _x_ticks(frame: Frame) -> Ticks:
+    now = 2 * (frame.columns - frame.future) - 1
+    past = ((0, f"-{_short(frame.span_s)}"), (now // 2, f"-{_short(frame.span_s / 2)}"))
+    later = f"+{_short(frame.future * frame.column_s)}"
+    end = ((2 * frame.columns - 1, later),) if frame.future else ()
+    return (*past, (now, "now"), *end)
+
+
+def _short(seconds: float) -> str:
+    """Of a round span: 30s, 2.5m, 10m, 2h."""
+    if seconds < 60:
+        return f"{seconds:.0f}s"
+    return f"{seconds / 60:.2g}m" if seconds < 3600 else f"{seconds / 3600:.2g}h"
+
+
+# -- drawing
+
+
+@lru_cache(maxsize=8)
+def _drawn(picture: _Picture) -> tuple[Line, ...]:
+    import plotext  # 60 ms that only those pay who open a chart
+
+    columns, rows = picture.frame
+    plotext.clear_figure()
+    plotext.limit_size(False, False)
+    plotext.theme("clear")
+    plotext.plotsize(MARGIN + 1 + columns, rows + 2)
+    plotext.xaxes(True, False)
+    plotext.yaxes(True, False)
+    plotext.xlim(0, 2 * columns - 1)
+    plotext.ylim(0, 4 * rows - 1)
+    plotext.xticks(*zip(*picture.x_ticks, strict=True))
+    places, labels = zip(*picture.y_ticks, strict=True)
+    plotext.yticks(places, [label.rjust(MARGIN)[-MARGIN:] for label in labels])
+    _draw(picture)
+    text = plotext.build()
+    plotext.clear_figure()
+    lines = [_line(line, MARGIN + 1 + columns) for line in text.splitlines()]
+    return tuple(_ascii(line) if picture.ascii_only else line for line in lines)
+
+
+def _draw(picture: _Picture) -> None:
+    """What comes later is above what comes before."""
+    import plotext
+
+    def plot(run: Run, marker: str, look: str) -> None:
+        x, y = zip(*run, strict=True)
+        plotext.plot(x, y, marker=marker, color=COLOURS[look])
+
+    plot(((0, 0),), " ", "")  # without any curve there would be no axes
+    end = 2 * picture.frame[0] - 1
+    if picture.limit is not None:
+        plot(((0, picture.limit[1]), (end, picture.limit[1])), LIMIT, "warn")
+    if picture.forecast:
+        plot(picture.forecast, FORECAST, "dim")
+    for parts, (marker, look) in zip(picture.curves, _curves(picture.ascii_only), strict=False):
+        for run in parts:
+            plot(run, marker, look)
+    if picture.limit is not None:
+        label = cut(picture.limit[0], picture.frame[0] - 6)
+        plotext.text(f" {label} ", 4, picture.limit[1], **LABEL)
+
+
+def _line(text: str, width: int) -> Line:
+    """A line of plotext's with its colours as looks."""
+    spans, look = [], ""
+    for number, part in enumerate(re.split(r"\x1b\[([0-9;]*)m", text)):
+        if number % 2:
+            look = LOOKS.get(part, "")
+        else:
+            spans.append((part, look))
+    return _cut([*spans, (" " * width, "")], width)
+
+
+def _ascii(line: Line) -> Line:
+    return tuple((text.translate(FRAME), look) for text, look in line)
+
+
+# -- small pictures
+
+
+def spark(values: F64 | I64, width: int, ascii_only: bool = False) -> str:
+    """The last `width` values as bars up to the largest of them; blank where 0 or unknown.
+
+    The lowest bar stands for the least value, but for no more than 80 % of the largest: a small
+    change must not look like a large one. Nothing where all are equal.
+    """
+    last = values[-width:].astype(np.float64)
+    known = last[~np.isnan(last)]
+    if not len(known) or known.min() == known.max():
+        return ""
+    blocks = ASCII_BLOCKS if ascii_only else BLOCKS
+    top = known.max()
+    least = min(known.min(), top * 0.8)
+    levels = 1 + np.rint((np.nan_to_num(last) - least) / (top - least) * 7).clip(0)
+    bars = zip(last.tolist(), levels.astype(int).tolist(), strict=True)
+    return "".join(blocks[level] if value > 0 else " " for value, level in bars)
