@@ -11,7 +11,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from tcptop import cli, options
+from tcptop import options
+from tcptop.commands.watching import OWNERS_BUDGET_S, source
 from tcptop.demo import held, owners, queues, sockets, states
 from tcptop.demo.namespace import Namespace
 from tcptop.model.sample import Sample
@@ -93,7 +94,7 @@ class Anonymous:
 
 @contextmanager
 def anonymous(pid: int) -> Iterator[Source]:
-    with cli.source(options.parse(["--netns", str(pid)]), cli.OWNERS_BUDGET_S) as real:
+    with source(options.parse(["--netns", str(pid)]), OWNERS_BUDGET_S) as real:
         yield Anonymous(real)
 
 

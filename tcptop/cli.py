@@ -21,10 +21,6 @@ from tcptop.commands.ending import (
     before_the_end,
     one_line,
 )
-from tcptop.commands.snapshot import request as _request
-from tcptop.commands.watching import OWNERS_BUDGET_S, source
-
-__all__ = ["OWNERS_BUDGET_S", "_request", "main", "run", "source"]
 
 
 def main(words: Sequence[str] | None = None) -> NoReturn:

@@ -18,6 +18,7 @@ from tcptop.analysis.history import History, Known, Now
 from tcptop.analysis.holding import Held, hold, mini
 from tcptop.analysis.kernel import rates as kernel_rates
 from tcptop.analysis.kernel import seen_ratio
+from tcptop.analysis.keys import distinct
 from tcptop.model import owner
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Ports, Snapshot, Totals, Trend
@@ -49,7 +50,12 @@ def derive(
     moments = with_moment(history.moments, _moment(bare))
     look = Look(bare, moments, settings)
     findings, active = engine.run(look, history.active)
-    snapshot = replace(bare, findings=findings, wanted=frozenset(look.wanted))
+    snapshot = replace(
+        bare,
+        findings=findings,
+        wanted=frozenset(look.wanted),
+        idle_timeout_s=settings.idle_timeout_s or bare.idle_timeout_s,
+    )
     return snapshot, replace(_remembered(sample, history, step), moments=moments, active=active)
 
 
@@ -154,6 +160,6 @@ def _totals(sample: Sample, held: Held, ratio: float | None) -> Totals:
 
 
 def _still_known(held: Held, history: History, kept: Known) -> dict[int, Process]:
-    wanted = set(np.unique(kept.person).tolist())
+    wanted = set(distinct(kept.person).tolist())
     everyone = {**history.people, **held.people}
     return {key: process for key, process in everyone.items() if key in wanted}

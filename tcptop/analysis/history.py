@@ -43,7 +43,8 @@ class Known:
     unread_since: F64
     silent_since: F64
     acked: F64  # bytes_acked
-    consumed: F64  # bytes_received less Recv-Q
+    consumed: F64  # bytes_received less Recv-Q; NaN while that is empty
+    pause: F64  # the longest time for which it stood still and went on
     segs_in: F64
     send_q: F64
     rises: U8
@@ -57,7 +58,7 @@ class Known:
 
 
 def _no_known() -> Known:
-    kinds = ["u8", "f8", "f8", "?", "u1", "u1", "i8", "i8", *["f8"] * 12, "u1", "u1"]
+    kinds = ["u8", "f8", "f8", "?", "u1", "u1", "i8", "i8", *["f8"] * 13, "u1", "u1"]
     return Known(*(np.zeros(0, kind) for kind in kinds))
 
 

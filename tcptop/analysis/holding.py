@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.history import Known, Now
-from tcptop.analysis.keys import find
+from tcptop.analysis.keys import distinct, find
 from tcptop.analysis.listening import waiting
 from tcptop.model import owner, tcp
 from tcptop.model.sample import Owners, Process, Sample
@@ -45,7 +45,7 @@ def hold(sample: Sample, queue: Index, now: Now, known: Known, past: Mapping[int
     fd = np.concatenate([fd, np.full(len(remembered), -1, np.int64)])
     kinds = _kinds(table, row, remembered)
     first = _first(row, person, len(table))
-    people = {key: people[key] for key in np.unique(person).tolist()}
+    people = {key: people[key] for key in distinct(person).tolist()}
     holders = _holders(len(table), row, person, fd, people)
     return Held(holders, kinds, _notes(sample, kinds, queue), first, people)
 

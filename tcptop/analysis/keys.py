@@ -35,6 +35,15 @@ def find(keys: NDArray[Any], among: NDArray[Any]) -> Index:
     return np.where(among[places] == keys, places, -1).astype(np.int64)
 
 
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
+    """The different values, sorted. np.unique hashes since numpy 2.3: ten times slower on many
+    different ones."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first]
+
+
 def known_sums(group: Index, groups: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums of the known (not NaN) values of each group; NaN where none is known."""
     known = ~np.isnan(values)

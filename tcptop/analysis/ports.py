@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.history import History, Now, PortUse
-from tcptop.analysis.keys import find, mixed
+from tcptop.analysis.keys import distinct, find, mixed
 from tcptop.model import sysctls, tcp
 from tcptop.model.sample import Kernel, Sample
 from tcptop.model.snapshot import Ports
@@ -197,7 +197,7 @@ def _by_netns(table: SocketTable, rows: Index, found: Mapping[int, Range], mask:
 
 
 def _distinct_ports(group: Index, port: U16, groups: int) -> I64:
-    pairs = np.unique(group * 65536 + port)
+    pairs = distinct(group * 65536 + port)
     return np.bincount(pairs // 65536, minlength=groups)
 
 

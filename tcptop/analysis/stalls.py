@@ -129,7 +129,8 @@ def leaving_per_s(snapshot: Snapshot, rows: Index) -> F64:
 def unread_s(snapshot: Snapshot, rows: Index) -> F64:
     """How long a process has left what arrived; NaN for what waits elsewhere than in Recv-Q.
 
-    Subflows of MPTCP hand on what they get; without an inode nobody has the connection yet.
+    Subflows of MPTCP hand on what they get; without an inode nobody has the connection yet. Who
+    has paused for as long before and gone on is slow: a download at a limited rate.
     """
     table = snapshot.sample.sockets
     # The FIN counts for one (tcp_diag.c); that it is not read is close-wait-unread's business.
@@ -138,7 +139,9 @@ def unread_s(snapshot: Snapshot, rows: Index) -> F64:
     plain = states & (data > 0) & (table.inode[rows] != 0) & (table.ulp[rows] != b"mptcp")
     due = np.flatnonzero(plain & (data <= TINY))
     plain[due] = served(table, rows[due])
-    return np.where(plain, snapshot.lives.unread_s[rows], np.nan)
+    unread, pause = snapshot.lives.unread_s[rows], snapshot.lives.pause_s[rows]
+    plain &= unread >= np.minimum(1.5 * pause, PATIENCE_S)
+    return np.where(plain, unread, np.nan)
 
 
 def served(table: SocketTable, rows: Index) -> Bools:

@@ -37,13 +37,17 @@ class _Asked(NamedTuple):
         return self.rows[np.isin(self.states, states)]
 
 
-def verdicts(snapshot: Snapshot, rows: Index, idle_timeout_s: float = 350.0) -> list[str | None]:
+def verdicts(
+    snapshot: Snapshot, rows: Index, idle_timeout_s: float | None = None
+) -> list[str | None]:
     """For each of the rows a clause, or None where nothing is wrong with it.
 
-    `idle_timeout_s` is after how long load balancers and NAT on the way forget a connection.
+    `idle_timeout_s`, else the snapshot's, is after how long load balancers and NAT on the way
+    forget a connection.
     """
     ordered = np.sort(rows)
-    asked = _Asked(snapshot, ordered, snapshot.sample.sockets.state[ordered], idle_timeout_s)
+    timeout = snapshot.idle_timeout_s if idle_timeout_s is None else idle_timeout_s
+    asked = _Asked(snapshot, ordered, snapshot.sample.sockets.state[ordered], timeout)
     said: dict[int, str] = {}
     for clause in CLAUSES:
         for row, text in clause(asked):

@@ -11,7 +11,7 @@ from tcptop.analysis import filter as language
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.analysis.selecting import select
-from tcptop.cli import _request
+from tcptop.commands.snapshot import request as asked_for
 from tcptop.model.tcp import LISTEN
 from tcptop.options import parse
 from tcptop.sources.live import LiveSource
@@ -51,7 +51,7 @@ def rows(zoo: Zoo, text: str, request: Request) -> list[dict[str, str]]:
 )
 def test_the_same_rows(zoo: Zoo, text: str) -> None:
     chosen = parse(["snapshot", "--format", "csv", text])
-    request = _request(chosen, language.parse(text))
+    request = asked_for(chosen, language.parse(text))
     assert request is not None
     assert request.states >> LISTEN & 1
     assert request.states != EVERYTHING.states
@@ -60,7 +60,7 @@ def test_the_same_rows(zoo: Zoo, text: str) -> None:
 
 
 def test_text_of_all_sockets_is_the_same_without_tcp_info(zoo: Zoo) -> None:
-    request = _request(parse(["snapshot", "--format", "text"]), None)
+    request = asked_for(parse(["snapshot", "--format", "text", "--only", "sockets"]), None)
     assert request is not None
     assert request.ext == 0
     assert rows(zoo, "state all", request) == rows(zoo, "state all", EVERYTHING)
@@ -74,7 +74,9 @@ def test_text_of_all_sockets_is_the_same_without_tcp_info(zoo: Zoo) -> None:
         ["snapshot", "--format", "csv", "--only", "processes", "state", "listening"],
         ["snapshot", "--format", "csv", "--over", "1", "state", "listening"],
         ["snapshot", "--format", "csv"],
+        ["snapshot", "--format", "text"],
         ["snapshot", "--format", "text", "--only", "remotes"],
+        ["snapshot", "--format", "csv", "state", "established"],
         ["snapshot", "--format", "text", "--over", "1"],
         ["snapshot", "--format", "json"],
     ],
@@ -82,4 +84,4 @@ def test_text_of_all_sockets_is_the_same_without_tcp_info(zoo: Zoo) -> None:
 def test_what_holds_more_than_rows_reads_every_socket(words: list[str]) -> None:
     chosen = parse(words)
     expression = language.parse(" ".join(chosen.filter)) if chosen.filter else None
-    assert _request(chosen, expression) is None
+    assert asked_for(chosen, expression) is None

@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager, contextmanager
 from textual import events
 from textual.pilot import Pilot
 
-from tcptop import cli, options
+from tcptop import options
 from tcptop.analysis.filter import parse
+from tcptop.commands.watching import OWNERS_BUDGET_S, source
 from tcptop.model.sample import Sample
 from tcptop.tui.app import Settings, TcptopApp
 from tcptop.tui.collector import OpenSource
@@ -180,7 +181,7 @@ def next_look(before: Sample, **fields: object) -> Sample:
 def inside(pid: int) -> OpenSource:
     """The real source in the namespace of a process."""
     chosen = options.parse(["--netns", str(pid)])
-    return lambda: cli.source(chosen, cli.OWNERS_BUDGET_S)
+    return lambda: source(chosen, OWNERS_BUDGET_S)
 
 
 @asynccontextmanager

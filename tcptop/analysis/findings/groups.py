@@ -8,8 +8,10 @@ import numpy as np
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.keys import mixed
 from tcptop.model import tcp
+from tcptop.model.finding import Subject
 from tcptop.model.sample import Process
 from tcptop.model.table import Bools, Index
 
@@ -17,32 +19,53 @@ MOST = 20  # of the largest groups
 
 
 class Group(NamedTuple):
-    """Rows of one process: towards one destination, or accepted by one listener's port."""
+    """Rows that lead to one destination, or were accepted by one listener's port."""
 
-    process: Process | None
+    people: tuple[Process, ...]  # those that hold them first; none where nobody is known
     rows: Index
     listener: str | None
     destination: str | None
 
     @property
     def who(self) -> str:
-        return words.printable(self.process.name) if self.process else "an unknown process"
+        """nginx; postgres and others"""
+        if not self.people:
+            return "an unknown process"
+        more = " and others" if len({person.name for person in self.people}) > 1 else ""
+        return words.printable(self.people[0].name) + more
+
+    @property
+    def in_full(self) -> str:
+        """nginx (pid 812, nginx.service)"""
+        if len(self.people) == 1:
+            return words.who(self.people[0])
+        return f"{self.who} ({len(self.people)} processes)" if self.people else self.who
 
     @property
     def where(self) -> str:
         """to 10.0.0.5:5432, or: from clients of :8080"""
         return f"to {self.destination}" if self.destination else f"from clients of {self.listener}"
 
+    def key(self, rule: str) -> str:
+        pid = self.people[0].pid if len(self.people) == 1 else 0
+        return words.key(rule, pid, self.destination, self.listener)
 
-def grouped(look: Look, rows: Index) -> list[Group]:
-    """The largest groups of some connections, the largest first."""
+    def subject(self, look: Look) -> Subject:
+        return named(look, self.rows, self.people, self.listener, self.destination)
+
+
+def grouped(look: Look, rows: Index, by_process: bool = True) -> list[Group]:
+    """The largest groups of some connections, the largest first.
+
+    Without `by_process` the workers of a server, one for each connection maybe, are one.
+    """
     if not len(rows):
         return []
     table, served = look.table, accepted(look)[rows]
-    person = look.first_person[rows]
+    person = np.where(served & (not by_process), 0, look.first_person[rows] + 1)
     far = [np.where(served, 0, getattr(table, f"remote_{name}")[rows]) for name in ("hi", "lo")]
     port = np.where(served, table.local_port[rows], table.remote_port[rows])
-    key = mixed(table.netns[rows], person + 1, served, port, *far)
+    key = mixed(table.netns[rows], person, served, port, *far)
     _, inverse, sizes = np.unique(key, return_inverse=True, return_counts=True)
     largest = np.argsort(-sizes, kind="stable")[:MOST]
     return [_group(look, rows[inverse == number]) for number in largest.tolist()]
@@ -58,9 +81,8 @@ def accepted(look: Look) -> Bools:
 
 
 def _group(look: Look, rows: Index) -> Group:
-    row = int(rows[0])
-    person = int(look.first_person[row])
-    process = look.snapshot.holders.people[person] if person >= 0 else None
+    row, persons = int(rows[0]), np.unique(look.first_person[rows])
+    people = tuple(look.snapshot.holders.people[p] for p in persons.tolist() if p >= 0)
     if accepted(look)[row]:
-        return Group(process, rows, words.port(look.table, row), None)
-    return Group(process, rows, None, words.remote(look.table, row))
+        return Group(people, rows, words.port(look.table, row), None)
+    return Group(people, rows, None, words.remote(look.table, row))

@@ -22,7 +22,7 @@ ActiveOpens PassiveOpens AttemptFails EstabResets OutRsts OutSegs InSegs Retrans
 ListenOverflows ListenDrops TCPReqQFullDoCookies TCPReqQFullDrop SyncookiesSent SyncookiesRecv
 SyncookiesFailed TCPDeferAcceptDrop EmbryonicRsts TW TWRecycled TCPTimeWaitOverflow
 TCPMemoryPressures TCPAbortOnMemory TCPAbortOnTimeout TCPAbortOnClose TCPAbortOnData
-TCPSynRetrans TCPTimeouts PruneCalled RcvPruned
+TCPSynRetrans TCPDSACKRecv TCPTimeouts PruneCalled RcvPruned
 """
 COUNTERS = frozenset(_COUNTERS.split())
 

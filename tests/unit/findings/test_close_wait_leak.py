@@ -10,10 +10,11 @@ from tests.unit.findings.watched import ids, of, once, watch
 from tests.unit.prepared import CURL, TAKEN_AT, Row, owners, socket
 
 ID = "close-wait-leak"
+LONG_AGO = {"last_data_recv": 900_000, "last_data_sent": 900_000}
 
 
 def leaked(count: int, heard_s: float = 90, **columns: object) -> list[Row]:
-    info = {"last_ack_recv": int(heard_s * 1000), "last_data_recv": 900_000}
+    info = {"last_ack_recv": int(heard_s * 1000)} | LONG_AGO
     return [
         socket("CLOSE_WAIT", f"10.0.0.1:{n}", "10.0.0.9:80", **{"inode": n, "info": info} | columns)
         for n in range(1000, 1000 + count)
@@ -42,6 +43,7 @@ def test_one_look_is_enough_where_the_kernel_says_how_long() -> None:
         leaked(30, heard_s=59),  # a balancer closed them a moment ago
         leaked(30, inode=0),  # in an accept queue
         leaked(30, recv_q=1),  # another finding
+        leaked(30, info={"last_ack_recv": 90_000, "last_data_sent": 5000}),  # half-closed, in use
     ],
 )
 def test_guards(rows: list[Row]) -> None:
@@ -49,7 +51,7 @@ def test_guards(rows: list[Row]) -> None:
 
 
 def test_last_data_recv_is_no_evidence() -> None:
-    assert once(leaked(30, info={"last_data_recv": 900_000}), owners=held_by(CURL, 30)) == ()
+    assert once(leaked(30, info=LONG_AGO), owners=held_by(CURL, 30)) == ()
 
 
 def test_it_is_seen_by_watching_where_acks_reset_the_clock() -> None:

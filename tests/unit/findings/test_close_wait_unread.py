@@ -13,7 +13,10 @@ HELD = owners(*((n, CURL, n) for n in range(1000, 1030)))
 
 
 def stuck(count: int, heard_s: float = 90, **columns: object) -> list[Row]:
-    columns = {"recv_q": 1, "info": {"last_ack_recv": int(heard_s * 1000)}} | columns
+    columns = {
+        "recv_q": 1,
+        "info": {"last_ack_recv": int(heard_s * 1000), "last_data_sent": 900_000},
+    } | columns
     return [
         socket("CLOSE_WAIT", f"10.0.0.1:{n}", "10.0.0.9:80", **{"inode": n} | columns)
         for n in range(1000, 1000 + count)

@@ -126,7 +126,7 @@ def test_connections_that_were_not_bound_share_ports() -> None:
 
 
 def test_a_leak_explains_it_unless_that_is_less_bad() -> None:
-    info = {"last_ack_recv": 90_000}
+    info = {"last_ack_recv": 90_000, "last_data_sent": 900_000}
     leaked = [row | {"state": "CLOSE_WAIT", "info": info} for row in live(85)]
     both = once(leaked, owners=HELD)
     assert [each.id for each in both] == ["close-wait-leak", ID]

@@ -15,7 +15,7 @@ ID, LEAK = "fd-limit", "close-wait-leak"
 
 
 def connections(count: int, state: str = "ESTABLISHED", heard_s: int = 1) -> list[Row]:
-    info = {"last_ack_recv": heard_s * 1000}
+    info = {"last_ack_recv": heard_s * 1000, "last_data_sent": 900_000}
     return [
         socket(state, f"10.0.0.1:{n}", "10.0.0.9:80", inode=n, info=info)
         for n in range(1000, 1000 + count)

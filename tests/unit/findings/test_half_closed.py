@@ -96,7 +96,7 @@ def test_orphans_by_watching() -> None:
 
 @pytest.mark.parametrize(("recv_q", "cause"), [(0, "close-wait-leak"), (9, "close-wait-unread")])
 def test_the_other_end_here_explains_it(recv_q: int, cause: str) -> None:
-    info = {"last_ack_recv": 90_000}
+    info = {"last_ack_recv": 90_000, "last_data_sent": 900_000}
     there = [
         socket(
             "CLOSE_WAIT", "10.0.0.9:80", f"10.0.0.1:{n}", inode=n + 5000, recv_q=recv_q, info=info

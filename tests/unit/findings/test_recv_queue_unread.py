@@ -86,3 +86,21 @@ def test_a_process_is_named_once_for_all_clients_of_a_listener() -> None:
     (finding,) = after(5, *rows)
     assert finding.values["connections"] == 3
     assert "Most waits from 10.0.0.9:51000: 9 bytes." in finding.evidence
+
+
+def test_who_has_paused_as_long_before_and_read_on_is_slow() -> None:
+    """A download at a limited rate: 12 seconds of nothing, a gulp, and again."""
+
+    def rows(number: int) -> list[Row]:
+        return [LISTENER, unread(9000, consumed=5000 * (1 + number // 12))]
+
+    found = [bool(of(each, ID)) for each in watch(40, rows, owners=HELD)]
+    assert any(found[:12])
+    assert not any(found[16:])
+
+
+def test_slow_is_not_stuck_for_ever() -> None:
+    def rows(number: int) -> list[Row]:
+        return [LISTENER, unread(9000, consumed=5000 * (1 + (number > 10)))]
+
+    assert ids(watch(40, rows, owners=HELD)[-1]) == [ID]

@@ -10,7 +10,6 @@ from tcptop.analysis.findings import idle, words
 from tcptop.analysis.findings.groups import Group, grouped
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
-from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -18,7 +17,7 @@ ID = "keepalive-missing"
 
 
 def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    for group in grouped(look, _rows(look, idle.timeout(look, limits))):
+    for group in grouped(look, _rows(look, idle.timeout(look, limits)), by_process=False):
         yield _finding(look, limits, group)
 
 
@@ -40,17 +39,11 @@ def _finding(look: Look, limits: Limits, group: Group) -> Finding:
     many = words.count(len(group.rows), "idle connection")
     return Finding(
         ID,
-        words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
+        group.key(ID),
         "info" if look.settings.idle_timeout_s is None else "warning",
         f"{group.who}: {many} {group.where} without keepalive"
         + ("" if certain else " (suspected)"),
-        named(
-            look,
-            group.rows,
-            [group.process] if group.process else [],
-            group.listener,
-            group.destination,
-        ),
+        group.subject(look),
         {"connections": len(group.rows), "idle_s": quiet, "idle_timeout_s": timeout_s},
         tuple(_evidence(look, group, timeout_s, quiet, certain)),
         f"Switch on SO_KEEPALIVE in {group.who} with TCP_KEEPIDLE below {timeout_s:.0f} s, or the "

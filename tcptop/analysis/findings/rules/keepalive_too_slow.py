@@ -10,7 +10,6 @@ from tcptop.analysis.findings import idle, words
 from tcptop.analysis.findings.groups import Group, grouped
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
-from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64
 
@@ -22,7 +21,7 @@ def find(look: Look, limits: Limits) -> Iterator[Finding]:
     if armed.any():
         first = _first_probe_s(look)
         late = armed & (first > idle.timeout(look, limits))
-        for group in grouped(look, np.flatnonzero(late)):
+        for group in grouped(look, np.flatnonzero(late), by_process=False):
             yield _finding(look, limits, group, float(first[group.rows].max()))
 
 
@@ -41,16 +40,10 @@ def _finding(look: Look, limits: Limits, group: Group, first: float) -> Finding:
     many = words.count(len(group.rows), "connection")
     return Finding(
         ID,
-        words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
+        group.key(ID),
         "info",
         f"{group.who}: keepalive of {many} {group.where} probes later than {timeout_s:.0f} s",
-        named(
-            look,
-            group.rows,
-            [group.process] if group.process else [],
-            group.listener,
-            group.destination,
-        ),
+        group.subject(look),
         {"connections": len(group.rows), "first_probe_s": first, "idle_timeout_s": timeout_s},
         tuple(_evidence(look, group, timeout_s, first)),
         f"Set TCP_KEEPIDLE below {timeout_s:.0f} s in {group.who} (client libraries and servers "

@@ -11,7 +11,6 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import Group, grouped
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
-from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -46,16 +45,10 @@ def _finding(look: Look, group: Group, confirmed: bool) -> Finding:
     sure = "" if confirmed else " (suspected)"
     return Finding(
         ID,
-        words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
+        group.key(ID),
         "warning" if confirmed else "info",
         f"{group.who}: Nagle and delayed acks hold back {many} {group.where}{sure}",
-        named(
-            look,
-            group.rows,
-            [group.process] if group.process else [],
-            group.listener,
-            group.destination,
-        ),
+        group.subject(look),
         {"connections": len(group.rows), "min_rtt_ms": rtt_ms},
         (
             "In at least three of five looks less than a segment lay unsent behind one that was "

@@ -11,7 +11,6 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import Group, grouped
 from tcptop.analysis.findings.look import PATIENCE, Look
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
-from tcptop.analysis.findings.subjects import named
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64
@@ -37,17 +36,11 @@ def _finding(look: Look, group: Group, unread_s: F64) -> Finding:
     waiting = int(look.table.recv_q[rows].sum())
     return Finding(
         ID,
-        words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
+        group.key(ID),
         "warning",
         f"{group.who} does not read: {words.size(waiting)} wait in Recv-Q on "
         f"{words.count(len(rows), 'connection')} {group.where}",
-        named(
-            look,
-            rows,
-            [group.process] if group.process else [],
-            group.listener,
-            group.destination,
-        ),
+        group.subject(look),
         {"connections": len(rows), "recv_q": waiting, "longest_s": longest},
         tuple(_evidence(look, group, longest)),
         f"See what {group.who} waits for (a stack dump of its threads): a lock, a back end, or a "
@@ -60,7 +53,7 @@ def _finding(look: Look, group: Group, unread_s: F64) -> Finding:
 
 def _evidence(look: Look, group: Group, longest: float) -> Iterator[str]:
     table, rows = look.table, group.rows
-    who = words.who(group.process) if group.process else group.who
+    who = group.in_full
     yield (
         f"{who} took not a byte out of {words.count(len(rows), 'receive queue')} for up to "
         f"{words.duration(longest)} (bytes received less Recv-Q did not change)."

@@ -1,7 +1,8 @@
 """retransmission-rate: too many of the segments that this host sends are repeats.
 
 SYNs and SYN-ACKs are left out: nobody answers them, or a listener drops them, which are findings
-of their own. OutSegs does not count repeats (net/ipv4/tcp_output.c).
+of their own. So is what the peer says it had already (RFC 2883): a loss probe that a slow
+acknowledgement provoked. OutSegs does not count repeats (net/ipv4/tcp_output.c).
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def _repeated(moments: Sequence[Moment], netns: int) -> F64 | None:
     if every is None:
         return None
     handshakes = rates_or_zero(moments, netns, "TCPSynRetrans")
-    repeated: F64 = np.maximum(every - handshakes, 0)
+    needless = rates_or_zero(moments, netns, "TCPDSACKRecv")
+    repeated: F64 = np.maximum(every - handshakes - needless, 0)
     return repeated
 
 
@@ -66,7 +68,7 @@ def _finding(look: Look, limits: Limits, netns: int, repeated: float, sent: floa
         {"share": share, "retransmits_per_s": repeated, "segments_per_s": sent},
         (
             f"{words.number(repeated)} of {words.number(sent)} segments/s were repeats in the last "
-            f"{seconds} s (RetransSegs without TCPSynRetrans, OutSegs).",
+            f"{seconds} s (RetransSegs without TCPSynRetrans and TCPDSACKRecv, OutSegs).",
             *(f"{remote}: {words.number(rate)} repeats/s." for remote, rate in worst),
         ),
         "One remote: its path, or that host. One network: a link on the way to it. All of them: "

@@ -11,7 +11,6 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import Group, grouped
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
-from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -34,17 +33,11 @@ def _finding(look: Look, group: Group) -> Finding:
     values = {"connections": len(rows), "send_q": waiting, "leaving_per_s": rate}
     return Finding(
         ID,
-        words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
+        group.key(ID),
         "warning",
         f"{group.who} writes faster than it is taken {_where(look, group)}: "
         f"{words.size(waiting)} wait in Send-Q",
-        named(
-            look,
-            rows,
-            [group.process] if group.process else [],
-            group.listener,
-            group.destination,
-        ),
+        group.subject(look),
         values | ({"drain_s": waiting / rate} if rate else {}),
         tuple(_evidence(look, group, rate)),
         f"In {group.who}: heed that write() would block, and limit what waits for each peer. "

@@ -11,7 +11,6 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import Group, grouped
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
-from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64
@@ -38,16 +37,10 @@ def _finding(look: Look, limits: Limits, group: Group, for_s: F64) -> Finding:
     reader = _reader(look, group)
     return Finding(
         ID,
-        words.key(ID, group.process.pid if group.process else 0, group.destination, group.listener),
+        group.key(ID),
         "critical" if longest >= limits["critical_s"] else "warning",
         f"{_title(look, group, reader)}: {words.size(waiting)} wait in Send-Q",
-        named(
-            look,
-            rows,
-            [group.process] if group.process else [],
-            group.listener,
-            group.destination,
-        ),
+        group.subject(look),
         {"connections": len(rows), "send_q": waiting, "longest_s": longest},
         tuple(_evidence(look, group, worst, longest, reader)),
         _advice(group, reader),
@@ -81,7 +74,7 @@ def _evidence(
 ) -> Iterator[str]:
     table = look.table
     heard = float(stalls.info(table, "last_ack_recv", group.rows).min()) / 1000
-    who = words.who(group.process) if group.process else group.who
+    who = group.in_full
     yield (
         f"{who} has {words.count(len(group.rows), 'connection')} {group.where} on which no byte "
         f"was acknowledged for up to {words.duration(longest)}; "
