@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tcptop.model.route import Route, Way
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.table import EMPTY, I64, U32, U64, SocketTable
 
@@ -103,4 +104,5 @@ class Sample:
     cgroups: Mapping[int, str] = field(default_factory=dict)  # cgroup2 id -> path
     users: Mapping[int, str] = field(default_factory=dict)  # uid -> login name
     options: Mapping[int, SocketOptions] = field(default_factory=dict)  # by cookie: those asked for
+    routes: Mapping[Way, Route] = field(default_factory=dict)  # those asked for
     notes: tuple[str, ...] = ()

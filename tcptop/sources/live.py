@@ -12,11 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from tcptop.model import tcp
+from tcptop.model.route import Way
 from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Owners, Sample
 from tcptop.model.table import U32, SocketTable
 from tcptop.sources import counters, namespaces, proc_net_tcp, procfs
 from tcptop.sources.cgroups import Cgroups
 from tcptop.sources.owners import OwnerFinder, among
+from tcptop.sources.routes import RouteReader
 from tcptop.sources.sock_diag import (
     EVERYTHING,
     EXT,
@@ -49,6 +51,7 @@ class LiveSource:
         self._name = namespaces.name_of(self.netns)
         self._owners = OwnerFinder(budget_s=budget_s)
         self._options = OptionReader()
+        self._routes = RouteReader(self.netns)
         self._cgroups = Cgroups()
         self._users: dict[int, str] = {}
         self._peaks: dict[int, int] = {}
@@ -65,6 +68,10 @@ class LiveSource:
     def want(self, cookies: Collection[int]) -> None:
         """The sockets whose options the next samples bring; replaces the wish before it."""
         self._options.want(cookies)
+
+    def want_routes(self, ways: Collection[Way]) -> None:
+        """The ways that the next samples bring the routes of; replaces the wish before it."""
+        self._routes.want(ways)
 
     def sample(self) -> Sample:
         """What the kernel says now."""
@@ -91,6 +98,7 @@ class LiveSource:
             cgroups=self._cgroups.paths(sockets.cgroup_id),
             users=self._names(sockets.uid, owners),
             options=self._options.read(sockets, owners, rights) if self._diag else {},
+            routes=self._routes.read(),
             notes=self._notes(owners, sockets.inode, rights),
         )
         return replace(sample, poll_ms=(time.perf_counter() - began) * 1000)
