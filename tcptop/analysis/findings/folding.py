@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from tcptop.analysis.findings.folds import closing, listeners, readers
@@ -16,16 +16,25 @@ Explains = Callable[[Finding, Finding, Look], bool]
 def folded(findings: Iterable[Finding], look: Look) -> list[Finding]:
     """The findings, each with the key of the one that explains it, if one does."""
     every = list(findings)
-    return [replace(finding, because=_cause(finding, every, look)) for finding in every]
-
-
-def _cause(finding: Finding, every: list[Finding], look: Look) -> str | None:
+    because: dict[str, str] = {}
     for effect, cause, explains in PAIRS:
-        others = every if finding.id == effect else []
-        for other in others:
-            if other.id == cause and other.key != finding.key and explains(finding, other, look):
-                return other.key
-    return None
+        for finding in (each for each in every if each.id == effect and each.key not in because):
+            causes = (each for each in every if each.id == cause)
+            explained = (each.key for each in causes if explains(finding, each, look))
+            found = next(
+                (key for key in explained if finding.key not in _chain(key, because)), None
+            )
+            if found is not None:
+                because[finding.key] = found
+    return [replace(finding, because=because.get(finding.key)) for finding in every]
+
+
+def _chain(key: str, because: Mapping[str, str]) -> Iterator[str]:
+    """It, its cause and so on. Two that wait for each other must not both be effects."""
+    current: str | None = key
+    while current is not None:
+        yield current
+        current = because.get(current)
 
 
 PAIRS: tuple[tuple[str, str, Explains], ...] = (
@@ -35,6 +44,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("zero-window-peer", "accept-queue-overflow", listeners.retransmitting),
     ("zero-window-peer", "recv-queue-unread", readers.other_end),
     ("recv-queue-unread", "close-wait-unread", readers.same_process),
+    ("recv-queue-unread", "zero-window-peer", readers.cannot_pass_it_on),
     ("retransmission-rate", "accept-queue-overflow", listeners.repeated),
     ("syn-queue-full", "accept-queue-overflow", listeners.same_listener),
     ("syn-flood", "accept-queue-overflow", listeners.same_listener),

@@ -1,0 +1,63 @@
+"""Chains of effects: a proxy passes on the trouble of the one behind it."""
+
+from typing import Any
+
+from tcptop.model.finding import Finding
+from tests.unit.findings.test_zero_window_peer import shut
+from tests.unit.findings.watched import of, watch
+from tests.unit.prepared import CURL, NGINX, Row, owners, socket
+
+UNREAD, SHUT = "recv-queue-unread", "zero-window-peer"
+
+
+def unread(remote: str, local: str = "10.0.0.1:8080", **columns: Any) -> Row:
+    row = socket("ESTABLISHED", local, remote, recv_q=9000, **columns)
+    return row | {"info": {"bytes_received": 12_000}}
+
+
+def proxy(clients: int, backends: int) -> list[Row]:
+    """NGINX serves clients and writes to back ends that do not read."""
+    listener = socket("LISTEN", "0.0.0.0:8080", inode=100)
+    front = [unread(f"10.0.0.7:{5000 + n}", inode=n + 1) for n in range(clients)]
+    back = [shut(6, 1, local=f"10.0.0.1:{4000 + n}", inode=50 + n) for n in range(backends)]
+    rows = [listener, *front, *back]
+    return [row | {"cookie": n + 1} for n, row in enumerate(rows)]
+
+
+def of_proxy(clients: int, backends: int) -> tuple[Finding, Finding]:
+    held = owners(*((n, NGINX, n) for n in range(1, 101)))
+    last = watch(6, lambda _: proxy(clients, backends), owners=held)[-1]
+    (effect,), (cause,) = of(last, UNREAD), of(last, SHUT)
+    return effect, cause
+
+
+def test_a_proxy_does_not_read_what_it_cannot_pass_on() -> None:
+    effect, cause = of_proxy(4, 3)
+    assert (effect.because, cause.because) == (cause.key, None)
+
+
+def test_a_stuck_process_is_not_excused_by_one_slow_reader() -> None:
+    effect, cause = of_proxy(12, 1)
+    assert (effect.because, cause.because) == (None, None)
+
+
+def test_on_the_same_connection_it_may_be_either_end() -> None:
+    both = shut(6, 1, local="10.0.0.1:8080", recv_q=9000)
+    both["info"] |= {"bytes_received": 12_000}
+    last = watch(6, lambda _: [both], owners=owners((1, CURL, 1)))[-1]
+    assert [finding.because for finding in last] == [None, None]
+
+
+def test_two_that_wait_for_each_other_are_not_both_effects() -> None:
+    """Two relays that pass on to each other, each over a connection of its own."""
+    here, there = "127.0.0.1:", "127.0.0.1:"
+    rows = [
+        shut(6, 1, local=f"{here}4001", remote=f"{there}9001", inode=1, cookie=1),
+        unread(f"{there}4002", local=f"{here}9002", inode=2, cookie=2),
+        shut(6, 1, local=f"{there}4002", remote=f"{here}9002", inode=3, cookie=3),
+        unread(f"{here}4001", local=f"{there}9001", inode=4, cookie=4),
+    ]
+    held = owners((1, CURL, 1), (2, CURL, 2), (3, NGINX, 3), (4, NGINX, 4))
+    last = watch(6, lambda _: rows, owners=held)[-1]
+    assert len(last) == 4
+    assert len([finding for finding in last if finding.because is None]) == 1
