@@ -140,5 +140,5 @@ def _each_finding(look: Look, limits: Limits, rule: str, groups: Index, left: in
             *([f"They belong to {parties.listed(who)}."] if who else []),
         ),
         ADVICE + f"{wider(look, int(ports.netns[first]))}.",
-        f"ss -Htan src {source} | wc -l; sysctl net.ipv4.ip_local_port_range",
+        f"ss -Htan 'src {words.in_filter(source)}' | wc -l; sysctl net.ipv4.ip_local_port_range",
     )

@@ -117,6 +117,12 @@ def _endpoint(hi: int, lo: int, number: int) -> str:
     return address.endpoint(address.text(hi, lo), number)
 
 
+def in_filter(where: str) -> str:
+    """An address, endpoint or network as a filter of ss takes it, which splits ::1 at the colon."""
+    bare = where.count(":") > 1 and not where.startswith("[") and "/" not in where
+    return f"[{where}]" if bare else where
+
+
 def is_any(table: SocketTable, row: int) -> bool:
     """Whether it is bound to every address."""
     return int(table.local_hi[row]) == 0 and int(table.local_lo[row]) in (0, int(MAPPED))

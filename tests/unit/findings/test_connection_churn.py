@@ -193,6 +193,7 @@ def test_its_clients_on_the_same_host_are() -> None:
     (finding,) = of(found[-1], ID)
     assert finding.title == "80 short connections/s to 127.0.0.1:8080"
     assert finding.subject.destination == "127.0.0.1:8080"
+    assert "'src 127.0.0.1:8080'" in finding.confirm  # the server's end waits in TIME_WAIT
 
 
 def explained(found: Findings, rule: str) -> tuple[Finding, Finding]:

@@ -68,7 +68,10 @@ def test_the_worst_remotes_are_named() -> None:
     assert finding.severity == "critical"
     assert finding.title == "6.0 % of all segments are sent again, mostly to 10.0.0.7"
     assert finding.subject.destination == "10.0.0.7"
-    assert finding.evidence[1:] == ("10.0.0.7: 7 repeats/s.", "10.0.0.3: 3 repeats/s.")
+    assert finding.evidence[1:] == (
+        "10.0.0.7: 7 repeats/s just now.",
+        "10.0.0.3: 3 repeats/s just now.",
+    )
 
 
 def test_thresholds() -> None:

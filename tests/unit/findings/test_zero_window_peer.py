@@ -47,7 +47,7 @@ def test_from_one_look_by_the_kernels_clocks() -> None:
     assert finding.since == pytest.approx(TAKEN_AT - 6.7)
     assert "heard from 0.5 s ago" in finding.evidence[1]
     assert "proxy" in finding.evidence[2]
-    assert finding.confirm == "ss -tinpo dst 10.0.0.9:9092"
+    assert finding.confirm == "ss -tinpo 'dst 10.0.0.9:9092'"
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def _finding(look: Look, lost: Lost) -> Finding:
         values | ({} if left is None else {"give_up_in_s": left}),
         tuple(_evidence(look, lost, found, left)),
         _advice(look, lost),
-        f"ss -tinpo dst {lost.where}",
+        f"ss -tinpo 'dst {words.in_filter(lost.where)}'",
         since=look.sample.taken_at - longest,
     )
 
@@ -108,7 +108,7 @@ def _evidence(
     waiting = words.size(int(table.send_q[rows].sum()))
     yield f"{waiting} wait in Send-Q, {words.size(int(table.send_q[worst]))} on the oldest one."
     if found:
-        yield f"They belong to {parties.listed(found)}."
+        yield f"{'They belong' if len(lost.rows) > 1 else 'It belongs'} to {parties.listed(found)}."
     if left is not None:
         yield (
             f"The kernel gives up the oldest in about {words.duration(left)} "

@@ -70,7 +70,7 @@ def _finding(look: Look, churn: Churn, place: int, per_s: float) -> Finding:
     ends, table = churn.ends, look.table
     ours, theirs = ends.ours[ends.at == place], ends.theirs[ends.their_at == place]
     rows = ours if len(ours) else theirs
-    side = words.remote if len(ours) else words.local
+    side, end = (words.remote, "dst") if len(ours) else (words.local, "src")
     to, netns = side(table, int(rows[0])), int(table.netns[rows[0]])
     who = parties.parties(look, ours)
     waiting = int(np.count_nonzero(table.state[np.concatenate([ours, theirs])] == tcp.TIME_WAIT))
@@ -93,7 +93,7 @@ def _finding(look: Look, churn: Churn, place: int, per_s: float) -> Finding:
             _whose(parties.listed(who)),
         ),
         ADVICE,
-        f"nstat -az TcpActiveOpens TcpExtTW; ss -Htan state time-wait dst {to} | wc -l",
+        f"nstat -az TcpActiveOpens TcpExtTW; ss -Htan state time-wait '{end} {to}' | wc -l",
     )
 
 

@@ -67,12 +67,12 @@ def _finding(look: Look, limits: Limits, group: int, rows: Index, soon: Forecast
         _values(look, group, soon),
         (
             f"From {source} to {to} {words.number(used)} of {words.number(capacity)} ports are "
-            f"used, {words.number(left)} are left for connect().",
+            f"used, {words.number(left)} {'is' if left == 1 else 'are'} left for connect().",
             *_when(soon),
             *_composed(look, group, rows, who),
         ),
         _advice(look, group, who),
-        f"ss -Htan dst {to} | wc -l; ss -Htan state time-wait dst {to} | wc -l; sysctl {RANGE}",
+        f"ss -Htan 'dst {to}' | wc -l; ss -Htan state time-wait 'dst {to}' | wc -l; sysctl {RANGE}",
     )
 
 

@@ -67,7 +67,7 @@ def _evidence(look: Look, group: Group, longest: float) -> Iterator[str]:
 
 def _confirm(group: Group) -> str:
     if group.destination:
-        return f"ss -tinp dst {group.destination}"
+        return f"ss -tinp 'dst {group.destination}'"
     return f"ss -tinp state connected 'sport = {group.listener}'"
 
 

@@ -69,13 +69,13 @@ def _finding(look: Look, limits: Limits, netns: int, repeated: float, sent: floa
         (
             f"{words.number(repeated)} of {words.number(sent)} segments/s were repeats in the last "
             f"{seconds} s (RetransSegs without TCPSynRetrans and TCPDSACKRecv, OutSegs).",
-            *(f"{remote}: {words.number(rate)} repeats/s." for remote, rate in worst),
+            *(f"{to}: {words.number(rate)} repeats/s just now." for to, rate in worst),
         ),
         "One remote: its path, or that host. One network: a link on the way to it. All of them: "
         "this host's own link, cable, driver or share of bandwidth. A program that writes "
         "megabytes at once into a slow path should write steadily. No sysctl mends a path.",
         "nstat -az TcpOutSegs TcpRetransSegs TcpExtTCPTimeouts TcpExtTCPSpuriousRTOs"
-        + (f"; ss -tin dst {worst[0][0]}" if worst else ""),
+        + (f"; ss -tin 'dst {words.in_filter(worst[0][0])}'" if worst else ""),
     )
 
 

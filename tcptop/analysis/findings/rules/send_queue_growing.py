@@ -43,7 +43,7 @@ def _finding(look: Look, group: Group) -> Finding:
         f"In {group.who}: heed that write() would block, and limit what waits for each peer. "
         "If the peer's window is what limits, its program is slow; if the path loses or is full, "
         "send less over it. A bigger net.ipv4.tcp_wmem only lets more wait.",
-        f"ss -tinp dst {words.remote(table, int(rows[0]))}",
+        f"ss -tinp 'dst {words.remote(table, int(rows[0]))}'",
     )
 
 

@@ -44,7 +44,7 @@ def _finding(look: Look, limits: Limits, group: Group, for_s: F64) -> Finding:
         {"connections": len(rows), "send_q": waiting, "longest_s": longest},
         tuple(_evidence(look, group, worst, longest, reader)),
         _advice(group, reader),
-        f"ss -tinpo dst {words.remote(table, worst)}",
+        f"ss -tinpo 'dst {words.remote(table, worst)}'",
         since=look.sample.taken_at - longest,
     )
 
