@@ -12,6 +12,7 @@ from tcptop.model import tcp
 from tcptop.model.table import Index
 
 COOKIES = "net.ipv4.tcp_syncookies"
+MAX_SYN_BACKLOG = "net.ipv4.tcp_max_syn_backlog"
 
 
 class Answer(NamedTuple):
@@ -40,7 +41,7 @@ def limit(look: Look, row: int) -> int:
     Without cookies at most 3/4 of tcp_max_syn_backlog and one more, of peers that are not known.
     """
     netns, own = int(look.table.netns[row]), int(look.table.send_q[row]) + 1
-    most = look.sysctl(netns, "net.ipv4.tcp_max_syn_backlog")
+    most = look.sysctl(netns, MAX_SYN_BACKLOG)
     if most is None or look.sysctl(netns, COOKIES) != 0:
         return own
     return min(own, most - most // 4 + 1)

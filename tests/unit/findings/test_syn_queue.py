@@ -69,6 +69,9 @@ def test_without_cookies_the_limit_may_be_that_of_all_listeners() -> None:
     rows, drops = [listener(4096), *half_open(97)], {"ListenDrops": 5, "ListenOverflows": 0}
     (finding,) = of(seen(rows, drops, NO_COOKIES), FULL)
     assert finding.values["limit"] == 97
+    assert finding.evidence[-1].startswith("Without cookies net.ipv4.tcp_max_syn_backlog = 128")
+    assert "net.ipv4.tcp_max_syn_backlog=4096 (now 128)" in finding.advice
+    assert "somaxconn" not in finding.advice
     assert of(seen(rows, drops, NO_COOKIES | {"net.ipv4.tcp_syncookies": "1"}), FULL) == ()
 
 

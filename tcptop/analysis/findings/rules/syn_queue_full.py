@@ -72,7 +72,7 @@ def _finding(look: Look, full: Full) -> Finding:
         named(look, np.append(full.members, rows), people, where),
         {"half_open": full.half_open, "limit": full.limit} | answer._asdict(),
         tuple(_evidence(look, full, rows)),
-        _advice(look, row, losing),
+        _advice(look, full, losing),
         f"ss -tn state syn-recv 'sport = {words.port(table, row)}'; "
         "nstat -az TcpExtTCPReqQFullDoCookies TcpExtTCPReqQFullDrop TcpExtListenDrops",
     )
@@ -101,19 +101,41 @@ def _evidence(look: Look, full: Full, rows: Index) -> Iterator[str]:
     if full.answer.dropped_per_s > 0:
         yield (
             f"{words.number(full.answer.dropped_per_s)} SYNs/s are dropped while its accept queue "
-            "has room (ListenDrops and TCPReqQFullDrop; retries counted)."
+            "has room (ListenDrops or TCPReqQFullDrop; retries counted)."
         )
-    yield servers.backlog(look, full.row)
+    yield _bound(look, full)
 
 
-def _advice(look: Look, row: int, losing: bool) -> str:
+def _bound(look: Look, full: Full) -> str:
+    """What bounds the queue: tcp_max_syn_backlog where that is less, else the backlog."""
+    if not _shared_bound(look, full):
+        return servers.backlog(look, full.row)
+    most = look.sysctl(int(look.table.netns[full.row]), syn_queues.MAX_SYN_BACKLOG)
+    return (
+        f"Without cookies {syn_queues.MAX_SYN_BACKLOG} = {most} bounds it: three quarters of that "
+        f"and one are for unknown clients, whatever the backlog ({look.table.send_q[full.row]})."
+    )
+
+
+def _shared_bound(look: Look, full: Full) -> bool:
+    return full.limit <= int(look.table.send_q[full.row])
+
+
+def _longer(look: Look, full: Full) -> str:
+    if not _shared_bound(look, full):
+        return servers.larger_backlog(look, full.row)
+    most = look.sysctl(int(look.table.netns[full.row]), syn_queues.MAX_SYN_BACKLOG) or 0
+    return f"sysctl -w {syn_queues.MAX_SYN_BACKLOG}={max(4 * most, 4096)} (now {most})"
+
+
+def _advice(look: Look, full: Full, losing: bool) -> str:
     cookies = ""
-    if losing and look.sysctl(int(look.table.netns[row]), syn_queues.COOKIES) == 0:
+    if losing and look.sysctl(int(look.table.netns[full.row]), syn_queues.COOKIES) == 0:
         cookies = f"Switch cookies on: sysctl -w {syn_queues.COOKIES}=1 (now 0). "
     return (
         "See whether the answers get back to these clients (routing, a firewall that sees one "
         f"direction only), or whether their addresses are forged. {cookies}"
-        f"For clients that are only far away: {servers.larger_backlog(look, row)}."
+        f"For clients that are only far away: {_longer(look, full)}."
     )
 
 
