@@ -143,7 +143,7 @@ def test_a_command_prints_its_row(
         return [each for each in triples if each[1] != each[2]]
 
     # A row may have left between the look and the command.
-    until(lambda: len(differences()) == 0, f"the same {view}")
+    until(lambda: len(differences()) == 0, f"the same {view}", timeout=30)
 
 
 def test_remotes_by_address_and_port(crowd: Zoo) -> None:
@@ -164,19 +164,21 @@ def test_from_another_namespace(crowd: Zoo) -> None:
     selection = select(look(crowd.namespace))
     table, pid = selection.snapshot.sample.sockets, str(crowd.namespace.pid)
     for view, rows_of in (("processes", of_process), ("listeners", of_listener)):
-        command = ss_command(view, selection, 0, pid)
-        found = run(crowd.namespace, [ss_command(view, selection, 0)])
+        place = next(n for n in range(20) if ss_command(view, selection, n))
+        command = ss_command(view, selection, place, pid)
+        found = run(crowd.namespace, [ss_command(view, selection, place)])
         assert command.startswith(f"nsenter -t {pid} -n ss ")
         there = Counter({_listener(row): n for row, n in printed(outside(command)).items()})
-        assert there == found[0] == expected(table, rows_of(selection, 0))
+        assert there == found[0] == expected(table, rows_of(selection, place))
 
 
 def test_from_another_namespace_by_its_name(crowd: Zoo) -> None:
-    """In a mount namespace of its own, so that the name is gone with the command."""
+    """In a mount namespace of its own, with names of its own, gone with the command."""
     selection = select(look(crowd.namespace))
     name = "a b'c"
     command = ss_command("listeners", selection, 0, name)
-    script = f'ip netns attach "$1" {crowd.namespace.pid}\n{command}'
+    own = "mkdir -p /run/netns\nmount -t tmpfs none /run/netns"
+    script = f'{own}\nip netns attach "$1" {crowd.namespace.pid}\n{command}'
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", script, "sh", name], capture_output=True, text=True
     )
