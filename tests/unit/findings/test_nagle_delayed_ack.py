@@ -55,3 +55,11 @@ def test_the_option_confirms_or_clears() -> None:
 
     assert after(False) == ("warning",)
     assert after(True) == ()
+
+
+def test_a_stream_that_nobody_answers_is_late_and_no_more() -> None:
+    rows = talking(last_data_recv=3000)
+    options = {FIRST_COOKIE: SocketOptions(0.0, nodelay=False)}
+    (finding,) = watch(4, lambda _: rows, owners=HELD, options=options)[-1]
+    assert finding.severity == "info"
+    assert "Nothing comes back" in finding.evidence[-1]

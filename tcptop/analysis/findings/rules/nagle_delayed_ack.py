@@ -16,13 +16,14 @@ from tcptop.model.table import Index
 
 ID = "nagle-delayed-ack"
 ASKED = 8  # sockets of a group whose TCP_NODELAY is read
+ANSWER_MS = 1000  # a request that waits for its last piece is answered well within this
 
 
 def find(look: Look, limits: Limits) -> Iterator[Finding]:
     for group in grouped(look, _rows(look, limits)):
         told = [_nodelay(look, int(row)) for row in group.rows[:ASKED]]
         if True not in told or False in told:  # no Nagle where it is on
-            yield _finding(look, group, confirmed=False in told)
+            yield _finding(look, group, False in told, _answered(look, group))
 
 
 def _rows(look: Look, limits: Limits) -> Index:
@@ -38,7 +39,14 @@ def _nodelay(look: Look, row: int) -> bool | None:
     return options.nodelay if options is not None else None
 
 
-def _finding(look: Look, group: Group, confirmed: bool) -> Finding:
+def _answered(look: Look, group: Group) -> bool:
+    """Whether data comes back: a stream one way comes late, but nobody waits to go on."""
+    near = look.table.take(group.rows)
+    heard = near.tcp_info_known("last_data_recv") & (near.tcp_info("last_data_recv") < ANSWER_MS)
+    return bool(heard.any())
+
+
+def _finding(look: Look, group: Group, confirmed: bool, answered: bool) -> Finding:
     near = look.table.take(group.rows)
     rtt_ms = float(np.median(near.tcp_info("min_rtt"))) / 1000
     many = words.count(len(group.rows), "connection")
@@ -46,17 +54,18 @@ def _finding(look: Look, group: Group, confirmed: bool) -> Finding:
     return Finding(
         ID,
         group.key(ID),
-        "warning" if confirmed else "info",
+        "warning" if confirmed and answered else "info",
         f"{group.who}: Nagle and delayed acks hold back {many} {group.where}{sure}",
         group.subject(look),
         {"connections": len(group.rows), "min_rtt_ms": rtt_ms},
         (
             "In at least three of five looks less than a segment lay unsent behind one that was "
-            f"not acknowledged, with the window open and a round trip of {rtt_ms:.1f} ms at best: "
+            f"not acknowledged, with the window open and a round trip of {rtt_ms:.2g} ms at best: "
             "Nagle's algorithm waits for the ack, and the peer delays it for up to 40 ms.",
             "TCP_NODELAY is off on it (read from the socket)."
             if confirmed
             else "Whether TCP_NODELAY is off could not be read.",
+            *([] if answered else ["Nothing comes back: a stream, late by that and no slower."]),
         ),
         f"In {group.who} write a message with one write() or writev(), or set TCP_NODELAY. Every "
         "write-write-read exchange pays the delay; no sysctl switches it off.",
