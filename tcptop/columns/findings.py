@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from tcptop.analysis import subject
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import Settings
 from tcptop.columns import units
@@ -157,7 +158,7 @@ COLUMNS = (
         "age", "For", 6, "How long it has been so, as far back as tcptop or the kernel knows.",
         _age_s, _ages, right=True, priority=1,
     ),
-    _text("title", "Finding", 60, "What is wrong; after └ what the finding above explains.",
+    _text("title", "Finding", 72, "What is wrong; after └ what the finding above explains.",
           _titles, least=12),
     _text("who", "Process", 14, "Whose sockets they are.", _who, 3),
     _text("where", "Where", 17, "The listener or the destination that it is about.", _where, 2),
@@ -165,6 +166,12 @@ COLUMNS = (
 )  # fmt: skip
 
 FINDINGS = Listing("findings", COLUMNS, lambda s: s.findings, keys, _looks, "severity")
+
+
+def of_socket(selection: Selection, row: int) -> list[Finding]:
+    """The findings about a socket, the worst first."""
+    snapshot = selection.snapshot
+    return [each for each in snapshot.findings if subject.rows(each.subject, snapshot)[row]]
 
 
 def facts(snapshot: Snapshot, finding: Finding, settings: Settings) -> list[Fact]:
@@ -226,4 +233,4 @@ def _thresholds(finding: Finding, settings: Settings) -> Iterable[Fact]:
         value, note = chosen.get(each.name, each.default), ""
         if each.name in chosen:
             note = f" (chosen; by default {each.default:g})"
-        yield Fact("thresholds", each.name, "", f"{value:g}  {each.meaning}{note}")
+        yield Fact("limits", each.name, "", f"{value:g}  {each.meaning}{note}")

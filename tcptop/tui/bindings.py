@@ -64,6 +64,7 @@ FACT_KEYS: tuple[Shown, ...] = (
     ("Esc", "back"), ("?", "help"), ("x", "explain"), ("Tab", "view"), ("Space", "pause"),
     ("e", "export"), ("q", "quit"),
 )  # fmt: skip
+SOCKET_KEYS: tuple[Shown, ...] = (("Enter", "open a finding"), *FACT_KEYS)
 FINDING_KEYS: tuple[Shown, ...] = (
     ("Enter", "its sockets"), ("x", "explain"), ("Esc", "back"), ("?", "help"), ("Tab", "view"),
     ("Space", "pause"), ("q", "quit"),

@@ -36,10 +36,12 @@ def _beginnings(about: Subject, snapshot: Snapshot) -> Iterator[str]:
     who = f"pid = {','.join(map(str, about.pids))}" if about.pids else ""
     where = [_end("src", about.listener), _end("dst", about.destination)]
     several = len(snapshot.sample.namespaces) > 1
-    space = [f"netns = {about.netns}"] if several else []
-    for parts in ([who, *where], where, [who]):
-        if any(parts):
-            yield " and ".join([*filter(None, parts), *space])
+    space = f"netns = {about.netns}" if several else ""
+    for parts in ([who, *where], where):
+        if any(where):
+            yield " and ".join(filter(None, [*parts, space]))
+    if who:
+        yield who
 
 
 def _end(side: str, endpoint: str | None) -> str:
@@ -53,8 +55,12 @@ def _end(side: str, endpoint: str | None) -> str:
 def _narrowed(start: str, wanted: Bools, known: Facts, partly: bool) -> str | None:
     """The filter with what all its sockets share, if that selects them and no others.
 
-    `partly`: the finding does not name all of its sockets.
+    Their state is said in any case: sockets that come later may be in another one. `partly`: the
+    finding does not name all of its sockets.
     """
+    states = np.unique(known.table.state[wanted])
+    if len(states) == 1:
+        start += f" and state {tcp.SS_STATES[int(states[0])].lower()}"
     text, chosen = start, _selected(start, known)
     if chosen is None or not wanted.any() or (wanted & ~chosen).any():
         return None
@@ -75,9 +81,6 @@ def _selected(text: str, known: Facts) -> Bools | None:
 def _shared(wanted: Bools, known: Facts) -> Iterator[str]:
     """What is true of all of them, in words."""
     table = known.table.take(wanted)
-    states = np.unique(table.state)
-    if len(states) == 1:
-        yield f"state {tcp.SS_STATES[int(states[0])].lower()}"
     for name, queue in (("recvq", table.recv_q), ("sendq", table.send_q)):
         if (queue > 0).all():
             yield f"{name} > 0"

@@ -14,6 +14,7 @@ from tcptop.columns import Listing, ordered
 from tcptop.columns.detail import Fact
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.marks import trouble
+from tcptop.columns.verdict import GROUP as VERDICT
 from tcptop.model.selection import Selection
 from tcptop.tui.place import Sort
 from tcptop.tui.widgets import layout
@@ -159,6 +160,6 @@ def _wrapped(headed: _Headed, sizes: dict[str, int], look: str) -> Iterator[_Row
             "group": (heading if first else "", "dim"),
             "name": fact.name if first else "",
             "value": value,
-            "meaning": (meaning, look),
+            "meaning": (meaning, "warn" if fact.group == VERDICT else look),
         }
         yield _Row((fact.group, fact.name, same, line), cells)

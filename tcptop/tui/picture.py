@@ -91,6 +91,8 @@ class Picture(TerminalApp, inherit_bindings=False):
             return bindings.PAGE_KEYS
         if here.view == "findings" and not here.help:
             return bindings.FINDING_KEYS
+        if self.session.names_findings:
+            return bindings.SOCKET_KEYS
         return bindings.FACT_KEYS
 
     def _say(self, text: str) -> None:

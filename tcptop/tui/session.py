@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
-from tcptop.columns import FINDINGS, KERNEL, LISTINGS, findings
-from tcptop.columns.detail import Fact, facts
-from tcptop.columns.kernel import facts as counter_facts
-from tcptop.model.finding import Finding
+from tcptop.columns import FINDINGS, KERNEL, LISTINGS
+from tcptop.columns.detail import Fact
+from tcptop.columns.verdict import GROUP
 from tcptop.model.snapshot import Snapshot
-from tcptop.tui import concerned, drill, explaining, pages
+from tcptop.tui import concerned, drill, explaining, item, pages
 from tcptop.tui.filtering import NOTHING, Clause, together
+from tcptop.tui.item import Watched
 from tcptop.tui.place import CONTENTS, Place, Sort, Trail
-from tcptop.tui.viewing import Criteria, Shown, show
+from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, show
 
 ITEMS = ("sockets", "kernel", "findings")  # whose rows open as facts, the others as connections
 
@@ -24,17 +22,6 @@ ITEMS = ("sockets", "kernel", "findings")  # whose rows open as facts, the other
 def _first_sorts() -> dict[str, Sort]:
     every = (*LISTINGS.values(), KERNEL, FINDINGS)
     return {listing.name: Sort(listing.sort_by) for listing in every}
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """The facts of the item that is looked at, as they were when it was last there."""
-
-    item: int
-    facts: list[Fact]
-    clock: float
-    taken_at: float
-    finding: Finding | None
 
 
 @dataclass
@@ -76,7 +63,13 @@ class Session:
 
     @property
     def criteria(self) -> Criteria:
-        return Criteria(self.here.view, self.sort, self.clause, self.here.about, self.by_port)
+        here = self.here
+        timeout = self._idle_timeout_s
+        return Criteria(here.view, self.sort, self.clause, here.about, self.by_port, timeout)
+
+    @property
+    def _idle_timeout_s(self) -> float:
+        return self.settings.idle_timeout_s or IDLE_TIMEOUT_S
 
     @property
     def wanted(self) -> frozenset[int]:
@@ -134,7 +127,7 @@ class Session:
         if self.here.page is not None:
             target = self._linked(key)
         else:
-            target = self._listed(key) if self.here.listing else self._sockets()
+            target = self._listed(key) if self.here.listing else self._from_item(key)
         if target is None:
             return False
         self.trail = self.trail.into(target, key)
@@ -155,15 +148,18 @@ class Session:
             return replace(here, item=key, followed=None)
         return Place("sockets", drill.scope(here.view, shown.selection, place))
 
-    def _sockets(self) -> Place | None:
-        """The connections that the finding which is looked at is about."""
-        past, here = self._watched, self.here
-        if here.help or here.page is not None or here.item is None or self.snapshot is None:
+    def _from_item(self, key: Hashable) -> Place | None:
+        """The finding that a line of the facts names, or the sockets of the finding looked at."""
+        past, snapshot = self.watched, self.snapshot
+        if past is None or snapshot is None:
             return None
-        if past is None or past.item != here.item or past.finding is None:
+        named = item.named(past.facts, key, snapshot)
+        if named is not None and named != past.item:
+            return Place("findings", item=named)
+        if past.finding is None:
             return None
-        now = _finding(self.snapshot, here.item)
-        return Place("sockets", *concerned.scope(now or past.finding, self.snapshot))
+        now = item.finding(snapshot, past.item) or past.finding
+        return Place("sockets", *concerned.scope(now, snapshot))
 
     def help(self, cursor: Hashable | None) -> None:
         """The help of the present place."""
@@ -181,9 +177,9 @@ class Session:
 
     def page_of(self, key: Hashable | None) -> str:
         """The name of the page about the row under the cursor, or about the item looked at."""
-        here, shown = self.here, self.shown
-        if here.view == "findings" and here.item is not None and self._watched is not None:
-            return self._watched.finding.id if self._watched.finding else CONTENTS
+        here, shown, past = self.here, self.shown, self.watched
+        if past is not None and past.finding is not None:
+            return past.finding.id
         place = shown.model.place(here.item or key) if shown is not None else None
         if shown is None or place is None or here.help or here.page is not None:
             return CONTENTS
@@ -196,45 +192,31 @@ class Session:
 
     # -- one item
 
-    def watch(self, item: int) -> list[Fact]:
+    def watch(self, key: int) -> list[Fact]:
         """All that is known of an item; what was known last when it is gone."""
         shown = self.shown
-        known = self._facts(shown, item) if shown is not None else None
-        if shown is not None and known:
-            snapshot = shown.selection.snapshot
-            sample = snapshot.sample
-            finding = _finding(snapshot, item) if self.here.view == "findings" else None
-            self._watched = Watched(item, known, sample.clock, sample.taken_at, finding)
+        now = item.look(shown, key, self.settings) if shown is not None else None
+        self._watched = now or self._watched
         past = self._watched
-        return past.facts if past is not None and past.item == item else []
+        return past.facts if past is not None and past.item == key else []
 
-    def _facts(self, shown: Shown, item: int) -> list[Fact] | None:
-        if self.here.view != "findings":
-            return _facts(shown, self.here.view, item)
-        snapshot = shown.selection.snapshot
-        finding = _finding(snapshot, item)
-        return findings.facts(snapshot, finding, self.settings) if finding else None
+    @property
+    def watched(self) -> Watched | None:
+        """The item that is looked at, as it was when it was last there."""
+        past, here = self._watched, self.here
+        looked_at = here.item is not None and not here.help and here.page is None
+        return past if looked_at and past is not None and past.item == here.item else None
+
+    @property
+    def names_findings(self) -> bool:
+        """Whether lines of the facts lead to findings."""
+        past = self.watched
+        return past is not None and any(f.group == GROUP and not f.value for f in past.facts)
 
     @property
     def gone(self) -> Watched | None:
         """The item that is looked at, as it was last; None while it is there."""
-        past, snapshot, here = self._watched, self.snapshot, self.here
-        if here.item is None or here.help or here.page is not None:
+        past, snapshot = self.watched, self.snapshot
+        if past is None or snapshot is None or snapshot.sample.clock <= past.clock:
             return None
-        if past is None or snapshot is None or past.item != here.item:
-            return None
-        return past if snapshot.sample.clock > past.clock else None
-
-
-def _finding(snapshot: Snapshot, item: int) -> Finding | None:
-    return next((f for f in snapshot.findings if findings.number(f.key) == item), None)
-
-
-def _facts(shown: Shown, view: str, item: int) -> list[Fact] | None:
-    """None where there is no such item (any more), whether the filter selects it or not."""
-    if view == "kernel":
-        place = shown.model.place(item)
-        return None if place is None else counter_facts(shown.selection, place)
-    cookies = shown.selection.snapshot.sample.sockets.cookie
-    rows = np.flatnonzero(cookies == np.uint64(item))
-    return facts(shown.selection, int(rows[0])) if len(rows) else None
+        return past

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from tcptop.analysis import subject
 from tcptop.analysis.selecting import select
-from tcptop.columns import FINDINGS, KERNEL, LISTINGS, Listing
+from tcptop.columns import FINDINGS, KERNEL, LISTINGS, Listing, verdict
 from tcptop.columns.marks import marked
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -14,6 +15,8 @@ from tcptop.model.table import Bools
 from tcptop.tui.filtering import NOTHING, Clause
 from tcptop.tui.models import ListingModel
 from tcptop.tui.place import About, Sort
+
+IDLE_TIMEOUT_S = 350.0  # of load balancers on the way, where the user named none: AWS's
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Criteria:
     clause: Clause = NOTHING
     about: About | None = None  # of what the clause selects, only the sockets of a finding
     by_port: bool = False  # remotes by address and port
+    idle_timeout_s: float = IDLE_TIMEOUT_S
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,7 +43,8 @@ class Shown:
 def show(snapshot: Snapshot, criteria: Criteria, before: Shown | None = None) -> Shown:
     """Up to 100 ms with 100,000 sockets; less where `before` has the same selection."""
     selection = _selection(snapshot, criteria, before)
-    model = ListingModel(listing(criteria.view), selection, criteria.sort)
+    shown = listing(criteria.view, criteria.idle_timeout_s)
+    model = ListingModel(shown, selection, criteria.sort)
     return Shown(criteria, selection, model)
 
 
@@ -59,12 +64,12 @@ def _sockets(about: About, snapshot: Snapshot) -> Bools:
     return subject.rows(next(now, about.subject), snapshot)
 
 
-SHOWN = {
-    **{name: marked(each) for name, each in LISTINGS.items()},
-    **{each.name: each for each in (KERNEL, FINDINGS)},
-}
-
-
-def listing(view: str) -> Listing:
-    """The list that a view shows."""
-    return SHOWN[view]
+@cache
+def listing(view: str, idle_timeout_s: float = IDLE_TIMEOUT_S) -> Listing:
+    """The list that a view shows: with marks, and of connections with what is wrong with each."""
+    if view not in LISTINGS:
+        return KERNEL if view == "kernel" else FINDINGS
+    found = marked(LISTINGS[view])
+    if view != "sockets":
+        return found
+    return found._replace(columns=(*found.columns, verdict.column(idle_timeout_s)))

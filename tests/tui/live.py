@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 from textual import events
 from textual.pilot import Pilot
@@ -161,11 +162,15 @@ async def live(
     filter: str = "",
     ascii_only: bool = False,
     names: object = None,
+    **more: Any,
 ) -> AsyncIterator[Live]:
-    """The app on prepared samples (`everything()` without any), after the last look of them."""
+    """The app on prepared samples (`everything()` without any), after the last look of them.
+
+    `more` are other Settings.
+    """
     source = Served(*(samples or (everything(),)))
     clause = Clause(filter, parse(filter)) if filter else NOTHING
-    settings = Settings(clause=clause, user="root", ascii_only=ascii_only)
+    settings = Settings(clause=clause, user="root", ascii_only=ascii_only, **more)
     app = TcptopApp(source.open, names or NoNames(), settings)  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
         made = Live(app, pilot, source)
@@ -185,9 +190,10 @@ def inside(pid: int) -> OpenSource:
 
 
 @asynccontextmanager
-async def live_in(pid: int, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Live]:
-    """The app on the real sockets of a namespace, after its first look."""
-    app = TcptopApp(inside(pid), NoNames(), Settings(interval=0.2, scope=f"netns {pid}"))
+async def live_in(pid: int, size: tuple[int, int] = (120, 40), **more: Any) -> AsyncIterator[Live]:
+    """The app on the real sockets of a namespace, after its first look; `more` are Settings."""
+    settings = Settings(interval=0.2, scope=f"netns {pid}", **more)
+    app = TcptopApp(inside(pid), NoNames(), settings)
     async with app.run_test(size=size) as pilot:
         made = Live(app, pilot)
         await made.until(lambda: app.session.newest is not None, "looked")

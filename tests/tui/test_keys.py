@@ -16,6 +16,7 @@ from tcptop.columns import LISTINGS
 from tcptop.tui import bindings, helping
 from tcptop.tui.place import VIEWS
 from tcptop.tui.prompt import Prompt
+from tcptop.tui.viewing import listing
 from tcptop.tui.widgets import keys
 from tests.tui.live import Live, live, next_look
 from tests.unit.prepared import everything
@@ -47,9 +48,9 @@ async def test_sorting_walks_over_the_columns_on_the_screen() -> None:
 async def test_every_column_can_be_sorted_by_when_wide(name: str) -> None:
     async with live() as view:
         await view.press(str(VIEWS.index(name) + 1), "w")
-        for _ in LISTINGS[name].columns:
+        for _ in listing(name).columns:
             await view.press("s")
-            title = LISTINGS[name].column(view.session.sort.key).title
+            title = listing(name).column(view.session.sort.key).title
             assert title in view.titles()
             assert f"sorted by {title}" in view.status()
             before = view.rows()
@@ -184,7 +185,7 @@ async def test_help_lists_every_binding_and_column() -> None:
                 assert tooltip in text
                 for key in pressed.split(","):
                     assert f" {helping.key_name(key)} " in text, key
-            for column in LISTINGS[name].columns:
+            for column in listing(name).columns:
                 assert " ".join(column.meaning.split()) in text
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tcptop.analysis.findings.settings import Settings as Findings
 from tcptop.columns import LISTINGS
 from tcptop.demo import held, sockets, states
 from tcptop.demo.namespace import Namespace
@@ -99,6 +100,28 @@ async def test_export_of_real_sockets(
     (path,) = tmp_path.iterdir()
     (row,) = json.loads(path.read_text())["sockets"]
     assert row["state"] == "CLOSE_WAIT"
+
+
+async def test_a_leak_is_found_and_its_sockets_are_shown_until_it_ends(
+    namespace: Namespace,
+) -> None:
+    leaked = [namespace.run(states.close_wait) for _ in range(20)]
+    other = namespace.run(states.close_wait, unread=7)
+    lowered = Findings(limits={"close-wait-leak": {"age_s": 0.5}})
+    async with live_in(namespace.pid, findings=lowered) as view:
+        await view.until(lambda: "! " in view.lines()[1] or "* " in view.lines()[1], "found")
+        assert "does not close: 20 connections left in CLOSE_WAIT" in view.lines()[1]
+        await view.press("2")
+        marked = [row for row in view.rows() if row.startswith("* CLOSE-WAIT")]
+        assert len(marked) == 20
+        assert not any(f":{other.local[1]} " in row for row in marked)
+        await view.press("7", "enter", "enter")
+        assert f" filter: pid = {namespace.pid} and state close-wait and recvq = 0" in view.text()
+        assert len(view.rows()) == 20
+        await view.press("escape")
+        namespace.run(held.close, *(each.fd for each in leaked))
+        await view.until(lambda: "this is over since" in view.text(), "ended")
+        assert "nothing wrong" in view.lines()[1]
 
 
 KEYS = (
