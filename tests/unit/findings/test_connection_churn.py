@@ -149,6 +149,17 @@ def test_where_none_is_seen_it_is_said() -> None:
     assert finding.subject.destination is None
 
 
+def test_a_full_time_wait_table_is_why_none_is_seen() -> None:
+    def kernel(number: int) -> tuple[Kernel]:
+        (made,) = counted(lambda _: 70)(number)
+        return host(dict(made.counters["Tcp"]) | {"TCPTimeWaitOverflow": 70 * number}, {}, SYSCTLS)
+
+    found = watch(12, lambda _: STAYING, owners=HELD, kernel=kernel)
+    (finding,) = of(found[-1], ID)
+    assert "find the table of TIME_WAIT full (TCPTimeWaitOverflow)" in finding.evidence[0]
+    assert "the other end" not in finding.evidence[0]
+
+
 def test_connections_from_other_ports_are_seen_too() -> None:
     def rows(number: int) -> list[Row]:
         made = opened(lambda _: 70, number, lambda each: f"10.0.1.{each}:443")

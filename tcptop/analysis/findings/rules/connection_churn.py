@@ -13,13 +13,23 @@ from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.moments import Moment
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
-from tcptop.analysis.findings.windows import halves, lengths, mean, mean_of, window
+from tcptop.analysis.findings.windows import (
+    halves,
+    lengths,
+    mean,
+    mean_of,
+    rates_or_zero,
+    window,
+)
 from tcptop.model import tcp
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.table import Index
 
 ID = "connection-churn"
 MOST = 20  # destinations
+OVERFLOW = "TCPTimeWaitOverflow"
+# tcp[] is of IPv4 alone (pcap-filter(7)); the flags are byte 13 behind an IPv6 header of 40.
+SYNS = "tcp[13] & 18 == 2 or (ip6 proto 6 and ip6[53] & 18 == 2)"
 NOW = 2  # intervals: what has stopped since is over
 STEADY = 0.5  # of the threshold, in each half of the window and just now: a burst is none
 ADVICE = (
@@ -63,7 +73,7 @@ def _findings(
     for place in worst[many[worst]].tolist():
         yield _finding(look, churn, place, float(per_s[place]))
     if churn.unseen / churn.seconds > limits["per_s"]:
-        yield _unseen(netns, churn)
+        yield _unseen(netns, churn, mean(rates_or_zero(moments, netns, OVERFLOW), moments))
 
 
 def _finding(look: Look, churn: Churn, place: int, per_s: float) -> Finding:
@@ -127,8 +137,14 @@ def _sustained(look: Look, rows: Index) -> tuple[dict[str, float], list[str]]:
     return {"sustained_per_s": per_s}, [said]
 
 
-def _unseen(netns: int, churn: Churn) -> Finding:
+def _unseen(netns: int, churn: Churn, overflow: float) -> Finding:
+    """`overflow`: connections a second that TIME_WAIT has no room for."""
     per_s = churn.unseen / churn.seconds
+    why = (
+        f"{words.number(overflow)}/s find the table of TIME_WAIT full ({OVERFLOW})"
+        if 2 * overflow > per_s
+        else "the other end closes first"
+    )
     return Finding(
         ID,
         words.key(ID, netns, "unseen"),
@@ -138,10 +154,10 @@ def _unseen(netns: int, churn: Churn) -> Finding:
         {"per_s": per_s},
         (
             f"ActiveOpens counts {words.number(per_s)} connections/s more than were seen; they "
-            "last milliseconds and the other end closes first, so nothing stays of them here.",
+            f"last milliseconds and {why}, so nothing stays of them here.",
         ),
         ADVICE,
-        "nstat -az TcpActiveOpens; tcpdump -ni any 'tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn'",
+        f"nstat -az TcpActiveOpens; tcpdump -c 20 -ni any '{SYNS}'",
     )
 
 
