@@ -156,7 +156,7 @@ COLUMNS = (
     ),
     Column(
         "age", "For", 6, "How long it has been so, as far back as tcptop or the kernel knows.",
-        _age_s, _ages, right=True, priority=1,
+        _age_s, _ages, right=True,
     ),
     _text("title", "Finding", 72, "What is wrong; after └ what the finding above explains.",
           _titles, least=12),

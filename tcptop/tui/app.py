@@ -36,6 +36,7 @@ class TcptopApp(Moving, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = bindings.BINDINGS
 
     def on_mount(self) -> None:
+        self.set_keymap(dict(self.settings.keys))
         self._table.focus()
         self._draw_lines()
         self._collector.criteria = self.session.criteria

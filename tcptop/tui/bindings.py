@@ -8,6 +8,7 @@ from tcptop.tui.place import TITLES, VIEWS
 
 Key = tuple[str, str, str, str, str]  # id, keys, action, label, tooltip
 Shown = tuple[str, str]  # a key and what it does, in the last line
+Named = tuple[str, str, str]  # id, usual key, what it does
 
 KEYS: tuple[Key, ...] = (
     ("help", "question_mark,h,f1", "help", "help", "All keys and columns of this view"),
@@ -55,23 +56,27 @@ BINDINGS: list[BindingType] = [
 WHILE_TYPING = {"quit", "repaint", "suspend_process"}
 
 # What the last line of the screen names, the most needed first.
-LIST_KEYS: tuple[Shown, ...] = (
-    ("?", "help"), ("/", "filter"), ("Enter", "open"), ("Esc", "back"), ("s", "sort"),
-    ("x", "explain"), ("Space", "pause"), ("q", "quit"), ("Tab", "view"), ("S", "reverse"),
-    ("e", "export"), ("w", "wide"), ("f", "follow"), ("a", "group"), ("X", "all pages"),
+HELP: Named = ("help", "?", "help")
+BACK: Named = ("back", "Esc", "back")
+EXPLAIN: Named = ("explain", "x", "explain")
+PAUSE: Named = ("pause", "Space", "pause")
+VIEW: Named = ("view.next", "Tab", "view")
+EXPORT: Named = ("export", "e", "export")
+QUIT: Named = ("quit", "q", "quit")
+PAGES: Named = ("pages", "X", "all pages")
+LIST_KEYS: tuple[Named, ...] = (
+    HELP, ("filter", "/", "filter"), ("into", "Enter", "open"), BACK, ("sort", "s", "sort"),
+    EXPLAIN, PAUSE, QUIT, VIEW, ("reverse", "S", "reverse"), EXPORT, ("wide", "w", "wide"),
+    ("follow", "f", "follow"), ("group", "a", "group"), PAGES,
 )  # fmt: skip
-FACT_KEYS: tuple[Shown, ...] = (
-    ("Esc", "back"), ("?", "help"), ("x", "explain"), ("Tab", "view"), ("Space", "pause"),
-    ("e", "export"), ("q", "quit"),
+FACT_KEYS: tuple[Named, ...] = (BACK, HELP, EXPLAIN, VIEW, PAUSE, EXPORT, QUIT)
+SOCKET_KEYS: tuple[Named, ...] = (("into", "Enter", "open a finding"), *FACT_KEYS)
+FINDING_KEYS: tuple[Named, ...] = (
+    ("into", "Enter", "its sockets"), EXPLAIN, BACK, HELP, VIEW, PAUSE, QUIT,
 )  # fmt: skip
-SOCKET_KEYS: tuple[Shown, ...] = (("Enter", "open a finding"), *FACT_KEYS)
-FINDING_KEYS: tuple[Shown, ...] = (
-    ("Enter", "its sockets"), ("x", "explain"), ("Esc", "back"), ("?", "help"), ("Tab", "view"),
-    ("Space", "pause"), ("q", "quit"),
-)  # fmt: skip
-PAGE_KEYS: tuple[Shown, ...] = (
-    ("Esc", "back"), ("Enter", "open the page named"), ("X", "all pages"), ("PgDn", "page"),
-    ("q", "quit"),
+PAGE_KEYS: tuple[Named, ...] = (
+    BACK, ("into", "Enter", "open the page named"), PAGES, ("table.page_down", "PgDn", "page"),
+    QUIT,
 )  # fmt: skip
 TYPING_KEYS: tuple[Shown, ...] = (
     ("Enter", "apply"), ("Esc", "leave"), ("Tab", "complete"), ("Up", "earlier filters"),

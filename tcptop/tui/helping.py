@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from textual.binding import Binding, BindingType
 
@@ -41,25 +41,38 @@ GROUPS: tuple[tuple[str, Sequence[BindingType]], ...] = (
 )
 
 
-def facts(listing: Listing, notes: Sequence[str]) -> list[Fact]:
-    """What could not be seen, the keys, and the columns of the list."""
+def facts(listing: Listing, notes: Sequence[str], chosen: Mapping[str, str]) -> list[Fact]:
+    """What could not be seen, the keys, and the columns of the list.
+
+    `chosen` are the keys that the user bound anew, by the ids of the bindings.
+    """
     seen = [Fact("notes", f"#{number}", "", note) for number, note in enumerate(notes, 1)]
     columns = [Fact("columns", column.title, "", column.meaning) for column in listing.columns]
-    return [*seen, *_keys(), *columns]
+    return [*seen, *_keys(chosen), *columns]
 
 
-def _keys() -> Iterator[Fact]:
+def _keys(chosen: Mapping[str, str]) -> Iterator[Fact]:
     for group, listed in GROUPS:
         for binding in _bindings(listed):
-            names = " ".join(key_name(key.strip()) for key in binding.key.split(","))
+            names = " ".join(key_names(chosen.get(binding.id or "", binding.key)))
             name = "views" if (binding.id or "").startswith("view.") else group
             yield Fact(name, names, "", binding.tooltip)
+
+
+def ids() -> list[str]:
+    """What the user may bind to other keys."""
+    return [binding.id for _, listed in GROUPS for binding in _bindings(listed) if binding.id]
 
 
 def _bindings(listed: Iterable[BindingType]) -> Iterator[Binding]:
     for binding in listed:
         assert isinstance(binding, Binding)
         yield binding
+
+
+def key_names(keys: str) -> list[str]:
+    """Keys, separated by commas, as they are printed on a keyboard."""
+    return [key_name(key.strip()) for key in keys.split(",")]
 
 
 def key_name(key: str) -> str:

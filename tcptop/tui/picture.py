@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 
 from tcptop.analysis import filter as language
-from tcptop.tui import alarm, bindings, header, showing
+from tcptop.tui import alarm, bindings, header, helping, showing
 from tcptop.tui.collector import Collector, OpenSource
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.own_cpu import OwnCpu
@@ -53,7 +53,7 @@ class Picture(TerminalApp, inherit_bindings=False):
         self._collector.wanted = session.wanted
         self._filter.snapshot = session.snapshot
         self._table.empty = showing.empty(session, self._table.row_width)
-        model = showing.model(session, self._table.row_width)
+        model = showing.model(session, self._table.row_width, self.settings.keys)
         if model is not None and swapped:
             self._table.show(model, *showing.mark(session), self.here.followed)
         elif model is not None:
@@ -80,9 +80,13 @@ class Picture(TerminalApp, inherit_bindings=False):
     def _draw_status(self) -> None:
         width = self.size.width
         said = header.remark(self._said, "warn", width)
-        self._status.show(said if self._said else header.footer(self._keys(), width))
+        keys = [
+            (helping.key_names(self.settings.keys.get(name, key))[0], label)
+            for name, key, label in self._keys()
+        ]
+        self._status.show(said if self._said else header.footer(keys, width))
 
-    def _keys(self) -> Sequence[bindings.Shown]:
+    def _keys(self) -> Sequence[bindings.Named]:
         """What the last line names."""
         here = self.here
         if here.listing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 
 from tcptop.analysis.findings import engine
 from tcptop.analysis.findings.rules import RULES
@@ -33,11 +34,17 @@ EMPTY = {
 }
 
 
-def model(session: Session, width: int) -> ListingModel | FactsModel | PageModel | None:
-    """What the table shows in rows of `width` cells; None before the first look."""
+def model(
+    session: Session, width: int, keys: Mapping[str, str]
+) -> ListingModel | FactsModel | PageModel | None:
+    """What the table shows in rows of `width` cells; None before the first look.
+
+    `keys` are those that the user bound anew, by the ids of the bindings.
+    """
     here = session.here
     if here.help:
-        return FactsModel(helping.facts(listing(here.view), notes(session)), HELP_TITLES, width)
+        told = helping.facts(listing(here.view), notes(session), keys)
+        return FactsModel(told, HELP_TITLES, width)
     if here.page is not None:
         return _page(here.page, width)
     if here.item is not None and here.view == "findings":

@@ -198,6 +198,25 @@ async def test_no_two_bindings_share_a_key() -> None:
 # -- the rest
 
 
+async def test_keys_can_be_bound_anew() -> None:
+    chosen = {"pause": "p,f8", "table.down": "n", "view.findings": "F"}
+    assert set(chosen) <= set(helping.ids())
+    async with live(keys=chosen, size=(120, 60)) as view:
+        assert "p pause" in view.status()
+        await view.press("space")
+        assert "LIVE" in view.lines()[0]
+        await view.press("p")
+        assert "PAUSED" in view.lines()[0]
+        before = view.cursor()
+        await view.press("n")
+        assert view.cursor() != before
+        await view.press("F")
+        assert view.session.here.view == "findings"
+        await view.press("question_mark")
+        assert "p F8 " in view.text()
+        assert "Space z Z" not in view.text()
+
+
 async def test_the_interval_changes_within_bounds() -> None:
     async with live() as view:
         await view.press(*["plus"] * 9)

@@ -113,9 +113,9 @@ def test_a_crash_restores_the_terminal(pid: int, tmp_path: Path) -> None:
         "from tcptop.tui import export\nexport.file_name = None\n"
         "import tcptop.tui.showing as showing\n"
         "real = showing.model\n"
-        "def model(session, width):\n"
+        "def model(session, *more):\n"
         "    assert session.here.view != 'ports', 'crashed on purpose'\n"
-        "    return real(session, width)\n"
+        "    return real(session, *more)\n"
         "showing.model = model\n"
     )
     extra = {"PYTHONPATH": f"{tmp_path}:{environ()['PYTHONPATH']}"}
