@@ -24,7 +24,8 @@ from tcptop.model.sample import Kernel, Process
 from tcptop.model.table import Bools, Index
 
 MANY = 0.5  # of the range: of fewer connections it may be chance that no port is there twice
-APART = 1.02  # connections a port at most, where none has its port twice
+OTHERS = 10  # connections beside those to the main destination: fewer may miss its ports by chance
+SHARED = 0.04  # of those others that may have a port of it, where they were bound
 ADVICE = (
     "Set IP_BIND_ADDRESS_NO_PORT before a bind() that only chooses the source address, or leave "
     "that bind() out; close sockets that are bound and not used. Then "
@@ -113,8 +114,9 @@ def _bound_each(look: Look, limits: Limits, rule: str, groups: Index) -> Iterato
     for one in np.unique(source[groups]).tolist():
         mine = np.flatnonzero(source == one)
         capacity, left = int(ports.capacity[mine[0]]), int(ports.headroom_bind[mine[0]])
-        used = int(ports.used[mine].sum())
-        if len(mine) > 1 and MANY * capacity <= used <= APART * (capacity - left):
+        used, most = int(ports.used[mine].sum()), int(ports.used[mine].max())
+        others, shared = used - most, used - (capacity - left)
+        if used >= MANY * capacity and others >= OTHERS and shared <= SHARED * others:
             yield _each_finding(look, limits, rule, mine, left)
 
 

@@ -125,6 +125,12 @@ def test_connections_that_were_not_bound_share_ports() -> None:
     assert found(live(70) + live(70, 40_020, "10.0.0.8:80", cookie=0)) == ()
 
 
+@pytest.mark.parametrize("port", [40_010, 40_098])  # of the other destination's, and another
+def test_a_destination_more_does_not_look_bound(port: int) -> None:
+    (finding,) = found(live(97) + live(1, port, "10.0.0.8:80", cookie=0))
+    assert finding.title == "curl runs out of local ports to 10.0.0.9:80: 97 of 100 used"
+
+
 def test_a_leak_explains_it_unless_that_is_less_bad() -> None:
     info = {"last_ack_recv": 90_000, "last_data_sent": 900_000}
     leaked = [row | {"state": "CLOSE_WAIT", "info": info} for row in live(85)]
