@@ -1,0 +1,204 @@
+"""What is remembered from run to run: how lists are arranged, the theme, whether names are asked.
+
+A file that is not understood is left as it is, and nothing is remembered meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SCHEMA = "tcptop.state/1"
+MOST = 1_000_000  # bytes; ours has some thousand
+WIDEST = 1000
+
+
+class PreferencesError(ValueError):
+    """What is wrong with the file, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """How a list is shown, by the keys of its columns; those of other versions stay in here.
+
+    `more` is what a newer version wrote beside it.
+    """
+
+    order: tuple[str, ...] = ()
+    hidden: frozenset[str] = frozenset()
+    widths: Mapping[str, int] = field(default_factory=dict)  # cells
+    sort: str | None = None
+    reverse: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def columns(self, keys: Sequence[str]) -> list[str]:
+        """Which of the columns there are to show, in order; never none.
+
+        One that the file does not know stands after its usual neighbour.
+        """
+        arranged = [key for key in self.order if key in keys]
+        for at, key in enumerate(keys):
+            if key not in arranged:
+                arranged.insert(arranged.index(keys[at - 1]) + 1 if at else 0, key)
+        return [key for key in arranged if key not in self.hidden] or arranged
+
+    def sorted_by(self, keys: Sequence[str]) -> tuple[str, bool] | None:
+        """Column and whether its order is turned round; None: as usual."""
+        return (self.sort, self.reverse) if self.sort is not None and self.sort in keys else None
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """`views` are by name; `more` is what a newer version wrote beside them."""
+
+    views: Mapping[str, Arrangement] = field(default_factory=dict)
+    theme: str | None = None
+    resolve: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Memory:
+    """The file behind the preferences. `complaint` is a sentence, empty where all is well."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self.preferences, self.complaint = load(path) if path else (Preferences(), "")
+
+    def keep(self, preferences: Preferences) -> str:
+        """Remember them, where they changed. Returns a sentence where that is not possible."""
+        if preferences == self.preferences:
+            return ""
+        self.preferences = preferences
+        if self._path is None or self.complaint:
+            return ""
+        return save(self._path, preferences)
+
+
+def usual_path(environ: Mapping[str, str]) -> Path | None:
+    """$XDG_STATE_HOME/tcptop/state.json; None in the home of another user, as under sudo: he could
+    not write there any more."""
+    state, home = Path(environ.get("XDG_STATE_HOME", "")), Path(environ.get("HOME", ""))
+    if not state.is_absolute():
+        if not home.is_absolute():
+            return None
+        state = home / ".local" / "state"
+    try:
+        nearest = next(each for each in (state, *state.parents) if each.exists())
+        ours = nearest.stat().st_uid == os.geteuid()
+    except OSError:
+        return None
+    return state / "tcptop" / "state.json" if ours else None
+
+
+def load(path: Path) -> tuple[Preferences, str]:
+    """What the file says, and a sentence where it is not used."""
+    try:
+        if path.exists() and not path.is_file():
+            raise PreferencesError("it is no regular file")
+        with path.open("rb") as file:
+            return parse(file.read(MOST + 1)), ""
+    except FileNotFoundError:
+        return Preferences(), ""
+    except OSError as error:
+        why = error.strerror or str(error)
+    except PreferencesError as error:
+        why = str(error)
+    return Preferences(), f"{path} is not used, and left as it is: {why}"
+
+
+def save(path: Path, preferences: Preferences) -> str:
+    """Write the whole file or leave the one before; a sentence where that failed."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".state-")
+        try:
+            with open(descriptor, "w", encoding="utf-8") as out:
+                out.write(text(preferences))
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        return f"not remembered: {path}: {error.strerror or error}"
+    return ""
+
+
+def text(preferences: Preferences) -> str:
+    """The contents of the file."""
+    views = {name: _view(each) for name, each in sorted(preferences.views.items())}
+    told: dict[str, Any] = {**preferences.more, "schema": SCHEMA, "views": views}
+    told |= {"theme": preferences.theme, "resolve": preferences.resolve}
+    return json.dumps(told, indent=2) + "\n"
+
+
+def _view(arrangement: Arrangement) -> dict[str, Any]:
+    return {
+        **arrangement.more,
+        "order": list(arrangement.order),
+        "hidden": sorted(arrangement.hidden),
+        "widths": dict(arrangement.widths),
+        "sort": arrangement.sort,
+        "reverse": arrangement.reverse,
+    }
+
+
+def parse(data: bytes) -> Preferences:
+    """Raises PreferencesError."""
+    if len(data) > MOST:
+        raise PreferencesError("it is too long")
+    try:
+        told = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise PreferencesError("it is no JSON") from error
+    if not isinstance(told, dict) or told.get("schema") != SCHEMA:
+        raise PreferencesError(f"its schema is not {SCHEMA}")
+    return Preferences(
+        views={name: _arrangement(name, each) for name, each in _of(told, "views", dict).items()},
+        theme=_of(told, "theme", str),
+        resolve=_of(told, "resolve", bool),
+        more=_rest(told, "schema", "views", "theme", "resolve"),
+    )
+
+
+_EMPTY: dict[type, Any] = {dict: {}, list: [], str: None, bool: False}
+
+
+def _of(told: Mapping[str, Any], key: str, kind: type) -> Any:
+    value = told.get(key)
+    if value is None:
+        return _EMPTY[kind]
+    if not isinstance(value, kind):
+        raise PreferencesError(f"{key} is of the wrong kind")
+    return value
+
+
+def _arrangement(name: str, told: Any) -> Arrangement:
+    if not isinstance(told, dict):
+        raise PreferencesError(f"views.{name!a} is of the wrong kind")
+    widths = _of(told, "widths", dict)
+    if not all(type(width) is int and 0 < width <= WIDEST for width in widths.values()):
+        raise PreferencesError(f"widths are not from 1 to {WIDEST}")
+    return Arrangement(
+        order=_names(told, "order"),
+        hidden=frozenset(_names(told, "hidden")),
+        widths=widths,
+        sort=_of(told, "sort", str),
+        reverse=_of(told, "reverse", bool),
+        more=_rest(told, "order", "hidden", "widths", "sort", "reverse"),
+    )
+
+
+def _names(told: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    names = _of(told, key, list)
+    if not all(isinstance(name, str) for name in names):
+        raise PreferencesError(f"{key} has what is no name")
+    return tuple(dict.fromkeys(names))
+
+
+def _rest(told: Mapping[str, Any], *known: str) -> dict[str, Any]:
+    return {key: value for key, value in told.items() if key not in known}
