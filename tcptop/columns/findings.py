@@ -160,7 +160,7 @@ COLUMNS = (
     ),
     _text("title", "Finding", 72, "What is wrong; after └ what the finding above explains.",
           _titles, least=12),
-    _text("who", "Process", 14, "Whose sockets they are.", _who, 3),
+    _text("who", "Process", 20, "Whose sockets they are.", _who, 3),
     _text("where", "Where", 17, "The listener or the destination that it is about.", _where, 2),
     _text("id", "Finding's id", 25, "What `tcptop explain`, --ignore and --set call it.", _ids, 4),
 )  # fmt: skip

@@ -55,6 +55,20 @@ def test_the_first_picture_has_everything(pid: int) -> None:
         assert "q quit" in lines[23]
 
 
+@pytest.mark.parametrize("extra", [{"NO_COLOR": "1"}, {"LANG": "C", "LC_ALL": "C"}], ids=str)
+def test_a_severity_is_a_word_and_a_sign_without_any_colour(
+    pid: int, extra: dict[str, str]
+) -> None:
+    with running(pid, **extra) as terminal:
+        terminal.wait_until(
+            lambda: terminal.lines()[1].startswith(" ! critical  python on 127.0.0.1:"), "found"
+        )
+        terminal.type("3")
+        terminal.wait_until(
+            lambda: any(line.startswith("! 127.0.0.1:") for line in terminal.lines()), "marked"
+        )
+
+
 @pytest.mark.parametrize("key", ["q", "\x03", "\x11", "\x1b[21~"], ids=["q", "^C", "^Q", "F10"])
 def test_quitting_is_quick_and_leaves_nothing(pid: int, key: str) -> None:
     with running(pid) as terminal:
