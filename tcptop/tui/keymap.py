@@ -41,17 +41,17 @@ def keymap(chosen: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
             complaints.append(str(error))
     complaints += _twice(wanted)
     taken = {key: id for id, keys in wanted.items() for key in keys}
-    for id, keys in usual.items():
-        left = [key for key in keys if key not in taken]
-        if id in wanted or left == keys:
-            continue
+    for id in [id for id in usual if id not in wanted]:
+        left = [key for key in usual[id] if key not in taken]
         if not left:
-            lost = next(key for key in keys if key in taken)
-            complaints.append(
-                f'keys: {taken[lost]} takes "{lost}", which leaves {id} without a key: bind it too'
-            )
-        wanted[id] = left
+            complaints.append(_bare(id, usual[id][0], taken))
+        elif left != usual[id]:
+            wanted[id] = left
     return {id: ",".join(keys) for id, keys in wanted.items()}, complaints
+
+
+def _bare(id: str, key: str, taken: Mapping[str, str]) -> str:
+    return f'keys: {taken[key]} takes "{key}", which leaves {id} without a key: bind it too'
 
 
 def _usual(every: Iterable[BindingType]) -> dict[str, list[str]]:
