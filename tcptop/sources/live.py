@@ -80,7 +80,7 @@ class LiveSource:
         clock = time.monotonic()
         sockets, bound = self._apart(table)
         self._rows = len(sockets)
-        owners = self._owners.find(sockets.inode)
+        owners = self._owners.find(_inodes(sockets, bound))
         rights = privileged()
         sample = Sample(
             taken_at=taken_at,
@@ -186,6 +186,11 @@ class LiveSource:
             self._others = len(namespaces.others_with_sockets())
             self._others_due = time.monotonic() + OTHERS_S
         return self._others
+
+
+def _inodes(sockets: SocketTable, bound: SocketTable) -> U32:
+    """Of all that holds a port; most hosts have nothing that is only bound."""
+    return np.concatenate([sockets.inode, bound.inode]) if len(bound) else sockets.inode
 
 
 def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:

@@ -1,0 +1,21 @@
+"""Ports lost to sockets that are bound and idle are put down to their process."""
+
+from __future__ import annotations
+
+from tcptop.demo import sockets
+from tcptop.demo.namespace import Namespace
+from tests.kernel.looking import look
+
+
+def bind_many(count: int) -> int:
+    """How many sockets were bound; they stay open."""
+    return len([sockets.bound() for _ in range(count)])
+
+
+def test_who_binds_all_the_ports_is_named() -> None:
+    with Namespace() as namespace:
+        namespace.sysctl("net.ipv4.ip_local_port_range", "40000 40099")
+        assert namespace.run(bind_many, 90) == 90
+        (found,) = look(namespace).findings
+        assert found.id == "ephemeral-port-exhaustion"
+        assert found.subject.pids == (namespace.pid,)
