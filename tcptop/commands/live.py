@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tcptop.commands.ending import CommandError
@@ -59,5 +60,16 @@ def settings(chosen: Namespace, user: Decided, expression: Expression | None = N
         user=user_name(os.geteuid()),
         ascii_only=chosen.ascii or terminal.glyphs(os.environ) == "ascii",
         findings=user.findings,
-        keys=user.keys,
+        keys=_keys(user.keys),
     )
+
+
+def _keys(chosen: Mapping[str, str]) -> Mapping[str, str]:
+    """The keys that the configuration binds anew; CommandError says what is wrong with them."""
+    from tcptop.tui.keymap import keymap
+
+    keys, complaints = keymap(chosen)
+    if complaints:
+        more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+        raise CommandError(f"configuration: {complaints[0]}{more}")
+    return keys

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from textual.binding import Binding, BindingType
+from textual.keys import _character_to_key
 
 from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
 from tcptop.tui import bindings
 from tcptop.tui.prompt import Prompt
 from tcptop.tui.widgets import keys
+from tcptop.tui.widgets.diagram import Diagram
 
 KEY_NAMES = {
-    "question_mark": "?",
-    "slash": "/",
-    "backslash": "\\",
+    **{_character_to_key(character): character for character in string.punctuation},
     "space": "Space",
     "escape": "Esc",
     "enter": "Enter",
@@ -28,15 +29,11 @@ KEY_NAMES = {
     "home": "Home",
     "end": "End",
     "tab": "Tab",
-    "plus": "+",
-    "minus": "-",
-    "equals_sign": "=",
-    "greater_than_sign": ">",
-    "less_than_sign": "<",
 }
 GROUPS: tuple[tuple[str, Sequence[BindingType]], ...] = (
     ("keys", bindings.BINDINGS),
     ("table", keys.BINDINGS),
+    ("states", Diagram.BINDINGS),
     ("filter", Prompt.BINDINGS),
 )
 
