@@ -1,0 +1,210 @@
+"""The pane of a connection: what holds it up, both of its ends, and all that the kernel tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from tcptop.analysis.listening import match
+from tcptop.analysis.stalls import other_ends
+from tcptop.analysis.verdicts import verdicts
+from tcptop.columns import detail, sockets, units
+from tcptop.columns.detail import STATE_MEANINGS, TIMER_MEANINGS, Fact
+from tcptop.columns.ports import PORTS
+from tcptop.columns.remotes import REMOTES
+from tcptop.model import tcp
+from tcptop.tui.panes import listener
+from tcptop.tui.panes.facts import option_facts, route_facts
+from tcptop.tui.panes.grid import grid
+from tcptop.tui.panes.lists import found
+from tcptop.tui.panes.owners import holders
+from tcptop.tui.panes.pictures import Drawing, bands, recorded
+from tcptop.tui.panes.row import (
+    MARK,
+    NAME,
+    Pane,
+    PaneRow,
+    Scene,
+    Target,
+    place_of,
+    told,
+    wrapped,
+)
+from tcptop.tui.widgets.layout import cut
+
+KIND = "sockets"
+GROUPS = (
+    *(("Sending", "sending"), ("Receiving", "receiving"), ("Path", "path"), ("Timers", "timers")),
+    *(("Memory", "memory"), ("Owner", "owner"), ("Socket", "socket")),
+)
+ABOVE = ("state", "owner", "process", "local", "remote", "timer")  # said before
+
+
+def pane(scene: Scene, key: int) -> Pane | None:
+    """None where there is no such socket (any more); of a listening one its own pane."""
+    row = place_of(sockets.SOCKETS, scene.selection, key)
+    if row is None:
+        return None
+    if scene.table.state[row] == tcp.LISTEN:
+        return listener.pane(scene, key)
+    (other,) = other_ends(scene.table, np.array([row])).tolist()
+    first, *others = bands(scene.room, [*_drawings(scene, key)]) or [[]]
+    local, remote = _ends(scene, row)
+    return Pane(
+        f"Connection {local} with {remote}",
+        [
+            *_wrong(scene, row),
+            *found(scene, np.array([row])),
+            *_both(scene, row, other),
+            *holders(scene, row),
+            *_leads(scene, row, other),
+            *first,
+            *grid(scene.room, _facts(scene, row)),
+            *(line for band in others for line in band),
+        ],
+    )
+
+
+def _ends(scene: Scene, row: int) -> tuple[str, str]:
+    at = np.array([row])
+    local, remote = sockets.local_texts, sockets.remote_texts
+    return local(scene.selection, at)[0], remote(scene.selection, at)[0]
+
+
+def _wrong(scene: Scene, row: int) -> Iterator[PaneRow]:
+    (clause,) = verdicts(scene.snapshot, np.array([row]))
+    if clause:
+        yield from wrapped(scene.room, "verdict", clause, "warn")
+    else:
+        yield told(scene.room, "verdict", "nothing is seen to be wrong with it", look="good")
+
+
+# -- both ends
+
+
+def _both(scene: Scene, row: int, other: int) -> Iterator[PaneRow]:
+    """State, queues and timer with what they mean; with the other end's instead, if that is here
+    too."""
+    mine = _state(scene, row)
+    if other < 0:
+        yield from (told(scene.room, *line) for line in mine)
+        return
+    theirs = _state(scene, other)
+    yield _beside(scene, "", ("this end", ""), ("the other end, here too", ""))
+    for (name, value, _, look), (_, beyond, _, its_look) in zip(mine, theirs, strict=True):
+        yield _beside(scene, name, (value, look), (beyond, its_look))
+    if (clause := verdicts(scene.snapshot, np.array([other]))[0]) is not None:
+        yield from wrapped(scene.room, "other end", clause, "warn", _target(scene, other))
+
+
+def _state(scene: Scene, row: int) -> list[tuple[str, str, str, str]]:
+    """(name, value, meaning, look) of each."""
+    table, snapshot, at = scene.table, scene.snapshot, np.array([row])
+    state, kind = int(table.state[row]), int(table.timer[row])
+    recv_q, send_q = int(table.recv_q[row]), int(table.send_q[row])
+    fin = "; 1 of it is its FIN" if recv_q and state == tcp.CLOSE_WAIT else ""
+    timer = sockets.timer_texts(scene.selection, at)[0] or "none"
+    waits = TIMER_MEANINGS[kind] if kind < len(TIMER_MEANINGS) else ""
+    lasts = f"{tcp.SS_STATES[state]} for {units.duration(float(snapshot.lives.state_s[row]))}"
+    look = sockets.STATE_LOOKS.get(state, "")
+    return [
+        ("state", f"{lasts} at least", STATE_MEANINGS[state], look),
+        ("opened", *_opened(scene, row), ""),
+        ("Recv-Q", f"{recv_q:,} B", f"received, not read by the process{fin}", _warn(recv_q)),
+        ("Send-Q", f"{send_q:,} B", "written, not acknowledged by the peer", _warn(send_q)),
+        ("timer", timer, waits, ""),
+    ]
+
+
+def _warn(queued: int) -> str:
+    return "warn" if queued else ""
+
+
+def _opened(scene: Scene, row: int) -> tuple[str, str]:
+    """How long ago, at least; and how that is known."""
+    age, seen = float(scene.snapshot.age_s[row]), float(scene.snapshot.seen_s[row])
+    if not np.isnan(age):
+        return f"{units.duration(age)} ago", "which tcptop saw"
+    return f"over {units.duration(seen)} ago", "it was there when tcptop began"
+
+
+def _beside(scene: Scene, name: str, *values: tuple[str, str]) -> PaneRow:
+    width = (scene.room.width - len(MARK) - NAME) // len(values)
+    spans = [(cut(text, width - 1).ljust(width), look) for text, look in values]
+    line = ((" " * len(MARK) + name.ljust(NAME), "dim"), *spans)
+    return PaneRow(("both", name), line)
+
+
+# -- where it leads
+
+
+def _leads(scene: Scene, row: int, other: int) -> Iterator[PaneRow]:
+    room, snapshot = scene.room, scene.snapshot
+    if other >= 0:
+        people = snapshot.holders.of(other)
+        who = f"{units.safe(people[0][0].name)}/{people[0][0].pid}" if people else units.UNKNOWN
+        yield told(room, "other end", who, "its own page", "", _target(scene, other))
+    through = int(snapshot.queue[row])
+    accepted = through < 0
+    through = int(match(scene.table, np.array([row]))[0]) if accepted else through
+    if through >= 0:
+        local = sockets.local_texts(scene.selection, np.array([through]))[0]
+        how = "by which it came in" if accepted else "at which it waits"
+        cookie = int(scene.table.cookie[through])
+        yield told(room, "listener", local, how, "", Target("listeners", cookie))
+    yield from _groups(scene, row)
+
+
+def _target(scene: Scene, row: int) -> Target:
+    return Target(KIND, int(scene.table.cookie[row]))
+
+
+def _groups(scene: Scene, row: int) -> Iterator[PaneRow]:
+    """Its destination, where it was opened from here, and its peer."""
+    selection, room = scene.selection, scene.room
+    ports, remotes = scene.snapshot.ports, selection.remote_groups
+    place = int(ports.group[row])
+    if place >= 0:
+        left = f"ports in use: {ports.used[place]:,}, left: {ports.headroom[place]:,}"
+        (key,) = PORTS.keys(selection, np.array([place])).tolist()
+        yield told(room, "destination", left, "towards it", "", Target("ports", key))
+    place = int(remotes.group[row])
+    if place >= 0:
+        (key,) = REMOTES.keys(selection, np.array([place])).tolist()
+        (peer,) = REMOTES.column("remote").texts(selection, np.array([place]))
+        many = f"sockets with it: {remotes.sockets[place]:,}"
+        yield told(room, "remote", peer, many, "", Target("remotes", key))
+
+
+# -- the rest
+
+
+def _drawings(scene: Scene, key: int) -> Iterator[Drawing]:
+    draw = partial(recorded, scene, (KIND, key))
+    yield draw("Queues, bytes", units.size, {"Recv-Q": "recv_q", "Send-Q": "send_q"})
+    rates = {"sent": "bytes_sent_per_s", "received": "bytes_received_per_s"}
+    yield draw("Bytes a second", units.byte_rate, rates)
+    yield draw("Round trip, ms", units.milliseconds, {"rtt": "rtt_us"})
+    yield draw("Segments", units.count, {"cwnd": "cwnd", "in flight": "unacked"})
+    yield draw("Sent again a second", units.rate, {"segments": "retransmits_per_s"})
+    yield draw("Window of the peer, bytes", units.size, {"snd_wnd": "snd_wnd"})
+
+
+def _facts(scene: Scene, row: int) -> Iterator[tuple[str, Sequence[Fact]]]:
+    every = detail.facts(scene.selection, row)
+    for title, group in GROUPS[:4]:
+        yield title, [fact for fact in every if fact.group == group]
+    if not scene.table.info_size[row]:
+        yield "tcp_info", [Fact("", "tcp_info", units.UNKNOWN, _untold(scene, row))]
+    yield "Route", route_facts(scene, row)
+    yield "Socket options", option_facts(scene, row, every)
+    for title, group in GROUPS[4:]:
+        yield title, [f for f in every if f.group == group and f.name not in ABOVE]
+
+
+def _untold(scene: Scene, row: int) -> str:
+    if scene.snapshot.mini[row]:
+        return "the kernel keeps no numbers of a connection in this state"
+    return f"not told by {scene.snapshot.sample.source}"

@@ -1,0 +1,149 @@
+"""The panes of a destination, with the ports left towards it, and of a remote end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from tcptop.analysis import levels
+from tcptop.columns import ports, remotes, units
+from tcptop.model.snapshot import Ports
+from tcptop.tui.charts import Limit
+from tcptop.tui.history import Series
+from tcptop.tui.panes.lists import Excerpt, excerpt, found, own_counts, states, worst_first
+from tcptop.tui.panes.owners import ITS, responsible
+from tcptop.tui.panes.pictures import Drawing, bands, recorded
+from tcptop.tui.panes.row import Pane, PaneRow, Scene, Target, place_of, told, wrapped
+
+
+def pane(scene: Scene, key: int) -> Pane | None:
+    """Of a destination; None where nothing is open towards it (any more)."""
+    place = place_of(ports.PORTS, scene.selection, key)
+    if place is None:
+        return None
+    at, rows = np.array([place]), np.flatnonzero(scene.snapshot.ports.group == place)
+    first, *others = bands(scene.room, [*_drawings(scene, key, place)]) or [[]]
+    local, goal = ports.local_texts(scene.selection, at), ports.remote_texts(scene.selection, at)
+    part = Excerpt("sockets", "Connections", ("remote",))
+    return Pane(
+        f"Destination {goal[0]} from {local[0]}",
+        [
+            *wrapped(scene.room, "sockets", states(scene, rows), opens=Target("ports", key, True)),
+            *found(scene, rows),
+            *_use(scene, place),
+            *first,
+            *responsible(scene, rows),
+            *(row for band in others for row in band),
+            *excerpt(scene, part, worst_first(scene, rows)),
+        ],
+    )
+
+
+def _use(scene: Scene, place: int) -> Iterator[PaneRow]:
+    room, use = scene.room, scene.snapshot.ports
+    (share,) = ports.share(scene.selection, np.array([place])).tolist()
+    look = "bad" if share >= 0.95 else "warn" if share >= 0.8 else ""
+    left = f"{use.headroom[place]:,} of {use.capacity[place]:,} ({units.percent(share)} gone)"
+    yield told(room, "ports left", left, "at 0 connect() fails", look)
+    used, waits = int(use.used[place]), int(use.time_wait[place])
+    yield told(room, "in use", f"{used:,}, of these {waits:,} TIME_WAIT", _share(waits, used))
+    blocked = f"{use.blocked[place]:,} lost to every destination"
+    yield told(room, "elsewhere", blocked, "listened on, or bound by a program")
+    bind = f"{use.headroom_bind[place]:,} left"
+    yield told(room, "for bind()", bind, "to port 0 of this address, before connect()")
+    yield told(
+        room, "opened", f"{units.rate(float(use.opens_per_s[place]))}/s", _forecast(use, place)
+    )
+    yield from _limit(scene, place)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}: closed here first, kept for 60 s" if part else ""
+
+
+def _forecast(use: Ports, place: int) -> str:
+    seconds = float(use.exhausted_in_s[place])
+    if not np.isfinite(seconds):
+        return "they do not run out if it goes on like this"
+    return f"they run out in {units.duration(seconds)} if it goes on like this"
+
+
+def _limit(scene: Scene, place: int) -> Iterator[PaneRow]:
+    """TIME_WAITs of the whole namespace against what it keeps."""
+    netns = scene.snapshot.ports.netns[place]
+    for kernel in scene.snapshot.sample.kernel:
+        level = levels.time_waits(kernel)
+        if kernel.netns == netns and level.used is not None and level.limit:
+            value = f"{level.used:,} of {level.limit:,}"
+            meaning = "of this namespace; net.ipv4.tcp_max_tw_buckets"
+            yield told(scene.room, "TIME_WAIT", value, meaning)
+
+
+def _drawings(scene: Scene, key: int, place: int) -> Iterator[Drawing]:
+    draw, use = partial(recorded, scene, ("ports", key)), scene.snapshot.ports
+    limit = Limit("range", float(use.capacity[place]))
+    used = {"in use": "used", "TIME_WAIT": "time_wait"}
+    yield draw("Ports", units.count, used, limit, _ahead(scene, place))
+    yield draw("Opened a second", units.rate, {"connections": "opens_per_s"})
+    yield draw("Ports left", units.count, {"left": "headroom"})
+
+
+def _ahead(scene: Scene, place: int) -> Series | None:
+    """From what is used now to the moment at which nothing is left."""
+    use, now = scene.snapshot.ports, scene.snapshot.sample.clock
+    seconds, used = float(use.exhausted_in_s[place]), float(use.used[place])
+    if not np.isfinite(seconds):
+        return None
+    full = used + float(use.headroom[place])
+    return Series(np.array([now, now + seconds]), np.array([used, full]))
+
+
+# -- a remote end
+
+
+def remote(scene: Scene, key: int) -> Pane | None:
+    """Of a remote end; None where there is no socket towards it (any more)."""
+    place = place_of(remotes.REMOTES, scene.selection, key)
+    if place is None:
+        return None
+    groups = scene.selection.remote_groups
+    rows = np.flatnonzero(groups.group == place)
+    first, *others = bands(scene.room, [*_remote_drawings(scene, key)]) or [[]]
+    (peer,) = remotes.remote_texts(scene.selection, np.array([place]))
+    goals, counts = own_counts(scene.snapshot.ports.group, rows)
+    its = [str(count) for count in counts.tolist()]
+    part = Excerpt("ports", "Ports towards it", ("processes",), ITS)
+    goal = Target("remotes", key, True)
+    return Pane(
+        f"Remote {peer}",
+        [
+            *wrapped(scene.room, "sockets", states(scene, rows), opens=goal),
+            *found(scene, rows),
+            *_remote_numbers(scene, place),
+            *first,
+            *responsible(scene, rows),
+            *excerpt(scene, part, goals, its),
+            *excerpt(scene, Excerpt("sockets", "Connections"), worst_first(scene, rows)),
+            *(row for band in others for row in band),
+        ],
+    )
+
+
+def _remote_numbers(scene: Scene, place: int) -> Iterator[PaneRow]:
+    groups, room = scene.selection.remote_groups, scene.room
+    queues = f"Recv-Q {units.size(groups.recv_q[place])}  Send-Q {units.size(groups.send_q[place])}"
+    yield told(room, "queues", queues, "bytes that nobody has read; bytes it has not acknowledged")
+    rtt = units.milliseconds(float(groups.rtt_us[place]))
+    yield told(room, "round trip", f"{rtt} ms", "median of its connections")
+    again = units.rate(float(groups.retransmits_per_s[place]))
+    yield told(room, "sent again", f"{again}/s", "segments")
+
+
+def _remote_drawings(scene: Scene, key: int) -> Iterator[Drawing]:
+    draw = partial(recorded, scene, ("remotes", key))
+    yield draw("Sockets", units.count, {"all": "sockets"})
+    yield draw("Round trip, ms", units.milliseconds, {"median": "rtt_us"})
+    yield draw("Queues, bytes", units.size, {"Recv-Q": "recv_q", "Send-Q": "send_q"})
+    yield draw("Sent again a second", units.rate, {"segments": "retransmits_per_s"})

@@ -1,0 +1,134 @@
+"""The pane of a listener: its queue against the backlog, what is lost, and who waits in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from tcptop.columns import detail, listeners, units
+from tcptop.columns.detail import Fact
+from tcptop.model import tcp
+from tcptop.model.sysctls import number
+from tcptop.tui.charts import Limit
+from tcptop.tui.panes.facts import option_facts
+from tcptop.tui.panes.grid import grid
+from tcptop.tui.panes.lists import Excerpt, excerpt, found
+from tcptop.tui.panes.owners import holders
+from tcptop.tui.panes.pictures import Drawing, bands, recorded
+from tcptop.tui.panes.row import Pane, PaneRow, Scene, Target, place_of, told
+from tcptop.tui.widgets.layout import Column
+
+KIND = "listeners"
+WAITS = Column("waits", "Waits", 7, right=True)
+
+
+def pane(scene: Scene, key: int) -> Pane | None:
+    """None where nobody listens there (any more)."""
+    place = place_of(listeners.LISTENERS, scene.selection, key)
+    if place is None:
+        return None
+    row = int(scene.snapshot.listeners.row[place])
+    first, *others = bands(scene.room, [*_drawings(scene, key, place)]) or [[]]
+    (local,) = listeners.local_texts(scene.selection, np.array([place]))
+    return Pane(
+        f"Listener {local}",
+        [
+            _queue(scene, key, place),
+            *found(scene, np.array([row])),
+            *_losses(scene, place),
+            *holders(scene, row),
+            *first,
+            *_waiting(scene, row),
+            *_siblings(scene, place),
+            *(line for band in others for line in band),
+            *grid(scene.room, _facts(scene, row)),
+        ],
+    )
+
+
+def _queue(scene: Scene, key: int, place: int) -> PaneRow:
+    """The queue against what fits: one more than the backlog (sk_acceptq_is_full)."""
+    at, look = np.array([place]), ""
+    queue = int(scene.table.recv_q[scene.snapshot.listeners.row[place]])
+    peak = int(scene.snapshot.listeners.peak[place])
+    backlog = float(listeners.backlog(scene.selection, at)[0])
+    if np.isnan(backlog):
+        meaning = "the backlog is not known from /proc/net/tcp"
+        value = f"{queue} wait for accept(), peak {peak}"
+    else:
+        fill = queue / (backlog + 1)
+        look = "bad" if fill >= 1 else "warn" if fill >= 0.8 else ""
+        value = f"{queue} of {backlog + 1:.0f} wait for accept() ({fill:.0%}), peak {peak}"
+        meaning = _clamped(scene, place, backlog)
+    return told(scene.room, "accept queue", value, meaning, look, Target(KIND, key, True))
+
+
+def _clamped(scene: Scene, place: int, backlog: float) -> str:
+    """Where the backlog is what the namespace allows, listen() may have asked for more."""
+    netns = scene.table.netns[scene.snapshot.listeners.row[place]]
+    known = (each.sysctls for each in scene.snapshot.sample.kernel if each.netns == netns)
+    most = number(next(known, {}), "net.core.somaxconn")
+    said = f"backlog {backlog:.0f}"
+    return f"{said}, all that net.core.somaxconn allows" if most == backlog else said
+
+
+def _losses(scene: Scene, place: int) -> Iterator[PaneRow]:
+    found, at = scene.snapshot.listeners, np.array([place])
+    rate, drops = float(found.drops_per_s[place]), float(listeners.drops(scene.selection, at)[0])
+    meaning = "SYNs and ACKs it dropped; a client tries again after 1 s, 3 s, 7 s..."
+    value = f"{units.rate(rate)}/s, {units.count(drops)} in all"
+    yield told(scene.room, "drops", value, meaning, "bad" if rate > 0 else "")
+    half_open = str(int(found.syn_queue[place]))
+    yield told(scene.room, "SYN queue", half_open, "half-open: their last ACK has not come")
+
+
+def _drawings(scene: Scene, key: int, place: int) -> Iterator[Drawing]:
+    draw = partial(recorded, scene, (KIND, key))
+    backlog = float(listeners.backlog(scene.selection, np.array([place]))[0])
+    limit = Limit("backlog", backlog)
+    queue = {"queue": "queue", "peak": "peak"}
+    yield draw("Accept queue", units.count, queue, limit)
+    yield draw("Drops a second", units.rate, {"packets": "drops_per_s"})
+    yield draw("SYN queue", units.count, {"half-open": "syn_queue"})
+
+
+def _waiting(scene: Scene, row: int) -> Iterator[PaneRow]:
+    """Who waits in its queues, the longest first; the kernel does not tell which member of a
+    SO_REUSEPORT group a connection waits at."""
+    snapshot, table = scene.snapshot, scene.table
+    group = _group(scene, row)
+    rows = np.flatnonzero(np.isin(snapshot.queue, group))
+    known = table.tcp_info_known("last_data_recv")[rows] & (table.state[rows] != tcp.SYN_RECV)
+    heard = np.where(known, table.tcp_info("last_data_recv")[rows] / 1000, 0.0)
+    waited = np.maximum(heard, snapshot.seen_s[rows])
+    order = np.argsort(-waited, kind="stable")
+    more = "at least so long; those of the whole group" if len(group) > 1 else "at least so long"
+    part = Excerpt("sockets", "Who waits", ("local", "process", "timer", "send_q"), WAITS, more)
+    yield from excerpt(scene, part, rows[order], [units.duration(s) for s in waited[order]])
+
+
+def _group(scene: Scene, row: int) -> list[int]:
+    """The LISTEN rows on the same address and port, itself included."""
+    table, rows = scene.table, scene.snapshot.listeners.row
+    names = ("netns", "family", "local_port", "local_hi", "local_lo", "interface")
+    same = [getattr(table, name)[rows] == getattr(table, name)[row] for name in names]
+    found: list[int] = rows[np.logical_and.reduce(same)].tolist()
+    return found
+
+
+def _siblings(scene: Scene, place: int) -> Iterator[PaneRow]:
+    found = scene.snapshot.listeners
+    if found.siblings[place] < 2:
+        return
+    group = np.isin(found.row, _group(scene, int(found.row[place])))
+    part = Excerpt("listeners", "SO_REUSEPORT group", ("local", "kind"), more="a queue each")
+    yield from excerpt(scene, part, np.flatnonzero(group))
+
+
+def _facts(scene: Scene, row: int) -> Iterator[tuple[str, list[Fact]]]:
+    every = detail.facts(scene.selection, row)
+    yield "Socket options", option_facts(scene, row, every)
+    for title, group in (("Socket", "socket"), ("Owner", "owner"), ("Memory", "memory")):
+        yield title, [fact for fact in every if fact.group == group and fact.name != "process"]

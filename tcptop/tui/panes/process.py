@@ -1,0 +1,141 @@
+"""The pane of a process: who it is, what it is short of, and all that it talks to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from tcptop.columns import processes, units
+from tcptop.model import owner, tcp
+from tcptop.model.sample import Process
+from tcptop.model.table import Index
+from tcptop.tui.charts import Limit
+from tcptop.tui.panes.grid import columns
+from tcptop.tui.panes.lists import Excerpt, excerpt, found, own_counts, states, worst_first
+from tcptop.tui.panes.owners import ITS
+from tcptop.tui.panes.pictures import Drawing, bands, recorded
+from tcptop.tui.panes.row import Pane, PaneRow, Scene, Target, place_of, told, wrapped
+
+KIND = "processes"
+USER_HZ = 100  # of field 22 of /proc/PID/stat, include/asm-generic/param.h
+
+
+def pane(scene: Scene, key: int) -> Pane | None:
+    """None where there is no such process (any more)."""
+    place = place_of(processes.PROCESSES, scene.selection, key)
+    if place is None:
+        return None
+    someone, rows = processes.process(scene.selection, place), held(scene, place)
+    pids = frozenset([someone.pid] if someone else [])
+    first, *others = bands(scene.room, [*_drawings(scene, key, someone)]) or [[]]
+    return Pane(
+        _title(scene, place, someone),
+        [
+            *wrapped(scene.room, "sockets", states(scene, rows), opens=Target(KIND, key, True)),
+            *found(scene, rows, pids),
+            *(_who(scene, someone) if someone else _nobody(scene, rows)),
+            *_flow(scene, place),
+            *first,
+            *_lists(scene, rows),
+            *(row for band in others for row in band),
+        ],
+    )
+
+
+def _title(scene: Scene, place: int, someone: Process | None) -> str:
+    name = processes.name(scene.selection, place)
+    return f"Process {name}/{someone.pid}" if someone else f"Sockets without a process {name}"
+
+
+def held(scene: Scene, place: int) -> Index:
+    """The sockets that a row of the processes counts."""
+    snapshot, found = scene.snapshot, scene.selection.processes
+    holders, person = snapshot.holders, int(found.person[place])
+    if person >= 0:
+        rows = np.unique(holders.row[holders.person == person])
+    else:
+        alone = np.diff(holders.start) == 0
+        rows = np.flatnonzero(alone & (snapshot.owner == found.owner[place]))
+    inside: Index = rows[scene.table.netns[rows] == found.netns[place]]
+    return inside
+
+
+def _who(scene: Scene, someone: Process) -> Iterator[PaneRow]:
+    room, sample = scene.room, scene.snapshot.sample
+    yield from wrapped(room, "command", units.safe(someone.cmdline or someone.name))
+    unit = units.safe(someone.cgroup) if someone.cgroup else units.UNKNOWN
+    yield told(room, "user", user(scene, someone.uid), f"unit {unit}")
+    age = sample.host.uptime_s - someone.start_time / USER_HZ
+    yield told(room, "descriptors", *_descriptors(someone))
+    if age >= 0:
+        yield told(room, "runs for", units.duration(age))
+
+
+def user(scene: Scene, uid: int | None) -> str:
+    """`ann (1000)`."""
+    if uid is None:
+        return units.UNKNOWN
+    name = scene.snapshot.sample.users.get(uid)
+    return f"{units.safe(name)} ({uid})" if name else str(uid)
+
+
+def _descriptors(someone: Process) -> tuple[str, str, str]:
+    """Value, meaning and look."""
+    used, limit = someone.open_fds, someone.fd_limit
+    if used is None:
+        return units.UNKNOWN, "not permitted: another user's process, or it is gone", ""
+    if not limit:
+        return str(used), "the limit is not known", ""
+    look = "bad" if used >= 0.95 * limit else "warn" if used >= 0.8 * limit else ""
+    return f"{used} of {limit}", f"{used / limit:.0%}; at 100% accept() and connect() fail", look
+
+
+def _nobody(scene: Scene, rows: Index) -> Iterator[PaneRow]:
+    """Why nobody can be named, the most frequent reason first."""
+    notes, counts = np.unique(scene.snapshot.note[rows], return_counts=True)
+    for at in np.argsort(-counts, kind="stable").tolist():
+        why = owner.NOTES[int(notes[at])]
+        yield from wrapped(scene.room, "why", f"{counts[at]:,} {why}")
+
+
+def _flow(scene: Scene, place: int) -> Iterator[PaneRow]:
+    found, room = scene.selection.processes, scene.room
+    queues = f"Recv-Q {units.size(found.recv_q[place])}  Send-Q {units.size(found.send_q[place])}"
+    yield told(room, "queues", queues, "bytes it has not read; bytes not acknowledged")
+    sent, received = found.bytes_sent_per_s[place], found.bytes_received_per_s[place]
+    again = units.rate(float(found.retransmits_per_s[place]))
+    rates = f"{units.byte_rate(sent)}/s sent  {units.byte_rate(received)}/s received"
+    yield told(room, "traffic", rates, f"{again}/s segments sent again")
+
+
+def _drawings(scene: Scene, key: int, someone: Process | None) -> Iterator[Drawing]:
+    draw = partial(recorded, scene, (KIND, key))
+    yield draw("Sockets", units.count, {"all": "sockets", "CLOSE-WAIT": "close_wait"})
+    rates = {"sent": "bytes_sent_per_s", "received": "bytes_received_per_s"}
+    yield draw("Bytes a second", units.byte_rate, rates)
+    yield draw("Queues, bytes", units.size, {"Recv-Q": "recv_q", "Send-Q": "send_q"})
+    yield draw("Sent again a second", units.rate, {"segments": "retransmits_per_s"})
+    if someone is not None and someone.fd_limit:
+        limit = Limit("limit", someone.fd_limit)
+        yield draw("Descriptors", units.count, {"open": "open_fds"}, limit)
+
+
+def _lists(scene: Scene, rows: Index) -> Iterator[PaneRow]:
+    snapshot, table = scene.snapshot, scene.table
+    listens = np.isin(snapshot.listeners.row, rows)
+    yield from excerpt(
+        scene, Excerpt("listeners", "Listeners", ("process",)), np.flatnonzero(listens)
+    )
+    for view, title, group in (
+        ("ports", "Destinations", snapshot.ports.group),
+        ("remotes", "Remotes", scene.selection.remote_groups.group),
+    ):
+        numbers, counts = own_counts(group, rows)
+        part = Excerpt(view, title, ("processes",), ITS, "of its own, then of all processes")
+        yield from excerpt(scene, part, numbers, [str(count) for count in counts.tolist()])
+    talking = rows[table.state[rows] != tcp.LISTEN]
+    narrow = ("local",) if columns(scene.room.width) == 1 else ()  # for the verdict
+    part = Excerpt("sockets", "Connections", ("process", *narrow))
+    yield from excerpt(scene, part, worst_first(scene, talking))

@@ -1,0 +1,62 @@
+"""Small pictures of the last minute, as a column of a list."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.columns import Column, Listing
+from tcptop.model.selection import Selection
+from tcptop.model.table import F64, Index
+from tcptop.tui.charts import spark
+from tcptop.tui.history import Rings, Series
+
+# What is recorded of a row and is worth a picture.
+METRICS = {
+    "processes": ("sockets", "its sockets"),
+    "listeners": ("peak", "its accept queue"),
+    "ports": ("used", "ports in use"),
+    "remotes": ("rtt_us", "its round trip"),
+}
+KEY, CELLS, CELL_S = "trend", 12, 5.0  # a cell shows the highest of its seconds
+PRIORITY = 20  # goes before all others where there is no room
+
+
+def with_trend(listing: Listing, rings: Rings, ascii_only: bool = False) -> Listing:
+    """The list with a last column of small pictures, where something is recorded of its rows."""
+    if listing.name not in METRICS:
+        return listing
+    return listing._replace(columns=(*listing.columns, _column(listing, rings, ascii_only)))
+
+
+def _column(listing: Listing, rings: Rings, ascii_only: bool) -> Column:
+    metric, what = METRICS[listing.name]
+
+    def series(selection: Selection, rows: Index) -> list[F64]:
+        clock = selection.snapshot.sample.clock
+        keys = listing.keys(selection, rows).tolist()
+        return [per_cell(rings.series(listing.name, key, metric), clock) for key in keys]
+
+    def texts(selection: Selection, rows: Index) -> list[str]:
+        return [spark(values, CELLS, ascii_only) for values in series(selection, rows)]
+
+    def values(selection: Selection, rows: Index) -> F64:
+        """By how much it has changed: what moves comes first."""
+        return np.array([_change(each) for each in series(selection, rows)], np.float64)
+
+    meaning = f"The last minute of {what}, {CELL_S:g} s a cell; sorted: what rose most first."
+    return Column(KEY, "Minute", CELLS, meaning, values, texts, priority=PRIORITY)
+
+
+def per_cell(series: Series, now: float) -> F64:
+    """The highest value of each cell up to now, NaN where none is known. Cells begin at whole
+    multiples of their time, so that the picture moves once a cell."""
+    place = np.floor(series.clock / CELL_S).astype(np.int64) - int(now // CELL_S) + CELLS - 1
+    within = (place >= 0) & (place < CELLS) & ~np.isnan(series.values)
+    highest = np.full(CELLS, -np.inf)
+    np.maximum.at(highest, place[within], series.values[within])
+    return np.where(np.isinf(highest), np.nan, highest)
+
+
+def _change(values: F64) -> float:
+    known = values[~np.isnan(values)]
+    return float(known[-1] - known[0]) if len(known) else np.nan
