@@ -139,8 +139,8 @@ def unread_s(snapshot: Snapshot, rows: Index) -> F64:
     plain = states & (data > 0) & (table.inode[rows] != 0) & (table.ulp[rows] != b"mptcp")
     due = np.flatnonzero(plain & (data <= TINY))
     plain[due] = served(table, rows[due])
-    unread, pause = snapshot.lives.unread_s[rows], snapshot.lives.pause_s[rows]
-    plain &= unread >= np.minimum(1.5 * pause, PATIENCE_S)
+    unread = snapshot.lives.unread_s[rows]
+    plain &= unread >= _usual_s(snapshot, rows)
     return np.where(plain, unread, np.nan)
 
 
@@ -224,12 +224,19 @@ def _shut_by_kernel(snapshot: Snapshot, rows: Index) -> F64:
 
 
 def _reads(snapshot: Snapshot, rows: Index) -> Bools:
-    """The other end is here, and was seen to read in the last seconds."""
+    """The other end is here, and was seen to read in the last seconds, or pauses as before."""
     table, lives = snapshot.sample.sockets, snapshot.lives
     twin = other_ends(table, rows)
     unread = np.where(twin >= 0, lives.unread_s[twin], np.nan)
-    reads: Bools = unread < np.minimum(SHUT_S * 0.95, snapshot.seen_s[twin])
+    pauses = unread < _usual_s(snapshot, twin)
+    reads: Bools = (unread < np.minimum(SHUT_S * 0.95, snapshot.seen_s[twin])) | pauses
     return reads
+
+
+def _usual_s(snapshot: Snapshot, rows: Index) -> F64:
+    """How long a process may leave what arrived that has paused before and gone on."""
+    usual: F64 = np.minimum(1.5 * snapshot.lives.pause_s[rows], PATIENCE_S)
+    return usual
 
 
 def _gulp_s(snapshot: Snapshot, rows: Index, shut: F64) -> F64:

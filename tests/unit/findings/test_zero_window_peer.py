@@ -139,3 +139,10 @@ def test_it_ends_when_bytes_are_acknowledged() -> None:
     looks = watch(14, rows, owners=HELD)
     assert ids(looks[7]) == [ID]
     assert ids(looks[-1]) == []
+
+
+def test_a_reader_on_this_host_that_pauses_as_before() -> None:
+    """200 bytes at a time, seven seconds apart."""
+    looks = watch(34, lambda number: ends(200 * (number // 7)), owners=HELD)
+    assert ids(looks[6])  # the first pause may be the last
+    assert [ids(each) for each in looks[14:]] == [[]] * len(looks[14:])
