@@ -21,14 +21,14 @@ KEY, CELLS, CELL_S = "trend", 12, 5.0  # a cell shows the highest of its seconds
 PRIORITY = 20  # goes before all others where there is no room
 
 
-def with_trend(listing: Listing, rings: Rings, ascii_only: bool = False) -> Listing:
+def with_trend(listing: Listing, rings: Rings) -> Listing:
     """The list with a last column of small pictures, where something is recorded of its rows."""
     if listing.name not in METRICS:
         return listing
-    return listing._replace(columns=(*listing.columns, _column(listing, rings, ascii_only)))
+    return listing._replace(columns=(*listing.columns, _column(listing, rings)))
 
 
-def _column(listing: Listing, rings: Rings, ascii_only: bool) -> Column:
+def _column(listing: Listing, rings: Rings) -> Column:
     metric, what = METRICS[listing.name]
 
     def series(selection: Selection, rows: Index) -> list[F64]:
@@ -37,7 +37,7 @@ def _column(listing: Listing, rings: Rings, ascii_only: bool) -> Column:
         return [per_cell(rings.series(listing.name, key, metric), clock) for key in keys]
 
     def texts(selection: Selection, rows: Index) -> list[str]:
-        return [spark(values, CELLS, ascii_only) for values in series(selection, rows)]
+        return [spark(values, CELLS) for values in series(selection, rows)]
 
     def values(selection: Selection, rows: Index) -> F64:
         """By how much it has changed: what moves comes first."""

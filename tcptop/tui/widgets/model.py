@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from tcptop.tui.widgets.layout import Cell, Column
+from tcptop.tui.widgets.layout import Cell, Column, Line, row_line
 
 
 class TableModel(Protocol):
@@ -28,3 +28,18 @@ class TableModel(Protocol):
 
     def look(self, row: int) -> str:
         """One of "", "dim", "warn", "bad", "good"."""
+
+
+@runtime_checkable
+class DrawnModel(Protocol):
+    """A model whose rows are lines already, and no cells."""
+
+    def line(self, row: int) -> Line:
+        """The row from left to right, in looks."""
+
+
+def line(model: TableModel, row: int, columns: Sequence[Column], sizes: Sequence[int]) -> Line:
+    """A row, of columns that are so wide."""
+    if isinstance(model, DrawnModel):
+        return model.line(row)
+    return row_line(model.cells(row, columns), columns, sizes, model.look(row))

@@ -20,6 +20,7 @@ from tcptop.tui.widgets import layout, look
 from tcptop.tui.widgets.keys import BINDINGS
 from tcptop.tui.widgets.layout import Column, Line
 from tcptop.tui.widgets.model import TableModel
+from tcptop.tui.widgets.model import line as drawn
 
 STEP = 8  # cells per horizontal scroll
 
@@ -281,8 +282,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         if model is None or row >= len(model):
             told = self.empty.split("\n")[row : row + 1] if model is None or not len(model) else ()
             return ((told[0], "dim"),) if told else (("", ""),)
-        cells = model.cells(row, self._columns)
-        line = layout.row_line(cells, self._columns, self._sizes, model.look(row))
+        line = drawn(model, row, self._columns, self._sizes)
         if row == self._row:
             return tuple((text, f"cursor {look}".rstrip()) for text, look in line)
         return line
