@@ -1,4 +1,4 @@
-"""Findings in the live view: the line on every screen, their tab, marks, pages, and the end."""
+"""Findings in the live view: the line on every screen, their tab, what one opens as, its end."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from tcptop.analysis import derive as analysis
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import Settings
 from tcptop.columns import findings
-from tcptop.explain import Page, pages
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Sample
-from tcptop.model.snapshot import Snapshot
 from tcptop.tui import alarm, concerned
-from tcptop.tui.pages import PageModel
-from tests.tui.live import Live, live, next_look
+from tests.tui.live import live, next_look
+from tests.tui.telling import STUCK, words
 from tests.tui.test_moving import to_row
 from tests.unit.prepared import (
     FIRST_COOKIE,
@@ -32,34 +29,7 @@ from tests.unit.prepared import (
     socket,
 )
 
-STUCK = Finding(
-    "close-wait-unread",
-    "close-wait-unread/101",
-    "warning",
-    "nginx does not read: 1 connection left in CLOSE_WAIT",
-    Subject(NETNS, (101,), None, None, (FIRST_COOKIE + 4,)),
-    evidence=("Its end of file waits.",),
-)
 SIZES = [(80, 24), (120, 40), (200, 60), (40, 10)]
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
-    """What every look finds; the test changes it."""
-    listed = [OVERFLOW, STUCK, WORTH_KNOWING, UNANSWERED]
-
-    def derive(*given: object) -> tuple[Snapshot, object]:
-        snapshot, history = real(*given)  # type: ignore[arg-type]
-        return replace(snapshot, findings=tuple(listed)), history
-
-    real = analysis.derive
-    monkeypatch.setattr("tcptop.tui.collector.derive", derive)
-    return listed
-
-
-def words(view: Live) -> str:
-    """The screen without its line breaks and columns."""
-    return " ".join(view.text().split())
 
 
 # -- the line
@@ -88,7 +58,7 @@ async def test_a_low_terminal_has_no_room_for_the_line(told: list[Finding]) -> N
         await view.pilot.resize_terminal(80, 11)
         await view.pilot.pause()
         assert "critical" not in view.lines()[1]
-        assert view.lines()[2].startswith("[1 Processes]")
+        assert view.lines()[2].startswith("[1 Pro")
 
 
 def test_quiet_words() -> None:
@@ -266,157 +236,6 @@ def test_an_age_is_coarse_after_a_minute(seconds: float, text: str) -> None:
     assert findings.age(seconds) == text
 
 
-# -- marks
-
-
-@pytest.mark.parametrize(
-    ("view", "row", "sign"),
-    [
-        ("1", "100 nginx", "!"),
-        ("1", "200 curl", "*"),
-        ("2", "10.0.0.8:51002", "*"),
-        ("2", "0.0.0.0:80", "!"),
-        ("2", "10.0.0.7:51000", " "),
-        ("3", "0.0.0.0:80", "!"),
-        ("3", "[::]:443", " "),
-        ("5", "192.0.2.1", "*"),
-        ("5", "10.0.0.8", " "),
-    ],
-)
-async def test_rows_that_a_finding_is_about_are_marked(
-    told: list[Finding], view: str, row: str, sign: str
-) -> None:
-    async with live() as screen:
-        await screen.press(view)
-        found_row = next(line for line in screen.rows() if row in line)
-        assert found_row[0] == sign
-        assert screen.titles().startswith("!")
-
-
-async def test_without_trouble_there_are_no_marks(told: list[Finding]) -> None:
-    told[:] = [WORTH_KNOWING]
-    async with live() as view:
-        assert not view.titles().startswith("!")
-
-
-async def test_sorting_by_marks_brings_trouble_to_the_top(told: list[Finding]) -> None:
-    async with live() as view:
-        await view.press("2", "less_than_sign")
-        assert [row[0] for row in view.rows()[:4]] == ["!", "*", "*", " "]
-
-
-async def test_a_connection_says_what_is_wrong_with_it(told: list[Finding]) -> None:
-    rows = [socket("SYN_SENT", "10.0.0.1:1", "10.0.0.2:2", retrans=3, timer=1)]
-    told[:] = [replace(STUCK, subject=Subject(NETNS, cookies=(FIRST_COOKIE,)))]
-    async with live(sample(rows), size=(160, 30)) as view:
-        await view.press("2")
-        assert "Verdict" in view.titles()
-        assert "SYN unanswered, 3 ret" in view.rows()[0]
-        await view.press("enter")
-        assert re.match(r"verdict +wrong +now +SYN unanswered, 3 retries$", view.rows()[0])
-        assert STUCK.title in view.rows()[1]
-        assert view.status().startswith(" Enter open a finding")
-        await view.press("j", "enter")
-        assert view.session.here.view == "findings"
-        assert "Its end of file waits." in view.text()
-
-
-async def test_the_options_of_what_is_looked_at_are_asked_for() -> None:
-    first = everything()
-    async with live(first) as view:
-        await view.press("2", "enter")
-        item = view.session.here.item
-        await view.look(next_look(first))
-        assert view.source is not None
-        assert item in view.source.wanted
-        await view.press("escape")
-        await view.look(next_look(next_look(first)))
-        assert item not in view.source.wanted
-
-
-# -- pages
-
-
-@pytest.mark.parametrize(
-    ("keys", "title"),
-    [
-        (("7",), "accept-queue-overflow - "),
-        (("7", "enter"), "accept-queue-overflow - "),
-        (("2",), "close-wait-unread - "),  # its finding
-        (("2", "enter"), "close-wait-unread - "),
-        (("2", "j"), "connect-unanswered - "),
-        (("2", "G"), "time-wait - "),  # its state
-        (("3",), "accept-queue-overflow - "),
-        (("3", "j"), "queues - "),
-        (("4",), "ports - "),
-        (("question_mark",), "What it is about"),
-    ],
-)
-async def test_what_is_under_the_cursor_is_explained(
-    told: list[Finding], keys: tuple[str, ...], title: str
-) -> None:
-    async with live() as view:
-        await view.press(*keys)
-        before = view.lines()[1:]
-        await view.press("x")
-        assert title in view.titles()
-        assert view.status().startswith(" Esc back")
-        await view.press("escape")
-        assert view.lines()[1:] == before
-
-
-async def test_what_nothing_explains_shows_the_list_of_pages() -> None:
-    async with live() as view:
-        await view.press("x")
-        assert "What it is about" in view.titles()
-        await view.press("x", "X", "escape")
-        assert view.session.here.listing
-
-
-async def test_a_counter_is_explained_by_what_it_feeds() -> None:
-    async with live() as view:
-        await view.press("6")
-        await to_row(view, "ListenDrops")
-        await view.press("i")
-        assert view.titles().startswith("accept-queue-overflow - ")
-
-
-async def test_pages_are_listed_and_lead_to_each_other() -> None:
-    async with live(size=(80, 80)) as view:
-        await view.press("X")
-        text = view.text()
-        assert all(f" {page.name} " in text for page in pages())
-        await to_row(view, "close-wait-leak")
-        await view.press("enter")
-        assert view.titles().startswith("close-wait-leak - the peer has closed")
-        assert "What the kernel does" in view.text()
-        await view.press("G", "k", "k", "k")
-        assert view.cursor() == "  half-closed"
-        await view.press("enter")
-        assert view.titles().startswith("half-closed - ")
-        await view.press("escape", "escape", "escape")
-        assert view.session.here.listing
-
-
-async def test_a_long_page_scrolls() -> None:
-    async with live() as view:
-        await view.press("X", "enter")
-        seen: set[str] = set()
-        for _ in range(8):
-            seen.update(view.rows())
-            await view.press("pagedown")
-        assert any(line.strip() == "See also" for line in seen)
-
-
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
-def test_a_narrow_page_loses_no_word(page: Page) -> None:
-    model = PageModel(page, 40)
-    lines = [str(model.cells(row, model.columns)[0]) for row in range(len(model))]
-    assert all(len(line) <= 40 for line in lines)
-    body = page.text.partition("\n")[2]
-    assert re.sub(r"[\s,]", "", "".join(lines)) == re.sub(r"[\s,]", "", body)
-
-
 # -- everywhere
 
 
@@ -447,7 +266,7 @@ async def test_hostile_titles_are_shown_and_not_obeyed(told: list[Finding]) -> N
 
 async def test_the_first_view_can_be_chosen(told: list[Finding]) -> None:
     async with live(opening="findings") as view:
-        assert "[7 Findings]" in view.lines()[3]
+        assert "[7 F" in view.lines()[3]
         assert view.rows()[0].startswith("! critical")
 
 
