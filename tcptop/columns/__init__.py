@@ -10,8 +10,9 @@ from tcptop.columns.ports import PORTS
 from tcptop.columns.processes import PROCESSES
 from tcptop.columns.remotes import REMOTES
 from tcptop.columns.sockets import SOCKETS
+from tcptop.columns.states import STATES
 
-# Of sockets and what they add up to; findings and the kernel's numbers are apart.
+# Of sockets and what they add up to; findings, states and the kernel's numbers are apart.
 LISTINGS = {each.name: each for each in (PROCESSES, SOCKETS, LISTENERS, PORTS, REMOTES)}
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "PROCESSES",
     "REMOTES",
     "SOCKETS",
+    "STATES",
     "Column",
     "Listing",
     "ordered",

@@ -105,7 +105,7 @@ class TcptopApp(Moving, inherit_bindings=False):
         self._sort(Sort(sort.key, not sort.reverse))
 
     def _sort(self, sort: Sort) -> None:
-        if not self.here.listing:
+        if not self.here.listing or self.pictured:
             self._say("only lists are sorted")
             return
         self.session.sorts[self.here.view] = sort
@@ -126,7 +126,7 @@ class TcptopApp(Moving, inherit_bindings=False):
 
     def on_filter_bar_closed(self) -> None:
         self._status.display = True
-        self.screen.set_focus(self._table)
+        self.screen.set_focus(self._main)
 
     # -- the rest
 

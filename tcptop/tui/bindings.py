@@ -69,6 +69,10 @@ LIST_KEYS: tuple[Named, ...] = (
     EXPLAIN, PAUSE, QUIT, VIEW, ("reverse", "S", "reverse"), EXPORT, ("wide", "w", "wide"),
     ("follow", "f", "follow"), ("group", "a", "group"), PAGES,
 )  # fmt: skip
+STATE_KEYS: tuple[Named, ...] = (
+    HELP, ("filter", "/", "filter"), ("picture.down", "arrows", "choose"),
+    ("into", "Enter", "its sockets"), EXPLAIN, BACK, PAUSE, QUIT, VIEW, EXPORT, PAGES,
+)  # fmt: skip
 FACT_KEYS: tuple[Named, ...] = (BACK, HELP, EXPLAIN, VIEW, PAUSE, EXPORT, QUIT)
 SOCKET_KEYS: tuple[Named, ...] = (("into", "Enter", "open a finding"), *FACT_KEYS)
 FINDING_KEYS: tuple[Named, ...] = (

@@ -17,6 +17,7 @@ from tcptop.analysis.findings.settings import DEFAULTS, Settings
 from tcptop.analysis.history import History
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
+from tcptop.tui.history import Recent, Rings
 from tcptop.tui.viewing import Criteria, Shown, show
 
 LEAST_REST_S = 0.05  # between looks, however long they take
@@ -75,6 +76,8 @@ class Collector:
     ) -> None:
         self.criteria: Criteria | None = None
         self.wanted: frozenset[int] = frozenset()
+        self.recent = Recent()
+        self.rings = Rings()
         self._settings = settings
         self._interval = interval
         self._open_source = open_source
@@ -115,6 +118,8 @@ class Collector:
                 source.want(wanted | self.wanted)
                 snapshot, history = derive(source.sample(), history, self._settings)
                 wanted = snapshot.wanted
+                self.rings.add(snapshot)
+                self.recent.add(snapshot)
                 self._tell(Looked(snapshot, self._shown(snapshot)))
             except (OSError, ValueError) as error:
                 self._tell(LookFailed(f"look failed, trying again: {_one_line(error)}"))

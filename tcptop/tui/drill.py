@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tcptop.analysis import filter as language
+from tcptop.analysis.filter.states import NAMES
 from tcptop.columns.processes import process
 from tcptop.model import address
 from tcptop.model.owner import OWNER_KINDS
@@ -17,6 +18,7 @@ def scope(view: str, selection: Selection, place: int) -> Clause:
         "listeners": _listener,
         "ports": _destination,
         "remotes": _remote,
+        "states": _state,
     }[view](selection, place) + _netns(view, selection, place)
     return Clause(text, language.parse(text))
 
@@ -24,7 +26,7 @@ def scope(view: str, selection: Selection, place: int) -> Clause:
 def _netns(view: str, selection: Selection, place: int) -> str:
     """Its namespace, where more than one is looked at."""
     snapshot = selection.snapshot
-    if len(snapshot.sample.namespaces) < 2:
+    if len(snapshot.sample.namespaces) < 2 or view == "states":
         return ""
     if view == "listeners":
         number = snapshot.sample.sockets.netns[snapshot.listeners.row[place]]
@@ -64,6 +66,11 @@ def _destination(selection: Selection, place: int) -> str:
     number = int(ports.remote_port[place])
     near = f"[{source}]" if ":" in source else source
     return f"src {near} and dst {address.endpoint(goal, number)}"
+
+
+def _state(selection: Selection, place: int) -> str:
+    """As ss spells it in a filter."""
+    return f"state {next(n for n, state in NAMES.items() if state == place)}"
 
 
 def _remote(selection: Selection, place: int) -> str:

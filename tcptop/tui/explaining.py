@@ -23,6 +23,8 @@ def page_of(view: str, selection: Selection, place: int) -> str:
         return selection.snapshot.findings[place].id
     if view == "kernel":
         return next(iter(entries(selection)[place].feeds), CONTENTS)
+    if view == "states":
+        return tcp.SS_STATES[place]
     (finding,) = about(view, selection, np.array([place]))
     if finding is not None:
         return finding.id

@@ -22,7 +22,7 @@ from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Trend
 from tcptop.model.table import I64
 from tcptop.tui import bindings
-from tcptop.tui.place import TITLES, VIEWS
+from tcptop.tui.place import SHORT, TITLES, VIEWS
 from tcptop.tui.widgets.layout import Line, cut
 
 # The order in which one looks for trouble: what does not fit is cut from the end.
@@ -157,9 +157,10 @@ def tabs(selection: Selection | None, view: str, width: int) -> Line:
     counts = _counts(selection) if selection is not None else {}
     at = VIEWS.index(view)
     names = _spaced([_tab(place, title, counts) for place, title in enumerate(TITLES)], at, 2)
-    for letters, blanks in ((12, 2), (12, 1), (5, 2), (2, 1)):
+    tiny = [title[:2] for title in TITLES]
+    for shown, blanks in ((TITLES, 2), (TITLES, 1), (SHORT, 2), (SHORT, 1), (tiny, 1)):
         if sum(map(len, names)) > width:
-            shorter = [_tab(place, title[:letters], {}) for place, title in enumerate(TITLES)]
+            shorter = [_tab(place, title, {}) for place, title in enumerate(shown)]
             names = _spaced(shorter, at, blanks)
     return tuple((name, "cursor" if place == at else "") for place, name in enumerate(names))
 

@@ -12,15 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tcptop.analysis.transitions import CLOSED, Arrow, Flow
-from tcptop.columns import units
+from tcptop.columns import states, units
 from tcptop.model import tcp
 from tcptop.tui.widgets.layout import Line, merge
 
 WIDTH, HEIGHT = 77, 18
-# Where a healthy connection stays only for a moment.
-ABNORMAL = frozenset(
-    {tcp.SYN_SENT, tcp.SYN_RECV, tcp.CLOSE_WAIT, tcp.FIN_WAIT1, tcp.LAST_ACK, tcp.CLOSING}
-)
 
 
 class Box(NamedTuple):
@@ -108,7 +104,7 @@ def picture(counts: Sequence[int], flow: Flow | None, chosen: int) -> list[Line]
 def remark(flow: Flow | None) -> str:
     """What the arrows do not show: sockets whose way was too quick to see."""
     if flow is None:
-        return "rates come with the second look"
+        return "rates need a second look"
     words = [f"{_rate(flow.appeared, state)} opened" for state in flow.appeared]
     words += [f"{_rate(flow.vanished, state)} vanished" for state in flow.vanished]
     return "too quick for the arrows: " + ", ".join(words) if words else ""
@@ -161,7 +157,7 @@ class Canvas:
         text = f"[ {tcp.SS_STATES[state]} {count:,} ]"
         if state == tcp.CLOSE:  # rows of it are rare; as a state it is the beginning and the end
             text = f"( CLOSED {count:,} )" if count else "( CLOSED )"
-        look = _look(state, count)
+        look = states.look(state, count)
         self.put(box.x - len(text) // 2, box.y, text, f"cursor {look}".strip() if chosen else look)
 
     def lines(self) -> list[Line]:
@@ -173,9 +169,3 @@ def _trimmed(row: list[tuple[str, str]]) -> list[tuple[str, str]]:
     while end and row[end - 1][0] == " ":
         end -= 1
     return row[:end]
-
-
-def _look(state: int, count: int) -> str:
-    if not count:
-        return "dim"
-    return "warn" if state in ABNORMAL else ""

@@ -8,6 +8,7 @@ from tcptop.tui.filtering import NOTHING, Clause
 from tcptop.tui.picture import Picture
 from tcptop.tui.place import CONTENTS, VIEWS
 from tcptop.tui.top import Top
+from tcptop.tui.widgets.diagram import Diagram
 from tcptop.tui.widgets.table import Table
 
 
@@ -16,7 +17,7 @@ class Moving(Picture, inherit_bindings=False):
 
     def action_view(self, view: str) -> None:
         if self.here.view != view or len(self.session.trail.places) > 1:
-            self.session.go_to(view, self._table.followed)
+            self.session.go_to(view, self.followed)
             self._show(swapped=True)
 
     def action_turn(self, steps: int) -> None:
@@ -29,7 +30,7 @@ class Moving(Picture, inherit_bindings=False):
         self.action_view("findings")
 
     def action_into(self) -> None:
-        self._open(self._table.cursor)
+        self._open(self.cursor)
 
     def on_table_opened(self, message: Table.Opened) -> None:
         self._open(message.key)
@@ -37,6 +38,12 @@ class Moving(Picture, inherit_bindings=False):
     def _open(self, key: Hashable | None) -> None:
         if key is not None and self.session.open(key):
             self._show(swapped=True)
+
+    def on_diagram_chosen(self) -> None:
+        self._show()
+
+    def on_diagram_opened(self, message: Diagram.Opened) -> None:
+        self._open(message.key)
 
     def action_leave(self) -> None:
         if self.session.back():
@@ -55,15 +62,15 @@ class Moving(Picture, inherit_bindings=False):
         if self.here.help:
             self.action_leave()
         else:
-            self.session.help(self._table.followed)
+            self.session.help(self.followed)
             self._show(swapped=True)
 
     def action_explain(self) -> None:
-        self._explain(self.session.page_of(self._table.cursor))
+        self._explain(self.session.page_of(self.cursor))
 
     def action_pages(self) -> None:
         self._explain(CONTENTS)
 
     def _explain(self, page: str) -> None:
-        if self.session.explain(page, self._table.followed):
+        if self.session.explain(page, self.followed):
             self._show(swapped=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from textual.app import ComposeResult
+from textual.widget import Widget
 
 from tcptop.analysis import filter as language
-from tcptop.tui import alarm, bindings, header, helping, showing
+from tcptop.model import tcp
+from tcptop.tui import alarm, bindings, header, helping, machine, showing, state_view
 from tcptop.tui.collector import Collector, OpenSource
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.own_cpu import OwnCpu
@@ -16,6 +18,7 @@ from tcptop.tui.session import Session
 from tcptop.tui.settings import Settings
 from tcptop.tui.terminal_app import TerminalApp
 from tcptop.tui.top import Top
+from tcptop.tui.widgets.diagram import Diagram
 from tcptop.tui.widgets.lines import Lines
 from tcptop.tui.widgets.table import Table
 
@@ -33,11 +36,15 @@ class Picture(TerminalApp, inherit_bindings=False):
         self._failed = ""  # why there was no look, until the next one
         self._top = Top(settings.ascii_only)
         self._table = Table(ascii_only=settings.ascii_only, id="table")
+        self._diagram = Diagram(
+            tcp.ESTABLISHED, machine.neighbour, machine.state_at, settings.ascii_only, "diagram"
+        )
+        self._diagram.display = False
         self._filter = FilterBar(names, settings.ascii_only)
         self._status = Lines(settings.ascii_only, id="status")
 
     def compose(self) -> ComposeResult:
-        yield from (self._top, self._table, self._filter, self._status)
+        yield from (self._top, self._table, self._diagram, self._filter, self._status)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
@@ -46,6 +53,27 @@ class Picture(TerminalApp, inherit_bindings=False):
     def here(self) -> Place:
         return self.session.here
 
+    @property
+    def pictured(self) -> bool:
+        """Whether the diagram is shown, and not the table."""
+        room = self.size.width >= state_view.LEAST[0] and self.size.height >= state_view.LEAST[1]
+        return self.here.view == "states" and self.here.listing and room
+
+    @property
+    def _main(self) -> Widget:
+        """The widget that has the keys."""
+        return self._diagram if self.pictured else self._table
+
+    @property
+    def cursor(self) -> Hashable | None:
+        """The key of what is chosen; None where there is nothing."""
+        return self._diagram.chosen if self.pictured else self._table.cursor
+
+    @property
+    def followed(self) -> Hashable | None:
+        """The key to come back to; None while the cursor stays at the top."""
+        return self._diagram.chosen if self.pictured else self._table.followed
+
     def _show(self, swapped: bool = False) -> None:
         """Have the widgets show what the session says; `swapped`: from another place."""
         session = self.session
@@ -53,12 +81,38 @@ class Picture(TerminalApp, inherit_bindings=False):
         self._collector.wanted = session.wanted
         self._filter.snapshot = session.snapshot
         self._table.empty = showing.empty(session, self._table.row_width)
+        if self.pictured != self._diagram.display:
+            swapped = True
+            self._swap()
+        if self.pictured:
+            self._draw_diagram()
+            self._draw_lines()
+            return
         model = showing.model(session, self._table.row_width, self.settings.keys)
         if model is not None and swapped:
             self._table.show(model, *showing.mark(session), self.here.followed)
         elif model is not None:
             self._table.changed(model)
         self._draw_lines()
+
+    def _swap(self) -> None:
+        """The diagram in place of the table, or back."""
+        pictured = self.pictured
+        self._diagram.display, self._table.display = pictured, not pictured
+        if not self._filter.is_open:
+            self.screen.set_focus(self._main)
+        if pictured and isinstance(self.here.followed, int):
+            self._diagram.chosen = self.here.followed
+
+    def _draw_diagram(self) -> None:
+        shown, diagram = self.session.shown, self._diagram
+        if shown is None or not diagram.size:
+            return  # it says when it has room
+        ascii_only = self.settings.ascii_only
+        size = diagram.size.width, diagram.size.height
+        rings = self._collector.rings
+        lines = state_view.lines(shown.selection, diagram.chosen, rings, size, ascii_only)
+        diagram.draw(lines, machine.BOXES[diagram.chosen].y)
 
     def _draw_lines(self) -> None:
         session = self.session
@@ -89,6 +143,8 @@ class Picture(TerminalApp, inherit_bindings=False):
     def _keys(self) -> Sequence[bindings.Named]:
         """What the last line names."""
         here = self.here
+        if self.pictured:
+            return bindings.STATE_KEYS
         if here.listing:
             return bindings.LIST_KEYS
         if here.page is not None and not here.help:

@@ -8,8 +8,18 @@ from dataclasses import dataclass, replace
 from tcptop.model.finding import Subject
 from tcptop.tui.filtering import NOTHING, Clause
 
-VIEWS = ("processes", "sockets", "listeners", "ports", "remotes", "kernel", "findings")
-TITLES = ("Processes", "Connections", "Listeners", "Ports", "Remotes", "Kernel", "Findings")
+VIEWS = ("processes", "sockets", "listeners", "ports", "remotes", "kernel", "findings", "states")
+TITLES = (
+    "Processes",
+    "Connections",
+    "Listeners",
+    "Ports",
+    "Remotes",
+    "Kernel",
+    "Findings",
+    "States",
+)
+SHORT = ("Procs", "Conns", "Listen", "Ports", "Remote", "Kernel", "Found", "States")
 CONTENTS = ""  # the page that lists the pages
 
 

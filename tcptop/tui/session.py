@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
-from tcptop.columns import FINDINGS, KERNEL, LISTINGS
+from tcptop.columns import FINDINGS, KERNEL, LISTINGS, STATES
 from tcptop.columns.detail import Fact
 from tcptop.columns.verdict import GROUP
 from tcptop.model.snapshot import Snapshot
@@ -20,7 +20,7 @@ ITEMS = ("sockets", "kernel", "findings")  # whose rows open as facts, the other
 
 
 def _first_sorts() -> dict[str, Sort]:
-    every = (*LISTINGS.values(), KERNEL, FINDINGS)
+    every = (*LISTINGS.values(), KERNEL, FINDINGS, STATES)
     return {listing.name: Sort(listing.sort_by) for listing in every}
 
 

@@ -30,6 +30,7 @@ EMPTY = {
     "listeners": "Nobody listens on TCP here.",
     "ports": "No connection holds a port of the ephemeral range.",
     "remotes": "There is no connection to anywhere.",
+    "states": "",
     "kernel": "The kernel's counters cannot be read.",
 }
 

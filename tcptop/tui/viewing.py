@@ -7,7 +7,7 @@ from functools import cache
 
 from tcptop.analysis import subject
 from tcptop.analysis.selecting import select
-from tcptop.columns import FINDINGS, KERNEL, LISTINGS, Listing, verdict
+from tcptop.columns import FINDINGS, KERNEL, LISTINGS, STATES, Listing, verdict
 from tcptop.columns.marks import marked
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -16,6 +16,7 @@ from tcptop.tui.filtering import NOTHING, Clause
 from tcptop.tui.models import ListingModel
 from tcptop.tui.place import About, Sort
 
+OTHERS = {each.name: each for each in (KERNEL, FINDINGS, STATES)}  # without marks
 IDLE_TIMEOUT_S = 350.0  # of load balancers on the way, where the user named none: AWS's
 
 
@@ -68,7 +69,7 @@ def _sockets(about: About, snapshot: Snapshot) -> Bools:
 def listing(view: str, idle_timeout_s: float = IDLE_TIMEOUT_S) -> Listing:
     """The list that a view shows: with marks, and of connections with what is wrong with each."""
     if view not in LISTINGS:
-        return KERNEL if view == "kernel" else FINDINGS
+        return OTHERS[view]
     found = marked(LISTINGS[view])
     if view != "sockets":
         return found

@@ -43,13 +43,13 @@ async def test_what_the_strip_has_no_room_for_is_counted() -> None:
         assert view.lines()[2] == " ESTAB 7  CLOSE-WAIT 1  +9 more"
 
 
-@pytest.mark.parametrize("number", range(1, 8))
+@pytest.mark.parametrize("number", range(1, 9))
 async def test_digits_choose_the_view(number: int) -> None:
-    async with live() as view:
+    async with live(size=(120, 30)) as view:
         await view.press("6" if number == 1 else "1", str(number))
         assert view.session.here.view == VIEWS[number - 1]
-        assert f"[{number} {TITLES[number - 1]}]" in view.lines()[3]
-        assert view.rows()
+        assert f"[{number} {TITLES[number - 1]}" in view.lines()[3]
+        assert view.rows() or view.app.pictured
 
 
 async def test_tab_goes_round() -> None:
@@ -60,7 +60,7 @@ async def test_tab_goes_round() -> None:
             seen.append(view.session.here.view)
         assert seen == [*VIEWS[1:], VIEWS[0]]
         await view.press("shift+tab")
-        assert view.session.here.view == "findings"
+        assert view.session.here.view == "states"
 
 
 async def test_connections_look_like_those_of_ss() -> None:

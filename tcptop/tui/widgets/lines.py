@@ -14,6 +14,7 @@ class Lines(Widget):
     """Shows lines; only those that differ from the last ones are painted."""
 
     ALLOW_SELECT = False
+    FILLS = False  # whether the height is that of the room, and not that of the lines
     COMPONENT_CLASSES = look.COMPONENT_CLASSES
     DEFAULT_CSS = look.CSS.replace("Table {", "Lines {", 1).replace(
         "height: 1fr; overflow-x: hidden; overflow-y: auto;\n"
@@ -25,7 +26,7 @@ class Lines(Widget):
         self._painter = look.Painter(self, ascii_only)
         self._lines: tuple[Line, ...] = ((),) * rows
         super().__init__(id=id)
-        self.styles.height = rows
+        self.styles.height = "1fr" if self.FILLS else rows
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -35,7 +36,8 @@ class Lines(Widget):
         """Replace the lines; the height follows their number."""
         before, self._lines = self._lines, lines
         if len(before) != len(lines):
-            self.styles.height = len(lines)
+            if not self.FILLS:
+                self.styles.height = len(lines)
             self.refresh(layout=True)
             return
         pairs = enumerate(zip(before, lines, strict=True))

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from tcptop.tui.widgets.layout import Line
 
 # What a terminal without UTF-8 shows instead; whatever else is not ASCII becomes a question mark.
-ASCII = str.maketrans("▲▼…–†·└▁▂▃▄▅▆▇█", "^v~-*.`.:-=+*#@")
+ASCII = str.maketrans("▲▼…–†·└┌┐┘├┤┬┴┼─│▁▂▃▄▅▆▇█", "^v~-*.`++++++++-|.:-=+*#@")
 
 STRIPS = 512  # lines kept ready: several screens, so that rows that only move are not rebuilt
 
