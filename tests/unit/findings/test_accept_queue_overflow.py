@@ -126,6 +126,12 @@ def test_a_tiny_queue_may_be_full(queued: int, backlog: int) -> None:
     assert of(once(old, owners=HELD), ID) == ()
 
 
+def test_a_tiny_queue_that_stands_still_is_stuck_between_the_retries_too() -> None:
+    rows = [listener(1, 0, drops=9), *waiting(1, 30)]
+    assert of(once(rows, owners=HELD), ID)
+    assert all(seen(lambda _: rows, seconds=8))
+
+
 @pytest.mark.parametrize(
     ("queued", "drops", "fires"),
     [(129, 5, True), (129, 0, False), (128, 5, False), (0, 5, False), (129, None, False)],

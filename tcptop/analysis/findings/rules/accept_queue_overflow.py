@@ -61,12 +61,12 @@ def _overflowing(look: Look, limits: Limits, queues: AcceptQueues) -> Bools:
     seconds, _ = accept_queues.steady(look, queues, 1.0)
     long = queues.full & (seconds >= limits["full_s"] * PATIENCE)
     tiny = queues.capacity < limits["least_capacity"]
+    table = look.table
+    dropped = (table.memory_known("drops") & (table.memory_of("drops") > 0))[queues.row]
     if look.watched_s < limits["full_s"] * PATIENCE:
-        table = look.table
-        dropped = table.memory_known("drops") & (table.memory_of("drops") > 0)
-        suspects = queues.full & dropped[queues.row]
-        return (queues.lost_per_s > 0) | _stuck(look, limits, queues, suspects, tiny)
-    stuck = _stuck(look, limits, queues, long & ~tiny, ~tiny)
+        return (queues.lost_per_s > 0) | _stuck(look, limits, queues, queues.full & dropped, tiny)
+    # Between two retries of clients nothing is dropped: what was before tells of a tiny queue.
+    stuck = _stuck(look, limits, queues, long & (~tiny | dropped), long)
     return (queues.lost_per_s > 0) | stuck
 
 
