@@ -15,7 +15,7 @@ from tcptop.tui import bindings, export, showing
 from tcptop.tui.background import in_background
 from tcptop.tui.collector import Looked, LookFailed
 from tcptop.tui.filter_bar import FilterBar
-from tcptop.tui.moving import Moving
+from tcptop.tui.looking_back import LookingBack
 from tcptop.tui.place import Sort
 from tcptop.tui.settings import Settings
 from tcptop.tui.viewing import listing
@@ -26,7 +26,7 @@ __all__ = ["Settings", "TcptopApp"]
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
-class TcptopApp(Moving, inherit_bindings=False):
+class TcptopApp(LookingBack, inherit_bindings=False):
     """The app; see the module."""
 
     TITLE = "tcptop"
@@ -129,10 +129,6 @@ class TcptopApp(Moving, inherit_bindings=False):
         self.screen.set_focus(self._main)
 
     # -- the rest
-
-    def action_pause(self) -> None:
-        self.session.pause()
-        self._show()
 
     def action_group(self) -> None:
         self.session.by_port = not self.session.by_port

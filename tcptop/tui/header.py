@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tcptop.analysis.findings.words import clock_time
 from tcptop.columns import FINDINGS, LISTINGS, units
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
@@ -45,7 +46,8 @@ class Status:
     scope: str  # which namespace
     user: str
     interval: float
-    paused_s: float | None = None  # None is live
+    held_at: float | None = None  # the time of the look that is held; None is live
+    past: bool = False  # it was gone back to
     cpu: float | None = None  # tcptop's own, of one processor
     failing: bool = False  # the last look was not possible
 
@@ -98,11 +100,12 @@ def _length(parts: list[Part]) -> int:
 
 
 def _mode(status: Status) -> tuple[str, str]:
-    if status.paused_s is None and status.failing:
+    if status.held_at is not None:  # by its time: an age would change every second
+        word = "PAST" if status.past else "PAUSED"
+        return f"{word} {clock_time(status.held_at)}", "warn header"
+    if status.failing:
         return "FAILING", "bad header"
-    if status.paused_s is None:
-        return f"LIVE {status.interval:g}s", "header"
-    return f"PAUSED {units.duration(status.paused_s)}", "warn header"
+    return f"LIVE {status.interval:g}s", "header"
 
 
 def strip(trend: Trend, width: int) -> Line:

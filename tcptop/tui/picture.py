@@ -31,6 +31,7 @@ class Picture(TerminalApp, inherit_bindings=False):
         self.settings = settings
         self.session = Session.opened(settings.opening, settings.clause, settings.findings)
         self._collector = Collector(open_source, settings.interval, self, settings.findings)
+        self.session.recent = self._collector.recent
         self._cpu = OwnCpu()
         self._said = ""  # in the last line, until the next key
         self._failed = ""  # why there was no look, until the next one
@@ -120,7 +121,8 @@ class Picture(TerminalApp, inherit_bindings=False):
             self.settings.scope,
             self.settings.user,
             self._collector.interval,
-            session.paused_s,
+            session.held.sample.taken_at if session.held else None,
+            session.past,
             self._cpu.share(),
             bool(self._failed),
         )

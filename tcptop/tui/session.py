@@ -12,6 +12,7 @@ from tcptop.columns.verdict import GROUP
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import concerned, drill, explaining, item, pages
 from tcptop.tui.filtering import NOTHING, Clause, together
+from tcptop.tui.history import Recent
 from tcptop.tui.item import Watched
 from tcptop.tui.place import CONTENTS, Place, Sort, Trail
 from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, show
@@ -28,7 +29,8 @@ def _first_sorts() -> dict[str, Sort]:
 class Session:
     """`fixed` is the command line's filter, `typed` the one of `/`.
 
-    `newest` is the last snapshot; `held` the one that is shown instead while paused.
+    `newest` is the last snapshot; `held` the one that is shown instead while paused, or `past`
+    where it was gone back to among the `recent`.
     """
 
     fixed: Clause = NOTHING
@@ -39,6 +41,8 @@ class Session:
     sorts: dict[str, Sort] = field(default_factory=_first_sorts)
     newest: Snapshot | None = None
     held: Snapshot | None = None
+    past: bool = False
+    recent: Recent = field(default_factory=Recent)
     _shown: Shown | None = None
     _watched: Watched | None = None
     _cursors: dict[str, Hashable | None] = field(default_factory=dict)
@@ -101,14 +105,11 @@ class Session:
 
     def pause(self) -> None:
         """Hold the present look, or go on with the newest."""
-        self.held = self.newest if self.held is None else None
+        self.hold(self.newest if self.held is None else None)
 
-    @property
-    def paused_s(self) -> float | None:
-        """How old the held look is; None when live."""
-        if self.held is None or self.newest is None:
-            return None
-        return self.newest.sample.clock - self.held.sample.clock
+    def hold(self, snapshot: Snapshot | None, past: bool = False) -> None:
+        """Show this look until another one is asked for; None: the newest."""
+        self.held, self.past = snapshot, past
 
     # -- moving about; `cursor` is the row that is left, to come back to
 

@@ -49,7 +49,7 @@ def test_the_first_picture_has_everything(pid: int) -> None:
         lines = terminal.lines()
         assert f"netns {pid}" in lines[0]
         assert lines[2].startswith(" ESTAB ")
-        assert lines[3].startswith("[1 Processes]")
+        assert lines[3].startswith("[1 Procs]")
         assert "CLOSE-WAIT" in lines[2]
         assert lines[23].startswith(" ? help  / filter  Enter open")
         assert "q quit" in lines[23]

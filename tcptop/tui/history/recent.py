@@ -70,6 +70,12 @@ class Recent:
         place = bisect_right(kept, snapshot.sample.clock, key=_clock)
         return kept[place] if place < len(kept) else None
 
+    def at(self, clock: float) -> Snapshot | None:
+        """The last look up to a moment, or the oldest; None before the first one."""
+        kept = self._kept
+        place = bisect_right(kept, clock, key=_clock)
+        return kept[max(0, place - 1)] if kept else None
+
     def _hold(self, snapshot: Snapshot) -> None:
         for part, size in parts(snapshot).items():
             uses, size = self._uses.get(part, (0, size))

@@ -1,0 +1,63 @@
+"""Time: the picture is held, or an earlier look is shown in every view."""
+
+from __future__ import annotations
+
+from tcptop.columns import units
+from tcptop.model.snapshot import Snapshot
+from tcptop.tui.moving import Moving
+
+MINUTE_S = 60.0
+
+
+class LookingBack(Moving, inherit_bindings=False):
+    """The keys that choose the moment."""
+
+    def action_pause(self) -> None:
+        self.session.pause()
+        self._show()
+
+    def action_step(self, looks: int) -> None:
+        session, now = self.session, self.session.snapshot
+        if now is None:
+            self._say("nothing was seen yet")
+        elif looks < 0:
+            self._go_back(session.recent.before(now))
+        else:
+            self._go_on(session.recent.after(now))
+
+    def action_minute(self, minutes: int) -> None:
+        session, now = self.session, self.session.snapshot
+        if now is None or session.newest is None:
+            self._say("nothing was seen yet")
+            return
+        moment = now.sample.clock + minutes * MINUTE_S
+        found = session.recent.at(moment)
+        if minutes > 0:
+            later = moment < session.newest.sample.clock
+            self._go_on(found if later else None)
+        else:
+            oldest = found is None or found.sample.clock >= now.sample.clock
+            self._go_back(None if oldest else found)
+
+    def _go_back(self, look: Snapshot | None) -> None:
+        if look is None:
+            self._say("this is the oldest look that is kept")
+        else:
+            self._hold(look)
+
+    def _go_on(self, look: Snapshot | None) -> None:
+        if self.session.held is None:
+            self._say("this is the newest look")
+        elif look is None:
+            self._hold(None)
+            self._say("live again")
+        else:
+            self._hold(look)
+
+    def _hold(self, look: Snapshot | None) -> None:
+        newest = self.session.newest
+        self.session.hold(look, past=look is not None)
+        self._show()
+        if look is not None and newest is not None:
+            ago = units.duration(newest.sample.clock - look.sample.clock)
+            self._say(f"{ago} ago; Space is back to now")
