@@ -18,7 +18,6 @@ from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.looking_back import LookingBack
 from tcptop.tui.place import Sort
 from tcptop.tui.settings import Settings
-from tcptop.tui.viewing import listing
 from tcptop.tui.widgets.table import Table
 
 __all__ = ["Settings", "TcptopApp"]
@@ -112,7 +111,7 @@ class TcptopApp(LookingBack, inherit_bindings=False):
         self._show()
         key, descending = showing.mark(self.session)
         self._table.sorted_by(key, descending)
-        title = listing(self.here.view).column(sort.key).title
+        title = self.session.listing.column(sort.key).title
         self._say(f"sorted by {title}, {'descending' if descending else 'ascending'}")
 
     # -- filtering

@@ -81,7 +81,10 @@ STATE_KEYS: tuple[Named, ...] = (
     ("into", "Enter", "its sockets"), EXPLAIN, BACK, PAUSE, QUIT, VIEW, EXPORT, PAGES,
 )  # fmt: skip
 FACT_KEYS: tuple[Named, ...] = (BACK, HELP, EXPLAIN, VIEW, PAUSE, EXPORT, QUIT)
-SOCKET_KEYS: tuple[Named, ...] = (("into", "Enter", "open a finding"), *FACT_KEYS)
+PANE_KEYS: tuple[Named, ...] = (
+    BACK, ("into", "Enter", "open"), EXPLAIN, ("table.page_down", "PgDn", "page"), HELP, VIEW,
+    PAUSE, EXPORT, QUIT,
+)  # fmt: skip
 FINDING_KEYS: tuple[Named, ...] = (
     ("into", "Enter", "its sockets"), EXPLAIN, BACK, HELP, VIEW, PAUSE, QUIT,
 )  # fmt: skip

@@ -15,6 +15,7 @@ from textual.message_pump import MessagePump
 from tcptop.analysis.derive import derive
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
 from tcptop.analysis.history import History
+from tcptop.model.route import Way
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui.history import Recent, Rings
@@ -30,6 +31,9 @@ class Source(Protocol):
 
     def want(self, cookies: Collection[int]) -> None:
         """The sockets whose options the next samples bring."""
+
+    def want_routes(self, ways: Collection[Way]) -> None:
+        """The ways whose routes the next samples bring."""
 
     def wait(self, seconds: float, stopped: threading.Event) -> bool:
         """Until the next sample is due; True when stopped."""
@@ -64,7 +68,7 @@ class Collector:
     """Looks every `interval` seconds until stopped; a slow look makes the next one later.
 
     What `criteria` select is evaluated here, so that the event loop only paints. `wanted` are the
-    sockets whose options are shown; findings want more of them.
+    sockets whose options are shown; findings want more of them. `ways` are shown with their routes.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Collector:
     ) -> None:
         self.criteria: Criteria | None = None
         self.wanted: frozenset[int] = frozenset()
+        self.ways: frozenset[Way] = frozenset()
         self.recent = Recent()
         self.rings = Rings()
         self._settings = settings
@@ -116,6 +121,7 @@ class Collector:
             began = time.monotonic()
             try:
                 source.want(wanted | self.wanted)
+                source.want_routes(self.ways)
                 snapshot, history = derive(source.sample(), history, self._settings)
                 wanted = snapshot.wanted
                 self.rings.add(snapshot)

@@ -1,4 +1,5 @@
-"""All that is known of one socket, counter or finding: what its place shows, and leads to."""
+"""All that is known of one thing: a pane, or the facts of a counter or finding; and where its lines
+lead."""
 
 from __future__ import annotations
 
@@ -8,24 +9,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from tcptop.analysis.findings.settings import Settings
-from tcptop.columns import findings, units, verdict
+from tcptop.analysis.selecting import select
+from tcptop.columns import LISTINGS, findings, units
 from tcptop.columns.detail import Fact
-from tcptop.columns.detail import facts as socket_facts
 from tcptop.columns.kernel import facts as counter_facts
 from tcptop.model.finding import Finding
+from tcptop.model.route import Way, way
+from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
+from tcptop.tui import drill
+from tcptop.tui.filtering import Clause
+from tcptop.tui.history import Rings
+from tcptop.tui.history.recorded import everything
+from tcptop.tui.panes import PANES, PaneModel, Room, Scene, Target, place_of
 from tcptop.tui.viewing import Shown
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The facts of the item that is looked at, as they were when it was last there."""
+    """The facts or the pane of the item that is looked at, as when it was last there."""
 
     item: int
     facts: list[Fact]
     clock: float
     taken_at: float
     finding: Finding | None
+    pane: PaneModel | None = None
 
 
 def look(shown: Shown, item: int, settings: Settings) -> Watched | None:
@@ -42,13 +51,37 @@ def _facts(shown: Shown, item: int) -> list[Fact]:
     if criteria.view == "kernel":
         place = shown.model.place(item)
         return [] if place is None else counter_facts(selection, place)
-    if criteria.view == "findings":
-        return []
-    rows = np.flatnonzero(selection.snapshot.sample.sockets.cookie == np.uint64(item)).tolist()
-    if not rows:
-        return []
-    wrong = verdict.facts(selection, rows[0], criteria.idle_timeout_s)
-    return [*wrong, *socket_facts(selection, rows[0])]
+    return []
+
+
+def pane(shown: Shown, item: int, rings: Rings, room: Room) -> Watched | None:
+    """All about the row with this key, whatever the filter selects; None where it is not there."""
+    whole = _whole(shown)
+    made = PANES[shown.criteria.view](Scene(whole, rings, room), item)
+    sample = whole.snapshot.sample
+    if made is None:
+        return None
+    return Watched(item, [], sample.clock, sample.taken_at, None, PaneModel(made))
+
+
+def ways(snapshot: Snapshot, cookies: frozenset[int]) -> frozenset[Way]:
+    """Of those of the sockets that have one."""
+    table = snapshot.sample.sockets
+    rows = np.flatnonzero(np.isin(table.cookie, np.array([*cookies], np.uint64)))
+    found = (way(table, row) for row in rows.tolist())
+    return frozenset(each for each in found if each is not None)
+
+
+def scope(shown: Shown, target: Target) -> Clause | None:
+    """The filter for the connections that a row counts."""
+    whole = _whole(shown)
+    place = place_of(LISTINGS[target.view], whole, target.key)
+    return None if place is None else drill.scope(target.view, whole, place)
+
+
+def _whole(shown: Shown) -> Selection:
+    snapshot = shown.selection.snapshot
+    return select(snapshot, by_port=True) if shown.criteria.by_port else everything(snapshot)
 
 
 def finding(snapshot: Snapshot, item: int) -> Finding | None:

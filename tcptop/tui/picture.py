@@ -13,6 +13,7 @@ from tcptop.tui import alarm, bindings, header, helping, machine, showing, state
 from tcptop.tui.collector import Collector, OpenSource
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.own_cpu import OwnCpu
+from tcptop.tui.panes import Room
 from tcptop.tui.place import Place
 from tcptop.tui.session import Session
 from tcptop.tui.settings import Settings
@@ -20,6 +21,7 @@ from tcptop.tui.terminal_app import TerminalApp
 from tcptop.tui.top import Top
 from tcptop.tui.widgets.diagram import Diagram
 from tcptop.tui.widgets.lines import Lines
+from tcptop.tui.widgets.model import TableModel
 from tcptop.tui.widgets.table import Table
 
 
@@ -31,6 +33,7 @@ class Picture(TerminalApp, inherit_bindings=False):
         self.settings = settings
         self.session = Session.opened(settings.opening, settings.clause, settings.findings)
         self._collector = Collector(open_source, settings.interval, self, settings.findings)
+        self.session.rings = self._collector.rings
         self.session.recent = self._collector.recent
         self._cpu = OwnCpu()
         self._said = ""  # in the last line, until the next key
@@ -79,7 +82,7 @@ class Picture(TerminalApp, inherit_bindings=False):
         """Have the widgets show what the session says; `swapped`: from another place."""
         session = self.session
         self._collector.criteria = session.criteria if session.held is None else None
-        self._collector.wanted = session.wanted
+        self._collector.wanted, self._collector.ways = session.wanted, session.ways
         self._filter.snapshot = session.snapshot
         self._table.empty = showing.empty(session, self._table.row_width)
         if self.pictured != self._diagram.display:
@@ -89,12 +92,23 @@ class Picture(TerminalApp, inherit_bindings=False):
             self._draw_diagram()
             self._draw_lines()
             return
-        model = showing.model(session, self._table.row_width, self.settings.keys)
+        model = self._model()
         if model is not None and swapped:
             self._table.show(model, *showing.mark(session), self.here.followed)
         elif model is not None:
             self._table.changed(model)
         self._draw_lines()
+
+    def _model(self) -> TableModel | None:
+        """What the table shows."""
+        session, table, rings = self.session, self._table, self._collector.rings
+        if session.here.view == "sockets" and session.here.item is not None:
+            rings.watch(session.here.item)
+        room = Room(table.row_width, table.size.height - 1, self.settings.ascii_only)
+        pane = session.pane(rings, room)
+        if pane is not None:
+            return pane
+        return showing.model(session, table.row_width, self.settings.keys)
 
     def _swap(self) -> None:
         """The diagram in place of the table, or back."""
@@ -153,8 +167,8 @@ class Picture(TerminalApp, inherit_bindings=False):
             return bindings.PAGE_KEYS
         if here.view == "findings" and not here.help:
             return bindings.FINDING_KEYS
-        if self.session.names_findings:
-            return bindings.SOCKET_KEYS
+        if self.session.has_pane:
+            return bindings.PANE_KEYS
         return bindings.FACT_KEYS
 
     def _say(self, text: str) -> None:

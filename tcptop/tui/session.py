@@ -6,18 +6,19 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
-from tcptop.columns import FINDINGS, KERNEL, LISTINGS, STATES
+from tcptop.columns import FINDINGS, KERNEL, LISTINGS, STATES, Listing
 from tcptop.columns.detail import Fact
-from tcptop.columns.verdict import GROUP
+from tcptop.model.route import Way
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import concerned, drill, explaining, item, pages
 from tcptop.tui.filtering import NOTHING, Clause, together
-from tcptop.tui.history import Recent
+from tcptop.tui.history import Recent, Rings
 from tcptop.tui.item import Watched
+from tcptop.tui.panes import PANES, PaneModel, Room, Target
 from tcptop.tui.place import CONTENTS, Place, Sort, Trail
-from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, show
+from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, listing, show
 
-ITEMS = ("sockets", "kernel", "findings")  # whose rows open as facts, the others as connections
+ITEMS = (*PANES, "kernel", "findings")  # whose rows open by themselves, the others as connections
 
 
 def _first_sorts() -> dict[str, Sort]:
@@ -37,6 +38,7 @@ class Session:
     typed: Clause = NOTHING
     settings: Settings = DEFAULTS  # of the findings
     by_port: bool = False
+    rings: Rings | None = None  # what is recorded meanwhile
     trail: Trail = Trail((Place("processes"),))  # noqa: RUF009 it is frozen
     sorts: dict[str, Sort] = field(default_factory=_first_sorts)
     newest: Snapshot | None = None
@@ -69,7 +71,14 @@ class Session:
     def criteria(self) -> Criteria:
         here = self.here
         timeout = self._idle_timeout_s
-        return Criteria(here.view, self.sort, self.clause, here.about, self.by_port, timeout)
+        return Criteria(
+            here.view, self.sort, self.clause, here.about, self.by_port, timeout, self.rings
+        )
+
+    @property
+    def listing(self) -> Listing:
+        """The list of the present view, with all of its columns."""
+        return listing(self.here.view, self._idle_timeout_s, self.rings)
 
     @property
     def _idle_timeout_s(self) -> float:
@@ -79,8 +88,13 @@ class Session:
     def wanted(self) -> frozenset[int]:
         """Cookies of the sockets whose options are shown."""
         here = self.here
-        item = here.item if here.view == "sockets" else None
+        item = here.item if here.view in ("sockets", "listeners") else None
         return frozenset() if item is None else frozenset((item,))
+
+    @property
+    def ways(self) -> frozenset[Way]:
+        """Of the connections whose routes are shown."""
+        return item.ways(self.snapshot, self.wanted) if self.snapshot is not None else frozenset()
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -154,6 +168,8 @@ class Session:
         past, snapshot = self.watched, self.snapshot
         if past is None or snapshot is None:
             return None
+        if past.pane is not None:
+            return self._led(past, past.pane, key)
         named = item.named(past.facts, key, snapshot)
         if named is not None and named != past.item:
             return Place("findings", item=named)
@@ -161,6 +177,19 @@ class Session:
             return None
         now = item.finding(snapshot, past.item) or past.finding
         return Place("sockets", *concerned.scope(now, snapshot))
+
+    def _led(self, past: Watched, pane: PaneModel, key: Hashable) -> Place | None:
+        """Where a line of a pane leads to; one that leads nowhere, to the connections it counts."""
+        shown, here = self.shown, self.here
+        target = pane.target(key)
+        if target is None and here.view != "sockets":
+            target = Target(here.view, past.item, sockets=True)
+        if target is None or shown is None:
+            return None
+        if not target.sockets:
+            return Place(target.view, item=target.key)
+        scope = item.scope(shown, target)
+        return None if scope is None else Place("sockets", scope)
 
     def help(self, cursor: Hashable | None) -> None:
         """The help of the present place."""
@@ -181,6 +210,10 @@ class Session:
         here, shown, past = self.here, self.shown, self.watched
         if past is not None and past.finding is not None:
             return past.finding.id
+        if past is not None and past.pane is not None and (led := past.pane.target(key)):
+            named = item.finding(shown.selection.snapshot, led.key) if shown is not None else None
+            if named is not None:
+                return named.id
         place = shown.model.place(here.item or key) if shown is not None else None
         if shown is None or place is None or here.help or here.page is not None:
             return CONTENTS
@@ -201,18 +234,28 @@ class Session:
         past = self._watched
         return past.facts if past is not None and past.item == key else []
 
+    def pane(self, rings: Rings, room: Room) -> PaneModel | None:
+        """All about the row that was opened, as it was last when it is gone; None for no pane."""
+        shown, here = self.shown, self.here
+        if shown is None or not self.has_pane or here.item is None:
+            return None
+        self._watched = item.pane(shown, here.item, rings, room) or self._watched
+        past = self.watched
+        return past.pane if past is not None else None
+
+    @property
+    def has_pane(self) -> bool:
+        """Whether the place is a pane."""
+        here = self.here
+        opened = here.item is not None and not here.help and here.page is None
+        return opened and here.view in PANES
+
     @property
     def watched(self) -> Watched | None:
         """The item that is looked at, as it was when it was last there."""
         past, here = self._watched, self.here
         looked_at = here.item is not None and not here.help and here.page is None
         return past if looked_at and past is not None and past.item == here.item else None
-
-    @property
-    def names_findings(self) -> bool:
-        """Whether lines of the facts lead to findings."""
-        past = self.watched
-        return past is not None and any(f.group == GROUP and not f.value for f in past.facts)
 
     @property
     def gone(self) -> Watched | None:

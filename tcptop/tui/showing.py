@@ -16,7 +16,6 @@ from tcptop.tui.models import FactsModel, ListingModel
 from tcptop.tui.pages import PageModel
 from tcptop.tui.place import CONTENTS
 from tcptop.tui.session import Session
-from tcptop.tui.viewing import listing
 from tcptop.tui.widgets.layout import Line
 
 ROOM_FOR_NOTES = 16  # rows of the terminal; the help has them too
@@ -44,7 +43,7 @@ def model(
     """
     here = session.here
     if here.help:
-        told = helping.facts(listing(here.view), notes(session), keys)
+        told = helping.facts(session.listing, notes(session), keys)
         return FactsModel(told, HELP_TITLES, width)
     if here.page is not None:
         return _page(here.page, width)
@@ -66,7 +65,7 @@ def mark(session: Session) -> tuple[str | None, bool]:
     if not session.here.listing:
         return None, False
     sort = session.sort
-    return sort.key, listing(session.here.view).column(sort.key).largest_first != sort.reverse
+    return sort.key, session.listing.column(sort.key).largest_first != sort.reverse
 
 
 def empty(session: Session, width: int) -> str:

@@ -13,8 +13,10 @@ from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools
 from tcptop.tui.filtering import NOTHING, Clause
+from tcptop.tui.history import Rings
 from tcptop.tui.models import ListingModel
 from tcptop.tui.place import About, Sort
+from tcptop.tui.sparks import with_trend
 
 OTHERS = {each.name: each for each in (KERNEL, FINDINGS, STATES)}  # without marks
 IDLE_TIMEOUT_S = 350.0  # of load balancers on the way, where the user named none: AWS's
@@ -30,6 +32,7 @@ class Criteria:
     about: About | None = None  # of what the clause selects, only the sockets of a finding
     by_port: bool = False  # remotes by address and port
     idle_timeout_s: float = IDLE_TIMEOUT_S
+    rings: Rings | None = None  # of small pictures in the list; they are sorted by, too
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,7 +47,7 @@ class Shown:
 def show(snapshot: Snapshot, criteria: Criteria, before: Shown | None = None) -> Shown:
     """Up to 100 ms with 100,000 sockets; less where `before` has the same selection."""
     selection = _selection(snapshot, criteria, before)
-    shown = listing(criteria.view, criteria.idle_timeout_s)
+    shown = listing(criteria.view, criteria.idle_timeout_s, criteria.rings)
     model = ListingModel(shown, selection, criteria.sort)
     return Shown(criteria, selection, model)
 
@@ -66,11 +69,14 @@ def _sockets(about: About, snapshot: Snapshot) -> Bools:
 
 
 @cache
-def listing(view: str, idle_timeout_s: float = IDLE_TIMEOUT_S) -> Listing:
-    """The list that a view shows: with marks, and of connections with what is wrong with each."""
+def listing(
+    view: str, idle_timeout_s: float = IDLE_TIMEOUT_S, rings: Rings | None = None
+) -> Listing:
+    """The list that a view shows: with marks, of connections with what is wrong with each, and of
+    others with small pictures of what is recorded."""
     if view not in LISTINGS:
         return OTHERS[view]
     found = marked(LISTINGS[view])
     if view != "sockets":
-        return found
+        return found if rings is None else with_trend(found, rings)
     return found._replace(columns=(*found.columns, verdict.column(idle_timeout_s)))

@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from tcptop import options
 from tcptop.analysis.filter import parse
 from tcptop.commands.watching import OWNERS_BUDGET_S, source
+from tcptop.model.route import Way
 from tcptop.model.sample import Sample
 from tcptop.tui.app import Settings, TcptopApp
 from tcptop.tui.collector import OpenSource
@@ -40,6 +41,7 @@ class Served:
     def __init__(self, *samples: Sample | Exception) -> None:
         self._samples = deque(samples)
         self.wanted = frozenset[int]()
+        self.ways = frozenset[Way]()
         self.last = next((s for s in reversed(samples) if isinstance(s, Sample)), None)
 
     @contextmanager
@@ -57,6 +59,9 @@ class Served:
 
     def want(self, cookies: Collection[int]) -> None:
         self.wanted = frozenset(cookies)
+
+    def want_routes(self, ways: Collection[Way]) -> None:
+        self.ways = frozenset(ways)
 
     def wait(self, seconds: float, stopped: threading.Event) -> bool:
         while not self._samples:

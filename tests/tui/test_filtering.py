@@ -137,7 +137,7 @@ async def test_a_typed_filter_stays_across_views() -> None:
         for number in "12345":
             await view.press(number)
             assert "filter: state listen  2 sockets" in view.text()
-        await view.press("1", "enter")
+        await view.press("1", "enter", "enter")
         assert "filter: (state listen) and (pid = 100 and netns = " in view.text()
 
 

@@ -48,9 +48,10 @@ async def test_sorting_walks_over_the_columns_on_the_screen() -> None:
 async def test_every_column_can_be_sorted_by_when_wide(name: str) -> None:
     async with live() as view:
         await view.press(str(VIEWS.index(name) + 1), "w")
-        for _ in listing(name).columns:
+        listing = view.session.listing
+        for _ in listing.columns:
             await view.press("s")
-            title = listing(name).column(view.session.sort.key).title
+            title = listing.column(view.session.sort.key).title
             assert title in view.titles()
             assert f"sorted by {title}" in view.status()
             before = view.rows()
@@ -239,8 +240,8 @@ async def test_a_click_chooses_a_tab_and_a_title_sorts() -> None:
         await view.pilot.click("#table", offset=(x, 0))
         assert view.session.sort.reverse
         await view.pilot.click("#table", offset=(3, 1), times=2)
-        assert view.session.here.view == "sockets"
-        assert view.session.here.scope.text
+        assert view.titles().startswith("Listener ")
+        assert view.session.here.item is not None
 
 
 async def test_resizing_keeps_the_picture_whole() -> None:

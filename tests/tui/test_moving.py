@@ -31,10 +31,12 @@ async def to_row(view: Live, text: str) -> None:
     raise AssertionError(f"no row with {text}:\n{view.text()}")
 
 
-async def test_a_process_opens_as_its_connections_and_one_as_its_facts() -> None:
+async def test_a_process_leads_to_its_connections_and_one_of_them_to_its_facts() -> None:
     async with live() as view:
         await to_row(view, "101 nginx")
         count = int(view.cursor().split()[2])
+        await view.press("enter")
+        assert view.titles().startswith("Process nginx/101")
         await view.press("enter")
         assert view.session.here.scope.text.startswith("pid = 101")
         assert " filter: pid = 101" in view.text()
@@ -44,30 +46,32 @@ async def test_a_process_opens_as_its_connections_and_one_as_its_facts() -> None
         assert "the peer has closed and this process has not" in " ".join(view.text().split())
         await view.press("escape")
         assert view.cursor().startswith("CLOSE-WAIT")
-        await view.press("left")
+        await view.press("left", "left")
         assert "101 nginx" in view.cursor()
         assert "filter:" not in view.text()
 
 
-async def test_listeners_destinations_and_remotes_open_as_their_connections() -> None:
+async def test_listeners_destinations_and_remotes_lead_to_their_connections() -> None:
     async with live(size=(120, 40)) as view:
-        await view.press("3", "enter")
+        await view.press("3", "enter", "enter")
         assert all("10.0.0.1:80 " in row or "0.0.0.0:80 " in row for row in view.rows())
         assert len(view.rows()) == 6
-        await view.press("4", "enter")
+        await view.press("4", "enter", "enter")
         assert view.rows()
         assert all("10.0.0.9:8080" in row for row in view.rows())
-        await view.press("5", "enter")
+        await view.press("5", "enter", "enter")
         assert len(view.rows()) == 5
         assert all(" 10.0.0.9:" in row for row in view.rows())
 
 
-async def test_remotes_by_port_open_as_those_of_the_port() -> None:
+async def test_remotes_by_port_lead_to_those_of_the_port() -> None:
     async with live() as view:
         await view.press("5", "a")
         assert "remotes by address and port" in view.status()
         row = next(row for row in view.rows() if row.startswith("10.0.0.8:51002"))
         await to_row(view, row.split()[0])
+        await view.press("enter")
+        assert view.titles().startswith("Remote 10.0.0.8:51002")
         await view.press("enter")
         assert len(view.rows()) == 1
         assert "51002" in view.rows()[0]
@@ -80,7 +84,7 @@ async def test_sockets_without_a_process_open_too() -> None:
             await view.press("home")
             await to_row(view, group)
             count = int(view.cursor().split(")")[-1].split()[0]) if ")" in view.cursor() else None
-            await view.press("enter")
+            await view.press("enter", "enter")
             assert view.rows()
             if count is not None:
                 assert len(view.rows()) == count
@@ -99,7 +103,7 @@ async def test_a_drill_stays_behind_when_the_view_is_changed() -> None:
 
 async def test_pressing_the_digit_of_a_drilled_view_leaves_the_drill() -> None:
     async with live() as view:
-        await view.press("enter")
+        await view.press("enter", "enter")
         assert view.session.here.scope.text
         await view.press("2")
         assert not view.session.here.scope.text
@@ -187,6 +191,6 @@ async def test_a_page_of_help_is_left_without_a_trace() -> None:
 async def test_an_empty_drill_says_how_to_leave() -> None:
     first = everything()
     async with live(first) as view:
-        await view.press("5", "end", "enter")
+        await view.press("5", "end", "enter", "enter")
         await view.look(next_look(first, sockets=first.sockets.part(0, 0)))
         assert view.rows() == ["Nothing is left of it. Esc goes back."]

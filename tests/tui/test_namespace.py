@@ -44,6 +44,8 @@ async def test_a_drill_finds_what_its_row_counts(zoo: Zoo, name: str) -> None:
             key = shown.model.key(row)
             place = shown.model.place(key)
             assert view.session.open(key)
+            view.app._show()  # the pane, whose first row leads to the sockets
+            assert view.session.open(("told", "sockets"))
             drilled = view.session.shown
             assert drilled is not None
             found = drilled.selection.rows
@@ -55,7 +57,8 @@ async def test_a_drill_finds_what_its_row_counts(zoo: Zoo, name: str) -> None:
                 assert list(found) == list(np.flatnonzero(snapshot.remotes.group == place))
             else:
                 assert len(found) == selection.processes.sockets[place]
-            view.session.back()
+            assert view.session.back()
+            assert view.session.back()
 
 
 async def test_a_new_socket_appears_and_a_closed_one_goes(namespace: Namespace) -> None:

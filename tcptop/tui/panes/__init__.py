@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 
 from tcptop.tui.panes import connection, destination, listener, process
 from tcptop.tui.panes.model import PaneModel
-from tcptop.tui.panes.row import Pane, PaneRow, Room, Scene, Target
+from tcptop.tui.panes.row import Pane, PaneRow, Room, Scene, Target, place_of
 
-__all__ = ["PANES", "Pane", "PaneModel", "PaneRow", "Room", "Scene", "Target"]
+__all__ = ["PANES", "Pane", "PaneModel", "PaneRow", "Room", "Scene", "Target", "place_of"]
 
 # By view: what the key of a row opens as.
 PANES: Mapping[str, Callable[[Scene, int], Pane | None]] = {

@@ -107,10 +107,11 @@ def _state(scene: Scene, row: int) -> list[tuple[str, str, str, str]]:
     fin = "; 1 of it is its FIN" if recv_q and state == tcp.CLOSE_WAIT else ""
     timer = sockets.timer_texts(scene.selection, at)[0] or "none"
     waits = TIMER_MEANINGS[kind] if kind < len(TIMER_MEANINGS) else ""
-    lasts = f"{tcp.SS_STATES[state]} for {units.duration(float(snapshot.lives.state_s[row]))}"
+    lasts = units.duration(float(snapshot.lives.state_s[row]))
     look = sockets.STATE_LOOKS.get(state, "")
     return [
-        ("state", f"{lasts} at least", STATE_MEANINGS[state], look),
+        ("state", tcp.SS_STATES[state], STATE_MEANINGS[state], look),
+        ("for", f"{lasts} at least", "", ""),
         ("opened", *_opened(scene, row), ""),
         ("Recv-Q", f"{recv_q:,} B", f"received, not read by the process{fin}", _warn(recv_q)),
         ("Send-Q", f"{send_q:,} B", "written, not acknowledged by the peer", _warn(send_q)),

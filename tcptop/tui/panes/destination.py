@@ -32,7 +32,7 @@ def pane(scene: Scene, key: int) -> Pane | None:
         [
             *wrapped(scene.room, "sockets", states(scene, rows), opens=Target("ports", key, True)),
             *found(scene, rows),
-            *_use(scene, place),
+            *_use(scene, place, len(rows)),
             *first,
             *responsible(scene, rows),
             *(row for band in others for row in band),
@@ -41,14 +41,15 @@ def pane(scene: Scene, key: int) -> Pane | None:
     )
 
 
-def _use(scene: Scene, place: int) -> Iterator[PaneRow]:
+def _use(scene: Scene, place: int, connections: int) -> Iterator[PaneRow]:
     room, use = scene.room, scene.snapshot.ports
     (share,) = ports.share(scene.selection, np.array([place])).tolist()
     look = "bad" if share >= 0.95 else "warn" if share >= 0.8 else ""
     left = f"{use.headroom[place]:,} of {use.capacity[place]:,} ({units.percent(share)} gone)"
     yield told(room, "ports left", left, "at 0 connect() fails", look)
-    used, waits = int(use.used[place]), int(use.time_wait[place])
-    yield told(room, "in use", f"{used:,}, of these {waits:,} TIME_WAIT", _share(waits, used))
+    yield told(room, "in use", f"{use.used[place]:,}", "ports that cannot be taken for it now")
+    waits = f"{use.time_wait[place]:,} ({use.time_wait[place] / connections:.0%} of its sockets)"
+    yield told(room, "TIME_WAIT", waits, "closed here first, kept for 60 s")
     blocked = f"{use.blocked[place]:,} lost to every destination"
     yield told(room, "elsewhere", blocked, "listened on, or bound by a program")
     bind = f"{use.headroom_bind[place]:,} left"
@@ -57,10 +58,6 @@ def _use(scene: Scene, place: int) -> Iterator[PaneRow]:
         room, "opened", f"{units.rate(float(use.opens_per_s[place]))}/s", _forecast(use, place)
     )
     yield from _limit(scene, place)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.0%}: closed here first, kept for 60 s" if part else ""
 
 
 def _forecast(use: Ports, place: int) -> str:
@@ -77,8 +74,8 @@ def _limit(scene: Scene, place: int) -> Iterator[PaneRow]:
         level = levels.time_waits(kernel)
         if kernel.netns == netns and level.used is not None and level.limit:
             value = f"{level.used:,} of {level.limit:,}"
-            meaning = "of this namespace; net.ipv4.tcp_max_tw_buckets"
-            yield told(scene.room, "TIME_WAIT", value, meaning)
+            meaning = "TIME_WAITs to all destinations; net.ipv4.tcp_max_tw_buckets"
+            yield told(scene.room, "namespace", value, meaning)
 
 
 def _drawings(scene: Scene, key: int, place: int) -> Iterator[Drawing]:
