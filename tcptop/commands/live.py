@@ -52,6 +52,7 @@ def settings(chosen: Namespace, user: Decided, expression: Expression | None = N
     from tcptop.sources.live import user_name
     from tcptop.tui.app import Settings
     from tcptop.tui.filtering import NOTHING, Clause
+    from tcptop.tui.preferences import usual_path
 
     return Settings(
         interval=user.interval,
@@ -61,6 +62,7 @@ def settings(chosen: Namespace, user: Decided, expression: Expression | None = N
         ascii_only=chosen.ascii or terminal.glyphs(os.environ) == "ascii",
         findings=user.findings,
         keys=_keys(user.keys),
+        state=usual_path(os.environ),
     )
 
 

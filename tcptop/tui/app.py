@@ -13,6 +13,7 @@ from textual.binding import BindingType
 
 from tcptop.tui import bindings, export, showing
 from tcptop.tui.background import in_background
+from tcptop.tui.choosing import Choosing
 from tcptop.tui.collector import Looked, LookFailed
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.looking_back import LookingBack
@@ -25,7 +26,7 @@ __all__ = ["Settings", "TcptopApp"]
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
-class TcptopApp(LookingBack, inherit_bindings=False):
+class TcptopApp(Choosing, LookingBack, inherit_bindings=False):
     """The app; see the module."""
 
     TITLE = "tcptop"
@@ -77,7 +78,8 @@ class TcptopApp(LookingBack, inherit_bindings=False):
         self._draw_lines()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return not self._filter.is_open or action in bindings.WHILE_TYPING
+        typing = self._filter.is_open or self.overlaid
+        return not typing or action in bindings.WHILE_TYPING
 
     def action_follow(self) -> None:
         follow = self._table.followed is None
@@ -93,7 +95,7 @@ class TcptopApp(LookingBack, inherit_bindings=False):
         self._sort(Sort(message.column_key, sort.key == message.column_key and not sort.reverse))
 
     def action_sort(self, steps: int) -> None:
-        keys = [column.key for column in self._table.columns_shown]
+        keys = [*self._table.widths_shown]
         now = self.session.sort.key
         at = keys.index(now) + steps if now in keys else 0
         if keys and self.here.listing:

@@ -31,6 +31,8 @@ KEYS: tuple[Key, ...] = (
     ("sort", "s,greater_than_sign,f6", "sort(1)", "sort", "Sort by the next column on the screen"),
     ("sort_previous", "less_than_sign", "sort(-1)", "sort left", "Sort by the column before it"),
     ("reverse", "S,I", "reverse", "reverse", "Turn the order round"),
+    ("tree", "t,f5", "tree", "tree", "Connections by process and remote, or as a plain list"),
+    ("columns", "o,f2", "columns", "columns", "Choose the columns, their order and widths"),
     ("wide", "w", "wide", "wide", "All columns, to sort by and to scroll with Shift and arrows"),
     ("follow", "f", "follow", "follow", "The cursor goes where its row goes, or stays in its line"),
     ("group", "a", "group", "group", "Remotes by address, or by address and port"),
@@ -73,8 +75,9 @@ QUIT: Named = ("quit", "q", "quit")
 PAGES: Named = ("pages", "X", "all pages")
 LIST_KEYS: tuple[Named, ...] = (
     HELP, ("filter", "/", "filter"), ("into", "Enter", "open"), BACK, ("sort", "s", "sort"),
-    EXPLAIN, PAUSE, QUIT, VIEW, ("reverse", "S", "reverse"), EXPORT, ("wide", "w", "wide"),
-    ("follow", "f", "follow"), ("group", "a", "group"), PAGES,
+    EXPLAIN, PAUSE, QUIT, VIEW, ("reverse", "S", "reverse"), EXPORT, ("columns", "o", "columns"),
+    ("tree", "t", "tree"),
+    ("wide", "w", "wide"), ("follow", "f", "follow"), ("group", "a", "group"), PAGES,
 )  # fmt: skip
 STATE_KEYS: tuple[Named, ...] = (
     HELP, ("filter", "/", "filter"), ("picture.down", "arrows", "choose"),

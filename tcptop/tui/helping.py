@@ -11,6 +11,7 @@ from textual.keys import _character_to_key
 from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
 from tcptop.tui import bindings
+from tcptop.tui.chooser import Chooser
 from tcptop.tui.prompt import Prompt
 from tcptop.tui.widgets import keys
 from tcptop.tui.widgets.diagram import Diagram
@@ -35,6 +36,7 @@ GROUPS: tuple[tuple[str, Sequence[BindingType]], ...] = (
     ("table", keys.BINDINGS),
     ("states", Diagram.BINDINGS),
     ("filter", Prompt.BINDINGS),
+    ("columns", Chooser.BINDINGS),
 )
 
 

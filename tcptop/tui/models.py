@@ -16,7 +16,9 @@ from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.marks import trouble
 from tcptop.columns.verdict import GROUP as VERDICT
 from tcptop.model.selection import Selection
+from tcptop.tui.arranging import arranged
 from tcptop.tui.place import Sort
+from tcptop.tui.preferences import Arrangement
 from tcptop.tui.widgets import layout
 from tcptop.tui.widgets.layout import Cell, Column
 
@@ -33,15 +35,20 @@ class ListingModel:
         self._keys = listing.keys(selection, self._rows)
         self._blocks: dict[tuple[int, str], Sequence[Cell]] = {}
         self._looks: dict[int, Sequence[str]] = {}
-        self._columns = [
+        self._usual = [
             Column(c.key, c.title, c.width, c.right, c.flex, c.priority, c.tail, c.least)
             for c in listing.columns
             if c.key != MARK or trouble(selection.snapshot)
         ]
+        self._columns: Sequence[Column] = self._usual
 
     @property
     def columns(self) -> Sequence[Column]:
         return self._columns
+
+    def arrange(self, arrangement: Arrangement | None) -> None:
+        """Have the columns as the user wants them; None: as usual."""
+        self._columns = arranged(self._usual, arrangement) if arrangement else self._usual
 
     def __len__(self) -> int:
         return len(self._rows)

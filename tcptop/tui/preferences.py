@@ -26,7 +26,8 @@ class PreferencesError(ValueError):
 class Arrangement:
     """How a list is shown, by the keys of its columns; those of other versions stay in here.
 
-    `more` is what a newer version wrote beside it.
+    A column that is neither hidden nor shown is there where it has room. `more` is what a newer
+    version wrote beside it.
     """
 
     order: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Arrangement:
     sort: str | None = None
     reverse: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)
+    shown: frozenset[str] = frozenset()  # before those that only have room
 
     def columns(self, keys: Sequence[str]) -> list[str]:
         """Which of the columns there are to show, in order; never none.
@@ -141,6 +143,7 @@ def _view(arrangement: Arrangement) -> dict[str, Any]:
         **arrangement.more,
         "order": list(arrangement.order),
         "hidden": sorted(arrangement.hidden),
+        "shown": sorted(arrangement.shown),
         "widths": dict(arrangement.widths),
         "sort": arrangement.sort,
         "reverse": arrangement.reverse,
@@ -189,7 +192,8 @@ def _arrangement(name: str, told: Any) -> Arrangement:
         widths=widths,
         sort=_of(told, "sort", str),
         reverse=_of(told, "reverse", bool),
-        more=_rest(told, "order", "hidden", "widths", "sort", "reverse"),
+        more=_rest(told, "order", "hidden", "widths", "sort", "reverse", "shown"),
+        shown=frozenset(_names(told, "shown")),
     )
 
 

@@ -16,6 +16,8 @@ from tcptop.tui.history import Recent, Rings
 from tcptop.tui.item import Watched
 from tcptop.tui.panes import PANES, PaneModel, Room, Target
 from tcptop.tui.place import CONTENTS, Place, Sort, Trail
+from tcptop.tui.preferences import Arrangement
+from tcptop.tui.tree import Group
 from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, listing, show
 
 ITEMS = (*PANES, "kernel", "findings")  # whose rows open by themselves, the others as connections
@@ -41,6 +43,9 @@ class Session:
     rings: Rings | None = None  # what is recorded meanwhile
     trail: Trail = Trail((Place("processes"),))  # noqa: RUF009 it is frozen
     sorts: dict[str, Sort] = field(default_factory=_first_sorts)
+    tree: bool = False  # whether connections are grouped
+    turned: frozenset[Group] = frozenset()
+    arrangements: dict[str, Arrangement] = field(default_factory=dict)  # of the columns, by view
     newest: Snapshot | None = None
     held: Snapshot | None = None
     past: bool = False
@@ -72,7 +77,14 @@ class Session:
         here = self.here
         timeout = self._idle_timeout_s
         return Criteria(
-            here.view, self.sort, self.clause, here.about, self.by_port, timeout, self.rings
+            here.view,
+            self.sort,
+            self.clause,
+            here.about,
+            self.by_port,
+            timeout,
+            self.turned if self.tree else None,
+            self.rings,
         )
 
     @property

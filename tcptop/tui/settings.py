@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tcptop.analysis.findings import settings as findings
 from tcptop.tui.filtering import NOTHING, Clause
@@ -11,7 +12,8 @@ from tcptop.tui.filtering import NOTHING, Clause
 
 @dataclass(frozen=True)
 class Settings:
-    """`opening` is the view to begin with; `keys` binds actions, by their ids, to other keys."""
+    """`opening` is the view to begin with; `keys` binds actions, by their ids, to other keys;
+    `state` is the file of what is remembered from run to run, None for nothing."""
 
     interval: float = 1.0
     clause: Clause = NOTHING
@@ -21,3 +23,4 @@ class Settings:
     findings: findings.Settings = findings.DEFAULTS
     opening: str = "processes"
     keys: Mapping[str, str] = field(default_factory=dict)
+    state: Path | None = None

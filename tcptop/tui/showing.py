@@ -52,7 +52,10 @@ def model(
     if here.item is not None:
         return FactsModel(session.watch(here.item), FACT_TITLES, width)
     shown = session.shown
-    return shown.model if shown is not None else None
+    if shown is None:
+        return None
+    shown.model.arrange(session.arrangements.get(here.view))
+    return shown.model
 
 
 def _page(name: str, width: int) -> FactsModel | PageModel:

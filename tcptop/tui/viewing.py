@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from tcptop.analysis import subject
@@ -17,6 +17,7 @@ from tcptop.tui.history import Rings
 from tcptop.tui.models import ListingModel
 from tcptop.tui.place import About, Sort
 from tcptop.tui.sparks import with_trend
+from tcptop.tui.tree import Group, TreeModel
 
 OTHERS = {each.name: each for each in (KERNEL, FINDINGS, STATES)}  # without marks
 IDLE_TIMEOUT_S = 350.0  # of load balancers on the way, where the user named none: AWS's
@@ -32,6 +33,7 @@ class Criteria:
     about: About | None = None  # of what the clause selects, only the sockets of a finding
     by_port: bool = False  # remotes by address and port
     idle_timeout_s: float = IDLE_TIMEOUT_S
+    turned: frozenset[Group] | None = None  # of a tree of connections; None: they are a list
     rings: Rings | None = None  # of small pictures in the list; they are sorted by, too
 
 
@@ -48,8 +50,22 @@ def show(snapshot: Snapshot, criteria: Criteria, before: Shown | None = None) ->
     """Up to 100 ms with 100,000 sockets; less where `before` has the same selection."""
     selection = _selection(snapshot, criteria, before)
     shown = listing(criteria.view, criteria.idle_timeout_s, criteria.rings)
-    model = ListingModel(shown, selection, criteria.sort)
-    return Shown(criteria, selection, model)
+    return Shown(criteria, selection, _model(shown, selection, criteria, before))
+
+
+def _model(
+    shown: Listing, selection: Selection, criteria: Criteria, before: Shown | None
+) -> ListingModel:
+    """The tree that there is already where only groups were folded or unfolded."""
+    turned = criteria.turned
+    if turned is None or criteria.view != "sockets":
+        return ListingModel(shown, selection, criteria.sort)
+    if before is not None and isinstance(before.model, TreeModel):
+        same = replace(before.criteria, turned=turned) == criteria
+        if same and before.selection is selection:
+            before.model.turn(turned)
+            return before.model
+    return TreeModel(shown, selection, criteria.sort, turned)
 
 
 def _selection(snapshot: Snapshot, criteria: Criteria, before: Shown | None) -> Selection:

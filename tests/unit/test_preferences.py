@@ -42,6 +42,7 @@ arrangements = st.builds(
     st.none() | names,
     st.booleans(),
     st.dictionaries(st.text("xyz", min_size=1), plain),
+    st.frozensets(names),
 )
 
 

@@ -88,9 +88,9 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         return self._key if self._pinned else None
 
     @property
-    def columns_shown(self) -> Sequence[Column]:
-        """Those that have room."""
-        return self._columns
+    def widths_shown(self) -> dict[str, int]:
+        """The cells of each column that has room, by key."""
+        return {column.key: size for column, size in zip(self._columns, self._sizes, strict=True)}
 
     @property
     def row_width(self) -> int:

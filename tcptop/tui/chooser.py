@@ -1,0 +1,121 @@
+"""`o`: which columns the present list has, in which order, and how wide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from tcptop.columns import Listing
+from tcptop.columns.marks import KEY as MARK
+from tcptop.tui import arranging
+from tcptop.tui.preferences import Arrangement
+from tcptop.tui.widgets.layout import Line
+from tcptop.tui.widgets.overlay import Overlay
+
+# Has a view shown like this; returns the widths of the columns that are on the screen then.
+Apply = Callable[[str, Arrangement], Mapping[str, int]]
+
+
+class Chooser(Overlay, inherit_bindings=False):
+    """Each change is handed on at once, and answered with what is on the screen then."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(keys, action, label, show=False, tooltip=tooltip, id=f"columns.{name}")
+        for name, keys, action, label, tooltip in (
+            ("toggle", "space,x", "switch", "show/hide", "Show the column, or hide it"),
+            ("up", "up,k", "step(-1)", "up", "The column before"),
+            ("down", "down,j", "step(1)", "down", "The next column"),
+            ("top", "home,g", "step(-1000)", "first", "The first column"),
+            ("bottom", "end,G", "step(1000)", "last", "The last column"),
+            ("left", "K,shift+up,minus,left", "shift(-1)", "left", "Move the column left"),
+            ("right", "J,shift+down,plus,right", "shift(1)", "right", "Move the column right"),
+            ("narrower", "less_than_sign", "widen(-1)", "narrower", "Make the column narrower"),
+            ("wider", "greater_than_sign", "widen(1)", "wider", "Make the column wider"),
+            ("reset", "r", "reset", "reset", "All columns as they usually are"),
+            ("close", "enter,escape,o,f2,ctrl+c", "close", "done", "Back to the list"),
+        )
+    ]
+
+    def __init__(self, apply: Apply, ascii_only: bool) -> None:
+        super().__init__(ascii_only, "columns")
+        self._apply = apply
+        self._listing: Listing | None = None
+        self._title = ""
+        self._arrangement = Arrangement()
+        self._widths: Mapping[str, int] = {}  # of the columns on the screen
+
+    def begin(self, title: str, listing: Listing, arrangement: Arrangement) -> None:
+        """Open for a list."""
+        self._title, self._listing, self._arrangement = title, listing, arrangement
+        self._widths = self._apply(listing.name, arrangement)
+        self.open()
+
+    # -- what is shown
+
+    def heading(self) -> str:
+        return f"Columns of {self._title}"
+
+    def hint(self) -> str:
+        return "Space show/hide  J K move  Enter done  < > width  r reset"
+
+    def rows(self, width: int) -> Sequence[Line]:
+        return [self._row(key) for key in self._order]
+
+    def _row(self, key: str) -> Line:
+        assert self._listing is not None
+        column = self._listing.column(key)
+        now = self._widths.get(key)
+        word = "hidden" if key in self._arrangement.hidden else "no room"
+        look = "" if now is not None else "dim"
+        said = "shown" if now is not None else word
+        width = self._arrangement.widths.get(key, now or column.width)
+        return ((f"{said:8}{column.title:14}{width:3}  ", look), (column.meaning, "dim"))
+
+    @property
+    def _keys(self) -> list[str]:
+        columns = self._listing.columns if self._listing is not None else ()
+        return [column.key for column in columns if column.key != MARK]
+
+    @property
+    def _order(self) -> list[str]:
+        return arranging.order(self._arrangement, self._keys)
+
+    @property
+    def _key(self) -> str:
+        """The column under the cursor."""
+        return self._order[self.row]
+
+    # -- what keys do
+
+    def act(self) -> None:
+        self.action_switch()
+
+    def action_switch(self) -> None:
+        """A column without room is shown in place of others."""
+        on = self._key not in self._widths
+        last = set(self._keys) <= self._arrangement.hidden | {self._key}
+        if on or not last:
+            self._tell(arranging.switched(self._arrangement, self._key, on))
+
+    def action_shift(self, steps: int) -> None:
+        key = self._key
+        arrangement = arranging.moved(self._arrangement, self._keys, key, steps)
+        self.row = arranging.order(arrangement, self._keys).index(key)
+        self._tell(arrangement)
+
+    def action_widen(self, steps: int) -> None:
+        assert self._listing is not None
+        usual = self._widths.get(self._key, self._listing.column(self._key).width)
+        now = self._arrangement.widths.get(self._key, usual)
+        self._tell(arranging.widened(self._arrangement, self._key, now, steps))
+
+    def action_reset(self) -> None:
+        self._tell(arranging.usual(self._arrangement))
+
+    def _tell(self, arrangement: Arrangement) -> None:
+        assert self._listing is not None
+        self._arrangement = arrangement
+        self._widths = self._apply(self._listing.name, arrangement)
+        self.draw()

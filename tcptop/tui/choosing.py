@@ -1,0 +1,115 @@
+"""What the user arranges, and finds again the next time: columns, sort orders."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import replace
+
+from textual.app import ComposeResult
+
+from tcptop.analysis import filter as language
+from tcptop.tui.chooser import Chooser
+from tcptop.tui.collector import OpenSource
+from tcptop.tui.moving import Moving
+from tcptop.tui.place import TITLES, VIEWS, Sort
+from tcptop.tui.preferences import Arrangement, Memory
+from tcptop.tui.session import Session
+from tcptop.tui.settings import Settings
+from tcptop.tui.tree import Group
+from tcptop.tui.viewing import listing
+from tcptop.tui.widgets.overlay import Overlay
+
+
+class Choosing(Moving, inherit_bindings=False):
+    """The keys of overlays, and the memory behind them."""
+
+    def __init__(self, open_source: OpenSource, names: language.Names, settings: Settings) -> None:
+        super().__init__(open_source, names, settings)
+        self._memory = Memory(settings.state)
+        self._chooser = Chooser(self._arrange, settings.ascii_only)
+        recall(self._memory, self.session)
+        self._said = self._memory.complaint
+
+    def compose(self) -> ComposeResult:
+        yield from super().compose()
+        yield from self._overlays
+
+    @property
+    def _overlays(self) -> tuple[Overlay, ...]:
+        return (self._chooser,)
+
+    @property
+    def overlaid(self) -> bool:
+        """Whether an overlay has the keys."""
+        return any(overlay.is_open for overlay in self._overlays)
+
+    def on_overlay_closed(self) -> None:
+        self._remember()
+
+    def on_unmount(self) -> None:
+        self._remember()
+
+    def _remember(self) -> None:
+        told = self._memory.keep(
+            replace(self._memory.preferences, views=dict(_arrangements(self._memory, self.session)))
+        )
+        if told:
+            self._say(told)
+
+    # -- the tree
+
+    def action_tree(self) -> None:
+        session = self.session
+        if self.here.view != "sockets" or not self.here.listing:
+            self._say("only connections are grouped; 2 shows them")
+            return
+        session.tree = not session.tree
+        self._show()
+        self._say(
+            "by process and remote; Enter folds and unfolds" if session.tree else "a plain list"
+        )
+
+    def _open(self, key: Hashable | None) -> None:
+        if isinstance(key, Group):
+            self.session.turned ^= {key}
+            self._show()
+        else:
+            super()._open(key)
+
+    # -- columns
+
+    def action_columns(self) -> None:
+        view = self.here.view
+        if not self.here.listing or self.pictured:
+            self._say("only lists have columns to choose")
+            return
+        arrangement = self.session.arrangements.get(view, Arrangement())
+        self._chooser.begin(TITLES[VIEWS.index(view)], self.session.listing, arrangement)
+
+    def _arrange(self, view: str, arrangement: Arrangement) -> Mapping[str, int]:
+        self.session.arrangements[view] = arrangement
+        self._show()
+        return self._table.widths_shown
+
+
+def recall(memory: Memory, session: Session) -> None:
+    """Give a session the columns and orders of the last time."""
+    for view in session.sorts:
+        arrangement = memory.preferences.views.get(view)
+        if arrangement is None:
+            continue
+        session.arrangements[view] = arrangement
+        found = arrangement.sorted_by([column.key for column in listing(view).columns])
+        if found is not None:
+            session.sorts[view] = Sort(*found)
+
+
+def _arrangements(memory: Memory, session: Session) -> Iterator[tuple[str, Arrangement]]:
+    """Of each view that is not as it usually is, and of those of other versions."""
+    yield from memory.preferences.views.items()
+    for view, sort in session.sorts.items():
+        usual = sort == Sort(listing(view).sort_by)
+        now = session.arrangements.get(view, Arrangement())
+        made = replace(now, sort=None if usual else sort.key, reverse=sort.reverse and not usual)
+        if made != Arrangement() or view in memory.preferences.views:
+            yield view, made

@@ -1,0 +1,131 @@
+"""A box above the rest of the screen, with lines to choose from; it costs its cells, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.geometry import Offset
+from textual.message import Message
+from textual.widget import Widget
+
+from tcptop.tui.widgets.layout import Line, cut, merge, window
+from tcptop.tui.widgets.lines import Lines
+
+WIDEST = 96  # cells
+
+
+class Overlay(Lines, can_focus=True, inherit_bindings=False):
+    """Closed until `open`; a click elsewhere closes it. To derive from: the three methods below.
+
+    What a key does is done when it returns, with no message on the way: the next key may be here
+    already.
+    """
+
+    DEFAULT_CSS = "Overlay { layer: above; display: none; }"
+
+    class Closed(Message):
+        """The keys are another's again."""
+
+    def __init__(self, ascii_only: bool, id: str) -> None:
+        super().__init__(ascii_only, id, rows=0)
+        self.row = 0  # under the cursor
+        self._first = 0  # the row at the top
+        self._back: Widget | None = None  # what had the keys before
+
+    # -- what a derived class says
+
+    def heading(self) -> str:
+        """What the upper edge says."""
+        raise NotImplementedError
+
+    def hint(self) -> str:
+        """What the lower edge says: the keys."""
+        raise NotImplementedError
+
+    def rows(self, width: int) -> Sequence[Line]:
+        """What there is to choose from, in lines of `width` cells."""
+        raise NotImplementedError
+
+    # -- what the owner calls
+
+    @property
+    def is_open(self) -> bool:
+        return self.display
+
+    def open(self) -> None:
+        """Begin with the first row."""
+        self.row = self._first = 0
+        self._back = self.screen.focused
+        self.display = True
+        self.draw()
+        self.screen.set_focus(self)  # at once, for the next key may be here already
+
+    def close(self) -> None:
+        if self.is_open:
+            self.display = False
+            self.screen.set_focus(self._back)
+            self.post_message(self.Closed())
+
+    def draw(self) -> None:
+        """Paint the lines that changed, and lay out where their number did."""
+        if not self.is_open:
+            return
+        across, down = self.app.size
+        width = min(across, WIDEST)
+        rows = self.rows(width - 4)
+        self.row = max(0, min(self.row, len(rows) - 1))
+        height = min(len(rows), max(1, down - 3))
+        self._first = max(0, min(self._first, self.row), self.row - height + 1)
+        self._first = min(self._first, max(0, len(rows) - height))
+        self._lay_out(width, Offset((across - width) // 2, max(0, (down - height - 2) // 3)))
+        seen = enumerate(rows[self._first : self._first + height], self._first)
+        body = [self._boxed(row, at == self.row, width - 4) for at, row in seen]
+        more = len(rows) - self._first - height
+        hint = f"{self.hint()}  {more} more" if more > 0 else self.hint()
+        self.show(_edge("┌┐", self.heading(), width), *body, _edge("└┘", hint, width))
+
+    def _lay_out(self, width: int, offset: Offset) -> None:
+        self.styles.width = width
+        self.styles.offset = offset
+
+    def _boxed(self, row: Line, chosen: bool, width: int) -> Line:
+        inner = window((*row, ("", "")), 0, width)
+        if chosen:
+            inner = tuple((text, f"cursor {look}".rstrip()) for text, look in inner)
+        return merge([("│ ", "dim"), *inner, (" │", "dim")])
+
+    # -- keys and mouse
+
+    def action_step(self, rows: int) -> None:
+        """Move the cursor."""
+        self.row += rows
+        self.draw()
+
+    def action_close(self) -> None:
+        self.close()
+
+    def on_blur(self) -> None:
+        """Another widget was clicked."""
+        self.close()
+
+    def on_resize(self) -> None:
+        self.draw()
+
+    def on_click(self, event: events.Click) -> None:
+        """A row is chosen, and acted upon by a second click."""
+        row = self._first + event.y - 1
+        if 0 < event.y < len(self.lines) - 1:
+            self.row = row
+            self.draw()
+            if event.chain == 2:
+                self.act()
+
+    def act(self) -> None:
+        """What a double click does."""
+
+
+def _edge(corners: str, text: str, width: int) -> Line:
+    said = f" {cut(text, max(0, width - 6))} " if text else ""
+    rest = "─" * (width - len(said) - 3)
+    return ((f"{corners[0]}─", "dim"), (said, ""), (f"{rest}{corners[1]}", "dim"))
