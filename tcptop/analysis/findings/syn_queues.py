@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.keys import mixed
 from tcptop.model import tcp
-from tcptop.model.table import Index
+from tcptop.model.table import F64, Index
 
 COOKIES = "net.ipv4.tcp_syncookies"
 MAX_SYN_BACKLOG = "net.ipv4.tcp_max_syn_backlog"
@@ -53,6 +53,14 @@ def half_open(look: Look, listeners: Index | None = None) -> Index:
     if listeners is not None:
         rows = rows[np.isin(look.snapshot.queue[rows], listeners)]
     return rows
+
+
+def age_s(look: Look, rows: Index) -> F64:
+    """How old each is: the wait for a SYN-ACK's answer begins with 1 s, and doubles."""
+    wait = 2.0 ** look.table.retrans[rows].astype(np.float64)
+    left = look.table.expires[rows] / 1000
+    age: F64 = wait - 1 + np.maximum(wait - left, 0.0)
+    return age
 
 
 def remotes(look: Look, rows: Index) -> int:

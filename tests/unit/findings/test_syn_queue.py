@@ -124,6 +124,16 @@ def test_a_flood_by_half_open_connections() -> None:
     assert finding.subject.listener == "0.0.0.0:8443"
 
 
+def test_what_a_flood_left_is_no_flood() -> None:
+    """The last SYN came 15 s ago; those rows are kept for another 48 s."""
+    left = [listener(128), *half_open(40, retrans=4, addresses=40)]
+    old = [row | {"expires": 15_500} for row in left]
+    assert of(seen(old, {}), FLOOD) == ()
+    assert of(seen(old, DROPS, NO_COOKIES), FLOOD)
+    (new,) = half_open(1)
+    assert of(seen([*old, new | {"cookie": 99}], {}), FLOOD)
+
+
 @pytest.mark.parametrize(
     ("rows", "per_s"),
     [

@@ -16,6 +16,7 @@ from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
 ID = "syn-flood"
+GOING_S = 10.0  # without a SYN in that time it is over, though what it left is kept for longer
 KEPT_S = 60.0  # about how long a half-open connection is kept: tcp_synack_retries = 5 makes it 63
 
 
@@ -42,7 +43,8 @@ def find(look: Look, limits: Limits) -> Iterator[Finding]:
         here = half_open[look.table.netns[half_open] == kernel.netns]
         mine = unfinished[look.table.netns[unfinished] == kernel.netns]
         flood = _flood(look, limits, kernel.netns, here, mine)
-        if flood.by_cookies or _many(look, limits, flood):
+        going = _going(look, limits, kernel.netns, here)
+        if flood.by_cookies or (going and _many(look, limits, flood)):
             yield _finding(look, flood)
 
 
@@ -71,6 +73,13 @@ def _flood(look: Look, limits: Limits, netns: int, half_open: Index, unfinished:
         unreturned > limits["cookies_per_s"],
         int(np.bincount(queue[queue >= 0]).argmax()) if (queue >= 0).any() else -1,
     )
+
+
+def _going(look: Look, limits: Limits, netns: int, half_open: Index) -> bool:
+    """Whether SYNs still come: as new rows, or to a full queue."""
+    young = syn_queues.age_s(look, half_open) < GOING_S
+    answer = syn_queues.answer(look, netns, limits["window_s"])
+    return bool(young.any()) or max(answer) > 0
 
 
 def _many(look: Look, limits: Limits, flood: Flood) -> bool:
