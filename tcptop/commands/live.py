@@ -50,6 +50,7 @@ def settings(chosen: Namespace, user: Decided, expression: Expression | None = N
     """What the screen has to know of what was typed and configured."""
     terminal.prepare(os.environ)  # before Textual is imported, which reads it once
     from tcptop.sources.live import user_name
+    from tcptop.sources.resolver import Resolver
     from tcptop.tui.app import Settings
     from tcptop.tui.filtering import NOTHING, Clause
     from tcptop.tui.preferences import usual_path
@@ -62,6 +63,7 @@ def settings(chosen: Namespace, user: Decided, expression: Expression | None = N
         ascii_only=chosen.ascii or terminal.glyphs(os.environ) == "ascii",
         findings=user.findings,
         keys=_keys(user.keys),
+        open_names=Resolver,
         state=usual_path(os.environ),
     )
 

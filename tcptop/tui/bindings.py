@@ -33,6 +33,7 @@ KEYS: tuple[Key, ...] = (
     ("reverse", "S,I", "reverse", "reverse", "Turn the order round"),
     ("tree", "t,f5", "tree", "tree", "Connections by process and remote, or as a plain list"),
     ("columns", "o,f2", "columns", "columns", "Choose the columns, their order and widths"),
+    ("names", "d", "names", "names", "Names of hosts and services, or numbers"),
     ("wide", "w", "wide", "wide", "All columns, to sort by and to scroll with Shift and arrows"),
     ("follow", "f", "follow", "follow", "The cursor goes where its row goes, or stays in its line"),
     ("group", "a", "group", "group", "Remotes by address, or by address and port"),
@@ -76,7 +77,7 @@ PAGES: Named = ("pages", "X", "all pages")
 LIST_KEYS: tuple[Named, ...] = (
     HELP, ("filter", "/", "filter"), ("into", "Enter", "open"), BACK, ("sort", "s", "sort"),
     EXPLAIN, PAUSE, QUIT, VIEW, ("reverse", "S", "reverse"), EXPORT, ("columns", "o", "columns"),
-    ("tree", "t", "tree"),
+    ("tree", "t", "tree"), ("names", "d", "names"),
     ("wide", "w", "wide"), ("follow", "f", "follow"), ("group", "a", "group"), PAGES,
 )  # fmt: skip
 STATE_KEYS: tuple[Named, ...] = (

@@ -1,11 +1,13 @@
-"""What the user arranges, and finds again the next time: columns, sort orders."""
+"""What the user arranges, and finds again the next time: columns, sort orders, names."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 from textual.app import ComposeResult
+from textual.message import Message
 
 from tcptop.analysis import filter as language
 from tcptop.tui.chooser import Chooser
@@ -20,6 +22,13 @@ from tcptop.tui.viewing import listing
 from tcptop.tui.widgets.overlay import Overlay
 
 
+class NamesLearnt(Message):
+    """The resolver knows a name that it did not know when it was asked."""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, NamesLearnt)
+
+
 class Choosing(Moving, inherit_bindings=False):
     """The keys of overlays, and the memory behind them."""
 
@@ -28,6 +37,8 @@ class Choosing(Moving, inherit_bindings=False):
         self._memory = Memory(settings.state)
         self._chooser = Chooser(self._arrange, settings.ascii_only)
         recall(self._memory, self.session)
+        if self._memory.preferences.resolve:
+            self._resolve(True)
         self._said = self._memory.complaint
 
     def compose(self) -> ComposeResult:
@@ -48,13 +59,43 @@ class Choosing(Moving, inherit_bindings=False):
 
     def on_unmount(self) -> None:
         self._remember()
+        self._resolve(False)
 
     def _remember(self) -> None:
-        told = self._memory.keep(
-            replace(self._memory.preferences, views=dict(_arrangements(self._memory, self.session)))
-        )
+        session, memory = self.session, self._memory
+        views = dict(_arrangements(memory, session))
+        resolve = session.names is not None
+        told = memory.keep(replace(memory.preferences, views=views, resolve=resolve))
         if told:
             self._say(told)
+
+    # -- names
+
+    def action_names(self) -> None:
+        on = self.session.names is None
+        self._resolve(on)
+        self._show()
+        self._remember()
+        self._say(
+            "names of hosts and services where they are known; asked for in the background"
+            if on
+            else "addresses and ports as numbers"
+        )
+
+    def _resolve(self, on: bool) -> None:
+        """Begin to ask for names, or end."""
+        session, open_names = self.session, self.settings.open_names
+        if session.names is not None:
+            session.names.close()
+        learnt = partial(self.post_message, NamesLearnt())
+        session.names = open_names(learnt) if on and open_names is not None else None
+
+    def on_names_learnt(self) -> None:
+        """Only lines with another text than before are painted."""
+        shown = self.session.shown
+        if shown is not None:
+            shown.model.name(self.session.names, anew=True)
+            self._show()
 
     # -- the tree
 
@@ -99,7 +140,8 @@ def recall(memory: Memory, session: Session) -> None:
         if arrangement is None:
             continue
         session.arrangements[view] = arrangement
-        found = arrangement.sorted_by([column.key for column in listing(view).columns])
+        columns = listing(view, rings=session.rings).columns
+        found = arrangement.sorted_by([column.key for column in columns])
         if found is not None:
             session.sorts[view] = Sort(*found)
 

@@ -14,9 +14,11 @@ from tcptop.columns import Listing, ordered
 from tcptop.columns.detail import Fact
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.marks import trouble
-from tcptop.columns.verdict import GROUP as VERDICT
 from tcptop.model.selection import Selection
+from tcptop.model.table import Index
 from tcptop.tui.arranging import arranged
+from tcptop.tui.naming import COLUMNS as NAMED
+from tcptop.tui.naming import Names, named
 from tcptop.tui.place import Sort
 from tcptop.tui.preferences import Arrangement
 from tcptop.tui.widgets import layout
@@ -41,6 +43,7 @@ class ListingModel:
             if c.key != MARK or trouble(selection.snapshot)
         ]
         self._columns: Sequence[Column] = self._usual
+        self._names: Names | None = None
 
     @property
     def columns(self) -> Sequence[Column]:
@@ -49,6 +52,12 @@ class ListingModel:
     def arrange(self, arrangement: Arrangement | None) -> None:
         """Have the columns as the user wants them; None: as usual."""
         self._columns = arranged(self._usual, arrangement) if arrangement else self._usual
+
+    def name(self, names: Names | None, anew: bool = False) -> None:
+        """Show names for addresses; `anew` where there are other ones now."""
+        if anew or names is not self._names:
+            self._names = names
+            self._blocks = {at: made for at, made in self._blocks.items() if at[1] not in NAMED}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -77,18 +86,25 @@ class ListingModel:
             self._looks[block] = self.listing.looks(self.selection, self._part(block))
         return self._looks[block][within]
 
-    def _part(self, block: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    def _part(self, block: int) -> Index:
         return self._rows[block * BLOCK : (block + 1) * BLOCK]
 
     def _column(self, block: int, key: str) -> Sequence[Cell]:
         cells = self._blocks.get((block, key))
         if cells is None:
-            column, rows = self.listing.column(key), self._part(block)
-            texts = column.texts(self.selection, rows)
-            looks = column.looks(self.selection, rows) if column.looks else None
-            cells = list(zip(texts, looks, strict=True)) if looks else texts
-            self._blocks[block, key] = cells
+            cells = self._blocks[block, key] = self._cells(key, self._part(block))
         return cells
+
+    def _cells(self, key: str, rows: Index) -> Sequence[Cell]:
+        """A column of some rows."""
+        column = self.listing.column(key)
+        texts = self._texts(key, rows)
+        looks = column.looks(self.selection, rows) if column.looks else None
+        return list(zip(texts, looks, strict=True)) if looks else texts
+
+    def _texts(self, key: str, rows: Index) -> Sequence[str]:
+        texts = self.listing.column(key).texts(self.selection, rows)
+        return named(texts, self._names) if key in NAMED else texts
 
 
 class FactsModel:
@@ -167,6 +183,6 @@ def _wrapped(headed: _Headed, sizes: dict[str, int], look: str) -> Iterator[_Row
             "group": (heading if first else "", "dim"),
             "name": fact.name if first else "",
             "value": value,
-            "meaning": (meaning, "warn" if fact.group == VERDICT else look),
+            "meaning": (meaning, look),
         }
         yield _Row((fact.group, fact.name, same, line), cells)

@@ -14,6 +14,7 @@ from tcptop.tui import concerned, drill, explaining, item, pages
 from tcptop.tui.filtering import NOTHING, Clause, together
 from tcptop.tui.history import Recent, Rings
 from tcptop.tui.item import Watched
+from tcptop.tui.naming import Names
 from tcptop.tui.panes import PANES, PaneModel, Room, Target
 from tcptop.tui.place import CONTENTS, Place, Sort, Trail
 from tcptop.tui.preferences import Arrangement
@@ -43,6 +44,7 @@ class Session:
     rings: Rings | None = None  # what is recorded meanwhile
     trail: Trail = Trail((Place("processes"),))  # noqa: RUF009 it is frozen
     sorts: dict[str, Sort] = field(default_factory=_first_sorts)
+    names: Names | None = None  # to show for addresses
     tree: bool = False  # whether connections are grouped
     turned: frozenset[Group] = frozenset()
     arrangements: dict[str, Arrangement] = field(default_factory=dict)  # of the columns, by view

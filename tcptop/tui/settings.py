@@ -8,12 +8,14 @@ from pathlib import Path
 
 from tcptop.analysis.findings import settings as findings
 from tcptop.tui.filtering import NOTHING, Clause
+from tcptop.tui.naming import OpenNames
 
 
 @dataclass(frozen=True)
 class Settings:
     """`opening` is the view to begin with; `keys` binds actions, by their ids, to other keys;
-    `state` is the file of what is remembered from run to run, None for nothing."""
+    `state` is the file of what is remembered from run to run, None for nothing;
+    `open_names` gives names for addresses, if there are any."""
 
     interval: float = 1.0
     clause: Clause = NOTHING
@@ -24,3 +26,4 @@ class Settings:
     opening: str = "processes"
     keys: Mapping[str, str] = field(default_factory=dict)
     state: Path | None = None
+    open_names: OpenNames | None = None

@@ -54,6 +54,7 @@ def model(
     shown = session.shown
     if shown is None:
         return None
+    shown.model.name(session.names)
     shown.model.arrange(session.arrangements.get(here.view))
     return shown.model
 

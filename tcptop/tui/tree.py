@@ -14,6 +14,7 @@ from tcptop.model import address, tcp
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, Index
 from tcptop.tui.models import BLOCK, ListingModel
+from tcptop.tui.naming import named
 from tcptop.tui.place import Sort
 from tcptop.tui.preferences import Arrangement
 from tcptop.tui.widgets.layout import Cell, Column
@@ -143,20 +144,13 @@ class TreeModel(ListingModel):
         return made
 
     def _sockets(self, key: str, refs: Index) -> Sequence[Cell]:
-        rows = self._rows[refs]
-        if key == LABEL:
-            return self._leaves(refs)
-        column = self.listing.column(key)
-        texts = column.texts(self.selection, rows)
-        looks = column.looks(self.selection, rows) if column.looks else None
-        return list(zip(texts, looks, strict=True)) if looks else texts
+        return self._leaves(refs) if key == LABEL else self._cells(key, self._rows[refs])
 
     def _leaves(self, refs: Index) -> list[Cell]:
         """The remote ends, deeper where their remote has a line of its own; listeners' own ends."""
         rows, remotes = self._rows[refs], self._branches.levels[REMOTE]
         deep = (remotes.size[remotes.group[refs]] > 1).tolist()
-        ends = self.listing.column(LABEL).texts(self.selection, rows)
-        own = self.listing.column("local").texts(self.selection, rows)
+        ends, own = self._texts(LABEL, rows), self._texts("local", rows)
         listens = (self.selection.snapshot.sample.sockets.state[rows] == tcp.LISTEN).tolist()
         return [
             f"{INDENT * (2 + below)}{'on ' + local if listening else remote}"
@@ -182,7 +176,8 @@ class TreeModel(ListingModel):
             owner = endpoints.owner_text(self.selection.snapshot, row).partition(" +")[0]
             return sign + (owner.rstrip("†") or "(nobody)")
         table = self.selection.snapshot.sample.sockets
-        return INDENT + sign + address.text(int(table.remote_hi[row]), int(table.remote_lo[row]))
+        remote = address.text(int(table.remote_hi[row]), int(table.remote_lo[row]))
+        return INDENT + sign + named([remote], self._names)[0]
 
     def _opened(self, kind: int, ref: int) -> bool:
         """Whether something of the group is shown after its line."""

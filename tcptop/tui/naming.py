@@ -1,0 +1,45 @@
+"""Names in place of addresses and ports, where they are known by now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+COLUMNS = ("local", "remote")  # of any list: addresses, or addresses with ports
+
+
+class Names(Protocol):
+    """Answers at once, and asks behind the scenes for what it does not know."""
+
+    def name(self, address: str) -> str | None: ...
+
+    def service(self, port: int) -> str | None: ...
+
+    def close(self) -> None: ...
+
+
+OpenNames = Callable[[Callable[[], object]], Names]  # calls its argument when it learnt something
+
+
+def named(texts: Sequence[str], names: Names | None) -> Sequence[str]:
+    """Addresses, or addresses with ports, as their names."""
+    return texts if names is None else [_named(text, names) for text in texts]
+
+
+def _named(text: str, names: Names) -> str:
+    address, port = _parts(text)
+    host = names.name(address)
+    start = host or (f"[{address}]" if port and ":" in address else address)
+    if not port:
+        return start
+    service = names.service(int(port)) if port.isdecimal() else None
+    return f"{start}:{service or port}"
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """Address and port; the port is empty where there is none."""
+    if text.startswith("["):
+        address, _, port = text[1:].partition("]:")
+        return address, port
+    address, colon, port = text.rpartition(":")
+    return (address, port) if colon and ":" not in address else (text, "")
