@@ -52,4 +52,4 @@ def _with_note(snapshot: Snapshot, over: float, settings: Settings) -> Snapshot:
 def _too_short(over: float, needed: Mapping[str, float]) -> str:
     rules = ", ".join(f"{id} ({look_s:g} s)" for id, look_s in needed.items())
     longest = max(needed.values())
-    return f"{over:g} s are too short a look for {rules}: --over {longest:g} is enough."
+    return f"{over:g} s of looking are too short for {rules}: --over {longest:g} is enough."

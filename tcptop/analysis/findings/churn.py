@@ -24,6 +24,7 @@ from tcptop.model.table import F64, U64, Bools, Index
 
 SEEN = 3  # connections, before what was not seen is put down to their destination
 MOSTLY = 0.5  # and they must be that share of all that were seen
+REQUESTS = 40  # segments of data that this end has sent: more than one request and a login
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,6 +75,21 @@ def churned(look: Look, netns: int, moments: Sequence[Moment]) -> Churn:
     inferred = _inferred(without_trace, unseen)
     known = without_trace.sum() >= SEEN
     return Churn(ends, seconds, short, inferred, 0.0 if known else unseen)
+
+
+def pooled(look: Look, ends: Ends) -> Bools:
+    """Destinations whose newest connections have carried many requests each already.
+
+    A busy pool replaces a connection after a thousand requests, as servers ask it to: at full load
+    that is often, and no churn.
+    """
+    table = look.table
+    newest = (look.snapshot.seen_s <= 0) & (table.state == tcp.ESTABLISHED)
+    newest &= table.tcp_info_known("data_segs_out")
+    at, rows = ends.at[newest[ends.ours]], ends.ours[newest[ends.ours]]
+    busy = table.tcp_info("data_segs_out")[rows] > REQUESTS
+    many: Bools = 2 * _count(at, busy, len(ends.keys)) > np.bincount(at, minlength=len(ends.keys))
+    return many
 
 
 def over(look: Look, churn: Churn, moments: Sequence[Moment]) -> F64:

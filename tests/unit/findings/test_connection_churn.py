@@ -242,3 +242,24 @@ def test_thresholds() -> None:
 
     found = watch(5, lambda n: opened(births, n), settings, kernel=counted(births))
     assert fired(found) == [False] * 3 + [True] * 3
+
+
+@pytest.mark.parametrize(("requests", "fires"), [(400, False), (3, True)])
+def test_a_busy_pool_that_replaces_its_connections_is_none(requests: int, fires: bool) -> None:
+    """nginx ends a connection after a thousand requests: at full load many times a second."""
+
+    def rows(number: int) -> list[Row]:
+        fresh = [
+            socket(
+                "ESTABLISHED",
+                f"10.0.0.1:{60_100 + each}",
+                THERE,
+                cookie=2_000_000 + number * 10 + each,
+                info={"data_segs_out": requests, "min_rtt": 40},
+            )
+            for each in range(4)
+        ]
+        return [*STAYING, *opened(lambda _: 80, number), *fresh]
+
+    kernel = counted(lambda _: 84)
+    assert fired(watch(12, rows, owners=HELD, kernel=kernel))[-1] is fires

@@ -8,7 +8,7 @@ import numpy as np
 
 from tcptop.analysis import computed
 from tcptop.analysis.findings import parties, words
-from tcptop.analysis.findings.churn import Churn, answered, churned, over
+from tcptop.analysis.findings.churn import Churn, answered, churned, over, pooled
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.moments import Moment
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
@@ -69,6 +69,7 @@ def _findings(
     steady = (newer > least * spans[split:].sum()) & (older > least * spans[:split].sum())
     per_s = (churn.short + churn.inferred) / churn.seconds
     many = (per_s > limits["per_s"]) & (steady | (churn.inferred > churn.short))
+    many &= ~pooled(look, churn.ends)
     worst = np.argsort(-per_s, kind="stable")[:MOST]
     for place in worst[many[worst]].tolist():
         yield _finding(look, churn, place, float(per_s[place]))
