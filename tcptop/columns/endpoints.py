@@ -76,11 +76,16 @@ def owner_values(selection: Selection, rows: Index) -> I64:
     ranks = np.empty(len(names) + 1, np.int64)
     ranks[-1] = len(names)
     ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return ranks[first_holders(snapshot, rows)]
+
+
+def first_holders(snapshot: Snapshot, rows: Index) -> I64:
+    """Of each row the place of its first holder in `holders.people`; -1 where it has none."""
     starts = snapshot.holders.start
     some = starts[rows] < starts[rows + 1]
     person = np.full(len(rows), -1, np.int64)
     person[some] = snapshot.holders.person[starts[rows[some]]]
-    return ranks[person]
+    return person
 
 
 def people_of(snapshot: Snapshot, rows: Index) -> list[int]:

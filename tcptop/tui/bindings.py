@@ -28,6 +28,9 @@ KEYS: tuple[Key, ...] = (
      "Go on by a look, and after the newest be live again"),
     ("minute_back", "left_curly_bracket", "minute(-1)", "minute before", "Go back by a minute"),
     ("minute_on", "right_curly_bracket", "minute(1)", "minute after", "Go on by a minute"),
+    ("mark", "m", "mark", "mark", "Mark the look that is shown, to compare with"),
+    ("changes", "D", "changes", "changes",
+     "What changed since the mark, or since the oldest look that is kept"),
     ("sort", "s,greater_than_sign,f6", "sort(1)", "sort", "Sort by the next column on the screen"),
     ("sort_previous", "less_than_sign", "sort(-1)", "sort left", "Sort by the column before it"),
     ("reverse", "S,I", "reverse", "reverse", "Turn the order round"),
@@ -83,6 +86,9 @@ LIST_KEYS: tuple[Named, ...] = (
 STATE_KEYS: tuple[Named, ...] = (
     HELP, ("filter", "/", "filter"), ("picture.down", "arrows", "choose"),
     ("into", "Enter", "its sockets"), EXPLAIN, BACK, PAUSE, QUIT, VIEW, EXPORT, PAGES,
+)  # fmt: skip
+CHANGES_KEYS: tuple[Named, ...] = (
+    BACK, HELP, ("into", "Enter", "open"), ("mark", "m", "mark anew"), EXPLAIN, PAUSE, QUIT, VIEW,
 )  # fmt: skip
 FACT_KEYS: tuple[Named, ...] = (BACK, HELP, EXPLAIN, VIEW, PAUSE, EXPORT, QUIT)
 PANE_KEYS: tuple[Named, ...] = (

@@ -69,8 +69,12 @@ def _destination(selection: Selection, place: int) -> str:
 
 
 def _state(selection: Selection, place: int) -> str:
-    """As ss spells it in a filter."""
-    return f"state {next(n for n, state in NAMES.items() if state == place)}"
+    return state(place)
+
+
+def state(number: int) -> str:
+    """The filter for a state of the kernel's, as ss spells it."""
+    return f"state {next(name for name, state in NAMES.items() if state == number)}"
 
 
 def _remote(selection: Selection, place: int) -> str:

@@ -1,7 +1,8 @@
-"""Time: the picture is held, or an earlier look is shown in every view."""
+"""Time: the picture is held, an earlier look is shown in every view, or two are compared."""
 
 from __future__ import annotations
 
+from tcptop.analysis.findings.words import clock_time
 from tcptop.columns import units
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui.moving import Moving
@@ -38,6 +39,25 @@ class LookingBack(Moving, inherit_bindings=False):
         else:
             oldest = found is None or found.sample.clock >= now.sample.clock
             self._go_back(None if oldest else found)
+
+    def action_mark(self) -> None:
+        session = self.session
+        session.marked = session.snapshot
+        self._show()
+        if session.marked is not None:
+            at = clock_time(session.marked.sample.taken_at)
+            self._say(f"marked {at}; D shows what changes from now on")
+
+    def action_changes(self) -> None:
+        session = self.session
+        session.marked = session.marked or session.recent.oldest
+        if session.marked is None:
+            self._say("nothing was seen yet")
+        elif self.here.changes and not self.here.help:
+            self.action_leave()
+        else:
+            session.compare(self.followed)
+            self._show(swapped=True)
 
     def _go_back(self, look: Snapshot | None) -> None:
         if look is None:

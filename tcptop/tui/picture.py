@@ -165,6 +165,8 @@ class Picture(TerminalApp, inherit_bindings=False):
             return bindings.LIST_KEYS
         if here.page is not None and not here.help:
             return bindings.PAGE_KEYS
+        if here.changes and not here.help:
+            return bindings.CHANGES_KEYS
         if here.view == "findings" and not here.help:
             return bindings.FINDING_KEYS
         if self.session.has_pane:

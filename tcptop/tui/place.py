@@ -39,6 +39,7 @@ class Place:
     scope: Clause = NOTHING
     about: About | None = None  # what no filter says
     item: int | None = None  # the key of its row: a socket's cookie
+    changes: bool = False  # since the mark
     help: bool = False
     page: str | None = None  # the name of a page, or CONTENTS
     followed: Hashable | None = None  # the row to come back to
@@ -46,7 +47,8 @@ class Place:
     @property
     def listing(self) -> bool:
         """Whether it is a list of what was seen, and neither all of one item nor a text."""
-        return self.item is None and not self.help and self.page is None
+        others = self.item is not None or self.changes or self.help or self.page is not None
+        return not others
 
 
 @dataclass(frozen=True, slots=True)

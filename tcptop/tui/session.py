@@ -11,6 +11,7 @@ from tcptop.columns.detail import Fact
 from tcptop.model.route import Way
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import concerned, drill, explaining, item, pages
+from tcptop.tui.changes import Change, ChangesModel, Looks
 from tcptop.tui.filtering import NOTHING, Clause, together
 from tcptop.tui.history import Recent, Rings
 from tcptop.tui.item import Watched
@@ -52,6 +53,8 @@ class Session:
     held: Snapshot | None = None
     past: bool = False
     recent: Recent = field(default_factory=Recent)
+    marked: Snapshot | None = None  # the look to compare with
+    _changes: ChangesModel | None = None
     _shown: Shown | None = None
     _watched: Watched | None = None
     _cursors: dict[str, Hashable | None] = field(default_factory=dict)
@@ -139,6 +142,16 @@ class Session:
         """Show this look until another one is asked for; None: the newest."""
         self.held, self.past = snapshot, past
 
+    @property
+    def changes(self) -> ChangesModel | None:
+        """What changed from the mark to the look that is shown, or the other way round."""
+        if self.marked is None or self.snapshot is None:
+            return None
+        looks = Looks(*sorted((self.marked, self.snapshot), key=lambda each: each.sample.clock))
+        if self._changes is None or self._changes.looks != looks:
+            self._changes = ChangesModel(looks, backwards=looks.old is not self.marked)
+        return self._changes
+
     # -- moving about; `cursor` is the row that is left, to come back to
 
     def go_to(self, view: str, cursor: Hashable | None) -> None:
@@ -155,6 +168,9 @@ class Session:
         """Drill into a row: a connection or a counter opens as all that is known of it."""
         if self.here.page is not None:
             target = self._linked(key)
+        elif self.here.changes:
+            changed = self._changed(key)
+            target = changed.place if changed is not None else None
         else:
             target = self._listed(key) if self.here.listing else self._from_item(key)
         if target is None:
@@ -166,6 +182,12 @@ class Session:
         """The page that a line of a page names."""
         name = pages.named(key)
         return None if name is None else replace(self.here, page=name, followed=None)
+
+    def _changed(self, key: Hashable) -> Change | None:
+        """The row of what changed."""
+        here, changes = self.here, self.changes
+        shown = here.changes and not here.help and here.page is None
+        return changes.change(key) if shown and changes is not None else None
 
     def _listed(self, key: Hashable) -> Place | None:
         """Where the row of a list leads to."""
@@ -205,6 +227,10 @@ class Session:
         scope = item.scope(shown, target)
         return None if scope is None else Place("sockets", scope)
 
+    def compare(self, cursor: Hashable | None) -> None:
+        """The list of what changed since the mark."""
+        self._read(Place(self.here.view, changes=True), cursor)
+
     def help(self, cursor: Hashable | None) -> None:
         """The help of the present place."""
         self._read(replace(self.here, help=True), cursor)
@@ -224,6 +250,8 @@ class Session:
         here, shown, past = self.here, self.shown, self.watched
         if past is not None and past.finding is not None:
             return past.finding.id
+        if (changed := self._changed(key)) is not None:
+            return changed.page or CONTENTS
         if past is not None and past.pane is not None and (led := past.pane.target(key)):
             named = item.finding(shown.selection.snapshot, led.key) if shown is not None else None
             if named is not None:
@@ -275,6 +303,6 @@ class Session:
     def gone(self) -> Watched | None:
         """The item that is looked at, as it was last; None while it is there."""
         past, snapshot = self.watched, self.snapshot
-        if past is None or snapshot is None or snapshot.sample.clock <= past.clock:
+        if past is None or snapshot is None or snapshot.sample.clock == past.clock:
             return None
         return past

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from tcptop.analysis.findings import engine
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.words import clock_time
-from tcptop.columns import units
 from tcptop.columns.findings import age
 from tcptop.explain import page
 from tcptop.tui import header, helping, pages
-from tcptop.tui.models import FactsModel, ListingModel
+from tcptop.tui.models import FactsModel
 from tcptop.tui.pages import PageModel
 from tcptop.tui.place import CONTENTS
 from tcptop.tui.session import Session
 from tcptop.tui.widgets.layout import Line
+from tcptop.tui.widgets.model import TableModel
 
 ROOM_FOR_NOTES = 16  # rows of the terminal; the help has them too
 FACT_TITLES = ("", "What", "Value", "Meaning")
@@ -34,9 +34,7 @@ EMPTY = {
 }
 
 
-def model(
-    session: Session, width: int, keys: Mapping[str, str]
-) -> ListingModel | FactsModel | PageModel | None:
+def model(session: Session, width: int, keys: Mapping[str, str]) -> TableModel | None:
     """What the table shows in rows of `width` cells; None before the first look.
 
     `keys` are those that the user bound anew, by the ids of the bindings.
@@ -47,6 +45,8 @@ def model(
         return FactsModel(told, HELP_TITLES, width)
     if here.page is not None:
         return _page(here.page, width)
+    if here.changes:
+        return session.changes
     if here.item is not None and here.view == "findings":
         return FactsModel(session.watch(here.item), FINDING_TITLES, width, "")
     if here.item is not None:
@@ -74,6 +74,8 @@ def mark(session: Session) -> tuple[str | None, bool]:
 
 def empty(session: Session, width: int) -> str:
     """Why there are no rows, and what to do; in lines."""
+    if session.here.changes and session.changes is not None:
+        return f"Nothing has changed since {clock_time(session.changes.looks.old.sample.taken_at)}."
     if len(session.trail.places) > 1:
         return "Nothing is left of it. Esc goes back."
     if session.typed.text:
@@ -111,16 +113,19 @@ def remark(session: Session, failed: str, width: int, height: int) -> Line | Non
         return header.remark(failed, "bad", width)
     gone = _gone(session)
     if gone:
-        return header.remark(f"{gone}; what was known last is shown", "warn", width)
+        return header.remark(gone, "warn", width)
+    if session.here.changes and session.clause.text:
+        return header.remark("what changed is told of all sockets", "dim", width)
     noted = " ".join(notes(session)) if height >= ROOM_FOR_NOTES else ""
     return header.remark(f"note: {noted}", "dim", width) if noted else None
 
 
 def _gone(session: Session) -> str:
-    """That the item which is looked at is no more; of a finding since when, which does not tick."""
+    """That the item which is looked at is no more; since when, which does not tick."""
     past, snapshot = session.gone, session.snapshot
     if past is None or snapshot is None:
         return ""
-    if past.finding is not None:
-        return f"this is over since {clock_time(past.taken_at)}"
-    return f"this is gone for {units.duration(snapshot.sample.clock - past.clock)}"
+    if snapshot.sample.clock < past.clock:
+        return f"this was not there yet; what is shown is of {clock_time(past.taken_at)}"
+    end = "over" if past.finding is not None else "gone"
+    return f"this is {end} since {clock_time(past.taken_at)}; what was known last is shown"

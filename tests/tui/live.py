@@ -29,9 +29,9 @@ DEADLINE = 10.0  # seconds; only a failure takes as long
 # What the keys type that are not named by their character.
 CHARACTERS = {
     "space": " ", "slash": "/", "question_mark": "?", "colon": ":", "equals_sign": "=",
-    "less_than_sign": "<", "greater_than_sign": ">",
-    "left_square_bracket": "[", "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}",
-    "plus": "+", "minus": "-",
+    "less_than_sign": "<", "greater_than_sign": ">", "plus": "+", "minus": "-",
+    "left_square_bracket": "[", "right_square_bracket": "]",
+    "left_curly_bracket": "{", "right_curly_bracket": "}",
 }  # fmt: skip
 
 

@@ -40,6 +40,11 @@ class Recent:
         return kept[-1] if kept else None
 
     @property
+    def oldest(self) -> Snapshot | None:
+        kept = self._kept
+        return kept[0] if kept else None
+
+    @property
     def span_s(self) -> float:
         """From the oldest to the newest."""
         kept = self._kept
