@@ -8,7 +8,6 @@ from hashlib import blake2b
 
 import numpy as np
 
-from tcptop.analysis import subject
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import Settings
 from tcptop.columns import units
@@ -166,12 +165,6 @@ COLUMNS = (
 )  # fmt: skip
 
 FINDINGS = Listing("findings", COLUMNS, lambda s: s.findings, keys, _looks, "severity")
-
-
-def of_socket(selection: Selection, row: int) -> list[Finding]:
-    """The findings about a socket, the worst first."""
-    snapshot = selection.snapshot
-    return [each for each in snapshot.findings if subject.rows(each.subject, snapshot)[row]]
 
 
 def facts(snapshot: Snapshot, finding: Finding, settings: Settings) -> list[Fact]:
