@@ -214,3 +214,13 @@ def test_thresholds() -> None:
     full: Rows = lambda _: [listener(4, 3)]  # noqa: E731
     severities = [each[0].severity for each in seen(full, settings=chosen)[1:]]
     assert severities == ["warning", "warning", "critical", "critical"]
+
+
+def test_a_stopped_server_of_few_clients_is_told_as_info() -> None:
+    def after(waited_s: float) -> Findings:
+        return of(once([listener(3), *waiting(3, waited_s)], owners=HELD), ID)
+
+    assert after(9) == ()
+    (finding,) = after(14)
+    assert finding.severity == "info"
+    assert finding.title == "nginx on :8080 is slow to accept: 3 connections wait, 10 s or longer"

@@ -12,7 +12,7 @@ from tcptop.analysis.findings.accept_queues import AcceptQueues
 from tcptop.analysis.findings.look import PATIENCE, Look
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
-from tcptop.model.finding import Finding
+from tcptop.model.finding import SEVERITIES, Finding
 from tcptop.model.table import Bools, Index
 
 ID = "accept-queue-overflow"
@@ -27,7 +27,11 @@ class Server(NamedTuple):
     fullest: int
     siblings: int
     lost_per_s: float
-    critical: bool
+    severity: str
+
+    @property
+    def critical(self) -> bool:
+        return self.severity == "critical"
 
     @property
     def rows(self) -> Index:
@@ -48,13 +52,12 @@ class Server(NamedTuple):
 
 def find(look: Look, limits: Limits) -> Iterator[Finding]:
     queues = accept_queues.accept_queues(look)
-    filling = queues.queued >= limits["share"] * queues.capacity
-    if not (filling | (queues.lost_per_s > 0)).any():
+    if not ((queues.queued > 0) | (queues.lost_per_s > 0)).any():
         return
     over = _overflowing(look, limits, queues)
-    troubled = over | _nearly(look, limits, queues)
-    for server in _servers(look, queues, troubled, over):
-        yield _finding(look, server)
+    levels = _left(look, limits, queues) | 2 * _nearly(look, limits, queues) | 4 * over
+    for server in _servers(look, queues, levels):
+        yield _finding(look, limits, server)
 
 
 def _overflowing(look: Look, limits: Limits, queues: AcceptQueues) -> Bools:
@@ -91,20 +94,31 @@ def _nearly(look: Look, limits: Limits, queues: AcceptQueues) -> Bools:
     return nearly
 
 
-def _servers(look: Look, queues: AcceptQueues, troubled: Bools, over: Bools) -> Iterator[Server]:
-    """By address, the most lost first."""
-    places = np.flatnonzero(troubled)
-    worst = np.lexsort([-queues.queued[places], -queues.lost_per_s[places], ~over[places]])
+def _left(look: Look, limits: Limits, queues: AcceptQueues) -> Bools:
+    """Queues with room, in which somebody waits for long: a stopped server of few clients."""
+    left: Bools = (queues.queued > 0) & (queues.capacity >= limits["least_capacity"])
+    for place in np.flatnonzero(left).tolist():
+        rows = accept_queues.waiting(look, queues.members(place))
+        waited = accept_queues.waited_s(look, rows).max(initial=0.0)
+        left[place] = waited >= limits["waited_s"]
+    return left
+
+
+def _servers(look: Look, queues: AcceptQueues, levels: Index) -> Iterator[Server]:
+    """By address, the most lost first; `levels` has a bit for each severity."""
+    places = np.flatnonzero(levels)
+    worst = np.lexsort([-queues.queued[places], -queues.lost_per_s[places], -levels[places]])
     groups = dict.fromkeys(queues.group[places[worst]].tolist())
     for group in list(groups)[:MOST]:
         mine = places[queues.group[places] == group]
         fullest = int(mine[np.argmax(queues.queued[mine] / queues.capacity[mine])])
         siblings = int(np.count_nonzero(queues.group == group))
         lost = float(queues.lost_per_s[mine].sum())
-        yield Server(queues, mine, fullest, siblings, lost, bool(over[mine].any()))
+        severity = SEVERITIES[int(levels[mine].max()).bit_length() - 1]
+        yield Server(queues, mine, fullest, siblings, lost, severity)
 
 
-def _finding(look: Look, server: Server) -> Finding:
+def _finding(look: Look, limits: Limits, server: Server) -> Finding:
     table, row = look.table, server.row
     people = accept_queues.people(look, server.rows)
     waiting = accept_queues.waiting(look, server.queues.members(server.fullest))
@@ -115,8 +129,8 @@ def _finding(look: Look, server: Server) -> Finding:
     return Finding(
         ID,
         words.key(ID, int(table.netns[row]), where, int(table.interface[row])),
-        "critical" if server.critical else "warning",
-        f"{servers.title(look, row, people)} is {_symptom(server)}",
+        server.severity,
+        f"{servers.title(look, row, people)} is {_symptom(server, limits)}",
         named(look, np.append(server.rows, waiting), people, where),
         values | {"lost_per_s": server.lost_per_s, "oldest_s": oldest},
         tuple(_evidence(look, server, oldest, peak, servers.named(people))),
@@ -126,12 +140,15 @@ def _finding(look: Look, server: Server) -> Finding:
     )
 
 
-def _symptom(server: Server) -> str:
+def _symptom(server: Server, limits: Limits) -> str:
     if server.lost_per_s >= 0.1:
         lost = words.number(server.lost_per_s)
         return f"too slow to accept: {lost} SYNs/s dropped (retries counted)"
     if server.critical:
         return f"too slow to accept: its queue is full ({server.queued} of {server.capacity})"
+    if server.severity == "info":
+        least = words.duration(limits["waited_s"])
+        return f"slow to accept: {words.count(server.queued, 'connection')} wait, {least} or longer"
     share = words.percent(server.queued / server.capacity)
     return f"slow to accept: its queue is {share} full ({server.queued} of {server.capacity})"
 
@@ -185,6 +202,7 @@ RULE = Rule(
         Threshold("share", 0.8, "share of the queue from which it is a warning"),
         Threshold("samples", 3, "samples in a row with that share"),
         Threshold("warn_capacity", 8, "connections that fit, below which that share is usual"),
+        Threshold("waited_s", 10, "seconds that somebody waits in a queue with room (info)"),
     ),
     find,
 )
