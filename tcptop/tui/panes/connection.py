@@ -78,7 +78,7 @@ def _wrong(scene: Scene, row: int) -> Iterator[PaneRow]:
     if clause:
         yield from wrapped(scene.room, "verdict", clause, "warn")
     else:
-        yield told(scene.room, "verdict", "nothing is seen to be wrong with it", look="good")
+        yield told(scene.room, "verdict", "nothing wrong is seen so far")
 
 
 # -- both ends

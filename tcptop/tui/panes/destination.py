@@ -10,12 +10,14 @@ import numpy as np
 from tcptop.analysis import levels
 from tcptop.columns import ports, remotes, units
 from tcptop.model.snapshot import Ports
-from tcptop.tui.charts import Limit
+from tcptop.tui.charts import SPANS, Limit
 from tcptop.tui.history import Series
 from tcptop.tui.panes.lists import Excerpt, excerpt, found, own_counts, states, worst_first
 from tcptop.tui.panes.owners import ITS, responsible
 from tcptop.tui.panes.pictures import Drawing, bands, recorded
 from tcptop.tui.panes.row import Pane, PaneRow, Scene, Target, place_of, told, wrapped
+
+LONGEST_S = 1800.0
 
 
 def pane(scene: Scene, key: int) -> Pane | None:
@@ -82,7 +84,8 @@ def _drawings(scene: Scene, key: int, place: int) -> Iterator[Drawing]:
     draw, use = partial(recorded, scene, ("ports", key)), scene.snapshot.ports
     limit = Limit("range", float(use.capacity[place]))
     used = {"in use": "used", "TIME_WAIT": "time_wait"}
-    yield draw("Ports", units.count, used, limit, _ahead(scene, place))
+    ports = draw("Ports", units.count, used, limit)
+    yield ports._replace(forecast=_ahead(scene, place), span_s=_span_s(scene, place))
     yield draw("Opened a second", units.rate, {"connections": "opens_per_s"})
     yield draw("Ports left", units.count, {"left": "headroom"})
 
@@ -95,6 +98,13 @@ def _ahead(scene: Scene, place: int) -> Series | None:
         return None
     full = used + float(use.headroom[place])
     return Series(np.array([now, now + seconds]), np.array([used, full]))
+
+
+def _span_s(scene: Scene, place: int) -> float | None:
+    """So much of the past that the moment at which nothing is left is in the chart, too: the
+    future is a quarter of it. What is farther off than what is remembered is left out."""
+    seconds = float(scene.snapshot.ports.exhausted_in_s[place])
+    return next((span for span in SPANS if 3 * seconds <= span <= LONGEST_S), None)
 
 
 # -- a remote end

@@ -26,6 +26,7 @@ class Drawing(NamedTuple):
     series: Sequence[tuple[str, Series]]
     limit: Limit | None = None
     forecast: Series | None = None
+    span_s: float | None = None
 
     @property
     def known(self) -> bool:
@@ -45,11 +46,10 @@ def recorded(
     unit: Unit,
     metrics: Mapping[str, str],
     limit: Limit | None = None,
-    forecast: Series | None = None,
 ) -> Drawing:
     """A chart of what the rings know of a subject (kind, key); `metrics` are names and metrics."""
     series = [(name, scene.series(*subject, metric)) for name, metric in metrics.items()]
-    return Drawing(title, unit, series, limit, forecast)
+    return Drawing(title, unit, series, limit)
 
 
 class Band:
@@ -79,6 +79,7 @@ class Band:
             drawing.limit,
             drawing.forecast,
             self._room.ascii_only,
+            drawing.span_s,
         )
 
 
