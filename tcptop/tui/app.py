@@ -13,8 +13,8 @@ from textual.binding import BindingType
 
 from tcptop.tui import bindings, export, showing
 from tcptop.tui.background import in_background
-from tcptop.tui.choosing import Choosing
 from tcptop.tui.collector import Looked, LookFailed
+from tcptop.tui.commanding import Commanding
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.looking_back import LookingBack
 from tcptop.tui.place import Sort
@@ -26,7 +26,7 @@ __all__ = ["Settings", "TcptopApp"]
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
-class TcptopApp(Choosing, LookingBack, inherit_bindings=False):
+class TcptopApp(Commanding, LookingBack, inherit_bindings=False):
     """The app; see the module."""
 
     TITLE = "tcptop"
@@ -54,6 +54,8 @@ class TcptopApp(Choosing, LookingBack, inherit_bindings=False):
         if isinstance(event, events.Key) and not event.is_forwarded:
             self._said = ""
             self._draw_status()
+            if self._written(event):
+                return
             if not self._filter.is_open and await self._bound(event.key):
                 return
         await super().on_event(event)

@@ -13,6 +13,7 @@ Named = tuple[str, str, str]  # id, usual key, what it does
 KEYS: tuple[Key, ...] = (
     ("help", "question_mark,h,f1", "help", "help", "All keys and columns of this view"),
     ("quit", "q,f10,ctrl+c,ctrl+q", "quit", "quit", "End tcptop"),
+    ("commands", "colon", "commands", "commands", "Everything that can be done, by name"),
     ("into", "enter,right", "into", "open", "Open the row under the cursor"),
     ("explain", "x,i", "explain", "explain",
      "What the row under the cursor means, how to confirm and fix it"),
@@ -80,7 +81,7 @@ PAGES: Named = ("pages", "X", "all pages")
 LIST_KEYS: tuple[Named, ...] = (
     HELP, ("filter", "/", "filter"), ("into", "Enter", "open"), BACK, ("sort", "s", "sort"),
     EXPLAIN, PAUSE, QUIT, VIEW, ("reverse", "S", "reverse"), EXPORT, ("columns", "o", "columns"),
-    ("tree", "t", "tree"), ("names", "d", "names"),
+    ("commands", ":", "commands"), ("tree", "t", "tree"), ("names", "d", "names"),
     ("wide", "w", "wide"), ("follow", "f", "follow"), ("group", "a", "group"), PAGES,
 )  # fmt: skip
 STATE_KEYS: tuple[Named, ...] = (

@@ -34,7 +34,7 @@ class Chooser(Overlay, inherit_bindings=False):
             ("narrower", "less_than_sign", "widen(-1)", "narrower", "Make the column narrower"),
             ("wider", "greater_than_sign", "widen(1)", "wider", "Make the column wider"),
             ("reset", "r", "reset", "reset", "All columns as they usually are"),
-            ("close", "enter,escape,o,f2,ctrl+c", "close", "done", "Back to the list"),
+            ("close", "enter,escape,o,f2,q,ctrl+c", "close", "done", "Back to the list"),
         )
     ]
 

@@ -12,6 +12,7 @@ from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
 from tcptop.tui import bindings
 from tcptop.tui.chooser import Chooser
+from tcptop.tui.palette import Palette
 from tcptop.tui.prompt import Prompt
 from tcptop.tui.widgets import keys
 from tcptop.tui.widgets.diagram import Diagram
@@ -37,6 +38,7 @@ GROUPS: tuple[tuple[str, Sequence[BindingType]], ...] = (
     ("states", Diagram.BINDINGS),
     ("filter", Prompt.BINDINGS),
     ("columns", Chooser.BINDINGS),
+    ("commands", Palette.BINDINGS),
 )
 
 
