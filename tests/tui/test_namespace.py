@@ -45,7 +45,10 @@ async def test_a_drill_finds_what_its_row_counts(zoo: Zoo, name: str) -> None:
             place = shown.model.place(key)
             assert view.session.open(key)
             view.app._show()  # the pane, whose first row leads to the sockets
-            assert view.session.open(("told", "sockets"))
+            past = view.session.watched
+            assert past is not None
+            assert past.pane is not None
+            assert view.session.open(past.pane.key(0))
             drilled = view.session.shown
             assert drilled is not None
             found = drilled.selection.rows

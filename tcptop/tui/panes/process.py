@@ -97,7 +97,7 @@ def _nobody(scene: Scene, rows: Index) -> Iterator[PaneRow]:
     notes, counts = np.unique(scene.snapshot.note[rows], return_counts=True)
     for at in np.argsort(-counts, kind="stable").tolist():
         why = owner.NOTES[int(notes[at])]
-        yield from wrapped(scene.room, "why", f"{counts[at]:,} {why}")
+        yield from wrapped(scene.room, "why", f"{counts[at]:,} {why}", key=why)
 
 
 def _flow(scene: Scene, place: int) -> Iterator[PaneRow]:

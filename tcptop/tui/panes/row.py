@@ -111,14 +111,23 @@ def told(
 
 
 def wrapped(
-    room: Room, name: str, text: str, look: str = "", opens: Target | None = None, most: int = 3
+    room: Room,
+    name: str,
+    text: str,
+    look: str = "",
+    opens: Target | None = None,
+    most: int = 3,
+    key: Hashable = None,
 ) -> list[PaneRow]:
-    """As many lines as the text needs, `most` at most; all of them lead to the same place."""
+    """As many lines as the text needs, `most` at most; all of them lead to the same place.
+
+    `key` is what they open, or else their name: the text changes from look to look.
+    """
     width = max(LEAST_WIDTH, room.width - len(MARK) - NAME)
     lines = textwrap.wrap(text, width, max_lines=most, placeholder=" …") or [""]
     rows = []
     for number, line in enumerate(lines):
         label = name.ljust(NAME) if not number else " " * NAME
         spans = ((label, "dim"), (line, look))
-        rows.append(opening(("told", name, text, number), spans, opens))
+        rows.append(opening(("told", key or opens or name, number), spans, opens))
     return rows
