@@ -42,9 +42,10 @@ class Known:
     unacked_since: F64
     unread_since: F64
     silent_since: F64
-    acked: F64  # bytes_acked
+    acked: F64  # bytes_acked; NaN while nothing waits for it
     consumed: F64  # bytes_received less Recv-Q; NaN while that is empty
-    pause: F64  # the longest time for which it stood still and went on
+    ack_pause: F64  # the longest time for which they stood still and went on
+    read_pause: F64
     segs_in: F64
     send_q: F64
     rises: U8
@@ -58,7 +59,7 @@ class Known:
 
 
 def _no_known() -> Known:
-    kinds = ["u8", "f8", "f8", "?", "u1", "u1", "i8", "i8", *["f8"] * 13, "u1", "u1"]
+    kinds = ["u8", "f8", "f8", "?", "u1", "u1", "i8", "i8", *["f8"] * 14, "u1", "u1"]
     return Known(*(np.zeros(0, kind) for kind in kinds))
 
 

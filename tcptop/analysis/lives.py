@@ -23,7 +23,8 @@ class Lived(NamedTuple):
     silent_since: F64
     acked: F64
     consumed: F64
-    pause: F64
+    ack_pause: F64
+    read_pause: F64
     segs_in: F64
     send_q: F64
     rises: U8
@@ -47,7 +48,8 @@ def lived(table: SocketTable, now: Now, known: Known) -> Lived:
         # An empty queue starts the count anew, whatever the counter does.
         np.where(sending, acked, np.nan),
         np.where(waiting, consumed, np.nan),
-        _pause(consumed, now, known),
+        _pause(known.ack_pause, known.unacked_since, acked > recalled(known.acked, now), now),
+        _pause(known.read_pause, known.unread_since, consumed > recalled(known.consumed, now), now),
         segs_in,
         send_q,
         np.where(grown, np.minimum(_before(known.rises, now), 254) + 1, 0).astype(np.uint8),
@@ -64,7 +66,8 @@ def lives(table: SocketTable, now: Now, lived: Lived) -> Lives:
         now.clock - lived.state_since,
         np.where(table.tcp_info_known("bytes_acked"), unacked, np.nan),
         np.where(table.tcp_info_known("bytes_received"), unread, np.nan),
-        lived.pause,
+        lived.ack_pause,
+        lived.read_pause,
         np.where(table.tcp_info_known("segs_in"), silent, np.nan),
         lived.rises,
         lived.delayed,
@@ -91,11 +94,10 @@ def _since(before: F64, still: Bools, now: Now) -> F64:
     return np.where(still, recalled(before, now), now.clock)
 
 
-def _pause(consumed: F64, now: Now, known: Known) -> F64:
-    """The longest of the pauses that have ended: what waited then has been read on."""
-    before, stood = np.nan_to_num(recalled(known.pause, now)), recalled(known.unread_since, now)
-    went_on = consumed > recalled(known.consumed, now)
-    return np.where(went_on, np.fmax(before, now.clock - stood), before)
+def _pause(before: F64, since: F64, went_on: Bools, now: Now) -> F64:
+    """The longest of the times for which something stood still, once it goes on."""
+    longest = np.nan_to_num(recalled(before, now))
+    return np.where(went_on, np.fmax(longest, now.clock - recalled(since, now)), longest)
 
 
 def _same(before: F64, value: F64, now: Now) -> Bools:

@@ -58,6 +58,7 @@ def shut_s(snapshot: Snapshot, rows: Index) -> F64:
     """
     shut = np.fmax(snapshot.lives.unacked_s[rows], _shut_by_kernel(snapshot, rows))
     slow = _reads(snapshot, rows) | (shut < _gulp_s(snapshot, rows, shut))
+    slow |= shut < _usual_s(snapshot.lives.ack_pause_s, rows)
     told = _window_shut(snapshot, rows) & _answered(snapshot, rows) & _open(snapshot, rows)
     return np.where(told & ~slow, shut, np.nan)
 
@@ -140,7 +141,7 @@ def unread_s(snapshot: Snapshot, rows: Index) -> F64:
     due = np.flatnonzero(plain & (data <= TINY))
     plain[due] = served(table, rows[due])
     unread = snapshot.lives.unread_s[rows]
-    plain &= unread >= _usual_s(snapshot, rows)
+    plain &= unread >= _usual_s(snapshot.lives.read_pause_s, rows)
     return np.where(plain, unread, np.nan)
 
 
@@ -228,14 +229,14 @@ def _reads(snapshot: Snapshot, rows: Index) -> Bools:
     table, lives = snapshot.sample.sockets, snapshot.lives
     twin = other_ends(table, rows)
     unread = np.where(twin >= 0, lives.unread_s[twin], np.nan)
-    pauses = unread < _usual_s(snapshot, twin)
+    pauses = unread < _usual_s(lives.read_pause_s, twin)
     reads: Bools = (unread < np.minimum(SHUT_S * 0.95, snapshot.seen_s[twin])) | pauses
     return reads
 
 
-def _usual_s(snapshot: Snapshot, rows: Index) -> F64:
-    """How long a process may leave what arrived that has paused before and gone on."""
-    usual: F64 = np.minimum(1.5 * snapshot.lives.pause_s[rows], PATIENCE_S)
+def _usual_s(pause_s: F64, rows: Index) -> F64:
+    """How long it may stand still where it has done so before and gone on."""
+    usual: F64 = np.minimum(1.5 * pause_s[rows], PATIENCE_S)
     return usual
 
 

@@ -146,3 +146,18 @@ def test_a_reader_on_this_host_that_pauses_as_before() -> None:
     looks = watch(34, lambda number: ends(200 * (number // 7)), owners=HELD)
     assert ids(looks[6])  # the first pause may be the last
     assert [ids(each) for each in looks[14:]] == [[]] * len(looks[14:])
+
+
+def test_a_remote_reader_that_paused_as_long_before_is_slow() -> None:
+    """Every eight seconds it takes a gulp; the kernel's clocks begin anew with each."""
+
+    def rows(number: int) -> list[Row]:
+        taken, now = divmod(number, 8)
+        gulp = {"bytes_acked": 20_000 * (taken + 1), "last_data_sent": now * 1000}
+        return [shut(info=gulp | {"rwnd_limited": 0})]
+
+    fired = [ID in ids(each) for each in watch(40, rows, owners=HELD)]
+    assert any(fired[:8])
+    assert not any(fired[12:])
+    stopped = watch(60, lambda n: rows(min(n, 31)), owners=HELD)
+    assert ID in ids(stopped[-1])
