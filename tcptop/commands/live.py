@@ -50,6 +50,7 @@ def settings(chosen: Namespace, user: Decided, expression: Expression | None = N
     """What the screen has to know of what was typed and configured."""
     terminal.prepare(os.environ)  # before Textual is imported, which reads it once
     from tcptop.sources.live import user_name
+    from tcptop.sources.namespaces import current_inode
     from tcptop.sources.resolver import Resolver
     from tcptop.tui.app import Settings
     from tcptop.tui.filtering import NOTHING, Clause
@@ -64,6 +65,7 @@ def settings(chosen: Namespace, user: Decided, expression: Expression | None = N
         findings=user.findings,
         keys=_keys(user.keys),
         open_names=Resolver,
+        netns=current_inode(),
         state=usual_path(os.environ),
     )
 

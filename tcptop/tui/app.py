@@ -15,9 +15,11 @@ from tcptop.tui import bindings, export, showing
 from tcptop.tui.background import in_background
 from tcptop.tui.collector import Looked, LookFailed
 from tcptop.tui.commanding import Commanding
+from tcptop.tui.copying import Copying
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.looking_back import LookingBack
 from tcptop.tui.place import Sort
+from tcptop.tui.searching import Searching
 from tcptop.tui.settings import Settings
 from tcptop.tui.widgets.table import Table
 
@@ -26,7 +28,7 @@ __all__ = ["Settings", "TcptopApp"]
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
-class TcptopApp(Commanding, LookingBack, inherit_bindings=False):
+class TcptopApp(Commanding, Copying, LookingBack, Searching, inherit_bindings=False):
     """The app; see the module."""
 
     TITLE = "tcptop"
@@ -56,7 +58,7 @@ class TcptopApp(Commanding, LookingBack, inherit_bindings=False):
             self._draw_status()
             if self._written(event):
                 return
-            if not self._filter.is_open and await self._bound(event.key):
+            if not self.typing and await self._bound(event.key):
                 return
         await super().on_event(event)
 
@@ -80,7 +82,7 @@ class TcptopApp(Commanding, LookingBack, inherit_bindings=False):
         self._draw_lines()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        typing = self._filter.is_open or self.overlaid
+        typing = self.typing or self.overlaid
         return not typing or action in bindings.WHILE_TYPING
 
     def action_follow(self) -> None:

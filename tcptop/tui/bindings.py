@@ -41,6 +41,12 @@ KEYS: tuple[Key, ...] = (
     ("wide", "w", "wide", "wide", "All columns, to sort by and to scroll with Shift and arrows"),
     ("follow", "f", "follow", "follow", "The cursor goes where its row goes, or stays in its line"),
     ("group", "a", "group", "group", "Remotes by address, or by address and port"),
+    ("find", "ctrl+f,f3", "find", "find", "Find a text among the rows"),
+    ("find_next", "n", "find_next(1)", "next", "The next row that has the text"),
+    ("find_previous", "N", "find_next(-1)", "previous", "The row before that has the text"),
+    ("copy_row", "y", "copy_row", "copy", "Copy the row, to the clipboard and to a file"),
+    ("copy_command", "Y", "copy_command", "copy ss",
+     "Copy the command that shows the same: ss, nstat or sysctl"),
     ("export", "e,ctrl+s", "export", "export", "Write what the filter selects to a file, as JSON"),
     ("faster", "plus,equals_sign", "interval(-1)", "faster", "Look more often"),
     ("slower", "minus", "interval(1)", "slower", "Look less often"),
@@ -82,6 +88,7 @@ LIST_KEYS: tuple[Named, ...] = (
     HELP, ("filter", "/", "filter"), ("into", "Enter", "open"), BACK, ("sort", "s", "sort"),
     EXPLAIN, PAUSE, QUIT, VIEW, ("reverse", "S", "reverse"), EXPORT, ("columns", "o", "columns"),
     ("commands", ":", "commands"), ("tree", "t", "tree"), ("names", "d", "names"),
+    ("find", "^F", "find"), ("copy_command", "Y", "copy ss"),
     ("wide", "w", "wide"), ("follow", "f", "follow"), ("group", "a", "group"), PAGES,
 )  # fmt: skip
 STATE_KEYS: tuple[Named, ...] = (

@@ -10,6 +10,7 @@ from tcptop.columns.processes import process
 from tcptop.model import address, owner, sysctls, tcp
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
+from tcptop.tui import drill
 
 
 def ss_command(view: str, selection: Selection, place: int, inside: str | None = None) -> str:
@@ -55,6 +56,10 @@ def _socket(selection: Selection, place: int) -> str:
     remote = address.text(int(table.remote_hi[place]), int(table.remote_lo[place]))
     goal = address.endpoint(remote, int(table.remote_port[place]))
     return f"ss -tanpoi {quote(f'{_source(selection, place)} and dst {goal}')}"
+
+
+def _state(selection: Selection, place: int) -> str:
+    return f"ss -tan {drill.state(place)}"
 
 
 def _listener(selection: Selection, place: int) -> str:
@@ -122,6 +127,7 @@ _COMMANDS: dict[str, Callable[[Selection, int], str]] = {
     "listeners": _listener,
     "ports": _destination,
     "remotes": _remote,
+    "states": _state,
     "kernel": _kernel,
     "findings": _finding,
 }

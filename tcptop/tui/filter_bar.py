@@ -28,6 +28,7 @@ from tcptop.tui.widgets.layout import cut
 from tcptop.tui.widgets.lines import Lines
 
 SIGN = " / "
+EXAMPLE = "e.g. state established and dport = :443"  # not to be taken for a filter
 _REST = 0.05  # seconds; a paste without brackets is thousands of keys, each a longer text to parse
 
 
@@ -56,7 +57,7 @@ class FilterBar(Vertical):
         self.snapshot: Snapshot | None = None  # the one to count in
         self._names = names
         self._said = Lines(ascii_only, id="feedback")
-        self._prompt = Prompt()
+        self._prompt = Prompt(EXAMPLE, "prompt")
         self._hint = Lines(ascii_only, id="hint")
         self._sign = Lines(ascii_only, id="sign")
         self._feedback = Feedback("", "")

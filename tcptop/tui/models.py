@@ -80,6 +80,10 @@ class ListingModel:
         block, within = divmod(row, BLOCK)
         return [self._column(block, column.key)[within] for column in columns]
 
+    def texts(self, key: str, rows: range) -> Sequence[str]:
+        """A column of some rows, which is not kept."""
+        return self._texts(key, self._rows[rows.start : rows.stop])
+
     def look(self, row: int) -> str:
         block, within = divmod(row, BLOCK)
         if block not in self._looks:

@@ -12,6 +12,7 @@ from tcptop.model import tcp
 from tcptop.tui import alarm, bindings, header, helping, machine, showing, state_view
 from tcptop.tui.collector import Collector, OpenSource
 from tcptop.tui.filter_bar import FilterBar
+from tcptop.tui.find_bar import FindBar
 from tcptop.tui.own_cpu import OwnCpu
 from tcptop.tui.panes import Room
 from tcptop.tui.place import Place
@@ -19,10 +20,10 @@ from tcptop.tui.session import Session
 from tcptop.tui.settings import Settings
 from tcptop.tui.terminal_app import TerminalApp
 from tcptop.tui.top import Top
+from tcptop.tui.widgets.browsing import BrowsedTable
 from tcptop.tui.widgets.diagram import Diagram
 from tcptop.tui.widgets.lines import Lines
 from tcptop.tui.widgets.model import TableModel
-from tcptop.tui.widgets.table import Table
 
 
 class Picture(TerminalApp, inherit_bindings=False):
@@ -39,16 +40,17 @@ class Picture(TerminalApp, inherit_bindings=False):
         self._said = ""  # in the last line, until the next key
         self._failed = ""  # why there was no look, until the next one
         self._top = Top(settings.ascii_only)
-        self._table = Table(ascii_only=settings.ascii_only, id="table")
+        self._table = BrowsedTable(ascii_only=settings.ascii_only, id="table")
         self._diagram = Diagram(
             tcp.ESTABLISHED, machine.neighbour, machine.state_at, settings.ascii_only, "diagram"
         )
         self._diagram.display = False
         self._filter = FilterBar(names, settings.ascii_only)
+        self._find = FindBar(settings.ascii_only)
         self._status = Lines(settings.ascii_only, id="status")
 
     def compose(self) -> ComposeResult:
-        yield from (self._top, self._table, self._diagram, self._filter, self._status)
+        yield from (self._top, self._table, self._diagram, self._filter, self._find, self._status)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
@@ -56,6 +58,11 @@ class Picture(TerminalApp, inherit_bindings=False):
     @property
     def here(self) -> Place:
         return self.session.here
+
+    @property
+    def typing(self) -> bool:
+        """Whether the keys are text."""
+        return self._filter.is_open or self._find.is_open
 
     @property
     def pictured(self) -> bool:
@@ -114,7 +121,7 @@ class Picture(TerminalApp, inherit_bindings=False):
         """The diagram in place of the table, or back."""
         pictured = self.pictured
         self._diagram.display, self._table.display = pictured, not pictured
-        if not self._filter.is_open:
+        if not self.typing:
             self.screen.set_focus(self._main)
         if pictured and isinstance(self.here.followed, int):
             self._diagram.chosen = self.here.followed

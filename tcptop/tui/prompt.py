@@ -48,9 +48,9 @@ class Prompt(Input):
             self.words = words
             super().__init__()
 
-    def __init__(self) -> None:
-        example = "e.g. state established and dport = :443"  # not to be taken for a filter
-        super().__init__(placeholder=example, select_on_focus=False, id="prompt")
+    def __init__(self, example: str, id: str) -> None:
+        """`example` is shown where there is nothing yet."""
+        super().__init__(placeholder=example, select_on_focus=False, id=id)
         self.cursor_blink = False  # a blinking cursor costs 2.5 KB/s
         self._past: list[str] = []
         self._at = 0

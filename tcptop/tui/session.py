@@ -11,10 +11,11 @@ from tcptop.columns.detail import Fact
 from tcptop.model.route import Way
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import concerned, drill, explaining, item, pages
-from tcptop.tui.changes import Change, ChangesModel, Looks
+from tcptop.tui.changes import Change
 from tcptop.tui.filtering import NOTHING, Clause, together
-from tcptop.tui.history import Recent, Rings
+from tcptop.tui.history import Rings
 from tcptop.tui.item import Watched
+from tcptop.tui.moments import Moments
 from tcptop.tui.naming import Names
 from tcptop.tui.panes import PANES, PaneModel, Room, Target
 from tcptop.tui.place import CONTENTS, Place, Sort, Trail
@@ -31,12 +32,8 @@ def _first_sorts() -> dict[str, Sort]:
 
 
 @dataclass
-class Session:
-    """`fixed` is the command line's filter, `typed` the one of `/`.
-
-    `newest` is the last snapshot; `held` the one that is shown instead while paused, or `past`
-    where it was gone back to among the `recent`.
-    """
+class Session(Moments):
+    """`fixed` is the command line's filter, `typed` the one of `/`."""
 
     fixed: Clause = NOTHING
     typed: Clause = NOTHING
@@ -49,12 +46,6 @@ class Session:
     tree: bool = False  # whether connections are grouped
     turned: frozenset[Group] = frozenset()
     arrangements: dict[str, Arrangement] = field(default_factory=dict)  # of the columns, by view
-    newest: Snapshot | None = None
-    held: Snapshot | None = None
-    past: bool = False
-    recent: Recent = field(default_factory=Recent)
-    marked: Snapshot | None = None  # the look to compare with
-    _changes: ChangesModel | None = None
     _shown: Shown | None = None
     _watched: Watched | None = None
     _cursors: dict[str, Hashable | None] = field(default_factory=dict)
@@ -62,7 +53,7 @@ class Session:
     @classmethod
     def opened(cls, view: str, fixed: Clause, settings: Settings) -> Session:
         """A session that begins with a view."""
-        return cls(fixed, settings=settings, trail=Trail((Place(view),)))
+        return cls(fixed=fixed, settings=settings, trail=Trail((Place(view),)))
 
     @property
     def here(self) -> Place:
@@ -114,11 +105,6 @@ class Session:
         return item.ways(self.snapshot, self.wanted) if self.snapshot is not None else frozenset()
 
     @property
-    def snapshot(self) -> Snapshot | None:
-        """The one that is shown."""
-        return self.held or self.newest
-
-    @property
     def shown(self) -> Shown | None:
         """The rows to show; None before the first look. Made again only where something changed."""
         if self.snapshot is None:
@@ -133,24 +119,6 @@ class Session:
         self.newest = snapshot
         if self.held is None and ready is not None:
             self._shown = ready
-
-    def pause(self) -> None:
-        """Hold the present look, or go on with the newest."""
-        self.hold(self.newest if self.held is None else None)
-
-    def hold(self, snapshot: Snapshot | None, past: bool = False) -> None:
-        """Show this look until another one is asked for; None: the newest."""
-        self.held, self.past = snapshot, past
-
-    @property
-    def changes(self) -> ChangesModel | None:
-        """What changed from the mark to the look that is shown, or the other way round."""
-        if self.marked is None or self.snapshot is None:
-            return None
-        looks = Looks(*sorted((self.marked, self.snapshot), key=lambda each: each.sample.clock))
-        if self._changes is None or self._changes.looks != looks:
-            self._changes = ChangesModel(looks, backwards=looks.old is not self.marked)
-        return self._changes
 
     # -- moving about; `cursor` is the row that is left, to come back to
 

@@ -15,7 +15,8 @@ from tcptop.tui.naming import OpenNames
 class Settings:
     """`opening` is the view to begin with; `keys` binds actions, by their ids, to other keys;
     `state` is the file of what is remembered from run to run, None for nothing;
-    `open_names` gives names for addresses, if there are any."""
+    `open_names` gives names for addresses, if there are any; `netns` is the inode of the namespace
+    that the shell is in, 0 where it is not known."""
 
     interval: float = 1.0
     clause: Clause = NOTHING
@@ -27,3 +28,4 @@ class Settings:
     keys: Mapping[str, str] = field(default_factory=dict)
     state: Path | None = None
     open_names: OpenNames | None = None
+    netns: int = 0

@@ -36,6 +36,12 @@ class TerminalApp(CellApp):
         stack = self._background_screens
         self._display(screen, screen._compositor.render_update(full=True, screen_stack=stack))
 
+    def write_through(self, text: str) -> None:
+        """Send what moves no cursor and changes no cell, such as OSC 52."""
+        if self._driver is not None:
+            self._driver.write(text)
+            self._driver.flush()
+
     @property
     def mouse(self) -> bool:
         """Whether clicks and wheel come to us; when not, the terminal selects text."""

@@ -1,0 +1,66 @@
+"""Copying: the row under the cursor as text, or the command that shows the same."""
+
+from __future__ import annotations
+
+from tcptop.model.selection import Selection
+from tcptop.tui.clipboard import copy
+from tcptop.tui.commands import reaching, ss_command
+from tcptop.tui.moving import Moving
+from tcptop.tui.place import Place
+from tcptop.tui.viewing import Shown
+from tcptop.tui.widgets.layout import cut
+
+TOLD = 48  # cells of what was copied that are shown again
+
+# By view: the namespace of the row at a place; others are of the first namespace.
+_NETNS = {
+    "processes": lambda s, at: s.processes.netns[at],
+    "sockets": lambda s, at: s.snapshot.sample.sockets.netns[at],
+    "listeners": lambda s, at: s.snapshot.sample.sockets.netns[s.snapshot.listeners.row[at]],
+    "ports": lambda s, at: s.snapshot.ports.netns[at],
+    "remotes": lambda s, at: s.remote_groups.netns[at],
+    "findings": lambda s, at: s.snapshot.findings[at].subject.netns,
+}
+
+
+class Copying(Moving, inherit_bindings=False):
+    """The keys that copy."""
+
+    def action_copy_row(self) -> None:
+        text = "" if self.pictured else self._table.row_text()
+        self._copy(text, "there is no row to copy; Y copies a command")
+
+    def action_copy_command(self) -> None:
+        shown, here = self.session.shown, self.here
+        key = here.item if here.item is not None else self.cursor
+        place = shown.model.place(key) if shown is not None and not _reads(here) else None
+        command = ""
+        if shown is not None and place is not None:
+            command = _command(shown, place, self.settings.netns)
+        self._copy(command, "no command shows this")
+
+    def _copy(self, text: str, otherwise: str) -> None:
+        if not text:
+            self._say(otherwise)
+            return
+        told = copy(text, self.write_through)
+        self._say(f"{cut(text, TOLD)}: {told}")
+
+
+def _reads(here: Place) -> bool:
+    """Whether there is a text, or a list of changes."""
+    return here.help or here.changes or here.page is not None
+
+
+def _command(shown: Shown, place: int, own: int) -> str:
+    view, selection = shown.criteria.view, shown.selection
+    netns = _netns(view, selection, place)
+    inside = reaching(selection.snapshot.sample, netns) if own and netns != own else None
+    return ss_command(view, selection, place, inside)
+
+
+def _netns(view: str, selection: Selection, place: int) -> int:
+    if view in _NETNS:
+        return int(_NETNS[view](selection, place))
+    spaces = selection.snapshot.sample.namespaces
+    return spaces[0].inode if spaces else 0

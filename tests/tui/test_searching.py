@@ -1,0 +1,108 @@
+"""Finding a text among rows, whatever list or text they are of."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tcptop.tui.finding_text import BLOCK, Search
+from tcptop.tui.place import Sort
+from tcptop.tui.viewing import Criteria, show
+from tests.tui.live import Live, live, next_look
+from tests.unit.prepared import derived, everything, sample, socket
+
+
+async def find(view: Live, text: str) -> None:
+    await view.press("ctrl+f")
+    view.app.query_one("#find_prompt").value = text  # type: ignore[attr-defined]
+    await view.press("enter")
+    await view.until(lambda: text in view.status(), "said")
+
+
+async def test_the_cursor_goes_from_one_to_the_next_and_round() -> None:
+    async with live(size=(120, 40)) as view:
+        await view.press("2")
+        rows = [row for row in view.rows() if "5100" in row]
+        assert len(rows) > 1
+        seen = []
+        await find(view, "5100")
+        for _ in rows:
+            seen.append(view.cursor())
+            assert f" of {len(rows)}: 5100" in view.status()
+            await view.press("n")
+        assert seen == rows
+        assert view.cursor() == rows[0]
+        assert f"1 of {len(rows)}: 5100" in view.status()
+        await view.press("N")
+        assert view.cursor() == rows[-1]
+        assert f"{len(rows)} of {len(rows)}" in view.status()
+
+
+async def test_case_does_not_matter_and_not_found_is_said() -> None:
+    async with live(size=(120, 40)) as view:
+        await view.press("2", "end")
+        before = view.cursor()
+        await find(view, "no such text")
+        assert "not found: no such text" in view.status()
+        assert view.cursor() == before
+        await find(view, "Close-Wait")
+        assert view.cursor().startswith("CLOSE-WAIT")
+        assert "1 of 1" in view.status()
+
+
+async def test_the_found_row_stays_under_the_cursor() -> None:
+    first = everything()
+    async with live(first, size=(120, 40)) as view:
+        await view.press("2")
+        await find(view, "51002")
+        await view.look(next_look(first))
+        assert "51002" in view.cursor()
+        await view.press("s", "s")
+        assert "51002" in view.cursor()
+
+
+@pytest.mark.parametrize("place", ["question_mark", "X", "3", "6", "7", "8"])
+async def test_texts_and_other_lists_can_be_searched(place: str) -> None:
+    async with live(size=(70, 24)) as view:
+        await view.press(place)
+        word = view.rows()[-1].split()[0]
+        await find(view, word)
+        assert word in view.cursor()
+
+
+async def test_without_a_text_n_asks_for_one() -> None:
+    async with live() as view:
+        await view.press("n")
+        assert "find" in view.lines()[-1]
+        await view.press("q", "escape")
+        assert view.app._main.has_focus
+        assert "? help" in view.status()
+        await view.press("8", "n")
+        assert "no rows to search" in view.status()
+
+
+async def test_every_character_is_text_while_it_is_typed() -> None:
+    async with live() as view:
+        await view.press("f3", *"q2s?", "tab", "enter")
+        assert "not found: q2s?" in view.status()
+        assert view.session.here.view == "processes"
+
+
+def test_all_of_many_rows_are_found_and_no_block_takes_long() -> None:
+    rows = [
+        socket("ESTABLISHED", f"10.0.{n // 250}.{n % 250}:80", "10.9.9.9:1") for n in range(6000)
+    ]
+    model = show(derived(sample(rows)), Criteria("sockets", Sort("state"))).model
+    search = Search(model, model.columns, "10.0.3.7:", 5000, -1)
+    longest = 0.0
+    while True:
+        began = time.perf_counter()
+        if not search.go_on():
+            break
+        longest = max(longest, time.perf_counter() - began)
+    wanted = [n for n in range(6000) if "10.0.3.7:" in model.cells(n, model.columns[1:5])[2]]
+    assert search.first == max(n for n in wanted if n <= 5000)
+    assert search.rank == (wanted.index(search.first) + 1, len(wanted))
+    assert BLOCK < 6000
+    assert longest < 0.1
