@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from tcptop.options import IDLE_TIMEOUT_S, INTERVAL_S
+from tcptop.options import IDLE_TIMEOUT_S, INTERVAL_S, THEMES
 
-KEYS = ("interval", "idle-timeout", "ignore", "findings", "keys")
+KEYS = ("interval", "idle-timeout", "ignore", "theme", "findings", "keys")
 NEAREST = 3  # suggestions at most
 
 Limits = Mapping[str, Mapping[str, float]]  # finding -> threshold -> value
@@ -31,6 +31,7 @@ class Configuration:
     ignored: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)  # for the live view
+    theme: str | None = None
 
 
 def parse(text: str, thresholds: Thresholds) -> Configuration:
@@ -48,6 +49,7 @@ def parse(text: str, thresholds: Thresholds) -> Configuration:
         ignored=_ignored(told.get("ignore", []), thresholds),
         limits=_limits(_table("findings", told.get("findings", {})), thresholds),
         keys=_keys(_table("keys", told.get("keys", {}))),
+        theme=_theme(told.get("theme")),
     )
 
 
@@ -108,6 +110,13 @@ def _keys(told: Mapping[str, Any]) -> Mapping[str, str]:
         if not isinstance(key, str):
             raise ConfigurationError(f"keys: {_quoted(name)}: {key!r} is not text")
     return told
+
+
+def _theme(told: Any) -> str | None:
+    if told is not None and told not in THEMES:
+        name = told if isinstance(told, str) else repr(told)
+        raise ConfigurationError(unknown("theme", name, THEMES, f"there are {', '.join(THEMES)}"))
+    return None if told is None else str(told)
 
 
 def _table(name: str, told: Any) -> Mapping[str, Any]:

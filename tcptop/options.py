@@ -16,6 +16,7 @@ LATER = ("record", "replay", "report", "diff", "metrics")
 
 INTERVAL_S = (0.1, 3600.0)
 IDLE_TIMEOUT_S = (1.0, 864_000.0)
+THEMES = ("terminal", "dark", "light", "contrast", "solarized")  # of the live view
 
 EPILOG = """\
 FILTER is the language of ss, and more:

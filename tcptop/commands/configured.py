@@ -26,11 +26,12 @@ THRESHOLDS = {rule.id: {each.name: each.default for each in rule.thresholds} for
 
 
 class Decided(NamedTuple):
-    """`keys` are those of the live view, as the file has them."""
+    """`keys` and `theme` are those of the live view, as the file has them."""
 
     interval: float
     findings: Settings
     keys: Mapping[str, str]
+    theme: str | None = None
 
 
 def decided(chosen: Namespace, lowered: Limits | None = None) -> Decided:
@@ -52,6 +53,7 @@ def decided(chosen: Namespace, lowered: Limits | None = None) -> Decided:
             timeout,
         ),
         file.keys,
+        file.theme,
     )
 
 

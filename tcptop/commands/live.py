@@ -64,6 +64,8 @@ def settings(chosen: Namespace, user: Decided, expression: Expression | None = N
         ascii_only=chosen.ascii or terminal.glyphs(os.environ) == "ascii",
         findings=user.findings,
         keys=_keys(user.keys),
+        theme=user.theme,
+        no_themes=terminal.no_themes(os.environ),
         open_names=Resolver,
         netns=current_inode(),
         state=usual_path(os.environ),

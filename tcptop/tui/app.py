@@ -14,13 +14,13 @@ from textual.binding import BindingType
 from tcptop.tui import bindings, export, showing
 from tcptop.tui.background import in_background
 from tcptop.tui.collector import Looked, LookFailed
-from tcptop.tui.commanding import Commanding
 from tcptop.tui.copying import Copying
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.looking_back import LookingBack
 from tcptop.tui.place import Sort
 from tcptop.tui.searching import Searching
 from tcptop.tui.settings import Settings
+from tcptop.tui.theming import Theming
 from tcptop.tui.widgets.table import Table
 
 __all__ = ["Settings", "TcptopApp"]
@@ -28,7 +28,7 @@ __all__ = ["Settings", "TcptopApp"]
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
-class TcptopApp(Commanding, Copying, LookingBack, Searching, inherit_bindings=False):
+class TcptopApp(Theming, Copying, LookingBack, Searching, inherit_bindings=False):
     """The app; see the module."""
 
     TITLE = "tcptop"

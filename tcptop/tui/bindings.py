@@ -50,6 +50,7 @@ KEYS: tuple[Key, ...] = (
     ("export", "e,ctrl+s", "export", "export", "Write what the filter selects to a file, as JSON"),
     ("faster", "plus,equals_sign", "interval(-1)", "faster", "Look more often"),
     ("slower", "minus", "interval(1)", "slower", "Look less often"),
+    ("theme", "T", "next_theme", "theme", "Other colours; first come the terminal's own"),
     ("mouse", "M", "mouse", "mouse", "Give the mouse to tcptop, or back to the terminal"),
     ("repaint", "ctrl+l", "repaint", "repaint", "Paint the whole screen again"),
     ("suspend", "ctrl+z", "suspend_process", "suspend", "Stop; `fg` goes on"),

@@ -9,6 +9,7 @@ from textual import events
 from tcptop.analysis import filter as language
 from tcptop.columns.marks import KEY as MARK
 from tcptop.explain import pages
+from tcptop.options import THEMES
 from tcptop.tui import bindings, helping
 from tcptop.tui.choosing import Choosing
 from tcptop.tui.collector import OpenSource
@@ -38,7 +39,8 @@ class Commanding(Choosing, inherit_bindings=False):
         return False
 
     def action_commands(self) -> None:
-        self._palette.begin([*self._by_key(), *self._by_column(), *_by_page()])
+        themes = (Command(f"theme {name}", "", "", f"use_theme('{name}')") for name in THEMES)
+        self._palette.begin([*self._by_key(), *self._by_column(), *themes, *_by_page()])
 
     def _by_key(self) -> Iterator[Command]:
         for id, keys, action, label, told in (*bindings.KEYS, *bindings.VIEW_KEYS):

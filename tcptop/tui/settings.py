@@ -26,6 +26,8 @@ class Settings:
     findings: findings.Settings = findings.DEFAULTS
     opening: str = "processes"
     keys: Mapping[str, str] = field(default_factory=dict)
+    theme: str | None = None
+    no_themes: str = ""  # why there are only the terminal's own colours
     state: Path | None = None
     open_names: OpenNames | None = None
     netns: int = 0

@@ -50,13 +50,17 @@ def colour_system(environ: Mapping[str, str]) -> ColourSystem:
     return "256" if term.endswith(("-256color", "-256colour", "-kitty")) else "standard"
 
 
-def ansi_theme(environ: Mapping[str, str]) -> bool:
-    """Whether to keep to the terminal's own palette and background.
+def no_themes(environ: Mapping[str, str]) -> str:
+    """Why to keep to the terminal's own palette and background; empty where others are possible.
 
-    With 16 colours an RGB theme is rounded to something unreadable, and without colours only a
-    theme of attributes (bold, reverse) tells the cursor and the warnings apart.
+    With 8 or 16 colours an RGB theme is rounded to something unreadable, and without colours only
+    a theme of attributes (bold, reverse) tells the cursor and the warnings apart.
     """
-    return no_colour(environ) or colour_system(environ) == "standard"
+    if no_colour(environ):
+        return "NO_COLOR is set"
+    if colour_system(environ) == "standard":
+        return f"TERM={environ.get('TERM', '')} has too few colours"
+    return ""
 
 
 def mouse(environ: Mapping[str, str]) -> bool:
@@ -93,10 +97,12 @@ def refusal(environ: Mapping[str, str], terminal: bool) -> str | None:
 def prepare(environ: MutableMapping[str, str]) -> None:
     """Set in `environ` what Textual and Rich read; must come before either is imported.
 
-    What the user has set stays, save for the kitty keyboard protocol: Textual asks for every key
-    as an escape code, and a process killed with SIGKILL would leave the shell like that.
+    What the user has set stays, save for the theme, and the kitty keyboard protocol: Textual asks
+    for every key as an escape code, and a process killed with SIGKILL would leave the shell like
+    that.
     """
     environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"
+    environ["TEXTUAL_THEME"] = "ansi-dark"  # decides for good what NO_COLOR leaves; see tui/themes
     defaults = {
         "TEXTUAL_COLOR_SYSTEM": colour_system(environ),
         "TEXTUAL_ANIMATIONS": "none",
@@ -104,8 +110,6 @@ def prepare(environ: MutableMapping[str, str]) -> None:
         "TEXTUAL_FPS": "120",  # the frame timer is also the wait between key and echo
         "ESCDELAY": "25",  # milliseconds until a lone Escape counts as the key
     }
-    if ansi_theme(environ):
-        defaults["TEXTUAL_THEME"] = "ansi-dark"
     for name, value in defaults.items():
         environ.setdefault(name, value)
     if not no_colour(environ):

@@ -22,10 +22,9 @@ NOTHING = dict.fromkeys(range(3), "/dev/null")
 
 
 def environ(**extra: str) -> dict[str, str]:
-    """The environment of a plain terminal."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    """The environment of a plain terminal, without a home in which anything could be kept."""
     plain = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
-    return {**kept, **plain, **extra}
+    return {"PATH": os.environ["PATH"], **plain, **extra}
 
 
 def start(*arguments: str, ignored: Sequence[signal.Signals] = (), **extra: str) -> Terminal:

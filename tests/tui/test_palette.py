@@ -30,7 +30,7 @@ async def write(view: Live, text: str) -> None:
         ("ps", "pause"),
         ("hold", "pause"),
         ("close-wait", "explain close-wait"),
-        ("find", "view Findings"),
+        ("findi", "view Findings"),
         ("rtt", "sort by RTT ms"),
         ("sort send", "sort by Send-Q"),
         ("QUIT", "quit"),

@@ -68,14 +68,27 @@ def test_empty_no_color_means_colours() -> None:
     environ = {"TERM": "xterm-256color", "NO_COLOR": ""}
     terminal.prepare(environ)
     assert "NO_COLOR" not in environ
-    assert "TEXTUAL_THEME" not in environ
 
 
 def test_what_the_user_has_set_stays() -> None:
-    environ = {"TERM": "linux", "ESCDELAY": "200", "TEXTUAL_THEME": "nord"}
+    environ = {"TERM": "linux", "ESCDELAY": "200"}
     terminal.prepare(environ)
     assert environ["ESCDELAY"] == "200"
-    assert environ["TEXTUAL_THEME"] == "nord"
+
+
+@pytest.mark.parametrize(
+    ("environ", "why"),
+    [
+        ({"TERM": "xterm-256color"}, ""),
+        ({"TERM": "tmux-256color"}, ""),
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, ""),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, "NO_COLOR is set"),
+        ({"TERM": "linux"}, "TERM=linux has too few colours"),
+        ({"TERM": "vt100"}, "TERM=vt100 has too few colours"),
+    ],
+)
+def test_why_there_are_no_themes(environ: dict[str, str], why: str) -> None:
+    assert terminal.no_themes(environ) == why
 
 
 def test_textual_reads_what_was_prepared() -> None:

@@ -30,7 +30,7 @@ def test_the_list_tells_every_story() -> None:
 
 def test_the_stage_is_gone_with_the_view(tmp_path: Path) -> None:
     said = tmp_path / "stderr"
-    environ = {**os.environ, "TERM": "xterm"}
+    environ = {**os.environ, "TERM": "xterm", "HOME": ""}
     command = [*COMMAND, "close-wait-leak"]
     with Terminal(command, environ, (120, 40), redirect={2: str(said)}) as terminal:
         terminal.wait_for("demo, netns ")

@@ -24,6 +24,7 @@ WHOLE = """
 interval = 2
 idle-timeout = 240.5
 ignore = ["resets"]
+theme = "dark"
 [findings.close-wait-leak]
 sockets = 50
 [findings.fd-limit]
@@ -41,6 +42,7 @@ class TestParse:
             ignored=frozenset({"resets"}),
             limits={"close-wait-leak": {"sockets": 50}, "fd-limit": {"share": 0.9}},
             keys={"help": "f1"},
+            theme="dark",
         )
 
     def test_nothing(self) -> None:
@@ -52,7 +54,9 @@ class TestParse:
             ("interval = 2\nignore = [", "at end of document"),
             ("interval = 2\ninterval 3", "line 2"),
             ("intervall = 2", 'unknown key "intervall"; did you mean interval?'),
-            ("x = 2", "there are interval, idle-timeout, ignore, findings, keys"),
+            ("x = 2", "there are interval, idle-timeout, ignore, theme, findings, keys"),
+            ('theme = "drak"', 'unknown theme "drak"; did you mean dark?'),
+            ("theme = 1", 'unknown theme "1"; there are terminal, dark'),
             ("interval = 0", "interval: 0 is not a number of seconds, 0.1 to 3600"),
             ("interval = true", "interval: True is not a number of seconds"),
             ("interval = nan", "interval: nan is not a number of seconds"),

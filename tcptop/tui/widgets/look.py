@@ -39,17 +39,14 @@ Table {
         background: $block-cursor-background; color: $block-cursor-foreground;
     }
     & > .table--dim { color: $text-muted; }
-    & > .table--warn { color: $text-warning; }
-    & > .table--bad { color: $text-error; text-style: bold; }
-    & > .table--good { color: $text-success; }
+    & > .table--warn { color: $warning; }
+    & > .table--bad { color: $error; text-style: bold; }
+    & > .table--good { color: $success; }
     &:ansi > .table--header { text-style: bold underline; }
     &:ansi > .table--cursor {
         background: ansi_default; color: ansi_default; text-style: reverse;
     }
     &:ansi > .table--dim { color: ansi_default; text-style: dim; }
-    &:ansi > .table--warn { color: $warning; }
-    &:ansi > .table--bad { color: $error; text-style: bold; }
-    &:ansi > .table--good { color: $success; }
     &:nocolor > .table--cursor { text-style: reverse; }
     &:nocolor > .table--warn { text-style: underline; }
     &:nocolor > .table--bad { text-style: bold; }
