@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -109,19 +110,31 @@ STATE_LOOKS = {
 }
 
 
-def timer_texts(selection: Selection, rows: Index) -> list[str]:
-    """`retransmit 3.2s #4`: what the kernel waits for, how long, and the tries so far."""
+QUIET_TIMERS = (tcp.TIMERS.index("keepalive"), tcp.TIMERS.index("timewait"))
+
+
+def timer_texts(
+    selection: Selection, rows: Index, long: Callable[[float], str] = units.duration
+) -> list[str]:
+    """`retransmit 3.2s #4`: what the kernel waits for, how long, and the tries so far.
+
+    `long` shows the seconds of what is nothing to wait for: keepalive and TIME_WAIT.
+    """
     table = _table(selection)
     columns = (table.timer[rows], table.expires[rows], table.retrans[rows])
-    return [timer(*values) for values in zip(*(c.tolist() for c in columns), strict=True)]
+    values = zip(*(column.tolist() for column in columns), strict=True)
+    return [timer(kind, expires, retrans, long) for kind, expires, retrans in values]
 
 
-def timer(kind: int, expires_ms: int, retransmits: int) -> str:
+def timer(
+    kind: int, expires_ms: int, retransmits: int, long: Callable[[float], str] = units.duration
+) -> str:
     if kind == 0:
         return ""
     name = tcp.TIMERS[kind] if kind < len(tcp.TIMERS) else f"timer {kind}"
     tries = f" #{retransmits}" if retransmits else ""
-    return f"{name} {units.duration(expires_ms / 1000)}{tries}"
+    show = long if kind in QUIET_TIMERS else units.duration
+    return f"{name} {show(expires_ms / 1000)}{tries}"
 
 
 def _user(selection: Selection, rows: Index) -> list[str]:

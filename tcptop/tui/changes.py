@@ -61,7 +61,7 @@ class ChangesModel:
         start, end = (clock_time(each.sample.taken_at) for each in (looks.old, looks.new))
         self._columns = (
             Column("section", "Changed", 9),
-            Column("what", f"from {start} to {end}" if backwards else f"since {start}", 26,
+            Column("what", f"from {start} to {end}" if backwards else f"since {start}", 46,
                    flex=True, least=8),
             Column("then", "Then", ROOM, right=True, priority=2),
             Column("now", "Now", ROOM, right=True, priority=1),

@@ -48,6 +48,7 @@ class Status:
     interval: float
     held_at: float | None = None  # the time of the look that is held; None is live
     past: bool = False  # it was gone back to
+    poll_ms: float | None = None  # about as long as the last looks took; None is exactly
     cpu: float | None = None  # tcptop's own, of one processor
     failing: bool = False  # the last look was not possible
 
@@ -87,7 +88,8 @@ def _left(selection: Selection, status: Status) -> list[Part]:
 
 def _right(selection: Selection, status: Status) -> list[Part]:
     sample = selection.snapshot.sample
-    parts = [(1, counted(len(sample.sockets))), (3, f"poll {sample.poll_ms:.0f} ms")]
+    poll_ms = sample.poll_ms if status.poll_ms is None else status.poll_ms
+    parts = [(1, counted(len(sample.sockets))), (3, f"poll {poll_ms:.0f} ms")]
     return parts if status.cpu is None else [*parts, (5, f"cpu {status.cpu * 100:.0f}%")]
 
 

@@ -18,6 +18,7 @@ from tcptop.tui.panes import Room
 from tcptop.tui.place import Place
 from tcptop.tui.session import Session
 from tcptop.tui.settings import Settings
+from tcptop.tui.steady import Steady
 from tcptop.tui.terminal_app import TerminalApp
 from tcptop.tui.top import Top
 from tcptop.tui.widgets.browsing import BrowsedTable
@@ -37,6 +38,7 @@ class Picture(TerminalApp, inherit_bindings=False):
         self.session.rings = self._collector.rings
         self.session.recent = self._collector.recent
         self._cpu = OwnCpu()
+        self._poll_shown, self._cpu_shown = Steady(2.0), Steady(0.01)
         self._said = ""  # in the last line, until the next key
         self._failed = ""  # why there was no look, until the next one
         self._top = Top(settings.ascii_only)
@@ -144,7 +146,7 @@ class Picture(TerminalApp, inherit_bindings=False):
             self._collector.interval,
             session.held.sample.taken_at if session.held else None,
             session.past,
-            self._cpu.share(),
+            *self._own_cost(),
             bool(self._failed),
         )
         shown = session.shown
@@ -153,6 +155,15 @@ class Picture(TerminalApp, inherit_bindings=False):
         remark = showing.remark(session, self._failed, *self.size)
         self._top.show(selection, self.here.view, status, worst, remark)
         self._draw_status()
+
+    def _own_cost(self) -> tuple[float | None, float | None]:
+        """Milliseconds of a look, and the share of a processor: about, and none while paused."""
+        session, share = self.session, self._cpu.share()
+        if session.newest is not None and session.held is None:
+            sample = session.newest.sample
+            self._poll_shown.show(sample.poll_ms, sample.clock)
+            self._cpu_shown.show(share, sample.clock)
+        return self._poll_shown.value, self._cpu_shown.value
 
     def _draw_status(self) -> None:
         width = self.size.width

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from tcptop.analysis.findings import engine
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.words import clock_time
-from tcptop.columns.findings import age
 from tcptop.explain import page
 from tcptop.tui import header, helping, pages
 from tcptop.tui.models import FactsModel
 from tcptop.tui.pages import PageModel
 from tcptop.tui.place import CONTENTS
 from tcptop.tui.session import Session
+from tcptop.tui.steady import age
 from tcptop.tui.widgets.layout import Line
 from tcptop.tui.widgets.model import TableModel
 

@@ -17,6 +17,7 @@ from tcptop.tui.history import Rings
 from tcptop.tui.models import ListingModel
 from tcptop.tui.place import About, Sort
 from tcptop.tui.sparks import with_trend
+from tcptop.tui.steady import coarse
 from tcptop.tui.tree import Group, TreeModel
 
 OTHERS = {each.name: each for each in (KERNEL, FINDINGS, STATES)}  # without marks
@@ -91,8 +92,8 @@ def listing(
     """The list that a view shows: with marks, of connections with what is wrong with each, and of
     others with small pictures of what is recorded."""
     if view not in LISTINGS:
-        return OTHERS[view]
-    found = marked(LISTINGS[view])
+        return coarse(OTHERS[view])
+    found = coarse(marked(LISTINGS[view]))
     if view != "sockets":
         return found if rings is None else with_trend(found, rings)
     return found._replace(columns=(*found.columns, verdict.column(idle_timeout_s)))
