@@ -17,7 +17,7 @@ from tcptop.tui.place import TITLES, VIEWS, Sort
 from tcptop.tui.preferences import Arrangement, Memory
 from tcptop.tui.session import Session
 from tcptop.tui.settings import Settings
-from tcptop.tui.tree import Group
+from tcptop.tui.tree import LABEL, REDUNDANT, Group
 from tcptop.tui.viewing import listing
 from tcptop.tui.widgets.overlay import Overlay
 
@@ -130,7 +130,9 @@ class Choosing(Moving, inherit_bindings=False):
     def _arrange(self, view: str, arrangement: Arrangement) -> Mapping[str, int]:
         self.session.arrangements[view] = arrangement
         self._show()
-        return self._table.widths_shown
+        widths = self._table.widths_shown
+        grouped = self.session.tree and view == "sockets"  # one column says both
+        return {**widths, REDUNDANT: widths[LABEL]} if grouped else widths
 
 
 def recall(memory: Memory, session: Session) -> None:

@@ -154,6 +154,14 @@ async def test_a_socket_opens_and_esc_comes_back() -> None:
         assert view.lines()[1:] == before
 
 
+async def test_its_first_column_stands_for_two_in_the_chooser() -> None:
+    async with live(crowded()) as view:
+        await opened(view)
+        await view.press("o")
+        line = next(line for line in view.lines() if " Process " in line)
+        assert "shown" in line
+
+
 async def test_other_lists_have_no_tree() -> None:
     async with live() as view:
         await view.press("t")
