@@ -12,6 +12,8 @@ import pytest
 
 from tcptop import explain
 from tcptop.analysis.filter import parse, states
+from tcptop.analysis.findings.rule import Rule
+from tcptop.analysis.findings.rules import RULES
 from tcptop.columns import KERNEL, LISTINGS
 from tcptop.explain import Page
 from tcptop.sources import counters, procfs
@@ -48,6 +50,7 @@ HEADINGS = (
     "Do not",
     "See also",
 )
+THRESHOLDS = "Thresholds"  # of the findings
 COMMAND = re.compile(r"^ {6,}((?:ss|nstat|sysctl|tcptop) .*)$", re.MULTILINE)
 CAMEL = re.compile(r"\b(?:TCP[A-Z]\w+|[A-Z][a-z]+(?:[A-Z]+[a-z]+|[A-Z]+\b)+)")
 NO_COUNTERS = {"WebSocket", "LimitNOFILE"}
@@ -121,9 +124,29 @@ def test_a_page_is_narrow_ascii_and_has_its_parts(page: Page) -> None:
     assert page.text.isascii()
     assert page.text.endswith("\n")
     assert [line for line in lines if len(line) > 78 or line != line.rstrip() or "\t" in line] == []
-    assert 35 <= len(lines) <= 80
-    assert tuple(sections(page)) == HEADINGS
+    assert 35 <= len(lines) <= 85
+    found = tuple(sections(page))
+    if page.kind == "finding":
+        assert found == (*HEADINGS[:-1], THRESHOLDS, HEADINGS[-1])
+    else:
+        assert found == HEADINGS
     assert all(text.strip() for text in sections(page).values())
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_the_thresholds_of_a_page_are_those_of_its_rule(rule: Rule) -> None:
+    """Pages are text, so that to show one loads no rule: what one says is written by hand."""
+    page = explain.page(rule.id)
+    assert page is not None
+    told = re.sub(r"\n {5,}", " ", sections(page)[THRESHOLDS])
+    assert re.findall(r"^ {4}(\w+) +(\S+) +(.*)$", told, re.MULTILINE) == [
+        (each.name, f"{each.default:g}", each.meaning) for each in rule.thresholds
+    ]
+    running = " ".join(told.split())
+    needed = re.findall(r"Needs (\S+) s of looking", running)
+    assert needed == ([f"{rule.look_s:g}"] if rule.look_s else [])
+    assert f"--set {rule.id}.{rule.thresholds[0].name}=" in running
+    assert not set(re.findall(r"\b[a-z]+_s\b", running)) - {t.name for t in rule.thresholds}
 
 
 @pages
