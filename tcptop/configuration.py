@@ -102,6 +102,8 @@ def _limits(told: Mapping[str, Any], thresholds: Thresholds) -> Limits:
             check_threshold(id, name, thresholds)
             if not _is_number(value):
                 raise ConfigurationError(f"findings.{id}.{name}: {value!r} is not a number")
+            if value < 0:
+                raise ConfigurationError(f"findings.{id}.{name}: {value!r} is below 0")
     return told
 
 

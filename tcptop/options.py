@@ -203,7 +203,7 @@ def _looking(parser: Parser) -> None:
         type=_limit,
         default=[],
         metavar="ID.NAME=VALUE",
-        help="a threshold of a finding (repeatable); ID.x=1 is answered with those that it has",
+        help="a threshold of a finding (repeatable); `tcptop explain ID` lists them",
     )
     parser.add_argument(
         "--ignore",
@@ -266,6 +266,8 @@ def _limit(text: str) -> tuple[str, str, float]:
         number = math.nan
     if not math.isfinite(number):
         raise argparse.ArgumentTypeError(f"{text!r}: {value!r} is not a number")
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: {value!r} is below 0")
     return finding, threshold, number
 
 

@@ -57,6 +57,7 @@ def test_the_filter_text_repeats_what_was_typed() -> None:
         (("snapshot", "--set", "close-wait-leak.sockets"), "ID.NAME=VALUE"),
         (("snapshot", "--set", "close-wait-leak.sockets=many"), "'many' is not a number"),
         (("snapshot", "--set", "close-wait-leak.sockets=nan"), "'nan' is not a number"),
+        (("snapshot", "--set", "close-wait-leak.sockets=-1"), "'-1' is below 0"),
         (("snapshot", "--set", "close-wait-leek.sockets=1"), "did you mean close-wait-leak"),
         (("snapshot", "--set", "close-wait-leak.cheese=1"), "it has sockets"),
         (("snapshot", "--ignore", "xyzzy"), "`tcptop explain` lists them"),

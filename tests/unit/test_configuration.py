@@ -77,6 +77,7 @@ class TestParse:
             ('[findings.fd-limit]\nshare = "1"', "findings.fd-limit.share: '1' is not a number"),
             ("[findings.fd-limit]\nshare = inf", "findings.fd-limit.share: inf is not a number"),
             ("[findings.fd-limit]\nshare = false", "share: False is not a number"),
+            ("[findings.fd-limit]\nshare = -0.1", "findings.fd-limit.share: -0.1 is below 0"),
             ("[keys]\nhelp = 1", 'keys: "help": 1 is not text'),
             ('"\\u001b[2J" = 1', "'\\x1b[2J'"),
         ],
