@@ -123,6 +123,8 @@ class Picture(TerminalApp, inherit_bindings=False):
         """The diagram in place of the table, or back."""
         pictured = self.pictured
         self._diagram.display, self._table.display = pictured, not pictured
+        if not pictured:  # texts and panes are made for a width, which the table has to get first
+            self.call_after_refresh(self._show)
         if not self.typing:
             self.screen.set_focus(self._main)
         if pictured and isinstance(self.here.followed, int):

@@ -1,0 +1,191 @@
+"""Every key on every kind of screen: something changes or is said, and the screen stays whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.binding import Binding, BindingType
+from textual.strip import Strip
+
+from tcptop.tui import bindings
+from tcptop.tui.chooser import Chooser
+from tcptop.tui.palette import Palette
+from tcptop.tui.place import VIEWS
+from tcptop.tui.prompt import Prompt
+from tcptop.tui.widgets.diagram import Diagram
+from tcptop.tui.widgets.keys import BINDINGS as TABLE
+from tests.recordings import load, settings
+from tests.tui.live import Live, live
+
+PLACES = {
+    "processes": "1",
+    "connections": "2",
+    "kernel": "6",
+    "findings": "7",
+    "states": "8",
+    "process": "1 enter",
+    "connection": "2 enter",
+    "counter": "6 enter",
+    "finding": "7 enter",
+    "narrowed": "8 enter",
+    "help": "2 question_mark",
+    "page": "7 x",
+    "pages": "X",
+    "changes": "D",
+    "past": "7 left_square_bracket",
+}
+TYPED = {
+    "filter": ("2 slash", Prompt.BINDINGS),
+    "find": ("2 ctrl+f", Prompt.BINDINGS),
+    "columns": ("2 o", Chooser.BINDINGS),
+    "commands": ("2 colon", Palette.BINDINGS),
+}
+UNSEEN = {"repaint", "suspend"}  # the tests of the display and of the driver see them
+HERE_ALREADY = {"into", "pages", "explain", *(f"view.{view}" for view in VIEWS)}
+UPWARDS = {"table.up", "table.page_up", "table.half_up", "table.top"}
+ACROSS = {"table.left", "table.right"}  # only where there are more columns than fit
+ENDING = {"q", "f10", "ctrl+c", "ctrl+q"}
+UNBOUND = "f24"
+
+
+def listed(*groups: Sequence[BindingType]) -> list[tuple[str, list[str]]]:
+    """The id and the keys of each binding."""
+    every = [binding for group in groups for binding in group if isinstance(binding, Binding)]
+    return [(binding.id or "", binding.key.split(",")) for binding in every]
+
+
+@asynccontextmanager
+async def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Live]:
+    """The app on the tour; what it exports and copies goes where the test is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    async with live(*load("tour"), findings=settings("tour")) as view:
+        yield view
+
+
+def seen(view: Live) -> list[Strip]:
+    """The screen with its colours."""
+    return view.app.screen._compositor.render_strips()
+
+
+def stand(view: Live) -> tuple[object, ...]:
+    """Where the user is."""
+    app, session = view.app, view.session
+    return session.trail, session.held is None, app.typing, app.overlaid, session.typed.text
+
+
+async def go(view: Live, way: str) -> tuple[object, ...]:
+    """To a place, from wherever."""
+    await view.press("escape")
+    if view.session.held is not None:
+        await view.press("space")
+    await view.press(*["escape"] * 4, "1", "g", *way.split())
+    return stand(view)
+
+
+async def pressed(view: Live, key: str) -> bool:
+    """Whether a key changed anything, be it only what the last line says."""
+    if view.app._said:
+        await view.press(UNBOUND)
+    before = seen(view)
+    await view.press(key)
+    if "exporting…" in view.status():
+        await view.until(lambda: "exporting…" not in view.status(), "exported")
+    width, height = view.app.size
+    assert view.app.crash is None
+    assert len(view.lines()) == height, key
+    assert all(len(line) <= width for line in view.lines()), key
+    return seen(view) != before
+
+
+def few(id: str, keys: Sequence[str], place: str) -> Sequence[str]:
+    """All keys of a binding in one place, in others the first; what leads away from some."""
+    if place != "connections":
+        keys = keys[:1] if not id.startswith("view.") or place in ("states", "page") else ()
+    return [key for key in keys if key not in ENDING]
+
+
+async def answers(view: Live) -> None:
+    """Help comes and goes, and q ends it."""
+    await go(view, "2 question_mark")
+    assert "All keys and columns of this view" in view.text()
+    await view.press("question_mark")
+    assert view.session.here.listing
+    await view.press("q")
+    assert view.app._exit
+
+
+@pytest.mark.parametrize("name", PLACES)
+async def test_every_key_does_or_says_something(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = set()
+    async with recorded(tmp_path, monkeypatch) as view:
+        here = await go(view, PLACES[name])
+        for id, keys in listed(bindings.BINDINGS):
+            for key in few(id, keys, name):
+                if stand(view) != here:
+                    here = await go(view, PLACES[name])
+                if not await pressed(view, key):
+                    silent.add(id)
+        await answers(view)
+    assert silent <= UNSEEN | HERE_ALREADY
+
+
+@pytest.mark.parametrize("name", ["connections", "connection", "finding", "help", "page"])
+async def test_every_key_of_a_table_moves(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with recorded(tmp_path, monkeypatch) as view:
+        await go(view, PLACES[name])
+        await view.press("w")
+        for id, keys in listed(TABLE):
+            for key in keys:
+                await view.press("end" if id in UPWARDS else "home")
+                assert await pressed(view, key) or id in ACROSS, key
+        await answers(view)
+
+
+async def test_every_key_of_the_picture_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = set()
+    async with recorded(tmp_path, monkeypatch) as view:
+        await go(view, "8")
+        for id, keys in listed(Diagram.BINDINGS) * 2:
+            for key in keys:
+                if await pressed(view, key):
+                    moved.add(id)
+        await answers(view)
+    assert moved == {id for id, _ in listed(Diagram.BINDINGS)}
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_what_is_opened_from_the_picture_is_as_wide_as_the_screen(paused: bool) -> None:
+    async with live(*load("tour"), size=(80, 24)) as view:
+        await view.press("8", *(["space"] if paused else []))
+        await view.press("x")
+        assert max(map(len, view.lines()[5:-1])) > 70
+        await view.press("escape")
+        await view.press("1", "enter")
+        assert "descriptors  34 of 20000  0%; at 100% accept() and connect() fail" in view.text()
+
+
+@pytest.mark.parametrize("name", TYPED)
+async def test_every_key_where_one_types(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys there, and those of the live view, which are text or nothing."""
+    way, own = TYPED[name]
+    async with recorded(tmp_path, monkeypatch) as view:
+        here = await go(view, way)
+        text = [keys[0] for _, keys in listed(bindings.BINDINGS, TABLE)]
+        for key in (*(key for _, keys in listed(own) for key in keys), *text):
+            if stand(view) != here:
+                here = await go(view, way)
+            if key not in ENDING:
+                await pressed(view, key)
+        await answers(view)
