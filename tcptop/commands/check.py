@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tcptop.model.snapshot import Snapshot
 
 CODES = {"info": 0, "warning": 1, "critical": 2}
+OF_PROCESSES = ("close-wait-leak", "close-wait-unread", "fd-limit")  # a finding for each process
 
 
 def run(chosen: Namespace) -> int:
@@ -26,8 +27,8 @@ def run(chosen: Namespace) -> int:
     expression, user = compiled(chosen), decided(chosen)
     with source(chosen) as live_source:
         last = watched(live_source, user.interval, chosen.over, user.findings)
-    noted = _with_note(last, chosen.over, user.findings)
-    selection = select(noted, expression, filter_text(chosen))
+    told = noted(last, chosen.over, user.findings)
+    selection = select(told, expression, filter_text(chosen))
     with output.opened(None) as out:
         if chosen.format == "json":
             json.write_findings(selection, out)
@@ -36,17 +37,31 @@ def run(chosen: Namespace) -> int:
     return CODES[plugin.severity(selection)]
 
 
-def _with_note(snapshot: Snapshot, over: float, settings: Settings) -> Snapshot:
-    """Which rules could not say anything, because the look was too short for them."""
+def noted(snapshot: Snapshot, over: float, settings: Settings) -> Snapshot:
+    """Which rules could not say all that they might: too short a look, or unknown processes."""
+    notes = (*_unlooked(over, settings), *_unowned(snapshot, settings))
+    sample = snapshot.sample
+    return replace(snapshot, sample=replace(sample, notes=(*sample.notes, *notes)))
+
+
+def _unlooked(over: float, settings: Settings) -> Iterator[str]:
     from tcptop.analysis.findings.engine import unlooked
     from tcptop.analysis.findings.rules import RULES
 
     needed = {rule.id: rule.look_s for rule in RULES}
     short = {id: needed[id] for id in unlooked(over, settings)}
-    if not short:
-        return snapshot
-    sample = snapshot.sample
-    return replace(snapshot, sample=replace(sample, notes=(*sample.notes, _too_short(over, short))))
+    if short:
+        yield _too_short(over, short)
+
+
+def _unowned(snapshot: Snapshot, settings: Settings) -> Iterator[str]:
+    from tcptop.model.owner import NOT_PERMITTED, NOT_SEARCHED
+
+    unknown = sum(int((snapshot.note == code).sum()) for code in (NOT_PERMITTED, NOT_SEARCHED))
+    rules = [id for id in OF_PROCESSES if id not in settings.ignored]
+    if unknown and rules:
+        named = ", ".join(rules)
+        yield f"The processes of {unknown} sockets are not known: {named} say nothing of them."
 
 
 def _too_short(over: float, needed: Mapping[str, float]) -> str:

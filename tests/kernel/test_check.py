@@ -12,12 +12,17 @@ from typing import Any
 
 import pytest
 
+from tcptop import options
 from tcptop.analysis.findings.rules import RULES
+from tcptop.analysis.findings.settings import DEFAULTS
+from tcptop.commands.check import OF_PROCESSES, noted
+from tcptop.commands.watching import source, watched
 from tcptop.demo import queues, states
 from tcptop.demo.held import until
 from tcptop.demo.namespace import Namespace
 from tcptop.demo.scenarios import choose
 from tcptop.demo.stage import Stage
+from tests.kernel.nobody import become_nobody
 from tests.unit.written import VALIDATOR
 
 LEAK = ("--set", "close-wait-leak.age_s=1")
@@ -104,6 +109,25 @@ class TestHealthy:
     def test_the_ignored_ones_are_not(self, namespace: Namespace) -> None:
         ignored = [f"--ignore={rule.id}" for rule in RULES if rule.look_s > 1]
         assert "too short" not in check_in(namespace, *ignored).stdout
+
+
+def notes() -> tuple[str, ...]:
+    with source(options.parse(["check"])) as live:
+        return noted(watched(live, 1, 0, DEFAULTS), 0, DEFAULTS).sample.notes
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="without root, no sockets of another user")
+def test_rules_that_need_processes_are_named_where_these_are_not_known(
+    namespace: Namespace,
+) -> None:
+    helper = namespace.helper()
+    helper.run(notes)  # imports what the other user may not be able to read
+    namespace.run(states.established)
+    assert not [note for note in helper.run(notes) if "are not known: " in note]
+    helper.run(become_nobody)
+    (note,) = [note for note in helper.run(notes) if "are not known: " in note]
+    assert note.startswith("The processes of 2 sockets are not known: ")
+    assert {rule.id for rule in RULES if rule.id in note} == set(OF_PROCESSES)
 
 
 class TestCannot:
