@@ -5,6 +5,7 @@ import random
 import resource
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -292,7 +293,7 @@ def test_facts_of_a_process(namespace: Namespace) -> None:
     assert process.uid == os.getuid()
     assert process.netns == namespace.inode
     assert process.open_fds == len(os.listdir(f"/proc/{held.pid}/fd"))
-    assert "pytest" in process.cmdline
+    assert process.cmdline == " ".join(sys.orig_argv)  # a fork has that of its parent
     assert process.start_time > 0
     assert process.fd_limit == namespace.run(soft_limit)
 

@@ -20,7 +20,8 @@ ALLOWED = {
     "explain": {"explain"},
     "columns": {"columns", "analysis", "model"},
     "views": {"views", "columns", "analysis", "model"},
-    "tui": {"tui", "explain", "views", "columns", "analysis", "model"},
+    # options: it knows nothing of the others, and names the themes
+    "tui": {"tui", "explain", "views", "columns", "analysis", "model", "options"},
     "demo": {"demo"},
 }
 ALLOWED["commands"] = {*ALLOWED, "commands", "options", "configuration"}
