@@ -206,5 +206,8 @@ def test_a_name_server_that_does_not_answer_holds_nothing_up(tmp_path: Path) -> 
         began = time.monotonic()
         found = in_other_files(client, {"resolv.conf": conf, "nsswitch.conf": switch}, code)
         took = time.monotonic() - began
-    assert found.split() == ["True", str(resolver.WORKERS), str(resolver.WAITING), "0"]
+    quick, busy, waiting, known = found.split()
+    assert (quick, busy, known) == ("True", str(resolver.WORKERS), "0")
+    # A worker that began late has taken its question from those that were kept.
+    assert resolver.WAITING - resolver.WORKERS <= int(waiting) <= resolver.WAITING
     assert took < 20  # a lookup takes 30 s at least: the process did not wait for any
