@@ -1,6 +1,6 @@
 """The line that says the worst that was found, on every screen.
 
-! critical  nginx on :8080 is too slow to accept: 42 SYNs/s dropped   +2 more   7 opens
+! critical  nginx on :8080 is too slow to accept: 42 SYNs/s dropped   +2 more   7 lists all
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tcptop.tui.widgets.layout import Line, cut
 
 ROWS = 12  # of the terminal: with fewer there is no room for it
 WIDE = 100  # columns of the terminal; with fewer, titles need the room of all that is obvious
-KEY = "7 opens"
+KEY = "7 lists all"
 
 
 def line(snapshot: Snapshot | None, settings: Settings, width: int) -> Line:

@@ -102,8 +102,7 @@ class TcptopApp(Theming, Copying, LookingBack, Searching, inherit_bindings=False
         keys = [*self._table.widths_shown]
         now = self.session.sort.key
         at = keys.index(now) + steps if now in keys else 0
-        if keys and self.here.listing:
-            self._sort(Sort(keys[at % len(keys)]))
+        self._sort(Sort(keys[at % len(keys)] if keys else now))
 
     def action_reverse(self) -> None:
         sort = self.session.sort

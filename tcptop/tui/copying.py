@@ -8,9 +8,6 @@ from tcptop.tui.commands import reaching, ss_command
 from tcptop.tui.moving import Moving
 from tcptop.tui.place import Place
 from tcptop.tui.viewing import Shown
-from tcptop.tui.widgets.layout import cut
-
-TOLD = 48  # cells of what was copied that are shown again
 
 # By view: the namespace of the row at a place; others are of the first namespace.
 _NETNS = {
@@ -44,7 +41,7 @@ class Copying(Moving, inherit_bindings=False):
             self._say(otherwise)
             return
         told = copy(text, self.write_through)
-        self._say(f"{cut(text, TOLD)}: {told}")
+        self._say(f"{told}: {text}")
 
 
 def _reads(here: Place) -> bool:

@@ -54,11 +54,11 @@ class FindBar(Horizontal):
     def is_open(self) -> bool:
         return self.display
 
-    def open(self, text: str) -> None:
-        """Begin with what was looked for last."""
+    def open(self) -> None:
+        """Begin with no text: Enter then looks for the last one, which Up shows."""
         self.display = True
         self._sign.show(((SIGN, "header"),))
-        self._prompt.begin(text)
+        self._prompt.begin("")
 
     def close(self) -> None:
         if self.is_open:

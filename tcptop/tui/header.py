@@ -1,7 +1,7 @@
 """The lines around the table, as plain functions of what is known.
 
 tcptop  web-1  current netns  root          1,204 sockets  poll 12 ms  cpu 1%  LIVE 1s
- ! critical  nginx on :8080 is too slow to accept: 42 SYNs/s dropped   +2 more   7 opens
+ ! critical  nginx on :8080 is too slow to accept: 42 SYNs/s dropped   +2 more   7 lists all
 ESTAB 1,032 +12 ▂▃▅▆  CLOSE-WAIT 3  LISTEN 14  TIME-WAIT 158 -3 ▆▅▃▂
  1 Processes 12   2 Connections 1204   3 Listeners 14   4 Ports 3   5 Remotes 9   6 Kernel ...
 filter: state established

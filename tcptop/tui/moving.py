@@ -38,6 +38,8 @@ class Moving(Picture, inherit_bindings=False):
     def _open(self, key: Hashable | None) -> None:
         if key is not None and self.session.open(key):
             self._show(swapped=True)
+        else:
+            self._say("there is nothing to open here")
 
     def on_diagram_chosen(self) -> None:
         self._show()

@@ -22,15 +22,15 @@ class Searching(Moving, inherit_bindings=False):
             self._say("there are no rows to search; 2 shows the connections")
             return
         self._status.display = False
-        self._find.open(self._wanted)
+        self._find.open()
 
     def on_find_bar_closed(self) -> None:
         self._status.display = True
         self.screen.set_focus(self._main)
 
     def on_find_bar_asked(self, message: FindBar.Asked) -> None:
-        self._wanted = message.text
-        if message.text:
+        self._wanted = message.text or self._wanted
+        if self._wanted:
             self._begin(self._table.row, 1)
 
     def action_find_next(self, steps: int) -> None:

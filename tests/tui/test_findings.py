@@ -48,7 +48,7 @@ async def test_every_screen_says_the_worst(told: list[Finding]) -> None:
 async def test_the_line_tells_more_where_there_is_room(told: list[Finding]) -> None:
     async with live(size=(200, 40)) as view:
         assert f"* warning  {STUCK.title}" in view.lines()[1]
-        assert view.lines()[1].endswith("+1 info  7 opens")
+        assert view.lines()[1].endswith("+1 info  7 lists all")
         assert UNANSWERED.title not in view.lines()[1]
 
 
@@ -68,7 +68,7 @@ def test_quiet_words() -> None:
 
     assert said() == "..  nothing wrong yet; some findings need a longer watch"
     assert said(watched=3600) == said(watched=3601) == "ok  nothing wrong"
-    assert said(WORTH_KNOWING, watched=3600) == "ok  nothing wrong, 1 worth knowing  7 opens"
+    assert said(WORTH_KNOWING, watched=3600) == "ok  nothing wrong, 1 worth knowing  7 lists all"
 
 
 @pytest.mark.parametrize("width", [1, 10, 20, 40, 80, 99, 100, 200])

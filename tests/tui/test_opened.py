@@ -25,6 +25,17 @@ PANES: dict[str, tuple[str | tuple[str, ...], str]] = {
 }
 
 
+async def test_keys_that_do_nothing_in_a_pane_say_so() -> None:
+    async with live(size=(80, 24)) as view:
+        for number in "126":
+            await view.press(number, "enter")
+            for key in ("s", "less_than_sign", "S"):
+                await view.press(key)
+                assert "only lists are sorted" in view.status()
+        await view.press("enter")
+        assert "nothing to open here" in view.status()
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=str)
 @pytest.mark.parametrize("ascii_only", [False, True])
 async def test_enter_opens_a_pane_of_any_row(size: tuple[int, int], ascii_only: bool) -> None:

@@ -13,6 +13,7 @@ from tcptop.analysis.selecting import select
 from tcptop.columns import FINDINGS, LISTINGS
 from tcptop.model import tcp
 from tcptop.model.address import halves
+from tcptop.model.finding import Subject
 from tcptop.model.route import Link, Neighbour, Route, way
 from tcptop.model.sample import Sample
 from tcptop.model.sockopt import SocketOptions
@@ -25,6 +26,7 @@ from tests.tui.test_charts import over
 from tests.unit.prepared import (
     CURL,
     FIRST_COOKIE,
+    NETNS,
     NGINX,
     OVERFLOW,
     WORKER,
@@ -225,8 +227,19 @@ def test_what_it_counts_of_a_destination_is_its_own() -> None:
     held = owners(*((at + 1, CURL if at < 3 else WORKER, 9) for at in range(5)))
     now = scene(sample(rows, owners=held))
     model = shown(now, "processes", key_of(now, "processes", "curl"))
-    (row,) = (each for each in lines(model) if "10.0.0.1" in each and "10.0.0.9:8080" in each)
+    (row,) = (each for each in lines(model) if "10.0.0.1 " in each and "10.0.0.9:8080" in each)
     assert row.split()[1:5] == ["3", "10.0.0.1", "10.0.0.9:8080", "5"]
+
+
+def test_connections_of_a_process_to_one_place_can_be_told_apart() -> None:
+    rows = [
+        socket("ESTABLISHED", f"10.0.0.1:{40001 + at}", "10.0.0.9:8080", inode=at + 1)
+        for at in range(3)
+    ]
+    held = owners(*((at + 1, CURL, 9) for at in range(3)))
+    now = scene(sample(rows, owners=held))
+    model = shown(now, "processes", key_of(now, "processes", "curl"))
+    assert sum("10.0.0.1:4000" in each for each in lines(model)) == 3
 
 
 # -- a connection
@@ -257,6 +270,16 @@ def test_what_is_wrong_comes_first() -> None:
     assert model.line(0)[1:] == (
         ("verdict      ", "dim"), ("unread for 6 s: the process does not read", "warn")
     )  # fmt: skip
+
+
+def test_what_a_finding_is_about_is_not_called_sound() -> None:
+    sound = replace(OVERFLOW, subject=Subject(NETNS, (), None, None, (CLIENT,)))
+    selection = select(replace(derived(sample(BOTH)), findings=(sound,)))
+    texts = lines(shown(Scene(selection, Rings(), ROOM), "sockets", CLIENT))
+    assert any(OVERFLOW.title in text for text in texts)
+    assert not any("nothing wrong" in text for text in texts)
+    sane = lines(shown(scene(sample(BOTH)), "sockets", CLIENT))
+    assert any("nothing wrong" in text for text in sane)
 
 
 def test_facts_go_by_what_they_are_about() -> None:

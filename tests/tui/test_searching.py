@@ -71,6 +71,18 @@ async def test_texts_and_other_lists_can_be_searched(place: str) -> None:
         assert word in view.cursor()
 
 
+async def test_another_text_can_be_typed_at_once_and_none_finds_the_last_again() -> None:
+    async with live(size=(120, 40)) as view:
+        await view.press("2", "ctrl+f", *"51001", "enter")
+        assert "51001" in view.cursor()
+        await view.press("ctrl+f", *"51002", "enter")
+        assert "51002" in view.cursor()
+        await view.press("home", "ctrl+f", "enter")
+        assert "51002" in view.cursor()
+        await view.press("ctrl+f", "up", "up", "enter")
+        assert "51001" in view.cursor()
+
+
 async def test_without_a_text_n_asks_for_one() -> None:
     async with live() as view:
         await view.press("n")

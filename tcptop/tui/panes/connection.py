@@ -56,7 +56,6 @@ def pane(scene: Scene, key: int) -> Pane | None:
         f"Connection {local} with {remote}",
         [
             *_wrong(scene, row),
-            *found(scene, np.array([row])),
             *_both(scene, row, other),
             *holders(scene, row),
             *_leads(scene, row, other),
@@ -74,11 +73,14 @@ def _ends(scene: Scene, row: int) -> tuple[str, str]:
 
 
 def _wrong(scene: Scene, row: int) -> Iterator[PaneRow]:
-    (clause,) = verdicts(scene.snapshot, np.array([row]))
+    at = np.array([row])
+    (clause,) = verdicts(scene.snapshot, at)
+    findings = [*found(scene, at)]
     if clause:
         yield from wrapped(scene.room, "verdict", clause, "warn")
-    else:
+    elif not findings:
         yield told(scene.room, "verdict", "nothing wrong is seen so far")
+    yield from findings
 
 
 # -- both ends

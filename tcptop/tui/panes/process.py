@@ -7,13 +7,14 @@ from functools import partial
 
 import numpy as np
 
+from tcptop.analysis.verdicts import verdicts
 from tcptop.columns import processes, units
 from tcptop.model import owner, tcp
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
 from tcptop.tui.charts import Limit
 from tcptop.tui.panes.grid import columns
-from tcptop.tui.panes.lists import Excerpt, excerpt, found, own_counts, states, worst_first
+from tcptop.tui.panes.lists import MOST, Excerpt, excerpt, found, own_counts, states, worst_first
 from tcptop.tui.panes.owners import ITS
 from tcptop.tui.panes.pictures import Drawing, bands, recorded
 from tcptop.tui.panes.row import Pane, PaneRow, Scene, Target, place_of, told, wrapped
@@ -136,6 +137,7 @@ def _lists(scene: Scene, rows: Index) -> Iterator[PaneRow]:
         part = Excerpt(view, title, ("processes",), ITS, "of its own, then of all processes")
         yield from excerpt(scene, part, numbers, [str(count) for count in counts.tolist()])
     talking = rows[table.state[rows] != tcp.LISTEN]
-    narrow = ("local",) if columns(scene.room.width) == 1 else ()  # for the verdict
-    part = Excerpt("sockets", "Connections", ("process", *narrow))
-    yield from excerpt(scene, part, worst_first(scene, talking))
+    shown = worst_first(scene, talking)
+    narrow = columns(scene.room.width) == 1 and any(verdicts(scene.snapshot, shown[:MOST]))
+    part = Excerpt("sockets", "Connections", ("process", "local") if narrow else ("process",))
+    yield from excerpt(scene, part, shown)
