@@ -161,7 +161,8 @@ class Canvas:
         self.put(box.x - len(text) // 2, box.y, text, f"cursor {look}".strip() if chosen else look)
 
     def lines(self) -> list[Line]:
-        return [merge(_trimmed(row)) for row in self._cells]
+        # The look that a line ends with is that of the blanks after it.
+        return [(*merge(_trimmed(row)), ("", "")) for row in self._cells]
 
 
 def _trimmed(row: list[tuple[str, str]]) -> list[tuple[str, str]]:

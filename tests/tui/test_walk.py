@@ -174,6 +174,18 @@ async def test_what_is_opened_from_the_picture_is_as_wide_as_the_screen(paused: 
         assert "descriptors  34 of 20000  0%; at 100% accept() and connect() fail" in view.text()
 
 
+async def test_of_the_picture_only_the_chosen_state_is_marked() -> None:
+    async with live(*load("tour"), size=(80, 24)) as view:
+        await view.press("8")
+        marked = [
+            segment.text
+            for strip in seen(view)[4:-1]
+            for segment in strip
+            if segment.style and segment.style.reverse
+        ]
+        assert marked == ["[ ESTAB 35 ]"]
+
+
 @pytest.mark.parametrize("name", TYPED)
 async def test_every_key_where_one_types(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
