@@ -66,10 +66,7 @@ def facts(selection: Selection, place: int) -> list[Fact]:
             for name in row.limits
             if name in sysctls and row.kind != "setting"
         ),
-        *(
-            Fact("findings", name, "", f"evidence for it: tcptop explain {name}")
-            for name in row.feeds
-        ),
+        *(Fact("findings", name, "", "evidence for it; X leads to its page") for name in row.feeds),
     ]
 
 

@@ -40,16 +40,26 @@ GROUPS: tuple[tuple[str, Sequence[BindingType]], ...] = (
     ("columns", Chooser.BINDINGS),
     ("commands", Palette.BINDINGS),
 )
+HEAD = (
+    ("poll", "How long the last look took."),
+    ("cpu", "What tcptop itself uses, of one processor."),
+    ("LIVE", "The picture is new, and how often tcptop looks; PAUSED or PAST: of when it is."),
+    (
+        "ESTAB 7 +2",
+        "Sockets in a state, how many more than a look before, and the last looks as bars.",
+    ),
+)
 
 
 def facts(listing: Listing, notes: Sequence[str], chosen: Mapping[str, str]) -> list[Fact]:
-    """What could not be seen, the keys, and the columns of the list.
+    """What could not be seen, the keys, and what stands in the first lines and in the columns.
 
     `chosen` are the keys that the user bound anew, by the ids of the bindings.
     """
     seen = [Fact("notes", f"#{number}", "", note) for number, note in enumerate(notes, 1)]
     columns = [Fact("columns", column.title, "", column.meaning) for column in listing.columns]
-    return [*seen, *_keys(chosen), *columns]
+    head = [Fact("head lines", name, "", meaning) for name, meaning in HEAD]
+    return [*seen, *_keys(chosen), *head, *columns]
 
 
 def _keys(chosen: Mapping[str, str]) -> Iterator[Fact]:

@@ -112,6 +112,15 @@ async def test_nothing_to_show_is_said_in_every_view() -> None:
             assert view.rows()[0].endswith(".")
 
 
+async def test_help_tells_what_the_first_lines_say() -> None:
+    async with live(size=(200, 60)) as view:
+        first = view.lines()[0]
+        await view.press("question_mark", "end")
+        told = {word for row in view.rows() for word in row.split()[:3]}
+        assert {word for word in ("poll", "LIVE") if word in first} == {"poll", "LIVE"}
+        assert {"poll", "cpu", "LIVE"} <= told
+
+
 async def test_what_could_not_be_seen_is_noted() -> None:
     notes = ("one thing is missing.", "another " + "word " * 40 + "ends.")
     async with live(everything(notes=notes)) as view:

@@ -69,6 +69,14 @@ def test_guards(row: Row) -> None:
     assert found(row) == ()
 
 
+def test_the_worst_of_several_is_named() -> None:
+    (one,) = found(shut())
+    assert one.evidence[0].endswith("was acknowledged for 6.7 s; 49 KiB wait.")
+    (two,) = found(shut(), shut(local="10.0.0.1:40002", inode=2))
+    assert "2 connections" in two.evidence[0]
+    assert two.evidence[0].endswith("for up to 6.7 s; 49 KiB wait on the one to 10.0.0.9:9092.")
+
+
 def test_half_closed_by_its_program_it_still_waits() -> None:
     assert len(found(shut(state="FIN_WAIT1"))) == 1
 

@@ -84,7 +84,7 @@ def _held_finding(look: Look, rows: Index, oldest: float) -> Finding:
         (
             f"{words.who(process) if process else name} has shut down its half of "
             f"{words.count(count, 'connection')} and holds the descriptors; no timer ends them.",
-            f"Nothing has come on them for {words.duration(oldest)} on the oldest.",
+            f"Nothing has come on the oldest of them for {words.duration(oldest)}.",
             *_others(look, rows, here),
         ),
         f"Let the other end close. In {name}: after shutdown(SHUT_WR) read with a deadline, then "

@@ -74,11 +74,14 @@ def _evidence(
 ) -> Iterator[str]:
     table = look.table
     heard = float(stalls.info(table, "last_ack_recv", group.rows).min()) / 1000
-    who = group.in_full
+    who, many = group.in_full, len(group.rows)
+    up_to, on_it = (
+        ("up to ", f" on the one to {words.remote(table, worst)}") if many > 1 else ("", "")
+    )
     yield (
-        f"{who} has {words.count(len(group.rows), 'connection')} {group.where} on which no byte "
-        f"was acknowledged for up to {words.duration(longest)}; "
-        f"{words.size(int(table.send_q[worst]))} wait on the one to {words.remote(table, worst)}."
+        f"{who} has {words.count(many, 'connection')} {group.where} on which no byte "
+        f"was acknowledged for {up_to}{words.duration(longest)}; "
+        f"{words.size(int(table.send_q[worst]))} wait{on_it}."
     )
     yield (
         f"The peer's window is {_window(look, worst)} and its kernel answers the probes (heard "
