@@ -60,6 +60,8 @@ class TcptopApp(Theming, Copying, LookingBack, Searching, inherit_bindings=False
                 return
             if not self.typing and await self._bound(event.key):
                 return
+            if event.is_printable and not (self.typing or self.overlaid):
+                self._say(f"{event.character} is no key here; ? lists the keys")
         await super().on_event(event)
 
     async def _bound(self, key: str) -> bool:
