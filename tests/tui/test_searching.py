@@ -109,10 +109,10 @@ def test_all_of_many_rows_are_found_and_no_block_takes_long() -> None:
     search = Search(model, model.columns, "10.0.3.7:", 5000, -1)
     longest = 0.0
     while True:
-        began = time.perf_counter()
+        began = time.thread_time()
         if not search.go_on():
             break
-        longest = max(longest, time.perf_counter() - began)
+        longest = max(longest, time.thread_time() - began)
     wanted = [n for n in range(6000) if "10.0.3.7:" in model.cells(n, model.columns[1:5])[2]]
     assert search.first == max(n for n in wanted if n <= 5000)
     assert search.rank == (wanted.index(search.first) + 1, len(wanted))
