@@ -79,10 +79,11 @@ def stand(view: Live) -> tuple[object, ...]:
 
 async def go(view: Live, way: str) -> tuple[object, ...]:
     """To a place, from wherever."""
-    await view.press("escape")
-    if view.session.held is not None:
-        await view.press("space")
-    await view.press(*["escape"] * 4, "1", "g", *way.split())
+    session = view.session
+    if view.app.typing or view.app.overlaid:
+        await view.press("escape")
+    back = [*["space"] * (session.held is not None), *["escape"] * len(session.trail.places)]
+    await view.press(*back, "1", "g", *way.split())
     return stand(view)
 
 
