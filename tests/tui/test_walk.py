@@ -48,7 +48,7 @@ HERE_ALREADY = {"into", "pages", "explain", *(f"view.{view}" for view in VIEWS)}
 UPWARDS = {"table.up", "table.page_up", "table.half_up", "table.top"}
 ACROSS = {"table.left", "table.right"}  # only where there are more columns than fit
 ENDING = {"q", "f10", "ctrl+c", "ctrl+q"}
-UNBOUND = "f24"
+SILENT = "ctrl+l"  # paints the same again
 
 
 def listed(*groups: Sequence[BindingType]) -> list[tuple[str, list[str]]]:
@@ -89,8 +89,8 @@ async def go(view: Live, way: str) -> tuple[object, ...]:
 
 async def pressed(view: Live, key: str) -> bool:
     """Whether a key changed anything, be it only what the last line says."""
-    if view.app._said:
-        await view.press(UNBOUND)
+    if view.app._said:  # what is said again is no change
+        await view.press(SILENT)
     before = seen(view)
     await view.press(key)
     if "exporting…" in view.status():
