@@ -137,6 +137,8 @@ def test_a_command_prints_its_row(
         known = {place: command for place, command in commands.items() if command}
         assert len(known) >= len(commands) - 2  # remembered, unknown
         outputs = run(crowd.namespace, list(known.values()))
+        if view == "ports":
+            outputs = [_without(each, _listening(table)) for each in outputs]
         wanted = [expected(table, rows_of(selection, place)) for place in known]
         assert all(wanted)
         triples = zip(known.values(), outputs, wanted, strict=True)
@@ -144,6 +146,16 @@ def test_a_command_prints_its_row(
 
     # A row may have left between the look and the command, which take long on a busy machine.
     until(lambda: len(differences()) == 0, f"the same {view}", timeout=90)
+
+
+def _listening(table: SocketTable) -> set[str]:
+    return {str(port) for port in table.local_port[table.state == tcp.LISTEN].tolist()}
+
+
+def _without(rows: Counter[Row], ports: set[str]) -> Counter[Row]:
+    """A connection may have the port of some listener of another address by chance: no destination
+    of its own counts it, for connect() gives such a port to nobody."""
+    return Counter({row: n for row, n in rows.items() if row[1].split()[-1] not in ports})
 
 
 def test_remotes_by_address_and_port(crowd: Zoo) -> None:
