@@ -78,7 +78,7 @@ def anonymous(pid: int) -> Iterator[Source]:
 
 
 async def draw(stage: Stage) -> None:
-    settings = Settings(scope="demo", user="root", findings=Findings(lowered(stage)))
+    settings = Settings(scope="demo", user="root", findings=Findings(stage.limits_by_finding))
     app = TcptopApp(lambda: anonymous(stage.pid), SystemNames(), settings)
     async with app.run_test(size=SIZE) as pilot:
         await asyncio.sleep(SECONDS)
@@ -96,14 +96,6 @@ async def picture(app: TcptopApp, pilot: Pilot[None], name: str, pressed: str) -
     app.save_screenshot(f"{name}.svg", str(HERE))
     for _ in pressed.split()[1:]:
         await pilot.press("escape")
-
-
-def lowered(stage: Stage) -> dict[str, dict[str, float]]:
-    limits: dict[str, dict[str, float]] = {}
-    for name, value in stage.limits.items():
-        finding, _, threshold = name.partition(".")
-        limits.setdefault(finding, {})[threshold] = value
-    return limits
 
 
 def main() -> None:

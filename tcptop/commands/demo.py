@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
 from dataclasses import replace
 
 from tcptop.commands import live
 from tcptop.commands.ending import DONE, CommandError
-from tcptop.configuration import Limits, unknown
+from tcptop.configuration import unknown
 from tcptop.demo.scenarios import DemoError, choose, scenarios
 from tcptop.demo.stage import Stage
 from tcptop.views import output
@@ -52,16 +51,8 @@ def _watch(chosen: Namespace, stage: Stage) -> int:
     stage.enter()
     from tcptop.commands.configured import decided  # numpy: its threads could not be taken along
 
-    user = decided(chosen, _by_finding(stage.limits))
+    user = decided(chosen, stage.limits_by_finding)
     everything = Namespace(**vars(chosen), filter=[], process=[], port=[], netns="current")
     settings = live.settings(everything, user)
     scope = f"demo, netns {stage.pid}"
     return live.show(everything, replace(settings, scope=scope, opening="findings"))
-
-
-def _by_finding(lowered: Mapping[str, float]) -> Limits:
-    limits: dict[str, dict[str, float]] = {}
-    for name, value in lowered.items():
-        finding, _, threshold = name.partition(".")
-        limits.setdefault(finding, {})[threshold] = value
-    return limits

@@ -49,6 +49,15 @@ class Stage:
         return {name: value for each in self.scenarios for name, value in each.limits.items()}
 
     @property
+    def limits_by_finding(self) -> dict[str, dict[str, float]]:
+        """The same, finding -> threshold -> value."""
+        limits: dict[str, dict[str, float]] = {}
+        for name, value in self.limits.items():
+            finding, _, threshold = name.partition(".")
+            limits.setdefault(finding, {})[threshold] = value
+        return limits
+
+    @property
     def notes(self) -> list[str]:
         """What is not as in real life, a sentence each."""
         return [

@@ -43,11 +43,7 @@ class DemoWatch(Watch):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage.here)
-        limits: dict[str, dict[str, float]] = {}
-        for name, value in stage.limits.items():
-            finding, _, threshold = name.partition(".")
-            limits.setdefault(finding, {})[threshold] = value
-        self.settings = Settings(limits)
+        self.settings = Settings(stage.limits_by_finding)
 
     def feed(self, sample: Sample) -> Snapshot:
         snapshot, self.history = derive(sample, self.history, self.settings)
