@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tcptop.commands.ending import CommandError
 from tcptop.commands.filtering import compiled, filter_text
-from tcptop.tui import terminal
+from tcptop.tui.terminal import environment
 
 if TYPE_CHECKING:
     from tcptop.analysis.filter import Expression
@@ -28,7 +28,7 @@ def run(chosen: Namespace) -> int:
 
 def refuse_without_terminal(what: str, instead: str) -> None:
     """Raises CommandError where nothing can be drawn."""
-    why_not = terminal.refusal(os.environ, terminal.has_terminal())
+    why_not = environment.refusal(os.environ, environment.has_terminal())
     if why_not:
         raise CommandError(f"{what}: {why_not}; {instead}")
 
@@ -38,17 +38,17 @@ def show(chosen: Namespace, settings: Settings) -> int:
     from tcptop.commands.watching import OWNERS_BUDGET_S, source
     from tcptop.sources.names import SystemNames
     from tcptop.tui.app import TcptopApp
-    from tcptop.tui.terminal_app import finish
+    from tcptop.tui.terminal.display import finish
 
     app = TcptopApp(lambda: source(chosen, OWNERS_BUDGET_S), SystemNames(), settings)
     sys.setswitchinterval(0.0005)  # a key press waits less for the collector's thread
-    app.run(mouse=terminal.mouse(os.environ) if chosen.mouse is None else chosen.mouse)
+    app.run(mouse=environment.mouse(os.environ) if chosen.mouse is None else chosen.mouse)
     return finish(app)
 
 
 def settings(chosen: Namespace, user: Decided, expression: Expression | None = None) -> Settings:
     """What the screen has to know of what was typed and configured."""
-    terminal.prepare(os.environ)  # before Textual is imported, which reads it once
+    environment.prepare(os.environ)  # before Textual is imported, which reads it once
     from tcptop.sources.live import user_name
     from tcptop.sources.namespaces import current_inode
     from tcptop.sources.resolver import Resolver
@@ -61,11 +61,11 @@ def settings(chosen: Namespace, user: Decided, expression: Expression | None = N
         clause=Clause(filter_text(chosen) or "", expression) if expression else NOTHING,
         scope=f"netns {chosen.netns}",
         user=user_name(os.geteuid()),
-        ascii_only=chosen.ascii or terminal.glyphs(os.environ) == "ascii",
+        ascii_only=chosen.ascii or environment.glyphs(os.environ) == "ascii",
         findings=user.findings,
         keys=_keys(user.keys),
         theme=user.theme,
-        no_themes=terminal.no_themes(os.environ),
+        no_themes=environment.no_themes(os.environ),
         open_names=Resolver,
         netns=current_inode(),
         state=usual_path(os.environ),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tcptop.model.selection import Selection
-from tcptop.tui.clipboard import copy
 from tcptop.tui.commands import reaching, ss_command
 from tcptop.tui.moving import Moving
 from tcptop.tui.place import Place
+from tcptop.tui.terminal.clipboard import copy
 from tcptop.tui.viewing import Shown
 
 # By view: the namespace of the row at a place; others are of the first namespace.

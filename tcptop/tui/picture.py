@@ -19,7 +19,7 @@ from tcptop.tui.place import Place
 from tcptop.tui.session import Session
 from tcptop.tui.settings import Settings
 from tcptop.tui.steady import Steady
-from tcptop.tui.terminal_app import TerminalApp
+from tcptop.tui.terminal.display import TerminalApp
 from tcptop.tui.top import Top
 from tcptop.tui.widgets.browsing import BrowsedTable
 from tcptop.tui.widgets.diagram import Diagram

@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from tcptop.tui.terminal_app import TerminalApp, finish
+from tcptop.tui.terminal.display import TerminalApp, finish
 from tcptop.tui.widgets.layout import Cell, Column
 from tcptop.tui.widgets.lines import Lines
 from tcptop.tui.widgets.table import Table

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from tcptop.tui.terminal_app import TerminalApp, finish
+from tcptop.tui.terminal.display import TerminalApp, finish
 
 
 class DrivenApp(TerminalApp):

@@ -20,7 +20,7 @@ from textual.app import App
 from textual.geometry import Region
 from textual.strip import Strip
 
-from tcptop.tui import terminal as environment
+from tcptop.tui.terminal import environment
 from tests.tui.displayed import DisplayedApp
 from tests.tui.terminal import Terminal
 

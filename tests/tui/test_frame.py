@@ -17,9 +17,8 @@ from textual._compositor import LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from tcptop.tui.cells import Cells, cells
-from tcptop.tui.frame import Frame, move
-from tcptop.tui.sgr import PLAIN, Look, change, look_of
+from tcptop.tui.terminal.frame import Cells, Frame, cells, move
+from tcptop.tui.terminal.sgr import PLAIN, Look, change, look_of
 from tests.tui.emulator import Drawn, Emulator
 
 SYSTEMS = {

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tcptop.tui import terminal
+from tcptop.tui.terminal import environment
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from tcptop.tui import terminal
     ],
 )
 def test_glyphs(environ: dict[str, str], expected: str) -> None:
-    assert terminal.glyphs(environ) == expected
+    assert environment.glyphs(environ) == expected
 
 
 @pytest.mark.parametrize(
@@ -45,20 +45,20 @@ def test_glyphs(environ: dict[str, str], expected: str) -> None:
     ],
 )
 def test_colour_system(environ: dict[str, str], expected: str) -> None:
-    assert terminal.colour_system(environ) == expected
+    assert environment.colour_system(environ) == expected
 
 
 def test_mouse_is_off_over_ssh() -> None:
-    assert terminal.mouse({})
-    assert not terminal.mouse({"SSH_TTY": "/dev/pts/1"})
-    assert not terminal.mouse({"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"})
+    assert environment.mouse({})
+    assert not environment.mouse({"SSH_TTY": "/dev/pts/1"})
+    assert not environment.mouse({"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"})
 
 
 def test_refusals_are_one_line() -> None:
-    assert terminal.refusal({"TERM": "xterm"}, terminal=True) is None
-    assert terminal.refusal({"TERM": "xterm"}, terminal=False) == "no terminal"
+    assert environment.refusal({"TERM": "xterm"}, terminal=True) is None
+    assert environment.refusal({"TERM": "xterm"}, terminal=False) == "no terminal"
     for term in ("dumb", "unknown", ""):
-        reason = terminal.refusal({"TERM": term}, terminal=True)
+        reason = environment.refusal({"TERM": term}, terminal=True)
         assert reason is not None
         assert "TERM" in reason
         assert "\n" not in reason
@@ -66,13 +66,13 @@ def test_refusals_are_one_line() -> None:
 
 def test_empty_no_color_means_colours() -> None:
     environ = {"TERM": "xterm-256color", "NO_COLOR": ""}
-    terminal.prepare(environ)
+    environment.prepare(environ)
     assert "NO_COLOR" not in environ
 
 
 def test_what_the_user_has_set_stays() -> None:
     environ = {"TERM": "linux", "ESCDELAY": "200"}
-    terminal.prepare(environ)
+    environment.prepare(environ)
     assert environ["ESCDELAY"] == "200"
 
 
@@ -88,16 +88,16 @@ def test_what_the_user_has_set_stays() -> None:
     ],
 )
 def test_why_there_are_no_themes(environ: dict[str, str], why: str) -> None:
-    assert terminal.no_themes(environ) == why
+    assert environment.no_themes(environ) == why
 
 
 def test_textual_reads_what_was_prepared() -> None:
     program = """
 import os, sys
-from tcptop.tui import terminal
+from tcptop.tui.terminal import environment
 assert "textual" not in sys.modules and "rich" not in sys.modules
 os.environ.update({"TERM": "linux", "NO_COLOR": "1"})
-terminal.prepare(os.environ)
+environment.prepare(os.environ)
 from textual import constants
 from textual.app import App
 assert constants.DISABLE_KITTY_KEY and constants.ESCAPE_DELAY == 0.025

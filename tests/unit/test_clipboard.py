@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptop.tui import clipboard
+from tcptop.tui.terminal import clipboard
 
 DEADLINE = 15.0
 

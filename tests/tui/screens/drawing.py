@@ -45,7 +45,7 @@ def whole(view: Live, name: str) -> None:
 
 @contextmanager
 def surroundings(colour: bool) -> Iterator[None]:
-    """An environment of our own, in UTC, and the theme that `terminal.prepare` has at first."""
+    """An environment of our own, in UTC, and the theme that `environment.prepare` has at first."""
     kept = {name: value for name, value in os.environ.items() if name not in UNSET}
     wanted = {**kept, "TZ": "UTC"} | ({} if colour else {"NO_COLOR": "1"})
     with (

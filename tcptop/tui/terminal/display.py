@@ -1,44 +1,83 @@
 """Writes only the cells that changed, where Textual's own display writes whole lines.
 
-Over SSH a monitor is as good as the bytes it sends. Textual 8.2 hands each update to
-`App._display`, which is private; tests/tui/test_display.py is the contract with it. While the
-link does not drain, frames are dropped, and the newest state is sent once it does. Whatever is
-unexpected (another driver, another kind of update, an error in here) is left to Textual's own
-display, and TCPTOP_DISPLAY=stock leaves everything to it, to compare the two.
+Textual 8.2 hands each update to `App._display`. While the link does not drain, frames are dropped,
+and the newest state is sent once it does. Whatever is unexpected (another driver, another kind of
+update, an error in here) is left to Textual's own display.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+import traceback
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
 from rich.style import Style
-from textual import events, on
+from textual import constants, events, on
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
+from textual.driver import Driver
 from textual.screen import Screen
 from textual.strip import Strip
 
-from tcptop.tui.cells import Cells, cells
-from tcptop.tui.driver import TerminalDriver
-from tcptop.tui.frame import Frame
-from tcptop.tui.sgr import Look, look_of
+from tcptop.tui.terminal.driver import TerminalDriver
+from tcptop.tui.terminal.frame import Cells, Frame, cells
+from tcptop.tui.terminal.sgr import Look, look_of
 
 SOONEST, LATEST = 0.005, 0.25  # seconds between two looks at a link that does not drain
 LOOKS = 4096  # kept; links make new styles all the time
+TRACEBACK = 12  # frames of it, the last ones, after a crash
 
 Update = ChopsUpdate | LayoutUpdate
 
 
-class CellApp(App[None]):
-    """An app whose display writes cells; see the module."""
+class TerminalApp(App[None]):
+    """An app on our driver and display, to derive from. It is run with `run` and `finish`."""
 
+    crash: str | None = None  # what is said of it once the terminal is given back
     display_error: Exception | None = None  # why everything is left to Textual
     _frame: Frame | None = None  # None: Textual has painted, or nobody has
     _looks: dict[Style | None, Look] | None = None
     _waiting = 0.0  # seconds, while a frame is held back
+
+    def get_driver_class(self) -> type[Driver]:
+        """Our driver, unless TEXTUAL_DRIVER names one (as textual-serve does)."""
+        return super().get_driver_class() if constants.DRIVER else TerminalDriver
+
+    @on(Driver.SignalResume)
+    def repaint_all(self) -> None:
+        """Paint every cell: the terminal may show anything (after `fg`, on Ctrl-L)."""
+        self.forget_terminal()
+        screen = self.screen
+        stack = self._background_screens
+        self._display(screen, screen._compositor.render_update(full=True, screen_stack=stack))
+
+    def write_through(self, text: str) -> None:
+        """Send what moves no cursor and changes no cell, such as OSC 52."""
+        if self._driver is not None:
+            self._driver.write(text)
+            self._driver.flush()
+
+    @property
+    def mouse(self) -> bool:
+        """Whether clicks and wheel come to us; when not, the terminal selects text."""
+        return isinstance(self._driver, TerminalDriver) and self._driver.mouse
+
+    @mouse.setter
+    def mouse(self, on: bool) -> None:
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.mouse = on
+
+    def _fatal_error(self) -> None:
+        # Not Rich's traceback: its locals would print addresses and names.
+        error = self._exception or sys.exc_info()[1]
+        if error is not None and self.crash is None:
+            self.crash = "".join(traceback.format_exception(error, limit=-TRACEBACK))
+        self._close_messages_no_wait()
+
+    # -- what the terminal shows
 
     def forget_terminal(self) -> None:
         """The terminal may show anything: the next frame is sent whole."""
@@ -175,3 +214,10 @@ def _fits(update: ChopsUpdate, frame: Frame) -> bool:
     """Whether the update is of a screen of the frame's size."""
     ends = update.chop_ends
     return len(ends) == frame.height and all(line[-1] == frame.width for line in ends)
+
+
+def finish(app: TerminalApp) -> int:
+    """The exit status after `app.run()`; the traceback of a crash goes to stderr."""
+    if app.crash is not None:
+        sys.stderr.write(app.crash)
+    return app.return_code or 0

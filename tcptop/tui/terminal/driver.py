@@ -4,7 +4,7 @@ Textual's own driver leaves the alternate screen, the mouse and the raw mode beh
 SIGHUP and SIGQUIT, spins when the terminal is gone, resumes with a blank screen, and asks for
 every motion of the mouse. This one ends with status 128 + signal; it relies on private parts of
 Textual 8.2 (`XTermParser`, `App._handle_exception`), and tests/tui/test_driver.py is the contract.
-Use it through `tcptop.tui.terminal_app`.
+Use it through `tcptop.tui.terminal.display`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 
-from tcptop.tui.writer import Writer
+from tcptop.tui.terminal.writer import Writer
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 LIMIT = 2.0  # seconds from a signal until the process ends whatever the event loop does
