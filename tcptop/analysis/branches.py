@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop.analysis.keys import distinct, find, mixed
 from tcptop.model import tcp
+from tcptop.model.arrays import index_of, row_hash, sorted_unique
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import I64, U64, Bools, Index
@@ -70,7 +70,7 @@ class Branches:
 
 def _turned(level: Level, kind: int, turned: frozenset[tuple[int, int]]) -> Bools:
     keys = np.array(sorted(key for of, key in turned if of == kind), np.uint64)
-    return find(level.keys, keys) >= 0
+    return index_of(level.keys, keys) >= 0
 
 
 def grow(selection: Selection, rows: Index, weights: NDArray[Any] | None) -> Branches:
@@ -81,8 +81,8 @@ def grow(selection: Selection, rows: Index, weights: NDArray[Any] | None) -> Bra
     """
     process = _process_keys(selection.snapshot)[rows]
     remote = _remote_keys(selection, rows, process)
-    keys = distinct(remote)
-    group = find(remote, keys)
+    keys = sorted_unique(remote)
+    group = index_of(remote, keys)
     first = np.full(len(keys), len(rows))
     np.minimum.at(first, group, np.arange(len(rows)))
     values = first if weights is None else np.bincount(group, np.nan_to_num(weights), len(keys))
@@ -97,8 +97,8 @@ def grow(selection: Selection, rows: Index, weights: NDArray[Any] | None) -> Bra
 
 def _places(process: U64, values: NDArray[Any], sums: bool) -> Index:
     """Where each remote comes, of which the process and the value are given: by process."""
-    keys = distinct(process)
-    group = find(process, keys)
+    keys = sorted_unique(process)
+    group = index_of(process, keys)
     if sums:
         total: NDArray[Any] = np.bincount(group, values, len(keys))
     else:
@@ -118,10 +118,10 @@ def _process_keys(snapshot: Snapshot) -> U64:
     people = snapshot.holders.people
     pids = np.array([person.pid for person in people], np.int64)
     started = np.array([person.start_time for person in people], np.int64)
-    keys = mixed(pids, started)
+    keys = row_hash(pids, started)
     start = snapshot.holders.start
     held = start[:-1] < start[1:]
-    found = mixed(np.zeros(len(held), np.int64), snapshot.note.astype(np.int64))
+    found = row_hash(np.zeros(len(held), np.int64), snapshot.note.astype(np.int64))
     found[held] = keys[snapshot.holders.person[start[:-1][held]]]
     return found
 
@@ -131,7 +131,7 @@ def _remote_keys(selection: Selection, rows: Index, process: U64) -> U64:
     table = selection.snapshot.sample.sockets
     nobody = table.state[rows] == tcp.LISTEN
     own = np.where(nobody, table.cookie[rows], np.uint64(0))
-    return mixed(process, table.remote_hi[rows], table.remote_lo[rows], own)
+    return row_hash(process, table.remote_hi[rows], table.remote_lo[rows], own)
 
 
 def _level(keys: U64) -> Level:

@@ -18,8 +18,8 @@ from tcptop.analysis.history import History, Known, Now
 from tcptop.analysis.holding import Held, hold, mini
 from tcptop.analysis.kernel import rates as kernel_rates
 from tcptop.analysis.kernel import seen_ratio
-from tcptop.analysis.keys import distinct
 from tcptop.model import owner
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Ports, Snapshot, Totals, Trend
 from tcptop.model.table import F64, I64, Index, SocketTable
@@ -160,6 +160,6 @@ def _totals(sample: Sample, held: Held, ratio: float | None) -> Totals:
 
 
 def _still_known(held: Held, history: History, kept: Known) -> dict[int, Process]:
-    wanted = set(distinct(kept.person).tolist())
+    wanted = set(sorted_unique(kept.person).tolist())
     everyone = {**history.people, **held.people}
     return {key: process for key, process in everyone.items() if key in wanted}

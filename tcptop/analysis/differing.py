@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tcptop.analysis.kernel import GAUGES
-from tcptop.analysis.keys import find
 from tcptop.model import tcp
+from tcptop.model.arrays import index_of
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.snapshot import Snapshot
@@ -114,7 +114,7 @@ def _moved(pair: Pair) -> int:
 def _sockets(old: Snapshot, new: Snapshot) -> Sockets:
     then, now = old.sample.sockets, new.sample.sockets
     order = np.argsort(then.cookie)
-    place = find(now.cookie, then.cookie[order])
+    place = index_of(now.cookie, then.cookie[order])
     after = np.flatnonzero(place >= 0)
     before = order[place[after]]
     gone = np.ones(len(then), bool)

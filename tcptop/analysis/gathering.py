@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop.analysis.keys import by_state, known_sums, mixed
 from tcptop.model import owner, tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.snapshot import Holders, Processes, Remotes
 from tcptop.model.table import F64, I64, U8, Bools, Index, SocketTable
 
@@ -31,7 +31,7 @@ def processes(
     """
     row, person = _pairs(holders, kinds, selected)
     held = person >= 0
-    key = mixed(person + 1, table.netns[row], np.where(held, 0, kinds[row]))
+    key = row_hash(person + 1, table.netns[row], np.where(held, 0, kinds[row]))
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     groups = len(first)
     number = np.diff(holders.start)
@@ -62,6 +62,19 @@ def _pairs(holders: Holders, kinds: U8, selected: Bools) -> tuple[Index, Index]:
     return row, person
 
 
+def known_sums(group: Index, groups: int, values: F64) -> F64:
+    """Sums of the known (not NaN) values of each group; NaN where none is known."""
+    known = ~np.isnan(values)
+    sums = np.bincount(group[known], values[known], groups)
+    return np.where(np.bincount(group[known], minlength=groups) > 0, sums, np.nan)
+
+
+def by_state(group: Index, groups: int, state: U8) -> I64:
+    """(groups, 12): rows of each group in each state."""
+    cells = np.bincount(group * 12 + state, minlength=groups * 12)
+    return cells.reshape(groups, 12).astype(np.int64)
+
+
 def _sum(group: Index, groups: int, values: NDArray[Any]) -> I64:
     return np.bincount(group, values, groups).astype(np.int64)
 
@@ -70,7 +83,7 @@ def remotes(table: SocketTable, rates: Rates, with_port: bool) -> Remotes:
     """Sockets that have a remote end, by its address or by address and port."""
     row = np.flatnonzero((table.state != tcp.LISTEN) & (table.remote_port != 0))
     port = table.remote_port[row].astype(np.int64) if with_port else np.full(len(row), -1)
-    key = mixed(table.netns[row], table.remote_hi[row], table.remote_lo[row], port)
+    key = row_hash(table.netns[row], table.remote_hi[row], table.remote_lo[row], port)
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     groups = len(first)
     group = np.full(len(table), -1, np.int64)

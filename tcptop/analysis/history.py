@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.moments import Moment
-from tcptop.analysis.keys import find
 from tcptop.model import tcp
+from tcptop.model.arrays import index_of
 from tcptop.model.sample import Kernel, Process
 from tcptop.model.snapshot import Trend
 from tcptop.model.table import F64, I64, U8, U64, Bools, Index, SocketTable
@@ -110,7 +110,7 @@ class Now:
 
 def join(table: SocketTable, history: History, clock: float) -> Now:
     dt = None if history.began is None else max(clock - history.clock, 1e-3)
-    return Now(np.argsort(table.cookie), find(table.cookie, history.known.cookie), clock, dt)
+    return Now(np.argsort(table.cookie), index_of(table.cookie, history.known.cookie), clock, dt)
 
 
 def recalled(values: F64, now: Now) -> F64:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.history import Known, Now
-from tcptop.analysis.keys import distinct, find
 from tcptop.analysis.listening import waiting
 from tcptop.model import owner, tcp
+from tcptop.model.arrays import index_of, sorted_unique
 from tcptop.model.sample import Owners, Process, Sample
 from tcptop.model.snapshot import Holders
 from tcptop.model.table import I64, U8, Bools, Index, SocketTable
@@ -45,7 +45,7 @@ def hold(sample: Sample, queue: Index, now: Now, known: Known, past: Mapping[int
     fd = np.concatenate([fd, np.full(len(remembered), -1, np.int64)])
     kinds = _kinds(table, row, remembered)
     first = _first(row, person, len(table))
-    people = {key: people[key] for key in distinct(person).tolist()}
+    people = {key: people[key] for key in sorted_unique(person).tolist()}
     holders = _holders(len(table), row, person, fd, people)
     return Held(holders, kinds, _notes(sample, kinds, queue), first, people)
 
@@ -110,7 +110,7 @@ def _holders(
     keys = np.array(list(people), np.int64)
     start = np.zeros(rows + 1, np.int64)
     np.cumsum(np.bincount(row, minlength=rows), out=start[1:])
-    places = np.argsort(keys)[find(person[order], np.sort(keys))] if len(keys) else person
+    places = np.argsort(keys)[index_of(person[order], np.sort(keys))] if len(keys) else person
     return Holders(start, row[order], places, fd[order], tuple(people.values()))
 
 

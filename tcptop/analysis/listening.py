@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis.history import Known, Now, drops, rate, recalled
-from tcptop.analysis.keys import find, mixed
 from tcptop.model import tcp
+from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import ListenerPeaks
 from tcptop.model.snapshot import Listeners
 from tcptop.model.table import I64, MAPPED, U64, Bools, Index, SocketTable
@@ -28,7 +28,7 @@ def match(table: SocketTable, rows: Index) -> Index:
             keys = _keys(table, among, device, wildcard=False)
             wanted = _keys(table, rows, device, wildcard)
             order = np.argsort(keys, kind="stable")
-            places = find(wanted, keys[order])
+            places = index_of(wanted, keys[order])
             hit = (found < 0) & (places >= 0)
             found[hit] = among[order[places[hit]]]
     return found
@@ -40,7 +40,9 @@ def _keys(table: SocketTable, rows: Index, device: bool, wildcard: bool) -> U64:
     lo = np.where(any_v4 | wildcard, np.uint64(0), lo)  # ::ffff:0.0.0.0 is found like ::
     hi = np.zeros_like(hi) if wildcard else hi
     interface = table.interface[rows] if device else np.zeros(len(rows), np.uint32)
-    return mixed(table.netns[rows], table.family[rows], table.local_port[rows], hi, lo, interface)
+    return row_hash(
+        table.netns[rows], table.family[rows], table.local_port[rows], hi, lo, interface
+    )
 
 
 def waiting(table: SocketTable) -> Bools:
@@ -61,7 +63,7 @@ def queues(table: SocketTable) -> Index:
 def peaks(table: SocketTable, polled: ListenerPeaks, now: Now, known: Known) -> I64:
     """The longest accept queue seen of each LISTEN row, 0 for other rows."""
     order = np.argsort(polled.cookies)
-    place = find(table.cookie, polled.cookies[order])
+    place = index_of(table.cookie, polled.cookies[order])
     between = np.zeros(len(table), np.int64)
     between[place >= 0] = polled.peaks[order][place[place >= 0]]
     before = np.nan_to_num(recalled(known.peak.astype(np.float64), now)).astype(np.int64)
@@ -72,7 +74,7 @@ def peaks(table: SocketTable, polled: ListenerPeaks, now: Now, known: Known) -> 
 def listeners(table: SocketTable, queue: Index, peak: I64, now: Now, known: Known) -> Listeners:
     row = np.flatnonzero(table.state == tcp.LISTEN)
     dropped = rate(drops(table), recalled(known.drops, now), now, known)
-    group = mixed(*_identity(table, row))
+    group = row_hash(*_identity(table, row))
     _, inverse, siblings = np.unique(group, return_inverse=True, return_counts=True)
     half_open = queue[(table.state == tcp.SYN_RECV) & (queue >= 0)]
     by_row = np.bincount(half_open, minlength=len(table))[row]

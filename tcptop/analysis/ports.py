@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.history import History, Now, PortUse
-from tcptop.analysis.keys import distinct, find, mixed
 from tcptop.model import sysctls, tcp
+from tcptop.model.arrays import index_of, row_hash, sorted_unique
 from tcptop.model.sample import Kernel, Sample
 from tcptop.model.snapshot import Ports
 from tcptop.model.table import F64, I64, U16, U32, U64, Bools, Index, SocketTable
@@ -149,7 +149,7 @@ def ports(sample: Sample, now: Now, history: History, found: Mapping[int, Range]
 def use(found: Ports, clock: float) -> PortUse:
     """The port use of this moment, for the forecasts of later ones."""
     columns = (found.local_hi, found.local_lo, found.remote_hi, found.remote_lo)
-    key = mixed(found.netns, *columns, found.remote_port)
+    key = row_hash(found.netns, *columns, found.remote_port)
     order = np.argsort(key)
     return PortUse(clock, key[order], found.used[order])
 
@@ -186,7 +186,7 @@ def _loopback(table: SocketTable) -> Bools:
 
 def _destination(table: SocketTable, rows: Index) -> U64:
     names = ("netns", "local_hi", "local_lo", "remote_hi", "remote_lo", "remote_port")
-    return mixed(*(getattr(table, name)[rows] for name in names))
+    return row_hash(*(getattr(table, name)[rows] for name in names))
 
 
 def _by_netns(table: SocketTable, rows: Index, found: Mapping[int, Range], mask: str) -> Bools:
@@ -197,7 +197,7 @@ def _by_netns(table: SocketTable, rows: Index, found: Mapping[int, Range], mask:
 
 
 def _distinct_ports(group: Index, port: U16, groups: int) -> I64:
-    pairs = distinct(group * 65536 + port)
+    pairs = sorted_unique(group * 65536 + port)
     return np.bincount(pairs // 65536, minlength=groups)
 
 
@@ -222,14 +222,14 @@ def _headroom_bind(sample: Sample, lead: Index, found: Mapping[int, Range]) -> I
     """Candidates less those with any socket on the same local address or the wildcard."""
     both = _Places.of(sample.sockets, sample.bound)
     wild = (both.local_hi == 0) & ((both.local_lo == 0) | (both.local_lo == 0xFFFF_0000_0000))
-    address = mixed(both.netns, both.local_hi, both.local_lo)
+    address = row_hash(both.netns, both.local_hi, both.local_lo)
     wanted, inverse = np.unique(address[lead], return_inverse=True)
     left = np.zeros(len(wanted), np.int64)
     for netns, value in found.items():
         here = both.netns == netns
         free = value.candidate.copy()
         free[both.local_port[here & wild]] = False
-        place = find(address, wanted)
+        place = index_of(address, wanted)
         inside = here & (place >= 0) & free[both.local_port]
         taken = _distinct_ports(place[inside], both.local_port[inside], len(wanted))
         spare = np.maximum(np.count_nonzero(free) - value.missed - taken, 0)
@@ -248,7 +248,7 @@ def _exhausted_in(keys: U64, used: I64, headroom: I64, now: Now, history: Histor
         return np.full(len(keys), np.nan)
     recent = [use for use in history.port_use if now.clock - use.clock <= GROWTH_S]
     then = recent[0] if recent else history.port_use[-1]
-    place = find(keys, then.key)
+    place = index_of(keys, then.key)
     before = np.where(place >= 0, then.used[place] if len(then.used) else 0, 0)
     growth = (used - before) / max(now.clock - then.clock, 1e-3)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -10,8 +10,8 @@ import numpy as np
 
 from tcptop.analysis import computed
 from tcptop.analysis.computed import ENDLESS, RTO_MAX_S, RTO_MIN_S
-from tcptop.analysis.keys import find, mixed
 from tcptop.model import tcp
+from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.sysctls import number
 from tcptop.model.table import F64, Bools, Index, SocketTable
@@ -148,8 +148,8 @@ def unread_s(snapshot: Snapshot, rows: Index) -> F64:
 def served(table: SocketTable, rows: Index) -> Bools:
     """Rows whose local port is a listener's: the other end called."""
     listening = np.flatnonzero(table.state == tcp.LISTEN)
-    ports = mixed(table.netns[listening], table.local_port[listening])
-    ours: Bools = np.isin(mixed(table.netns[rows], table.local_port[rows]), ports)
+    ports = row_hash(table.netns[listening], table.local_port[listening])
+    ours: Bools = np.isin(row_hash(table.netns[rows], table.local_port[rows]), ports)
     return ours
 
 
@@ -158,10 +158,10 @@ def other_ends(table: SocketTable, rows: Index) -> Index:
     ports = np.zeros(65536, bool)
     ports[table.remote_port[rows]] = True
     near = np.flatnonzero(ports[table.local_port] & (table.state != tcp.LISTEN))
-    key = mixed(table.netns[near], *_end(table, "local", near), *_end(table, "remote", near))
-    wanted = mixed(table.netns[rows], *_end(table, "remote", rows), *_end(table, "local", rows))
+    key = row_hash(table.netns[near], *_end(table, "local", near), *_end(table, "remote", near))
+    wanted = row_hash(table.netns[rows], *_end(table, "remote", rows), *_end(table, "local", rows))
     order = np.argsort(key)
-    place = find(wanted, key[order])
+    place = index_of(wanted, key[order])
     found = np.full(len(rows), -1, np.int64)
     found[place >= 0] = near[order[place[place >= 0]]]
     return found

@@ -9,10 +9,10 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings.words import count, duration, number, size
-from tcptop.analysis.keys import mixed
 from tcptop.analysis.stalls import PERSIST, RETRANSMIT, info
 from tcptop.model import sysctls as texts
 from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, U8, Bools, Index
 
@@ -211,8 +211,8 @@ def _data_s(snapshot: Snapshot, rows: Index) -> F64:
 def _here(snapshot: Snapshot, rows: Index) -> Bools:
     """The remote end is an address of this namespace: no network is between."""
     table = snapshot.sample.sockets
-    theirs = mixed(table.netns[rows], table.remote_hi[rows], table.remote_lo[rows])
-    mine = mixed(table.netns, table.local_hi, table.local_lo)
+    theirs = row_hash(table.netns[rows], table.remote_hi[rows], table.remote_lo[rows])
+    mine = row_hash(table.netns, table.local_hi, table.local_lo)
     here: Bools = np.isin(theirs, mine)
     return here
 

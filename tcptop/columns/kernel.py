@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from tcptop.analysis.keys import mixed
 from tcptop.columns import units
 from tcptop.columns.column import Column, Listing, shown
 from tcptop.columns.detail import Fact
 from tcptop.columns.kernel_rows import VALUE_WIDTH, Row, now, rows
 from tcptop.columns.sysctls import BY_NAME
+from tcptop.model.arrays import row_hash
 from tcptop.model.sample import Kernel
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, U64, Index
@@ -109,7 +109,7 @@ def _order(selection: Selection, places: Index) -> Index:
 
 def keys(selection: Selection, places: Index) -> U64:
     names = [hash((row.confirm, row.name)) for row in _some(selection, places)]
-    return mixed(np.array(names, np.int64))
+    return row_hash(np.array(names, np.int64))
 
 
 def _column(

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tcptop.analysis import keys, subject
+from tcptop.analysis import subject
 from tcptop.columns import listeners
 from tcptop.columns.column import Column, Listing
 from tcptop.columns.processes import process
+from tcptop.model.arrays import index_of
 from tcptop.model.finding import SEVERITIES, Finding
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -49,7 +50,7 @@ def _ranks(cookies: U64, findings: Sequence[Finding]) -> Index:
     named = np.fromiter(last, np.uint64, len(last))
     order = np.argsort(named)
     ranks = np.append(np.fromiter(last.values(), np.int64, len(last))[order], -1)
-    return ranks[keys.find(cookies, named[order])]
+    return ranks[index_of(cookies, named[order])]
 
 
 def _processes(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Index:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop.analysis.keys import mixed
 from tcptop.columns import units
 from tcptop.columns.column import Column, Listing, Values, shown
 from tcptop.columns.endpoints import addresses, endpoints, owner_values, people_of, rank
+from tcptop.model.arrays import row_hash
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Snapshot
 from tcptop.model.table import F64, I64, U64, Index
@@ -91,7 +91,7 @@ def _processes(selection: Selection, rows: Index) -> list[str]:
 def keys(selection: Selection, rows: Index) -> U64:
     ports = _ports(selection)
     names = ("netns", "local_hi", "local_lo", "remote_hi", "remote_lo", "remote_port")
-    return mixed(*(getattr(ports, name)[rows] for name in names))
+    return row_hash(*(getattr(ports, name)[rows] for name in names))
 
 
 def _number(key: str, title: str, width: int, meaning: str, priority: int = 0) -> Column:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tcptop.analysis.keys import mixed
 from tcptop.columns import units
 from tcptop.columns.column import Column, Listing, Values, shown
 from tcptop.model import owner, tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, I64, U64, Index
@@ -127,7 +127,7 @@ def keys(selection: Selection, rows: Index) -> U64:
     pid = np.array([p.pid if p else 0 for p in people], np.int64)
     start = np.array([p.start_time if p else 0 for p in people], np.int64)
     kind = np.where(pid > 0, 0, selection.processes.owner[rows])
-    return mixed(pid, start, selection.processes.netns[rows], kind)
+    return row_hash(pid, start, selection.processes.netns[rows], kind)
 
 
 def _size(key: str, title: str, meaning: str, priority: int) -> Column:

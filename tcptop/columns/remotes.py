@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tcptop.analysis.keys import mixed
 from tcptop.columns import units
 from tcptop.columns.column import Column, Listing, Values, shown
 from tcptop.columns.endpoints import addresses, rank
 from tcptop.columns.ports import first_owner, process_texts
 from tcptop.model import address, tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Remotes
 from tcptop.model.table import I64, U64, Index
@@ -51,7 +51,7 @@ def _processes(selection: Selection, rows: Index) -> list[str]:
 def keys(selection: Selection, rows: Index) -> U64:
     remotes = _remotes(selection)
     names = ("netns", "remote_hi", "remote_lo", "remote_port")
-    return mixed(*(getattr(remotes, name)[rows] for name in names))
+    return row_hash(*(getattr(remotes, name)[rows] for name in names))
 
 
 def _counted(key: str, title: str, meaning: str, *states: int, priority: int = 0) -> Column:

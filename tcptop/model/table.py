@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
+from tcptop.model.socket_id import SocketId, socket_keys
 
 U8 = NDArray[np.uint8]
 U16 = NDArray[np.uint16]
@@ -99,6 +100,14 @@ class SocketTable:
 
     def __len__(self) -> int:
         return len(self.cookie)
+
+    @property
+    def key(self) -> U64:
+        """What tells sockets apart, of all namespaces; computed anew each time."""
+        return socket_keys(self.netns, self.cookie)
+
+    def id(self, row: int) -> SocketId:
+        return SocketId(int(self.netns[row]), int(self.cookie[row]))
 
     def part(self, first: int, last: int) -> SocketTable:
         """A view of the rows from `first` up to `last`: writing to it writes to this table."""

@@ -12,12 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from tcptop.model import tcp
+from tcptop.model.arrays import isin_sorted
 from tcptop.model.route import Way
 from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Owners, Sample
 from tcptop.model.table import U32, SocketTable
 from tcptop.sources import counters, namespaces, proc_net_tcp, procfs
 from tcptop.sources.cgroups import Cgroups
-from tcptop.sources.owners import OwnerFinder, among
+from tcptop.sources.owners import OwnerFinder
 from tcptop.sources.routes import RouteReader
 from tcptop.sources.sock_diag import (
     EVERYTHING,
@@ -208,7 +209,7 @@ def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:
     contained = procfs.in_container()
     if owners.complete and not contained:
         return
-    missing = np.count_nonzero(~among(inodes[inodes != 0], owners.inodes))
+    missing = np.count_nonzero(~isin_sorted(inodes[inodes != 0], owners.inodes))
     if contained and missing:
         yield (
             "Processes outside this container (pid namespace) are not seen, so that the owners "

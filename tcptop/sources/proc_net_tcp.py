@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.table import U8, U64, SocketTable, blank, concat
 from tcptop.sources import procfs
 from tcptop.sources.sock_diag import distinct
@@ -95,19 +96,8 @@ def identity(table: SocketTable) -> U64:
     """
     inode = np.where(table.state == tcp.LISTEN, table.inode, 0).astype(np.uint64)
     ports = table.local_port.astype(np.uint64) << np.uint64(16) | table.remote_port
-    number = np.zeros(len(table), np.uint64)
-    for column in (table.local_hi, table.local_lo, table.remote_hi, table.remote_lo, ports, inode):
-        number = _mixed(number ^ column)
-    return number
-
-
-def _mixed(number: U64) -> U64:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood, 2014), after its increment."""
-    number = number + np.uint64(0x9E3779B97F4A7C15)
-    number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: U64 = number ^ (number >> np.uint64(31))
-    return mixed
+    ends = (table.local_hi, table.local_lo, table.remote_hi, table.remote_lo)
+    return row_hash(*ends, ports, inode)
 
 
 def _tries(table: SocketTable, retransmits: Sequence[bytes], probes: Sequence[bytes]) -> list[int]:

@@ -11,13 +11,13 @@ import numpy as np
 from tcptop.analysis import filter as language
 from tcptop.analysis.differing import Difference, Pair, ProcessChange, diff
 from tcptop.analysis.findings.words import clock_time
-from tcptop.analysis.keys import mixed
 from tcptop.columns import KERNEL, findings, units
 from tcptop.columns.endpoints import addresses, endpoints, first_holders, owner_texts
 from tcptop.columns.kernel import entries, kernel
 from tcptop.columns.marks import LOOKS
 from tcptop.columns.processes import NOBODY
 from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.owner import OWNER_KINDS
 from tcptop.model.snapshot import Snapshot
@@ -202,7 +202,7 @@ def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Itera
     table = snapshot.sample.sockets
     rows = places[table.state[places] != tcp.LISTEN]
     hi, lo = table.remote_hi[rows], table.remote_lo[rows]
-    same = mixed(first_holders(snapshot, rows), snapshot.note[rows], hi, lo)
+    same = row_hash(first_holders(snapshot, rows), snapshot.note[rows], hi, lo)
     _, first, counts = np.unique(same, return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     first, counts = first[order], counts[order]

@@ -8,11 +8,11 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from tcptop.analysis.keys import mixed
 from tcptop.columns import LISTINGS, Listing, ordered
 from tcptop.columns.listeners import backlog_known
 from tcptop.columns.units import safe
 from tcptop.model import address, owner, tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U8, U64, Index, SocketTable
@@ -196,7 +196,7 @@ def _six(table: SocketTable, rows: Index) -> U8:
 
 def _addresses(hi: U64, lo: U64, six: U8) -> list[str]:
     """Text of each address, made once for each that occurs."""
-    _, first, inverse = np.unique(mixed(hi, lo, six), return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(row_hash(hi, lo, six), return_index=True, return_inverse=True)
     distinct = zip(hi[first].tolist(), lo[first].tolist(), six[first].tolist(), strict=True)
     texts = np.array([ss_address(*each) for each in distinct], dtype=object)
     every: list[str] = texts[inverse].tolist() if len(first) else []

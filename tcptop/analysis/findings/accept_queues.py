@@ -8,7 +8,7 @@ import numpy as np
 
 from tcptop.analysis import listening
 from tcptop.analysis.findings.look import Look
-from tcptop.analysis.keys import find, mixed
+from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, I64, U64, Bools, Index
 
@@ -45,7 +45,7 @@ def accept_queues(look: Look) -> AcceptQueues:
     queued = table.recv_q[row].astype(np.int64)
     capacity = table.send_q[row].astype(np.int64) + 1
     columns = (table.netns, table.family, table.local_port, table.local_hi, table.local_lo)
-    group = mixed(*(column[row] for column in columns), table.interface[row])
+    group = row_hash(*(column[row] for column in columns), table.interface[row])
     bare = AcceptQueues(row, queued, capacity, group, np.zeros(len(row)))
     return bare._replace(lost_per_s=_lost(look, bare)) if len(row) else bare
 
@@ -89,7 +89,7 @@ def _others(look: Look, netns: int) -> float:
 def queued_at(look: Look, queues: AcceptQueues, moment: int) -> I64:
     """The length of each queue at one of the moments; -1 where the listener was not there."""
     then = look.moments[moment]
-    place = find(look.table.cookie[queues.row], then.listener)
+    place = index_of(look.table.cookie[queues.row], then.listener)
     queued = np.full(len(place), -1, np.int64)
     queued[place >= 0] = then.queued[place[place >= 0]]
     return queued

@@ -16,9 +16,9 @@ from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.port_advice import wider
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.subjects import named
-from tcptop.analysis.keys import mixed
 from tcptop.analysis.ports import candidates
 from tcptop.model import address, tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Kernel, Process
 from tcptop.model.table import Bools, Index
@@ -110,7 +110,7 @@ def _bound_each(look: Look, limits: Limits, rule: str, groups: Index) -> Iterato
     """By local address. connect() gives the same ports out for each destination, beginning with
     the same half of the range; connections that all have different ones were bound before."""
     ports = look.snapshot.ports
-    source = mixed(ports.netns, ports.local_hi, ports.local_lo)
+    source = row_hash(ports.netns, ports.local_hi, ports.local_lo)
     for one in np.unique(source[groups]).tolist():
         mine = np.flatnonzero(source == one)
         capacity, left = int(ports.capacity[mine[0]]), int(ports.headroom_bind[mine[0]])

@@ -17,9 +17,9 @@ from tcptop.analysis.findings.groups import accepted
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.moments import Moment, destinations
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
-from tcptop.analysis.keys import find, mixed
 from tcptop.analysis.ports import TIMEWAIT_MS
 from tcptop.model import sysctls, tcp
+from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.table import F64, U64, Bools, Index
 
 SEEN = 3  # connections, before what was not seen is put down to their destination
@@ -105,12 +105,12 @@ def _ends(look: Look, netns: int) -> Ends:
     theirs = np.flatnonzero(waiting & accepted(look) & look.remote_here)
     far, near = _key(look, ours, "remote"), _key(look, theirs, "local")
     keys = np.unique(np.concatenate([far, near]))
-    return Ends(keys, ours, find(far, keys), theirs, find(near, keys))
+    return Ends(keys, ours, index_of(far, keys), theirs, index_of(near, keys))
 
 
 def _key(look: Look, rows: Index, side: str) -> U64:
     names = ("netns", f"{side}_hi", f"{side}_lo", f"{side}_port")
-    return mixed(*(getattr(look.table, name)[rows] for name in names))
+    return row_hash(*(getattr(look.table, name)[rows] for name in names))
 
 
 def _short(
@@ -139,11 +139,11 @@ def _opened(look: Look, ends: Ends, moments: Sequence[Moment]) -> F64:
     groups = destinations(ports)
     opened = np.zeros(len(groups))
     for moment, seconds in zip(moments[1:], lengths(moments), strict=True):
-        place = find(groups, moment.destination)
+        place = index_of(groups, moment.destination)
         rate = np.nan_to_num(moment.opened)
         opened[place >= 0] += rate[place[place >= 0]] * seconds
-    key = mixed(ports.netns, ports.remote_hi, ports.remote_lo, ports.remote_port)
-    at = find(key, ends.keys)
+    key = row_hash(ports.netns, ports.remote_hi, ports.remote_lo, ports.remote_port)
+    at = index_of(key, ends.keys)
     sums: F64 = np.bincount(at[at >= 0], opened[at >= 0], len(ends.keys)).astype(np.float64)
     return sums
 

@@ -9,8 +9,8 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.subjects import named
-from tcptop.analysis.keys import mixed
 from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Subject
 from tcptop.model.sample import Process
 from tcptop.model.table import Bools, Index
@@ -65,7 +65,7 @@ def grouped(look: Look, rows: Index, by_process: bool = True) -> list[Group]:
     person = np.where(served & (not by_process), 0, look.first_person[rows] + 1)
     far = [np.where(served, 0, getattr(table, f"remote_{name}")[rows]) for name in ("hi", "lo")]
     port = np.where(served, table.local_port[rows], table.remote_port[rows])
-    key = mixed(table.netns[rows], person, served, port, *far)
+    key = row_hash(table.netns[rows], person, served, port, *far)
     _, inverse, sizes = np.unique(key, return_inverse=True, return_counts=True)
     largest = np.argsort(-sizes, kind="stable")[:MOST]
     return [_group(look, rows[inverse == number]) for number in largest.tolist()]
@@ -75,8 +75,8 @@ def accepted(look: Look) -> Bools:
     """Rows whose local port is a listener's: the other end called us."""
     table = look.table
     listening = table.state == tcp.LISTEN
-    ports = np.unique(mixed(table.netns[listening], table.local_port[listening]))
-    here: Bools = np.isin(mixed(table.netns, table.local_port), ports) & ~listening
+    ports = np.unique(row_hash(table.netns[listening], table.local_port[listening]))
+    here: Bools = np.isin(row_hash(table.netns, table.local_port), ports) & ~listening
     return here
 
 

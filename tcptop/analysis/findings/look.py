@@ -10,8 +10,8 @@ import numpy as np
 
 from tcptop.analysis.findings.moments import Moment
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
-from tcptop.analysis.keys import find, mixed
 from tcptop.model import tcp
+from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import Kernel, Process, Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools, Index, SocketTable
@@ -108,9 +108,9 @@ class Look:
         table = self.table
         ends = (table.local_hi, table.local_lo, table.local_port.astype(np.int64))
         others = (table.remote_hi, table.remote_lo, table.remote_port.astype(np.int64))
-        key = mixed(table.netns, *ends, *others)
+        key = row_hash(table.netns, *ends, *others)
         order = np.argsort(key)
-        place = find(mixed(table.netns, *others, *ends), key[order])
+        place = index_of(row_hash(table.netns, *others, *ends), key[order])
         twin = np.where(place >= 0, order[place], -1)
         twin[table.state == tcp.LISTEN] = -1
         return twin
@@ -119,8 +119,8 @@ class Look:
     def remote_here(self) -> Bools:
         """Rows whose remote end is an address of this namespace: the network is not between."""
         table = self.table
-        mine = mixed(table.netns, table.local_hi, table.local_lo)
-        theirs = mixed(table.netns, table.remote_hi, table.remote_lo)
+        mine = row_hash(table.netns, table.local_hi, table.local_lo)
+        theirs = row_hash(table.netns, table.remote_hi, table.remote_lo)
         v4_loopback = (table.remote_hi == 0) & (table.remote_lo >> np.uint64(24) == 0xFFFF7F)
         v6_loopback = (table.remote_hi == 0) & (table.remote_lo == 1)
         here: Bools = np.isin(theirs, mine) | v4_loopback | v6_loopback

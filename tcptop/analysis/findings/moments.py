@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tcptop.analysis.keys import find, mixed
 from tcptop.model import tcp
+from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Ports, Processes
 from tcptop.model.table import F64, I64, U64
@@ -51,7 +51,7 @@ def process_key(process: Process) -> int:
 
 def destinations(ports: Ports) -> U64:
     columns = (ports.local_hi, ports.local_lo, ports.remote_hi, ports.remote_lo)
-    return mixed(ports.netns, *columns, ports.remote_port)
+    return row_hash(ports.netns, *columns, ports.remote_port)
 
 
 def moment(sample: Sample, processes: Processes, people: Sequence[Process], ports: Ports) -> Moment:
@@ -90,7 +90,7 @@ def with_moment(moments: Sequence[Moment], present: Moment) -> tuple[Moment, ...
 
 def at(keys: U64, values: I64 | F64, key: int) -> float | None:
     """The value of a key in a moment's columns; None where it was not there."""
-    place = int(find(np.array([key], np.uint64), keys)[0])
+    place = int(index_of(np.array([key], np.uint64), keys)[0])
     return float(values[place]) if place >= 0 else None
 
 

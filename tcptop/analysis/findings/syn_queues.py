@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings.look import Look
-from tcptop.analysis.keys import mixed
 from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.table import F64, Index
 
 COOKIES = "net.ipv4.tcp_syncookies"
@@ -66,4 +66,4 @@ def age_s(look: Look, rows: Index) -> F64:
 def remotes(look: Look, rows: Index) -> int:
     """From how many addresses they come."""
     table = look.table
-    return len(np.unique(mixed(table.remote_hi[rows], table.remote_lo[rows])))
+    return len(np.unique(row_hash(table.remote_hi[rows], table.remote_lo[rows])))

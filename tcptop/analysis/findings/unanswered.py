@@ -8,7 +8,7 @@ import numpy as np
 
 from tcptop.analysis.computed import ENDLESS, RTO_INIT_S
 from tcptop.analysis.findings.look import Look
-from tcptop.analysis.keys import mixed
+from tcptop.model.arrays import row_hash
 from tcptop.model.table import F64, Index
 
 
@@ -46,7 +46,7 @@ def by_destination(look: Look, rows: Index, age: F64, most: int) -> list[Attempt
         return []
     table = look.table
     columns = (table.netns, table.remote_hi, table.remote_lo, table.remote_port)
-    key = mixed(*(column[rows] for column in columns))
+    key = row_hash(*(column[rows] for column in columns))
     _, inverse, sizes = np.unique(key, return_inverse=True, return_counts=True)
     largest = np.argsort(-sizes, kind="stable")[:most].tolist()
     return [Attempts(rows[inverse == n], age[inverse == n]) for n in largest]

@@ -9,8 +9,8 @@ import numpy as np
 from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.groups import accepted
 from tcptop.analysis.findings.look import Look
-from tcptop.analysis.keys import mixed
 from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
 
 MOSTLY = 0.8  # share from which a place is named
 
@@ -37,7 +37,7 @@ def _destination(look: Look, netns: int) -> Where:
     rows = rows[~accepted(look)[rows]]
     if not len(rows):
         return Where()
-    key = mixed(table.remote_hi[rows], table.remote_lo[rows], table.remote_port[rows])
+    key = row_hash(table.remote_hi[rows], table.remote_lo[rows], table.remote_port[rows])
     _, inverse, number = np.unique(key, return_inverse=True, return_counts=True)
     most = int(np.argmax(number))
     if number[most] < MOSTLY * len(rows):

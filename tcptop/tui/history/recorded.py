@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop.analysis.keys import find
 from tcptop.columns import listeners, ports, processes, remotes
 from tcptop.model import tcp
+from tcptop.model.arrays import index_of
 from tcptop.model.sample import ListenerPeaks
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -139,7 +139,7 @@ def of_listeners(selection: Selection) -> Recorded:
 
 def _polled(peaks: ListenerPeaks, cookies: U64) -> I64:
     order = np.argsort(peaks.cookies)
-    place = find(cookies, peaks.cookies[order])
+    place = index_of(cookies, peaks.cookies[order])
     longest = np.zeros(len(cookies), np.int64)
     longest[place >= 0] = peaks.peaks[order][place[place >= 0]]
     return longest

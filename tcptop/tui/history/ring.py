@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop.analysis.keys import find
+from tcptop.model.arrays import index_of
 from tcptop.model.table import F64, U64, Index
 
 KEPT_S = 600.0  # what is gone for longer gives its seat to whoever wants it
@@ -66,7 +66,7 @@ class Ring:
         """The seat of each key, or -1."""
         taken = self._taken()
         order = taken[np.argsort(self._key[taken])]
-        place = find(keys, self._key[order])
+        place = index_of(keys, self._key[order])
         return np.where(place >= 0, order[place], -1) if len(order) else place
 
     def _stay(self, place: Index, weights: F64, clock: float) -> None:

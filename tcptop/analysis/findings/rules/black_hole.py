@@ -12,8 +12,8 @@ from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
-from tcptop.analysis.keys import mixed
 from tcptop.model import address
+from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64, MAPPED, U64, Index, SocketTable
 
@@ -46,7 +46,7 @@ def find(look: Look, limits: Limits) -> Iterator[Finding]:
 def _by_network(table: SocketTable, rows: Index, for_s: F64) -> Iterator[Lost]:
     """Those with the most connections."""
     hi, lo = _network(table, rows)
-    key = mixed(table.netns[rows], hi, lo)
+    key = row_hash(table.netns[rows], hi, lo)
     _, inverse, number = np.unique(key, return_inverse=True, return_counts=True)
     for group in np.argsort(-number, kind="stable")[:MOST].tolist():
         mine = inverse == group

@@ -1,10 +1,12 @@
-"""Grouping and joining by keys, against plain dictionaries."""
+"""Grouping and joining by whole numbers, against plain dictionaries."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcptop.analysis.keys import by_state, find, known_sums, mixed
+from tcptop.analysis.gathering import by_state, known_sums
+from tcptop.model.arrays import index_of, isin_sorted, row_hash
+from tests.unit.prepared import socket, table
 
 _rows = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 2**64 - 1) | st.integers(0, 3), st.integers(-1, 2))
@@ -16,22 +18,32 @@ def test_rows_share_a_key_where_all_columns_agree(rows: list[tuple[int, int, int
     columns = [
         np.array([row[n] for row in rows], kind) for n, kind in enumerate(("u1", "u8", "i8"))
     ]
-    keys = mixed(*columns).tolist() if rows else []
+    keys = row_hash(*columns).tolist() if rows else []
     assert len(set(keys)) == len(set(rows))
     assert len(set(zip(rows, keys, strict=True))) == len(set(rows))
 
 
 def test_columns_do_not_cancel_each_other() -> None:
     one, two = np.arange(1000, dtype=np.uint64), np.arange(1000, dtype=np.uint64)[::-1]
-    both = np.concatenate([mixed(one, two), mixed(two, one), mixed(one, one)])
+    both = np.concatenate([row_hash(one, two), row_hash(two, one), row_hash(one, one)])
     assert len(np.unique(both)) == 2000  # the first two are the same rows in another order
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
+def test_sockets_share_a_key_where_namespace_and_cookie_agree(ids: list[tuple[int, int]]) -> None:
+    made = table([socket("LISTEN", "[::]:80", netns=netns, cookie=cookie) for netns, cookie in ids])
+    assert len(set(made.key.tolist())) == len(set(ids))
+    assert len(set(zip(ids, made.key.tolist(), strict=True))) == len(set(ids))
+    assert [made.id(row) for row in range(len(made))] == ids
+
+
 @given(st.lists(st.integers(0, 40)), st.sets(st.integers(0, 40)))
-def test_find(keys: list[int], among: set[int]) -> None:
+def test_index_of(keys: list[int], among: set[int]) -> None:
     ordered = sorted(among)
-    places = find(np.array(keys, np.uint64), np.array(ordered, np.uint64)).tolist()
+    places = index_of(np.array(keys, np.uint64), np.array(ordered, np.uint64)).tolist()
     assert places == [ordered.index(key) if key in among else -1 for key in keys]
+    found = isin_sorted(np.array(keys, np.uint64), np.array(ordered, np.uint64)).tolist()
+    assert found == [key in among for key in keys]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.none() | st.integers(-5, 5))))
