@@ -209,10 +209,10 @@ def _by_remote(snapshot: Snapshot) -> dict[tuple[int, int, int], int]:
 
 def _counters(old: Snapshot, new: Snapshot) -> Iterator[CounterChange]:
     """One that ran backwards began anew: how much it has grown is not known."""
-    then = {kernel.netns: kernel.counters for kernel in old.sample.kernel}
     for kernel in new.sample.kernel:
+        then = old.sample.kernel_of(kernel.netns).counters
         for section, counters in kernel.counters.items():
-            before = then.get(kernel.netns, {}).get(section, {})
+            before = then.get(section, {})
             for name, value in counters.items():
                 if name not in GAUGES and before.get(name, value) < value:
                     yield CounterChange(kernel.netns, section, name, (before[name], value))

@@ -90,15 +90,13 @@ def _range(
 
 def _reuse(kernel: Kernel) -> tuple[int | None, bool]:
     """After how many ms a TIME_WAIT port is taken again (tcp_twsk_unique), loopback only or not."""
-
-    def number(name: str, default: int) -> int:
-        text = kernel.sysctls.get(f"net.ipv4.{name}", "")
-        return int(text) if text.isdigit() else default
-
-    mode = number("tcp_tw_reuse", 0)
-    if mode == 0 or number("tcp_timestamps", 1) == 0:
+    mode, timestamps, delay_ms = (
+        sysctls.number(kernel.sysctls, f"net.ipv4.tcp_{name}")
+        for name in ("tw_reuse", "timestamps", "tw_reuse_delay")
+    )
+    if not mode or timestamps == 0:
         return None, False
-    return number("tcp_tw_reuse_delay", REUSE_DELAY_MS), mode == 2
+    return REUSE_DELAY_MS if delay_ms is None else delay_ms, mode == 2
 
 
 def listener_ports(found: Mapping[int, Range]) -> dict[int, frozenset[int]]:

@@ -84,7 +84,7 @@ def unanswered_s(
 def give_up_in_s(snapshot: Snapshot, row: int) -> float | None:
     """Until the kernel gives up a row that nobody answers, at the latest; None if not known."""
     table, rows = snapshot.sample.sockets, np.array([row])
-    sysctls = next((k.sysctls for k in snapshot.sample.kernel if k.netns == table.netns[row]), {})
+    sysctls = snapshot.sample.kernel_of(int(table.netns[row])).sysctls
     doubled, expires_ms = int(info(table, "backoff", rows)[0]), float(table.expires[row])
     if table.timer[row] == RETRANSMIT:
         rto_us = float(info(table, "rto", rows)[0])

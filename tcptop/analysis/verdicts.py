@@ -10,10 +10,10 @@ import numpy as np
 from tcptop.analysis import stalls
 from tcptop.analysis.findings.words import count, duration, number, size
 from tcptop.analysis.stalls import PERSIST, RETRANSMIT, info
-from tcptop.model import sysctls as texts
 from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.sysctls import number as sysctl_number
 from tcptop.model.table import F64, U8, Bools, Index
 
 KEEPALIVE, DELACK = tcp.TIMERS.index("keepalive"), tcp.TIMERS.index("delack")
@@ -171,8 +171,8 @@ def _keepalive_probes(snapshot: Snapshot, row: int) -> int | None:
     options = snapshot.sample.options.get(int(table.cookie[row]))
     if options and options.keepcnt:
         return options.keepcnt
-    kernels = (k for k in snapshot.sample.kernel if k.netns == table.netns[row])
-    usual = next((texts.number(k.sysctls, "net.ipv4.tcp_keepalive_probes") for k in kernels), None)
+    sysctls = snapshot.sample.kernel_of(int(table.netns[row])).sysctls
+    usual = sysctl_number(sysctls, "net.ipv4.tcp_keepalive_probes")
     return None if usual is None or usual < table.retrans[row] else usual  # the socket has its own
 
 

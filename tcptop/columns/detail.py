@@ -155,8 +155,7 @@ def _identity(selection: Selection, row: int) -> Iterator[Fact]:
     if state != tcp.LISTEN:
         yield Fact("socket", "remote", sockets.remote_texts(selection, place)[0], "the other end")
     if interface := int(table.interface[row]):
-        names = {n.inode: n.interfaces for n in snapshot.sample.namespaces}
-        name = names.get(int(table.netns[row]), {}).get(interface, f"#{interface}")
+        name = snapshot.sample.device(int(table.netns[row]), interface) or f"#{interface}"
         yield Fact("socket", "interface", units.safe(name), "device or scope it is bound to")
     timer, kind = sockets.timer_texts(selection, place)[0], int(table.timer[row])
     waits = TIMER_MEANINGS[kind] if kind < len(TIMER_MEANINGS) else ""

@@ -106,3 +106,12 @@ class Sample:
     options: Mapping[int, SocketOptions] = field(default_factory=dict)  # by cookie: those asked for
     routes: Mapping[Way, Route] = field(default_factory=dict)  # those asked for
     notes: tuple[str, ...] = ()
+
+    def kernel_of(self, netns: int) -> Kernel:
+        """Counters and limits of a namespace; empty where they were not read."""
+        return next((each for each in self.kernel if each.netns == netns), Kernel(netns))
+
+    def device(self, netns: int, index: int) -> str | None:
+        """The name of an interface; None where it has none there (any more)."""
+        here = (each for each in self.namespaces if each.inode == netns)
+        return next((each.interfaces.get(index) for each in here), None)

@@ -79,9 +79,7 @@ def _source(selection: Selection, row: int) -> str:
     index = int(table.interface[row])
     if not index:
         return source
-    here = (each for each in sample.namespaces if each.inode == table.netns[row])
-    names = next((each.interfaces for each in here), {})
-    return f"{source} and dev = {names.get(index, index)}"
+    return f"{source} and dev = {sample.device(int(table.netns[row]), index) or index}"
 
 
 def _destination(selection: Selection, place: int) -> str:
@@ -96,8 +94,7 @@ def _destination(selection: Selection, place: int) -> str:
 
 def _range(selection: Selection, netns: int) -> str:
     """What is an ephemeral port there."""
-    kernels = (each for each in selection.snapshot.sample.kernel if each.netns == netns)
-    bounds = next((sysctls.port_range(each.sysctls) for each in kernels), None)
+    bounds = sysctls.port_range(selection.snapshot.sample.kernel_of(netns).sysctls)
     return f" and sport >= :{bounds[0]} and sport <= :{bounds[1]}" if bounds else ""
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from tcptop.columns.listeners import backlog, drops, fill, sockets
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
+from tcptop.model.sysctls import number
 from tcptop.model.table import Index, SocketTable
 from tcptop.views.rows import Columns, integers, measured
 from tcptop.views.socket_rows import cgroups, holders, identity
@@ -43,9 +44,10 @@ def columns(selection: Selection, places: Index) -> Columns:
 
 def _clamped(sample: Sample, table: SocketTable, limits: list[int | None]) -> list[bool | None]:
     """Whether a backlog equals its namespace's somaxconn: listen() may have asked for more."""
-    most = {kernel.netns: kernel.sysctls.get("net.core.somaxconn", "") for kernel in sample.kernel}
-    texts = [most.get(netns, "") for netns in table.netns.tolist()]
+    spaces = table.netns.tolist()
+    kernels = map(sample.kernel_of, set(spaces))
+    most = {each.netns: number(each.sysctls, "net.core.somaxconn") for each in kernels}
     return [
-        limit == int(text) if text.isdecimal() and limit is not None else None
-        for limit, text in zip(limits, texts, strict=True)
+        None if limit is None or most[netns] is None else limit == most[netns]
+        for limit, netns in zip(limits, spaces, strict=True)
     ]

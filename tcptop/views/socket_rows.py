@@ -109,9 +109,8 @@ def _holder(snapshot: Snapshot, entry: int) -> dict[str, Any]:
 
 def _interfaces(sample: Sample, table: SocketTable) -> list[str | None]:
     """The bound device's name, or its number as text if it has no name here any more."""
-    names = {space.inode: space.interfaces for space in sample.namespaces}
     return [
-        names.get(netns, {}).get(index, str(index)) if index else None
+        (sample.device(netns, index) or str(index)) if index else None
         for netns, index in zip(table.netns.tolist(), table.interface.tolist(), strict=True)
     ]
 

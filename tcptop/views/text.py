@@ -164,17 +164,12 @@ def _users(names: list[str], person: list[int], fd: list[int]) -> str:
 def _ends(snapshot: Snapshot, rows: Index) -> tuple[list[str], list[str]]:
     """Both ends as `ss -n` prints them, which knows a device and shows mapped addresses."""
     table = snapshot.sample.sockets
-    devices = {
-        (space.inode, index): name
-        for space in snapshot.sample.namespaces
-        for index, name in space.interfaces.items()
-    }
     interface = table.interface[rows]
     scope = [""] * len(rows)
     for place in np.flatnonzero(interface).tolist():
         index = int(interface[place])
-        key = (int(table.netns[rows[place]]), index)
-        scope[place] = f"%{safe(devices.get(key, f'if{index}'))}"
+        name = snapshot.sample.device(int(table.netns[rows[place]]), index)
+        scope[place] = f"%{safe(name or f'if{index}')}"
     six = _six(table, rows)
     local = _addresses(table.local_hi[rows], table.local_lo[rows], six)
     remote = _addresses(table.remote_hi[rows], table.remote_lo[rows], six)

@@ -167,8 +167,8 @@ def _elsewhere(look: Look, netns: int, seconds: float) -> int:
 
 def _unseen(look: Look, moments: Sequence[Moment], netns: int, ended: float) -> float:
     """Opened without a trace. Rows of other namespaces are taken off too: rather too few."""
-    opened, kernel = answered(moments, netns), look.kernel(netns)
-    if opened is None or kernel is None or sysctls.port_range(kernel.sysctls) is None:
+    opened, known = answered(moments, netns), look.sample.kernel_of(netns).sysctls
+    if opened is None or sysctls.port_range(known) is None:
         return 0.0  # without the range of local ports nothing is known of what was seen
     spans = lengths(moments)
     seen = sum(

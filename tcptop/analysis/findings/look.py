@@ -12,8 +12,9 @@ from tcptop.analysis.findings.moments import Moment
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
-from tcptop.model.sample import Kernel, Process, Sample
+from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.sysctls import number
 from tcptop.model.table import Bools, Index, SocketTable
 
 PATIENCE = 0.95  # looks come a little late or early: a window of 10 s may be 9.5 s long
@@ -74,14 +75,9 @@ class Look:
         sections = self.snapshot.kernel_rates.get(netns, {})
         return next((names[name] for names in sections.values() if name in names), None)
 
-    def kernel(self, netns: int) -> Kernel | None:
-        return next((k for k in self.sample.kernel if k.netns == netns), None)
-
     def sysctl(self, netns: int, name: str) -> int | None:
         """A sysctl that is one number, by its full dotted name."""
-        kernel = self.kernel(netns)
-        text = kernel.sysctls.get(name, "") if kernel else ""
-        return int(text) if text.lstrip("-").isdigit() else None
+        return number(self.sample.kernel_of(netns).sysctls, name)
 
     def people(self, row: int) -> list[Process]:
         """The processes that hold a socket, or are remembered for it."""

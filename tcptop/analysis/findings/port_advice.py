@@ -13,8 +13,7 @@ WIDE = (16384, 65535)  # leaves the ports of most services alone
 
 def wider(look: Look, netns: int) -> str:
     """sysctl -w net.ipv4.ip_local_port_range="32768 60999" (now 40000 40199)"""
-    kernel = look.kernel(netns)
-    now = sysctls.port_range(kernel.sysctls) if kernel else None
+    now = sysctls.port_range(look.sample.kernel_of(netns).sysctls)
     if now is None:
         return f"widen {RANGE}"
     new = USUAL if now[1] - now[0] < USUAL[1] - USUAL[0] else WIDE

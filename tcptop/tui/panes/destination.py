@@ -71,13 +71,12 @@ def _forecast(use: Ports, place: int) -> str:
 
 def _limit(scene: Scene, place: int) -> Iterator[PaneRow]:
     """TIME_WAITs of the whole namespace against what it keeps."""
-    netns = scene.snapshot.ports.netns[place]
-    for kernel in scene.snapshot.sample.kernel:
-        level = levels.time_waits(kernel)
-        if kernel.netns == netns and level.used is not None and level.limit:
-            value = f"{level.used:,} of {level.limit:,}"
-            meaning = "TIME_WAITs to all destinations; net.ipv4.tcp_max_tw_buckets"
-            yield told(scene.room, "namespace", value, meaning)
+    netns = int(scene.snapshot.ports.netns[place])
+    level = levels.time_waits(scene.snapshot.sample.kernel_of(netns))
+    if level.used is not None and level.limit:
+        value = f"{level.used:,} of {level.limit:,}"
+        meaning = "TIME_WAITs to all destinations; net.ipv4.tcp_max_tw_buckets"
+        yield told(scene.room, "namespace", value, meaning)
 
 
 def _drawings(scene: Scene, key: int, place: int) -> Iterator[Drawing]:

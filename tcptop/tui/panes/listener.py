@@ -67,9 +67,8 @@ def _queue(scene: Scene, key: int, place: int) -> PaneRow:
 
 def _clamped(scene: Scene, place: int, backlog: float) -> str:
     """Where the backlog is what the namespace allows, listen() may have asked for more."""
-    netns = scene.table.netns[scene.snapshot.listeners.row[place]]
-    known = (each.sysctls for each in scene.snapshot.sample.kernel if each.netns == netns)
-    most = number(next(known, {}), "net.core.somaxconn")
+    netns = int(scene.table.netns[scene.snapshot.listeners.row[place]])
+    most = number(scene.snapshot.sample.kernel_of(netns).sysctls, "net.core.somaxconn")
     said = f"backlog {backlog:.0f}"
     return f"{said}, all that net.core.somaxconn allows" if most == backlog else said
 

@@ -80,8 +80,7 @@ def _evidence(look: Look, attempts: Attempts, people: list[Process], to: str) ->
         f"{words.count(again, 'retransmission')} of its SYN, and neither a SYN-ACK nor a reset."
     )
     row = int(attempts.rows[np.argmax(attempts.age_s)])
-    kernel = look.kernel(int(table.netns[row]))
-    sysctls = kernel.sysctls if kernel else {}
+    sysctls = look.sample.kernel_of(int(table.netns[row])).sysctls
     whole = syn_give_up_s(sysctls)
     left = syn_give_up_in_s(sysctls, int(table.retrans[row]), float(table.expires[row]))
     if whole is not None and left is not None:
