@@ -49,11 +49,11 @@ def show(chosen: Namespace, settings: Settings) -> int:
 def settings(chosen: Namespace, user: Decided, expression: Expression | None = None) -> Settings:
     """What the screen has to know of what was typed and configured."""
     environment.prepare(os.environ)  # before Textual is imported, which reads it once
+    from tcptop.analysis.filter.clause import NOTHING, Clause
     from tcptop.sources.live import user_name
     from tcptop.sources.namespaces import current_inode
     from tcptop.sources.resolver import Resolver
     from tcptop.tui.app import Settings
-    from tcptop.tui.filtering import NOTHING, Clause
     from tcptop.tui.preferences import usual_path
 
     return Settings(

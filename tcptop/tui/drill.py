@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tcptop.analysis import filter as language
+from tcptop.analysis.filter.clause import Clause
 from tcptop.analysis.filter.states import NAMES
 from tcptop.columns.processes import process
 from tcptop.model import address
 from tcptop.model.owner import OWNER_KINDS
 from tcptop.model.selection import Selection
-from tcptop.tui.filtering import Clause
 
 
 def scope(view: str, selection: Selection, place: int) -> Clause:

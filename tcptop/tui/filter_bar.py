@@ -11,10 +11,7 @@ from textual.widgets import Input
 
 from tcptop.analysis import filter as language
 from tcptop.analysis.filter import FilterError
-from tcptop.model.snapshot import Snapshot
-from tcptop.tui import bindings, header
-from tcptop.tui.background import in_background
-from tcptop.tui.filtering import (
+from tcptop.analysis.filter.clause import (
     NOTHING,
     Clause,
     Feedback,
@@ -23,6 +20,9 @@ from tcptop.tui.filtering import (
     feedback,
     refusal,
 )
+from tcptop.model.snapshot import Snapshot
+from tcptop.tui import bindings, header
+from tcptop.tui.background import in_background
 from tcptop.tui.prompt import Prompt
 from tcptop.tui.widgets.layout import cut
 from tcptop.tui.widgets.lines import Lines

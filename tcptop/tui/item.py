@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tcptop.analysis.filter.clause import Clause
 from tcptop.analysis.findings.settings import Settings
 from tcptop.analysis.selecting import select
 from tcptop.columns import LISTINGS, findings, units
@@ -18,7 +19,6 @@ from tcptop.model.route import Way, way
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import drill
-from tcptop.tui.filtering import Clause
 from tcptop.tui.history import Rings
 from tcptop.tui.history.recorded import everything
 from tcptop.tui.panes import PANES, PaneModel, Room, Scene, Target, place_of

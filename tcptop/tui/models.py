@@ -14,11 +14,11 @@ from tcptop.columns import Listing, ordered
 from tcptop.columns.detail import Fact
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.marks import trouble
+from tcptop.columns.names import COLUMNS as NAMED
+from tcptop.columns.names import Names, named
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
 from tcptop.tui.arranging import arranged
-from tcptop.tui.naming import COLUMNS as NAMED
-from tcptop.tui.naming import Names, named
 from tcptop.tui.place import Sort
 from tcptop.tui.preferences import Arrangement
 from tcptop.tui.widgets import layout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from tcptop.tui.filtering import NOTHING, Clause
+from tcptop.analysis.filter.clause import NOTHING, Clause
 from tcptop.tui.picture import Picture
 from tcptop.tui.place import CONTENTS, VIEWS
 from tcptop.tui.top import Top

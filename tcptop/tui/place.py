@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
+from tcptop.analysis.filter.clause import NOTHING, Clause
 from tcptop.model.finding import Subject
-from tcptop.tui.filtering import NOTHING, Clause
 
 VIEWS = ("processes", "sockets", "listeners", "ports", "remotes", "kernel", "findings", "states")
 TITLES = (

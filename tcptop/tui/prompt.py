@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Input
 
-from tcptop.tui.filtering import completed
+from tcptop.analysis.filter.clause import completed
 
 
 class Prompt(Input):

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
+from tcptop.analysis import filter as language
+from tcptop.analysis.filter.clause import NOTHING, Clause, together
+from tcptop.analysis.findings.scope import scope
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
 from tcptop.columns import FINDINGS, KERNEL, LISTINGS, STATES, Listing
 from tcptop.columns.detail import Fact
+from tcptop.columns.names import Names
+from tcptop.model.finding import Finding
 from tcptop.model.route import Way
 from tcptop.model.snapshot import Snapshot
-from tcptop.tui import concerned, drill, explaining, item, pages
+from tcptop.tui import drill, explaining, item, pages
 from tcptop.tui.changes import Change
-from tcptop.tui.filtering import NOTHING, Clause, together
 from tcptop.tui.history import Rings
 from tcptop.tui.item import Watched
 from tcptop.tui.moments import Moments
-from tcptop.tui.naming import Names
 from tcptop.tui.panes import PANES, PaneModel, Room, Target
-from tcptop.tui.place import CONTENTS, Place, Sort, Trail
+from tcptop.tui.place import CONTENTS, About, Place, Sort, Trail
 from tcptop.tui.preferences import Arrangement
 from tcptop.tui.tree import Group
 from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, listing, show
@@ -180,7 +183,7 @@ class Session(Moments):
         if past.finding is None:
             return None
         now = item.finding(snapshot, past.item) or past.finding
-        return Place("sockets", *concerned.scope(now, snapshot))
+        return sockets_of(now, snapshot)
 
     def _led(self, past: Watched, pane: PaneModel, key: Hashable) -> Place | None:
         """Where a line of a pane leads to; one that leads nowhere, to the connections it counts."""
@@ -192,8 +195,8 @@ class Session(Moments):
             return None
         if not target.sockets:
             return Place(target.view, item=target.key)
-        scope = item.scope(shown, target)
-        return None if scope is None else Place("sockets", scope)
+        counted = item.scope(shown, target)
+        return None if counted is None else Place("sockets", counted)
 
     def compare(self, cursor: Hashable | None) -> None:
         """The list of what changed since the mark."""
@@ -274,3 +277,12 @@ class Session(Moments):
         if past is None or snapshot is None or snapshot.sample.clock == past.clock:
             return None
         return past
+
+
+def sockets_of(finding: Finding, snapshot: Snapshot) -> Place:
+    """The sockets of a finding: by a filter that the user could have typed, else by name."""
+    text = scope(finding, snapshot)
+    if text is not None:
+        return Place("sockets", Clause(text, language.parse(text)))
+    said = Clause(f"sockets of finding {finding.id}", language.EVERYTHING)
+    return Place("sockets", said, About(finding.key, finding.subject))

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tcptop.analysis.filter.clause import NOTHING, Clause
 from tcptop.analysis.findings import settings as findings
-from tcptop.tui.filtering import NOTHING, Clause
-from tcptop.tui.naming import OpenNames
+from tcptop.columns.names import OpenNames
 
 
 @dataclass(frozen=True)

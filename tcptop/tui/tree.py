@@ -10,11 +10,11 @@ import numpy as np
 from tcptop.analysis.branches import PROCESS, REMOTE, SOCKET, Branches, grow
 from tcptop.columns import Listing, endpoints, marks, units
 from tcptop.columns.marks import KEY as MARK
+from tcptop.columns.names import named
 from tcptop.model import address, tcp
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, Index
 from tcptop.tui.models import BLOCK, ListingModel
-from tcptop.tui.naming import named
 from tcptop.tui.place import Sort
 from tcptop.tui.preferences import Arrangement
 from tcptop.tui.widgets.layout import Cell, Column

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from tcptop.analysis import subject
+from tcptop.analysis.filter.clause import NOTHING, Clause
 from tcptop.analysis.selecting import select
 from tcptop.columns import FINDINGS, KERNEL, LISTINGS, STATES, Listing, verdict
 from tcptop.columns.marks import marked
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools
-from tcptop.tui.filtering import NOTHING, Clause
 from tcptop.tui.history import Rings
 from tcptop.tui.models import ListingModel
 from tcptop.tui.place import About, Sort

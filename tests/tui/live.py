@@ -14,12 +14,12 @@ from textual.pilot import Pilot
 
 from tcptop import options
 from tcptop.analysis.filter import parse
+from tcptop.analysis.filter.clause import NOTHING, Clause
 from tcptop.commands.watching import OWNERS_BUDGET_S, source
 from tcptop.model.route import Way
 from tcptop.model.sample import Sample
 from tcptop.tui.app import Settings, TcptopApp
 from tcptop.tui.collector import OpenSource
-from tcptop.tui.filtering import NOTHING, Clause
 from tcptop.tui.session import Session
 from tests.unit.prepared import everything, later
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from tcptop.analysis.filter.clause import Feedback, feedback
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import filter_bar
-from tcptop.tui.filtering import Feedback, feedback
 from tests.tui.live import Live, live
 from tests.unit.prepared import everything
 

@@ -12,7 +12,8 @@ from tcptop.analysis.findings.settings import Settings
 from tcptop.columns import findings
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Sample
-from tcptop.tui import alarm, concerned
+from tcptop.tui import alarm
+from tcptop.tui.session import sockets_of
 from tests.tui.live import live, next_look
 from tests.tui.telling import STUCK, words
 from tests.tui.test_moving import to_row
@@ -181,9 +182,9 @@ async def test_the_sockets_of_a_finding_follow_it(told: list[Finding]) -> None:
 )
 def test_words_say_the_same_as_the_finding(about: Subject, text: str | None) -> None:
     snapshot = found(WORTH_KNOWING).snapshot
-    clause, other = concerned.scope(replace(STUCK, subject=about), snapshot)
-    assert (text or "sockets of finding close-wait-unread") in clause.text
-    assert (other is None) == (text is not None)
+    place = sockets_of(replace(STUCK, subject=about), snapshot)
+    assert (text or "sockets of finding close-wait-unread") in place.scope.text
+    assert (place.about is None) == (text is not None)
 
 
 async def test_a_finding_that_is_over_says_since_when(told: list[Finding]) -> None:

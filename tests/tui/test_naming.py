@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tcptop.columns.names import named
 from tcptop.sources.resolver import Resolver
-from tcptop.tui.naming import named
 from tests.tui.live import live, next_look
 from tests.unit.prepared import everything
 

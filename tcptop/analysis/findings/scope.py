@@ -1,4 +1,4 @@
-"""From a finding to its sockets: a filter where words say the same, else the sockets by name."""
+"""From a finding to its sockets: the filter that says the same, where words can say it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,18 @@ from tcptop.model import tcp
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools
-from tcptop.tui.filtering import Clause
-from tcptop.tui.place import About
 
 
-def scope(finding: Finding, snapshot: Snapshot) -> tuple[Clause, About | None]:
-    """What to show of the connections. A filter that the user could have typed is preferred."""
+def scope(finding: Finding, snapshot: Snapshot) -> str | None:
+    """A filter that the user could have typed, for the sockets of a finding and no others; None
+    where there is none."""
     wanted = subject.rows(finding.subject, snapshot)
     known = facts(snapshot)
-    for start in _beginnings(finding.subject, snapshot):
-        text = _narrowed(start, wanted, known, len(finding.subject.cookies) >= MOST)
-        if text is not None:
-            return Clause(text, language.parse(text)), None
-    said = Clause(f"sockets of finding {finding.id}", language.EVERYTHING)
-    return said, About(finding.key, finding.subject)
+    partly = len(finding.subject.cookies) >= MOST
+    tried = (
+        _narrowed(start, wanted, known, partly) for start in _beginnings(finding.subject, snapshot)
+    )
+    return next((text for text in tried if text is not None), None)
 
 
 def _beginnings(about: Subject, snapshot: Snapshot) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Filters as the live view handles them: clauses, and what to say while one is typed."""
+"""A filter with the text that was typed, and what to say while one is typed."""
 
 from __future__ import annotations
 
