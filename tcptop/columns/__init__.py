@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tcptop.columns.column import Column, Listing, ordered
+from tcptop.columns.column import Column
 from tcptop.columns.findings import FINDINGS
 from tcptop.columns.kernel import KERNEL
 from tcptop.columns.listeners import LISTENERS
+from tcptop.columns.listing import Listing, ordered
 from tcptop.columns.ports import PORTS
 from tcptop.columns.processes import PROCESSES
 from tcptop.columns.remotes import REMOTES

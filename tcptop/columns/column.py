@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model.selection import Selection
@@ -32,37 +31,6 @@ class Column:
     tail: str = ""  # where it is cut, what follows the last of these stays: ":" before a port
     looks: Callable[[Selection, Index], Sequence[Look]] | None = None
     largest_first: bool = True  # what a first sort by this column shows on top
-
-
-class Listing(NamedTuple):
-    """A list of the snapshot: its rows (places in it), a stable key for each, and its columns."""
-
-    name: str
-    columns: tuple[Column, ...]
-    rows: Callable[[Selection], Index]
-    keys: Callable[[Selection, Index], NDArray[np.uint64]]
-    looks: Callable[[Selection, Index], Sequence[Look]]
-    sort_by: str
-
-    def column(self, key: str) -> Column:
-        return next(column for column in self.columns if column.key == key)
-
-
-def ordered(listing: Listing, selection: Selection, key: str, reverse: bool) -> Index:
-    """The rows of a list sorted by a column; equal ones keep the order of the last sort.
-
-    `reverse` turns the column's natural direction round. Unknown is last, either way.
-    """
-    rows = listing.rows(selection)
-    column = listing.column(key)
-    values = column.values(selection, rows)
-    order = np.argsort(values, kind="stable")
-    if column.largest_first != reverse:
-        order = order[::-1]
-    if values.dtype.kind == "f":
-        unknown = np.isnan(values[order])
-        order = np.concatenate([order[~unknown], order[unknown]])
-    return rows[order]
 
 
 def shown(show: Callable[[float], str], values: Values) -> Texts:

@@ -11,8 +11,9 @@ import numpy as np
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import Settings
 from tcptop.columns import units
-from tcptop.columns.column import Column, Listing, Texts
+from tcptop.columns.column import Column, Texts
 from tcptop.columns.detail import Fact
+from tcptop.columns.listing import Listing
 from tcptop.columns.marks import LOOKS, SIGNS
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
@@ -164,11 +165,16 @@ COLUMNS = (
     _text("id", "Finding's id", 25, "What `tcptop explain`, --ignore and --set call it.", _ids, 4),
 )  # fmt: skip
 
-FINDINGS = Listing("findings", COLUMNS, lambda s: s.findings, keys, _looks, "severity")
+FINDINGS = Listing(
+    "findings", "Findings", "Found", COLUMNS, "severity", "",
+    rows=lambda s: s.findings, keys=keys, looks=_looks,
+)  # fmt: skip
 
 
-def facts(snapshot: Snapshot, finding: Finding, settings: Settings) -> list[Fact]:
+def facts(selection: Selection, place: int, settings: Settings) -> list[Fact]:
     """All of one finding: what, who, how that is known, what to do, and why it is said."""
+    snapshot = selection.snapshot
+    finding = snapshot.findings[place]
     return [
         *_itself(snapshot, finding),
         *_concerned(snapshot, finding),

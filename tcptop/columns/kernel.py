@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from tcptop.columns import units
-from tcptop.columns.column import Column, Listing, shown
+from tcptop.columns.column import Column, shown
 from tcptop.columns.detail import Fact
 from tcptop.columns.kernel_rows import VALUE_WIDTH, Row, now, rows
+from tcptop.columns.listing import Listing
 from tcptop.columns.sysctls import BY_NAME
 from tcptop.model.arrays import row_hash
 from tcptop.model.sample import Kernel
@@ -145,4 +146,7 @@ COLUMNS = (
            largest_first=False),
 )  # fmt: skip
 
-KERNEL = Listing("kernel", COLUMNS, _rows, keys, _looks, "topic")
+KERNEL = Listing(
+    "kernel", "Kernel", "Kernel", COLUMNS, "topic", "The kernel's counters cannot be read.",
+    rows=_rows, keys=keys, looks=_looks,
+)  # fmt: skip

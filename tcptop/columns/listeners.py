@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.columns import units
-from tcptop.columns.column import Column, Listing, Values, shown
+from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank
+from tcptop.columns.listing import Listing, plain
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, I64, U64, Index, SocketTable
@@ -145,5 +146,6 @@ COLUMNS = (
 )  # fmt: skip
 
 LISTENERS = Listing(
-    "listeners", COLUMNS, lambda s: s.listeners, keys, lambda s, r: [""] * len(r), "fill"
-)
+    "listeners", "Listeners", "Listen", COLUMNS, "fill", "Nobody listens on TCP here.",
+    rows=lambda s: s.listeners, keys=keys, looks=plain, whole=True,
+)  # fmt: skip

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tcptop.analysis import subject
 from tcptop.columns import listeners
-from tcptop.columns.column import Column, Listing
+from tcptop.columns.column import Column
+from tcptop.columns.listing import Listing
 from tcptop.columns.processes import process
 from tcptop.model.arrays import index_of
 from tcptop.model.finding import SEVERITIES, Finding
@@ -123,4 +125,4 @@ KEY = "mark"
 
 def marked(listing: Listing) -> Listing:
     """The list with marks before its first column."""
-    return listing._replace(columns=(_column(listing.name), *listing.columns))
+    return replace(listing, columns=(_column(listing.name), *listing.columns))

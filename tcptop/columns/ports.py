@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.columns import units
-from tcptop.columns.column import Column, Listing, Values, shown
+from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import addresses, endpoints, owner_values, people_of, rank
+from tcptop.columns.listing import Listing, plain
 from tcptop.model.arrays import row_hash
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Snapshot
@@ -137,4 +138,8 @@ COLUMNS = (
     ),
 )  # fmt: skip
 
-PORTS = Listing("ports", COLUMNS, lambda s: s.ports, keys, lambda s, r: [""] * len(r), "share")
+PORTS = Listing(
+    "ports", "Ports", "Ports", COLUMNS, "share",
+    "No connection holds a port of the ephemeral range.",
+    rows=lambda s: s.ports, keys=keys, looks=plain, whole=True,
+)  # fmt: skip

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tcptop.columns import units
-from tcptop.columns.column import Column, Listing, Values, shown
+from tcptop.columns.column import Column, Values, shown
+from tcptop.columns.listing import Listing
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.sample import Process
@@ -188,10 +189,6 @@ COLUMNS = (
 )  # fmt: skip
 
 PROCESSES = Listing(
-    "processes",
-    COLUMNS,
-    lambda s: np.arange(len(s.processes)),
-    keys,
-    _looks,
-    "sockets",
-)
+    "processes", "Processes", "Procs", COLUMNS, "sockets", "No process has a TCP socket here.",
+    rows=lambda s: np.arange(len(s.processes)), keys=keys, looks=_looks,
+)  # fmt: skip

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tcptop.columns import units
-from tcptop.columns.column import Column, Listing, Values, shown
+from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import addresses, rank
+from tcptop.columns.listing import Listing, plain
 from tcptop.columns.ports import first_owner, process_texts
 from tcptop.model import address, tcp
 from tcptop.model.arrays import row_hash
@@ -98,5 +99,6 @@ COLUMNS = (
 )  # fmt: skip
 
 REMOTES = Listing(
-    "remotes", COLUMNS, lambda s: s.remotes, keys, lambda s, r: [""] * len(r), "sockets"
-)
+    "remotes", "Remotes", "Remote", COLUMNS, "sockets", "There is no connection to anywhere.",
+    rows=lambda s: s.remotes, keys=keys, looks=plain, whole=True,
+)  # fmt: skip

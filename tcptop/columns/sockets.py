@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.columns import units
-from tcptop.columns.column import Column, Listing, Texts, Values, shown
+from tcptop.columns.column import Column, Texts, Values, shown
 from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank
+from tcptop.columns.listing import Listing
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, U64, Index, SocketTable
@@ -262,4 +263,7 @@ COLUMNS = (
     ),
 )  # fmt: skip
 
-SOCKETS = Listing("sockets", COLUMNS, lambda s: s.rows, keys, _looks, "state")
+SOCKETS = Listing(
+    "sockets", "Connections", "Conns", COLUMNS, "state", "There is no TCP socket here.",
+    rows=lambda s: s.rows, keys=keys, looks=_looks,
+)  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.columns import units
-from tcptop.columns.column import Column, Listing, shown
+from tcptop.columns.column import Column, shown
 from tcptop.columns.detail import STATE_MEANINGS
+from tcptop.columns.listing import Listing
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, I64, U64, Index
@@ -93,4 +94,7 @@ COLUMNS = (
     ),
 )  # fmt: skip
 
-STATES = Listing("states", COLUMNS, _rows, _keys, _looks, "state")
+STATES = Listing(
+    "states", "States", "States", COLUMNS, "state", "",
+    rows=_rows, keys=_keys, looks=_looks,
+)  # fmt: skip

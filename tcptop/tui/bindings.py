@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
-from tcptop.tui.place import TITLES, VIEWS
+from tcptop.tui.views import VIEWS
 
 Key = tuple[str, str, str, str, str]  # id, keys, action, label, tooltip
 Shown = tuple[str, str]  # a key and what it does, in the last line
@@ -60,8 +60,8 @@ VIEW_KEYS: tuple[Key, ...] = (
     ("view.next", "tab", "turn(1)", "next view", "The next view"),
     ("view.previous", "shift+tab", "turn(-1)", "previous view", "The view before"),
     *(
-        (f"view.{view}", str(number), f"view('{view}')", title, f"{title}")
-        for number, (view, title) in enumerate(zip(VIEWS, TITLES, strict=True), 1)
+        (f"view.{name}", str(number), f"view('{name}')", view.listing.title, view.listing.title)
+        for number, (name, view) in enumerate(VIEWS.items(), 1)
     ),
 )
 

@@ -42,20 +42,19 @@ class Chooser(Overlay, inherit_bindings=False):
         super().__init__(ascii_only, "columns")
         self._apply = apply
         self._listing: Listing | None = None
-        self._title = ""
         self._arrangement = Arrangement()
         self._widths: Mapping[str, int] = {}  # of the columns on the screen
 
-    def begin(self, title: str, listing: Listing, arrangement: Arrangement) -> None:
+    def begin(self, listing: Listing, arrangement: Arrangement) -> None:
         """Open for a list."""
-        self._title, self._listing, self._arrangement = title, listing, arrangement
+        self._listing, self._arrangement = listing, arrangement
         self._widths = self._apply(listing.name, arrangement)
         self.open()
 
     # -- what is shown
 
     def heading(self) -> str:
-        return f"Columns of {self._title}"
+        return f"Columns of {self._listing.title}" if self._listing else ""
 
     def hint(self) -> str:
         return "Space show/hide  J K move  Enter done  < > width  r reset"

@@ -13,12 +13,13 @@ from tcptop.analysis import filter as language
 from tcptop.tui.chooser import Chooser
 from tcptop.tui.collector import OpenSource
 from tcptop.tui.moving import Moving
-from tcptop.tui.place import TITLES, VIEWS, Sort
+from tcptop.tui.place import Sort
 from tcptop.tui.preferences import Arrangement, Memory
 from tcptop.tui.session import Session
 from tcptop.tui.settings import Settings
 from tcptop.tui.tree import LABEL, REDUNDANT, Group
-from tcptop.tui.viewing import listing
+from tcptop.tui.viewing import live_listing
+from tcptop.tui.views import VIEWS
 from tcptop.tui.widgets.overlay import Overlay
 
 
@@ -125,7 +126,7 @@ class Choosing(Moving, inherit_bindings=False):
             self._say("only lists have columns to choose")
             return
         arrangement = self.session.arrangements.get(view, Arrangement())
-        self._chooser.begin(TITLES[VIEWS.index(view)], self.session.listing, arrangement)
+        self._chooser.begin(self.session.listing, arrangement)
 
     def _arrange(self, view: str, arrangement: Arrangement) -> Mapping[str, int]:
         self.session.arrangements[view] = arrangement
@@ -142,7 +143,7 @@ def recall(memory: Memory, session: Session) -> None:
         if arrangement is None:
             continue
         session.arrangements[view] = arrangement
-        columns = listing(view, rings=session.rings).columns
+        columns = live_listing(VIEWS[view].listing, rings=session.rings).columns
         found = arrangement.sorted_by([column.key for column in columns])
         if found is not None:
             session.sorts[view] = Sort(*found)
@@ -152,7 +153,7 @@ def _arrangements(memory: Memory, session: Session) -> Iterator[tuple[str, Arran
     """Of each view that is not as it usually is, and of those of other versions."""
     yield from memory.preferences.views.items()
     for view, sort in session.sorts.items():
-        usual = sort == Sort(listing(view).sort_by)
+        usual = sort == Sort(VIEWS[view].listing.sort_by)
         now = session.arrangements.get(view, Arrangement())
         made = replace(now, sort=None if usual else sort.key, reverse=sort.reverse and not usual)
         if made != Arrangement() or view in memory.preferences.views:

@@ -50,7 +50,7 @@ def _reads(here: Place) -> bool:
 
 
 def _command(shown: Shown, place: int, own: int) -> str:
-    view, selection = shown.criteria.view, shown.selection
+    view, selection = shown.criteria.listing.name, shown.selection
     netns = _netns(view, selection, place)
     inside = reaching(selection.snapshot.sample, netns) if own and netns != own else None
     return ss_command(view, selection, place, inside)

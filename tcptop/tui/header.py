@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tcptop.analysis.findings.words import clock_time
-from tcptop.columns import FINDINGS, LISTINGS, units
+from tcptop.columns import units
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Trend
 from tcptop.model.table import I64
 from tcptop.tui import bindings
-from tcptop.tui.place import SHORT, TITLES, VIEWS
+from tcptop.tui.views import VIEWS, View
 from tcptop.tui.widgets.layout import Line, cut
 
 # The order in which one looks for trouble: what does not fit is cut from the end.
@@ -159,14 +159,15 @@ def spark(values: I64) -> str:
 
 def tabs(selection: Selection | None, view: str, width: int) -> Line:
     """The views with their keys; counts where there is room. Read it with `tab_at`."""
-    counts = _counts(selection) if selection is not None else {}
-    at = VIEWS.index(view)
-    names = _spaced([_tab(place, title, counts) for place, title in enumerate(TITLES)], at, 2)
-    tiny = [title[:2] for title in TITLES]
-    for shown, blanks in ((TITLES, 2), (TITLES, 1), (SHORT, 2), (SHORT, 1), (tiny, 1)):
+    counts = [_count(view, selection) for view in VIEWS.values()]
+    at = [*VIEWS].index(view)
+    titles = [each.listing.title for each in VIEWS.values()]
+    short = [each.listing.short for each in VIEWS.values()]
+    tiny = [title[:2] for title in titles]
+    names = _spaced([*map(str.__add__, _numbered(titles), counts)], at, 2)
+    for shown, blanks in ((titles, 2), (titles, 1), (short, 2), (short, 1), (tiny, 1)):
         if sum(map(len, names)) > width:
-            shorter = [_tab(place, title, {}) for place, title in enumerate(shown)]
-            names = _spaced(shorter, at, blanks)
+            names = _spaced(_numbered(shown), at, blanks)
     return tuple((name, "cursor" if place == at else "") for place, name in enumerate(names))
 
 
@@ -188,19 +189,14 @@ def tab_at(line: Line, x: int) -> str | None:
     return None
 
 
-def _counts(selection: Selection) -> dict[str, int]:
-    every = (*LISTINGS.values(), FINDINGS)
-    return {listing.name: len(listing.rows(selection)) for listing in every}
+def _numbered(names: Sequence[str]) -> list[str]:
+    return [f"{number} {name}" for number, name in enumerate(names, 1)]
 
 
-def _tab(number: int, title: str, counts: dict[str, int]) -> str:
-    view = VIEWS[number]
-    count = f" {counts[view]:,}" if view in counts else ""
-    return f"{number + 1} {title}{count}"
-
-
-# What these count is a whole: a filter chooses which of them are shown.
-WHOLE = ("listeners", "ports", "remotes")
+def _count(view: View, selection: Selection | None) -> str:
+    if selection is None or not view.counted:
+        return ""
+    return f" {len(view.listing.rows(selection)):,}"
 
 
 def filter_line(selection: Selection | None, text: str, view: str, width: int) -> Line | None:
@@ -208,7 +204,7 @@ def filter_line(selection: Selection | None, text: str, view: str, width: int) -
     if not text:
         return None
     found = "  " + counted(len(selection.rows)) if selection is not None else ""
-    found += "; rows count all" if view in WHOLE else ""
+    found += "; rows count all" if VIEWS[view].listing.whole else ""
     room = max(10, width - len(found) - len(" filter: "))
     return ((" filter: ", "dim"), (cut(units.safe(text), room), "good"), (found, "dim"))
 

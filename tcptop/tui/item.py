@@ -11,9 +11,8 @@ import numpy as np
 from tcptop.analysis.filter.clause import Clause
 from tcptop.analysis.findings.settings import Settings
 from tcptop.analysis.selecting import select
-from tcptop.columns import LISTINGS, findings, units
+from tcptop.columns import FINDINGS, findings, units
 from tcptop.columns.detail import Fact
-from tcptop.columns.kernel import facts as counter_facts
 from tcptop.model.finding import Finding
 from tcptop.model.route import Way, way
 from tcptop.model.selection import Selection
@@ -21,8 +20,9 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.tui import drill
 from tcptop.tui.history import Rings
 from tcptop.tui.history.recorded import everything
-from tcptop.tui.panes import PANES, PaneModel, Room, Scene, Target, place_of
+from tcptop.tui.panes import PaneModel, Room, Scene, Target, place_of
 from tcptop.tui.viewing import Shown
+from tcptop.tui.views import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +37,22 @@ class Watched:
     pane: PaneModel | None = None
 
 
-def look(shown: Shown, item: int, settings: Settings) -> Watched | None:
+def facts(shown: Shown, view: View, item: int, settings: Settings) -> Watched | None:
     """None where there is no such item (any more), whether the filter selects it or not."""
-    snapshot = shown.selection.snapshot
-    found = finding(snapshot, item) if shown.criteria.view == "findings" else None
-    facts = findings.facts(snapshot, found, settings) if found else _facts(shown, item)
-    sample = snapshot.sample
-    return Watched(item, facts, sample.clock, sample.taken_at, found) if facts else None
+    whole = _whole(shown)
+    place = place_of(view.listing, whole, item)
+    if place is None or view.facts is None:
+        return None
+    sample = whole.snapshot.sample
+    found = whole.snapshot.findings[place] if view.listing is FINDINGS else None
+    known = view.facts(whole, place, settings)
+    return Watched(item, known, sample.clock, sample.taken_at, found)
 
 
-def _facts(shown: Shown, item: int) -> list[Fact]:
-    selection, criteria = shown.selection, shown.criteria
-    if criteria.view == "kernel":
-        place = shown.model.place(item)
-        return [] if place is None else counter_facts(selection, place)
-    return []
-
-
-def pane(shown: Shown, item: int, rings: Rings, room: Room) -> Watched | None:
+def pane(shown: Shown, view: View, item: int, rings: Rings, room: Room) -> Watched | None:
     """All about the row with this key, whatever the filter selects; None where it is not there."""
     whole = _whole(shown)
-    made = PANES[shown.criteria.view](Scene(whole, rings, room), item)
+    made = view.pane(Scene(whole, rings, room), item) if view.pane is not None else None
     sample = whole.snapshot.sample
     if made is None:
         return None
@@ -75,8 +70,8 @@ def ways(snapshot: Snapshot, cookies: frozenset[int]) -> frozenset[Way]:
 def scope(shown: Shown, target: Target) -> Clause | None:
     """The filter for the connections that a row counts."""
     whole = _whole(shown)
-    place = place_of(LISTINGS[target.view], whole, target.key)
-    return None if place is None else drill.scope(target.view, whole, place)
+    place = place_of(target.listing, whole, target.key)
+    return None if place is None else drill.scope(target.listing.name, whole, place)
 
 
 def _whole(shown: Shown) -> Selection:

@@ -6,8 +6,9 @@ from collections.abc import Hashable
 
 from tcptop.analysis.filter.clause import NOTHING, Clause
 from tcptop.tui.picture import Picture
-from tcptop.tui.place import CONTENTS, VIEWS
+from tcptop.tui.place import CONTENTS
 from tcptop.tui.top import Top
+from tcptop.tui.views import beside
 from tcptop.tui.widgets.diagram import Diagram
 from tcptop.tui.widgets.table import Table
 
@@ -21,7 +22,7 @@ class Moving(Picture, inherit_bindings=False):
             self._show(swapped=True)
 
     def action_turn(self, steps: int) -> None:
-        self.action_view(VIEWS[(VIEWS.index(self.here.view) + steps) % len(VIEWS)])
+        self.action_view(beside(self.here.view, steps))
 
     def on_top_tab_clicked(self, message: Top.TabClicked) -> None:
         self.action_view(message.view)

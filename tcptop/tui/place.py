@@ -8,18 +8,6 @@ from dataclasses import dataclass, replace
 from tcptop.analysis.filter.clause import NOTHING, Clause
 from tcptop.model.finding import Subject
 
-VIEWS = ("processes", "sockets", "listeners", "ports", "remotes", "kernel", "findings", "states")
-TITLES = (
-    "Processes",
-    "Connections",
-    "Listeners",
-    "Ports",
-    "Remotes",
-    "Kernel",
-    "Findings",
-    "States",
-)
-SHORT = ("Procs", "Conns", "Listen", "Ports", "Remote", "Kernel", "Found", "States")
 CONTENTS = ""  # the page that lists the pages
 
 

@@ -9,7 +9,7 @@ from tcptop.analysis import filter as language
 from tcptop.analysis.filter.clause import NOTHING, Clause, together
 from tcptop.analysis.findings.scope import scope
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
-from tcptop.columns import FINDINGS, KERNEL, LISTINGS, STATES, Listing
+from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
 from tcptop.columns.names import Names
 from tcptop.model.finding import Finding
@@ -20,18 +20,16 @@ from tcptop.tui.changes import Change
 from tcptop.tui.history import Rings
 from tcptop.tui.item import Watched
 from tcptop.tui.moments import Moments
-from tcptop.tui.panes import PANES, PaneModel, Room, Target
+from tcptop.tui.panes import PaneModel, Room, Target
 from tcptop.tui.place import CONTENTS, About, Place, Sort, Trail
 from tcptop.tui.preferences import Arrangement
 from tcptop.tui.tree import Group
-from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, listing, show
-
-ITEMS = (*PANES, "kernel", "findings")  # whose rows open by themselves, the others as connections
+from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, live_listing, show
+from tcptop.tui.views import VIEWS, View
 
 
 def _first_sorts() -> dict[str, Sort]:
-    every = (*LISTINGS.values(), KERNEL, FINDINGS, STATES)
-    return {listing.name: Sort(listing.sort_by) for listing in every}
+    return {name: Sort(view.listing.sort_by) for name, view in VIEWS.items()}
 
 
 @dataclass
@@ -63,6 +61,10 @@ class Session(Moments):
         return self.trail.here
 
     @property
+    def view(self) -> View:
+        return VIEWS[self.here.view]
+
+    @property
     def sort(self) -> Sort:
         return self.sorts[self.here.view]
 
@@ -76,7 +78,7 @@ class Session(Moments):
         here = self.here
         timeout = self._idle_timeout_s
         return Criteria(
-            here.view,
+            self.view.listing,
             self.sort,
             self.clause,
             here.about,
@@ -89,7 +91,7 @@ class Session(Moments):
     @property
     def listing(self) -> Listing:
         """The list of the present view, with all of its columns."""
-        return listing(self.here.view, self._idle_timeout_s, self.rings)
+        return live_listing(self.view.listing, self._idle_timeout_s, self.rings)
 
     @property
     def _idle_timeout_s(self) -> float:
@@ -166,7 +168,7 @@ class Session(Moments):
         place = shown.model.place(key) if shown is not None else None
         if shown is None or place is None or not isinstance(key, int):
             return None
-        if here.view in ITEMS:
+        if self.view.opens:
             return replace(here, item=key, followed=None)
         return Place("sockets", drill.scope(here.view, shown.selection, place))
 
@@ -190,11 +192,11 @@ class Session(Moments):
         shown, here = self.shown, self.here
         target = pane.target(key)
         if target is None and here.view != "sockets":
-            target = Target(here.view, past.item, sockets=True)
+            target = Target(self.view.listing, past.item, sockets=True)
         if target is None or shown is None:
             return None
         if not target.sockets:
-            return Place(target.view, item=target.key)
+            return Place(target.listing.name, item=target.key)
         counted = item.scope(shown, target)
         return None if counted is None else Place("sockets", counted)
 
@@ -242,7 +244,7 @@ class Session(Moments):
     def watch(self, key: int) -> list[Fact]:
         """All that is known of an item; what was known last when it is gone."""
         shown = self.shown
-        now = item.look(shown, key, self.settings) if shown is not None else None
+        now = item.facts(shown, self.view, key, self.settings) if shown is not None else None
         self._watched = now or self._watched
         past = self._watched
         return past.facts if past is not None and past.item == key else []
@@ -252,7 +254,7 @@ class Session(Moments):
         shown, here = self.shown, self.here
         if shown is None or not self.has_pane or here.item is None:
             return None
-        self._watched = item.pane(shown, here.item, rings, room) or self._watched
+        self._watched = item.pane(shown, self.view, here.item, rings, room) or self._watched
         past = self.watched
         return past.pane if past is not None else None
 
@@ -261,7 +263,7 @@ class Session(Moments):
         """Whether the place is a pane."""
         here = self.here
         opened = here.item is not None and not here.help and here.page is None
-        return opened and here.view in PANES
+        return opened and self.view.pane is not None
 
     @property
     def watched(self) -> Watched | None:

@@ -23,15 +23,6 @@ FACT_TITLES = ("", "What", "Value", "Meaning")
 HELP_TITLES = ("", "Keys", "", "What it does, or what the column means")
 FINDING_TITLES = ("", "What", "", "How it is")
 PAGE_TITLES = ("", "Page", "", "What it is about")
-EMPTY = {
-    "processes": "No process has a TCP socket here.",
-    "sockets": "There is no TCP socket here.",
-    "listeners": "Nobody listens on TCP here.",
-    "ports": "No connection holds a port of the ephemeral range.",
-    "remotes": "There is no connection to anywhere.",
-    "states": "",
-    "kernel": "The kernel's counters cannot be read.",
-}
 
 
 def model(session: Session, width: int, keys: Mapping[str, str]) -> TableModel | None:
@@ -84,7 +75,7 @@ def empty(session: Session, width: int) -> str:
         return "Nothing here passes the filter of the command line."
     if session.here.view == "findings":
         return "\n".join(_nothing_found(session, width))
-    return EMPTY[session.here.view]
+    return session.listing.empty
 
 
 def _nothing_found(session: Session, width: int) -> list[str]:

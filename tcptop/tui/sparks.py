@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tcptop.columns import Column, Listing
@@ -25,7 +27,7 @@ def with_trend(listing: Listing, rings: Rings) -> Listing:
     """The list with a last column of small pictures, where something is recorded of its rows."""
     if listing.name not in METRICS:
         return listing
-    return listing._replace(columns=(*listing.columns, _column(listing, rings)))
+    return replace(listing, columns=(*listing.columns, _column(listing, rings)))
 
 
 def _column(listing: Listing, rings: Rings) -> Column:

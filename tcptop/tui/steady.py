@@ -47,7 +47,7 @@ def age(seconds: float) -> str:
 
 def coarse(listing: Listing) -> Listing:
     """The list with ages that do not tick."""
-    return listing._replace(columns=tuple(map(_coarse, listing.columns)))
+    return replace(listing, columns=tuple(map(_coarse, listing.columns)))
 
 
 def _coarse(column: Column) -> Column:

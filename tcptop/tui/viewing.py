@@ -8,7 +8,7 @@ from functools import cache
 from tcptop.analysis import subject
 from tcptop.analysis.filter.clause import NOTHING, Clause
 from tcptop.analysis.selecting import select
-from tcptop.columns import FINDINGS, KERNEL, LISTINGS, STATES, Listing, verdict
+from tcptop.columns import LISTINGS, SOCKETS, Listing, verdict
 from tcptop.columns.marks import marked
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -20,7 +20,6 @@ from tcptop.tui.sparks import with_trend
 from tcptop.tui.steady import coarse
 from tcptop.tui.tree import Group, TreeModel
 
-OTHERS = {each.name: each for each in (KERNEL, FINDINGS, STATES)}  # without marks
 IDLE_TIMEOUT_S = 350.0  # of load balancers on the way, where the user named none: AWS's
 
 
@@ -28,7 +27,7 @@ IDLE_TIMEOUT_S = 350.0  # of load balancers on the way, where the user named non
 class Criteria:
     """All that decides which rows of a snapshot are shown, and in which order."""
 
-    view: str
+    listing: Listing
     sort: Sort
     clause: Clause = NOTHING
     about: About | None = None  # of what the clause selects, only the sockets of a finding
@@ -50,7 +49,7 @@ class Shown:
 def show(snapshot: Snapshot, criteria: Criteria, before: Shown | None = None) -> Shown:
     """Up to 100 ms with 100,000 sockets; less where `before` has the same selection."""
     selection = _selection(snapshot, criteria, before)
-    shown = listing(criteria.view, criteria.idle_timeout_s, criteria.rings)
+    shown = live_listing(criteria.listing, criteria.idle_timeout_s, criteria.rings)
     return Shown(criteria, selection, _model(shown, selection, criteria, before))
 
 
@@ -59,7 +58,7 @@ def _model(
 ) -> ListingModel:
     """The tree that there is already where only groups were folded or unfolded."""
     turned = criteria.turned
-    if turned is None or criteria.view != "sockets":
+    if turned is None or criteria.listing is not SOCKETS:
         return ListingModel(shown, selection, criteria.sort)
     if before is not None and isinstance(before.model, TreeModel):
         same = replace(before.criteria, turned=turned) == criteria
@@ -86,14 +85,14 @@ def _sockets(about: About, snapshot: Snapshot) -> Bools:
 
 
 @cache
-def listing(
-    view: str, idle_timeout_s: float = IDLE_TIMEOUT_S, rings: Rings | None = None
+def live_listing(
+    listing: Listing, idle_timeout_s: float = IDLE_TIMEOUT_S, rings: Rings | None = None
 ) -> Listing:
-    """The list that a view shows: with marks, of connections with what is wrong with each, and of
+    """A list as it is shown: with marks, of connections with what is wrong with each, and of
     others with small pictures of what is recorded."""
-    if view not in LISTINGS:
-        return coarse(OTHERS[view])
-    found = coarse(marked(LISTINGS[view]))
-    if view != "sockets":
+    if listing.name not in LISTINGS:
+        return coarse(listing)
+    found = coarse(marked(listing))
+    if listing is not SOCKETS:
         return found if rings is None else with_trend(found, rings)
-    return found._replace(columns=(*found.columns, verdict.column(idle_timeout_s)))
+    return replace(found, columns=(*found.columns, verdict.column(idle_timeout_s)))

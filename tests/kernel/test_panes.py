@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tcptop.analysis.selecting import select
+from tcptop.columns import PROCESSES, SOCKETS
 from tcptop.demo import held, pools, sockets, veth
 from tcptop.demo.namespace import Namespace
 from tcptop.demo.scenarios import choose
@@ -84,7 +85,7 @@ def test_a_full_listener_shows_who_waits() -> None:
         capacity = listener.send_q + 1
         assert f"{listener.recv_q} of {capacity} wait for accept() (100%)" in lines(model)[0]
         assert f"backlog {listener.send_q}" in lines(model)[0]
-        opened = {target.key for target in targets(model) if target.view == "sockets"}
+        opened = {target.key for target in targets(model) if target.listing is SOCKETS}
         assert opened == {row.cookie for row in waiting}
         assert any(f"- backlog {listener.send_q}" in each for each in lines(model))
 
@@ -103,10 +104,11 @@ def test_both_ends_of_a_connection_to_this_host(namespace: Namespace) -> None:
     assert line(of(snapshot, "sockets", theirs), "Recv-Q").split()[1:] == ["1,234", "B", "0", "B"]
     assert theirs in {target.key for target in targets(of(snapshot, "sockets", mine))}
     process = of(snapshot, "processes", _its_process(snapshot, mine))
-    opened = {target.key for target in targets(process) if target.view == "sockets"}
+    opened = {target.key for target in targets(process) if target.listing is SOCKETS}
     assert {mine, theirs} <= opened
 
 
 def _its_process(snapshot: Snapshot, cookie: int) -> int:
     """Where the pane of a connection leads to."""
-    return next(t.key for t in targets(of(snapshot, "sockets", cookie)) if t.view == "processes")
+    found = targets(of(snapshot, "sockets", cookie))
+    return next(target.key for target in found if target.listing is PROCESSES)

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from tcptop.columns import SOCKETS
-from tcptop.tui.viewing import listing
+from tcptop.tui.viewing import live_listing
 from tests.tui.live import Live, live
 
 
@@ -42,8 +42,8 @@ async def test_it_lists_the_columns_with_their_meaning() -> None:
     async with live(size=(120, 40)) as view:
         await view.press("2", "o")
         assert "Columns of Connections" in box(view)[0]
-        assert len(box(view)) == len(listing("sockets").columns) - 1 + 2
-        for column in listing("sockets").columns[1:]:
+        assert len(box(view)) == len(live_listing(SOCKETS).columns) - 1 + 2
+        for column in live_listing(SOCKETS).columns[1:]:
             line = next(line for line in box(view) if f" {column.title} " in line)
             assert column.meaning[:40] in line
             assert ("shown" in line) == (column.key in keys(view))
@@ -102,7 +102,7 @@ async def test_a_column_is_made_wider_and_narrower() -> None:
 async def test_one_column_stays() -> None:
     async with live() as view:
         await view.press("2", "o")
-        for _ in listing("sockets").columns:
+        for _ in live_listing(SOCKETS).columns:
             if "shown" in chosen(view):
                 await view.press("space")
             await view.press("j")

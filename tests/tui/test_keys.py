@@ -14,9 +14,9 @@ from textual.binding import Binding
 
 from tcptop.columns import LISTINGS
 from tcptop.tui import bindings, helping
-from tcptop.tui.place import VIEWS
 from tcptop.tui.prompt import Prompt
-from tcptop.tui.viewing import listing
+from tcptop.tui.viewing import live_listing
+from tcptop.tui.views import VIEWS
 from tcptop.tui.widgets import keys
 from tests.tui.live import Live, live, next_look
 from tests.unit.prepared import everything
@@ -47,7 +47,7 @@ async def test_sorting_walks_over_the_columns_on_the_screen() -> None:
 @pytest.mark.parametrize("name", LISTINGS)
 async def test_every_column_can_be_sorted_by_when_wide(name: str) -> None:
     async with live() as view:
-        await view.press(str(VIEWS.index(name) + 1), "w")
+        await view.press(str([*VIEWS].index(name) + 1), "w")
         listing = view.session.listing
         for _ in listing.columns:
             await view.press("s")
@@ -187,7 +187,7 @@ async def test_help_lists_every_binding_and_column() -> None:
                 assert tooltip in text
                 for key in pressed.split(","):
                     assert f" {helping.key_name(key)} " in text, key
-            for column in listing(name).columns:
+            for column in live_listing(LISTINGS[name]).columns:
                 assert " ".join(column.meaning.split()) in text
 
 

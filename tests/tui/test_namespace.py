@@ -13,7 +13,7 @@ from tcptop.analysis.findings.settings import Settings as Findings
 from tcptop.columns import LISTINGS
 from tcptop.demo import held, sockets, states
 from tcptop.demo.namespace import Namespace
-from tcptop.tui.place import VIEWS
+from tcptop.tui.views import VIEWS
 from tests.kernel.zoo import Zoo
 from tests.tui.live import Live, live_in
 
@@ -36,7 +36,7 @@ async def test_every_view_shows_the_zoo(zoo: Zoo) -> None:
 async def test_a_drill_finds_what_its_row_counts(zoo: Zoo, name: str) -> None:
     """The filter of a drill against the mask of what was gathered into the row."""
     async with live_in(zoo.namespace.pid) as view:
-        await view.press(str(VIEWS.index(name) + 1), "space")
+        await view.press(str([*VIEWS].index(name) + 1), "space")
         shown = view.session.shown
         assert shown is not None
         snapshot, selection = shown.selection.snapshot, shown.selection

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from textual import events
 
+from tcptop.columns import SOCKETS
 from tcptop.explain import pages
 from tcptop.tui import bindings
 from tcptop.tui.fuzzy import fit, fitting
-from tcptop.tui.viewing import listing
+from tcptop.tui.viewing import live_listing
 from tests.tui.live import Live, live
 
 
@@ -51,7 +52,7 @@ async def test_it_offers_all_actions_columns_and_pages_with_their_keys() -> None
         for id, keys, *_, told in (*bindings.KEYS, *bindings.VIEW_KEYS):
             if id != "commands":
                 assert told[:40] in text, (id, keys)
-        for column in listing("sockets").columns[1:]:
+        for column in live_listing(SOCKETS).columns[1:]:
             assert f"sort by {column.title}" in text
         for page in pages():
             assert f"explain {page.name}" in text

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tcptop.analysis.selecting import select
-from tcptop.columns import FINDINGS, LISTINGS
+from tcptop.columns import LISTENERS, LISTINGS, PROCESSES, SOCKETS
 from tcptop.model import tcp
 from tcptop.model.address import halves
 from tcptop.model.finding import Subject
@@ -18,9 +18,10 @@ from tcptop.model.route import Link, Neighbour, Route, way
 from tcptop.model.sample import Sample
 from tcptop.model.sockopt import SocketOptions
 from tcptop.tui.history import Rings
-from tcptop.tui.panes import PANES, PaneModel, Room, Scene, Target
+from tcptop.tui.panes import PaneModel, Room, Scene, Target
 from tcptop.tui.panes.row import place_of
 from tcptop.tui.sparks import CELLS, KEY, per_cell, with_trend
+from tcptop.tui.views import VIEWS
 from tcptop.tui.widgets.look import to_ascii
 from tests.tui.test_charts import over
 from tests.unit.prepared import (
@@ -66,7 +67,9 @@ def scene(*samples: Sample, room: Room = ROOM) -> Scene:
 
 
 def shown(scene: Scene, view: str, key: int) -> PaneModel:
-    pane = PANES[view](scene, key)
+    make = VIEWS[view].pane
+    assert make is not None
+    pane = make(scene, key)
     assert pane is not None
     return PaneModel(pane)
 
@@ -121,9 +124,8 @@ def test_what_a_row_opens_is_there() -> None:
     now = Scene(found(OVERFLOW), Rings(), ROOM)
     for model in every_pane(now):
         for target in targets(model):
-            listing = FINDINGS if target.view == "findings" else LISTINGS[target.view]
-            assert place_of(listing, now.selection, target.key) is not None
-            seen.add(target.view)
+            assert place_of(target.listing, now.selection, target.key) is not None
+            seen.add(target.listing.name)
     assert seen == {*LISTINGS, "findings"}
 
 
@@ -133,12 +135,13 @@ def test_the_first_row_leads_to_all_sockets() -> None:
         listing = LISTINGS[view]
         for key in listing.keys(now.selection, listing.rows(now.selection)).tolist():
             model = shown(now, view, key)
-            assert model.target(model.key(0)) == Target(view, key, sockets=True)
+            assert model.target(model.key(0)) == Target(listing, key, sockets=True)
 
 
 def test_what_is_gone_has_none() -> None:
     now = scene(everything())
-    assert [pane(now, 12345) for pane in PANES.values()] == [None] * 5
+    panes = [view.pane for view in VIEWS.values() if view.pane]
+    assert [pane(now, 12345) for pane in panes] == [None] * 5
 
 
 def test_foreign_text_is_shown_and_not_obeyed() -> None:
@@ -190,7 +193,7 @@ def test_a_process() -> None:
     assert "www-data (33)  unit /system.slice/nginx.service" in line(model, "user")
     assert "40 of 1024  4%" in line(model, "descriptors")
     assert "23h" in line(model, "runs for")
-    kinds = [target.view for target in targets(model) if not target.sockets]
+    kinds = [target.listing.name for target in targets(model) if not target.sockets]
     assert {*kinds} - {"findings"} == {"listeners", "remotes", "sockets"}
 
 
@@ -257,11 +260,11 @@ def test_a_connection_to_this_host_has_both_ends() -> None:
     assert "unread for 6 s" in line(model, "other end")
     goals = set(targets(model))
     assert {
-        Target("sockets", SERVER),
-        Target("processes", key_of(now, "processes", "curl")),
+        Target(SOCKETS, SERVER),
+        Target(PROCESSES, key_of(now, "processes", "curl")),
     } < goals
-    assert Target("sockets", CLIENT) in set(targets(shown(now, "sockets", SERVER)))
-    assert Target("listeners", LISTENER) in set(targets(shown(now, "sockets", SERVER)))
+    assert Target(SOCKETS, CLIENT) in set(targets(shown(now, "sockets", SERVER)))
+    assert Target(LISTENERS, LISTENER) in set(targets(shown(now, "sockets", SERVER)))
 
 
 def test_what_is_wrong_comes_first() -> None:
@@ -424,7 +427,7 @@ def test_a_destination_that_runs_out() -> None:
     (axes,) = (each for each in lines(model) if re.search(r"now +\+\d", each))
     end_s = float(re.findall(r"\+(\d+)s", axes)[0])  # the forecast goes on to the end
     assert end_s >= ports.exhausted_in_s[0]
-    (responsible,) = (t for t in targets(model) if t.view == "processes")
+    (responsible,) = (t for t in targets(model) if t.listing is PROCESSES)
     assert responsible.key == key_of(now, "processes", "curl")
 
 
@@ -445,7 +448,7 @@ def test_a_remote_end() -> None:
     (place,) = np.flatnonzero(groups.remote_lo == np.uint64(halves("10.0.0.7")[1]))
     assert f"{groups.sockets[place]} sockets: " in lines(model)[0]
     assert "0.25 ms  median" in line(model, "round trip")
-    cookies = {target.key for target in targets(model) if target.view == "sockets"}
+    cookies = {target.key for target in targets(model) if target.listing is SOCKETS}
     table = now.table
     assert cookies == set(table.cookie[groups.group == place].tolist())
 

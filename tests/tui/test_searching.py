@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tcptop.columns import SOCKETS
 from tcptop.tui.finding_text import BLOCK, Search
 from tcptop.tui.place import Sort
 from tcptop.tui.viewing import Criteria, show
@@ -105,7 +106,7 @@ def test_all_of_many_rows_are_found_and_no_block_takes_long() -> None:
     rows = [
         socket("ESTABLISHED", f"10.0.{n // 250}.{n % 250}:80", "10.9.9.9:1") for n in range(6000)
     ]
-    model = show(derived(sample(rows)), Criteria("sockets", Sort("state"))).model
+    model = show(derived(sample(rows)), Criteria(SOCKETS, Sort("state"))).model
     search = Search(model, model.columns, "10.0.3.7:", 5000, -1)
     longest = 0.0
     while True:

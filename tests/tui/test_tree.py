@@ -9,6 +9,7 @@ import numpy as np
 
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
+from tcptop.columns import LISTINGS
 from tcptop.model.sample import Sample
 from tcptop.tui.place import Sort
 from tcptop.tui.tree import Group, TreeModel
@@ -193,16 +194,16 @@ def test_a_hundred_thousand_sockets_are_grouped_in_a_tenth_of_a_second() -> None
     snapshot, _ = derive(replace(sample([]), sockets=many), History())
     took = []
     for key in ("state", "recv_q", "state", "recv_q"):
-        flat = show(snapshot, Criteria("sockets", Sort(key)))
+        flat = show(snapshot, Criteria(LISTINGS["sockets"], Sort(key)))
         began = time.process_time()
-        grown = show(snapshot, Criteria("sockets", Sort(key), turned=frozenset()), flat)
+        grown = show(snapshot, Criteria(LISTINGS["sockets"], Sort(key), turned=frozenset()), flat)
         took.append(time.process_time() - began)
         model = grown.model
         assert isinstance(model, TreeModel)
         assert len(model) == 1 + 5000
         outer = model.key(0)
         assert isinstance(outer, Group)
-        turned = Criteria("sockets", Sort(key), turned=frozenset({outer}))
+        turned = Criteria(LISTINGS["sockets"], Sort(key), turned=frozenset({outer}))
         assert show(snapshot, turned, grown).model is model
         assert len(model) == 1
     assert min(took) < 0.1

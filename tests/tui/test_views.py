@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tcptop.tui import header
-from tcptop.tui.place import TITLES, VIEWS
+from tcptop.tui.views import VIEWS
 from tests.tui.live import live, next_look
 from tests.unit.prepared import everything, later, sample, socket
 
@@ -47,8 +47,9 @@ async def test_what_the_strip_has_no_room_for_is_counted() -> None:
 async def test_digits_choose_the_view(number: int) -> None:
     async with live(size=(120, 30)) as view:
         await view.press("6" if number == 1 else "1", str(number))
-        assert view.session.here.view == VIEWS[number - 1]
-        assert f"[{number} {TITLES[number - 1]}" in view.lines()[3]
+        name, shown = [*VIEWS.items()][number - 1]
+        assert view.session.here.view == name
+        assert f"[{number} {shown.listing.title}" in view.lines()[3]
         assert view.rows() or view.app.pictured
 
 
@@ -58,7 +59,8 @@ async def test_tab_goes_round() -> None:
         for _ in VIEWS:
             await view.press("tab")
             seen.append(view.session.here.view)
-        assert seen == [*VIEWS[1:], VIEWS[0]]
+        first, *others = VIEWS
+        assert seen == [*others, first]
         await view.press("shift+tab")
         assert view.session.here.view == "states"
 

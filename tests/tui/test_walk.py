@@ -13,8 +13,8 @@ from textual.strip import Strip
 from tcptop.tui import bindings
 from tcptop.tui.chooser import Chooser
 from tcptop.tui.palette import Palette
-from tcptop.tui.place import VIEWS
 from tcptop.tui.prompt import Prompt
+from tcptop.tui.views import VIEWS
 from tcptop.tui.widgets.diagram import Diagram
 from tcptop.tui.widgets.keys import BINDINGS as TABLE
 from tests.recordings import load, settings

@@ -17,7 +17,7 @@ from tcptop.analysis.findings.rules import RULES
 from tcptop.columns import KERNEL, LISTINGS
 from tcptop.explain import Page
 from tcptop.sources import counters, procfs
-from tcptop.tui.place import TITLES
+from tcptop.tui.views import VIEWS
 
 FINDINGS = """
 accept-queue-overflow syn-queue-full syn-flood close-wait-leak close-wait-unread
@@ -216,8 +216,9 @@ def test_counters_exist(page: Page) -> None:
 @pages
 def test_views_and_columns_are_called_as_they_are(page: Page) -> None:
     running = " ".join(page.text.split())
+    views = [view.listing.title for view in VIEWS.values()]
     for number, title in re.findall(r"(?:press|tab) (\d), (\w+)", running):
-        assert TITLES[int(number) - 1] == title
+        assert views[int(number) - 1] == title
     titles = {column.title for listing in LISTINGS.values() for column in listing.columns}
     assert set(re.findall(r"\b[A-Z][a-z]+/s\b", running)) <= titles
     for title in re.findall(r"\bcolumns? ([A-Z][\w-]+)", running):

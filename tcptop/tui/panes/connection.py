@@ -10,10 +10,8 @@ import numpy as np
 from tcptop.analysis.listening import match
 from tcptop.analysis.stalls import other_ends
 from tcptop.analysis.verdicts import verdicts
-from tcptop.columns import detail, sockets, units
+from tcptop.columns import LISTENERS, PORTS, REMOTES, SOCKETS, detail, sockets, units
 from tcptop.columns.detail import STATE_MEANINGS, TIMER_MEANINGS, Fact
-from tcptop.columns.ports import PORTS
-from tcptop.columns.remotes import REMOTES
 from tcptop.model import tcp
 from tcptop.tui.panes import listener
 from tcptop.tui.panes.facts import option_facts, route_facts
@@ -34,7 +32,6 @@ from tcptop.tui.panes.row import (
 )
 from tcptop.tui.widgets.layout import cut
 
-KIND = "sockets"
 GROUPS = (
     *(("Sending", "sending"), ("Receiving", "receiving"), ("Path", "path"), ("Timers", "timers")),
     *(("Memory", "memory"), ("Owner", "owner"), ("Socket", "socket")),
@@ -44,7 +41,7 @@ ABOVE = ("state", "owner", "process", "local", "remote", "timer")  # said before
 
 def pane(scene: Scene, key: int) -> Pane | None:
     """None where there is no such socket (any more); of a listening one its own pane."""
-    row = place_of(sockets.SOCKETS, scene.selection, key)
+    row = place_of(SOCKETS, scene.selection, key)
     if row is None:
         return None
     if scene.table.state[row] == tcp.LISTEN:
@@ -156,12 +153,12 @@ def _leads(scene: Scene, row: int, other: int) -> Iterator[PaneRow]:
         local = sockets.local_texts(scene.selection, np.array([through]))[0]
         how = "by which it came in" if accepted else "at which it waits"
         cookie = int(scene.table.cookie[through])
-        yield told(room, "listener", local, how, "", Target("listeners", cookie))
+        yield told(room, "listener", local, how, "", Target(LISTENERS, cookie))
     yield from _groups(scene, row)
 
 
 def _target(scene: Scene, row: int) -> Target:
-    return Target(KIND, int(scene.table.cookie[row]))
+    return Target(SOCKETS, int(scene.table.cookie[row]))
 
 
 def _groups(scene: Scene, row: int) -> Iterator[PaneRow]:
@@ -172,20 +169,20 @@ def _groups(scene: Scene, row: int) -> Iterator[PaneRow]:
     if place >= 0:
         left = f"ports in use: {ports.used[place]:,}, left: {ports.headroom[place]:,}"
         (key,) = PORTS.keys(selection, np.array([place])).tolist()
-        yield told(room, "destination", left, "towards it", "", Target("ports", key))
+        yield told(room, "destination", left, "towards it", "", Target(PORTS, key))
     place = int(remotes.group[row])
     if place >= 0:
         (key,) = REMOTES.keys(selection, np.array([place])).tolist()
         (peer,) = REMOTES.column("remote").texts(selection, np.array([place]))
         many = f"sockets with it: {remotes.sockets[place]:,}"
-        yield told(room, "remote", peer, many, "", Target("remotes", key))
+        yield told(room, "remote", peer, many, "", Target(REMOTES, key))
 
 
 # -- the rest
 
 
 def _drawings(scene: Scene, key: int) -> Iterator[Drawing]:
-    draw = partial(recorded, scene, (KIND, key))
+    draw = partial(recorded, scene, (SOCKETS.name, key))
     yield draw("Queues, bytes", units.size, {"Recv-Q": "recv_q", "Send-Q": "send_q"})
     rates = {"sent": "bytes_sent_per_s", "received": "bytes_received_per_s"}
     yield draw("Bytes a second", units.byte_rate, rates)

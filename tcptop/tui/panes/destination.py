@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from tcptop.analysis import levels
-from tcptop.columns import ports, remotes, units
+from tcptop.columns import PORTS, REMOTES, SOCKETS, ports, remotes, units
 from tcptop.model.snapshot import Ports
 from tcptop.tui.charts import SPANS, Limit
 from tcptop.tui.history import Series
@@ -22,17 +22,17 @@ LONGEST_S = 1800.0
 
 def pane(scene: Scene, key: int) -> Pane | None:
     """Of a destination; None where nothing is open towards it (any more)."""
-    place = place_of(ports.PORTS, scene.selection, key)
+    place = place_of(PORTS, scene.selection, key)
     if place is None:
         return None
     at, rows = np.array([place]), np.flatnonzero(scene.snapshot.ports.group == place)
     first, *others = bands(scene.room, [*_drawings(scene, key, place)]) or [[]]
     local, goal = ports.local_texts(scene.selection, at), ports.remote_texts(scene.selection, at)
-    part = Excerpt("sockets", "Connections", ("remote",))
+    part = Excerpt(SOCKETS, "Connections", ("remote",))
     return Pane(
         f"Destination {goal[0]} from {local[0]}",
         [
-            *wrapped(scene.room, "sockets", states(scene, rows), opens=Target("ports", key, True)),
+            *wrapped(scene.room, "sockets", states(scene, rows), opens=Target(PORTS, key, True)),
             *found(scene, rows),
             *_use(scene, place, len(rows)),
             *first,
@@ -80,7 +80,7 @@ def _limit(scene: Scene, place: int) -> Iterator[PaneRow]:
 
 
 def _drawings(scene: Scene, key: int, place: int) -> Iterator[Drawing]:
-    draw, use = partial(recorded, scene, ("ports", key)), scene.snapshot.ports
+    draw, use = partial(recorded, scene, (PORTS.name, key)), scene.snapshot.ports
     limit = Limit("range", float(use.capacity[place]))
     used = {"in use": "used", "TIME_WAIT": "time_wait"}
     ports = draw("Ports", units.count, used, limit)
@@ -111,7 +111,7 @@ def _span_s(scene: Scene, place: int) -> float | None:
 
 def remote(scene: Scene, key: int) -> Pane | None:
     """Of a remote end; None where there is no socket towards it (any more)."""
-    place = place_of(remotes.REMOTES, scene.selection, key)
+    place = place_of(REMOTES, scene.selection, key)
     if place is None:
         return None
     groups = scene.selection.remote_groups
@@ -120,8 +120,8 @@ def remote(scene: Scene, key: int) -> Pane | None:
     (peer,) = remotes.remote_texts(scene.selection, np.array([place]))
     goals, counts = own_counts(scene.snapshot.ports.group, rows)
     its = [str(count) for count in counts.tolist()]
-    part = Excerpt("ports", "Ports towards it", ("processes",), ITS)
-    goal = Target("remotes", key, True)
+    part = Excerpt(PORTS, "Ports towards it", ("processes",), ITS)
+    goal = Target(REMOTES, key, True)
     return Pane(
         f"Remote {peer}",
         [
@@ -131,7 +131,7 @@ def remote(scene: Scene, key: int) -> Pane | None:
             *first,
             *responsible(scene, rows),
             *excerpt(scene, part, goals, its),
-            *excerpt(scene, Excerpt("sockets", "Connections"), worst_first(scene, rows)),
+            *excerpt(scene, Excerpt(SOCKETS, "Connections"), worst_first(scene, rows)),
             *(row for band in others for row in band),
         ],
     )
@@ -148,7 +148,7 @@ def _remote_numbers(scene: Scene, place: int) -> Iterator[PaneRow]:
 
 
 def _remote_drawings(scene: Scene, key: int) -> Iterator[Drawing]:
-    draw = partial(recorded, scene, ("remotes", key))
+    draw = partial(recorded, scene, (REMOTES.name, key))
     yield draw("Sockets", units.count, {"all": "sockets"})
     yield draw("Round trip, ms", units.milliseconds, {"median": "rtt_us"})
     yield draw("Queues, bytes", units.size, {"Recv-Q": "recv_q", "Send-Q": "send_q"})

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from tcptop.columns import detail, listeners, units
+from tcptop.columns import LISTENERS, SOCKETS, detail, listeners, units
 from tcptop.columns.detail import Fact
 from tcptop.model import tcp
 from tcptop.model.sysctls import number
@@ -20,13 +20,12 @@ from tcptop.tui.panes.pictures import Drawing, bands, recorded
 from tcptop.tui.panes.row import Pane, PaneRow, Scene, Target, place_of, told
 from tcptop.tui.widgets.layout import Column
 
-KIND = "listeners"
 WAITS = Column("waits", "Waits", 7, right=True)
 
 
 def pane(scene: Scene, key: int) -> Pane | None:
     """None where nobody listens there (any more)."""
-    place = place_of(listeners.LISTENERS, scene.selection, key)
+    place = place_of(LISTENERS, scene.selection, key)
     if place is None:
         return None
     row = int(scene.snapshot.listeners.row[place])
@@ -62,7 +61,7 @@ def _queue(scene: Scene, key: int, place: int) -> PaneRow:
         look = "bad" if fill >= 1 else "warn" if fill >= 0.8 else ""
         value = f"{queue} of {backlog + 1:.0f} wait for accept() ({fill:.0%}), peak {peak}"
         meaning = _clamped(scene, place, backlog)
-    return told(scene.room, "accept queue", value, meaning, look, Target(KIND, key, True))
+    return told(scene.room, "accept queue", value, meaning, look, Target(LISTENERS, key, True))
 
 
 def _clamped(scene: Scene, place: int, backlog: float) -> str:
@@ -84,7 +83,7 @@ def _losses(scene: Scene, place: int) -> Iterator[PaneRow]:
 
 
 def _drawings(scene: Scene, key: int, place: int) -> Iterator[Drawing]:
-    draw = partial(recorded, scene, (KIND, key))
+    draw = partial(recorded, scene, (LISTENERS.name, key))
     backlog = float(listeners.backlog(scene.selection, np.array([place]))[0])
     limit = Limit("backlog", backlog)
     queue = {"queue": "queue", "peak": "peak"}
@@ -104,7 +103,7 @@ def _waiting(scene: Scene, row: int) -> Iterator[PaneRow]:
     waited = np.maximum(heard, snapshot.seen_s[rows])
     order = np.argsort(-waited, kind="stable")
     more = "at least so long; those of the whole group" if len(group) > 1 else "at least so long"
-    part = Excerpt("sockets", "Who waits", ("local", "process", "timer", "send_q"), WAITS, more)
+    part = Excerpt(SOCKETS, "Who waits", ("local", "process", "timer", "send_q"), WAITS, more)
     yield from excerpt(scene, part, rows[order], [units.duration(s) for s in waited[order]])
 
 
@@ -122,7 +121,7 @@ def _siblings(scene: Scene, place: int) -> Iterator[PaneRow]:
     if found.siblings[place] < 2:
         return
     group = np.isin(found.row, _group(scene, int(found.row[place])))
-    part = Excerpt("listeners", "SO_REUSEPORT group", ("local", "kind"), more="a queue each")
+    part = Excerpt(LISTENERS, "SO_REUSEPORT group", ("local", "kind"), more="a queue each")
     yield from excerpt(scene, part, np.flatnonzero(group))
 
 

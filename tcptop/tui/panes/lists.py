@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import subject
+from tcptop.columns import FINDINGS, Listing, findings, sockets, units
 from tcptop.columns import column as columns
-from tcptop.columns import findings, sockets, units
 from tcptop.columns.marks import KEY as MARKS
 from tcptop.columns.marks import LOOKS
 from tcptop.model import tcp
 from tcptop.model.table import Index
 from tcptop.tui.panes.row import MARK, PaneRow, Scene, Target, heading, opening, wrapped
-from tcptop.tui.viewing import listing
+from tcptop.tui.viewing import live_listing
 from tcptop.tui.widgets import layout
 from tcptop.tui.widgets.layout import Cell, Column
 
@@ -24,12 +24,12 @@ STUCK = sockets.TROUBLE[tcp.ESTABLISHED]  # what is before it in that order wait
 
 
 class Excerpt(NamedTuple):
-    """A part of the list of a view, without some of its columns.
+    """A part of a list, without some of its columns.
 
     `first` is a column of its own before them.
     """
 
-    view: str
+    listing: Listing
     title: str
     without: tuple[str, ...] = ()
     first: Column | None = None
@@ -45,7 +45,7 @@ def excerpt(
         return
     counted = f"{MOST} of {len(rows):,}" if len(rows) > MOST else f"{len(rows):,}"
     yield heading(part.title, f"{counted}  {part.more}".rstrip())
-    rows, shown = rows[:MOST], listing(part.view, scene.snapshot.idle_timeout_s)
+    rows, shown = rows[:MOST], live_listing(part.listing, scene.snapshot.idle_timeout_s)
     kept = layout.fit(_columns(part), scene.room.width - len(MARK))
     sizes = layout.widths(kept, scene.room.width - len(MARK))
     titles = layout.header_line(kept, sizes, None, False)
@@ -58,12 +58,13 @@ def excerpt(
     keys = shown.keys(scene.selection, rows).tolist()
     for key, look, *row in zip(keys, looks, *cells, strict=True):
         line = layout.row_line(row, kept, sizes, look)
-        yield opening((part.title, key), line, Target(part.view, key))
+        yield opening((part.title, key), line, Target(part.listing, key))
 
 
 def _columns(part: Excerpt) -> list[Column]:
     names = ("key", "title", "width", "right", "flex", "priority", "tail", "least")
-    shown = [each for each in listing(part.view).columns if each.key not in (MARKS, *part.without)]
+    every, without = live_listing(part.listing).columns, (MARKS, *part.without)
+    shown = [each for each in every if each.key not in without]
     made = [Column(*(getattr(each, name) for name in names)) for each in shown]
     return [part.first, *made] if part.first is not None else made
 
@@ -95,7 +96,7 @@ def found(scene: Scene, rows: Index, pids: frozenset[int] = frozenset()) -> Iter
     for each in scene.snapshot.findings:
         concerned = subject.rows(each.subject, scene.snapshot)[rows].any()
         if concerned or pids.intersection(each.subject.pids):
-            look, goal = LOOKS[each.severity], Target("findings", findings.number(each.key))
+            look, goal = LOOKS[each.severity], Target(FINDINGS, findings.number(each.key))
             name, title = findings.severity(each), units.safe(each.title)
             yield from wrapped(scene.room, name, title, look, goal, most=2)
 

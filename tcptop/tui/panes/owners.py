@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.columns import processes, units
+from tcptop.columns import PROCESSES, processes, units
 from tcptop.columns.endpoints import SHORT_NOTES
 from tcptop.model import owner
 from tcptop.model.table import Index
@@ -41,7 +41,7 @@ def _target(scene: Scene, person: int, netns: int) -> Target | None:
     found = scene.selection.processes
     place = np.flatnonzero((found.person == person) & (found.netns == netns))[:1]
     keys = processes.keys(scene.selection, place).tolist()
-    return Target("processes", keys[0]) if keys else None
+    return Target(PROCESSES, keys[0]) if keys else None
 
 
 def responsible(scene: Scene, rows: Index) -> Iterator[PaneRow]:
@@ -56,5 +56,5 @@ def responsible(scene: Scene, rows: Index) -> Iterator[PaneRow]:
     own = counts[found.person[places]]
     order = np.argsort(-own, kind="stable")
     order = order[own[order] > 0]
-    part = Excerpt("processes", "Processes", (), ITS, "its sockets here, then all that it has")
+    part = Excerpt(PROCESSES, "Processes", (), ITS, "its sockets here, then all that it has")
     yield from excerpt(scene, part, places[order], [str(n) for n in own[order].tolist()])

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from tcptop.analysis.verdicts import verdicts
-from tcptop.columns import processes, units
+from tcptop.columns import LISTENERS, PORTS, PROCESSES, REMOTES, SOCKETS, processes, units
 from tcptop.model import owner, tcp
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
@@ -19,22 +19,22 @@ from tcptop.tui.panes.owners import ITS
 from tcptop.tui.panes.pictures import Drawing, bands, recorded
 from tcptop.tui.panes.row import Pane, PaneRow, Scene, Target, place_of, told, wrapped
 
-KIND = "processes"
 USER_HZ = 100  # of field 22 of /proc/PID/stat, include/asm-generic/param.h
 
 
 def pane(scene: Scene, key: int) -> Pane | None:
     """None where there is no such process (any more)."""
-    place = place_of(processes.PROCESSES, scene.selection, key)
+    place = place_of(PROCESSES, scene.selection, key)
     if place is None:
         return None
     someone, rows = processes.process(scene.selection, place), held(scene, place)
     pids = frozenset([someone.pid] if someone else [])
+    goal = Target(PROCESSES, key, True)
     first, *others = bands(scene.room, [*_drawings(scene, key, someone)]) or [[]]
     return Pane(
         _title(scene, place, someone),
         [
-            *wrapped(scene.room, "sockets", states(scene, rows), opens=Target(KIND, key, True)),
+            *wrapped(scene.room, "sockets", states(scene, rows), opens=goal),
             *found(scene, rows, pids),
             *(_who(scene, someone) if someone else _nobody(scene, rows)),
             *_flow(scene, place),
@@ -112,7 +112,7 @@ def _flow(scene: Scene, place: int) -> Iterator[PaneRow]:
 
 
 def _drawings(scene: Scene, key: int, someone: Process | None) -> Iterator[Drawing]:
-    draw = partial(recorded, scene, (KIND, key))
+    draw = partial(recorded, scene, (PROCESSES.name, key))
     yield draw("Sockets", units.count, {"all": "sockets", "CLOSE-WAIT": "close_wait"})
     rates = {"sent": "bytes_sent_per_s", "received": "bytes_received_per_s"}
     yield draw("Bytes a second", units.byte_rate, rates)
@@ -126,18 +126,17 @@ def _drawings(scene: Scene, key: int, someone: Process | None) -> Iterator[Drawi
 def _lists(scene: Scene, rows: Index) -> Iterator[PaneRow]:
     snapshot, table = scene.snapshot, scene.table
     listens = np.isin(snapshot.listeners.row, rows)
-    yield from excerpt(
-        scene, Excerpt("listeners", "Listeners", ("process",)), np.flatnonzero(listens)
-    )
-    for view, title, group in (
-        ("ports", "Destinations", snapshot.ports.group),
-        ("remotes", "Remotes", scene.selection.remote_groups.group),
+    part = Excerpt(LISTENERS, "Listeners", ("process",))
+    yield from excerpt(scene, part, np.flatnonzero(listens))
+    for listing, title, group in (
+        (PORTS, "Destinations", snapshot.ports.group),
+        (REMOTES, "Remotes", scene.selection.remote_groups.group),
     ):
         numbers, counts = own_counts(group, rows)
-        part = Excerpt(view, title, ("processes",), ITS, "of its own, then of all processes")
+        part = Excerpt(listing, title, ("processes",), ITS, "of its own, then of all processes")
         yield from excerpt(scene, part, numbers, [str(count) for count in counts.tolist()])
     talking = rows[table.state[rows] != tcp.LISTEN]
     shown = worst_first(scene, talking)
     narrow = columns(scene.room.width) == 1 and any(verdicts(scene.snapshot, shown[:MOST]))
-    part = Excerpt("sockets", "Connections", ("process", "local") if narrow else ("process",))
+    part = Excerpt(SOCKETS, "Connections", ("process", "local") if narrow else ("process",))
     yield from excerpt(scene, part, shown)

@@ -24,7 +24,7 @@ LEAST_WIDTH = 24  # of what is wrapped
 class Target(NamedTuple):
     """Where Enter leads: what belongs to the row of a list, or the connections that it counts."""
 
-    view: str
+    listing: Listing
     key: int
     sockets: bool = False
 

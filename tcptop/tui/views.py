@@ -1,0 +1,59 @@
+"""The views: each is a list, and what can be done with its rows. The order is that of the tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tcptop.analysis.findings.settings import Settings
+from tcptop.columns import (
+    FINDINGS,
+    KERNEL,
+    LISTENERS,
+    PORTS,
+    PROCESSES,
+    REMOTES,
+    SOCKETS,
+    STATES,
+    Listing,
+    findings,
+    kernel,
+)
+from tcptop.columns.detail import Fact
+from tcptop.model.selection import Selection
+from tcptop.tui.panes import Pane, Scene, connection, destination, listener, process
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A row opens as its pane, or as facts; where there is neither, as its sockets."""
+
+    listing: Listing
+    pane: Callable[[Scene, int], Pane | None] | None = None  # of a key
+    facts: Callable[[Selection, int, Settings], list[Fact]] | None = None  # of a place
+    counted: bool = True  # whether the number of rows is said beside the title
+
+    @property
+    def opens(self) -> bool:
+        return self.pane is not None or self.facts is not None
+
+
+VIEWS = {
+    view.listing.name: view
+    for view in (
+        View(PROCESSES, process.pane),
+        View(SOCKETS, connection.pane),
+        View(LISTENERS, listener.pane),
+        View(PORTS, destination.pane),
+        View(REMOTES, destination.remote),
+        View(KERNEL, facts=lambda s, place, _: kernel.facts(s, place), counted=False),
+        View(FINDINGS, facts=findings.facts),
+        View(STATES, counted=False),
+    )
+}
+
+
+def beside(name: str, steps: int) -> str:
+    """The view so many tabs to the right, round and round."""
+    names = [*VIEWS]
+    return names[(names.index(name) + steps) % len(names)]
