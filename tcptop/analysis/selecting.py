@@ -40,6 +40,23 @@ def facts(snapshot: Snapshot) -> language.Facts:
     )
 
 
+def everything(snapshot: Snapshot) -> Selection:
+    """All of a snapshot, with remotes by address; nothing is counted for it."""
+    rows = np.arange(len(snapshot.sample.sockets))
+    return Selection(
+        snapshot=snapshot,
+        filter=None,
+        selected=np.ones(len(rows), bool),
+        rows=rows,
+        processes=snapshot.processes,
+        listeners=np.arange(len(snapshot.listeners)),
+        ports=np.arange(len(snapshot.ports)),
+        remotes=np.arange(len(snapshot.remotes)),
+        remote_groups=snapshot.remotes,
+        findings=np.arange(len(snapshot.findings)),
+    )
+
+
 def select(
     snapshot: Snapshot,
     expression: language.Expression | None = None,

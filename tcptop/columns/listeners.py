@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from tcptop.analysis.identity import listener_keys
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank
 from tcptop.columns.listing import Listing, plain
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
-from tcptop.model.table import F64, I64, U64, Index, SocketTable
+from tcptop.model.table import F64, I64, Index, SocketTable
 
 
 def _table(selection: Selection) -> SocketTable:
@@ -87,10 +88,6 @@ def _local(selection: Selection, rows: Index) -> I64:
     return rank(table.local_port[places], table.local_hi[places], table.local_lo[places])
 
 
-def keys(selection: Selection, rows: Index) -> U64:
-    return _table(selection).cookie[sockets(selection, rows)]
-
-
 def _people(selection: Selection, rows: Index) -> list[str]:
     return owner_texts(selection, sockets(selection, rows))
 
@@ -147,5 +144,5 @@ COLUMNS = (
 
 LISTENERS = Listing(
     "listeners", "Listeners", "Listen", COLUMNS, "fill", "Nobody listens on TCP here.",
-    rows=lambda s: s.listeners, keys=keys, looks=plain, whole=True,
+    rows=lambda s: s.listeners, keys=listener_keys, looks=plain, whole=True,
 )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from tcptop.analysis import subject
+from tcptop.analysis.identity import listener_keys
 from tcptop.columns import listeners
 from tcptop.columns.column import Column
 from tcptop.columns.listing import Listing
@@ -64,7 +65,7 @@ def _processes(selection: Selection, rows: Index, findings: Sequence[Finding]) -
 def _listeners(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Index:
     ranks = {each.subject.listener: rank for rank, each in enumerate(findings)}
     texts = listeners.local_texts(selection, rows)
-    own = _ranks(listeners.keys(selection, rows), findings)
+    own = _ranks(listener_keys(selection, rows), findings)
     return np.maximum(own, np.array([ranks.get(text, -1) for text in texts], np.int64))
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from tcptop.analysis.identity import port_keys
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import addresses, endpoints, owner_values, people_of, rank
 from tcptop.columns.listing import Listing, plain
-from tcptop.model.arrays import row_hash
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Snapshot
-from tcptop.model.table import F64, I64, U64, Index
+from tcptop.model.table import F64, I64, Index
 
 
 def _ports(selection: Selection) -> Ports:
@@ -89,12 +89,6 @@ def _processes(selection: Selection, rows: Index) -> list[str]:
     return process_texts(selection.snapshot, _ports(selection).group, rows)
 
 
-def keys(selection: Selection, rows: Index) -> U64:
-    ports = _ports(selection)
-    names = ("netns", "local_hi", "local_lo", "remote_hi", "remote_lo", "remote_port")
-    return row_hash(*(getattr(ports, name)[rows] for name in names))
-
-
 def _number(key: str, title: str, width: int, meaning: str, priority: int = 0) -> Column:
     values = _plain(key)
     return Column(
@@ -141,5 +135,5 @@ COLUMNS = (
 PORTS = Listing(
     "ports", "Ports", "Ports", COLUMNS, "share",
     "No connection holds a port of the ephemeral range.",
-    rows=lambda s: s.ports, keys=keys, looks=plain, whole=True,
+    rows=lambda s: s.ports, keys=port_keys, looks=plain, whole=True,
 )  # fmt: skip

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tcptop.analysis.identity import process_keys
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.listing import Listing
 from tcptop.model import owner, tcp
-from tcptop.model.arrays import row_hash
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
-from tcptop.model.table import F64, I64, U64, Index
+from tcptop.model.table import F64, I64, Index
 
 NOBODY = {
     owner.ACCEPT_QUEUE: "(accept queues)",
@@ -122,15 +122,6 @@ def _looks(selection: Selection, rows: Index) -> list[str]:
     return ["" if kind == owner.PROCESS else "dim" for kind in kinds]
 
 
-def keys(selection: Selection, rows: Index) -> U64:
-    """(pid, start time, namespace), so that a reused pid is another row."""
-    people = _people(selection, rows)
-    pid = np.array([p.pid if p else 0 for p in people], np.int64)
-    start = np.array([p.start_time if p else 0 for p in people], np.int64)
-    kind = np.where(pid > 0, 0, selection.processes.owner[rows])
-    return row_hash(pid, start, selection.processes.netns[rows], kind)
-
-
 def _size(key: str, title: str, meaning: str, priority: int) -> Column:
     values = _plain(key)
     return Column(
@@ -190,5 +181,5 @@ COLUMNS = (
 
 PROCESSES = Listing(
     "processes", "Processes", "Procs", COLUMNS, "sockets", "No process has a TCP socket here.",
-    rows=lambda s: np.arange(len(s.processes)), keys=keys, looks=_looks,
+    rows=lambda s: np.arange(len(s.processes)), keys=process_keys, looks=_looks,
 )  # fmt: skip

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from tcptop.analysis.identity import remote_keys
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import addresses, rank
 from tcptop.columns.listing import Listing, plain
 from tcptop.columns.ports import first_owner, process_texts
 from tcptop.model import address, tcp
-from tcptop.model.arrays import row_hash
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Remotes
-from tcptop.model.table import I64, U64, Index
+from tcptop.model.table import I64, Index
 
 
 def _remotes(selection: Selection) -> Remotes:
@@ -47,12 +47,6 @@ def _remote(selection: Selection, rows: Index) -> I64:
 
 def _processes(selection: Selection, rows: Index) -> list[str]:
     return process_texts(selection.snapshot, _remotes(selection).group, rows)
-
-
-def keys(selection: Selection, rows: Index) -> U64:
-    remotes = _remotes(selection)
-    names = ("netns", "remote_hi", "remote_lo", "remote_port")
-    return row_hash(*(getattr(remotes, name)[rows] for name in names))
 
 
 def _counted(key: str, title: str, meaning: str, *states: int, priority: int = 0) -> Column:
@@ -100,5 +94,5 @@ COLUMNS = (
 
 REMOTES = Listing(
     "remotes", "Remotes", "Remote", COLUMNS, "sockets", "There is no connection to anywhere.",
-    rows=lambda s: s.remotes, keys=keys, looks=plain, whole=True,
+    rows=lambda s: s.remotes, keys=remote_keys, looks=plain, whole=True,
 )  # fmt: skip

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop.analysis.identity import socket_keys
 from tcptop.columns import units
 from tcptop.columns.column import Column, Texts, Values, shown
 from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank
 from tcptop.columns.listing import Listing
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
-from tcptop.model.table import F64, U64, Index, SocketTable
+from tcptop.model.table import F64, Index, SocketTable
 
 
 def _table(selection: Selection) -> SocketTable:
@@ -178,11 +179,6 @@ def _looks(selection: Selection, rows: Index) -> list[str]:
     return ["dim" if state == tcp.TIME_WAIT else "" for state in states]
 
 
-def keys(selection: Selection, rows: Index) -> U64:
-    """A socket is its cookie, wherever it stands."""
-    return _table(selection).cookie[rows]
-
-
 COLUMNS = (
     Column(
         "state", "State", 10,
@@ -265,5 +261,5 @@ COLUMNS = (
 
 SOCKETS = Listing(
     "sockets", "Connections", "Conns", COLUMNS, "state", "There is no TCP socket here.",
-    rows=lambda s: s.rows, keys=keys, looks=_looks,
+    rows=lambda s: s.rows, keys=socket_keys, looks=_looks,
 )  # fmt: skip

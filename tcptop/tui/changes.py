@@ -12,6 +12,7 @@ from tcptop.analysis import filter as language
 from tcptop.analysis.differing import Difference, Pair, ProcessChange, diff
 from tcptop.analysis.filter.clause import Clause
 from tcptop.analysis.findings.words import clock_time
+from tcptop.analysis.selecting import everything
 from tcptop.columns import KERNEL, findings, units
 from tcptop.columns.endpoints import addresses, endpoints, first_holders, owner_texts
 from tcptop.columns.kernel import entries, kernel
@@ -24,7 +25,6 @@ from tcptop.model.owner import OWNER_KINDS
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
 from tcptop.tui import drill
-from tcptop.tui.history.recorded import everything
 from tcptop.tui.place import Place
 from tcptop.tui.widgets.layout import Cell, Column
 

@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.analysis.rings import Series
 from tcptop.columns import units
 from tcptop.model.table import F64, I64
-from tcptop.tui.history.points import Frame, Run, ahead, runs
-from tcptop.tui.history.series import Series
 from tcptop.tui.widgets.layout import Line, cut, merge
 
 Unit = Callable[[float], str]
@@ -37,7 +36,10 @@ LABEL = {"color": COLOURS["warn"], "alignment": "left"}
 LOOKS = {f"38;5;{colour}": look for look, colour in COLOURS.items()}
 FRAME = str.maketrans("┌┐└┘├┤┬┴┼─│–…", "+++++++++-|-~")
 
+HOLE = 3  # so many times the usual interval without a look, and the curve is broken
+
 Ticks = tuple[tuple[int, str], ...]
+Run = tuple[tuple[int, int], ...]  # (x, y) of the points of one unbroken curve
 
 
 class Limit(NamedTuple):
@@ -50,7 +52,7 @@ class Limit(NamedTuple):
 class _Picture(NamedTuple):
     """All that is drawn, in whole points: equal pictures need not be drawn twice."""
 
-    frame: tuple[int, int]  # columns, rows
+    size: tuple[int, int]  # columns, rows
     curves: tuple[tuple[Run, ...], ...]
     limit: tuple[str, int] | None
     forecast: Run
@@ -82,14 +84,14 @@ def chart(
         small = [((spark(each.values, width, ascii_only), ""),) for _, each in series]
         return [heading, *small, *[()] * height][:height]
     top = _top(_highest(series, limit), unit)
-    frame = _frame(series, size, forecast, span_s, top)
+    grid = _grid(series, size, forecast, span_s, top)
     picture = _Picture(
-        (frame.columns, frame.rows),
-        tuple(tuple(runs(each, frame)) for _, each in series),
-        (f"{units.safe(limit.name)} {unit(limit.value)}", frame.y(limit.value)) if limit else None,
-        ahead(forecast, frame) if forecast else (),
-        _x_ticks(frame),
-        tuple((frame.y(top * part), unit(top * part)) for part in (0, 0.5, 1)),
+        (grid.columns, grid.rows),
+        tuple(tuple(runs(each, grid)) for _, each in series),
+        (f"{units.safe(limit.name)} {unit(limit.value)}", grid.y(limit.value)) if limit else None,
+        ahead(forecast, grid) if forecast else (),
+        _x_ticks(grid),
+        tuple((grid.y(top * part), unit(top * part)) for part in (0, 0.5, 1)),
         ascii_only,
     )
     return [heading, *_drawn(picture)]
@@ -150,18 +152,18 @@ def _round_numbers(highest: float, binary: bool) -> Iterator[float]:
         yield from (step * 10.0**exponent for step in (1, 2, 4))
 
 
-def _frame(
+def _grid(
     series: Sequence[tuple[str, Series]],
     size: tuple[int, int],
     forecast: Series | None,
     span_s: float | None,
     top: float,
-) -> Frame:
+) -> ChartGrid:
     columns, rows = size[0] - MARGIN - 1, size[1] - 3  # legend, axis and its labels
     ends = [each.clock[-1] for _, each in series if len(each.clock)]
     now = float(max(ends, default=0.0))
     future = columns // 4 if forecast else 0
-    return Frame(columns, rows, future, span_s or _span(series, now), now, top)
+    return ChartGrid(columns, rows, future, span_s or _span(series, now), now, top)
 
 
 def _span(series: Sequence[tuple[str, Series]], now: float) -> float:
@@ -171,11 +173,11 @@ def _span(series: Sequence[tuple[str, Series]], now: float) -> float:
     return next((span for span in SPANS if span >= age), SPANS[-1])
 
 
-def _x_ticks(frame: Frame) -> Ticks:
-    now = 2 * (frame.columns - frame.future) - 1
-    past = ((0, f"-{_short(frame.span_s)}"), (now // 2, f"-{_short(frame.span_s / 2)}"))
-    later = f"+{_short(frame.future * frame.column_s)}"
-    end = ((2 * frame.columns - 1, later),) if frame.future else ()
+def _x_ticks(grid: ChartGrid) -> Ticks:
+    now = 2 * (grid.columns - grid.future) - 1
+    past = ((0, f"-{_short(grid.span_s)}"), (now // 2, f"-{_short(grid.span_s / 2)}"))
+    later = f"+{_short(grid.future * grid.column_s)}"
+    end = ((2 * grid.columns - 1, later),) if grid.future else ()
     return (*past, (now, "now"), *end)
 
 
@@ -186,6 +188,73 @@ def _short(seconds: float) -> str:
     return f"{seconds / 60:.2g}m" if seconds < 3600 else f"{seconds / 3600:.2g}h"
 
 
+# -- points: four a row, two a column, as in braille
+
+
+class ChartGrid(NamedTuple):
+    """The place of a moment and a value in the chart: two points a column, four a row."""
+
+    columns: int
+    rows: int
+    future: int  # columns, of all
+    span_s: float
+    now: float
+    top: float
+
+    @property
+    def column_s(self) -> float:
+        return self.span_s / (self.columns - self.future)
+
+    def x(self, clock: F64) -> I64:
+        """Whole columns of time, so that the picture moves once a column and not once a look."""
+        half = self.column_s / 2
+        edge = 2 * (math.floor(self.now / self.column_s) + 1)
+        past = 2 * (self.columns - self.future)
+        return np.floor(clock / half).astype(np.int64) - edge + past
+
+    def y(self, value: float) -> int:
+        return round(value / self.top * (4 * self.rows - 1))
+
+
+def runs(series: Series, grid: ChartGrid) -> Iterator[Run]:
+    """The unbroken parts of a curve: the highest value of each point of time that was looked at."""
+    points: list[tuple[int, int]] = []
+    for x, value in _points(series, grid):
+        if value is not None:
+            points.append((x, grid.y(value)))
+        elif points:
+            yield tuple(points)
+            points = []
+    if points:
+        yield tuple(points)
+
+
+def _points(series: Series, grid: ChartGrid) -> Iterator[tuple[int, float | None]]:
+    """(x, value), None where nothing is known."""
+    places = grid.x(series.clock)
+    within = (places >= 0) & (places < 2 * grid.columns)
+    clock, values, places = series.clock[within], series.values[within], places[within]
+    if not len(places):
+        return
+    starts = np.flatnonzero(np.diff(places, prepend=-1))
+    highest = np.fmax.reduceat(values, starts)
+    gaps = np.diff(clock, prepend=clock[0])
+    holes = np.maximum.reduceat(gaps, starts) > HOLE * np.median(gaps[1:] if len(gaps) > 1 else 1)
+    for x, value, hole in zip(places[starts].tolist(), highest, holes.tolist(), strict=True):
+        if hole:
+            yield x, None
+        yield x, None if np.isnan(value) else float(value)
+
+
+def ahead(forecast: Series, grid: ChartGrid) -> Run:
+    """The forecast as far as the axes go; a straight line between its points."""
+    clock = np.arange(grid.now, grid.now + grid.future * grid.column_s, grid.column_s)
+    values = np.interp(clock, forecast.clock, forecast.values, right=np.nan)
+    inside = ~np.isnan(values) & (values >= 0) & (values <= grid.top)
+    places = np.minimum(grid.x(clock[inside]), 2 * grid.columns - 1).tolist()
+    return tuple((x, grid.y(v)) for x, v in zip(places, values[inside].tolist(), strict=True))
+
+
 # -- drawing
 
 
@@ -193,7 +262,7 @@ def _short(seconds: float) -> str:
 def _drawn(picture: _Picture) -> tuple[Line, ...]:
     import plotext  # 60 ms that only those pay who open a chart
 
-    columns, rows = picture.frame
+    columns, rows = picture.size
     plotext.clear_figure()
     plotext.limit_size(False, False)
     plotext.theme("clear")
@@ -221,7 +290,7 @@ def _draw(picture: _Picture) -> None:
         plotext.plot(x, y, marker=marker, color=COLOURS[look])
 
     plot(((0, 0),), " ", "")  # without any curve there would be no axes
-    end = 2 * picture.frame[0] - 1
+    end = 2 * picture.size[0] - 1
     if picture.limit is not None:
         plot(((0, picture.limit[1]), (end, picture.limit[1])), LIMIT, "warn")
     if picture.forecast:
@@ -230,7 +299,7 @@ def _draw(picture: _Picture) -> None:
         for run in parts:
             plot(run, marker, look)
     if picture.limit is not None:
-        label = cut(picture.limit[0], picture.frame[0] - 6)
+        label = cut(picture.limit[0], picture.size[0] - 6)
         plotext.text(f" {label} ", 4, picture.limit[1], **LABEL)
 
 

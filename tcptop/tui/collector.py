@@ -15,10 +15,11 @@ from textual.message_pump import MessagePump
 from tcptop.analysis.derive import derive
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
 from tcptop.analysis.history import History
+from tcptop.analysis.recent import Recent
+from tcptop.analysis.rings import Rings
 from tcptop.model.route import Way
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
-from tcptop.tui.history import Recent, Rings
 from tcptop.tui.viewing import Criteria, Shown, show
 
 LEAST_REST_S = 0.05  # between looks, however long they take
@@ -82,7 +83,7 @@ class Collector:
         self.wanted: frozenset[int] = frozenset()
         self.ways: frozenset[Way] = frozenset()
         self.recent = Recent()
-        self.rings = Rings()
+        self.rings = Rings(lock=threading.Lock())
         self._settings = settings
         self._interval = interval
         self._open_source = open_source

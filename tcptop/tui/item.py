@@ -10,7 +10,8 @@ import numpy as np
 
 from tcptop.analysis.filter.clause import Clause
 from tcptop.analysis.findings.settings import Settings
-from tcptop.analysis.selecting import select
+from tcptop.analysis.rings import Rings
+from tcptop.analysis.selecting import everything, select
 from tcptop.columns import FINDINGS, findings, units
 from tcptop.columns.detail import Fact
 from tcptop.model.finding import Finding
@@ -18,8 +19,6 @@ from tcptop.model.route import Way, way
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import drill
-from tcptop.tui.history import Rings
-from tcptop.tui.history.recorded import everything
 from tcptop.tui.panes import PaneModel, Room, Scene, Target, place_of
 from tcptop.tui.viewing import Shown
 from tcptop.tui.views import View

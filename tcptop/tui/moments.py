@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tcptop.analysis.recent import Recent
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui.changes import ChangesModel, Looks
-from tcptop.tui.history import Recent
 
 
 @dataclass

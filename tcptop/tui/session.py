@@ -9,6 +9,7 @@ from tcptop.analysis import filter as language
 from tcptop.analysis.filter.clause import NOTHING, Clause, together
 from tcptop.analysis.findings.scope import scope
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
+from tcptop.analysis.rings import Rings
 from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
 from tcptop.columns.names import Names
@@ -17,7 +18,6 @@ from tcptop.model.route import Way
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import drill, explaining, item, pages
 from tcptop.tui.changes import Change
-from tcptop.tui.history import Rings
 from tcptop.tui.item import Watched
 from tcptop.tui.moments import Moments
 from tcptop.tui.panes import PaneModel, Room, Target

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from tcptop.analysis.rings import Rings, Series
 from tcptop.columns import Column, Listing
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, Index
 from tcptop.tui.charts import spark
-from tcptop.tui.history import Rings, Series
 
 # What is recorded of a row and is worth a picture.
 METRICS = {

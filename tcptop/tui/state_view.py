@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tcptop.analysis.recorded import STATES
+from tcptop.analysis.rings import HOST, Rings
 from tcptop.analysis.transitions import Flow, flow
 from tcptop.columns import processes, states, units
 from tcptop.columns.detail import STATE_MEANINGS
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
 from tcptop.tui import charts, machine
-from tcptop.tui.history import HOST, Rings
-from tcptop.tui.history.recorded import STATES
 from tcptop.tui.widgets.layout import Line, cut, window
 
 LEAST = (machine.WIDTH, 16)  # columns and rows of the terminal; with fewer there is a list

@@ -7,13 +7,13 @@ from functools import cache
 
 from tcptop.analysis import subject
 from tcptop.analysis.filter.clause import NOTHING, Clause
+from tcptop.analysis.rings import Rings
 from tcptop.analysis.selecting import select
 from tcptop.columns import LISTINGS, SOCKETS, Listing, verdict
 from tcptop.columns.marks import marked
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools
-from tcptop.tui.history import Rings
 from tcptop.tui.models import ListingModel
 from tcptop.tui.place import About, Sort
 from tcptop.tui.sparks import with_trend

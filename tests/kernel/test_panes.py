@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tcptop.analysis.rings import Rings
 from tcptop.analysis.selecting import select
 from tcptop.columns import PROCESSES, SOCKETS
 from tcptop.demo import held, pools, sockets, veth
@@ -13,7 +14,6 @@ from tcptop.demo.scenarios import choose
 from tcptop.demo.stage import Stage
 from tcptop.model.route import way
 from tcptop.model.snapshot import Snapshot
-from tcptop.tui.history import Rings
 from tcptop.tui.panes import PaneModel, Room, Scene
 from tests.kernel.looking import Watch, row_of
 from tests.kernel.ss import SsRow, of_inode, ss_rows

@@ -9,10 +9,10 @@ from itertools import pairwise, zip_longest
 import numpy as np
 import pytest
 
+from tcptop.analysis.rings import Series
 from tcptop.columns import units
 from tcptop.model.table import F64
 from tcptop.tui.charts import Limit, chart, spark
-from tcptop.tui.history import Series
 from tcptop.tui.widgets.layout import Line
 
 SIZE = (70, 12)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tcptop.analysis.rings import Rings
 from tcptop.analysis.selecting import select
 from tcptop.columns import LISTENERS, LISTINGS, PROCESSES, SOCKETS
 from tcptop.model import tcp
@@ -17,7 +18,6 @@ from tcptop.model.finding import Subject
 from tcptop.model.route import Link, Neighbour, Route, way
 from tcptop.model.sample import Sample
 from tcptop.model.sockopt import SocketOptions
-from tcptop.tui.history import Rings
 from tcptop.tui.panes import PaneModel, Room, Scene, Target
 from tcptop.tui.panes.row import place_of
 from tcptop.tui.sparks import CELLS, KEY, per_cell, with_trend

@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 
 from tcptop.analysis import levels
+from tcptop.analysis.rings import Series
 from tcptop.columns import PORTS, REMOTES, SOCKETS, ports, remotes, units
 from tcptop.model.snapshot import Ports
 from tcptop.tui.charts import SPANS, Limit
-from tcptop.tui.history import Series
 from tcptop.tui.panes.lists import Excerpt, excerpt, found, own_counts, states, worst_first
 from tcptop.tui.panes.owners import ITS, responsible
 from tcptop.tui.panes.pictures import Drawing, bands, recorded

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.columns import PROCESSES, processes, units
+from tcptop.analysis.identity import process_keys
+from tcptop.columns import PROCESSES, units
 from tcptop.columns.endpoints import SHORT_NOTES
 from tcptop.model import owner
 from tcptop.model.table import Index
@@ -40,7 +41,7 @@ def holders(scene: Scene, row: int) -> Iterator[PaneRow]:
 def _target(scene: Scene, person: int, netns: int) -> Target | None:
     found = scene.selection.processes
     place = np.flatnonzero((found.person == person) & (found.netns == netns))[:1]
-    keys = processes.keys(scene.selection, place).tolist()
+    keys = process_keys(scene.selection, place).tolist()
     return Target(PROCESSES, keys[0]) if keys else None
 
 

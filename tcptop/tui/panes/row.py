@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.analysis.rings import Rings, Series
 from tcptop.columns import Listing
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import SocketTable
-from tcptop.tui.history import Rings, Series
 from tcptop.tui.widgets.layout import Line, cut, merge
 
 MARK = "> "  # before what Enter opens

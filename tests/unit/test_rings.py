@@ -16,16 +16,15 @@ import pytest
 
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
+from tcptop.analysis.recent import Recent
+from tcptop.analysis.recorded import KINDS, STATES
+from tcptop.analysis.rings import HALF_S, HOST, KEPT_S, WATCHED, Ring, Rings
 from tcptop.analysis.selecting import select
 from tcptop.columns import LISTINGS
 from tcptop.model import tcp
 from tcptop.model.sample import ListenerPeaks, Owners, Process, Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import SocketTable, blank
-from tcptop.tui.history import HOST, Recent, Rings
-from tcptop.tui.history.recorded import KINDS, STATES
-from tcptop.tui.history.ring import HALF_S, KEPT_S, Ring
-from tcptop.tui.history.rings import WATCHED
 from tests.unit.prepared import (
     CURL,
     Row,
@@ -348,7 +347,7 @@ def test_a_reader_never_sees_half_a_look() -> None:
     """All metrics of a look are stored under one lock, which a reader takes to copy a series."""
     first = everything()
     seen = list(looks(*(later(first, second) for second in range(40))))
-    rings, wrong, done = Rings(slots=8), [], threading.Event()
+    rings, wrong, done = Rings(slots=8, lock=threading.Lock()), [], threading.Event()
 
     def read() -> None:
         while not done.is_set():
@@ -472,6 +471,6 @@ def test_dropping_everything_leaves_nothing_counted() -> None:
 
 
 def test_the_history_needs_no_screen() -> None:
-    code = "import sys, tcptop.tui.history; print(*sys.modules)"
+    code = "import sys, tcptop.analysis.rings, tcptop.analysis.recent; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"textual", "rich", "asyncio", "plotext"} & set(done.stdout.split())

@@ -1,4 +1,4 @@
-"""What the rings record of a snapshot, kind by kind. Rows go by the keys of the live lists."""
+"""What the rings record of a snapshot, kind by kind. Rows go by the keys of the lists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop.columns import listeners, ports, processes, remotes
+from tcptop.analysis import identity
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
 from tcptop.model.sample import ListenerPeaks
@@ -59,23 +59,6 @@ class Kind(NamedTuple):
     record: Callable[[Selection], Recorded]
 
 
-def everything(snapshot: Snapshot) -> Selection:
-    """All of a snapshot, as the columns want it."""
-    rows = np.arange(len(snapshot.sample.sockets))
-    return Selection(
-        snapshot=snapshot,
-        filter=None,
-        selected=np.ones(len(rows), bool),
-        rows=rows,
-        processes=snapshot.processes,
-        listeners=np.arange(len(snapshot.listeners)),
-        ports=np.arange(len(snapshot.ports)),
-        remotes=np.arange(len(snapshot.remotes)),
-        remote_groups=snapshot.remotes,
-        findings=np.arange(len(snapshot.findings)),
-    )
-
-
 def busiest(weights: F64) -> Index:
     """The rows of the largest weights; of equal ones those that come first."""
     rows = len(weights)
@@ -118,10 +101,11 @@ def of_processes(selection: Selection) -> Recorded:
     weights = found.sockets.astype(np.float64)
     rows = busiest(weights)
     close_wait = found.by_state[rows, tcp.CLOSE_WAIT]
-    people = (processes.process(selection, row) for row in rows.tolist())
-    fds = np.array([p.open_fds if p else None for p in people], np.float64)  # None becomes NaN
+    people = selection.snapshot.holders.people
+    held = (people[person] if person >= 0 else None for person in found.person[rows].tolist())
+    fds = np.array([p.open_fds if p else None for p in held], np.float64)  # None becomes NaN
     values = _table(found.sockets[rows], close_wait, *_plain(found, PROCESS[2:-1], rows), fds)
-    return Recorded(processes.keys(selection, rows), weights[rows], values)
+    return Recorded(identity.process_keys(selection, rows), weights[rows], values)
 
 
 def of_listeners(selection: Selection) -> Recorded:
@@ -130,9 +114,11 @@ def of_listeners(selection: Selection) -> Recorded:
     queue = sample.sockets.recv_q[found.row].astype(np.int64)
     weights = np.nan_to_num(found.drops_per_s) + queue + found.syn_queue
     rows = busiest(weights)
-    keys, waiting = listeners.keys(selection, rows), queue[rows]
+    keys, waiting = identity.listener_keys(selection, rows), queue[rows]
     peak = np.maximum(waiting, _polled(sample.peaks, keys))
-    backlog = listeners.backlog(selection, rows)
+    backlog = sample.sockets.send_q[found.row[rows]].astype(np.float64)
+    if sample.source == "procfs":  # its 0 is no backlog
+        backlog[:] = np.nan
     values = _table(waiting, peak, backlog, *_plain(found, LISTENER[3:], rows))
     return Recorded(keys, weights[rows], values)
 
@@ -150,7 +136,7 @@ def of_ports(selection: Selection) -> Recorded:
     weights = found.used.astype(np.float64)
     rows = busiest(weights)
     values = _table(*_plain(found, DESTINATION, rows))
-    return Recorded(ports.keys(selection, rows), weights[rows], values)
+    return Recorded(identity.port_keys(selection, rows), weights[rows], values)
 
 
 def of_remotes(selection: Selection) -> Recorded:
@@ -159,7 +145,7 @@ def of_remotes(selection: Selection) -> Recorded:
     weights = found.sockets.astype(np.float64)
     rows = busiest(weights)
     return Recorded(
-        remotes.keys(selection, rows), weights[rows], _table(*_plain(found, REMOTE, rows))
+        identity.remote_keys(selection, rows), weights[rows], _table(*_plain(found, REMOTE, rows))
     )
 
 

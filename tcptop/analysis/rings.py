@@ -1,0 +1,184 @@
+"""Rings: the numbers of the last ten minutes, of the host and of the busiest of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop.analysis.recorded import KINDS, SOCKET, of_sockets
+from tcptop.analysis.selecting import everything
+from tcptop.model.arrays import index_of
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import F64, U64, Index
+
+SLOTS = 600
+LEAST_S = 0.9  # a slot a second, and some room for looks that are not quite a second apart
+WATCHED = 16
+HOST = 0  # the key of the one subject of kind "host"
+ALONE = nullcontext()  # the lock where there is one thread
+KEPT_S = 600.0  # what is gone for longer gives its seat to whoever wants it
+HALF_S = 60.0  # in which the importance of what has become quiet halves
+
+
+class Series(NamedTuple):
+    """Oldest first: `clock` (k,) in seconds of Sample.clock, `values` (k,).
+
+    NaN where the value was unknown, or what it belongs to was not there.
+    """
+
+    clock: F64
+    values: F64
+
+    def until(self, clock: float) -> Series:
+        """The part up to a moment, which is included."""
+        end = int(np.searchsorted(self.clock, clock, "right"))
+        return Series(self.clock[:end], self.values[:end])
+
+
+class Rings:
+    """One thread adds, others read: `lock` is held while values are stored or copied, no longer.
+
+    Kinds are the names of the live lists and "host"; keys are those of their rows. At most 15 MB,
+    of which only what was once in use is resident.
+    """
+
+    def __init__(self, slots: int = SLOTS, lock: AbstractContextManager[object] = ALONE) -> None:
+        self._rings = {name: Ring(kind.metrics, kind.seats, slots) for name, kind in KINDS.items()}
+        self._rings["sockets"] = Ring(SOCKET, WATCHED, slots)
+        self._clock = np.zeros(slots)
+        self._added = 0
+        self._watched: dict[int, None] = {}  # cookies, the last selected last
+        self._lock = lock
+
+    @property
+    def nbytes(self) -> int:
+        return self._clock.nbytes + sum(ring.nbytes for ring in self._rings.values())
+
+    def metrics(self, kind: str) -> tuple[str, ...]:
+        """What is known of a kind."""
+        return self._rings[kind].metrics
+
+    def watch(self, cookie: int) -> None:
+        """Record this socket from the next look on; it takes the place of the one least wanted."""
+        with self._lock:
+            self._watched.pop(cookie, None)
+            self._watched[cookie] = None
+            if len(self._watched) > WATCHED:
+                last = next(iter(self._watched))
+                del self._watched[last]
+                self._rings["sockets"].leave(last)
+
+    def add(self, snapshot: Snapshot) -> None:
+        """A look; left out where the one before was less than a second ago."""
+        clock = snapshot.sample.clock
+        dt = clock - self._last if self._added else 0.0
+        if self._added and dt < LEAST_S:
+            return
+        selection = everything(snapshot)
+        found = {name: kind.record(selection) for name, kind in KINDS.items()}
+        with self._lock:
+            watched = list(self._watched)
+        found["sockets"] = of_sockets(snapshot, watched)
+        with self._lock:
+            slot = self._added % len(self._clock)
+            for name, recorded in found.items():
+                self._rings[name].put(slot, clock, dt, *recorded)
+            self._clock[slot] = clock
+            self._added += 1
+
+    @property
+    def _last(self) -> float:
+        return float(self._clock[(self._added - 1) % len(self._clock)])
+
+    def series(self, kind: str, key: Hashable, metric: str) -> Series:
+        """A copy; all NaN for what has no ring. KeyError, ValueError: no such kind, metric."""
+        ring = self._rings[kind]
+        column = ring.metrics.index(metric)
+        with self._lock:
+            order = self._order()
+            clock = self._clock[order]
+            values = ring.values(key, column) if isinstance(key, int) else None
+            taken = np.full(len(order), np.nan) if values is None else values[order]
+        return Series(clock, taken.astype(np.float64))
+
+    def _order(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The slots in use, oldest first."""
+        slots = len(self._clock)
+        return np.arange(max(0, self._added - slots), self._added) % slots
+
+
+class Ring:
+    """`seats` subjects at most, a key each; the values are float32, (seats, metrics, slots)."""
+
+    def __init__(self, metrics: Sequence[str], seats: int, slots: int) -> None:
+        self.metrics = tuple(metrics)
+        self._key = np.zeros(seats, np.uint64)
+        self._weight = np.full(seats, -np.inf)  # -inf: free
+        self._seen = np.zeros(seats)
+        # Zeros take no memory before they are written to: a seat is blanked when it is given.
+        self._values = np.zeros((seats, len(self.metrics), slots), np.float32)
+
+    @property
+    def nbytes(self) -> int:
+        """All that it may ever take."""
+        arrays: tuple[NDArray[np.generic], ...] = (self._key, self._weight, self._seen)
+        return self._values.nbytes + sum(array.nbytes for array in arrays)
+
+    def put(self, slot: int, clock: float, dt: float, keys: U64, weights: F64, values: F64) -> None:
+        """The values (m, metrics) of m subjects at `clock`, `dt` after those before.
+
+        The weightier get the seats; one is taken from whom it was given to only where that one has
+        become lighter than the newcomer, so that equals do not take turns.
+        """
+        self._weight *= max(0.5 ** (dt / HALF_S), 1e-9)  # not 0: free seats stay at -inf
+        self._weight[clock - self._seen > KEPT_S] = -np.inf
+        place = self._places(keys)
+        self._stay(place, weights, clock)
+        self._admit(place, keys, weights, clock)
+        here = place >= 0
+        missing = self._weight > -np.inf
+        missing[place[here]] = False
+        self._values[missing, :, slot] = np.nan
+        self._values[place[here], :, slot] = values[here]
+
+    def values(self, key: int, metric: int) -> NDArray[np.float32] | None:
+        """A view of all slots of one number, in the order of the slots; None without a seat."""
+        place = self._places(np.array([key], np.uint64))[0]
+        return None if place < 0 else self._values[place, metric]
+
+    def leave(self, key: int) -> None:
+        """Free the seat of a subject."""
+        place = self._places(np.array([key], np.uint64))[0]
+        if place >= 0:
+            self._weight[place] = -np.inf
+
+    def _taken(self) -> Index:
+        return np.flatnonzero(self._weight > -np.inf)
+
+    def _places(self, keys: U64) -> Index:
+        """The seat of each key, or -1."""
+        taken = self._taken()
+        order = taken[np.argsort(self._key[taken])]
+        place = index_of(keys, self._key[order])
+        return np.where(place >= 0, order[place], -1) if len(order) else place
+
+    def _stay(self, place: Index, weights: F64, clock: float) -> None:
+        here = place >= 0
+        seat = place[here]
+        self._weight[seat] = np.maximum(self._weight[seat], weights[here])
+        self._seen[seat] = clock
+
+    def _admit(self, place: Index, keys: U64, weights: F64, clock: float) -> None:
+        """Seats for newcomers, the weightiest first; `place` is completed."""
+        new = np.flatnonzero(place < 0)
+        new = new[np.argsort(-weights[new], kind="stable")][: len(self._key)]
+        seat = np.argsort(self._weight, kind="stable")[: len(new)]
+        won = self._weight[seat] < weights[new]
+        new, seat = new[won], seat[won]
+        self._key[seat], self._weight[seat], self._seen[seat] = keys[new], weights[new], clock
+        self._values[seat] = np.nan
+        place[new] = seat
