@@ -27,4 +27,9 @@ def halves(address: str) -> tuple[int, int]:
 
 def endpoint(address: str, port: int | str) -> str:
     """`address:port` as ss prints it, IPv6 in brackets."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f"{bracketed(address)}:{port}"
+
+
+def bracketed(address: str) -> str:
+    """An address without a port, as ss reads it: else the end of an IPv6 one would be the port."""
+    return f"[{address}]" if ":" in address else address

@@ -19,6 +19,7 @@ from tcptop.columns.kernel import entries, kernel
 from tcptop.columns.marks import LOOKS
 from tcptop.columns.processes import NOBODY
 from tcptop.model import tcp
+from tcptop.model.address import bracketed
 from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.owner import OWNER_KINDS
@@ -193,7 +194,7 @@ def _local(snapshot: Snapshot, row: int) -> str:
 def _remotes(found: Difference, now: Snapshot) -> Iterator[Change]:
     for each in found.remotes:
         (name,) = addresses(*(np.array([half], np.uint64) for half in each.address))
-        place = _scope(f"dst {_bracketed(name)}{_within(now, each.netns)}")
+        place = _scope(f"dst {bracketed(name)}{_within(now, each.netns)}")
         yield Change("remotes", name, each.sockets, place if each.sockets[1] else None)
 
 
@@ -210,7 +211,7 @@ def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Itera
     remotes = addresses(hi[first], lo[first])
     spaces = table.netns[rows[first]].tolist()
     for who, remote, count, netns in zip(owners, remotes, counts.tolist(), spaces, strict=True):
-        text = f"dst {_bracketed(remote)}{_within(snapshot, netns)}"
+        text = f"dst {bracketed(remote)}{_within(snapshot, netns)}"
         pair = (0, count) if there else (count, 0)
         yield Change(section, f"{who} to {remote}", pair, _scope(text) if there else None)
 
@@ -234,7 +235,3 @@ def _scope(text: str) -> Place:
 def _within(snapshot: Snapshot, netns: int) -> str:
     """Its namespace, where more than one is looked at."""
     return f" and netns = {netns}" if len(snapshot.sample.namespaces) > 1 else ""
-
-
-def _bracketed(text: str) -> str:
-    return f"[{text}]" if ":" in text else text

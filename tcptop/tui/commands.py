@@ -88,7 +88,7 @@ def _destination(selection: Selection, place: int) -> str:
     remote = address.text(int(ports.remote_hi[place]), int(ports.remote_lo[place]))
     goal = address.endpoint(remote, int(ports.remote_port[place]))
     netns = int(ports.netns[place])
-    text = f"src {_bracketed(local)} and dst {goal}{_range(selection, netns)}"
+    text = f"src {address.bracketed(local)} and dst {goal}{_range(selection, netns)}"
     return f"ss -tanpo {quote(text)}"
 
 
@@ -102,12 +102,8 @@ def _remote(selection: Selection, place: int) -> str:
     remotes = selection.remote_groups
     text = address.text(int(remotes.remote_hi[place]), int(remotes.remote_lo[place]))
     port = int(remotes.remote_port[place])
-    goal = address.endpoint(text, port) if port >= 0 else _bracketed(text)
+    goal = address.endpoint(text, port) if port >= 0 else address.bracketed(text)
     return f"ss -tanpo {quote(f'dst {goal}')}"
-
-
-def _bracketed(text: str) -> str:
-    return f"[{text}]" if ":" in text else text
 
 
 def _kernel(selection: Selection, place: int) -> str:

@@ -64,8 +64,7 @@ def _destination(selection: Selection, place: int) -> str:
     source = address.text(int(ports.local_hi[place]), int(ports.local_lo[place]))
     goal = address.text(int(ports.remote_hi[place]), int(ports.remote_lo[place]))
     number = int(ports.remote_port[place])
-    near = f"[{source}]" if ":" in source else source
-    return f"src {near} and dst {address.endpoint(goal, number)}"
+    return f"src {address.bracketed(source)} and dst {address.endpoint(goal, number)}"
 
 
 def _state(selection: Selection, place: int) -> str:
@@ -83,4 +82,4 @@ def _remote(selection: Selection, place: int) -> str:
     port = int(remotes.remote_port[place])
     if port >= 0:
         return f"dst {address.endpoint(text, port)}"
-    return f"dst [{text}]" if ":" in text else f"dst {text}"
+    return f"dst {address.bracketed(text)}"

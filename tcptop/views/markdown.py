@@ -9,7 +9,7 @@ from typing import NamedTuple, TextIO
 from tcptop import __version__
 from tcptop.columns import LISTINGS, Column
 from tcptop.columns.units import UNKNOWN, duration
-from tcptop.model.address import endpoint, text
+from tcptop.model.address import bracketed, endpoint, text
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
 from tcptop.views import findings
@@ -148,21 +148,16 @@ def _command(selection: Selection, name: str, place: int) -> str:
         ports = snapshot.ports
         local = text(int(ports.local_hi[place]), int(ports.local_lo[place]))
         remote = text(int(ports.remote_hi[place]), int(ports.remote_lo[place]))
-        ends = f"src {_bare(local)} and dst {endpoint(remote, int(ports.remote_port[place]))}"
+        ends = f"src {bracketed(local)} and dst {endpoint(remote, int(ports.remote_port[place]))}"
         return f"{ss} '{ends}'"
     if name == "remotes":
         remotes = selection.remote_groups
         remote = text(int(remotes.remote_hi[place]), int(remotes.remote_lo[place]))
-        return f"{ss} 'dst {_bare(remote)}'"
+        return f"{ss} 'dst {bracketed(remote)}'"
     person = int(selection.processes.person[place]) if name == "processes" else -1
     if person >= 0:
         return f"{ss} | grep pid={snapshot.holders.people[person].pid},"
     return ss
-
-
-def _bare(address: str) -> str:
-    """An address without a port, as ss reads it: else the end of an IPv6 one would be the port."""
-    return f"[{address}]" if ":" in address else address
 
 
 def _namespace(selection: Selection) -> list[str]:
