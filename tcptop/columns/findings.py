@@ -15,7 +15,7 @@ from tcptop.columns.column import Column, Texts
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import Listing
 from tcptop.columns.marks import LOOKS, SIGNS
-from tcptop.model.finding import Finding
+from tcptop.model.finding import Finding, tree
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -34,49 +34,20 @@ def severity(finding: Finding) -> str:
     return f"{SIGNS[finding.severity]} {finding.severity}"
 
 
-def age(seconds: float) -> str:
-    """42s, 14m, 3h07m, 12d: after a minute it does not change with every look."""
-    text = units.duration(np.floor(seconds))
-    return text.partition("m")[0] + "m" if 60 <= seconds < 3600 else text.replace(".0s", "s")
-
-
 def _some(selection: Selection, rows: Index) -> list[Finding]:
     return [selection.snapshot.findings[row] for row in rows.tolist()]
 
 
-def _explained(selection: Selection, rows: Index) -> list[int]:
-    """How many findings stand above each as its causes."""
-    causes = {finding.key: finding.because for finding in _some(selection, selection.findings)}
-    return [_depth(finding, causes) for finding in _some(selection, rows)]
-
-
-def _depth(finding: Finding, causes: dict[str, str | None]) -> int:
-    depth, cause = 0, finding.because
-    while cause in causes and depth < len(causes):
-        depth, cause = depth + 1, causes[cause]
-    return depth
+def _tree(selection: Selection) -> dict[int, int]:
+    """Place -> depth of the shown findings, what a finding explains beneath it."""
+    shown = selection.findings
+    return {int(shown[at]): depth for at, depth in tree(_some(selection, shown))}
 
 
 def _order(selection: Selection, rows: Index) -> I64:
     """The worst first, and what a finding explains beneath it."""
-    places = {int(row): at for at, row in enumerate(tree(selection))}
+    places = {row: at for at, row in enumerate(_tree(selection))}
     return np.array([places[row] for row in rows.tolist()], np.int64)
-
-
-def tree(selection: Selection) -> Iterator[int]:
-    """Places of the shown findings, effects after their cause."""
-    findings = {place: selection.snapshot.findings[place] for place in selection.findings.tolist()}
-    there = {finding.key for finding in findings.values()}
-    beneath: dict[str | None, list[int]] = {}
-    for place, finding in findings.items():
-        cause = finding.because if finding.because in there else None
-        beneath.setdefault(cause, []).append(place)
-    waiting = beneath.pop(None, [])[::-1]
-    while waiting:
-        place = waiting.pop()
-        yield place
-        waiting += beneath.pop(findings[place].key, [])[::-1]
-    yield from (place for places in beneath.values() for place in places)  # causes in a circle
 
 
 def _age_s(selection: Selection, rows: Index) -> F64:
@@ -86,12 +57,17 @@ def _age_s(selection: Selection, rows: Index) -> F64:
 
 
 def _ages(selection: Selection, rows: Index) -> list[str]:
-    return [age(seconds) for seconds in _age_s(selection, rows).tolist()]
+    return [units.age(seconds) for seconds in _age_s(selection, rows).tolist()]
 
 
 def _titles(selection: Selection, rows: Index) -> list[str]:
-    depths = zip(_explained(selection, rows), _some(selection, rows), strict=True)
-    return ["  " * (depth - 1) + BRANCH * (depth > 0) + units.safe(f.title) for depth, f in depths]
+    depths = _tree(selection)
+    told = zip(rows.tolist(), _some(selection, rows), strict=True)
+    return [_branch(depths[row]) + units.safe(finding.title) for row, finding in told]
+
+
+def _branch(depth: int) -> str:
+    return "  " * (depth - 1) + BRANCH * (depth > 0)
 
 
 def people(snapshot: Snapshot, finding: Finding) -> list[Process | int]:
@@ -140,7 +116,8 @@ def _severity_looks(selection: Selection, rows: Index) -> list[str]:
 
 
 def _looks(selection: Selection, rows: Index) -> list[str]:
-    return ["dim" if depth else "" for depth in _explained(selection, rows)]
+    depths = _tree(selection)
+    return ["dim" if depths[row] else "" for row in rows.tolist()]
 
 
 def keys(selection: Selection, rows: Index) -> U64:
@@ -201,7 +178,7 @@ def since(moment: float, now: float) -> str:
     then = datetime.fromtimestamp(moment)
     same_day = then.date() == datetime.fromtimestamp(now).date()
     clock = f"{then:%H:%M:%S}" if same_day else f"{then:%Y-%m-%d %H:%M:%S}"
-    return f"{clock}, for {age(now - moment)}" if now > moment else clock
+    return f"{clock}, for {units.age(now - moment)}" if now > moment else clock
 
 
 def _concerned(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:

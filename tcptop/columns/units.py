@@ -78,6 +78,18 @@ def duration(seconds: float) -> str:
     return f"{int(seconds) // 86_400}d"
 
 
+def age(seconds: float) -> str:
+    """42s, 14m, 3h07m, 12d: after a minute it does not change with every sample."""
+    if seconds != seconds or seconds >= 3600:
+        return duration(seconds)
+    return f"{seconds // 60:.0f}m" if seconds >= 60 else f"{seconds // 1:.0f}s"
+
+
+def coarse_age(seconds: float) -> str:
+    """<10s, 40s, 14m, 3h07m, 12d: one that rarely changes."""
+    return "<10s" if seconds < 10 else age(seconds // 10 * 10)
+
+
 def milliseconds(microseconds: float) -> str:
     """A round trip in ms: 0.05, 1.2, 340."""
     if microseconds != microseconds:

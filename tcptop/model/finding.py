@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 SEVERITIES = ("info", "warning", "critical")  # from least to worst
@@ -44,3 +44,25 @@ def worst_first(finding: Finding) -> tuple[bool, int, float, str]:
     """Sort key: causes before what they explain, then by severity, then the oldest."""
     severity = SEVERITIES.index(finding.severity)
     return finding.because is not None, -severity, finding.since or 0.0, finding.key
+
+
+def causes(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that no other one of these explains."""
+    keys = {finding.key for finding in findings}
+    return [finding for finding in findings if finding.because not in keys]
+
+
+def tree(findings: Sequence[Finding]) -> Iterator[tuple[int, int]]:
+    """(place, depth) of each, a cause before what it explains; depth 0 is what none explains."""
+    there = {finding.key for finding in findings}
+    beneath: dict[str | None, list[int]] = {}
+    for place, finding in enumerate(findings):
+        cause = finding.because if finding.because in there else None
+        beneath.setdefault(cause, []).append(place)
+    waiting = [(place, 0) for place in reversed(beneath.pop(None, []))]
+    while waiting:
+        place, depth = waiting.pop()
+        yield place, depth
+        explained = beneath.pop(findings[place].key, [])
+        waiting += [(each, depth + 1) for each in reversed(explained)]
+    yield from ((place, 0) for places in beneath.values() for place in places)  # a circle

@@ -12,7 +12,7 @@ from tcptop.analysis.findings.settings import Settings
 from tcptop.columns import units
 from tcptop.columns.findings import severity
 from tcptop.columns.marks import LOOKS
-from tcptop.model.finding import Finding
+from tcptop.model.finding import Finding, causes
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui.widgets.layout import Line, cut
 
@@ -28,9 +28,9 @@ def line(snapshot: Snapshot | None, settings: Settings, width: int) -> Line:
     """
     if snapshot is None:
         return ()
-    causes = [finding for finding in snapshot.findings if finding.because is None]
-    worst = [finding for finding in causes if finding.severity != "info"]
-    notes = len(causes) - len(worst)
+    found = causes(snapshot.findings)
+    worst = [finding for finding in found if finding.severity != "info"]
+    notes = len(found) - len(worst)
     if worst:
         return _trouble(worst, notes, width)
     early = engine.unlooked(snapshot.over_s, settings)

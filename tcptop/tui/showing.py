@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from tcptop.analysis.findings import engine
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.words import clock_time
+from tcptop.columns.units import coarse_age
 from tcptop.explain import page
 from tcptop.tui import header, helping, pages
 from tcptop.tui.models import FactsModel
 from tcptop.tui.pages import PageModel
 from tcptop.tui.place import CONTENTS
 from tcptop.tui.session import Session
-from tcptop.tui.steady import age
 from tcptop.tui.widgets.layout import Line
 from tcptop.tui.widgets.model import TableModel
 
@@ -83,7 +83,7 @@ def _nothing_found(session: Session, width: int) -> list[str]:
     snapshot, settings = session.snapshot, session.settings
     if snapshot is None:
         return [""]
-    watched = age(snapshot.over_s) if snapshot.over_s else "one look"
+    watched = coarse_age(snapshot.over_s) if snapshot.over_s else "one look"
     said = [f"Nothing is wrong with what was watched: {watched}, {len(RULES)} kinds of trouble."]
     if waiting := engine.unlooked(snapshot.over_s, settings):
         said += [f"These need a longer watch: {', '.join(waiting)}."]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tcptop.columns import Column, Listing, units
+from tcptop.columns import Column, Listing
 from tcptop.columns.column import shown
 from tcptop.columns.sockets import timer_texts
+from tcptop.columns.units import coarse_age
 
 LEAST_S = 5.0  # between two changes of a number
 AGES = ("idle", "seen", "age")  # columns
-STEP_S = 10.0  # of ages below a minute
 
 
 class Steady:
@@ -36,23 +36,14 @@ class Steady:
         return self.value
 
 
-def age(seconds: float) -> str:
-    """<10s, 40s, 14m, 3h07m, 12d; the details say it exactly."""
-    if seconds != seconds or seconds >= 3600:
-        return units.duration(seconds)
-    if seconds < STEP_S:
-        return f"<{STEP_S:g}s"
-    return f"{seconds // 60:.0f}m" if seconds >= 60 else f"{seconds // STEP_S * STEP_S:.0f}s"
-
-
 def coarse(listing: Listing) -> Listing:
-    """The list with ages that do not tick."""
+    """The list with ages that do not tick; the details say them exactly."""
     return replace(listing, columns=tuple(map(_coarse, listing.columns)))
 
 
 def _coarse(column: Column) -> Column:
     if column.key == "timer":
-        return replace(column, texts=lambda s, rows: timer_texts(s, rows, age))
+        return replace(column, texts=lambda s, rows: timer_texts(s, rows, coarse_age))
     if column.key not in AGES:
         return column
-    return replace(column, texts=shown(age, lambda s, rows: column.values(s, rows)))
+    return replace(column, texts=shown(coarse_age, lambda s, rows: column.values(s, rows)))

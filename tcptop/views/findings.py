@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from tcptop.columns.units import duration
-from tcptop.model.finding import Finding
+from tcptop.model.finding import Finding, tree
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
 from tcptop.views.foreign import visible
 from tcptop.views.rows import Columns, rfc3339
-
-
-class Told(NamedTuple):
-    """A finding and what it explains, each with what that explains."""
-
-    finding: Finding
-    explains: list[Told]
 
 
 def order(selection: Selection) -> Index:
@@ -65,36 +57,19 @@ def chosen(selection: Selection, places: Index) -> list[Finding]:
     return [selection.snapshot.findings[place] for place in places.tolist()]
 
 
-def causes(findings: Sequence[Finding]) -> list[Finding]:
-    """Those that no other one of these explains."""
-    keys = {finding.key for finding in findings}
-    return [finding for finding in findings if finding.because not in keys]
-
-
-def tree(findings: Sequence[Finding]) -> list[Told]:
-    """Causes with what they explain beneath them."""
-
-    def told(finding: Finding) -> Told:
-        return Told(finding, [told(each) for each in findings if each.because == finding.key])
-
-    return [told(cause) for cause in causes(findings)]
-
-
 def lines(findings: Sequence[Finding], now: float) -> Iterator[str]:
     """For people: a paragraph for each cause, with what it explains indented beneath."""
-    for told in tree(findings):
-        yield ""
-        yield from _paragraph(told, now)
+    for place, depth in tree(findings):
+        if not depth:
+            yield ""
+        link = "hence " if depth else ""
+        yield from ("  " * depth + line for line in _paragraph(findings[place], now, link))
 
 
-def _paragraph(told: Told, now: float, link: str = "") -> Iterator[str]:
-    finding = told.finding
+def _paragraph(finding: Finding, now: float, link: str) -> Iterator[str]:
     yield visible(f"{link}{finding.severity.upper()}: {finding.title} [{finding.id}]")
     for line in _details(finding, now):
         yield f"  {visible(line)}"
-    for each in told.explains:
-        for line in _paragraph(each, now, "hence "):
-            yield f"  {line}"
 
 
 def _details(finding: Finding, now: float) -> Iterator[str]:

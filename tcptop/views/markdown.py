@@ -10,10 +10,10 @@ from tcptop import __version__
 from tcptop.columns import LISTINGS, Column
 from tcptop.columns.units import UNKNOWN, duration
 from tcptop.model.address import bracketed, endpoint, text
+from tcptop.model.finding import Finding, tree
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
 from tcptop.views import findings
-from tcptop.views.findings import Told
 from tcptop.views.foreign import code, code_cell, prose
 from tcptop.views.lists import LISTS
 from tcptop.views.rows import rfc3339
@@ -85,12 +85,12 @@ def _findings(selection: Selection, limit: int | None) -> Iterator[str]:
         return
     every = len(selection.findings)
     yield from ("", f"### Findings{_share(len(shown), every)}", "")
-    for told in findings.tree(shown):
-        yield from _finding(told, selection.snapshot.sample.taken_at)
+    for place, depth in tree(shown):
+        told = _finding(shown[place], selection.snapshot.sample.taken_at, "hence " * (depth > 0))
+        yield from ("  " * depth + line for line in told)
 
 
-def _finding(told: Told, now: float, link: str = "") -> Iterator[str]:
-    finding = told.finding
+def _finding(finding: Finding, now: float, link: str) -> Iterator[str]:
     yield f"- {link}**{finding.severity.upper()}**: {prose(finding.title)} ({code(finding.id)})"
     if finding.since is not None:
         yield f"  - {findings.since(finding.since, now)}"
@@ -100,8 +100,6 @@ def _finding(told: Told, now: float, link: str = "") -> Iterator[str]:
         yield f"  - Advice: {prose(finding.advice)}"
     if finding.confirm:
         yield f"  - Confirm: {code(finding.confirm)}"
-    for each in told.explains:
-        yield from (f"  {line}" for line in _finding(each, now, "hence "))
 
 
 def _share(shown: int, every: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from tcptop.columns.units import duration
-from tcptop.model.finding import SEVERITIES, Finding
+from tcptop.model.finding import SEVERITIES, Finding, causes
 from tcptop.model.selection import Selection
 from tcptop.views import findings
 from tcptop.views.foreign import visible
@@ -17,8 +17,11 @@ WORDS = {"info": "OK", "warning": "WARNING", "critical": "CRITICAL"}
 
 def severity(selection: Selection) -> str:
     """That of the worst cause; `info` where there is none."""
-    causes = findings.causes(findings.chosen(selection, selection.findings))
-    return max((each.severity for each in causes), key=SEVERITIES.index, default="info")
+    return max((each.severity for each in _causes(selection)), key=SEVERITIES.index, default="info")
+
+
+def _causes(selection: Selection) -> list[Finding]:
+    return causes(findings.chosen(selection, selection.findings))
 
 
 def write(selection: Selection, out: TextIO) -> None:
@@ -32,13 +35,13 @@ def write(selection: Selection, out: TextIO) -> None:
 
 def line(selection: Selection) -> str:
     """The verdict. What comes after a `|` is performance data to Nagios: there is none."""
-    causes = findings.causes(findings.chosen(selection, selection.findings))
+    found = _causes(selection)
     worst = severity(selection)
     if worst == "info":
-        told = _nothing(selection, len(causes))
+        told = _nothing(selection, len(found))
     else:
-        first = next(each for each in causes if each.severity == worst)
-        told = f"{_counts(causes)}: {visible(first.title)}"
+        first = next(each for each in found if each.severity == worst)
+        told = f"{_counts(found)}: {visible(first.title)}"
     return f"TCPTOP {WORDS[worst]}: {told}".replace("|", "/")
 
 

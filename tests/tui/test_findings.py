@@ -9,8 +9,8 @@ import pytest
 
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import Settings
-from tcptop.columns import findings
-from tcptop.model.finding import Finding, Subject
+from tcptop.columns import findings, units
+from tcptop.model.finding import Finding, Subject, tree
 from tcptop.model.sample import Sample
 from tcptop.tui import alarm
 from tcptop.tui.session import sockets_of
@@ -226,15 +226,14 @@ def test_keys_of_rows_are_stable_and_apart() -> None:
 def test_causes_in_a_circle_are_shown_once_each() -> None:
     one = finding("fd-limit", because="resets")
     two = finding("resets", because="fd-limit")
-    selection = found(one, two, OVERFLOW)
-    assert sorted(findings.tree(selection)) == [0, 1, 2]
+    assert sorted(place for place, _ in tree((one, two, OVERFLOW))) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.4, "0s"), (42.7, "42s"), (61, "1m"), (3599, "59m"), (11_220, "3h07m")]
 )
 def test_an_age_is_coarse_after_a_minute(seconds: float, text: str) -> None:
-    assert findings.age(seconds) == text
+    assert units.age(seconds) == text
 
 
 # -- everywhere

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tcptop.columns import FINDINGS, KERNEL, LISTINGS
-from tcptop.tui.steady import AGES, Steady, age
+from tcptop.columns.units import coarse_age
+from tcptop.tui.steady import AGES, Steady
 from tests.tui.live import live, next_look
 from tests.unit.prepared import everything, kernel, later, sample, socket
 
@@ -18,7 +19,7 @@ from tests.unit.prepared import everything, kernel, later, sample, socket
     ],
 )  # fmt: skip
 def test_ages_are_coarse(seconds: float, text: str) -> None:
-    assert age(seconds) == text
+    assert coarse_age(seconds) == text
 
 
 def test_the_columns_of_ages_exist() -> None:
