@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +15,10 @@ from tcptop.analysis.findings.settings import Settings as Findings
 from tcptop.commands.watching import OWNERS_BUDGET_S, source
 from tcptop.demo.scenarios import TOUR, choose
 from tcptop.demo.stage import Stage
-from tcptop.model.route import Way
 from tcptop.model.sample import Sample
+from tcptop.model.source import Requests, Source, Stop
 from tcptop.sources.names import SystemNames
 from tcptop.tui.app import Settings, TcptopApp
-from tcptop.tui.collector import Source
 
 HERE = Path(__file__).parent
 SIZE, SMALL = (120, 36), (80, 24)
@@ -61,14 +59,11 @@ class Anonymous:
         host = replace(sample.host, hostname="shop-1")
         return replace(sample, host=host, owners=owners, notes=())
 
-    def want(self, cookies: Collection[int]) -> None:
-        self.real.want(cookies)
+    def request(self, wanted: Requests) -> None:
+        self.real.request(wanted)
 
-    def want_routes(self, ways: Collection[Way]) -> None:
-        self.real.want_routes(ways)
-
-    def wait(self, seconds: float, stopped: threading.Event) -> bool:
-        return self.real.wait(seconds, stopped)
+    def wait(self, interval: float, stop: Stop) -> bool:
+        return self.real.wait(interval, stop)
 
 
 @contextmanager

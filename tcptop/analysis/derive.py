@@ -22,6 +22,7 @@ from tcptop.model import owner
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Ports, Snapshot, Totals, Trend
+from tcptop.model.source import Requests
 from tcptop.model.table import F64, I64, Index, SocketTable
 
 
@@ -53,7 +54,7 @@ def derive(
     snapshot = replace(
         bare,
         findings=findings,
-        wanted=frozenset(look.wanted),
+        requests=Requests(frozenset(look.wanted)),
         idle_timeout_s=settings.idle_timeout_s or bare.idle_timeout_s,
     )
     return snapshot, replace(_remembered(sample, history, step), moments=moments, active=active)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcptop.commands.filtering import compiled, filter_text
-from tcptop.commands.watching import source, watched
+from tcptop.commands.watching import source
 
 if TYPE_CHECKING:
     from tcptop.analysis.findings.settings import Settings
@@ -21,12 +22,14 @@ OF_PROCESSES = ("close-wait-leak", "close-wait-unread", "fd-limit")  # a finding
 def run(chosen: Namespace) -> int:
     """Look for `--over` seconds, tell the findings, and end with the code of the worst cause."""
     from tcptop.analysis.selecting import select
+    from tcptop.analysis.watch import WatchLoop, watched
     from tcptop.commands.configured import decided
     from tcptop.views import json, output, plugin
 
     expression, user = compiled(chosen), decided(chosen)
     with source(chosen) as live_source:
-        last = watched(live_source, user.interval, chosen.over, user.findings)
+        loop = WatchLoop(live_source, user.findings)
+        last = watched(loop, user.interval, chosen.over, threading.Event())
     told = noted(last, chosen.over, user.findings)
     selection = select(told, expression, filter_text(chosen))
     with output.opened(None) as out:

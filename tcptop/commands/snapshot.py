@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from tcptop.commands.ending import DONE, before_the_end
 from tcptop.commands.filtering import compiled, filter_text
-from tcptop.commands.watching import source, watched
+from tcptop.commands.watching import source
 from tcptop.options import UsageError
 from tcptop.views import output
 
@@ -24,6 +25,7 @@ ENDINGS = {".json": "json", ".ndjson": "ndjson", ".csv": "csv", ".txt": "text", 
 def run(chosen: Namespace) -> int:
     """Write what the filter selects."""
     from tcptop.analysis.selecting import select
+    from tcptop.analysis.watch import WatchLoop, watched
     from tcptop.commands.configured import decided
 
     before_the_end.append(output.remove_unfinished)
@@ -31,8 +33,9 @@ def run(chosen: Namespace) -> int:
         raise UsageError("tcptop: snapshot: csv holds one list; give one --only")
     expression, user = compiled(chosen), decided(chosen)
     view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
-    with source(chosen, request=request(chosen, expression)) as live_source:
-        last = watched(live_source, user.interval, chosen.over, user.findings)
+    with source(chosen, dump=request(chosen, expression)) as live_source:
+        loop = WatchLoop(live_source, user.findings)
+        last = watched(loop, user.interval, chosen.over or 0.0, threading.Event())
     selection = select(last, expression, filter_text(chosen))
     with output.opened(chosen.output) as out:
         view.write(selection, out, frozenset(chosen.only), chosen.limit)

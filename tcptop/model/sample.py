@@ -17,6 +17,7 @@ class Host:
     hostname: str
     kernel: str
     uptime_s: float
+    boot_id: str | None = None  # another one after each boot; None where it is not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process, Sample
+from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.model.table import F64, I64, U8, U32, U64, Bools, Index
 
 
@@ -178,4 +179,4 @@ class Snapshot:
     changes: I64  # (12, 12): sockets by state in the sample before, 0 new, and now, 0 gone
     findings: tuple[Finding, ...] = ()  # worst first
     idle_timeout_s: float = 350.0  # after which what is on the way forgets a connection
-    wanted: frozenset[int] = frozenset()  # cookies whose options a finding would be surer with
+    requests: Requests = NO_REQUESTS  # what the findings would be surer with

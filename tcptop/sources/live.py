@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import pwd
-import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_sorted
-from tcptop.model.route import Way
 from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Owners, Sample
+from tcptop.model.source import Requests, Stop
 from tcptop.model.table import U32, SocketTable
 from tcptop.sources import counters, namespaces, proc_net_tcp, procfs
 from tcptop.sources.cgroups import Cgroups
@@ -31,6 +32,7 @@ from tcptop.sources.sock_diag import (
 )
 from tcptop.sources.sockopts import OptionReader
 
+LEAST_REST_S = 0.05  # between samples, however long they take
 LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
 CONG_UP_TO = 20_000  # sockets; it never changes and costs 16 bytes a row: large hosts go without
 OTHERS_S = 5.0
@@ -41,13 +43,14 @@ CAP_SYS_PTRACE = 19
 class LiveSource:
     """Reads the namespace of the thread that makes it; use it in that thread. Close it.
 
-    `budget_s` bounds the search for owners in one sample. `request` asks for less than everything:
+    `budget_s` bounds the search for owners in one sample. `dump` asks for less than everything:
     then only what it asks for is right, and totals may not be. Raises SockDiagError or OSError
     where neither sock_diag nor /proc/net/tcp can be read.
     """
 
-    def __init__(self, budget_s: float | None = None, request: Request | None = None) -> None:
-        self._request = request
+    def __init__(self, budget_s: float | None = None, dump: Request | None = None) -> None:
+        self._dump = dump
+        self._clock = time.monotonic()
         self.netns = namespaces.current_inode()
         self._name = namespaces.name_of(self.netns)
         self._owners = OwnerFinder(budget_s=budget_s)
@@ -66,26 +69,21 @@ class LiveSource:
         if self._diag:
             self._diag.close()
 
-    def want(self, cookies: Collection[int]) -> None:
-        """The sockets whose options the next samples bring; replaces the wish before it."""
-        self._options.want(cookies)
-
-    def want_routes(self, ways: Collection[Way]) -> None:
-        """The ways that the next samples bring the routes of; replaces the wish before it."""
-        self._routes.want(ways)
+    def request(self, wanted: Requests) -> None:
+        self._options.want(wanted.sockets)
+        self._routes.want(wanted.routes)
 
     def sample(self) -> Sample:
         """What the kernel says now."""
-        began = time.perf_counter()
+        self._clock = time.monotonic()
         table, taken_at = self._sockets()
-        clock = time.monotonic()
         sockets, bound = self._apart(table)
         self._rows = len(sockets)
         owners = self._owners.find(_inodes(sockets, bound))
         rights = privileged()
         sample = Sample(
             taken_at=taken_at,
-            clock=clock,
+            clock=self._clock,
             host=host(),
             source="sock_diag" if self._diag else "procfs",
             privileged=rights,
@@ -102,7 +100,7 @@ class LiveSource:
             routes=self._routes.read(),
             notes=self._notes(owners, sockets.inode, rights),
         )
-        return replace(sample, poll_ms=(time.perf_counter() - began) * 1000)
+        return replace(sample, poll_ms=(time.monotonic() - self._clock) * 1000)
 
     def poll_listeners(self) -> None:
         """Remember each listener's longest accept queue until the next sample."""
@@ -114,15 +112,16 @@ class LiveSource:
             if queued > self._peaks.get(cookie, -1):
                 self._peaks[cookie] = queued
 
-    def wait(self, seconds: float, stopped: threading.Event) -> bool:
-        """Poll listeners until the time is over; True at once when `stopped` is set."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if stopped.wait(min(left, LISTENER_POLLS_S)):
+    def wait(self, interval: float, stop: Stop) -> bool:
+        """Poll listeners meanwhile. Where that fails, so does the next sample, and says why."""
+        due = max(self._clock + interval, time.monotonic() + LEAST_REST_S)
+        while (left := due - time.monotonic()) > 0:
+            if stop.wait(min(left, LISTENER_POLLS_S)):
                 return True
             if left > LISTENER_POLLS_S:
-                self.poll_listeners()
-        return stopped.is_set()
+                with suppress(OSError):
+                    self.poll_listeners()
+        return stop.is_set()
 
     def _open(self) -> SockDiag | None:
         try:
@@ -144,7 +143,7 @@ class LiveSource:
             taken_at = time.time()
             return proc_net_tcp.read(self.netns), taken_at
         ext = EXT | EXT_CONG if self._rows <= CONG_UP_TO else EXT
-        table = self._diag.dump(self._request or EVERYTHING._replace(ext=ext))
+        table = self._diag.dump(self._dump or EVERYTHING._replace(ext=ext))
         return table, self._diag.replied_at
 
     def _apart(self, table: SocketTable) -> tuple[SocketTable, SocketTable]:
@@ -222,7 +221,14 @@ def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:
 def host() -> Host:
     """This machine, from uname(2) and the boot clock."""
     system = os.uname()
-    return Host(system.nodename, system.release, time.clock_gettime(time.CLOCK_BOOTTIME))
+    return Host(system.nodename, system.release, time.clock_gettime(time.CLOCK_BOOTTIME), boot_id())
+
+
+@cache
+def boot_id() -> str | None:
+    """Of the running kernel."""
+    data = procfs.read("/proc/sys/kernel/random/boot_id")
+    return procfs.text(data).strip() if data else None
 
 
 def privileged() -> bool:

@@ -12,8 +12,6 @@ from textual import events
 from textual.binding import BindingType
 
 from tcptop.tui import bindings, export, showing
-from tcptop.tui.background import in_background
-from tcptop.tui.collector import Looked, LookFailed
 from tcptop.tui.copying import Copying
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.looking_back import LookingBack
@@ -21,6 +19,7 @@ from tcptop.tui.place import Sort
 from tcptop.tui.searching import Searching
 from tcptop.tui.settings import Settings
 from tcptop.tui.theming import Theming
+from tcptop.tui.watcher import SampleFailed, SnapshotTaken, in_background
 from tcptop.tui.widgets.table import Table
 
 __all__ = ["Settings", "TcptopApp"]
@@ -41,11 +40,11 @@ class TcptopApp(Theming, Copying, LookingBack, Searching, inherit_bindings=False
         self.set_keymap(dict(self.settings.keys))
         self._table.focus()
         self._draw_lines()
-        self._collector.criteria = self.session.criteria
-        self._collector.start()
+        self._watcher.criteria = self.session.criteria
+        self._watcher.start()
 
     def on_unmount(self) -> None:
-        self._collector.stop()
+        self._watcher.stop()
 
     async def on_event(self, event: events.Event) -> None:
         """Keys act at once, in the order in which they were typed.
@@ -70,13 +69,13 @@ class TcptopApp(Theming, Copying, LookingBack, Searching, inherit_bindings=False
 
     # -- what arrives
 
-    def on_looked(self, message: Looked) -> None:
+    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         first = self.session.newest is None
         self._failed = ""
         self.session.take(message.snapshot, message.shown)
         self._show(swapped=first)
 
-    def on_look_failed(self, message: LookFailed) -> None:
+    def on_sample_failed(self, message: SampleFailed) -> None:
         if message.final and self.session.newest is None:
             self.crash = f"tcptop: {message.why}\n"
             self.exit(return_code=1)
@@ -146,12 +145,12 @@ class TcptopApp(Theming, Copying, LookingBack, Searching, inherit_bindings=False
         self._say("all columns; Shift and arrows scroll" if wide else "the columns that fit")
 
     def action_interval(self, steps: int) -> None:
-        now = self._collector.interval
+        now = self._watcher.interval
         others = [i for i in INTERVALS if (i > now if steps > 0 else i < now)]
         if others:
-            self._collector.interval = min(others) if steps > 0 else max(others)
+            self._watcher.interval = min(others) if steps > 0 else max(others)
         self._draw_lines()
-        self._say(f"looking every {self._collector.interval:g} s")
+        self._say(f"looking every {self._watcher.interval:g} s")
 
     def action_mouse(self) -> None:
         self.mouse = not self.mouse

@@ -11,7 +11,6 @@ from textual.message import Message
 
 from tcptop.analysis import filter as language
 from tcptop.tui.chooser import Chooser
-from tcptop.tui.collector import OpenSource
 from tcptop.tui.moving import Moving
 from tcptop.tui.place import Sort
 from tcptop.tui.preferences import Arrangement, Memory
@@ -20,6 +19,7 @@ from tcptop.tui.settings import Settings
 from tcptop.tui.tree import LABEL, REDUNDANT, Group
 from tcptop.tui.viewing import live_listing
 from tcptop.tui.views import VIEWS
+from tcptop.tui.watcher import OpenSource
 from tcptop.tui.widgets.overlay import Overlay
 
 

@@ -12,10 +12,10 @@ from tcptop.explain import pages
 from tcptop.options import THEMES
 from tcptop.tui import bindings, helping
 from tcptop.tui.choosing import Choosing
-from tcptop.tui.collector import OpenSource
 from tcptop.tui.palette import Command, Palette
 from tcptop.tui.place import Sort
 from tcptop.tui.settings import Settings
+from tcptop.tui.watcher import OpenSource
 from tcptop.tui.widgets.overlay import Overlay
 
 

@@ -22,8 +22,8 @@ from tcptop.analysis.filter.clause import (
 )
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import bindings, header
-from tcptop.tui.background import in_background
 from tcptop.tui.prompt import Prompt
+from tcptop.tui.watcher import in_background
 from tcptop.tui.widgets.layout import cut
 from tcptop.tui.widgets.lines import Lines
 

@@ -15,9 +15,10 @@ from tcptop.analysis.selecting import everything, select
 from tcptop.columns import FINDINGS, findings, units
 from tcptop.columns.detail import Fact
 from tcptop.model.finding import Finding
-from tcptop.model.route import Way, way
+from tcptop.model.route import way
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.source import Requests
 from tcptop.tui import drill
 from tcptop.tui.panes import PaneModel, Room, Scene, Target, place_of
 from tcptop.tui.viewing import Shown
@@ -58,12 +59,12 @@ def pane(shown: Shown, view: View, item: int, rings: Rings, room: Room) -> Watch
     return Watched(item, [], sample.clock, sample.taken_at, None, PaneModel(made))
 
 
-def ways(snapshot: Snapshot, cookies: frozenset[int]) -> frozenset[Way]:
-    """Of those of the sockets that have one."""
+def requests(snapshot: Snapshot, cookie: int) -> Requests:
+    """For the options of a socket, and for its route where it has one."""
     table = snapshot.sample.sockets
-    rows = np.flatnonzero(np.isin(table.cookie, np.array([*cookies], np.uint64)))
-    found = (way(table, row) for row in rows.tolist())
-    return frozenset(each for each in found if each is not None)
+    rows = np.flatnonzero(table.cookie == np.uint64(cookie)).tolist()
+    found = (way(table, row) for row in rows)
+    return Requests(frozenset((cookie,)), frozenset(each for each in found if each is not None))
 
 
 def scope(shown: Shown, target: Target) -> Clause | None:

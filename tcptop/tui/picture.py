@@ -10,17 +10,15 @@ from textual.widget import Widget
 from tcptop.analysis import filter as language
 from tcptop.model import tcp
 from tcptop.tui import alarm, bindings, header, helping, machine, showing, state_view
-from tcptop.tui.collector import Collector, OpenSource
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.find_bar import FindBar
-from tcptop.tui.own_cpu import OwnCpu
 from tcptop.tui.panes import Room
 from tcptop.tui.place import Place
 from tcptop.tui.session import Session
 from tcptop.tui.settings import Settings
-from tcptop.tui.steady import Steady
 from tcptop.tui.terminal.display import TerminalApp
 from tcptop.tui.top import Top
+from tcptop.tui.watcher import OpenSource, OwnCost, Watcher
 from tcptop.tui.widgets.browsing import BrowsedTable
 from tcptop.tui.widgets.diagram import Diagram
 from tcptop.tui.widgets.lines import Lines
@@ -34,11 +32,10 @@ class Picture(TerminalApp, inherit_bindings=False):
         super().__init__()
         self.settings = settings
         self.session = Session.opened(settings.opening, settings.clause, settings.findings)
-        self._collector = Collector(open_source, settings.interval, self, settings.findings)
-        self.session.rings = self._collector.rings
-        self.session.recent = self._collector.recent
-        self._cpu = OwnCpu()
-        self._poll_shown, self._cpu_shown = Steady(2.0), Steady(0.01)
+        self._watcher = Watcher(open_source, settings.interval, self, settings.findings)
+        self.session.rings = self._watcher.rings
+        self.session.recent = self._watcher.recent
+        self._cost = OwnCost()
         self._said = ""  # in the last line, until the next key
         self._failed = ""  # why there was no look, until the next one
         self._top = Top(settings.ascii_only)
@@ -90,8 +87,8 @@ class Picture(TerminalApp, inherit_bindings=False):
     def _show(self, swapped: bool = False) -> None:
         """Have the widgets show what the session says; `swapped`: from another place."""
         session = self.session
-        self._collector.criteria = session.criteria if session.held is None else None
-        self._collector.wanted, self._collector.ways = session.wanted, session.ways
+        self._watcher.criteria = session.criteria if session.held is None else None
+        self._watcher.requests = session.requests
         self._filter.snapshot = session.snapshot
         self._table.empty = showing.empty(session, self._table.row_width)
         if self.pictured != self._diagram.display:
@@ -110,7 +107,7 @@ class Picture(TerminalApp, inherit_bindings=False):
 
     def _model(self) -> TableModel | None:
         """What the table shows."""
-        session, table, rings = self.session, self._table, self._collector.rings
+        session, table, rings = self.session, self._table, self._watcher.rings
         if session.here.view == "sockets" and session.here.item is not None:
             rings.watch(session.here.item)
         room = Room(table.row_width, table.size.height - 1, self.settings.ascii_only)
@@ -136,7 +133,7 @@ class Picture(TerminalApp, inherit_bindings=False):
             return  # it says when it has room
         ascii_only = self.settings.ascii_only
         size = diagram.size.width, diagram.size.height
-        rings = self._collector.rings
+        rings = self._watcher.rings
         lines = state_view.lines(shown.selection, diagram.chosen, rings, size, ascii_only)
         diagram.draw(lines, machine.BOXES[diagram.chosen].y)
 
@@ -145,10 +142,10 @@ class Picture(TerminalApp, inherit_bindings=False):
         status = header.Status(
             self.settings.scope,
             self.settings.user,
-            self._collector.interval,
+            self._watcher.interval,
             session.held.sample.taken_at if session.held else None,
             session.past,
-            *self._own_cost(),
+            *self._cost.shown(session.newest if session.held is None else None),
             bool(self._failed),
         )
         shown = session.shown
@@ -157,15 +154,6 @@ class Picture(TerminalApp, inherit_bindings=False):
         remark = showing.remark(session, self._failed, *self.size)
         self._top.show(selection, self.here.view, status, worst, remark)
         self._draw_status()
-
-    def _own_cost(self) -> tuple[float | None, float | None]:
-        """Milliseconds of a look, and the share of a processor: about, and none while paused."""
-        session, share = self.session, self._cpu.share()
-        if session.newest is not None and session.held is None:
-            sample = session.newest.sample
-            self._poll_shown.show(sample.poll_ms, sample.clock)
-            self._cpu_shown.show(share, sample.clock)
-        return self._poll_shown.value, self._cpu_shown.value
 
     def _draw_status(self) -> None:
         width = self.size.width

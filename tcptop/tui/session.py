@@ -14,8 +14,8 @@ from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
 from tcptop.columns.names import Names
 from tcptop.model.finding import Finding
-from tcptop.model.route import Way
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.tui import drill, explaining, item, pages
 from tcptop.tui.changes import Change
 from tcptop.tui.item import Watched
@@ -98,16 +98,12 @@ class Session(Moments):
         return self.settings.idle_timeout_s or IDLE_TIMEOUT_S
 
     @property
-    def wanted(self) -> frozenset[int]:
-        """Cookies of the sockets whose options are shown."""
-        here = self.here
-        item = here.item if here.view in ("sockets", "listeners") else None
-        return frozenset() if item is None else frozenset((item,))
-
-    @property
-    def ways(self) -> frozenset[Way]:
-        """Of the connections whose routes are shown."""
-        return item.ways(self.snapshot, self.wanted) if self.snapshot is not None else frozenset()
+    def requests(self) -> Requests:
+        """For the options and the route of the socket that is looked at."""
+        here, snapshot = self.here, self.snapshot
+        if snapshot is None or here.item is None or here.view not in ("sockets", "listeners"):
+            return NO_REQUESTS
+        return item.requests(snapshot, here.item)
 
     @property
     def shown(self) -> Shown | None:

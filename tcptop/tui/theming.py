@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from tcptop.analysis import filter as language
 from tcptop.options import THEMES
-from tcptop.tui.collector import OpenSource
 from tcptop.tui.commanding import Commanding
 from tcptop.tui.settings import Settings
 from tcptop.tui.themes import TERMINAL, themes
+from tcptop.tui.watcher import OpenSource
 
 
 class Theming(Commanding, inherit_bindings=False):

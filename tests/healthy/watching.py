@@ -30,7 +30,7 @@ class Watched:
 
     def look(self) -> None:
         self.last = self.watch.look()
-        self.watch.source.want(self.last.wanted)
+        self.watch.source.request(self.last.requests)
         clock = self.last.sample.clock
         if self.first is None:
             self.first, self.began = self.last, clock

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from tcptop.analysis.derive import derive
@@ -9,8 +11,10 @@ from tcptop.analysis.history import History
 from tcptop.demo.held import Held
 from tcptop.demo.namespace import Namespace
 from tcptop.model import owner
+from tcptop.model.route import Way
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.source import Requests
 from tcptop.model.table import SocketTable
 from tcptop.sources.live import LiveSource
 from tcptop.sources.sock_diag import EVERYTHING, Request, SockDiag
@@ -51,6 +55,10 @@ class Watch:
         """What a sample means after those before it."""
         snapshot, self.history = derive(sample, self.history)
         return snapshot
+
+    def request(self, cookies: Collection[int], routes: Collection[Way] = ()) -> None:
+        """Have the next looks read these options and routes."""
+        self.source.request(Requests(frozenset(cookies), frozenset(routes)))
 
     def poll_listeners(self) -> None:
         with self.namespace.entered():

@@ -15,8 +15,9 @@ import pytest
 from tcptop import options
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import DEFAULTS
+from tcptop.analysis.watch import WatchLoop
 from tcptop.commands.check import OF_PROCESSES, noted
-from tcptop.commands.watching import source, watched
+from tcptop.commands.watching import source
 from tcptop.demo import queues, states
 from tcptop.demo.held import until
 from tcptop.demo.namespace import Namespace
@@ -113,7 +114,7 @@ class TestHealthy:
 
 def notes() -> tuple[str, ...]:
     with source(options.parse(["check"])) as live:
-        return noted(watched(live, 1, 0, DEFAULTS), 0, DEFAULTS).sample.notes
+        return noted(WatchLoop(live).step(), 0, DEFAULTS).sample.notes
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="without root, no sockets of another user")

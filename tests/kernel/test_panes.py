@@ -57,8 +57,7 @@ def test_a_connection_is_as_ss_shows_it(linked: tuple[Namespace, Namespace]) -> 
         row = row_of(before.sample.sockets, made)
         cookie, where = int(before.sample.sockets.cookie[row]), way(before.sample.sockets, row)
         assert where is not None
-        watch.source.want([cookie])
-        watch.source.want_routes([where])
+        watch.request([cookie], [where])
         first = watch.look()
         said = of_inode(ss_rows(client), made)
         last = watch.look()

@@ -25,7 +25,7 @@ KEPT = ("cookie", "family", "state", "local_", "remote_", "inode", "owner", "pro
 
 def rows(zoo: Zoo, text: str, request: Request) -> list[dict[str, str]]:
     def look() -> str:
-        source = LiveSource(request=request)
+        source = LiveSource(dump=request)
         try:
             snapshot, _ = derive(source.sample(), History())
         finally:

@@ -16,6 +16,7 @@ from tcptop.demo.held import until
 from tcptop.demo.namespace import Namespace
 from tcptop.demo.sockets import connected, listening
 from tcptop.model.route import Link, Neighbour, Route, Way, way
+from tcptop.model.source import Requests
 from tcptop.model.table import blank
 from tcptop.sources import routes
 from tcptop.sources.live import LiveSource
@@ -318,7 +319,7 @@ def test_the_sample_brings_what_was_wanted(linked: tuple[Namespace, Namespace]) 
         wanted = way(before.sockets, int(row))
         assert wanted is not None
         assert before.routes == {}
-        source.want_routes([wanted])
+        source.request(Requests(routes=frozenset((wanted,))))
         found = source.sample().routes
         source.close()
         return wanted, dict(found)

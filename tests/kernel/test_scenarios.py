@@ -47,7 +47,7 @@ class DemoWatch(Watch):
 
     def feed(self, sample: Sample) -> Snapshot:
         snapshot, self.history = derive(sample, self.history, self.settings)
-        self.source.want(snapshot.wanted)
+        self.source.request(snapshot.requests)
         return snapshot
 
 

@@ -21,6 +21,7 @@ from tcptop.demo.held import Held
 from tcptop.demo.namespace import Namespace
 from tcptop.model.sample import Owners, Sample
 from tcptop.model.sockopt import SocketOptions
+from tcptop.model.source import Requests
 from tcptop.sources import sockopts
 from tcptop.sources.live import LiveSource
 from tcptop.sources.pidfd import traffic_groups
@@ -93,7 +94,7 @@ def options_of(watch: Watch, *wanted: Held) -> list[SocketOptions]:
     """What the next look says of sockets that are held."""
     table = watch.look().sample.sockets
     cookies = [int(table.cookie[row_of(table, made)]) for made in wanted]
-    watch.source.want(cookies)
+    watch.request(cookies)
     found = watch.look().sample.options
     assert found.keys() == set(cookies)
     return [found[cookie] for cookie in cookies]
@@ -176,11 +177,11 @@ def test_only_what_is_wanted(namespace: Namespace) -> None:
         sample = watch.look().sample
         assert not sample.options
         one, other = (int(sample.sockets.cookie[row_of(sample.sockets, m)]) for m in pair)
-        watch.source.want([one, 12345])
+        watch.request([one, 12345])
         assert watch.look().sample.options.keys() == {one}
-        watch.source.want({other})
+        watch.request({other})
         assert watch.look().sample.options.keys() == {other}
-        watch.source.want(())
+        watch.request(())
         assert not watch.look().sample.options
 
 
@@ -260,7 +261,7 @@ def test_sockets_that_no_process_holds(namespace: Namespace) -> None:
         for made in (orphan, waiting):
             assert made.remote
             rows.append(row_between(table, made.local[1], made.remote[1]))
-        watch.source.want(table.cookie[rows].tolist())
+        watch.request(table.cookie[rows].tolist())
         found = watch.look().sample.options
     assert [found[int(table.cookie[row])].why_not for row in rows] == [
         "waits in an accept queue: no process holds it",
@@ -288,7 +289,7 @@ def test_mptcp_is_not_taken_for_its_subflow(namespace: Namespace) -> None:
 def live_options(cookies: list[int]) -> dict[int, SocketOptions]:
     """The collector, run by the calling process."""
     source = LiveSource()
-    source.want(cookies)
+    source.request(Requests(frozenset(cookies)))
     try:
         return dict(source.sample().options)
     finally:
@@ -396,7 +397,7 @@ def test_a_look_reads_a_bounded_number(
     monkeypatch.setattr(sockopts, "BUDGET_S", 60.0)
     namespace.run(many, 150)
     with Watch(namespace) as watch:
-        watch.source.want(watch.look().sample.sockets.cookie.tolist())
+        watch.request(watch.look().sample.sockets.cookie.tolist())
         looks = [watch.look().sample.options for _ in range(4)]
     assert [len(found) for found in looks] == [64, 128, 150, 150]
     assert looks[2] == looks[3]
@@ -408,7 +409,7 @@ def test_a_look_has_a_time_budget(namespace: Namespace, monkeypatch: pytest.Monk
     """Over it, one socket is read in each look: those first that wait for longest."""
     namespace.run(many, 5)
     with Watch(namespace) as watch:
-        watch.source.want(watch.look().sample.sockets.cookie.tolist())
+        watch.request(watch.look().sample.sockets.cookie.tolist())
         monkeypatch.setattr(sockopts, "BUDGET_S", 0.0)
         assert [len(watch.look().sample.options) for _ in range(6)] == [1, 2, 3, 4, 5, 5]
         monkeypatch.setattr(sockopts, "KEPT_S", 0.0)

@@ -13,6 +13,7 @@ from tcptop.demo.scenarios.pool import join
 from tcptop.demo.stage import HERE, THERE, Stage
 from tcptop.model.route import way
 from tcptop.model.sample import Sample
+from tcptop.model.source import Requests
 from tcptop.sources.live import LiveSource
 from tests.recordings import SCENARIOS, save
 from tests.recordings.neutral import Neutral
@@ -30,16 +31,17 @@ def record(stage: Stage) -> list[Sample]:
         for _ in range(SAMPLES):
             taken.append(live.sample())
             want_everything(live, taken[-1])
-            live.wait(1.0 - taken[-1].poll_ms / 1000, never)
+            live.wait(1.0, never)
     neutral = Neutral(taken[0])
     return [neutral.sample(each) for each in taken]
 
 
 def want_everything(live: LiveSource, sample: Sample) -> None:
     table = sample.sockets
-    live.want(table.cookie[table.inode > 0].tolist())
+    sockets = table.cookie[table.inode > 0].tolist()
     ways = (way(table, row) for row in range(len(table)))
-    live.want_routes({found for found in ways if found is not None})
+    routes = (found for found in ways if found is not None)
+    live.request(Requests(frozenset(sockets), frozenset(routes)))
 
 
 def healthy(stage: Stage) -> None:

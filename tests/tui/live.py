@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -16,11 +15,11 @@ from tcptop import options
 from tcptop.analysis.filter import parse
 from tcptop.analysis.filter.clause import NOTHING, Clause
 from tcptop.commands.watching import OWNERS_BUDGET_S, source
-from tcptop.model.route import Way
 from tcptop.model.sample import Sample
+from tcptop.model.source import Requests, Stop
 from tcptop.tui.app import Settings, TcptopApp
-from tcptop.tui.collector import OpenSource
 from tcptop.tui.session import Session
+from tcptop.tui.watcher import OpenSource
 from tests.unit.prepared import everything, later
 
 DEADLINE = 10.0  # seconds; only a failure takes as long
@@ -40,8 +39,7 @@ class Served:
 
     def __init__(self, *samples: Sample | Exception) -> None:
         self._samples = deque(samples)
-        self.wanted = frozenset[int]()
-        self.ways = frozenset[Way]()
+        self.requests = Requests()
         self.last = next((s for s in reversed(samples) if isinstance(s, Sample)), None)
 
     @contextmanager
@@ -57,15 +55,12 @@ class Served:
             raise sample
         return sample
 
-    def want(self, cookies: Collection[int]) -> None:
-        self.wanted = frozenset(cookies)
+    def request(self, wanted: Requests) -> None:
+        self.requests = wanted
 
-    def want_routes(self, ways: Collection[Way]) -> None:
-        self.ways = frozenset(ways)
-
-    def wait(self, seconds: float, stopped: threading.Event) -> bool:
+    def wait(self, interval: float, stop: Stop) -> bool:
         while not self._samples:
-            if stopped.wait(0.002):
+            if stop.wait(0.002):
                 return True
         return False
 

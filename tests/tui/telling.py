@@ -38,7 +38,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
         return replace(snapshot, findings=tuple(listed)), history
 
     real = analysis.derive
-    monkeypatch.setattr("tcptop.tui.collector.derive", derive)
+    monkeypatch.setattr("tcptop.analysis.watch.derive", derive)
     return listed
 
 

@@ -78,7 +78,7 @@ async def test_the_options_of_what_is_looked_at_are_asked_for() -> None:
         item = view.session.here.item
         await view.look(next_look(first))
         assert view.source is not None
-        assert item in view.source.wanted
+        assert item in view.source.requests.sockets
         await view.press("escape")
         await view.look(next_look(next_look(first)))
-        assert item not in view.source.wanted
+        assert item not in view.source.requests.sockets

@@ -10,6 +10,7 @@ import pytest
 from tcptop.demo import held, pools, sockets
 from tcptop.demo.namespace import Namespace
 from tcptop.model.route import way
+from tcptop.model.source import Requests
 from tests.tui.live import Live, live, live_in, next_look
 from tests.tui.test_moving import to_row, without
 from tests.tui.test_panes import lines
@@ -128,15 +129,14 @@ async def test_options_and_route_are_asked_for_while_they_are_shown() -> None:
         cookie = FIRST_COOKIE + 2
         await view.press("enter")
         await view.look(next_look(first))
-        await view.until(lambda: view.app._collector.wanted == {cookie}, "wanted")
+        await view.until(lambda: view.app._watcher.requests.sockets == {cookie}, "wanted")
         where = way(first.sockets, 2)
-        assert view.app._collector.ways == {where}
+        assert view.app._watcher.requests.routes == {where}
         await view.look(next_look(next_look(first)))
-        assert view.source.wanted >= {cookie}
-        assert view.source.ways == {where}
+        assert view.source.requests.sockets >= {cookie}
+        assert view.source.requests.routes == {where}
         await view.press("escape")
-        assert not view.app._collector.wanted
-        assert not view.app._collector.ways
+        assert view.app._watcher.requests == Requests()
 
 
 async def test_a_connection_is_recorded_from_when_it_was_opened() -> None:

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from textual.app import App
 
-from tcptop.tui.own_cpu import OwnCpu
+from tcptop.tui.watcher import OwnCost
 from tests.tui.live import Live, live
 from tests.tui.screens.catalogue import Size, Walk
 
@@ -51,7 +51,7 @@ def surroundings(colour: bool) -> Iterator[None]:
     with (
         patch.dict(os.environ, wanted, clear=True),
         patch.object(App.theme, "_default", "ansi-dark"),
-        patch.object(OwnCpu, "share", lambda _: 0.01),
+        patch.object(OwnCost, "share", lambda _: 0.01),
     ):
         time.tzset()
         yield

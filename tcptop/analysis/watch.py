@@ -1,0 +1,63 @@
+"""The watch: sample after sample from a source, understood in the light of those before."""
+
+from __future__ import annotations
+
+from tcptop.analysis.derive import derive
+from tcptop.analysis.findings.settings import DEFAULTS, Settings
+from tcptop.analysis.history import History
+from tcptop.model.sample import Sample
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.source import NO_REQUESTS, SeekableSource, Source, Stop
+
+CLOCK_ERROR_S = 1e-3
+
+
+class WatchLoop:
+    """Every snapshot is made here. Used by one thread, but for `requests`.
+
+    `requests` are those of whoever looks at the snapshots; the findings have their own.
+    """
+
+    def __init__(self, source: Source, settings: Settings = DEFAULTS) -> None:
+        self.requests = NO_REQUESTS
+        self._source = source
+        self._settings = settings
+        self._history = History()
+        self._boot_id: str | None = None
+        self._by_findings = NO_REQUESTS
+
+    def step(self) -> Snapshot:
+        """The next snapshot. Raises what Source.sample does."""
+        self._source.request(self.requests | self._by_findings)
+        return self._understood(self._source.sample())
+
+    def wait(self, interval: float, stop: Stop) -> bool:
+        """As Source.wait."""
+        return self._source.wait(interval, stop)
+
+    def seek(self, taken_at: float) -> Snapshot:
+        """That of a moment of a SeekableSource; `step` goes on from there."""
+        assert isinstance(self._source, SeekableSource)
+        self._history = History()
+        *before, asked_for = self._source.seek(taken_at)
+        for sample in before:
+            self._understood(sample)
+        return self._understood(asked_for)
+
+    def _understood(self, sample: Sample) -> Snapshot:
+        if sample.host.boot_id != self._boot_id:
+            self._history, self._boot_id = History(), sample.host.boot_id
+        snapshot, self._history = derive(sample, self._history, self._settings)
+        self._by_findings = snapshot.requests
+        return snapshot
+
+
+def watched(loop: WatchLoop, interval: float, over_s: float, stop: Stop) -> Snapshot:
+    """The last snapshot of a watch of `over_s` seconds, or until stopped; of one look for 0."""
+    snapshot = loop.step()
+    end = snapshot.sample.clock + over_s
+    while (left := end - snapshot.sample.clock) > CLOCK_ERROR_S:
+        if loop.wait(min(interval, left), stop):
+            break
+        snapshot = loop.step()
+    return snapshot

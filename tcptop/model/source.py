@@ -1,0 +1,66 @@
+"""Source: where samples come from, be it the live host or what was kept of one.
+
+The clock is the source's (`Sample.clock`), and so is the waiting: a recording is played as fast as
+its reader wants it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from tcptop.model.route import Way
+from tcptop.model.sample import Sample
+
+
+class EndOfSamples(Exception):  # noqa: N818 it is no error, as StopIteration is none
+    """A source has told all that it has."""
+
+
+class Requests(NamedTuple):
+    """What samples should bring beside what they always do."""
+
+    sockets: frozenset[int] = frozenset()  # cookies of those whose options are read
+    routes: frozenset[Way] = frozenset()
+
+    def __or__(self, other: Requests) -> Requests:
+        return Requests(self.sockets | other.sockets, self.routes | other.routes)
+
+
+NO_REQUESTS = Requests()
+
+
+class Stop(Protocol):
+    """What ends a wait, from another thread: a threading.Event is one."""
+
+    def is_set(self) -> bool: ...
+
+    def wait(self, timeout: float) -> bool: ...
+
+
+class Source(Protocol):
+    """Used by one thread only."""
+
+    def request(self, wanted: Requests) -> None:
+        """From the next sample on; replaces the requests before it."""
+
+    def sample(self) -> Sample:
+        """The next one. Raises OSError or ValueError, after which another try may succeed, and
+        EndOfSamples."""
+
+    def wait(self, interval: float, stop: Stop) -> bool:
+        """Until `interval` seconds after the last sample began; True when stopped."""
+
+
+@runtime_checkable
+class SeekableSource(Source, Protocol):
+    """A source of samples that are over."""
+
+    span: tuple[float, float]  # Unix time of the first sample and of the last
+    speed: float  # how many times faster than they were taken samples come
+
+    def seek(self, taken_at: float) -> Sequence[Sample]:
+        """The last sample taken until then, or the first, after those that its history takes.
+
+        Those that follow it come next.
+        """
