@@ -60,7 +60,7 @@ NO_COUNTERS = """
 WebSocket LimitNOFILE ListenBacklog PostgreSQL ServerSocket NodePorts MongoDB WireGuard TCPMSS
 """
 # Found only where connection tracking is loaded.
-CONNTRACK = {"nf_conntrack", "nf_conntrack_tcp_timeout_established"}
+CONNTRACK = {"nf_conntrack", "nf_conntrack_buckets", "nf_conntrack_tcp_timeout_established"}
 
 pages = pytest.mark.parametrize("page", explain.pages(), ids=lambda page: page.name)
 
