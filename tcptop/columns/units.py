@@ -6,7 +6,12 @@ import math
 import unicodedata
 from functools import lru_cache
 
+import numpy as np
+
+from tcptop.model.table import F64, I64
+
 UNKNOWN = "–"
+BLOCKS, ASCII_BLOCKS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
 
 
 @lru_cache(maxsize=8192)
@@ -102,3 +107,21 @@ def milliseconds(microseconds: float) -> str:
 
 def percent(fraction: float) -> str:
     return UNKNOWN if fraction != fraction else f"{fraction * 100:.0f}%"
+
+
+def spark(values: F64 | I64, width: int, ascii_only: bool = False) -> str:
+    """The last `width` values as bars up to the largest of them; blank where 0 or unknown.
+
+    The lowest bar stands for the least value, but for no more than 80 % of the largest: a small
+    change must not look like a large one. Nothing where all are equal.
+    """
+    last = values[-width:].astype(np.float64)
+    known = last[~np.isnan(last)]
+    if not len(known) or known.min() == known.max():
+        return ""
+    blocks = ASCII_BLOCKS if ascii_only else BLOCKS
+    top = known.max()
+    least = min(known.min(), top * 0.8)
+    levels = 1 + np.rint((np.nan_to_num(last) - least) / (top - least) * 7).clip(0)
+    bars = zip(last.tolist(), levels.astype(int).tolist(), strict=True)
+    return "".join(blocks[level] if value > 0 else " " for value, level in bars)

@@ -21,7 +21,6 @@ from tcptop.tui.widgets.layout import Line, cut, merge
 
 Unit = Callable[[float], str]
 
-BLOCKS, ASCII_BLOCKS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
 MARGIN = 6  # cells of the labels of the y axis, so that the curves stay where they are
 LEAST_WIDTH, LEAST_HEIGHT = 24, 6  # below that there are only small pictures
 SPANS = (60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
@@ -81,7 +80,7 @@ def chart(
     heading = _heading(series, title, unit, limit, width, ascii_only)
     heading = _ascii(heading) if ascii_only else heading
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
-        small = [((spark(each.values, width, ascii_only), ""),) for _, each in series]
+        small = [((units.spark(each.values, width, ascii_only), ""),) for _, each in series]
         return [heading, *small, *[()] * height][:height]
     top = _top(_highest(series, limit), unit)
     grid = _grid(series, size, forecast, span_s, top)
@@ -316,24 +315,3 @@ def _line(text: str, width: int) -> Line:
 
 def _ascii(line: Line) -> Line:
     return tuple((text.translate(FRAME), look) for text, look in line)
-
-
-# -- small pictures
-
-
-def spark(values: F64 | I64, width: int, ascii_only: bool = False) -> str:
-    """The last `width` values as bars up to the largest of them; blank where 0 or unknown.
-
-    The lowest bar stands for the least value, but for no more than 80 % of the largest: a small
-    change must not look like a large one. Nothing where all are equal.
-    """
-    last = values[-width:].astype(np.float64)
-    known = last[~np.isnan(last)]
-    if not len(known) or known.min() == known.max():
-        return ""
-    blocks = ASCII_BLOCKS if ascii_only else BLOCKS
-    top = known.max()
-    least = min(known.min(), top * 0.8)
-    levels = 1 + np.rint((np.nan_to_num(last) - least) / (top - least) * 7).clip(0)
-    bars = zip(last.tolist(), levels.astype(int).tolist(), strict=True)
-    return "".join(blocks[level] if value > 0 else " " for value, level in bars)

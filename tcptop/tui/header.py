@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from tcptop.analysis.findings.words import clock_time
 from tcptop.columns import units
 from tcptop.model import tcp
@@ -33,7 +31,6 @@ STRIP = (
     *((tcp.CLOSING, "warn"), (tcp.TIME_WAIT, ""), (tcp.LISTEN, ""), (tcp.FIN_WAIT2, "")),
     (tcp.CLOSE, ""),
 )
-BLOCKS = " ▁▂▃▄▅▆▇█"
 TREND = 8  # samples in a small picture
 PICTURES_FROM = 100  # columns of the terminal
 HOST_ROOM = 24  # columns that a long host name may take where there are few
@@ -132,29 +129,13 @@ def _pieces(trend: Trend, with_pictures: bool) -> Iterator[tuple[str, str, str]]
         counts = trend.by_state[-TREND:, state]
         if counts.any():
             text = f"{tcp.SS_STATES[state]} {counts[-1]:,}{_change(counts)}"
-            picture = spark(counts) if with_pictures else ""
+            picture = units.spark(counts, TREND) if with_pictures else ""
             yield text, look if counts[-1] else "dim", f" {picture}" if picture else ""
 
 
 def _change(counts: I64) -> str:
     change = int(counts[-1] - counts[-2]) if len(counts) > 1 else 0
     return f" {change:+,}" if change else ""
-
-
-def spark(values: I64) -> str:
-    """The values as bars up to the largest of them; nothing where all are equal.
-
-    The lowest bar stands for the least value, but for no more than 80 % of the largest: a small
-    change must not look like a large one.
-    """
-    if not len(values) or values.min() == values.max():
-        return ""
-    top = values.max()
-    least = min(values.min(), top * 0.8)
-    levels = 1 + np.rint((values - least) / (top - least) * (len(BLOCKS) - 2)).astype(int)
-    return "".join(
-        BLOCKS[level] if value else " " for level, value in zip(levels, values, strict=True)
-    )
 
 
 def tabs(selection: Selection | None, view: str, width: int) -> Line:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tcptop.views.output import written_whole
 
 SCHEMA = "tcptop.state/1"
 MOST = 1_000_000  # bytes; ours has some thousand
@@ -117,14 +118,8 @@ def save(path: Path, preferences: Preferences) -> str:
     """Write the whole file or leave the one before; a sentence where that failed."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".state-")
-        try:
-            with open(descriptor, "w", encoding="utf-8") as out:
-                out.write(text(preferences))
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        with written_whole(path) as out:
+            out.write(text(preferences))
     except OSError as error:
         return f"not remembered: {path}: {error.strerror or error}"
     return ""

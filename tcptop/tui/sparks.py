@@ -8,9 +8,9 @@ import numpy as np
 
 from tcptop.analysis.rings import Rings, Series
 from tcptop.columns import Column, Listing
+from tcptop.columns.units import spark
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, Index
-from tcptop.tui.charts import spark
 
 # What is recorded of a row and is worth a picture.
 METRICS = {

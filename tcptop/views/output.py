@@ -38,7 +38,11 @@ def opened(path: str | None) -> Iterator[TextIO]:
             with open(path, "w", encoding="utf-8") as out:
                 yield out
         else:
-            yield from _whole(Path(os.path.realpath(path)))
+            real = Path(os.path.realpath(path))
+            with written_whole(real, _mode(real)) as out:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
     except OSError as error:  # a full disk names no file, and the temporary one says nothing
         raise type(error)(error.errno, error.strerror, path) from error
 
@@ -59,15 +63,18 @@ def _is_special(path: str) -> bool:
         return False
 
 
-def _whole(path: Path) -> Iterator[TextIO]:
+@contextmanager
+def written_whole(path: Path, mode: int = 0o600) -> Iterator[TextIO]:
+    """A text file that takes the place of the one before, or of a link, when all was written.
+
+    Raises OSError.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".tcptop-")
     _unfinished.add(name)
     try:
         with open(descriptor, "w", encoding="utf-8", errors="replace", newline="") as out:
+            os.fchmod(descriptor, mode)
             yield out
-            out.flush()
-            os.fchmod(out.fileno(), _mode(path))
-            os.fsync(out.fileno())
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

@@ -11,8 +11,9 @@ import pytest
 
 from tcptop.analysis.rings import Series
 from tcptop.columns import units
+from tcptop.columns.units import spark
 from tcptop.model.table import F64
-from tcptop.tui.charts import Limit, chart, spark
+from tcptop.tui.charts import Limit, chart
 from tcptop.tui.widgets.layout import Line
 
 SIZE = (70, 12)
@@ -265,7 +266,8 @@ def test_the_picture_moves_as_a_whole() -> None:
 def test_plotext_is_loaded_by_the_first_chart_only() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from tcptop.tui.charts import chart, spark\n"
+        "from tcptop.columns.units import spark\n"
+        "from tcptop.tui.charts import chart\n"
         "spark(np.arange(9.), 8)\n"
         "print(*sys.modules)"
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tcptop.columns import units
 from tcptop.tui import header
 from tcptop.tui.views import VIEWS
 from tests.tui.live import live, next_look
@@ -190,7 +191,7 @@ async def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     ],
 )
 def test_a_small_change_does_not_look_like_a_large_one(counts: list[int], picture: str) -> None:
-    assert header.spark(np.array(counts, np.int64)) == picture
+    assert units.spark(np.array(counts, np.int64), 8) == picture
 
 
 async def test_a_tiny_terminal_gives_no_cell_to_a_scroll_bar_of_the_screen() -> None:

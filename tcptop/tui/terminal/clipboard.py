@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from unicodedata import category
 
+from tcptop.views.output import written_whole
+
 LIMIT = 74_994  # bytes of text: the whole sequence is then 100,000, where terminals stop to listen
 _SCREEN_LIMIT = 768 - 4  # of one string of GNU screen (MAXSTR), less what begins and ends it
 _DEAF = {("TERM", "linux"), ("TERM_PROGRAM", "Apple_Terminal")}  # they know no OSC 52
@@ -60,14 +62,8 @@ def sequence(text: str, environ: Mapping[str, str]) -> str:
 def save(text: str, environ: Mapping[str, str]) -> Path:
     """Write the file that only its user may read, in the place of the one before. OSError."""
     path = _path(environ)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".tcptop-")  # 0600
-    try:
-        with open(descriptor, "w", encoding="utf-8", errors="replace") as out:
-            out.write(text)
-        os.replace(name, path)  # a link that lies there is not followed
-    except BaseException:
-        os.unlink(name)
-        raise
+    with written_whole(path) as out:
+        out.write(text)
     return path
 
 
