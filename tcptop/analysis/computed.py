@@ -161,13 +161,3 @@ def sustained_connections_per_s(candidates: int, reuse_after_s: float = TIMEWAIT
     Where this end closes first, each port waits in TIME_WAIT before it is used again.
     """
     return candidates / reuse_after_s
-
-
-def in_words(seconds: float) -> str:
-    """A length of time in a sentence: "2 h 11 min 15 s", "15 min 24 s", "3.5 s"."""
-    if seconds < 60:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
-    return " ".join(f"{value} {unit}" for value, unit in parts if value)

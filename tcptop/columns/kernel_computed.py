@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import computed as compute
-from tcptop.analysis.computed import in_words
+from tcptop.analysis.findings.words import exactly
 from tcptop.analysis.ports import candidates
 from tcptop.columns import units
 from tcptop.model.sysctls import number
@@ -50,7 +50,7 @@ def _time(
     """`meaning` says the time at {}."""
     if seconds is not None:
         text = units.duration(seconds)
-        meaning = meaning.format(in_words(seconds))
+        meaning = meaning.format(exactly(seconds))
         yield Computed(topic, name, seconds, text, meaning, limits, feeds)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcptop.analysis import computed, levels
+from tcptop.analysis.findings.words import exactly
 from tcptop.model.sample import Kernel
 
 DEFAULTS = {
@@ -161,7 +162,7 @@ def test_what_the_ports_sustain() -> None:
     ],
 )
 def test_times_in_words(seconds: float, words: str) -> None:
-    assert computed.in_words(seconds) == words
+    assert exactly(seconds) == words
 
 
 def test_levels() -> None:

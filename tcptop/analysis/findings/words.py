@@ -25,14 +25,16 @@ def duration(seconds: float) -> str:
     return _two(round(seconds / 60) * 60)
 
 
-def exactly(seconds: int) -> str:
-    """2 h 11 min 15 s: to the second."""
-    parts = []
+def exactly(seconds: float) -> str:
+    """2 h 11 min 15 s: to the second; 3.5 s."""
+    if seconds < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    parts, left = [], int(seconds)
     for size, unit in (*UNITS, (1, "s")):
-        number, seconds = divmod(seconds, size)
+        number, left = divmod(left, size)
         if number:
             parts.append(f"{number} {unit}")
-    return " ".join(parts) or "0 s"
+    return " ".join(parts)
 
 
 def _two(seconds: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.analysis.computed import in_words, syn_give_up_in_s, syn_give_up_s
+from tcptop.analysis.computed import syn_give_up_in_s, syn_give_up_s
 from tcptop.analysis.findings import unanswered, words
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
@@ -85,7 +85,7 @@ def _evidence(look: Look, attempts: Attempts, people: list[Process], to: str) ->
     left = syn_give_up_in_s(sysctls, int(table.retrans[row]), float(table.expires[row]))
     if whole is not None and left is not None:
         yield (
-            f"Each connect() fails with ETIMEDOUT after {in_words(whole)} "
+            f"Each connect() fails with ETIMEDOUT after {words.exactly(whole)} "
             f"(tcp_syn_retries = {sysctls.get('net.ipv4.tcp_syn_retries')}), the oldest in "
             f"{words.duration(left)}, unless the program gives up sooner."
         )
