@@ -49,7 +49,7 @@ class Container(NamedTuple):
     pod: str | None = None  # the uid that Kubernetes gave it
 
 
-def label(name: str, arguments: Sequence[str]) -> str | None:
+def label_of(name: str, arguments: Sequence[str]) -> str | None:
     """The script, module, jar or class of an interpreter, or the title that a program has set;
     None where it says no more than `name`, the command's (comm, 15 bytes at most).
 
@@ -62,7 +62,7 @@ def label(name: str, arguments: Sequence[str]) -> str | None:
     return None if same and len(found) <= 15 else found[:LONGEST]
 
 
-def unit(cgroup: str | None) -> str | None:
+def unit_of(cgroup: str | None) -> str | None:
     """The systemd unit that a cgroup path is in, else its slice: ssh.service, user.slice.
 
     The innermost unit counts, as in systemctl status; a user's session manager runs units too.
@@ -74,7 +74,7 @@ def unit(cgroup: str | None) -> str | None:
     return None
 
 
-def container(cgroup: str | None) -> Container | None:
+def container_of(cgroup: str | None) -> Container | None:
     """The container that a cgroup path is of, from the path alone."""
     path = cgroup or ""
     pod = _POD.search(path)

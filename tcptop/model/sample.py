@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tcptop.model.label import Container, container_of, unit_of
 from tcptop.model.route import Route, Way
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.table import EMPTY, I64, U32, U64, SocketTable
@@ -33,6 +34,42 @@ class Process:
     open_fds: int | None
     fd_limit: int | None
     netns: int | None
+    label: str | None = None  # what the operator calls it, where that says more than the name
+
+    @property
+    def unit(self) -> str | None:
+        """The systemd unit, or slice, that it belongs to."""
+        return unit_of(self.cgroup)
+
+    @property
+    def container(self) -> Container | None:
+        return container_of(self.cgroup)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """What a requested process is doing; None where that is not told."""
+
+    pid: int
+    state: str  # as psutil names it: running, sleeping, disk-sleep, stopped, zombie …
+    state_s: float  # seconds, at least: since when it was seen so
+    cpu_share: float | None  # of one core, since the sample before
+    threads: int
+    rss: int  # bytes
+    started_at: float  # Unix time
+    parent: int
+    sleeps_in: str | None  # kernel function
+    waits_for: frozenset[int] | None  # inodes of the files that its epoll descriptors watch
+
+
+@dataclass(frozen=True, slots=True)
+class UnixListener:
+    """A listening UNIX socket; it holds `backlog` + 1 connections."""
+
+    inode: int
+    path: str  # as ss writes it: @ for an abstract name
+    queued: int
+    backlog: int
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -41,7 +78,8 @@ class Owners:
 
     `unreadable` counts processes whose descriptors may not be read; `unreadable_uids` says whose
     they are. `hidden_from` is the user to whom /proc shows no process of another one (hidepid).
-    `complete` is false where the search ran out of its time budget.
+    `complete` is false where the search ran out of its time budget. `unlisted` counts, by pid, the
+    descriptors of TCP sockets that are in no dump, of processes that have many.
     """
 
     inodes: U32
@@ -52,6 +90,7 @@ class Owners:
     unreadable_uids: frozenset[int] = frozenset()
     complete: bool = True
     hidden_from: int | None = None
+    unlisted: Mapping[int, int] = field(default_factory=dict)
 
 
 NO_OWNERS = Owners(np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.int64), {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop.model.label import Container, container, label, unit
+from tcptop.model.label import Container, container_of, label_of, unit_of
 
 ID = "3f2a" * 16
 
@@ -45,11 +45,11 @@ ID = "3f2a" * 16
 def test_a_process_is_called_by_what_it_runs(
     name: str, arguments: list[str], called: str | None
 ) -> None:
-    assert label(name, arguments) == called
+    assert label_of(name, arguments) == called
 
 
 def test_a_label_is_short() -> None:
-    assert label("postgres", ["postgres: " + "x" * 500]) == "postgres: " + "x" * 50
+    assert label_of("postgres", ["postgres: " + "x" * 500]) == "postgres: " + "x" * 50
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_label_is_short() -> None:
     ],
 )
 def test_a_unit_is_the_innermost(cgroup: str | None, name: str | None) -> None:
-    assert unit(cgroup) == name
+    assert unit_of(cgroup) == name
 
 
 POD = "0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0"
@@ -95,4 +95,4 @@ POD = "0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0"
     ],
 )
 def test_a_container_is_known_from_its_path(cgroup: str | None, found: Container | None) -> None:
-    assert container(cgroup) == found
+    assert container_of(cgroup) == found

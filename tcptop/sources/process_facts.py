@@ -1,0 +1,136 @@
+"""What a process is doing: for the few that a finding or a pane is about, by psutil and /proc.
+
+What psutil does not know is read here: the epoll descriptors' lists of what they wait for
+(fs/eventpoll.c, ep_show_fdinfo; since 3.8), and the function that a process sleeps in.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcptop.model.sample import ProcessFacts
+from tcptop.sources import procfs
+
+if TYPE_CHECKING:
+    import psutil
+
+AT_ONCE = 32  # processes a sample; each takes some 0.3 ms, and 5 µs for each descriptor
+EPOLLS = 16  # epoll descriptors of one process that are read
+DESCRIPTORS = 20_000  # of one process; above that its epoll descriptors are not looked for
+
+
+class _Seen(NamedTuple):
+    process: psutil.Process
+    clock: float
+    cpu_s: float
+    state: str
+    state_since: float
+
+
+class FactsReader:
+    """Reads the facts of the requested processes; keep one, as CPU and state need two samples."""
+
+    def __init__(self) -> None:
+        self._pids: frozenset[int] = frozenset()
+        self._seen: dict[int, _Seen] = {}
+
+    def request(self, pids: Collection[int]) -> None:
+        """These and no others, from the next `read` on."""
+        self._pids = frozenset(sorted(pids)[:AT_ONCE])
+
+    def read(self) -> Mapping[int, ProcessFacts]:
+        """Facts by pid; one that has ended is left out, what is not permitted is None."""
+        self._seen = {pid: seen for pid, seen in self._seen.items() if pid in self._pids}
+        found = ((pid, self._facts(pid)) for pid in sorted(self._pids))
+        return {pid: facts for pid, facts in found if facts is not None}
+
+    def _facts(self, pid: int) -> ProcessFacts | None:
+        import psutil  # 15 ms: only where something is wrong, or a pane is open
+
+        before = self._seen.get(pid)
+        try:
+            process = before.process if before else psutil.Process(pid)
+            if not process.is_running():
+                raise psutil.NoSuchProcess(pid)
+            with process.oneshot():
+                return self._told(process, before)
+        except psutil.NoSuchProcess:
+            self._seen.pop(pid, None)
+        except psutil.AccessDenied:
+            return None
+        return None
+
+    def _told(self, process: psutil.Process, before: _Seen | None) -> ProcessFacts:
+        clock, pid = time.monotonic(), process.pid
+        times = process.cpu_times()
+        cpu_s = times.user + times.system
+        state = process.status()
+        same = before is not None and before.state == state
+        since = before.state_since if before is not None and same else clock
+        self._seen[pid] = _Seen(process, clock, cpu_s, state, since)
+        passed = clock - before.clock if before else 0.0
+        return ProcessFacts(
+            pid=pid,
+            state=state,
+            state_s=clock - since,
+            cpu_share=(cpu_s - before.cpu_s) / passed if before and passed > 0 else None,
+            threads=process.num_threads(),
+            rss=process.memory_info().rss,
+            started_at=process.create_time(),
+            parent=process.ppid(),
+            sleeps_in=sleeps_in(pid),
+            waits_for=waits_for(pid),
+        )
+
+
+def sleeps_in(pid: int) -> str | None:
+    """The kernel function that the first thread sleeps in: inet_csk_accept, ep_poll; None where it
+    runs, or where that is not told."""
+    name = procfs.text(procfs.read(f"/proc/{pid}/wchan") or b"").strip()
+    return None if name in ("", "0") else name
+
+
+def waits_for(pid: int) -> frozenset[int] | None:
+    """Inodes of the files that the process's epoll descriptors watch; None where it has none, or
+    they may not be read."""
+    try:
+        epolls = list(_epolls(pid))
+    except OSError:
+        return None
+    texts = [procfs.read(f"/proc/{pid}/fdinfo/{number}") for number in epolls]
+    return frozenset(inode for text in texts for inode in watched(text or b"")) if epolls else None
+
+
+def _epolls(pid: int) -> Iterator[str]:
+    directory = f"/proc/{pid}/fd"
+    names = os.listdir(directory)
+    if len(names) > DESCRIPTORS:
+        return
+    left = EPOLLS
+    for name in sorted(names, key=int):
+        try:
+            link = os.readlink(f"{directory}/{name}")
+        except FileNotFoundError:
+            continue
+        if link == "anon_inode:[eventpoll]":
+            yield name
+            left -= 1
+        if not left:
+            return
+
+
+def watched(fdinfo: bytes) -> Iterator[int]:
+    """Inodes (hexadecimal there) of an epoll descriptor's lines: tfd: 3 events: 19 … ino:7203a8."""
+    for line in fdinfo.splitlines():
+        words = line.split()
+        if words[:1] != [b"tfd:"]:
+            continue
+        for word in words:
+            if word.startswith(b"ino:"):
+                try:
+                    yield int(word[4:], 16)
+                except ValueError:
+                    continue

@@ -1,0 +1,84 @@
+"""TCP sockets that are in no dump: reset or refused and never closed, or never connected.
+
+Their descriptors stay, and with them the leak. What kind of socket a descriptor is tells its
+attribute system.sockprotoname (sockfs_xattr_get, net/socket.c; since 3.7), as lsof reads it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from tcptop.model.arrays import isin_sorted
+from tcptop.model.sample import Owners
+from tcptop.model.table import I64, U32, Index
+from tcptop.sources.processes import netns
+
+LEAST = 20  # sockets of one process that are no TCP socket of the dump; below that none is asked
+AT_ONCE = 2_000  # descriptors a call, some 10 ms
+PROTOCOLS = (b"TCP", b"TCPv6")
+
+
+class UnlistedSockets:
+    """Counts them; keep one, as it remembers the kind of each socket, and which were there before.
+
+    A socket counts when two calls in a row miss it: it may be younger than the dump.
+    """
+
+    def __init__(self, proc: str = "/proc") -> None:
+        self._proc = proc
+        self._is_tcp: dict[int, bool] = {}  # by inode, of those that are not listed
+        self._missed: frozenset[int] = frozenset()
+
+    def count(self, known: Owners, listed: U32, inside: int | None) -> Mapping[int, int]:
+        """By pid: descriptors of TCP sockets that are not `listed` (sorted inodes).
+
+        `known` are all sockets of all processes; those of another network namespace than `inside`
+        are in another dump. A process with fewer than LEAST such descriptors is left out.
+        """
+        rows = np.flatnonzero(~isin_sorted(known.inodes, listed))
+        rows = rows[np.isin(known.pids[rows], self._many(known.pids[rows], inside))]
+        missed, before = self._tcp(known, rows), self._missed
+        self._missed = frozenset(known.inodes[missed].tolist())
+        again = missed[np.isin(known.inodes[missed], list(before))] if before else missed[:0]
+        held = [row for row in again.tolist() if self._held(known, row)]
+        pids, counts = np.unique(known.pids[held], return_counts=True)
+        numbers = zip(pids.tolist(), counts.tolist(), strict=True)
+        return {pid: count for pid, count in numbers if count >= LEAST}
+
+    def _many(self, pids: I64, inside: int | None) -> list[int]:
+        """Processes of the namespace with so many sockets that are not listed."""
+        found, counts = np.unique(pids, return_counts=True)
+        many = found[counts >= LEAST].tolist()
+        return [pid for pid in many if netns(f"{self._proc}/{pid}") == inside]
+
+    def _tcp(self, known: Owners, rows: Index) -> Index:
+        """Those of the rows that are TCP sockets; new ones are asked, some at each call."""
+        inodes = known.inodes[rows].tolist()
+        self._is_tcp = {i: self._is_tcp[i] for i in inodes if i in self._is_tcp}
+        unasked = (row for row, i in zip(rows, inodes, strict=True) if i not in self._is_tcp)
+        for row in _first(unasked, AT_ONCE):
+            self._is_tcp[int(known.inodes[row])] = self._protocol(known, row) in PROTOCOLS
+        return rows[[self._is_tcp.get(inode, False) for inode in inodes]]
+
+    def _protocol(self, known: Owners, row: int) -> bytes:
+        path = f"{self._proc}/{known.pids[row]}/fd/{known.fds[row]}"
+        try:
+            return os.getxattr(path, "system.sockprotoname").rstrip(b"\0")
+        except OSError:
+            return b""
+
+    def _held(self, known: Owners, row: int) -> bool:
+        """Whether the descriptor is that socket still: tables are read now and then."""
+        path = f"{self._proc}/{known.pids[row]}/fd/{known.fds[row]}"
+        try:
+            return os.readlink(path) == f"socket:[{known.inodes[row]}]"
+        except OSError:
+            return False
+
+
+def _first(rows: Iterator[int], most: int) -> Iterator[int]:
+    for _, row in zip(range(most), rows, strict=False):
+        yield int(row)
