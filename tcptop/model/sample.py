@@ -145,6 +145,8 @@ class Sample:
     users: Mapping[int, str] = field(default_factory=dict)  # uid -> login name
     options: Mapping[int, SocketOptions] = field(default_factory=dict)  # by cookie: those asked for
     routes: Mapping[Way, Route] = field(default_factory=dict)  # those asked for
+    facts: Mapping[int, ProcessFacts] = field(default_factory=dict)  # by pid: those asked for
+    unix_listeners: tuple[UnixListener, ...] = ()  # of the namespace of the reader
     notes: tuple[str, ...] = ()
 
     def kernel_of(self, netns: int) -> Kernel:

@@ -22,9 +22,14 @@ class Requests(NamedTuple):
 
     sockets: frozenset[int] = frozenset()  # cookies of those whose options are read
     routes: frozenset[Way] = frozenset()
+    processes: frozenset[int] = frozenset()  # pids of those whose facts are read
 
     def __or__(self, other: Requests) -> Requests:
-        return Requests(self.sockets | other.sockets, self.routes | other.routes)
+        return Requests(
+            self.sockets | other.sockets,
+            self.routes | other.routes,
+            self.processes | other.processes,
+        )
 
 
 NO_REQUESTS = Requests()

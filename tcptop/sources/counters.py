@@ -24,6 +24,7 @@ SYSCTLS = (
     *(f"net.core.{name}" for name in _CORE.split()),
     *(f"net.netfilter.{name}" for name in _NETFILTER.split()),
 )
+CONNTRACK = "conntrack"  # the section of /proc/net/stat/nf_conntrack, where it is loaded
 # One for the whole host, which most kernels show in the first namespace alone.
 HOST_WIDE = (
     "net.ipv4.tcp_max_orphans",
@@ -46,9 +47,11 @@ def read_kernel(netns: int, pid: int | None = None) -> Kernel:
     inside = namespaces.current_inode() == netns
     where = f"/proc/{pid}/net" if pid is not None else "/proc/thread-self/net"
     sysctls = read_sysctls() if inside else {}
+    tracked = procfs.conntrack(procfs.read(f"{where}/stat/nf_conntrack") or b"")
+    counters = dict(_merged(procfs.counters, f"{where}/netstat", f"{where}/snmp"))
     return Kernel(
         netns=netns,
-        counters=_merged(procfs.counters, f"{where}/netstat", f"{where}/snmp"),
+        counters=counters | ({CONNTRACK: tracked} if tracked else {}),
         sockstat=_merged(procfs.sockstat, f"{where}/sockstat", f"{where}/sockstat6"),
         sysctls={**sysctls, **_host_wide(sysctls)} if inside else {},
     )

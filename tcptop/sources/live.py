@@ -17,9 +17,10 @@ from tcptop.model.arrays import isin_sorted
 from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Owners, Sample
 from tcptop.model.source import Requests, Stop
 from tcptop.model.table import U32, SocketTable
-from tcptop.sources import counters, namespaces, proc_net_tcp, procfs
+from tcptop.sources import counters, namespaces, proc_net_tcp, procfs, unix_listeners
 from tcptop.sources.cgroups import Cgroups
 from tcptop.sources.owners import OwnerFinder
+from tcptop.sources.process_facts import FactsReader
 from tcptop.sources.routes import RouteReader
 from tcptop.sources.sock_diag import (
     EVERYTHING,
@@ -53,9 +54,10 @@ class LiveSource:
         self._clock = time.monotonic()
         self.netns = namespaces.current_inode()
         self._name = namespaces.name_of(self.netns)
-        self._owners = OwnerFinder(budget_s=budget_s)
+        self._owners = OwnerFinder(budget_s=budget_s, netns=self.netns)
         self._options = OptionReader()
         self._routes = RouteReader(self.netns)
+        self._facts = FactsReader()
         self._cgroups = Cgroups()
         self._users: dict[int, str] = {}
         self._peaks: dict[int, int] = {}
@@ -72,6 +74,7 @@ class LiveSource:
     def request(self, wanted: Requests) -> None:
         self._options.want(wanted.sockets)
         self._routes.want(wanted.routes)
+        self._facts.request(wanted.processes)
 
     def sample(self) -> Sample:
         """What the kernel says now."""
@@ -79,7 +82,8 @@ class LiveSource:
         table, taken_at = self._sockets()
         sockets, bound = self._apart(table)
         self._rows = len(sockets)
-        owners = self._owners.find(_inodes(sockets, bound))
+        unix = unix_listeners.read()
+        owners = self._owners.find(_inodes(sockets, bound), [each.inode for each in unix])
         rights = privileged()
         sample = Sample(
             taken_at=taken_at,
@@ -98,6 +102,8 @@ class LiveSource:
             users=self._names(sockets.uid, owners),
             options=self._options.read(sockets, owners, rights) if self._diag else {},
             routes=self._routes.read(),
+            facts=self._facts.read(),
+            unix_listeners=unix,
             notes=self._notes(owners, sockets.inode, rights),
         )
         return replace(sample, poll_ms=(time.monotonic() - self._clock) * 1000)

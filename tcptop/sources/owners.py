@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from tcptop.model.table import I64, U32
 from tcptop.sources import procfs
 from tcptop.sources.fd_table import FdTable
 from tcptop.sources.processes import Processes, owner
+from tcptop.sources.unlisted import UnlistedSockets
 
 # A table whose size changed is read again, to see shared sockets come and go, when its last
 # reading is this old for each of its descriptors. As that lists 1 µs of each, it is 2% of a CPU.
@@ -45,8 +46,11 @@ class OwnerFinder:
         proc: str = "/proc",
         budget_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
+        netns: int | None = None,
     ) -> None:
         self._proc = proc
+        self._netns = netns
+        self._unlisted = UnlistedSockets(proc)
         self._budget = math.inf if budget_s is None else budget_s
         self._clock = clock
         self._counted = _kernel_counts(proc)
@@ -59,8 +63,11 @@ class OwnerFinder:
         self._vain = _Vain()
         self._next_walk = -math.inf
 
-    def find(self, inodes: U32) -> Owners:
-        """The holders of these sockets; 0 is no socket, order and repetition do not matter."""
+    def find(self, inodes: U32, others: Sequence[int] = ()) -> Owners:
+        """The holders of these sockets; 0 is no socket, order and repetition do not matter.
+
+        `others` are sockets of another family, which are no reason to read a table again.
+        """
         now = self._clock()
         wanted = sorted_unique(inodes[inodes != 0])
         ended = self._look()
@@ -71,7 +78,9 @@ class OwnerFinder:
             self._known = _join(self._tables.values())
             self._sharing = _sharing(self._known)
         self._wanted = wanted
-        return self._select(wanted, complete)
+        unlisted = self._unlisted.count(self._known, wanted, self._netns)
+        beside = np.array(others, np.uint32)
+        return self._select(sorted_unique(np.append(wanted, beside)), unlisted, complete)
 
     def _look(self) -> bool:
         """Note new and changed processes (a stat of 5 µs each); whether any has ended."""
@@ -144,9 +153,9 @@ class OwnerFinder:
         if not reading.cut:
             self._vain.add(reading.left(), reading.now)
 
-    def _select(self, wanted: U32, complete: bool) -> Owners:
+    def _select(self, wanted: U32, unlisted: Mapping[int, int], complete: bool) -> Owners:
         rows = isin_sorted(self._known.inodes, wanted)
-        pids = set(self._known.pids[rows].tolist())
+        pids = {*self._known.pids[rows].tolist(), *unlisted}
         facts = self._facts(pids)
         if len(facts) < len(pids):  # ended since
             rows &= np.isin(self._known.pids, list(facts))
@@ -161,6 +170,7 @@ class OwnerFinder:
             frozenset(uid for uid in uids if uid is not None),
             complete,
             os.geteuid() if procfs.hides(self._proc) else None,
+            unlisted,
         )
 
     def _facts(self, pids: set[int]) -> dict[int, Process]:

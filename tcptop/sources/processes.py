@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from tcptop.model.label import label_of
 from tcptop.model.sample import Process
 from tcptop.sources import procfs
 
@@ -72,16 +73,18 @@ class Processes:
         started = procfs.start_time(procfs.read(f"{path}/stat") or b"")
         if started is None:
             return None
+        name, arguments = procfs.comm(comm), procfs.read(f"{path}/cmdline", CMDLINE) or b""
         return Process(
             pid=pid,
-            name=procfs.comm(comm),
-            cmdline=procfs.cmdline(procfs.read(f"{path}/cmdline", CMDLINE) or b""),
+            name=name,
+            cmdline=procfs.cmdline(arguments),
             uid=owner(path),
             start_time=started,
             cgroup=procfs.cgroup(procfs.read(f"{path}/cgroup") or b""),
             open_fds=None,
             fd_limit=procfs.open_files_limit(procfs.read(f"{path}/limits") or b""),
             netns=netns(path),
+            label=label_of(name, procfs.arguments(arguments)),
         )
 
 

@@ -65,7 +65,11 @@ def comm(data: bytes) -> str:
 
 def cmdline(data: bytes) -> str:
     """The arguments, joined with spaces."""
-    return text(data.rstrip(b"\0").replace(b"\0", b" "))
+    return " ".join(arguments(data.rstrip(b"\0")))
+
+
+def arguments(data: bytes) -> list[str]:
+    return [text(word) for word in data.removesuffix(b"\0").split(b"\0")]
 
 
 def start_time(stat: bytes) -> int | None:
@@ -145,3 +149,16 @@ def _whole_words(data: bytes) -> str:
 def _numbers(names: list[str], values: list[str]) -> dict[str, int]:
     pairs = zip(names, values, strict=False)
     return {name: int(value) for name, value in pairs if value.lstrip("-").isdecimal()}
+
+
+def conntrack(data: bytes) -> dict[str, int]:
+    """Sums over the CPUs of /proc/net/stat/nf_conntrack: names, then hexadecimal numbers.
+
+    `entries` is the same in each line (ct_cpu_seq_show, nf_conntrack_standalone.c) and left out.
+    """
+    lines = [line.split() for line in data.splitlines()]
+    names = [text(name) for name in lines[0]] if lines else []
+    rows = [[int(word, 16) for word in line] for line in lines[1:] if len(line) == len(names)]
+    sums = {name: sum(column) for name, column in zip(names, zip(*rows, strict=True), strict=False)}
+    sums.pop("entries", None)
+    return sums

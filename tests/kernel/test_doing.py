@@ -1,0 +1,166 @@
+"""What processes do, what they hold that is in no dump, and UNIX listeners: on real ones."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tcptop.demo.namespace import Namespace
+from tcptop.model.sample import ProcessFacts
+from tcptop.model.source import Requests
+from tcptop.sources import unix_listeners
+from tcptop.sources.live import LiveSource
+from tcptop.sources.process_facts import FactsReader
+
+READY = "print('ready', flush=True);"
+PATIENCE_S = 20.0
+
+
+@contextmanager
+def program(code: str) -> Iterator[int]:
+    """A Python program that has said that it is ready; its pid."""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        try:
+            assert child.stdout.readline() == b"ready\n"
+            yield child.pid
+        finally:
+            child.kill()
+
+
+def facts(pid: int, seconds: float = 0.3) -> ProcessFacts:
+    reader = FactsReader()
+    reader.request([pid])
+    reader.read()
+    time.sleep(seconds)
+    return reader.read()[pid]
+
+
+def test_a_busy_process_uses_a_core_and_an_idle_one_none() -> None:
+    with program(f"{READY}\nwhile True: pass") as busy, program(READY + "input()") as idle:
+        reader = FactsReader()
+        reader.request([busy, idle])
+        reader.read()
+        before, began = cpu_s(busy), time.monotonic()
+        time.sleep(0.5)
+        found = reader.read()
+        share = (cpu_s(busy) - before) / (time.monotonic() - began)
+    assert found[busy].cpu_share == pytest.approx(share, abs=0.15)
+    assert found[busy].cpu_share != found[idle].cpu_share == pytest.approx(0, abs=0.05)
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_stopped_process_says_so_and_since_when() -> None:
+    with program(READY + "input()") as pid:
+        os.kill(pid, signal.SIGSTOP)
+        found = facts(pid, 0.4)
+    assert found.state == "stopped"
+    assert found.state_s >= 0.4
+    assert found.parent == os.getpid()
+    assert found.threads == 1
+
+
+def test_an_epoll_descriptor_tells_whom_it_waits_for() -> None:
+    code = (
+        "import select, socket\n"
+        "watched, other = socket.create_server(('127.0.0.1', 0)), socket.create_server(('', 0))\n"
+        "poll = select.epoll(); poll.register(watched)\n"
+        f"{READY} input(watched.fileno() + other.fileno())"
+    )
+    with program(code) as pid:
+        found = facts(pid)
+        inodes = [os.stat(f"/proc/{pid}/fd/{number}").st_ino for number in (3, 4)]
+    assert found.waits_for == frozenset({inodes[0]})
+
+
+def test_one_without_epoll_waits_for_nothing_known() -> None:
+    with program(READY + "input()") as pid:
+        assert facts(pid).waits_for is None
+
+
+def test_one_that_has_ended_is_left_out() -> None:
+    reader = FactsReader()
+    with program(READY + "input()") as pid:
+        reader.request([pid])
+        assert pid in reader.read()
+    assert not reader.read()
+
+
+def test_descriptors_of_refused_connects_are_counted(namespace: Namespace) -> None:
+    code = f"""
+import socket, time
+kept = [socket.socket() for _ in range(30)]
+for each in kept:
+    try: each.connect(("127.0.0.1", 9))
+    except OSError: pass
+pairs = [socket.socketpair() for _ in range(40)]
+udp = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(25)]
+six = [socket.socket(socket.AF_INET6) for _ in range(5)]
+server = socket.create_server(("127.0.0.1", 0))
+{READY} input()
+"""
+    with namespace.entered(), program(code) as pid:
+        source = LiveSource()
+        counts = [source.sample().owners.unlisted.get(pid) for _ in range(3)]
+        owners = source.sample().owners
+        source.close()
+    assert counts == [None, 35, 35]
+    assert owners.processes[pid].open_fds is not None
+
+
+def test_those_of_another_namespace_are_not(namespace: Namespace) -> None:
+    code = f"""
+import socket
+servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(30)]
+{READY} input()
+"""
+    with program(code) as pid, namespace.entered():
+        source = LiveSource()
+        found = [source.sample().owners.unlisted.get(pid) for _ in range(2)]
+        source.close()
+    assert found == [None, None]
+
+
+def test_unix_listeners_have_the_queues_of_ss(tmp_path: Path) -> None:
+    path = str(tmp_path / "app.sock")
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as abstract:
+        server.bind(path)
+        server.listen(5)
+        abstract.bind("\0tcptop-test-abstract")
+        abstract.listen(3)
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(4)]
+        for client in clients:
+            client.connect(path)
+        inode = os.fstat(server.fileno()).st_ino
+        found = {each.path: each for each in unix_listeners.read()}
+        shown = subprocess.run(["ss", "-xlH"], capture_output=True, text=True, check=True).stdout
+        for client in clients:
+            client.close()
+    line = next(line.split() for line in shown.splitlines() if path in line)
+    assert (found[path].queued, found[path].backlog) == (int(line[2]), int(line[3])) == (4, 5)
+    assert found[path].inode == inode
+    assert found["@tcptop-test-abstract"].backlog == 3
+    assert {each for each in found if "@" not in each} <= set(shown.split())
+
+
+def test_a_requested_process_comes_with_the_sample() -> None:
+    source = LiveSource()
+    source.request(Requests(processes=frozenset({os.getpid()})))
+    sample = source.sample()
+    source.close()
+    assert sample.facts[os.getpid()].parent == os.getppid()
