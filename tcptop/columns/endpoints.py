@@ -26,6 +26,18 @@ def endpoints(hi: U64, lo: U64, port: Sequence[int], listening: Sequence[bool]) 
     ]
 
 
+def source(selection: Selection, row: int) -> str:
+    """The near end of a socket, as ss takes it: a wildcard is that one address."""
+    sample = selection.snapshot.sample
+    table = sample.sockets
+    local = address.text(int(table.local_hi[row]), int(table.local_lo[row]))
+    text = f"src {address.endpoint(local, int(table.local_port[row]))}"
+    index = int(table.interface[row])
+    if not index:
+        return text
+    return f"{text} and dev = {sample.device(int(table.netns[row]), index) or index}"
+
+
 def rank(*columns: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> I64:
     """Places of the rows when sorted by these columns, the first one weighing most."""
     order = np.lexsort(columns[::-1])

@@ -145,6 +145,8 @@ COLUMNS = (
 FINDINGS = Listing(
     "findings", "Findings", "Found", COLUMNS, "severity", "",
     rows=lambda s: s.findings, keys=keys, looks=_looks,
+    netns=lambda s, r: np.array([each.subject.netns for each in _some(s, r)]),
+    command=lambda s, place: s.snapshot.findings[place].confirm,
 )  # fmt: skip
 
 

@@ -149,4 +149,5 @@ COLUMNS = (
 KERNEL = Listing(
     "kernel", "Kernel", "Kernel", COLUMNS, "topic", "The kernel's counters cannot be read.",
     rows=_rows, keys=keys, looks=_looks,
+    command=lambda s, place: entries(s)[place].confirm,
 )  # fmt: skip

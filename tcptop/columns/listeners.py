@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import numpy as np
 
 from tcptop.analysis.identity import listener_keys
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
-from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank
+from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank, source
 from tcptop.columns.listing import Listing, plain
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
@@ -142,7 +144,18 @@ COLUMNS = (
     ),
 )  # fmt: skip
 
+
+def command(selection: Selection, place: int) -> str:
+    return listening(selection, int(selection.snapshot.listeners.row[place]))
+
+
+def listening(selection: Selection, row: int) -> str:
+    """The command for the row of a LISTEN socket."""
+    return f"ss -ltnpm {quote(source(selection, row))}"
+
+
 LISTENERS = Listing(
     "listeners", "Listeners", "Listen", COLUMNS, "fill", "Nobody listens on TCP here.",
-    rows=lambda s: s.listeners, keys=listener_keys, looks=plain, whole=True,
+    rows=lambda s: s.listeners, keys=listener_keys, looks=plain,
+    netns=lambda s, r: _table(s).netns[sockets(s, r)], command=command, whole=True,
 )  # fmt: skip

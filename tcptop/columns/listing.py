@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from shlex import quote
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop.columns.column import Column, Look
+from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.table import U64, Index
 
@@ -25,6 +29,8 @@ class Listing:
     rows: Callable[[Selection], Index]
     keys: Callable[[Selection, Index], U64]
     looks: Callable[[Selection, Index], Sequence[Look]]
+    netns: Callable[[Selection, Index], NDArray[Any]] | None = None  # None: of several
+    command: Callable[[Selection, int], str] | None = None  # ss, nstat or sysctl that shows a row
     whole: bool = False  # a filter chooses rows; what they count is of all sockets
 
     def column(self, key: str) -> Column:
@@ -51,3 +57,39 @@ def ordered(listing: Listing, selection: Selection, key: str, reverse: bool) -> 
         unknown = np.isnan(values[order])
         order = np.concatenate([order[~unknown], order[unknown]])
     return rows[order]
+
+
+def netns_of(listing: Listing, selection: Selection, place: int) -> int:
+    """The namespace of a row; the first one where it is of several. `place` is that in the
+    snapshot's list."""
+    if listing.netns is not None:
+        return int(listing.netns(selection, np.array([place]))[0])
+    spaces = selection.snapshot.sample.namespaces
+    return spaces[0].inode if spaces else 0
+
+
+def shell_command(
+    listing: Listing, selection: Selection, place: int, inside: str | None = None
+) -> str:
+    """The command that shows the same as a row; empty where none does.
+
+    `inside` is the name of the namespace that the row is in, or the pid of a process there (all
+    digits); None is the shell's own.
+    """
+    command = listing.command(selection, place) if listing.command is not None else ""
+    return _within(command, inside) if command and inside is not None else command
+
+
+def reaching(sample: Sample, netns: int) -> str | None:
+    """What `inside` could be for a namespace: its name, else a process; None: no way is known."""
+    for namespace in sample.namespaces:
+        if namespace.inode == netns and namespace.name is not None:
+            return namespace.name
+    pids = [each.pid for each in sample.owners.processes.values() if each.netns == netns]
+    return str(min(pids)) if pids else None
+
+
+def _within(command: str, inside: str) -> str:
+    """Of a pipe only the first command looks at the network; of several, each may."""
+    enter = f"nsenter -t {inside} -n" if inside.isdecimal() else f"ip netns exec {quote(inside)}"
+    return f"{enter} sh -c {quote(command)}" if ";" in command else f"{enter} {command}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import numpy as np
 
 from tcptop.analysis.identity import port_keys
@@ -9,6 +11,7 @@ from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import addresses, endpoints, owner_values, people_of, rank
 from tcptop.columns.listing import Listing, plain
+from tcptop.model import address, sysctls
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Snapshot
 from tcptop.model.table import F64, I64, Index
@@ -132,8 +135,30 @@ COLUMNS = (
     ),
 )  # fmt: skip
 
+
+def command(selection: Selection, place: int) -> str:
+    text = f"{_ends(selection, place)}{_range(selection, place)}"
+    return f"ss -tanpo {quote(text)}"
+
+
+def _ends(selection: Selection, place: int) -> str:
+    ports = _ports(selection)
+    local = address.text(int(ports.local_hi[place]), int(ports.local_lo[place]))
+    remote = address.text(int(ports.remote_hi[place]), int(ports.remote_lo[place]))
+    goal = address.endpoint(remote, int(ports.remote_port[place]))
+    return f"src {address.bracketed(local)} and dst {goal}"
+
+
+def _range(selection: Selection, place: int) -> str:
+    """What is an ephemeral port there."""
+    netns = int(_ports(selection).netns[place])
+    bounds = sysctls.port_range(selection.snapshot.sample.kernel_of(netns).sysctls)
+    return f" and sport >= :{bounds[0]} and sport <= :{bounds[1]}" if bounds else ""
+
+
 PORTS = Listing(
     "ports", "Ports", "Ports", COLUMNS, "share",
     "No connection holds a port of the ephemeral range.",
-    rows=lambda s: s.ports, keys=port_keys, looks=plain, whole=True,
+    rows=lambda s: s.ports, keys=port_keys, looks=plain,
+    netns=lambda s, r: s.snapshot.ports.netns[r], command=command, whole=True,
 )  # fmt: skip

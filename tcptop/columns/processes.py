@@ -179,7 +179,19 @@ COLUMNS = (
     ),
 )  # fmt: skip
 
+
+def command(selection: Selection, place: int) -> str:
+    someone = process(selection, place)
+    if someone is not None:
+        return f"ss -tanpo | grep pid={someone.pid},"
+    if selection.processes.owner[place] == owner.ACCEPT_QUEUE:
+        # They get an inode when a process accepts them.
+        return "ss -Htane state established state close-wait | grep -v 'ino:[1-9]'"
+    return ""
+
+
 PROCESSES = Listing(
     "processes", "Processes", "Procs", COLUMNS, "sockets", "No process has a TCP socket here.",
     rows=lambda s: np.arange(len(s.processes)), keys=process_keys, looks=_looks,
+    netns=lambda s, r: s.processes.netns[r], command=command,
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from tcptop.analysis.identity import remote_keys
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
@@ -92,7 +94,20 @@ COLUMNS = (
     ),
 )  # fmt: skip
 
+
+def command(selection: Selection, place: int) -> str:
+    return f"ss -tanpo {quote(_end(selection, place))}"
+
+
+def _end(selection: Selection, place: int) -> str:
+    remotes = _remotes(selection)
+    text = address.text(int(remotes.remote_hi[place]), int(remotes.remote_lo[place]))
+    port = int(remotes.remote_port[place])
+    return f"dst {address.endpoint(text, port) if port >= 0 else address.bracketed(text)}"
+
+
 REMOTES = Listing(
     "remotes", "Remotes", "Remote", COLUMNS, "sockets", "There is no connection to anywhere.",
-    rows=lambda s: s.remotes, keys=remote_keys, looks=plain, whole=True,
+    rows=lambda s: s.remotes, keys=remote_keys, looks=plain,
+    netns=lambda s, r: s.remote_groups.netns[r], command=command, whole=True,
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from tcptop.analysis.identity import socket_keys
 from tcptop.columns import units
 from tcptop.columns.column import Column, Texts, Values, shown
-from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank
+from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank, source
+from tcptop.columns.listeners import listening
 from tcptop.columns.listing import Listing
-from tcptop.model import tcp
+from tcptop.model import address, tcp
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, Index, SocketTable
 
@@ -259,7 +261,18 @@ COLUMNS = (
     ),
 )  # fmt: skip
 
+
+def command(selection: Selection, row: int) -> str:
+    table = _table(selection)
+    if table.state[row] == tcp.LISTEN:
+        return listening(selection, row)
+    remote = address.text(int(table.remote_hi[row]), int(table.remote_lo[row]))
+    goal = address.endpoint(remote, int(table.remote_port[row]))
+    return f"ss -tanpoi {quote(f'{source(selection, row)} and dst {goal}')}"
+
+
 SOCKETS = Listing(
     "sockets", "Connections", "Conns", COLUMNS, "state", "There is no TCP socket here.",
     rows=lambda s: s.rows, keys=socket_keys, looks=_looks,
+    netns=lambda s, r: _table(s).netns[r], command=command,
 )  # fmt: skip

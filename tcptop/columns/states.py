@@ -97,4 +97,5 @@ COLUMNS = (
 STATES = Listing(
     "states", "States", "States", COLUMNS, "state", "",
     rows=_rows, keys=_keys, looks=_looks,
+    command=lambda s, state: f"ss -tan state {tcp.FILTER_STATES[state]}",
 )  # fmt: skip

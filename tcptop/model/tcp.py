@@ -39,6 +39,12 @@ SS_STATES = (
     *("ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "UNCONN"),
     *("CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING"),
 )
+# As ss writes them in filters.
+FILTER_STATES = (
+    "",
+    *("established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2", "time-wait", "closed"),
+    *("close-wait", "last-ack", "listening", "closing"),
+)
 
 # idiag_timer, net/ipv4/inet_diag.c; 5 since 7.0. Later kernels may add more.
 TIMERS = ("", "retransmit", "keepalive", "timewait", "persist", "delack")

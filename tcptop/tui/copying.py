@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from tcptop.model.selection import Selection
-from tcptop.tui.commands import reaching, ss_command
+from tcptop.columns.listing import netns_of, reaching, shell_command
 from tcptop.tui.moving import Moving
 from tcptop.tui.place import Place
 from tcptop.tui.terminal.clipboard import copy
 from tcptop.tui.viewing import Shown
-
-# By view: the namespace of the row at a place; others are of the first namespace.
-_NETNS = {
-    "processes": lambda s, at: s.processes.netns[at],
-    "sockets": lambda s, at: s.snapshot.sample.sockets.netns[at],
-    "listeners": lambda s, at: s.snapshot.sample.sockets.netns[s.snapshot.listeners.row[at]],
-    "ports": lambda s, at: s.snapshot.ports.netns[at],
-    "remotes": lambda s, at: s.remote_groups.netns[at],
-    "findings": lambda s, at: s.snapshot.findings[at].subject.netns,
-}
 
 
 class Copying(Moving, inherit_bindings=False):
@@ -50,14 +39,7 @@ def _reads(here: Place) -> bool:
 
 
 def _command(shown: Shown, place: int, own: int) -> str:
-    view, selection = shown.criteria.listing.name, shown.selection
-    netns = _netns(view, selection, place)
+    listing, selection = shown.criteria.listing, shown.selection
+    netns = netns_of(listing, selection, place)
     inside = reaching(selection.snapshot.sample, netns) if own and netns != own else None
-    return ss_command(view, selection, place, inside)
-
-
-def _netns(view: str, selection: Selection, place: int) -> int:
-    if view in _NETNS:
-        return int(_NETNS[view](selection, place))
-    spaces = selection.snapshot.sample.namespaces
-    return spaces[0].inode if spaces else 0
+    return shell_command(listing, selection, place, inside)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from tcptop.analysis import filter as language
 from tcptop.analysis.filter.clause import Clause
-from tcptop.analysis.filter.states import NAMES
 from tcptop.columns.processes import process
-from tcptop.model import address
+from tcptop.model import address, tcp
 from tcptop.model.owner import OWNER_KINDS
 from tcptop.model.selection import Selection
 
@@ -73,7 +72,7 @@ def _state(selection: Selection, place: int) -> str:
 
 def state(number: int) -> str:
     """The filter for a state of the kernel's, as ss spells it."""
-    return f"state {next(name for name, state in NAMES.items() if state == number)}"
+    return f"state {tcp.FILTER_STATES[number]}"
 
 
 def _remote(selection: Selection, place: int) -> str:

@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 
 from tcptop.analysis.selecting import select
+from tcptop.columns import (
+    FINDINGS,
+    KERNEL,
+    LISTENERS,
+    PORTS,
+    PROCESSES,
+    REMOTES,
+    SOCKETS,
+    Listing,
+)
 from tcptop.columns.kernel import entries
+from tcptop.columns.listing import reaching, shell_command
 from tcptop.demo.held import until
 from tcptop.demo.namespace import Namespace
 from tcptop.demo.sockets import connected, listening
@@ -18,7 +29,6 @@ from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Namespace as Known
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index, SocketTable
-from tcptop.tui.commands import reaching, ss_command
 from tests.kernel.looking import look
 from tests.kernel.zoo import Zoo, build
 
@@ -118,26 +128,26 @@ def of_process(selection: Selection, place: int) -> Index:
 
 
 @pytest.mark.parametrize(
-    ("view", "places", "rows_of"),
+    ("listing", "places", "rows_of"),
     [
-        ("sockets", lambda s: s.rows, of_socket),
-        ("listeners", lambda s: s.listeners, of_listener),
-        ("ports", lambda s: s.ports, of_ports),
-        ("remotes", lambda s: s.remotes, of_remote),
-        ("processes", lambda s: np.arange(len(s.processes)), of_process),
+        (SOCKETS, lambda s: s.rows, of_socket),
+        (LISTENERS, lambda s: s.listeners, of_listener),
+        (PORTS, lambda s: s.ports, of_ports),
+        (REMOTES, lambda s: s.remotes, of_remote),
+        (PROCESSES, lambda s: np.arange(len(s.processes)), of_process),
     ],
 )
 def test_a_command_prints_its_row(
-    crowd: Zoo, view: str, places: Callable[[Selection], Index], rows_of: Rows
+    crowd: Zoo, listing: Listing, places: Callable[[Selection], Index], rows_of: Rows
 ) -> None:
     def differences() -> list[tuple[str, Counter[Row], Counter[Row]]]:
         selection = select(look(crowd.namespace))
         table = selection.snapshot.sample.sockets
-        commands = {int(p): ss_command(view, selection, int(p)) for p in places(selection)}
+        commands = {int(p): shell_command(listing, selection, int(p)) for p in places(selection)}
         known = {place: command for place, command in commands.items() if command}
         assert len(known) >= len(commands) - 2  # remembered, unknown
         outputs = run(crowd.namespace, list(known.values()))
-        if view == "ports":
+        if listing is PORTS:
             outputs = [_without(each, _listening(table)) for each in outputs]
         wanted = [expected(table, rows_of(selection, place)) for place in known]
         assert all(wanted)
@@ -145,7 +155,7 @@ def test_a_command_prints_its_row(
         return [each for each in triples if each[1] != each[2]]
 
     # A row may have left between the look and the command, which take long on a busy machine.
-    until(lambda: len(differences()) == 0, f"the same {view}", timeout=90)
+    until(lambda: len(differences()) == 0, f"the same {listing.name}", timeout=90)
 
 
 def _listening(table: SocketTable) -> set[str]:
@@ -162,7 +172,7 @@ def test_remotes_by_address_and_port(crowd: Zoo) -> None:
     selection = select(look(crowd.namespace), by_port=True)
     table = selection.snapshot.sample.sockets
     place = int(np.flatnonzero(selection.remote_groups.sockets > 1)[0])
-    (found,) = run(crowd.namespace, [ss_command("remotes", selection, place)])
+    (found,) = run(crowd.namespace, [shell_command(REMOTES, selection, place)])
     assert found == expected(table, of_remote(selection, place))
 
 
@@ -175,10 +185,10 @@ def outside(command: str) -> str:
 def test_from_another_namespace(crowd: Zoo) -> None:
     selection = select(look(crowd.namespace))
     table, pid = selection.snapshot.sample.sockets, str(crowd.namespace.pid)
-    for view, rows_of in (("processes", of_process), ("listeners", of_listener)):
-        place = next(n for n in range(20) if ss_command(view, selection, n))
-        command = ss_command(view, selection, place, pid)
-        found = run(crowd.namespace, [ss_command(view, selection, place)])
+    for listing, rows_of in ((PROCESSES, of_process), (LISTENERS, of_listener)):
+        place = next(n for n in range(20) if shell_command(listing, selection, n))
+        command = shell_command(listing, selection, place, pid)
+        found = run(crowd.namespace, [shell_command(listing, selection, place)])
         assert command.startswith(f"nsenter -t {pid} -n ss ")
         there = Counter({_listener(row): n for row, n in printed(outside(command)).items()})
         assert there == found[0] == expected(table, rows_of(selection, place))
@@ -188,7 +198,7 @@ def test_from_another_namespace_by_its_name(crowd: Zoo) -> None:
     """In a mount namespace of its own, with names of its own, gone with the command."""
     selection = select(look(crowd.namespace))
     name = "a b'c"
-    command = ss_command("listeners", selection, 0, name)
+    command = shell_command(LISTENERS, selection, 0, name)
     own = "mkdir -p /run/netns\nmount -t tmpfs none /run/netns"
     script = f'{own}\nip netns attach "$1" {crowd.namespace.pid}\n{command}'
     done = subprocess.run(
@@ -204,9 +214,9 @@ def test_several_commands_all_run_inside(crowd: Zoo) -> None:
     confirm = "readlink /proc/self/ns/net; echo 'a b' | cat; readlink /proc/self/ns/net"
     finding = Finding("x", "x", "info", "x", Subject(crowd.namespace.inode), confirm=confirm)
     selection = select(replace(snapshot, findings=(finding,)))
-    assert ss_command("findings", selection, 0) == confirm
+    assert shell_command(FINDINGS, selection, 0) == confirm
     here = f"net:[{crowd.namespace.inode}]"
-    command = ss_command("findings", selection, 0, str(crowd.namespace.pid))
+    command = shell_command(FINDINGS, selection, 0, str(crowd.namespace.pid))
     assert outside(command).splitlines() == [here, "a b", here]
 
 
@@ -217,10 +227,10 @@ def test_kernel_rows(crowd: Zoo) -> None:
     names = {row.name: place for place, row in enumerate(rows)}
     crowd.namespace.sysctl("net.ipv4.tcp_fin_timeout", 47)
     place = names["tcp_fin_timeout"]
-    assert ss_command("kernel", selection, place) == "sysctl net.ipv4.tcp_fin_timeout"
-    assert outside(ss_command("kernel", selection, place, pid)).split()[-1] == "47"
+    assert shell_command(KERNEL, selection, place) == "sysctl net.ipv4.tcp_fin_timeout"
+    assert outside(shell_command(KERNEL, selection, place, pid)).split()[-1] == "47"
     (opens,) = (place for name, place in names.items() if name.endswith("PassiveOpens"))
-    command = ss_command("kernel", selection, opens, pid)
+    command = shell_command(KERNEL, selection, opens, pid)
     assert command == f"nsenter -t {pid} -n nstat -az TcpPassiveOpens"
 
 
@@ -229,9 +239,9 @@ def test_nothing_shows_what_only_tcptop_knows(crowd: Zoo) -> None:
     kinds = selection.processes.owner.tolist()
     for place, kind in enumerate(kinds):
         if kind in (owner.REMEMBERED, owner.UNKNOWN):
-            assert ss_command("processes", selection, place) == ""
-            assert ss_command("processes", selection, place, "1") == ""
-    assert ss_command("netns", selection, 0) == ""
+            assert shell_command(PROCESSES, selection, place) == ""
+            assert shell_command(PROCESSES, selection, place, "1") == ""
+    assert shell_command(replace(SOCKETS, command=None), selection, 0) == ""
 
 
 def test_what_leads_to_a_namespace(crowd: Zoo) -> None:

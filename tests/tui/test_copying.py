@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tcptop.columns.listing import reaching
 from tcptop.tui.app import TcptopApp
-from tcptop.tui.commands import reaching
 from tests.tui.live import Live, live
 from tests.tui.test_moving import to_row
 from tests.unit.prepared import NETNS, OTHER_NETNS, everything

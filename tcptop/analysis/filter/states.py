@@ -24,20 +24,8 @@ GROUPS = {
 # What ss falls back to where its clauses leave no state: SS_CONN in misc/ss.c.
 SS_DEFAULT = CONNECTED & ~BUCKET
 
-# As ss writes them in filters; these are offered as completions.
-NAMES = {
-    "established": tcp.ESTABLISHED,
-    "syn-sent": tcp.SYN_SENT,
-    "syn-recv": tcp.SYN_RECV,
-    "fin-wait-1": tcp.FIN_WAIT1,
-    "fin-wait-2": tcp.FIN_WAIT2,
-    "time-wait": tcp.TIME_WAIT,
-    "closed": tcp.CLOSE,
-    "close-wait": tcp.CLOSE_WAIT,
-    "last-ack": tcp.LAST_ACK,
-    "listening": tcp.LISTEN,
-    "closing": tcp.CLOSING,
-}
+# These are offered as completions.
+NAMES = {name: state for state, name in enumerate(tcp.FILTER_STATES) if name}
 _OTHERS = {
     "estab": tcp.ESTABLISHED,
     "synrcv": tcp.SYN_RECV,
