@@ -11,7 +11,7 @@ from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank, source
 from tcptop.columns.listing import Listing, plain
-from tcptop.model import tcp
+from tcptop.model import address, tcp
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, I64, Index, SocketTable
 
@@ -145,6 +145,19 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def scope(selection: Selection, place: int) -> str:
+    """Its own socket and those that came in through it; a wildcard answers every address."""
+    table = _table(selection)
+    row = int(selection.snapshot.listeners.row[place])
+    port = int(table.local_port[row])
+    hi, lo = int(table.local_hi[row]), int(table.local_lo[row])
+    if (hi, lo) == (0, 0):  # of both families
+        return f"sport = :{port}"
+    if (hi, lo) == (0, address.MAPPED_PREFIX << 32):
+        return f"src 0.0.0.0/0 and sport = :{port}"
+    return f"src {address.endpoint(address.text(hi, lo), port)}"
+
+
 def command(selection: Selection, place: int) -> str:
     return listening(selection, int(selection.snapshot.listeners.row[place]))
 
@@ -157,5 +170,5 @@ def listening(selection: Selection, row: int) -> str:
 LISTENERS = Listing(
     "listeners", "Listeners", "Listen", COLUMNS, "fill", "Nobody listens on TCP here.",
     rows=lambda s: s.listeners, keys=listener_keys, looks=plain,
-    netns=lambda s, r: _table(s).netns[sockets(s, r)], command=command, whole=True,
+    netns=lambda s, r: _table(s).netns[sockets(s, r)], scope=scope, command=command, whole=True,
 )  # fmt: skip

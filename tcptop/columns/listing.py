@@ -30,6 +30,7 @@ class Listing:
     keys: Callable[[Selection, Index], U64]
     looks: Callable[[Selection, Index], Sequence[Look]]
     netns: Callable[[Selection, Index], NDArray[Any]] | None = None  # None: of several
+    scope: Callable[[Selection, int], str] | None = None  # a filter for the sockets of a row
     command: Callable[[Selection, int], str] | None = None  # ss, nstat or sysctl that shows a row
     whole: bool = False  # a filter chooses rows; what they count is of all sockets
 
@@ -66,6 +67,16 @@ def netns_of(listing: Listing, selection: Selection, place: int) -> int:
         return int(listing.netns(selection, np.array([place]))[0])
     spaces = selection.snapshot.sample.namespaces
     return spaces[0].inode if spaces else 0
+
+
+def scope_of(listing: Listing, selection: Selection, place: int) -> str:
+    """A filter for the sockets of a row, in words that the user could have typed: with its
+    namespace, where more than one is looked at."""
+    assert listing.scope is not None
+    text = listing.scope(selection, place)
+    if listing.netns is None or len(selection.snapshot.sample.namespaces) < 2:
+        return text
+    return f"{text} and netns = {netns_of(listing, selection, place)}"
 
 
 def shell_command(

@@ -136,17 +136,16 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def command(selection: Selection, place: int) -> str:
-    text = f"{_ends(selection, place)}{_range(selection, place)}"
-    return f"ss -tanpo {quote(text)}"
-
-
-def _ends(selection: Selection, place: int) -> str:
+def scope(selection: Selection, place: int) -> str:
     ports = _ports(selection)
     local = address.text(int(ports.local_hi[place]), int(ports.local_lo[place]))
     remote = address.text(int(ports.remote_hi[place]), int(ports.remote_lo[place]))
     goal = address.endpoint(remote, int(ports.remote_port[place]))
     return f"src {address.bracketed(local)} and dst {goal}"
+
+
+def command(selection: Selection, place: int) -> str:
+    return f"ss -tanpo {quote(scope(selection, place) + _range(selection, place))}"
 
 
 def _range(selection: Selection, place: int) -> str:
@@ -160,5 +159,5 @@ PORTS = Listing(
     "ports", "Ports", "Ports", COLUMNS, "share",
     "No connection holds a port of the ephemeral range.",
     rows=lambda s: s.ports, keys=port_keys, looks=plain,
-    netns=lambda s, r: s.snapshot.ports.netns[r], command=command, whole=True,
+    netns=lambda s, r: s.snapshot.ports.netns[r], scope=scope, command=command, whole=True,
 )  # fmt: skip

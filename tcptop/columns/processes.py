@@ -180,6 +180,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def scope(selection: Selection, place: int) -> str:
+    someone = process(selection, place)
+    if someone is not None:
+        return f"pid = {someone.pid}"
+    return f"owner = {owner.OWNER_KINDS[int(selection.processes.owner[place])]}"
+
+
 def command(selection: Selection, place: int) -> str:
     someone = process(selection, place)
     if someone is not None:
@@ -193,5 +200,5 @@ def command(selection: Selection, place: int) -> str:
 PROCESSES = Listing(
     "processes", "Processes", "Procs", COLUMNS, "sockets", "No process has a TCP socket here.",
     rows=lambda s: np.arange(len(s.processes)), keys=process_keys, looks=_looks,
-    netns=lambda s, r: s.processes.netns[r], command=command,
+    netns=lambda s, r: s.processes.netns[r], scope=scope, command=command,
 )  # fmt: skip

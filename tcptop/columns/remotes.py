@@ -95,19 +95,19 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def command(selection: Selection, place: int) -> str:
-    return f"ss -tanpo {quote(_end(selection, place))}"
-
-
-def _end(selection: Selection, place: int) -> str:
+def scope(selection: Selection, place: int) -> str:
     remotes = _remotes(selection)
     text = address.text(int(remotes.remote_hi[place]), int(remotes.remote_lo[place]))
     port = int(remotes.remote_port[place])
     return f"dst {address.endpoint(text, port) if port >= 0 else address.bracketed(text)}"
 
 
+def command(selection: Selection, place: int) -> str:
+    return f"ss -tanpo {quote(scope(selection, place))}"
+
+
 REMOTES = Listing(
     "remotes", "Remotes", "Remote", COLUMNS, "sockets", "There is no connection to anywhere.",
     rows=lambda s: s.remotes, keys=remote_keys, looks=plain,
-    netns=lambda s, r: s.remote_groups.netns[r], command=command, whole=True,
+    netns=lambda s, r: s.remote_groups.netns[r], scope=scope, command=command, whole=True,
 )  # fmt: skip

@@ -94,8 +94,14 @@ COLUMNS = (
     ),
 )  # fmt: skip
 
+
+def scope(state: int) -> str:
+    return f"state {tcp.FILTER_STATES[state]}"
+
+
 STATES = Listing(
     "states", "States", "States", COLUMNS, "state", "",
     rows=_rows, keys=_keys, looks=_looks,
-    command=lambda s, state: f"ss -tan state {tcp.FILTER_STATES[state]}",
+    scope=lambda s, state: scope(state),
+    command=lambda s, state: f"ss -tan {scope(state)}",
 )  # fmt: skip

@@ -8,12 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis import filter as language
 from tcptop.analysis.differing import Difference, Pair, ProcessChange, diff
-from tcptop.analysis.filter.clause import Clause
 from tcptop.analysis.findings.words import clock_time
 from tcptop.analysis.selecting import everything
-from tcptop.columns import KERNEL, findings, units
+from tcptop.columns import KERNEL, findings, states, units
 from tcptop.columns.endpoints import addresses, endpoints, first_holders, owner_texts
 from tcptop.columns.kernel import entries, kernel
 from tcptop.columns.marks import LOOKS
@@ -25,8 +23,7 @@ from tcptop.model.finding import Finding
 from tcptop.model.owner import OWNER_KINDS
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
-from tcptop.tui import drill
-from tcptop.tui.place import Place
+from tcptop.tui.place import Place, sockets_where
 from tcptop.tui.widgets.layout import Cell, Column
 
 MOST = 50  # rows of a kind: what follows are ever smaller changes
@@ -148,7 +145,7 @@ def _states(found: Difference) -> Iterator[Change]:
     for state, pair in enumerate(found.by_state):
         if pair[0] != pair[1]:
             name = tcp.SS_STATES[state]
-            yield Change("states", name, pair, _scope(drill.state(state)), page=name)
+            yield Change("states", name, pair, sockets_where(states.scope(state)), page=name)
 
 
 def _processes(found: Difference, now: Snapshot) -> Iterator[Change]:
@@ -156,10 +153,10 @@ def _processes(found: Difference, now: Snapshot) -> Iterator[Change]:
         who, text = _who(each)
         text += _within(now, each.netns)
         if each.sockets[0] != each.sockets[1]:
-            there = _scope(text) if each.sockets[1] else None
+            there = sockets_where(text) if each.sockets[1] else None
             yield Change("processes", who, each.sockets, there)
         if each.close_wait[0] != each.close_wait[1]:
-            there = _scope(f"{text} and state close-wait") if each.close_wait[1] else None
+            there = sockets_where(f"{text} and state close-wait") if each.close_wait[1] else None
             look = "warn" if each.close_wait[1] > each.close_wait[0] else ""
             yield Change("processes", f"{who} CLOSE-WAIT", each.close_wait, there, look)
 
@@ -194,7 +191,7 @@ def _local(snapshot: Snapshot, row: int) -> str:
 def _remotes(found: Difference, now: Snapshot) -> Iterator[Change]:
     for each in found.remotes:
         (name,) = addresses(*(np.array([half], np.uint64) for half in each.address))
-        place = _scope(f"dst {bracketed(name)}{_within(now, each.netns)}")
+        place = sockets_where(f"dst {bracketed(name)}{_within(now, each.netns)}")
         yield Change("remotes", name, each.sockets, place if each.sockets[1] else None)
 
 
@@ -213,7 +210,7 @@ def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Itera
     for who, remote, count, netns in zip(owners, remotes, counts.tolist(), spaces, strict=True):
         text = f"dst {bracketed(remote)}{_within(snapshot, netns)}"
         pair = (0, count) if there else (count, 0)
-        yield Change(section, f"{who} to {remote}", pair, _scope(text) if there else None)
+        yield Change(section, f"{who} to {remote}", pair, sockets_where(text) if there else None)
 
 
 def _counters(found: Difference, now: Snapshot) -> Iterator[Change]:
@@ -226,10 +223,6 @@ def _counters(found: Difference, now: Snapshot) -> Iterator[Change]:
         key = listed.get(each.name) if here is not None and here.netns == each.netns else None
         place = None if key is None else Place("kernel", item=key)
         yield Change("counters", f"{each.section}{each.name}", each.value, place)
-
-
-def _scope(text: str) -> Place:
-    return Place("sockets", Clause(text, language.parse(text)))
 
 
 def _within(snapshot: Snapshot, netns: int) -> str:

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tcptop.analysis.filter.clause import Clause
 from tcptop.analysis.findings.settings import Settings
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selecting import everything, select
 from tcptop.columns import FINDINGS, findings, units
 from tcptop.columns.detail import Fact
+from tcptop.columns.listing import scope_of
 from tcptop.model.finding import Finding
 from tcptop.model.route import way
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import Requests
-from tcptop.tui import drill
 from tcptop.tui.panes import PaneModel, Room, Scene, Target, place_of
 from tcptop.tui.viewing import Shown
 from tcptop.tui.views import View
@@ -67,11 +66,11 @@ def requests(snapshot: Snapshot, cookie: int) -> Requests:
     return Requests(frozenset((cookie,)), frozenset(each for each in found if each is not None))
 
 
-def scope(shown: Shown, target: Target) -> Clause | None:
+def scope(shown: Shown, target: Target) -> str | None:
     """The filter for the connections that a row counts."""
     whole = _whole(shown)
     place = place_of(target.listing, whole, target.key)
-    return None if place is None else drill.scope(target.listing.name, whole, place)
+    return None if place is None else scope_of(target.listing, whole, place)
 
 
 def _whole(shown: Shown) -> Selection:

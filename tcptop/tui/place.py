@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
+from tcptop.analysis import filter as language
 from tcptop.analysis.filter.clause import NOTHING, Clause
+from tcptop.columns import SOCKETS
 from tcptop.model.finding import Subject
 
 CONTENTS = ""  # the page that lists the pages
@@ -37,6 +39,11 @@ class Place:
         """Whether it is a list of what was seen, and neither all of one item nor a text."""
         others = self.item is not None or self.changes or self.help or self.page is not None
         return not others
+
+
+def sockets_where(text: str) -> Place:
+    """The connections that a filter without names selects."""
+    return Place(SOCKETS.name, Clause(text, language.parse(text)))
 
 
 @dataclass(frozen=True, slots=True)

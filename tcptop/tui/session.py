@@ -10,18 +10,19 @@ from tcptop.analysis.filter.clause import NOTHING, Clause, together
 from tcptop.analysis.findings.scope import scope
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
 from tcptop.analysis.rings import Rings
-from tcptop.columns import Listing
+from tcptop.columns import SOCKETS, Listing
 from tcptop.columns.detail import Fact
+from tcptop.columns.listing import scope_of
 from tcptop.columns.names import Names
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.tui import drill, explaining, item, pages
+from tcptop.tui import explaining, item, pages
 from tcptop.tui.changes import Change
 from tcptop.tui.item import Watched
 from tcptop.tui.moments import Moments
 from tcptop.tui.panes import PaneModel, Room, Target
-from tcptop.tui.place import CONTENTS, About, Place, Sort, Trail
+from tcptop.tui.place import CONTENTS, About, Place, Sort, Trail, sockets_where
 from tcptop.tui.preferences import Arrangement
 from tcptop.tui.tree import Group
 from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, live_listing, show
@@ -166,7 +167,7 @@ class Session(Moments):
             return None
         if self.view.opens:
             return replace(here, item=key, followed=None)
-        return Place("sockets", drill.scope(here.view, shown.selection, place))
+        return sockets_where(scope_of(self.view.listing, shown.selection, place))
 
     def _from_item(self, key: Hashable) -> Place | None:
         """The finding that a line of the facts names, or the sockets of the finding looked at."""
@@ -194,7 +195,7 @@ class Session(Moments):
         if not target.sockets:
             return Place(target.listing.name, item=target.key)
         counted = item.scope(shown, target)
-        return None if counted is None else Place("sockets", counted)
+        return None if counted is None else sockets_where(counted)
 
     def compare(self, cursor: Hashable | None) -> None:
         """The list of what changed since the mark."""
@@ -281,6 +282,6 @@ def sockets_of(finding: Finding, snapshot: Snapshot) -> Place:
     """The sockets of a finding: by a filter that the user could have typed, else by name."""
     text = scope(finding, snapshot)
     if text is not None:
-        return Place("sockets", Clause(text, language.parse(text)))
+        return sockets_where(text)
     said = Clause(f"sockets of finding {finding.id}", language.EVERYTHING)
-    return Place("sockets", said, About(finding.key, finding.subject))
+    return Place(SOCKETS.name, said, About(finding.key, finding.subject))
