@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import BindingType
 
-from tcptop.tui import bindings, export, showing
+from tcptop.tui import export, keys, showing
 from tcptop.tui.copying import Copying
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.looking_back import LookingBack
@@ -34,7 +34,7 @@ class TcptopApp(Theming, Copying, LookingBack, Searching, inherit_bindings=False
     CSS_PATH = "tcptop.tcss"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = bindings.BINDINGS
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings(keys.GROUPS["keys"])
 
     def on_mount(self) -> None:
         self.set_keymap(dict(self.settings.keys))
@@ -84,7 +84,7 @@ class TcptopApp(Theming, Copying, LookingBack, Searching, inherit_bindings=False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         typing = self.typing or self.overlaid
-        return not typing or action in bindings.WHILE_TYPING
+        return not typing or action in keys.WHILE_TYPING
 
     def action_follow(self) -> None:
         follow = self._table.followed is None

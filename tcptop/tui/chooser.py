@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from tcptop.columns import Listing
 from tcptop.columns.marks import KEY as MARK
-from tcptop.tui import arranging
+from tcptop.tui import arranging, keys
 from tcptop.tui.preferences import Arrangement
 from tcptop.tui.widgets.layout import Line
 from tcptop.tui.widgets.overlay import Overlay
@@ -21,22 +21,7 @@ Apply = Callable[[str, Arrangement], Mapping[str, int]]
 class Chooser(Overlay, inherit_bindings=False):
     """Each change is handed on at once, and answered with what is on the screen then."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(keys, action, label, show=False, tooltip=tooltip, id=f"columns.{name}")
-        for name, keys, action, label, tooltip in (
-            ("toggle", "space,x", "switch", "show/hide", "Show the column, or hide it"),
-            ("up", "up,k", "step(-1)", "up", "The column before"),
-            ("down", "down,j", "step(1)", "down", "The next column"),
-            ("top", "home,g", "step(-1000)", "first", "The first column"),
-            ("bottom", "end,G", "step(1000)", "last", "The last column"),
-            ("left", "K,shift+up,minus,left", "shift(-1)", "left", "Move the column left"),
-            ("right", "J,shift+down,plus,right", "shift(1)", "right", "Move the column right"),
-            ("narrower", "less_than_sign", "widen(-1)", "narrower", "Make the column narrower"),
-            ("wider", "greater_than_sign", "widen(1)", "wider", "Make the column wider"),
-            ("reset", "r", "reset", "reset", "All columns as they usually are"),
-            ("close", "enter,escape,o,f2,q,ctrl+c", "close", "done", "Back to the list"),
-        )
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings(keys.CHOOSER_KEYS)
 
     def __init__(self, apply: Apply, ascii_only: bool) -> None:
         super().__init__(ascii_only, "columns")

@@ -10,7 +10,7 @@ from tcptop.analysis import filter as language
 from tcptop.columns.marks import KEY as MARK
 from tcptop.explain import pages
 from tcptop.options import THEMES
-from tcptop.tui import bindings, helping
+from tcptop.tui import keys
 from tcptop.tui.choosing import Choosing
 from tcptop.tui.palette import Command, Palette
 from tcptop.tui.place import Sort
@@ -43,9 +43,9 @@ class Commanding(Choosing, inherit_bindings=False):
         self._palette.begin([*self._by_key(), *self._by_column(), *themes, *_by_page()])
 
     def _by_key(self) -> Iterator[Command]:
-        for id, keys, action, label, told in (*bindings.KEYS, *bindings.VIEW_KEYS):
+        for id, usual, action, label, told in keys.GROUPS["keys"]:
             name = f"view {label}" if action.startswith("view(") else label
-            key = helping.key_names(self.settings.keys.get(id, keys))[0]
+            key = keys.key_names(self.settings.keys.get(id, usual))[0]
             if id != "commands":
                 yield Command(name, "" if told == label else told, key, action)
 

@@ -21,7 +21,7 @@ from tcptop.analysis.filter.clause import (
     refusal,
 )
 from tcptop.model.snapshot import Snapshot
-from tcptop.tui import bindings, header
+from tcptop.tui import header, keys
 from tcptop.tui.prompt import Prompt
 from tcptop.tui.watcher import in_background
 from tcptop.tui.widgets.layout import cut
@@ -131,7 +131,7 @@ class FilterBar(Vertical):
         width = self.app.size.width
         column = self._feedback.column
         if column is None:
-            self._hint.show(header.footer(bindings.TYPING_KEYS, width))
+            self._hint.show(header.footer(keys.TYPING_HINTS, width))
             return
         before = cell_len(self._prompt.value[:column]) - round(self._prompt.scroll_x)
         margin = len(SIGN) + max(0, before)

@@ -20,7 +20,6 @@ from tcptop.model import tcp
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Trend
 from tcptop.model.table import I64
-from tcptop.tui import bindings
 from tcptop.tui.views import VIEWS, View
 from tcptop.tui.widgets.layout import Line, cut
 
@@ -200,8 +199,8 @@ def remark(text: str, look: str, width: int) -> Line:
     return ((cut(f" {units.safe(text)}", width), look),)
 
 
-def footer(keys: Sequence[bindings.Shown], width: int) -> Line:
-    """The keys one needs first, as many as fit."""
+def footer(keys: Sequence[tuple[str, str]], width: int) -> Line:
+    """Keys and what they do, those that one needs first; as many as fit."""
     spans: list[tuple[str, str]] = [(" ", "")]
     used = 1
     for key, label in keys:

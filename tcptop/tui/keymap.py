@@ -6,15 +6,13 @@ Relies on `_character_to_key` of Textual 8.2, which says how the key of a charac
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 
-from textual.binding import BindingType
 from textual.keys import Keys, _character_to_key
 
 from tcptop.columns.units import safe
-from tcptop.tui import bindings
-from tcptop.tui.widgets import keys as table
+from tcptop.tui.keys import KEYS, TABLE_KEYS, VIEW_KEYS
 
 _MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
 _NAMES = {key.value for key in Keys if not key.value.startswith(("ctrl", "shift+", "<"))}
@@ -31,7 +29,10 @@ def keymap(chosen: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     `chosen` has keys by the ids of actions, several with commas between. A key that is taken from
     another action is left out of that one's keys, which have to be others then.
     """
-    usual = _usual((*bindings.BINDINGS, *table.BINDINGS))
+    usual = {
+        id: [_normal(key) or key for key in keys.split(",")]
+        for id, keys, *_ in (*KEYS, *VIEW_KEYS, *TABLE_KEYS)
+    }
     wanted: dict[str, list[str]] = {}
     complaints: list[str] = []
     for id, text in chosen.items():
@@ -52,15 +53,6 @@ def keymap(chosen: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
 
 def _bare(id: str, key: str, taken: Mapping[str, str]) -> str:
     return f'keys: {taken[key]} takes "{key}", which leaves {id} without a key: bind it too'
-
-
-def _usual(every: Iterable[BindingType]) -> dict[str, list[str]]:
-    """The usual keys of the actions, by id."""
-    found: dict[str, list[str]] = {}
-    for each in every:
-        if not isinstance(each, tuple) and each.id:
-            found[each.id] = [_normal(key) or key for key in each.key.split(",")]
-    return found
 
 
 def _known(id: str, usual: Mapping[str, object]) -> str:

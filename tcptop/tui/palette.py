@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
+from tcptop.tui import keys
 from tcptop.tui.fuzzy import fitting
 from tcptop.tui.widgets.layout import Line, cut
 from tcptop.tui.widgets.overlay import Overlay
@@ -27,19 +28,7 @@ class Command(NamedTuple):
 class Palette(Overlay, inherit_bindings=False):
     """Shows the commands that fit what is typed, and runs the chosen one when it is closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(keys, action, label, show=False, tooltip=tooltip, id=f"palette.{name}")
-        for name, keys, action, label, tooltip in (
-            ("run", "enter", "run", "run", "Do it"),
-            ("up", "up,ctrl+p", "step(-1)", "up", "The command before"),
-            ("down", "down,ctrl+n,tab", "step(1)", "down", "The next command"),
-            ("page_up", "pageup", "step(-10)", "page up", "Ten commands up"),
-            ("page_down", "pagedown", "step(10)", "page down", "Ten commands down"),
-            ("rub_out", "backspace,ctrl+h", "rub_out(1)", "delete", "Delete the last letter"),
-            ("clear", "ctrl+u,ctrl+w", "rub_out(1000)", "clear", "Delete what is typed"),
-            ("close", "escape,ctrl+c", "close", "leave", "Do nothing"),
-        )
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings(keys.PALETTE_KEYS)
 
     def __init__(self, run: Callable[[str], Awaitable[object]], ascii_only: bool) -> None:
         super().__init__(ascii_only, "palette")

@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from tcptop.analysis import filter as language
 from tcptop.model import tcp
-from tcptop.tui import alarm, bindings, header, helping, machine, showing, state_view
+from tcptop.tui import alarm, header, keys, machine, showing, state_view
 from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.find_bar import FindBar
 from tcptop.tui.panes import Room
@@ -158,28 +158,28 @@ class Picture(TerminalApp, inherit_bindings=False):
     def _draw_status(self) -> None:
         width = self.size.width
         said = header.remark(self._said, "warn", width)
-        keys = [
-            (helping.key_names(self.settings.keys.get(name, key))[0], label)
-            for name, key, label in self._keys()
+        named = [
+            (keys.key_names(self.settings.keys.get(id, usual))[0], label)
+            for id, usual, label in self._keys()
         ]
-        self._status.show(said if self._said else header.footer(keys, width))
+        self._status.show(said if self._said else header.footer(named, width))
 
-    def _keys(self) -> Sequence[bindings.Named]:
+    def _keys(self) -> Sequence[keys.KeyHint]:
         """What the last line names."""
         here = self.here
         if self.pictured:
-            return bindings.STATE_KEYS
+            return keys.STATE_HINTS
         if here.listing:
-            return bindings.LIST_KEYS
+            return keys.LIST_HINTS
         if here.page is not None and not here.help:
-            return bindings.PAGE_KEYS
+            return keys.PAGE_HINTS
         if here.changes and not here.help:
-            return bindings.CHANGES_KEYS
+            return keys.CHANGES_HINTS
         if here.view == "findings" and not here.help:
-            return bindings.FINDING_KEYS
+            return keys.FINDING_HINTS
         if self.session.has_pane:
-            return bindings.PANE_KEYS
-        return bindings.FACT_KEYS
+            return keys.PANE_HINTS
+        return keys.FACT_HINTS
 
     def _say(self, text: str) -> None:
         """Say it in the last line until the next key."""

@@ -5,27 +5,19 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Input
 
 from tcptop.analysis.filter.clause import completed
+from tcptop.tui import keys
 
 
 class Prompt(Input):
     """One line of filter, with the earlier ones on the up key and the grammar's words on Tab."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(keys, action, label, show=False, tooltip=tooltip, id=f"filter.{name}")
-        for name, keys, action, label, tooltip in (
-            ("apply", "enter", "submit", "apply", "Show what the filter selects"),
-            ("leave", "escape,ctrl+c", "cancel", "leave", "Leave the filter as it was"),
-            ("complete", "tab", "complete", "complete", "Complete the word, or list the words"),
-            ("earlier", "up", "earlier(1)", "earlier", "The filter used before"),
-            ("later", "down", "earlier(-1)", "later", "The filter used after it"),
-        )
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings(keys.PROMPT_KEYS)
     DEFAULT_CSS = """
     Prompt { width: 1fr; height: 1; border: none; padding: 0; background: $surface; }
     Prompt:focus { border: none; }

@@ -13,11 +13,12 @@ import pytest
 from textual.binding import Binding
 
 from tcptop.columns import LISTINGS
-from tcptop.tui import bindings, helping
+from tcptop.tui.app import TcptopApp
+from tcptop.tui.keys import GROUPS, key_name
 from tcptop.tui.prompt import Prompt
 from tcptop.tui.viewing import live_listing
 from tcptop.tui.views import VIEWS
-from tcptop.tui.widgets import keys
+from tcptop.tui.widgets.table import Table
 from tests.tui.live import Live, live, next_look
 from tests.unit.prepared import everything
 
@@ -181,18 +182,18 @@ async def test_help_lists_every_binding_and_column() -> None:
         for number, name in enumerate(LISTINGS, 1):
             await view.press(str(number), "question_mark")
             text = " ".join(view.text().split())
-            listed = [*bindings.BINDINGS, *keys.BINDINGS, *Prompt.BINDINGS]
+            listed = [*TcptopApp.BINDINGS, *Table.BINDINGS, *Prompt.BINDINGS]
             for pressed, tooltip in described(listed):
                 assert tooltip
                 assert tooltip in text
                 for key in pressed.split(","):
-                    assert f" {helping.key_name(key)} " in text, key
+                    assert f" {key_name(key)} " in text, key
             for column in live_listing(LISTINGS[name]).columns:
                 assert " ".join(column.meaning.split()) in text
 
 
 async def test_no_two_bindings_share_a_key() -> None:
-    seen = [key for b in (bindings.BINDINGS, keys.BINDINGS) for pair in described(b)
+    seen = [key for b in (TcptopApp.BINDINGS, Table.BINDINGS) for pair in described(b)
             for key in pair[0].split(",")]  # fmt: skip
     assert len(seen) == len(set(seen))
 
@@ -202,7 +203,7 @@ async def test_no_two_bindings_share_a_key() -> None:
 
 async def test_keys_can_be_bound_anew() -> None:
     chosen = {"pause": "p,f8", "table.down": "n", "view.findings": "F"}
-    assert set(chosen) <= set(helping.ids())
+    assert set(chosen) <= {id for listed in GROUPS.values() for id, *_ in listed}
     async with live(keys=chosen, size=(120, 60)) as view:
         assert "p pause" in view.status()
         await view.press("space")

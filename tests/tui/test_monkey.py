@@ -19,12 +19,12 @@ from textual.binding import Binding, BindingType
 
 from tcptop.demo.scenarios import choose
 from tcptop.demo.stage import Stage
-from tcptop.tui import bindings
+from tcptop.tui.app import TcptopApp
 from tcptop.tui.chooser import Chooser
 from tcptop.tui.palette import Palette
 from tcptop.tui.prompt import Prompt
-from tcptop.tui.widgets import keys
 from tcptop.tui.widgets.diagram import Diagram
+from tcptop.tui.widgets.table import Table
 from tests.tui.live import CHARACTERS, Live, live_in
 
 SECONDS = float(os.environ.get("TCPTOP_MONKEY_S", "10"))
@@ -43,7 +43,7 @@ TEXT = [*CHARACTERS, *"abcdefghijklmnoprstuvwxyz0123456789.:()"]
 def every_key() -> list[str]:
     """Of all bindings; text; none that ends or stops the program."""
     groups: Sequence[Sequence[BindingType]] = (
-        *(bindings.BINDINGS, keys.BINDINGS, Diagram.BINDINGS),
+        *(TcptopApp.BINDINGS, Table.BINDINGS, Diagram.BINDINGS),
         *(Prompt.BINDINGS, Chooser.BINDINGS, Palette.BINDINGS),
     )
     bound = [each for group in groups for each in group if isinstance(each, Binding)]

@@ -7,8 +7,8 @@ from textual import events
 
 from tcptop.columns import SOCKETS
 from tcptop.explain import pages
-from tcptop.tui import bindings
 from tcptop.tui.fuzzy import fit, fitting
+from tcptop.tui.keys import KEYS, VIEW_KEYS
 from tcptop.tui.viewing import live_listing
 from tests.tui.live import Live, live
 
@@ -49,7 +49,7 @@ async def test_it_offers_all_actions_columns_and_pages_with_their_keys() -> None
     async with live(size=(160, 400)) as view:
         await view.press("2", "colon")
         text = " ".join(view.text().split())
-        for id, keys, *_, told in (*bindings.KEYS, *bindings.VIEW_KEYS):
+        for id, keys, *_, told in (*KEYS, *VIEW_KEYS):
             if id != "commands":
                 assert told[:40] in text, (id, keys)
         for column in live_listing(SOCKETS).columns[1:]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.binding import Binding
 
 import tcptop
-from tcptop.tui import bindings
-from tcptop.tui.helping import key_name
 from tcptop.tui.keymap import keymap
-from tcptop.tui.widgets import keys
+from tcptop.tui.keys import KEYS, TABLE_KEYS, VIEW_KEYS, key_name
 from tests.tui.live import live
 from tests.tui.terminal import Terminal
 from tests.tui.test_driver import environ
@@ -86,6 +83,5 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, line: str, said: str) -> None
 def test_the_man_page_lists_the_actions() -> None:
     page = (Path(tcptop.__file__).parent / "man" / "tcptop.1").read_text()
     listed = page.partition("compares them with the program.\n")[2].partition(".\n")[0]
-    every = (*bindings.BINDINGS, *keys.BINDINGS)
-    ids = [each.id for each in every if isinstance(each, Binding)]
-    assert sorted(listed.replace("\n", " ").split(", ")) == sorted(filter(None, ids))
+    ids = [id for id, *_ in (*KEYS, *VIEW_KEYS, *TABLE_KEYS)]
+    assert sorted(listed.replace("\n", " ").split(", ")) == sorted(ids)

@@ -10,13 +10,13 @@ import pytest
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from tcptop.tui import bindings
+from tcptop.tui.app import TcptopApp
 from tcptop.tui.chooser import Chooser
 from tcptop.tui.palette import Palette
 from tcptop.tui.prompt import Prompt
 from tcptop.tui.views import VIEWS
 from tcptop.tui.widgets.diagram import Diagram
-from tcptop.tui.widgets.keys import BINDINGS as TABLE
+from tcptop.tui.widgets.table import Table
 from tests.recordings import load, settings
 from tests.tui.live import Live, live
 
@@ -126,7 +126,7 @@ async def test_every_key_does_or_says_something(
     silent = set()
     async with recorded(tmp_path, monkeypatch) as view:
         here = await go(view, PLACES[name])
-        for id, keys in listed(bindings.BINDINGS):
+        for id, keys in listed(TcptopApp.BINDINGS):
             for key in few(id, keys, name):
                 if stand(view) != here:
                     here = await go(view, PLACES[name])
@@ -143,7 +143,7 @@ async def test_every_key_of_a_table_moves(
     async with recorded(tmp_path, monkeypatch) as view:
         await go(view, PLACES[name])
         await view.press("w")
-        for id, keys in listed(TABLE):
+        for id, keys in listed(Table.BINDINGS):
             for key in keys:
                 await view.press("end" if id in UPWARDS else "home")
                 assert await pressed(view, key) or id in ACROSS, key
@@ -195,7 +195,7 @@ async def test_every_key_where_one_types(
     way, own = TYPED[name]
     async with recorded(tmp_path, monkeypatch) as view:
         here = await go(view, way)
-        text = [keys[0] for _, keys in listed(bindings.BINDINGS, TABLE)]
+        text = [keys[0] for _, keys in listed(TcptopApp.BINDINGS, Table.BINDINGS)]
         for key in (*(key for _, keys in listed(own) for key in keys), *text):
             if stand(view) != here:
                 here = await go(view, way)

@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.binding import Binding, BindingsMap
 
-from tcptop.tui import bindings
+from tcptop.tui.app import TcptopApp
 from tcptop.tui.keymap import keymap
-from tcptop.tui.widgets import keys as table
+from tcptop.tui.widgets.table import Table
 
 
 def actions(mapping: dict[str, str]) -> dict[str, str]:
     """Key -> id, as the app and its table have them after Textual took the keymap."""
     found: dict[str, str] = {}
-    for every in (bindings.BINDINGS, table.BINDINGS):
+    for every in (TcptopApp.BINDINGS, Table.BINDINGS):
         made = BindingsMap(every)
         made.apply_keymap(mapping)  # it calls a key that an action keeps a clash with itself
         for key, bound in made.key_to_bindings.items():
@@ -106,7 +106,7 @@ def test_each_thing_that_is_wrong_has_its_line() -> None:
     assert "export" not in mapping
 
 
-IDS = [each.id for each in (*bindings.BINDINGS, *table.BINDINGS) if isinstance(each, Binding)]
+IDS = [each.id for each in (*TcptopApp.BINDINGS, *Table.BINDINGS) if isinstance(each, Binding)]
 
 
 @given(st.dictionaries(st.sampled_from([*filter(None, IDS), "nothing"]), st.text(max_size=12)))

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
+from tcptop.tui import keys
 from tcptop.tui.widgets.layout import Line
 from tcptop.tui.widgets.lines import Lines
 
@@ -17,15 +18,7 @@ class Diagram(Lines, can_focus=True, inherit_bindings=False):
     """Shows as many lines as fit, the chosen thing among them; keys are numbers."""
 
     FILLS = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(keys, action, label, show=False, tooltip=tooltip, id=f"picture.{name}")
-        for name, keys, action, label, tooltip in (
-            ("up", "up,k", "step(0, -1)", "Up", "In the picture: the state above"),
-            ("down", "down,j", "step(0, 1)", "Down", "In the picture: the state below"),
-            ("left", "left,h", "step(-1, 0)", "Left", "In the picture: the state on the left"),
-            ("right", "right,l", "step(1, 0)", "Right", "In the picture: the state on the right"),
-        )
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings(keys.DIAGRAM_KEYS)
 
     class Chosen(Message):
         """Another one is chosen, or there is other room: it is to be drawn."""

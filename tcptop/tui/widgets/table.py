@@ -16,8 +16,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tcptop.tui import keys
 from tcptop.tui.widgets import layout, look
-from tcptop.tui.widgets.keys import BINDINGS
 from tcptop.tui.widgets.layout import Column, Line
 from tcptop.tui.widgets.model import TableModel
 from tcptop.tui.widgets.model import line as drawn
@@ -35,7 +35,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
     ALLOW_SELECT = False
     COMPONENT_CLASSES = look.COMPONENT_CLASSES
     DEFAULT_CSS = look.CSS
-    BINDINGS = BINDINGS
+    BINDINGS = keys.bindings(keys.TABLE_KEYS)
 
     class Opened(Message):
         """A double click on a row."""
