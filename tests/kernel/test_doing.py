@@ -68,6 +68,7 @@ def cpu_s(pid: int) -> float:
 def test_a_stopped_process_says_so_and_since_when() -> None:
     with program(READY + "input()") as pid:
         os.kill(pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
         found = facts(pid, 0.4)
     assert found.state == "stopped"
     assert found.state_s >= 0.4
