@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tcptop.analysis.recent import Recent
+from tcptop.columns.changes import Looks
 from tcptop.model.snapshot import Snapshot
-from tcptop.tui.changes import ChangesModel, Looks
+from tcptop.tui.models import ChangesModel
 
 
 @dataclass

@@ -11,6 +11,7 @@ from tcptop.analysis.findings.scope import scope
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
 from tcptop.analysis.rings import Rings
 from tcptop.columns import SOCKETS, Listing
+from tcptop.columns.changes import Change
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
 from tcptop.columns.names import Names
@@ -18,7 +19,6 @@ from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.tui import explaining, item, pages
-from tcptop.tui.changes import Change
 from tcptop.tui.item import Watched
 from tcptop.tui.moments import Moments
 from tcptop.tui.panes import PaneModel, Room, Target
@@ -139,8 +139,7 @@ class Session(Moments):
         if self.here.page is not None:
             target = self._linked(key)
         elif self.here.changes:
-            changed = self._changed(key)
-            target = changed.place if changed is not None else None
+            target = _goal(self._changed(key))
         else:
             target = self._listed(key) if self.here.listing else self._from_item(key)
         if target is None:
@@ -285,3 +284,13 @@ def sockets_of(finding: Finding, snapshot: Snapshot) -> Place:
         return sockets_where(text)
     said = Clause(f"sockets of finding {finding.id}", language.EVERYTHING)
     return Place(SOCKETS.name, said, About(finding.key, finding.subject))
+
+
+def _goal(change: Change | None) -> Place | None:
+    """Where a row of what changed leads to."""
+    if change is None:
+        return None
+    if change.item is not None:
+        view, key = change.item
+        return Place(view, item=key)
+    return sockets_where(change.scope) if change.scope else None

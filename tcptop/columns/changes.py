@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.analysis.differing import Difference, Pair, ProcessChange, diff
-from tcptop.analysis.findings.words import clock_time
 from tcptop.analysis.selecting import everything
 from tcptop.columns import KERNEL, findings, states, units
 from tcptop.columns.endpoints import addresses, endpoints, first_holders, owner_texts
@@ -23,20 +22,19 @@ from tcptop.model.finding import Finding
 from tcptop.model.owner import OWNER_KINDS
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
-from tcptop.tui.place import Place, sockets_where
-from tcptop.tui.widgets.layout import Cell, Column
 
 MOST = 50  # rows of a kind: what follows are ever smaller changes
-ROOM = 9  # cells of a number
 
 
 class Change(NamedTuple):
-    """A row; `place` is what it opens, `page` the name of what explains it."""
+    """A row. It leads to an `item` (list, key), or to the sockets of a filter, `scope`, or nowhere;
+    `page` is the name of what explains it."""
 
     section: str
     what: str
     pair: Pair | None = None
-    place: Place | None = None
+    item: tuple[str, int] | None = None
+    scope: str = ""
     look: str = ""
     page: str | None = None
 
@@ -47,62 +45,6 @@ class Looks:
 
     old: Snapshot
     new: Snapshot
-
-
-class ChangesModel:
-    """The rows of all sections; a key is (section, what it is about)."""
-
-    def __init__(self, looks: Looks, backwards: bool) -> None:
-        """`backwards`: it is the earlier one that is shown, and the later one that is marked."""
-        self.looks = looks
-        self._rows = [*rows(looks)]
-        start, end = (clock_time(each.sample.taken_at) for each in (looks.old, looks.new))
-        self._columns = (
-            Column("section", "Changed", 9),
-            Column("what", f"from {start} to {end}" if backwards else f"since {start}", 46,
-                   flex=True, least=8),
-            Column("then", "Then", ROOM, right=True, priority=2),
-            Column("now", "Now", ROOM, right=True, priority=1),
-            Column("change", "Change", ROOM, right=True),
-        )  # fmt: skip
-
-    @property
-    def columns(self) -> Sequence[Column]:
-        return self._columns
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def key(self, row: int) -> Hashable:
-        return self._rows[row].section, self._rows[row].what
-
-    def row_of(self, key: Hashable) -> int | None:
-        return next((row for row in range(len(self)) if self.key(row) == key), None)
-
-    def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
-        change = self._rows[row]
-        first = not row or self._rows[row - 1].section != change.section
-        made: dict[str, Cell] = {
-            "section": (change.section if first else "", "dim"),
-            "what": change.what,
-            **_numbers(change.pair),
-        }
-        return [made[column.key] for column in columns]
-
-    def look(self, row: int) -> str:
-        return self._rows[row].look
-
-    def change(self, key: Hashable) -> Change | None:
-        """What the row of a key says."""
-        row = self.row_of(key)
-        return None if row is None else self._rows[row]
-
-
-def _numbers(pair: Pair | None) -> dict[str, Cell]:
-    if pair is None:
-        return dict.fromkeys(("then", "now", "change"), "")
-    then, now = pair
-    return {"then": units.count(then), "now": units.count(now), "change": f"{now - then:+d}"}
 
 
 def rows(looks: Looks) -> Iterator[Change]:
@@ -128,13 +70,13 @@ def rows(looks: Looks) -> Iterator[Change]:
 
 def _begun(found: Difference) -> Iterator[Change]:
     for each in found.begun:
-        place = Place("findings", item=findings.number(each.key))
-        yield Change("begun", _titled(each), None, place, LOOKS[each.severity], each.id)
+        item = "findings", findings.number(each.key)
+        yield Change("begun", _titled(each), None, item, "", LOOKS[each.severity], each.id)
 
 
 def _ended(found: Difference) -> Iterator[Change]:
     for each in found.ended:
-        yield Change("ended", _titled(each), None, None, "good", each.id)
+        yield Change("ended", _titled(each), look="good", page=each.id)
 
 
 def _titled(finding: Finding) -> str:
@@ -145,7 +87,7 @@ def _states(found: Difference) -> Iterator[Change]:
     for state, pair in enumerate(found.by_state):
         if pair[0] != pair[1]:
             name = tcp.SS_STATES[state]
-            yield Change("states", name, pair, sockets_where(states.scope(state)), page=name)
+            yield Change("states", name, pair, scope=states.scope(state), page=name)
 
 
 def _processes(found: Difference, now: Snapshot) -> Iterator[Change]:
@@ -153,12 +95,12 @@ def _processes(found: Difference, now: Snapshot) -> Iterator[Change]:
         who, text = _who(each)
         text += _within(now, each.netns)
         if each.sockets[0] != each.sockets[1]:
-            there = sockets_where(text) if each.sockets[1] else None
-            yield Change("processes", who, each.sockets, there)
+            scope = text if each.sockets[1] else ""
+            yield Change("processes", who, each.sockets, scope=scope)
         if each.close_wait[0] != each.close_wait[1]:
-            there = sockets_where(f"{text} and state close-wait") if each.close_wait[1] else None
+            scope = f"{text} and state close-wait" if each.close_wait[1] else ""
             look = "warn" if each.close_wait[1] > each.close_wait[0] else ""
-            yield Change("processes", f"{who} CLOSE-WAIT", each.close_wait, there, look)
+            yield Change("processes", f"{who} CLOSE-WAIT", each.close_wait, None, scope, look)
 
 
 def _who(change: ProcessChange) -> tuple[str, str]:
@@ -173,13 +115,13 @@ def _listeners(found: Difference, looks: Looks) -> Iterator[Change]:
     for each in found.listeners:
         was, there = each.there
         name = _local(looks.new if there else looks.old, each.row)
-        place = Place("listeners", item=each.cookie) if there else None
+        item = ("listeners", each.cookie) if there else None
         if was != there:
-            yield Change("listeners", f"{name} {'gone' if was else 'new'}", None, place)
+            yield Change("listeners", f"{name} {'gone' if was else 'new'}", None, item)
         if each.queue[0] != each.queue[1]:
-            yield Change("listeners", f"{name} accept queue", each.queue, place)
+            yield Change("listeners", f"{name} accept queue", each.queue, item)
         if each.dropped:
-            yield Change("listeners", f"{name} drops", (0, each.dropped), place, "bad")
+            yield Change("listeners", f"{name} drops", (0, each.dropped), item, look="bad")
 
 
 def _local(snapshot: Snapshot, row: int) -> str:
@@ -191,8 +133,8 @@ def _local(snapshot: Snapshot, row: int) -> str:
 def _remotes(found: Difference, now: Snapshot) -> Iterator[Change]:
     for each in found.remotes:
         (name,) = addresses(*(np.array([half], np.uint64) for half in each.address))
-        place = sockets_where(f"dst {bracketed(name)}{_within(now, each.netns)}")
-        yield Change("remotes", name, each.sockets, place if each.sockets[1] else None)
+        scope = f"dst {bracketed(name)}{_within(now, each.netns)}"
+        yield Change("remotes", name, each.sockets, scope=scope if each.sockets[1] else "")
 
 
 def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Iterator[Change]:
@@ -208,9 +150,9 @@ def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Itera
     remotes = addresses(hi[first], lo[first])
     spaces = table.netns[rows[first]].tolist()
     for who, remote, count, netns in zip(owners, remotes, counts.tolist(), spaces, strict=True):
-        text = f"dst {bracketed(remote)}{_within(snapshot, netns)}"
+        scope = f"dst {bracketed(remote)}{_within(snapshot, netns)}"
         pair = (0, count) if there else (count, 0)
-        yield Change(section, f"{who} to {remote}", pair, sockets_where(text) if there else None)
+        yield Change(section, f"{who} to {remote}", pair, scope=scope if there else "")
 
 
 def _counters(found: Difference, now: Snapshot) -> Iterator[Change]:
@@ -221,8 +163,8 @@ def _counters(found: Difference, now: Snapshot) -> Iterator[Change]:
     listed = dict(zip((each.name for each in entries(selection)), keys, strict=True))
     for each in found.counters:
         key = listed.get(each.name) if here is not None and here.netns == each.netns else None
-        place = None if key is None else Place("kernel", item=key)
-        yield Change("counters", f"{each.section}{each.name}", each.value, place)
+        item = None if key is None else ("kernel", key)
+        yield Change("counters", f"{each.section}{each.name}", each.value, item)
 
 
 def _within(snapshot: Snapshot, netns: int) -> str:
