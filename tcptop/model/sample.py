@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tcptop import __version__
 from tcptop.model.label import Container, container_of, unit_of
 from tcptop.model.route import Route, Way
 from tcptop.model.sockopt import SocketOptions
@@ -127,7 +128,11 @@ class Namespace:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Sample:
-    """One look. `taken_at` is Unix time, `clock` a monotonic clock, both in seconds."""
+    """One look, a value: what it holds belongs to it alone, and it can be stored as it is.
+
+    `taken_at` is the Unix time of the first reply, `clock` a monotonic clock when it began, both in
+    seconds.
+    """
 
     taken_at: float
     clock: float
@@ -135,6 +140,8 @@ class Sample:
     source: str  # sock_diag, procfs or ss-dump
     privileged: bool
     poll_ms: float
+    interval_s: float | None = None  # for which was waited before it; None for the first
+    version: str = __version__  # of the tcptop that took it
     sockets: SocketTable = EMPTY
     bound: SocketTable = EMPTY  # bound-inactive: they hold ports and are in no total
     owners: Owners = NO_OWNERS

@@ -52,6 +52,7 @@ class LiveSource:
     def __init__(self, budget_s: float | None = None, dump: Request | None = None) -> None:
         self._dump = dump
         self._clock = time.monotonic()
+        self._interval: float | None = None
         self.netns = namespaces.current_inode()
         self._name = namespaces.name_of(self.netns)
         self._owners = OwnerFinder(budget_s=budget_s, netns=self.netns)
@@ -92,6 +93,7 @@ class LiveSource:
             source="sock_diag" if self._diag else "procfs",
             privileged=rights,
             poll_ms=0.0,
+            interval_s=self._interval,
             sockets=sockets,
             bound=bound,
             owners=owners,
@@ -120,6 +122,7 @@ class LiveSource:
 
     def wait(self, interval: float, stop: Stop) -> bool:
         """Poll listeners meanwhile. Where that fails, so does the next sample, and says why."""
+        self._interval = interval
         due = max(self._clock + interval, time.monotonic() + LEAST_REST_S)
         while (left := due - time.monotonic()) > 0:
             if stop.wait(min(left, LISTENER_POLLS_S)):
@@ -173,8 +176,9 @@ class LiveSource:
     def _names(self, uids: U32, owners: Owners) -> Mapping[int, str]:
         wanted = {p.uid for p in owners.processes.values() if p.uid is not None}
         wanted.update(np.unique(uids).tolist())
-        for uid in wanted - self._users.keys():
-            self._users[uid] = user_name(uid)
+        new = {uid: user_name(uid) for uid in wanted - self._users.keys()}
+        if new:  # those before belong to samples before
+            self._users = self._users | new
         return self._users
 
     def _notes(self, owners: Owners, inodes: U32, rights: bool) -> tuple[str, ...]:

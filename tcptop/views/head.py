@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tcptop import __version__
 from tcptop.model import tcp
 from tcptop.model.sample import Kernel
 from tcptop.model.selection import Selection
@@ -28,7 +27,7 @@ def head(selection: Selection) -> dict[str, Any]:
             "uptime_s": rounded(sample.host.uptime_s),
         },
         "collector": {
-            "version": __version__,
+            "version": sample.version,
             "source": sample.source,
             "privileged": sample.privileged,
             "poll_ms": rounded(sample.poll_ms),

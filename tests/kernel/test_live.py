@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from tcptop import __version__
+from tcptop.demo import queues, sockets, states
 from tcptop.demo.namespace import Namespace
+from tcptop.model.route import way
 from tcptop.sources.live import LEAST_REST_S, LiveSource
+from tests.kernel.looking import Watch, row_of
+from tests.kernel.nobody import become_nobody
+from tests.recordings.plain import taken_apart
 
 
 @pytest.fixture
@@ -44,8 +52,40 @@ def test_stopped_is_told_at_once(source: LiveSource) -> None:
     assert source.wait(3600.0, stop)
 
 
-def test_every_sample_is_of_the_same_boot(source: LiveSource) -> None:
-    first, second = source.sample().host.boot_id, source.sample().host.boot_id
-    assert first is not None
-    assert len(first) == 36
-    assert first == second
+@pytest.mark.skipif(os.getuid() != 0, reason="without root, no sockets of another user")
+def test_a_sample_stays_as_it_is(namespace: Namespace) -> None:
+    pair = namespace.run(states.established)
+    namespace.run(queues.accept_overflow)
+    stranger = namespace.helper()
+    stranger.run(sockets.listening)  # imports what the other user may not be able to read
+    with Watch(namespace) as watch:
+        table = watch.look().sample.sockets
+        row = row_of(table, pair.client)
+        where = way(table, row)
+        assert where is not None
+        watch.request([int(table.cookie[row])], [where])
+        watch.poll_listeners()
+        first = watch.look().sample
+        for name in ("users", "cgroups", "options", "routes"):
+            assert getattr(first, name), name
+        before = pickle.dumps(taken_apart(first))
+        users = set(first.users)
+        stranger.run(become_nobody)
+        stranger.run(sockets.listening)
+        namespace.run(states.established)
+        watch.request(table.cookie.tolist())
+        watch.poll_listeners()
+        uids = [set(watch.look().sample.users) for _ in range(2)][-1]
+    assert uids > users
+    assert pickle.dumps(taken_apart(first)) == before
+
+
+def test_a_sample_says_by_whom_and_how_it_was_taken(source: LiveSource) -> None:
+    first = source.sample()
+    source.wait(0.2, threading.Event())
+    second = source.sample()
+    assert first.host.boot_id is not None
+    assert len(first.host.boot_id) == 36
+    assert second.host.boot_id == first.host.boot_id
+    assert (first.interval_s, second.interval_s) == (None, 0.2)
+    assert first.version == __version__
