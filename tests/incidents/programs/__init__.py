@@ -1,0 +1,1 @@
+"""Programs as they are found on the hosts of others: scripts, each run by its path."""

@@ -1,0 +1,14 @@
+"""A client with a connection for each question: caller.py ADDRESS PORT PER_S"""
+
+import socket
+import sys
+import time
+
+while True:
+    try:
+        with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as made:
+            made.sendall(b"hello\n")
+            made.recv(100)
+    except OSError:
+        pass
+    time.sleep(1 / float(sys.argv[3]))

@@ -1,0 +1,166 @@
+"""Servers that do not accept, or whose backlog is too short."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from tests.incidents.incident import Says, healthy, incident
+from tests.incidents.lab import Lab
+from tests.incidents.proving import Proving
+
+OVERFLOW = "accept-queue-overflow"
+_OK = 'location / { return 200 "ok"; }'
+
+
+@incident(
+    server=[
+        Says(
+            OVERFLOW,
+            "critical",
+            who="stuck",
+            title=[r":80\b"],
+            told=[r"given up", r"stopped"],
+            never=[r"add workers"],
+        )
+    ],
+    missing=f"{OVERFLOW}: who has given up, and the one stuck member of a group: not built yet",
+)
+def one_reuseport_worker_is_stopped(lab: Lab) -> None:
+    """Each of nginx's workers has its own queue; a third of the clients wait in that of one."""
+    _reuseport(lab)
+    stuck = lab.server.worker("nginx")
+    lab.pids["stuck"] = stuck
+    os.kill(stuck, signal.SIGSTOP)
+    lab.server.until(lambda: lab.server.queued(80) >= 20, "20 that wait")
+    lab.wait(4)
+
+
+@one_reuseport_worker_is_stopped.healthy()
+def all_reuseport_workers_accept(lab: Lab) -> None:
+    _reuseport(lab)
+    lab.wait(4)
+
+
+def _reuseport(lab: Lab) -> None:
+    server = lab.server
+    http = f"server {{ listen {server.address}:80 reuseport; {_OK} }}"
+    server.nginx("nginx", http, 80, workers=3)
+    lab.client.python("browsers", server.address, 80, 10, 2)
+
+
+@incident(
+    server=[
+        Says(
+            OVERFLOW,
+            "critical",
+            who="worker1 worker2",
+            title=[r":8000\b"],
+            told=[r"given up"],
+            never=[r"larger backlog|longer queue|backlog of 8192"],
+        )
+    ],
+    missing=f"{OVERFLOW}: nothing is accepted while many wait in a long queue: not built yet",
+)
+def sync_workers_wait_for_a_mute_backend(lab: Lab) -> None:
+    """gunicorn's sync workers, each with a request to a back end that never answers."""
+    lab.client.python("mute", lab.client.address, 9000, port=9000)
+    _sync_workers(lab)
+    lab.server.until(lambda: lab.server.queued(8000) >= 40, "40 that wait")
+    lab.wait(4)
+
+
+@sync_workers_wait_for_a_mute_backend.healthy()
+def sync_workers_get_answers(lab: Lab) -> None:
+    lab.client.python("orders", lab.client.address, 9000, port=9000)
+    _sync_workers(lab)
+    lab.wait(4)
+
+
+def _sync_workers(lab: Lab) -> None:
+    server, client = lab.server, lab.client
+    server.python("sync_workers", server.address, 8000, 2, client.address, 9000, port=8000)
+    lab.pids["worker1"], lab.pids["worker2"] = server.workers("sync_workers")
+    client.python("browsers", server.address, 8000, 8, 3)
+
+
+@incident(
+    server=[
+        Says(
+            OVERFLOW,
+            "critical",
+            who="orders",
+            title=[r":7000\b"],
+            told=[r"stopped"],
+            never=[r"larger backlog|longer queue|listen\(\) with a backlog", r"SYNs/s dropped"],
+        )
+    ],
+    missing=f"{OVERFLOW}: nothing is accepted while some wait in a long queue: not built yet",
+)
+def a_long_backlog_hides_an_outage(lab: Lab) -> None:
+    """60 wait, the first ones for more than 10 s, where 4097 fit: 1 % full, and nobody served."""
+    pid = _long_backlog(lab)
+    os.kill(pid, signal.SIGSTOP)
+    lab.client.python("steady", lab.server.address, 7000, 60, 10)
+    lab.server.until(lambda: lab.server.queued(7000) == 60, "60 that wait")
+    lab.wait(5)
+
+
+@a_long_backlog_hides_an_outage.healthy()
+def a_long_backlog_is_not_needed(lab: Lab) -> None:
+    _long_backlog(lab)
+    lab.client.python("steady", lab.server.address, 7000, 60, 10)
+    lab.server.until(lambda: lab.server.count("ESTABLISHED", local=7000) == 60, "60 served")
+
+
+def _long_backlog(lab: Lab) -> int:
+    return lab.server.python("orders", lab.server.address, 7000, 4096, port=7000)
+
+
+@incident(
+    server=[
+        Says(
+            OVERFLOW,
+            who="drowsy",
+            title=[r":7001\b", r"(?i)burst|backlog"],
+            told=[r"backlog"],
+            never=[r"too slow to accept", r"blocked or stopped"],
+        )
+    ],
+    missing=f"{OVERFLOW}: a burst is told from a slow process: not built yet",
+)
+def bursts_are_longer_than_the_backlog(lab: Lab) -> None:
+    """60 clients at once, each second, where 17 fit; the server takes all within milliseconds."""
+    _crowd(lab, 16)
+
+
+@bursts_are_longer_than_the_backlog.healthy()
+def bursts_fit_into_the_backlog(lab: Lab) -> None:
+    _crowd(lab, 512)
+
+
+def _crowd(lab: Lab, backlog: int) -> None:
+    server = lab.server
+    server.python("drowsy", server.address, 7001, backlog, port=7001)
+    lab.client.python("crowd", server.address, 7001, 60, 0.5)
+    lab.wait(2)
+
+
+@healthy()
+def all_clients_come_back_at_once(lab: Lab) -> None:
+    """As after a restart: 400 connections beside 400 that are there, within a moment."""
+    server = lab.server
+    server.python("orders", server.address, 7002, 511, port=7002)
+    lab.client.python("pool", server.address, 7002, 400, 1)
+    server.until(lambda: server.count("ESTABLISHED", local=7002) == 400, "400 connections")
+    lab.client.python("crowd", server.address, 7002, 400, 3)
+
+
+class TestAccepting(Proving):
+    incidents = (
+        one_reuseport_worker_is_stopped,
+        sync_workers_wait_for_a_mute_backend,
+        a_long_backlog_hides_an_outage,
+        bursts_are_longer_than_the_backlog,
+    )
+    loads = (all_clients_come_back_at_once,)

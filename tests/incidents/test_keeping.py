@@ -1,0 +1,165 @@
+"""Programs that keep what they should close, and pools that are well."""
+
+from __future__ import annotations
+
+from tests.incidents.incident import Says, healthy, incident
+from tests.incidents.lab import Lab
+from tests.incidents.proving import Proving
+
+LEAK, GROWING, SELF, RESETS = "socket-leak", "connections-growing", "self-connect", "resets"
+
+
+@incident(
+    server=[
+        Says(
+            LEAK,
+            "critical",
+            who="leaky",
+            title=[r"leaky\.py", r"\b228\b"],
+            told=[r"10\.77\.0\.2(:5672)?\b", r"256"],
+            never=[r"1 of them is a TCP socket"],
+        )
+    ],
+    missing=f"{LEAK}: not built yet",
+    noisy="fd-limit: an effect of socket-leak",
+)
+def refused_sockets_are_never_closed(lab: Lab) -> None:
+    """228 of its 256 descriptors are sockets of connects that were refused."""
+    lab.server.python("leaky", lab.client.address, 5672, 228, 100, files=256)
+    lab.server.until(lambda: lab.client.counter("TcpOutRsts") >= 228, "228 refused")
+
+
+@refused_sockets_are_never_closed.healthy()
+def refused_sockets_are_closed(lab: Lab) -> None:
+    """It waits a while before each new attempt."""
+    lab.server.python("leaky", lab.client.address, 5672, 1, 3, "tidy", files=256)
+    lab.server.until(lambda: lab.client.counter("TcpOutRsts") >= 5, "5 refused")
+
+
+@incident(
+    server=[
+        Says(LEAK, "warning", who="leaky", title=[r"leaky\.py"], told=[r"10\.77\.0\.2(:5672)?\b"])
+    ],
+    missing=f"{LEAK}: not built yet",
+    noisy=f"{LEAK} explains the resets",
+)
+def reset_sockets_are_never_closed(lab: Lab) -> None:
+    """Each answer is a reset; the descriptors stay, fifteen more each second."""
+    lab.client.python("resetting", lab.client.address, 5672, port=5672)
+    lab.server.python("leaky", lab.client.address, 5672, 2000, 15)
+    lab.server.until(lambda: lab.client.counter("TcpOutRsts") >= 30, "30 that were reset")
+
+
+@incident(
+    server=[
+        Says(
+            GROWING,
+            "warning critical",
+            who="billing",
+            title=[r"billing\.py", r"10\.77\.0\.2:80\b"],
+            told=[r"2,?000"],
+        )
+    ],
+    over_s=32,
+    missing=f"{GROWING}: not built yet",
+)
+def a_client_is_made_anew_for_each_request(lab: Lab) -> None:
+    """20 more each second, idle since they were answered; 2000 descriptors last for 100 s."""
+    _billing(lab, 1900, 20, files=2000)
+
+
+@a_client_is_made_anew_for_each_request.healthy()
+def a_pool_fills_and_stops(lab: Lab) -> None:
+    _billing(lab, 150, 12, 0.05)
+
+
+def _billing(lab: Lab, *words: float, files: int = 4000) -> None:
+    client = lab.client
+    ok = f'server {{ listen {client.address}:80; location / {{ return 200 "ok"; }} }}'
+    client.nginx("nginx", f"keepalive_timeout 3600s; keepalive_requests 100000; {ok}", 80)
+    lab.server.python("billing", client.address, 80, *words, files=files)
+    lab.server.until(lambda: lab.server.count("ESTABLISHED", remote=80) >= 100, "100 connections")
+
+
+@incident(
+    server=[
+        Says(SELF, "warning", who="agent", title=[r"127\.0\.0\.1:33100\b"], told=[r"bind|listen"])
+    ],
+    missing=f"{SELF}: not built yet",
+)
+def a_client_has_connected_to_itself(lab: Lab) -> None:
+    """A service that is down, on a port inside the ephemeral range: the kernel chose that port."""
+    lab.server.sysctl("net.ipv4.ip_local_port_range", "33000 33199")
+    lab.server.python("agent", 33100, 300)
+    lab.server.until(lambda: _established(lab) == 1, "a connection to itself")
+    lab.wait(5)  # the refused attempts before it are over
+
+
+@a_client_has_connected_to_itself.healthy()
+def a_client_waits_for_its_service(lab: Lab) -> None:
+    """The service's port is outside the range of the others."""
+    lab.server.sysctl("net.ipv4.ip_local_port_range", "33101 33199")
+    lab.server.python("agent", 33100, 5)
+    lab.wait(2)
+
+
+def _established(lab: Lab) -> int:
+    return lab.server.count("ESTABLISHED", local=33100, remote=33100)
+
+
+@incident(
+    client=[
+        Says(
+            RESETS,
+            "warning",
+            who="agents",
+            told=[r"10\.77\.0\.1:9200\b", r"idle timeout"],
+            destination="10.77.0.1:9200",
+        )
+    ],
+)
+def the_server_forgets_idle_clients_first(lab: Lab) -> None:
+    """A keep-alive agent asks on a connection that the server has just closed: reset by peer."""
+    _agents(lab, 1, 1.2)
+
+
+@the_server_forgets_idle_clients_first.healthy()
+def clients_forget_idle_connections_first(lab: Lab) -> None:
+    _agents(lab, 5, 1.2)
+
+
+def _agents(lab: Lab, idle_s: float, pause_s: float) -> None:
+    server = lab.server
+    server.python("impatient", server.address, 9200, idle_s, port=9200)
+    lab.client.python("agents", server.address, 9200, 40, pause_s)
+    server.until(lambda: server.counter("TcpPassiveOpens") >= 40, "40 connections")
+
+
+@healthy()
+def a_pool_shrinks(lab: Lab) -> None:
+    _borrowing(lab, 40, 10)
+
+
+@healthy()
+def a_server_has_closed_an_idle_pool(lab: Lab) -> None:
+    """The pool will see that when it next lends one of them."""
+    lab.server.python("impatient", lab.server.address, 5432, 3, port=5432)
+    lab.client.python("borrowing", lab.server.address, 5432, 40, 40, 600)
+    lab.client.until(lambda: lab.client.count("CLOSE_WAIT", remote=5432) == 40, "40 closed")
+
+
+def _borrowing(lab: Lab, count: int, left: int) -> None:
+    lab.server.python("orders", lab.server.address, 5432, port=5432)
+    lab.client.python("borrowing", lab.server.address, 5432, count, left, 2)
+    lab.client.until(lambda: lab.client.count("ESTABLISHED", remote=5432) == count, "a pool")
+
+
+class TestKeeping(Proving):
+    incidents = (
+        refused_sockets_are_never_closed,
+        reset_sockets_are_never_closed,
+        a_client_is_made_anew_for_each_request,
+        a_client_has_connected_to_itself,
+        the_server_forgets_idle_clients_first,
+    )
+    loads = (a_pool_shrinks, a_server_has_closed_an_idle_pool)

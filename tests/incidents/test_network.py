@@ -1,0 +1,263 @@
+"""Networks that lose what goes one way, what is large, what is broken, or some of the hosts."""
+
+from __future__ import annotations
+
+from tests.incidents.incident import Says, incident
+from tests.incidents.lab import DEVICE, Lab
+from tests.incidents.proving import Proving
+
+UNFINISHED, DROPS, REJECTED = "handshake-unfinished", "listener-drops", "packets-rejected"
+MTU, NAT, HOLE, UNANSWERED = (
+    "mtu-black-hole",
+    "nat-ports-exhausted",
+    "black-hole",
+    "connect-unanswered",
+)
+_OK = 'location / { return 200 "ok"; }'
+
+
+@incident(
+    server=[
+        Says(
+            UNFINISHED,
+            "warning critical",
+            title=[r":80\b"],
+            told=[r"SYN-ACK", r"10\.77\.0\.2\b"],
+            never=[r"(?i)flood"],
+        )
+    ],
+    client=[
+        Says(
+            UNFINISHED,
+            "warning critical",
+            title=[r"10\.77\.0\.1:80\b"],
+            told=[r"SYN-ACK"],
+            never=[r"not even an acknowledgement"],
+        )
+    ],
+    missing=f"{UNFINISHED}: not built yet",
+    noisy=f"{HOLE}: the other end does send, {UNFINISHED} is the cause",
+)
+def the_way_to_the_server_loses_acks(lab: Lab) -> None:
+    """The SYN gets there and its answer comes back; all that follows is lost."""
+    lab.server.filter("tcp dport 80 tcp flags & (syn | ack) == ack drop")
+    _web(lab)
+    lab.client.python("browsers", lab.server.address, 80, 1.5, 30)
+    lab.server.until(lambda: lab.server.again(local=80, times=3) >= 3, "SYN-ACKs sent again", 30)
+    lab.wait(4)
+
+
+@the_way_to_the_server_loses_acks.healthy()
+def the_way_to_the_server_loses_nothing(lab: Lab) -> None:
+    _web(lab)
+    lab.client.python("browsers", lab.server.address, 80, 1.5, 30)
+    lab.wait(2)
+
+
+def _web(lab: Lab) -> None:
+    address = lab.server.address
+    lab.server.nginx("nginx", f"server {{ listen {address}:80; {_OK} }}", 80)
+
+
+@incident(
+    server=[Says(DROPS, "warning", title=[r":80\b"], told=[r"(?i)no (way|route) back|route"])],
+    client=[Says(UNANSWERED, "warning critical", destination="10.77.0.1:80")],
+    missing=f"{DROPS}: not built yet",
+)
+def there_is_no_way_back_to_the_clients(lab: Lab) -> None:
+    """They come from a subnet of which the server knows nothing."""
+    _elsewhere(lab, rp_filter=0)
+    lab.server.until(lambda: lab.server.counter("TcpExtListenDrops") >= 10, "drops")
+
+
+@there_is_no_way_back_to_the_clients.healthy()
+def there_is_a_way_back_to_the_clients(lab: Lab) -> None:
+    lab.server.ip(f"route add 192.168.55.0/24 dev {DEVICE}")
+    _elsewhere(lab, rp_filter=0)
+    lab.wait(2)
+
+
+@incident(
+    server=[
+        Says(
+            f"{DROPS} {REJECTED}",
+            "warning critical",
+            told=[r"(?i)rp_filter|reverse.path", r"IPReversePathFilter"],
+        )
+    ],
+    client=[Says(UNANSWERED, "warning critical", destination="10.77.0.1:80")],
+    missing=f"{REJECTED}: not built yet",
+)
+def the_reverse_path_filter_drops_the_clients(lab: Lab) -> None:
+    """The way back to them leads over another link."""
+    lab.server.ip("link add d0 type veth peer name d1", "link set d0 up", "link set d1 up")
+    lab.server.ip("route add 192.168.55.0/24 dev d0")
+    _elsewhere(lab, rp_filter=1)
+    lab.server.until(lambda: lab.server.counter("TcpExtIPReversePathFilter") >= 20, "drops")
+
+
+@the_reverse_path_filter_drops_the_clients.healthy()
+def the_reverse_path_filter_is_content(lab: Lab) -> None:
+    lab.server.ip(f"route add 192.168.55.0/24 dev {DEVICE}")
+    _elsewhere(lab, rp_filter=1)
+    lab.wait(2)
+
+
+def _elsewhere(lab: Lab, rp_filter: int) -> None:
+    server, client = lab.server, lab.client
+    for where in ("all", DEVICE):
+        server.sysctl(f"net.ipv4.conf.{where}.rp_filter", rp_filter)
+    _web(lab)
+    client.addresses("192.168.55.2")
+    client.knows(server)  # who asks for a neighbour is filtered too
+    client.ip(f"route add {server.address}/32 dev {DEVICE} src 192.168.55.2")
+    client.python("browsers", server.address, 80, 10, 20)
+
+
+@incident(
+    server=[
+        Says(REJECTED, "warning critical", title=[r"(?i)checksum"], told=[r"InCsumErrors"]),
+    ],
+    missing=f"{REJECTED}: not built yet",
+)
+def checksums_are_broken_on_the_way(lab: Lab) -> None:
+    """A switch or a driver breaks one segment of eight."""
+    _offloads_off(lab)
+    lab.server.ingress(
+        "tcp dport 8080 tcp flags & syn == 0 numgen random mod 8 == 0 @th,128,16 set 0xdead"
+    )
+    _talk(lab)
+    lab.server.until(lambda: lab.server.counter("TcpInCsumErrors") >= 20, "broken segments")
+
+
+@checksums_are_broken_on_the_way.healthy()
+def checksums_are_right(lab: Lab) -> None:
+    _offloads_off(lab)
+    _talk(lab)
+    lab.wait(2)
+
+
+def _offloads_off(lab: Lab) -> None:
+    """Else nobody computes checksums on a veth pair, and nobody looks at them."""
+    lab.client.namespace.command(["ethtool", "-K", DEVICE, "tx", "off"])
+    lab.server.namespace.command(["ethtool", "-K", DEVICE, "rx", "off"])
+
+
+def _talk(lab: Lab) -> None:
+    lab.server.python("orders", lab.server.address, 8080, port=8080)
+    lab.client.python("pool", lab.server.address, 8080, 40, 0.2)
+
+
+@incident(
+    server=[
+        Says(
+            MTU,
+            "critical",
+            title=[r"(?i)large|MTU"],
+            told=[r"tcp_mtu_probing", r"ping -M do -s", r"\b1500\b"],
+            never=[r"not even an acknowledgement", r"Nothing comes back"],
+        )
+    ],
+    gateway=[],
+    missing=f"{MTU}: not built yet",
+    noisy=f"{HOLE}: {MTU} is the cause",
+)
+def large_packets_are_lost(lab: Lab) -> None:
+    """A tunnel with a smaller MTU, and a firewall that drops the ICMP that would tell so."""
+    lab.gateway.filter("icmp type destination-unreachable drop", hook="output")
+    _tunnel(lab)
+    lab.server.until(lambda: lab.server.again(local=80, times=4) >= 5, "retransmissions")
+
+
+@large_packets_are_lost.healthy()
+def large_packets_are_cut(lab: Lab) -> None:
+    _tunnel(lab)
+    lab.wait(2)
+
+
+def _tunnel(lab: Lab) -> None:
+    server = lab.server
+    lab.gateway.ip(f"link set {DEVICE} mtu 1300")
+    (lab.home / "large").write_bytes(bytes(100_000))
+    large = f"location /large {{ root {lab.home}; }}"
+    server.nginx("nginx", f"server {{ listen {server.address}:80; {_OK} {large} }}", 80)
+    lab.client.python("browsers", server.address, 80, 4, 5)
+    lab.client.python("browsers", server.address, 80, 1, 60, "/large", name="readers")
+
+
+@incident(
+    gateway=[Says(NAT, "warning critical", told=[r"insert_failed|drop", r"(?i)port"])],
+    client=[Says(UNANSWERED, "warning critical", destination="10.76.0.1:80")],
+    missing=f"{NAT}: not built yet",
+)
+def the_gateway_has_no_port_left(lab: Lab) -> None:
+    """Its addresses are translated to 20 ports of one, for 30 connections."""
+    _translated(lab, "masquerade to :40000-40019")
+    lab.client.until(lambda: lab.client.count("SYN_SENT", remote=80) >= 5, "some that wait")
+    lab.wait(4)
+
+
+@the_gateway_has_no_port_left.healthy()
+def the_gateway_has_ports(lab: Lab) -> None:
+    _translated(lab, "masquerade")
+    lab.wait(2)
+
+
+def _translated(lab: Lab, rule: str) -> None:
+    lab.gateway.nft(
+        "table ip n {\nchain p {\ntype nat hook postrouting priority 100\n"
+        f"ip protocol tcp {rule}\n}}\n}}"
+    )
+    lab.server.python("orders", lab.server.address, 80, port=80)
+    lab.client.python("steady", lab.server.address, 80, 20, 20)
+    lab.client.python("failover", lab.server.address, 80, 0, 10)
+
+
+@incident(
+    server=[
+        Says(
+            HOLE,
+            "warning",
+            title=[r"\b20 (of|connections)"],
+            told=[r"\b40\b"],
+            never=[r"10\.77\.0\.0/24"],
+            values={"connections": 20},
+        )
+    ],
+    missing=f"{HOLE}: some of many are lost, the others answer: not built yet",
+)
+def a_third_of_the_phones_vanish(lab: Lab) -> None:
+    """A cell of the network is down: 20 of 60 clients."""
+    _phones(lab)
+    lab.client.ingress("ip daddr 10.77.0.100-10.77.0.119 drop")
+    lab.server.until(lambda: lab.server.again(local=8080, times=4) >= 20, "retransmissions")
+
+
+@a_third_of_the_phones_vanish.healthy(
+    alarm=f"{HOLE}: one of sixty that vanishes is usual at an edge: not built yet"
+)
+def one_of_the_phones_vanishes(lab: Lab) -> None:
+    """One has driven into a tunnel."""
+    _phones(lab)
+    lab.client.ingress("ip daddr 10.77.0.100 drop")
+    lab.server.until(lambda: lab.server.again(local=8080, times=4) == 1, "retransmissions")
+
+
+def _phones(lab: Lab) -> None:
+    server = lab.server
+    lab.client.addresses(*(f"10.77.0.{100 + number}" for number in range(60)))
+    server.python("ticker", server.address, 8080, port=8080)
+    lab.client.python("phones", server.address, 8080, "10.77.0.100", 60)
+    server.until(lambda: server.count("ESTABLISHED", local=8080) == 60, "60 phones")
+
+
+class TestNetwork(Proving):
+    incidents = (
+        the_way_to_the_server_loses_acks,
+        there_is_no_way_back_to_the_clients,
+        the_reverse_path_filter_drops_the_clients,
+        checksums_are_broken_on_the_way,
+        large_packets_are_lost,
+        the_gateway_has_no_port_left,
+        a_third_of_the_phones_vanish,
+    )

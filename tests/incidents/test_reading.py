@@ -1,0 +1,168 @@
+"""Programs that do not read, and connections that cannot end because of that."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from tests.incidents.incident import Says, incident
+from tests.incidents.lab import Lab
+from tests.incidents.proving import Proving
+
+UNREAD, HALF = "recv-queue-unread", "half-closed"
+
+
+@incident(
+    server=[
+        Says(
+            UNREAD,
+            "warning critical",
+            who="redis",
+            title=[r"redis", r":6379\b"],
+            never=[r"add workers", r"stack dump of its threads"],
+        )
+    ],
+    missing=f"{UNREAD}: the one cause, advice for a program of one thread: not built yet",
+    noisy="accept-queue-overflow, close-wait-unread: effects of a stuck reader: not folded yet",
+)
+def redis_is_busy_with_one_command(lab: Lab) -> None:
+    """One long command (KEYS, Lua; here DEBUG SLEEP): clients give up and come again."""
+    _redis(lab, "DEBUG SLEEP 300")
+    lab.server.until(lambda: lab.server.queued(6379) >= 20, "20 that wait", 30)
+    lab.wait(3)
+
+
+@redis_is_busy_with_one_command.healthy()
+def redis_answers(lab: Lab) -> None:
+    _redis(lab, "PING")
+    lab.wait(3)
+
+
+def _redis(lab: Lab, command: str) -> None:
+    server = lab.server
+    server.sysctl("net.core.somaxconn", 128)
+    server.redis("redis", 6379)
+    lab.client.python("redis_clients", server.address, 6379, 25, 40, 2, command)
+    server.until(lambda: server.count("ESTABLISHED", local=6379) >= 25, "25 connections")
+
+
+@incident(
+    server=[
+        Says(
+            UNREAD,
+            "warning critical",
+            who="orders",
+            title=[r"24 connections", r":8080\b"],
+            told=[r"(?i)\bis stopped|state T\b.*now|stopped \(T\)"],
+            values={"connections": 24},
+        )
+    ],
+    missing=f"{UNREAD}: slow-process: not built yet",
+)
+def a_server_with_a_pool_is_stopped(lab: Lab) -> None:
+    """A debugger, or a garbage collector that stops the world."""
+    pid = _pool(lab)
+    os.kill(pid, signal.SIGSTOP)
+    lab.server.until(lambda: lab.server.unread(8080) == 24, "24 with something unread")
+    lab.wait(2)
+
+
+@a_server_with_a_pool_is_stopped.healthy()
+def a_server_with_a_pool_answers(lab: Lab) -> None:
+    _pool(lab)
+    lab.wait(2)
+
+
+def _pool(lab: Lab) -> int:
+    server = lab.server
+    pid = server.python("orders", server.address, 8080, port=8080)
+    lab.client.python("pool", server.address, 8080, 24, 0.5)
+    server.until(lambda: server.count("ESTABLISHED", local=8080) == 24, "24 connections")
+    return pid
+
+
+@incident(
+    server=[
+        Says(
+            HALF,
+            "warning",
+            title=[r"FIN"],
+            told=[r":80\b", r"10\.77\.0\.2\b", r"(?i)do(es)? not read|window"],
+            never=[r"does not answer"],
+        )
+    ],
+    limits={"half-closed.age_s": 5},
+    missing=f"{HALF}: FIN_WAIT1 behind data that peers do not read: not built yet",
+)
+def clients_stop_reading_large_answers(lab: Lab) -> None:
+    """nginx gives up on them after its send_timeout (2 s here), and the kernel goes on (5 s for
+    60): phones and crawlers that are gone leave orphans in FIN_WAIT1."""
+    _large_answers(lab, 0)
+    lab.server.until(lambda: lab.server.count("FIN_WAIT1", local=80) == 50, "50 orphans")
+
+
+@clients_stop_reading_large_answers.healthy(
+    alarm=f"{HALF}: closed connections whose data is still taken end by themselves: not built yet"
+)
+def clients_read_large_answers_slowly(lab: Lab) -> None:
+    _large_answers(lab, 20_000)
+    lab.wait(2)
+
+
+def _large_answers(lab: Lab, per_s: int) -> None:
+    server = lab.server
+    (lab.home / "large").write_bytes(bytes(600_000))
+    http = f"server {{ listen {server.address}:80; root {lab.home}; }}"
+    server.nginx("nginx", f"send_timeout 2s; keepalive_timeout 0; {http}", 80)
+    lab.client.python("readers", server.address, 80, 50, "/large", per_s)
+    server.until(lambda: server.count("LISTEN", local=80) < _sockets(lab, 80), "readers")
+
+
+def _sockets(lab: Lab, port: int) -> int:
+    return sum(row.local == port for row in lab.server.rows())
+
+
+@incident(
+    server=[
+        Says(
+            HALF,
+            "warning",
+            title=[r"60\b"],
+            told=[r"60 LAST_ACK", r":8080\b", r"10\.77\.0\.2\b", r"(?i)gives? (them )?up|ends? in"],
+            never=[r"Data before the FIN"],
+            values={"sockets": 60},
+        )
+    ],
+    limits={"half-closed.age_s": 5},
+    missing=f"{HALF}: of which listener, towards whom, what ends LAST_ACK: not built yet",
+)
+def clients_vanish_while_they_close(lab: Lab) -> None:
+    """A firewall shuts between the client's FIN and the server's: LAST_ACK for minutes (5 s for
+    60)."""
+    _closers(lab)
+    lab.client.ingress("drop")
+    os.kill(lab.pids["late"], signal.SIGUSR1)
+    lab.server.until(lambda: lab.server.count("LAST_ACK", local=8080) == 60, "60 in LAST_ACK")
+    lab.wait(4)
+
+
+@clients_vanish_while_they_close.healthy()
+def clients_and_server_close(lab: Lab) -> None:
+    _closers(lab)
+    os.kill(lab.pids["late"], signal.SIGUSR1)
+
+
+def _closers(lab: Lab) -> None:
+    server = lab.server
+    server.python("late", server.address, 8080, 60, port=8080)
+    lab.client.python("closers", server.address, 8080, 60)
+    server.until(lambda: server.count("CLOSE_WAIT", local=8080) == 60, "60 in CLOSE_WAIT")
+
+
+class TestReading(Proving):
+    incidents = (
+        redis_is_busy_with_one_command,
+        a_server_with_a_pool_is_stopped,
+        clients_stop_reading_large_answers,
+        clients_vanish_while_they_close,
+    )

@@ -1,0 +1,53 @@
+"""Play incidents and print all that tcptop says of them, beside what it should say.
+
+python -m tests.incidents.watch [NAME...]; without a name, all of them, file after file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.incidents.incident import Incident, Play
+from tests.incidents.playing import Played, playing
+from tests.incidents.proving import Silence, alarmed, besides, plays, told, unsaid
+
+
+def classes() -> Iterator[type[Silence]]:
+    for file in sorted(Path(__file__).parent.glob("test_*.py")):
+        module = importlib.import_module(f"tests.incidents.{file.stem}")
+        for each in vars(module).values():
+            if isinstance(each, type) and issubclass(each, Silence) and plays(each):
+                yield each
+
+
+def verdict(played: Played, incident: Incident | None) -> str:
+    if played.failure is not None:
+        return f"COULD NOT BE MADE: {played.failure}"
+    if incident is None:
+        return "silent" if not list(alarmed(played)) else "FALSE ALARM"
+    wrong = [each for host in incident.says for each in unsaid(played, incident, host)]
+    more = [each for host, says in incident.says.items() for each in besides(played, says, host)]
+    return "\n  ".join(["as it must be" if not wrong + more else "WRONG:", *wrong, *more])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.incidents.watch")
+    parser.add_argument("names", metavar="NAME", nargs="*")
+    options = parser.parse_args()
+    for cls in classes():
+        by_play = {id(each.play): each for each in cls.incidents}
+        chosen: list[Play] = [p for p in plays(cls) if p.name in options.names or not options.names]
+        if not chosen:
+            continue
+        with playing(chosen) as played:
+            for each in played:
+                print(f"{each.play.name}: {verdict(each, by_play.get(id(each.play)))}")
+                if each.failure is None:
+                    print("\n".join(told(each)).replace("\n", "\n    "), flush=True)
+
+
+if __name__ == "__main__":
+    main()
