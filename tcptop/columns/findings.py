@@ -147,6 +147,7 @@ FINDINGS = Listing(
     rows=lambda s: s.findings, keys=keys, looks=_looks,
     netns=lambda s, r: np.array([each.subject.netns for each in _some(s, r)]),
     command=lambda s, place: s.snapshot.findings[place].confirm,
+    page=lambda s, place: s.snapshot.findings[place].id,
 )  # fmt: skip
 
 

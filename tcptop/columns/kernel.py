@@ -150,4 +150,5 @@ KERNEL = Listing(
     "kernel", "Kernel", "Kernel", COLUMNS, "topic", "The kernel's counters cannot be read.",
     rows=_rows, keys=keys, looks=_looks,
     command=lambda s, place: entries(s)[place].confirm,
+    page=lambda s, place: next(iter(entries(s)[place].feeds), None),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from shlex import quote
 
 import numpy as np
@@ -11,7 +12,9 @@ from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank, source
 from tcptop.columns.listing import Listing, plain
+from tcptop.columns.marks import of_named
 from tcptop.model import address, tcp
+from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, I64, Index, SocketTable
 
@@ -167,8 +170,17 @@ def listening(selection: Selection, row: int) -> str:
     return f"ss -ltnpm {quote(source(selection, row))}"
 
 
+def worst(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Index:
+    """By key, or by address and port."""
+    ranks = {each.subject.listener: rank for rank, each in enumerate(findings)}
+    by_text = [ranks.get(text, -1) for text in local_texts(selection, rows)]
+    named = of_named(listener_keys(selection, rows), findings)
+    return np.maximum(named, np.array(by_text, np.int64))
+
+
 LISTENERS = Listing(
     "listeners", "Listeners", "Listen", COLUMNS, "fill", "Nobody listens on TCP here.",
     rows=lambda s: s.listeners, keys=listener_keys, looks=plain,
-    netns=lambda s, r: _table(s).netns[sockets(s, r)], scope=scope, command=command, whole=True,
+    netns=lambda s, r: _table(s).netns[sockets(s, r)], scope=scope, command=command,
+    worst=worst, page=lambda s, place: "queues", whole=True,
 )  # fmt: skip

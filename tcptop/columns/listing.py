@@ -11,9 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.columns.column import Column, Look
+from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.table import U64, Index
+
+
+def _no_page(selection: Selection, place: int) -> None:
+    return None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -32,6 +37,9 @@ class Listing:
     netns: Callable[[Selection, Index], NDArray[Any]] | None = None  # None: of several
     scope: Callable[[Selection, int], str] | None = None  # a filter for the sockets of a row
     command: Callable[[Selection, int], str] | None = None  # ss, nstat or sysctl that shows a row
+    # Of `findings` the place of the last one about each row, -1 for none; None: none is about any.
+    worst: Callable[[Selection, Index, Sequence[Finding]], Index] | None = None
+    page: Callable[[Selection, int], str | None] = _no_page  # of a row that no finding is about
     whole: bool = False  # a filter chooses rows; what they count is of all sockets
 
     def column(self, key: str) -> Column:

@@ -11,6 +11,7 @@ from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import addresses, endpoints, owner_values, people_of, rank
 from tcptop.columns.listing import Listing, plain
+from tcptop.columns.marks import of_groups
 from tcptop.model import address, sysctls
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Snapshot
@@ -159,5 +160,7 @@ PORTS = Listing(
     "ports", "Ports", "Ports", COLUMNS, "share",
     "No connection holds a port of the ephemeral range.",
     rows=lambda s: s.ports, keys=port_keys, looks=plain,
-    netns=lambda s, r: s.snapshot.ports.netns[r], scope=scope, command=command, whole=True,
+    netns=lambda s, r: s.snapshot.ports.netns[r], scope=scope, command=command,
+    worst=lambda s, r, findings: of_groups(s, s.snapshot.ports.group, r, findings),
+    page=lambda s, place: "ports", whole=True,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.listing import Listing
 from tcptop.model import owner, tcp
+from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, I64, Index
@@ -197,8 +198,14 @@ def command(selection: Selection, place: int) -> str:
     return ""
 
 
+def worst(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Index:
+    ranks = {pid: rank for rank, each in enumerate(findings) for pid in each.subject.pids}
+    pids = (each.pid if each else None for each in _people(selection, rows))
+    return np.array([ranks.get(pid, -1) if pid else -1 for pid in pids], np.int64)
+
+
 PROCESSES = Listing(
     "processes", "Processes", "Procs", COLUMNS, "sockets", "No process has a TCP socket here.",
     rows=lambda s: np.arange(len(s.processes)), keys=process_keys, looks=_looks,
-    netns=lambda s, r: s.processes.netns[r], scope=scope, command=command,
+    netns=lambda s, r: s.processes.netns[r], scope=scope, command=command, worst=worst,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import addresses, rank
 from tcptop.columns.listing import Listing, plain
+from tcptop.columns.marks import of_groups
 from tcptop.columns.ports import first_owner, process_texts
 from tcptop.model import address, tcp
 from tcptop.model.selection import Selection
@@ -109,5 +110,6 @@ def command(selection: Selection, place: int) -> str:
 REMOTES = Listing(
     "remotes", "Remotes", "Remote", COLUMNS, "sockets", "There is no connection to anywhere.",
     rows=lambda s: s.remotes, keys=remote_keys, looks=plain,
-    netns=lambda s, r: s.remote_groups.netns[r], scope=scope, command=command, whole=True,
+    netns=lambda s, r: s.remote_groups.netns[r], scope=scope, command=command,
+    worst=lambda s, r, findings: of_groups(s, s.remote_groups.group, r, findings), whole=True,
 )  # fmt: skip

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from shlex import quote
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop.analysis import subject
 from tcptop.analysis.identity import socket_keys
 from tcptop.columns import units
 from tcptop.columns.column import Column, Texts, Values, shown
 from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank, source
 from tcptop.columns.listeners import listening
 from tcptop.columns.listing import Listing
+from tcptop.columns.marks import of_named
 from tcptop.model import address, tcp
+from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, Index, SocketTable
 
@@ -271,8 +274,20 @@ def command(selection: Selection, row: int) -> str:
     return f"ss -tanpoi {quote(f'{source(selection, row)} and dst {goal}')}"
 
 
+def worst(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Index:
+    """By key; a finding that names no socket is about all that it concerns."""
+    snapshot = selection.snapshot
+    ranks = of_named(socket_keys(selection, rows), findings)
+    for at, finding in enumerate(findings):
+        if not finding.subject.cookies:
+            concerned = subject.rows(finding.subject, snapshot)[rows]
+            ranks[concerned] = np.maximum(ranks[concerned], at)
+    return ranks
+
+
 SOCKETS = Listing(
     "sockets", "Connections", "Conns", COLUMNS, "state", "There is no TCP socket here.",
     rows=lambda s: s.rows, keys=socket_keys, looks=_looks,
     netns=lambda s, r: _table(s).netns[r], command=command,
+    worst=worst, page=lambda s, row: tcp.SS_STATES[int(_table(s).state[row])],
 )  # fmt: skip

@@ -104,4 +104,5 @@ STATES = Listing(
     rows=_rows, keys=_keys, looks=_looks,
     scope=lambda s, state: scope(state),
     command=lambda s, state: f"ss -tan {scope(state)}",
+    page=lambda s, state: tcp.SS_STATES[state],
 )  # fmt: skip

@@ -14,11 +14,12 @@ from tcptop.columns import SOCKETS, Listing
 from tcptop.columns.changes import Change
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
+from tcptop.columns.marks import page_of
 from tcptop.columns.names import Names
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.tui import explaining, item, pages
+from tcptop.tui import item, pages
 from tcptop.tui.item import Watched
 from tcptop.tui.moments import Moments
 from tcptop.tui.panes import PaneModel, Room, Target
@@ -228,7 +229,7 @@ class Session(Moments):
         place = shown.model.place(here.item or key) if shown is not None else None
         if shown is None or place is None or here.help or here.page is not None:
             return CONTENTS
-        return explaining.page_of(here.view, shown.selection, place)
+        return page_of(self.view.listing, shown.selection, place) or CONTENTS
 
     def back(self) -> bool:
         """One step back; False at a first place."""

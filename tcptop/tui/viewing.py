@@ -9,7 +9,7 @@ from tcptop.analysis import subject
 from tcptop.analysis.filter.clause import NOTHING, Clause
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selecting import select
-from tcptop.columns import LISTINGS, SOCKETS, Listing, verdict
+from tcptop.columns import SOCKETS, Listing, verdict
 from tcptop.columns.marks import marked
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -90,8 +90,6 @@ def live_listing(
 ) -> Listing:
     """A list as it is shown: with marks, of connections with what is wrong with each, and of
     others with small pictures of what is recorded."""
-    if listing.name not in LISTINGS:
-        return coarse(listing)
     found = coarse(marked(listing))
     if listing is not SOCKETS:
         return found if rings is None else with_trend(found, rings)
