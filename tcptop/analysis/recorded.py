@@ -161,10 +161,8 @@ def of_sockets(snapshot: Snapshot, cookies: Sequence[int]) -> Recorded:
     return Recorded(few.cookie, np.ones(len(rows)), _table(*queues, *rates, *info))
 
 
-KINDS = {
-    "host": Kind(HOST, 1, host),
-    "processes": Kind(PROCESS, 256, of_processes),
-    "listeners": Kind(LISTENER, 256, of_listeners),
-    "ports": Kind(DESTINATION, 256, of_ports),
-    "remotes": Kind(REMOTE, 256, of_remotes),
-}
+OF_HOST = Kind(HOST, 1, host)
+OF_PROCESSES = Kind(PROCESS, 256, of_processes)
+OF_LISTENERS = Kind(LISTENER, 256, of_listeners)
+OF_PORTS = Kind(DESTINATION, 256, of_ports)
+OF_REMOTES = Kind(REMOTE, 256, of_remotes)

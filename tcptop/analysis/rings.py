@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop.analysis.recorded import KINDS, SOCKET, of_sockets
+from tcptop.analysis.recorded import OF_HOST, SOCKET, Kind, of_sockets
 from tcptop.analysis.selecting import everything
 from tcptop.model.arrays import index_of
 from tcptop.model.snapshot import Snapshot
@@ -42,12 +42,18 @@ class Series(NamedTuple):
 class Rings:
     """One thread adds, others read: `lock` is held while values are stored or copied, no longer.
 
-    Kinds are the names of the live lists and "host"; keys are those of their rows. At most 15 MB,
-    of which only what was once in use is resident.
+    `kinds` are those of the lists, by name; keys are those of their rows. There are "host" and
+    "sockets" besides. At most 15 MB, of which only what was once in use is resident.
     """
 
-    def __init__(self, slots: int = SLOTS, lock: AbstractContextManager[object] = ALONE) -> None:
-        self._rings = {name: Ring(kind.metrics, kind.seats, slots) for name, kind in KINDS.items()}
+    def __init__(
+        self,
+        kinds: Mapping[str, Kind],
+        slots: int = SLOTS,
+        lock: AbstractContextManager[object] = ALONE,
+    ) -> None:
+        self._kinds = {"host": OF_HOST, **kinds}
+        self._rings = {n: Ring(kind.metrics, kind.seats, slots) for n, kind in self._kinds.items()}
         self._rings["sockets"] = Ring(SOCKET, WATCHED, slots)
         self._clock = np.zeros(slots)
         self._added = 0
@@ -79,7 +85,7 @@ class Rings:
         if self._added and dt < LEAST_S:
             return
         selection = everything(snapshot)
-        found = {name: kind.record(selection) for name, kind in KINDS.items()}
+        found = {name: kind.record(selection) for name, kind in self._kinds.items()}
         with self._lock:
             watched = list(self._watched)
         found["sockets"] = of_sockets(snapshot, watched)

@@ -15,6 +15,7 @@ from tcptop.columns.states import STATES
 
 # Of sockets and what they add up to; findings, states and the kernel's numbers are apart.
 LISTINGS = {each.name: each for each in (PROCESSES, SOCKETS, LISTENERS, PORTS, REMOTES)}
+RECORDED = {name: each.recorded for name, each in LISTINGS.items() if each.recorded is not None}
 
 __all__ = [
     "FINDINGS",
@@ -23,6 +24,7 @@ __all__ = [
     "LISTINGS",
     "PORTS",
     "PROCESSES",
+    "RECORDED",
     "REMOTES",
     "SOCKETS",
     "STATES",

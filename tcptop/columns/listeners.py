@@ -8,10 +8,11 @@ from shlex import quote
 import numpy as np
 
 from tcptop.analysis.identity import listener_keys
+from tcptop.analysis.recorded import OF_LISTENERS
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank, source
-from tcptop.columns.listing import Listing, plain
+from tcptop.columns.listing import Listing, Sparkline, plain
 from tcptop.columns.marks import of_named
 from tcptop.model import address, tcp
 from tcptop.model.finding import Finding
@@ -182,5 +183,6 @@ LISTENERS = Listing(
     "listeners", "Listeners", "Listen", COLUMNS, "fill", "Nobody listens on TCP here.",
     rows=lambda s: s.listeners, keys=listener_keys, looks=plain,
     netns=lambda s, r: _table(s).netns[sockets(s, r)], scope=scope, command=command,
-    worst=worst, page=lambda s, place: "queues", whole=True,
+    worst=worst, page=lambda s, place: "queues",
+    recorded=OF_LISTENERS, sparkline=Sparkline("peak", "its accept queue"), whole=True,
 )  # fmt: skip

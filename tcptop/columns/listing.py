@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from shlex import quote
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop.analysis.recorded import Kind
 from tcptop.columns.column import Column, Look
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
@@ -19,6 +20,13 @@ from tcptop.model.table import U64, Index
 
 def _no_page(selection: Selection, place: int) -> None:
     return None
+
+
+class Sparkline(NamedTuple):
+    """What is recorded of a row and worth a small picture."""
+
+    metric: str
+    what: str  # in words
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,6 +48,8 @@ class Listing:
     # Of `findings` the place of the last one about each row, -1 for none; None: none is about any.
     worst: Callable[[Selection, Index, Sequence[Finding]], Index] | None = None
     page: Callable[[Selection, int], str | None] = _no_page  # of a row that no finding is about
+    recorded: Kind | None = None
+    sparkline: Sparkline | None = None
     whole: bool = False  # a filter chooses rows; what they count is of all sockets
 
     def column(self, key: str) -> Column:

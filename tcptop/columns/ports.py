@@ -7,10 +7,11 @@ from shlex import quote
 import numpy as np
 
 from tcptop.analysis.identity import port_keys
+from tcptop.analysis.recorded import OF_PORTS
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import addresses, endpoints, owner_values, people_of, rank
-from tcptop.columns.listing import Listing, plain
+from tcptop.columns.listing import Listing, Sparkline, plain
 from tcptop.columns.marks import of_groups
 from tcptop.model import address, sysctls
 from tcptop.model.selection import Selection
@@ -162,5 +163,6 @@ PORTS = Listing(
     rows=lambda s: s.ports, keys=port_keys, looks=plain,
     netns=lambda s, r: s.snapshot.ports.netns[r], scope=scope, command=command,
     worst=lambda s, r, findings: of_groups(s, s.snapshot.ports.group, r, findings),
-    page=lambda s, place: "ports", whole=True,
+    page=lambda s, place: "ports",
+    recorded=OF_PORTS, sparkline=Sparkline("used", "ports in use"), whole=True,
 )  # fmt: skip

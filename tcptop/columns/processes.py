@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tcptop.analysis.identity import process_keys
+from tcptop.analysis.recorded import OF_PROCESSES
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
-from tcptop.columns.listing import Listing
+from tcptop.columns.listing import Listing, Sparkline
 from tcptop.model import owner, tcp
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
@@ -208,4 +209,5 @@ PROCESSES = Listing(
     "processes", "Processes", "Procs", COLUMNS, "sockets", "No process has a TCP socket here.",
     rows=lambda s: np.arange(len(s.processes)), keys=process_keys, looks=_looks,
     netns=lambda s, r: s.processes.netns[r], scope=scope, command=command, worst=worst,
+    recorded=OF_PROCESSES, sparkline=Sparkline("sockets", "its sockets"),
 )  # fmt: skip

@@ -5,10 +5,11 @@ from __future__ import annotations
 from shlex import quote
 
 from tcptop.analysis.identity import remote_keys
+from tcptop.analysis.recorded import OF_REMOTES
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import addresses, rank
-from tcptop.columns.listing import Listing, plain
+from tcptop.columns.listing import Listing, Sparkline, plain
 from tcptop.columns.marks import of_groups
 from tcptop.columns.ports import first_owner, process_texts
 from tcptop.model import address, tcp
@@ -111,5 +112,6 @@ REMOTES = Listing(
     "remotes", "Remotes", "Remote", COLUMNS, "sockets", "There is no connection to anywhere.",
     rows=lambda s: s.remotes, keys=remote_keys, looks=plain,
     netns=lambda s, r: s.remote_groups.netns[r], scope=scope, command=command,
-    worst=lambda s, r, findings: of_groups(s, s.remote_groups.group, r, findings), whole=True,
+    worst=lambda s, r, findings: of_groups(s, s.remote_groups.group, r, findings),
+    recorded=OF_REMOTES, sparkline=Sparkline("rtt_us", "its round trip"), whole=True,
 )  # fmt: skip

@@ -11,12 +11,12 @@ from tcptop.analysis.rings import Rings
 from tcptop.analysis.selecting import select
 from tcptop.columns import SOCKETS, Listing, verdict
 from tcptop.columns.marks import marked
+from tcptop.columns.trend import with_trend
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools
 from tcptop.tui.models import ListingModel
 from tcptop.tui.place import About, Sort
-from tcptop.tui.sparks import with_trend
 from tcptop.tui.steady import coarse
 from tcptop.tui.tree import Group, TreeModel
 

@@ -17,6 +17,7 @@ from tcptop.analysis.findings.settings import DEFAULTS, Settings
 from tcptop.analysis.recent import Recent
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.watch import WatchLoop
+from tcptop.columns import RECORDED
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, EndOfSamples, Source
 from tcptop.tui.viewing import Criteria, Shown, show
@@ -67,7 +68,7 @@ class Watcher:
         self.criteria: Criteria | None = None
         self.requests = NO_REQUESTS
         self.recent = Recent()
-        self.rings = Rings(lock=threading.Lock())
+        self.rings = Rings(RECORDED, lock=threading.Lock())
         self._settings = settings
         self._interval = interval
         self._open_source = open_source

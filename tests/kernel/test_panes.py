@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selecting import select
-from tcptop.columns import PROCESSES, SOCKETS
+from tcptop.columns import PROCESSES, RECORDED, SOCKETS
 from tcptop.demo import held, pools, sockets, veth
 from tcptop.demo.namespace import Namespace
 from tcptop.demo.scenarios import choose
@@ -24,7 +24,7 @@ FACT = re.compile(r"^([a-z_]+) +(\d+(?:\.\d+)?)(?: (?:B|segments|ms))?(?:  |$)")
 
 
 def of(snapshot: Snapshot, view: str, key: int, rings: Rings | None = None) -> PaneModel:
-    return shown(Scene(select(snapshot), rings or Rings(), Room(79, 18)), view, key)
+    return shown(Scene(select(snapshot), rings or Rings(RECORDED), Room(79, 18)), view, key)
 
 
 def facts(model: PaneModel) -> dict[str, float]:
@@ -76,7 +76,7 @@ def test_a_connection_is_as_ss_shows_it(linked: tuple[Namespace, Namespace]) -> 
 
 def test_a_full_listener_shows_who_waits() -> None:
     with Stage(choose(["accept-queue-overflow"])) as stage, Watch(stage.here) as watch:
-        rings, snapshot = Rings(), watch.look()
+        rings, snapshot = Rings(RECORDED), watch.look()
         rings.add(snapshot)
         (listener,) = ss_rows(stage.here, "state", "listening")
         waiting = [row for row in ss_rows(stage.here, "sport", "=", "8080") if not row.inode]

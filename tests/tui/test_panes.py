@@ -11,7 +11,8 @@ import pytest
 
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selecting import select
-from tcptop.columns import LISTENERS, LISTINGS, PROCESSES, SOCKETS
+from tcptop.columns import LISTENERS, LISTINGS, PROCESSES, RECORDED, SOCKETS
+from tcptop.columns.trend import CELLS, KEY, per_cell, with_trend
 from tcptop.model import tcp
 from tcptop.model.address import halves
 from tcptop.model.finding import Subject
@@ -20,7 +21,6 @@ from tcptop.model.sample import Sample
 from tcptop.model.sockopt import SocketOptions
 from tcptop.tui.panes import PaneModel, Room, Scene, Target
 from tcptop.tui.panes.row import place_of
-from tcptop.tui.sparks import CELLS, KEY, per_cell, with_trend
 from tcptop.tui.views import VIEWS
 from tcptop.tui.widgets.look import to_ascii
 from tests.tui.test_charts import over
@@ -58,7 +58,7 @@ HELD = owners((1, NGINX, 6), (2, WORKER, 7), (4, CURL, 3))
 
 def scene(*samples: Sample, room: Room = ROOM) -> Scene:
     """What was seen and recorded, from the first of the samples on."""
-    rings = Rings()
+    rings = Rings(RECORDED)
     for cookie in samples[0].sockets.cookie.tolist()[:16]:
         rings.watch(cookie)
     for last in range(1, len(samples) + 1):
@@ -121,7 +121,7 @@ def test_every_row_of_every_list_has_one(size: tuple[int, int], ascii_only: bool
 
 def test_what_a_row_opens_is_there() -> None:
     seen = set()
-    now = Scene(found(OVERFLOW), Rings(), ROOM)
+    now = Scene(found(OVERFLOW), Rings(RECORDED), ROOM)
     for model in every_pane(now):
         for target in targets(model):
             assert place_of(target.listing, now.selection, target.key) is not None
@@ -161,7 +161,7 @@ def test_foreign_text_is_shown_and_not_obeyed() -> None:
 def test_it_is_of_the_moment_that_is_looked_at() -> None:
     """Not of the newest look: rings go on while the view is paused."""
     first = sample(BOTH, owners=HELD)
-    rings, past = Rings(), derived(first)
+    rings, past = Rings(RECORDED), derived(first)
     rings.watch(CLIENT)
     rings.add(past)
     more = later(first, 60.0, sockets=sample([*BOTH[:1], BOTH[1] | {"send_q": 9_000}]).sockets)
@@ -278,7 +278,7 @@ def test_what_is_wrong_comes_first() -> None:
 def test_what_a_finding_is_about_is_not_called_sound() -> None:
     sound = replace(OVERFLOW, subject=Subject(NETNS, (), None, None, (CLIENT,)))
     selection = select(replace(derived(sample(BOTH)), findings=(sound,)))
-    texts = lines(shown(Scene(selection, Rings(), ROOM), "sockets", CLIENT))
+    texts = lines(shown(Scene(selection, Rings(RECORDED), ROOM), "sockets", CLIENT))
     assert any(OVERFLOW.title in text for text in texts)
     assert not any("nothing wrong" in text for text in texts)
     sane = lines(shown(scene(sample(BOTH)), "sockets", CLIENT))
@@ -491,5 +491,5 @@ def test_a_trend_rises() -> None:
 
 
 def test_connections_have_none() -> None:
-    assert with_trend(LISTINGS["sockets"], Rings()) is LISTINGS["sockets"]
+    assert with_trend(LISTINGS["sockets"], Rings(RECORDED)) is LISTINGS["sockets"]
     assert tcp.LISTEN == 10

@@ -17,10 +17,10 @@ import pytest
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.analysis.recent import Recent
-from tcptop.analysis.recorded import KINDS, STATES
+from tcptop.analysis.recorded import OF_HOST, STATES
 from tcptop.analysis.rings import HALF_S, HOST, KEPT_S, WATCHED, Ring, Rings
 from tcptop.analysis.selecting import select
-from tcptop.columns import LISTINGS
+from tcptop.columns import LISTINGS, RECORDED
 from tcptop.model import tcp
 from tcptop.model.sample import ListenerPeaks, Owners, Process, Sample
 from tcptop.model.snapshot import Snapshot
@@ -48,7 +48,7 @@ def looks(*samples: Sample) -> Iterator[Snapshot]:
 
 
 def fed(*samples: Sample, slots: int = 600) -> tuple[Rings, list[Snapshot]]:
-    rings, seen = Rings(slots), list(looks(*samples))
+    rings, seen = Rings(RECORDED, slots), list(looks(*samples))
     for snapshot in seen:
         rings.add(snapshot)
     return rings, seen
@@ -148,7 +148,7 @@ def test_a_backlog_that_the_source_does_not_know_is_not_zero() -> None:
 
 def test_a_watched_socket_is_recorded_from_then_on_and_leaves_a_gap() -> None:
     first = sample([talking(0)])
-    rings = Rings()
+    rings = Rings(RECORDED)
     samples = [
         first,
         moved(first, 1, [talking(500, send_q=70)]),
@@ -166,7 +166,7 @@ def test_a_watched_socket_is_recorded_from_then_on_and_leaves_a_gap() -> None:
 
 
 def test_what_a_mini_socket_does_not_tell_is_unknown() -> None:
-    rings = Rings()
+    rings = Rings(RECORDED)
     row = int(np.flatnonzero(everything().sockets.state == tcp.TIME_WAIT)[0])
     cookie = int(everything().sockets.cookie[row])
     rings.watch(cookie)
@@ -178,7 +178,7 @@ def test_what_a_mini_socket_does_not_tell_is_unknown() -> None:
 def test_the_sockets_watched_last_are_kept() -> None:
     many = [talking(0, cookie=cookie) for cookie in range(1, 40)]
     first = sample(many)
-    rings = Rings()
+    rings = Rings(RECORDED)
     for place, snapshot in enumerate(looks(*(moved(first, place, many) for place in range(30)))):
         rings.watch(place + 1)
         rings.watch(1)  # the one that is returned to all the time
@@ -308,28 +308,28 @@ def cpu(work: Callable[[], object]) -> float:
 
 
 def test_memory_is_bounded_whatever_comes(crowded: list[Snapshot]) -> None:
-    rings = Rings()
+    rings = Rings(RECORDED)
     before = rings.nbytes
     for snapshot in crowded:
         rings.add(snapshot)
     assert rings.nbytes == before < MOST
-    for kind, (metrics, seats, _) in KINDS.items():
+    for kind, (metrics, seats, _) in {"host": OF_HOST, **RECORDED}.items():
         assert rings._rings[kind]._values.shape == (seats, len(metrics), 600)
 
 
 def test_of_many_the_busiest_are_recorded(crowded: list[Snapshot]) -> None:
-    rings = Rings()
+    rings = Rings(RECORDED)
     rings.add(crowded[0])
     selection = select(crowded[0])
     rows = np.arange(len(crowded[0].processes))
     keys = LISTINGS["processes"].keys(selection, rows)
     known = [k for k in keys.tolist() if values(rings, "processes", k, "sockets") != [None]]
-    assert len(known) == KINDS["processes"].seats
+    assert len(known) == RECORDED["processes"].seats
 
 
 def test_adding_costs_little_beside_deriving(crowded: list[Snapshot]) -> None:
     """1.5 to 2.7 ms against 250 where it was measured; a ratio holds on slower machines too."""
-    rings = Rings()
+    rings = Rings(RECORDED)
     for cookie in crowded[0].sample.sockets.cookie[:WATCHED].tolist():
         rings.watch(cookie)
     again = [
@@ -347,7 +347,7 @@ def test_a_reader_never_sees_half_a_look() -> None:
     """All metrics of a look are stored under one lock, which a reader takes to copy a series."""
     first = everything()
     seen = list(looks(*(later(first, second) for second in range(40))))
-    rings, wrong, done = Rings(slots=8, lock=threading.Lock()), [], threading.Event()
+    rings, wrong, done = Rings(RECORDED, slots=8, lock=threading.Lock()), [], threading.Event()
 
     def read() -> None:
         while not done.is_set():

@@ -1,4 +1,4 @@
-"""Small pictures of the last minute, as a column of a list."""
+"""Small pictures of the last minute, as a column of the live view."""
 
 from __future__ import annotations
 
@@ -7,31 +7,25 @@ from dataclasses import replace
 import numpy as np
 
 from tcptop.analysis.rings import Rings, Series
-from tcptop.columns import Column, Listing
+from tcptop.columns.column import Column
+from tcptop.columns.listing import Listing, Sparkline
 from tcptop.columns.units import spark
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, Index
 
-# What is recorded of a row and is worth a picture.
-METRICS = {
-    "processes": ("sockets", "its sockets"),
-    "listeners": ("peak", "its accept queue"),
-    "ports": ("used", "ports in use"),
-    "remotes": ("rtt_us", "its round trip"),
-}
 KEY, CELLS, CELL_S = "trend", 12, 5.0  # a cell shows the highest of its seconds
 PRIORITY = 20  # goes before all others where there is no room
 
 
 def with_trend(listing: Listing, rings: Rings) -> Listing:
     """The list with a last column of small pictures, where something is recorded of its rows."""
-    if listing.name not in METRICS:
+    if listing.sparkline is None:
         return listing
-    return replace(listing, columns=(*listing.columns, _column(listing, rings)))
+    return replace(listing, columns=(*listing.columns, _column(listing, listing.sparkline, rings)))
 
 
-def _column(listing: Listing, rings: Rings) -> Column:
-    metric, what = METRICS[listing.name]
+def _column(listing: Listing, sparkline: Sparkline, rings: Rings) -> Column:
+    metric, what = sparkline
 
     def series(selection: Selection, rows: Index) -> list[F64]:
         clock = selection.snapshot.sample.clock
