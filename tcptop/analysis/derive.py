@@ -15,7 +15,7 @@ from tcptop.analysis.findings.moments import Moment, moment, with_moment
 from tcptop.analysis.findings.settings import DEFAULTS, Settings
 from tcptop.analysis.gathering import Rates, processes, remotes
 from tcptop.analysis.history import History, Known, Now
-from tcptop.analysis.holding import Held, hold, mini
+from tcptop.analysis.holding import Held, hold
 from tcptop.analysis.kernel import rates as kernel_rates
 from tcptop.analysis.kernel import seen_ratio
 from tcptop.model import owner
@@ -103,7 +103,6 @@ def _snapshot(sample: Sample, history: History, step: _Step) -> Snapshot:
         bytes_sent_per_s=rates.sent,
         bytes_received_per_s=rates.received,
         retransmits_per_s=rates.retransmits,
-        mini=mini(table),
         totals=step.totals,
         listeners=listening.listeners(table, step.queue, step.peak, now, known),
         processes=processes(table, held.holders, held.owner, rates, np.ones(len(table), bool)),

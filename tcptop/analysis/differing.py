@@ -160,10 +160,9 @@ class _Listener:
 
 def _listening(snapshot: Snapshot) -> dict[int, _Listener]:
     table, rows = snapshot.sample.sockets, snapshot.listeners.row
-    drops = table.memory_of("drops")[rows].tolist()
-    known = table.memory_known("drops")[rows].tolist()
-    listed = zip(rows.tolist(), table.recv_q[rows].tolist(), drops, known, strict=True)
-    seen = (_Listener(row, queue, drop if sure else None) for row, queue, drop, sure in listed)
+    columns = (rows, table.recv_q[rows], table.drops(rows))
+    listed = zip(*(column.tolist() for column in columns), strict=True)
+    seen = (_Listener(row, queue, None if n != n else int(n)) for row, queue, n in listed)
     return dict(zip(table.cookie[rows].tolist(), seen, strict=True))
 
 

@@ -99,14 +99,8 @@ def remotes(table: SocketTable, rates: Rates, with_port: bool) -> Remotes:
         _sum(inverse, groups, table.recv_q[row]),
         _sum(inverse, groups, table.send_q[row]),
         known_sums(inverse, groups, rates.retransmits[row]),
-        _median(inverse, groups, _rtt(table)[row]),
+        _median(inverse, groups, table.rtt_us(row)),
     )
-
-
-def _rtt(table: SocketTable) -> F64:
-    """Smoothed round trip in microseconds; NaN before the first measurement."""
-    rtt = table.tcp_info("rtt")
-    return np.where(table.tcp_info_known("rtt") & (rtt > 0), rtt, np.nan)
 
 
 def _median(group: Index, groups: int, values: F64) -> F64:

@@ -126,11 +126,10 @@ def counter(table: SocketTable, name: str) -> F64:
 
     `bytes_sent` counts since 4.19; before that what was acknowledged stands in.
     """
-    values = np.where(table.tcp_info_known(name), table.tcp_info(name), np.nan)
+    values = table.info_of(name)
     if name == "bytes_sent":
-        acked = np.where(table.tcp_info_known("bytes_acked"), table.tcp_info("bytes_acked"), np.nan)
-        values = np.where(np.isnan(values), acked, values)
-    return np.asarray(values, np.float64)
+        values = np.where(np.isnan(values), table.info_of("bytes_acked"), values)
+    return values
 
 
 def rate(values: F64, before: F64, now: Now, known: Known) -> F64:
@@ -144,12 +143,6 @@ def rate(values: F64, before: F64, now: Now, known: Known) -> F64:
     elapsed = np.where(now.new, now.dt, now.clock - recalled(known.clock, now))
     grown = values - np.nan_to_num(before)
     return np.where(grown >= 0, grown / np.maximum(elapsed, 1e-3), np.nan)
-
-
-def drops(table: SocketTable) -> F64:
-    """Packets dropped on a socket (SKMEMINFO); NaN before 4.7."""
-    known = table.memory_known("drops")
-    return np.where(known, table.memory_of("drops"), np.nan)
 
 
 def remember(
@@ -178,7 +171,7 @@ def remember(
         np.zeros(len(table), np.uint8),
         holder,
         peak,
-        drops(table),
+        table.drops(),
         *(counter(table, name) for name in COUNTERS),
         *lived,
     ]

@@ -26,12 +26,6 @@ class Held(NamedTuple):
     people: Mapping[int, Process]
 
 
-def mini(table: SocketTable) -> Bools:
-    """Kernel mini-sockets: SYN_RECV, TIME_WAIT, and FIN_WAIT2 after close (timer 3, no inode)."""
-    closing: Bools = (table.state == tcp.FIN_WAIT2) & (table.inode == 0) & (table.timer == 3)
-    return closing | np.isin(table.state, (tcp.SYN_RECV, tcp.TIME_WAIT))
-
-
 def hold(sample: Sample, queue: Index, now: Now, known: Known, past: Mapping[int, Process]) -> Held:
     """Owners of every row. `past` are the people that `known.person` refers to."""
     table = sample.sockets
@@ -122,7 +116,7 @@ def _notes(sample: Sample, kinds: U8, queue: Index) -> U8:
     note[unknown] = _unexplained(sample)
     note[unknown & _foreign(sample)] = owner.HIDDEN if sample.privileged else owner.NOT_PERMITTED
     note[unknown & (table.inode == 0)] = owner.ORPHAN
-    note[unknown & mini(table)] = owner.KERNEL_KEEPS
+    note[unknown & table.mini()] = owner.KERNEL_KEEPS
     note[unknown & (table.state == tcp.SYN_RECV)] = owner.HALF_OPEN
     note[kinds == owner.REMEMBERED] = owner.CLOSED_BY_REMEMBERED
     queued = kinds == owner.ACCEPT_QUEUE

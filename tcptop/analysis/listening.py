@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop.analysis.history import Known, Now, drops, rate, recalled
+from tcptop.analysis.history import Known, Now, rate, recalled
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import ListenerPeaks
@@ -73,7 +73,7 @@ def peaks(table: SocketTable, polled: ListenerPeaks, now: Now, known: Known) -> 
 
 def listeners(table: SocketTable, queue: Index, peak: I64, now: Now, known: Known) -> Listeners:
     row = np.flatnonzero(table.state == tcp.LISTEN)
-    dropped = rate(drops(table), recalled(known.drops, now), now, known)
+    dropped = rate(table.drops(), recalled(known.drops, now), now, known)
     group = row_hash(*_identity(table, row))
     _, inverse, siblings = np.unique(group, return_inverse=True, return_counts=True)
     half_open = queue[(table.state == tcp.SYN_RECV) & (queue >= 0)]

@@ -116,9 +116,7 @@ def of_listeners(selection: Selection) -> Recorded:
     rows = busiest(weights)
     keys, waiting = identity.listener_keys(selection, rows), queue[rows]
     peak = np.maximum(waiting, _polled(sample.peaks, keys))
-    backlog = sample.sockets.send_q[found.row[rows]].astype(np.float64)
-    if sample.source == "procfs":  # its 0 is no backlog
-        backlog[:] = np.nan
+    backlog = sample.sockets.backlog(sample.backlog_told, found.row[rows])
     values = _table(waiting, peak, backlog, *_plain(found, LISTENER[3:], rows))
     return Recorded(keys, weights[rows], values)
 
@@ -157,7 +155,7 @@ def of_sockets(snapshot: Snapshot, cookies: Sequence[int]) -> Recorded:
     queues = _plain(table, SOCKET[:2], rows)
     rates = _plain(snapshot, SOCKET[2:5], rows)
     few = table.take(rows)
-    info = [np.where(few.tcp_info_known(n), few.tcp_info(n), np.nan) for n in INFO.values()]
+    info = [few.info_of(name) for name in INFO.values()]
     return Recorded(few.cookie, np.ones(len(rows)), _table(*queues, *rates, *info))
 
 

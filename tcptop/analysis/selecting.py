@@ -37,6 +37,7 @@ def facts(snapshot: Snapshot) -> language.Facts:
         port_ranges=port_bounds(sample),
         owner=snapshot.owner,
         age_s=snapshot.age_s,
+        backlog_told=sample.backlog_told,
     )
 
 

@@ -37,17 +37,11 @@ RISES, RISE_S, QUEUE, DRAIN_S = 5, 5.0, 64 * 1024, 30.0
 TINY = 1024
 
 
-def info(table: SocketTable, name: str, rows: Index) -> F64:
-    """A field of tcp_info; NaN where it is not known."""
-    known = table.tcp_info_known(name)[rows]
-    return np.where(known, table.tcp_info(name)[rows], np.nan)
-
-
 def pending(table: SocketTable) -> Index:
     """Rows that retransmit or probe a window: few of a healthy host's are more than once so."""
     again = ((table.timer == RETRANSMIT) | (table.timer == PERSIST)) & (table.send_q > 0)
     rows = np.flatnonzero(again)
-    doubled: Index = rows[info(table, "backoff", rows) > 0]
+    doubled: Index = rows[table.info_of("backoff", rows) > 0]
     return doubled
 
 
@@ -68,8 +62,8 @@ def unanswered_s(
 ) -> F64:
     """How long nothing has come from a peer to whom data or window probes were sent again."""
     table = snapshot.sample.sockets
-    silence = info(table, "last_ack_recv", rows) / 1000
-    doubled, sent = info(table, "backoff", rows), info(table, "probes", rows)
+    silence = table.since_s("last_ack_recv", rows)
+    doubled, sent = table.info_of("backoff", rows), table.info_of("probes", rows)
     rto = _rto_s(table, rows)
     persist = table.timer[rows] == PERSIST
     again = np.where(persist, sent >= probes, doubled >= backoff)
@@ -85,15 +79,15 @@ def give_up_in_s(snapshot: Snapshot, row: int) -> float | None:
     """Until the kernel gives up a row that nobody answers, at the latest; None if not known."""
     table, rows = snapshot.sample.sockets, np.array([row])
     sysctls = snapshot.sample.kernel_of(int(table.netns[row])).sysctls
-    doubled, expires_ms = int(info(table, "backoff", rows)[0]), float(table.expires[row])
+    doubled, expires_ms = int(table.info_of("backoff", rows)[0]), float(table.expires[row])
     if table.timer[row] == RETRANSMIT:
-        rto_us = float(info(table, "rto", rows)[0])
+        rto_us = float(table.info_of("rto", rows)[0])
         return computed.give_up_in_s(sysctls, rto_us, doubled, expires_ms)
     # Window probes are counted, not timed (tcp_probe_timer, net/ipv4/tcp_timer.c).
     retries = number(sysctls, "net.ipv4.tcp_retries2")
     if retries is None:
         return None
-    left = max(retries - int(info(table, "probes", rows)[0]), 0)
+    left = max(retries - int(table.info_of("probes", rows)[0]), 0)
     first = probe_s(table, rows)
     waits = _waited(np.minimum(2 * first, RTO_MAX_S), np.array([float(left)]))
     return float(waits[0]) + (0.0 if expires_ms >= ENDLESS else expires_ms / 1000)
@@ -108,7 +102,7 @@ def drain_s(snapshot: Snapshot, rows: Index, rises: float = RISES) -> F64:
     table, lives = snapshot.sample.sockets, snapshot.lives
     steady = (lives.rises[rows] >= rises) & (_rising_s(snapshot, rows) >= RISE_S * 0.95)
     held_up = (table.timer[rows] == PERSIST) & (lives.unacked_s[rows] > 0)
-    lost = info(table, "backoff", rows) > 0
+    lost = table.info_of("backoff", rows) > 0
     rate, queue = leaving_per_s(snapshot, rows), table.send_q[rows].astype(np.float64)
     drain = np.where(rate > 0, queue / np.maximum(rate, 1e-9), np.inf)
     told = (rate > 0) | ((rate == 0) & (lives.unacked_s[rows] >= RISE_S))
@@ -122,7 +116,7 @@ def leaving_per_s(snapshot: Snapshot, rows: Index) -> F64:
     busy round trip (tcp_rate_gen, net/ipv4/tcp_rate.c). Each alone is too much at times.
     """
     sent = snapshot.bytes_sent_per_s[rows]
-    delivered = info(snapshot.sample.sockets, "delivery_rate", rows)
+    delivered = snapshot.sample.sockets.info_of("delivery_rate", rows)
     slower: F64 = np.where(delivered > 0, np.minimum(sent, delivered), sent)
     return slower
 
@@ -169,7 +163,7 @@ def other_ends(table: SocketTable, rows: Index) -> Index:
 
 def probe_s(table: SocketTable, rows: Index) -> F64:
     """The present wait between two window probes (tcp_probe0_when, include/net/tcp.h)."""
-    doubled = info(table, "backoff", rows)
+    doubled = table.info_of("backoff", rows)
     return np.minimum(_rto_s(table, rows) * 2**doubled, RTO_MAX_S)
 
 
@@ -192,8 +186,8 @@ def _window_shut(snapshot: Snapshot, rows: Index) -> Bools:
     """The kernel probes a window too small for a segment. A peer that takes back its window and
     drops what is under way is sent that again and again (tcp_retransmit_timer)."""
     table = snapshot.sample.sockets
-    window, doubled = info(table, "snd_wnd", rows), info(table, "backoff", rows)
-    open_ = window >= np.maximum(info(table, "snd_mss", rows), 1)
+    window, doubled = table.info_of("snd_wnd", rows), table.info_of("backoff", rows)
+    open_ = window >= np.maximum(table.info_of("snd_mss", rows), 1)
     taken_back = (table.timer[rows] == RETRANSMIT) & (window == 0) & (doubled > 0)
     shut: Bools = ((table.timer[rows] == PERSIST) & ~open_) | taken_back
     return shut
@@ -202,10 +196,10 @@ def _window_shut(snapshot: Snapshot, rows: Index) -> Bools:
 def _answered(snapshot: Snapshot, rows: Index) -> Bools:
     """The last probe was answered, or may yet be."""
     table = snapshot.sample.sockets
-    heard = info(table, "last_ack_recv", rows) / 1000
+    heard = table.since_s("last_ack_recv", rows)
     persist = table.timer[rows] == PERSIST
     longest = np.where(persist, 1.5 * probe_s(table, rows), _present(table, rows)) + 1
-    answered: Bools = (heard <= longest) & (~persist | (info(table, "probes", rows) < PROBES))
+    answered: Bools = (heard <= longest) & (~persist | (table.info_of("probes", rows) < PROBES))
     return answered
 
 
@@ -215,11 +209,11 @@ def _shut_by_kernel(snapshot: Snapshot, rows: Index) -> F64:
     A window that opens sets their number back (tcp_ack_probe), so this is a lower bound.
     """
     table = snapshot.sample.sockets
-    doubled, rto = info(table, "backoff", rows), _rto_s(table, rows)
-    heard = info(table, "last_ack_recv", rows) / 1000
+    doubled, rto = table.info_of("backoff", rows), _rto_s(table, rows)
+    heard = table.since_s("last_ack_recv", rows)
     persist = table.timer[rows] == PERSIST
     probing = _waited(rto, doubled) + np.minimum(_present(table, rows), heard)
-    probing = np.minimum(probing, info(table, "last_data_sent", rows) / 1000)
+    probing = np.minimum(probing, table.since_s("last_data_sent", rows))
     again = _waited(_first_rto_s(rto, doubled), doubled) + _present(table, rows)
     return np.where(persist, probing, again)
 
@@ -246,15 +240,15 @@ def _gulp_s(snapshot: Snapshot, rows: Index, shut: F64) -> F64:
     That is known where the window was what held the sender back, and more than one buffer was read.
     """
     table = snapshot.sample.sockets
-    acked = info(table, "bytes_acked", rows)
-    before = np.maximum(info(table, "rwnd_limited", rows) / 1e6 - shut, 0.0)
+    acked = table.info_of("bytes_acked", rows)
+    before = np.maximum(table.info_of("rwnd_limited", rows) / 1e6 - shut, 0.0)
     usual = np.where(acked > GULP / 2, GULP * before / np.maximum(acked, 1), 0.0)
     expected: F64 = np.minimum(np.nan_to_num(usual), PATIENCE_S)
     return expected
 
 
 def _rto_s(table: SocketTable, rows: Index) -> F64:
-    rto: F64 = info(table, "rto", rows) / 1e6
+    rto: F64 = table.info_of("rto", rows) / 1e6
     return rto
 
 

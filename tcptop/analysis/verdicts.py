@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings.words import count, duration, number, size
-from tcptop.analysis.stalls import PERSIST, RETRANSMIT, info
+from tcptop.analysis.stalls import PERSIST, RETRANSMIT
 from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.snapshot import Snapshot
@@ -61,7 +61,7 @@ def verdicts(
 def _full(asked: _Asked) -> Said:
     """A listener holds one more than its backlog (sk_acceptq_is_full, include/net/sock.h)."""
     table, listeners = asked.snapshot.sample.sockets, asked.snapshot.listeners
-    for row in asked.of(tcp.LISTEN).tolist():
+    for row in asked.of(tcp.LISTEN).tolist() if asked.snapshot.sample.backlog_told else ():
         queued, room = int(table.recv_q[row]), int(table.send_q[row]) + 1
         place = int(np.searchsorted(listeners.row, row))
         dropped, peak = float(listeners.drops_per_s[place]), int(listeners.peak[place])
@@ -77,7 +77,7 @@ def _queued(asked: _Asked) -> Said:
     snapshot, table = asked.snapshot, asked.snapshot.sample.sockets
     rows = asked.of(tcp.ESTABLISHED, tcp.CLOSE_WAIT)
     rows = rows[(snapshot.queue[rows] >= 0) & (table.inode[rows] == 0)]
-    waited = np.fmax(snapshot.seen_s[rows], info(table, "last_data_recv", rows) / 1000)
+    waited = np.fmax(snapshot.seen_s[rows], table.since_s("last_data_recv", rows))
     for row, seconds in _over(rows, waited, QUEUED_S):
         left = ", its client has left" if table.state[row] == tcp.CLOSE_WAIT else ""
         yield row, f"waiting in the accept queue for {duration(seconds)}{left}"
@@ -147,8 +147,8 @@ def _half_closed(asked: _Asked) -> Said:
     snapshot, table = asked.snapshot, asked.snapshot.sample.sockets
     rows = asked.of(tcp.CLOSE_WAIT, tcp.FIN_WAIT2)
     rows = rows[table.inode[rows] != 0]
-    rows = rows[_data_s(snapshot, rows) >= CLOSED_S]
-    heard = info(table, "last_ack_recv", rows) / 1000
+    rows = rows[table.idle_s(rows) >= CLOSED_S]
+    heard = table.since_s("last_ack_recv", rows)
     for row, seconds in _over(rows, np.fmax(snapshot.lives.state_s[rows], heard), CLOSED_S):
         if table.state[row] == tcp.CLOSE_WAIT:
             yield row, f"peer closed {duration(seconds)} ago, the process has not"
@@ -182,7 +182,7 @@ def _forgotten(asked: _Asked) -> Said:
     timer = table.timer[rows]
     still = ((timer == 0) | (timer == DELACK)) & (table.send_q[rows] == 0)
     rows = rows[still & (table.inode[rows] != 0)]
-    rows = rows[info(table, "last_data_sent", rows) / 1000 > asked.idle_timeout_s]
+    rows = rows[table.since_s("last_data_sent", rows) > asked.idle_timeout_s]
     idle = _idle_s(asked.snapshot, rows)
     rows, idle = rows[idle > asked.idle_timeout_s], idle[idle > asked.idle_timeout_s]
     if len(rows):
@@ -195,17 +195,9 @@ def _forgotten(asked: _Asked) -> Said:
 def _idle_s(snapshot: Snapshot, rows: Index) -> F64:
     """Since data or an acknowledgement went either way; the peer's own keepalive counts, too."""
     table, silent_s = snapshot.sample.sockets, snapshot.lives.silent_s[rows]
-    idle = np.minimum(_data_s(snapshot, rows), info(table, "last_ack_recv", rows) / 1000)
+    idle = np.minimum(table.idle_s(rows), table.since_s("last_ack_recv", rows))
     spoken = silent_s < snapshot.seen_s[rows] - 1
     return np.where(spoken, silent_s, idle)
-
-
-def _data_s(snapshot: Snapshot, rows: Index) -> F64:
-    """Since data went either way."""
-    table = snapshot.sample.sockets
-    both = [info(table, name, rows) for name in ("last_data_sent", "last_data_recv")]
-    since: F64 = np.minimum(*both) / 1000
-    return since
 
 
 def _here(snapshot: Snapshot, rows: Index) -> Bools:
@@ -222,7 +214,7 @@ def _pending(asked: _Asked) -> Index:
     timer = table.timer[rows]
     again = ((timer == RETRANSMIT) | (timer == PERSIST)) & (table.send_q[rows] > 0)
     rows = rows[again & (asked.states != tcp.SYN_SENT) & (asked.states != tcp.LISTEN)]
-    doubled: Index = rows[info(table, "backoff", rows) > 0]
+    doubled: Index = rows[table.info_of("backoff", rows) > 0]
     return doubled
 
 

@@ -176,7 +176,7 @@ def _owner(selection: Selection, row: int) -> Iterator[Fact]:
         where = f"fd {fd}" if fd >= 0 else "closed"
         value = f"{units.safe(process.name)}/{process.pid} {where}"
         yield Fact("owner", "process", value, units.safe(process.cmdline))
-    if not snapshot.mini[row]:
+    if not table.mini(np.array([row])).all():
         uid = int(table.uid[row])
         yield Fact("owner", "user", units.safe(sample.users.get(uid, str(uid))), f"uid {uid}")
     if table.inode[row]:
@@ -195,7 +195,7 @@ def _queues(selection: Selection, row: int) -> Iterator[Fact]:
     recv_q, send_q = int(table.recv_q[row]), int(table.send_q[row])
     if table.state[row] == tcp.LISTEN:
         yield Fact("queues", "accept queue", str(recv_q), "connections that wait for accept()")
-        if selection.snapshot.sample.source != "procfs":
+        if selection.snapshot.sample.backlog_told:
             yield Fact("queues", "backlog", str(send_q), f"{send_q + 1} fit")
         return
     fin = "; 1 of it is the peer's FIN" if recv_q and table.state[row] == tcp.CLOSE_WAIT else ""
@@ -208,8 +208,9 @@ def _info(selection: Selection, row: int) -> Iterator[Fact]:
     if table.state[0] == tcp.LISTEN:
         return
     for group, name, show, meaning in INFO:
-        if table.tcp_info_known(name)[0]:
-            yield Fact(group, name, show(float(table.tcp_info(name)[0])), meaning)
+        value = float(table.info_of(name)[0])
+        if not np.isnan(value):
+            yield Fact(group, name, show(value), meaning)
 
 
 def _memory(selection: Selection, row: int) -> Iterator[Fact]:

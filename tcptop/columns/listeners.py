@@ -29,11 +29,6 @@ def sockets(selection: Selection, rows: Index) -> Index:
     return selection.snapshot.listeners.row[rows]
 
 
-def backlog_known(selection: Selection) -> bool:
-    """/proc/net/tcp has no backlog: 0 there is not a limit."""
-    return selection.snapshot.sample.source != "procfs"
-
-
 def _plain(name: str) -> Values:
     return lambda selection, rows: getattr(selection.snapshot.listeners, name)[rows]
 
@@ -43,19 +38,17 @@ def _queue(selection: Selection, rows: Index) -> I64:
 
 
 def backlog(selection: Selection, rows: Index) -> F64:
-    values = _table(selection).send_q[sockets(selection, rows)].astype(float)
-    return values if backlog_known(selection) else np.full(len(rows), np.nan)
+    told = selection.snapshot.sample.backlog_told
+    return _table(selection).backlog(told, sockets(selection, rows))
 
 
 def fill(selection: Selection, rows: Index) -> F64:
-    """Queue against capacity: a listener holds backlog + 1 (sk_acceptq_is_full)."""
-    return _queue(selection, rows) / (backlog(selection, rows) + 1)
+    told = selection.snapshot.sample.backlog_told
+    return _table(selection).fill(told, sockets(selection, rows))
 
 
 def drops(selection: Selection, rows: Index) -> F64:
-    table, places = _table(selection), sockets(selection, rows)
-    known = table.memory_known("drops")[places]
-    return np.where(known, table.memory_of("drops")[places], np.nan)
+    return _table(selection).drops(sockets(selection, rows))
 
 
 def _fill_looks(selection: Selection, rows: Index) -> list[str]:

@@ -39,25 +39,21 @@ def _info(name: str) -> Values:
     """A tcp_info field as float, NaN where the kernel did not say."""
 
     def values(selection: Selection, rows: Index) -> F64:
-        table = _table(selection)
-        known = table.tcp_info_known(name)[rows]
-        return np.where(known, table.tcp_info(name)[rows], np.nan)
+        return _table(selection).info_of(name, rows)
 
     return values
 
 
 def idle_s(selection: Selection, rows: Index) -> F64:
-    """Seconds since data last went either way; unknown while connecting and listening."""
-    table = _table(selection)
-    sent, received = (table.tcp_info(f"last_data_{way}")[rows] for way in ("sent", "recv"))
-    never = np.isin(table.state[rows], (tcp.SYN_SENT, tcp.SYN_RECV, tcp.LISTEN, tcp.TIME_WAIT))
-    known = table.tcp_info_known("last_data_sent")[rows] & ~never
-    return np.where(known, np.minimum(sent, received) / 1000, np.nan)
+    return _table(selection).idle_s(rows)
 
 
 def _rtt(selection: Selection, rows: Index) -> F64:
-    values = _info("rtt")(selection, rows)
-    return np.where(values > 0, values, np.nan)
+    return _table(selection).rtt_us(rows)
+
+
+def _send_q(selection: Selection, rows: Index) -> F64:
+    return _table(selection).send_q_of(selection.snapshot.sample.backlog_told, rows)
 
 
 def _cwnd(selection: Selection, rows: Index) -> F64:
@@ -145,10 +141,9 @@ def timer(
 
 
 def _user(selection: Selection, rows: Index) -> list[str]:
-    snapshot = selection.snapshot
-    uids = snapshot.sample.sockets.uid[rows].tolist()
-    filler = snapshot.mini[rows].tolist()
-    users = snapshot.sample.users
+    sample = selection.snapshot.sample
+    uids, filler = sample.sockets.uid[rows].tolist(), sample.sockets.mini(rows).tolist()
+    users = sample.users
     return [
         units.UNKNOWN if none else units.safe(users.get(uid, str(uid)))
         for uid, none in zip(uids, filler, strict=True)
@@ -199,7 +194,7 @@ COLUMNS = (
     Column(
         "send_q", "Send-Q", 6,
         "Bytes not acknowledged by the peer, sent or not; of a listener its backlog.",
-        _plain("send_q"), shown(units.size, _plain("send_q")), right=True,
+        _send_q, shown(units.size, _send_q), right=True,
         looks=_queue_looks("send_q"),
     ),
     Column(

@@ -160,6 +160,11 @@ class Sample:
         """Counters and limits of a namespace; empty where they were not read."""
         return next((each for each in self.kernel if each.netns == netns), Kernel(netns))
 
+    @property
+    def backlog_told(self) -> bool:
+        """/proc/net/tcp has no backlog: 0 there is not a limit."""
+        return self.source != "procfs"
+
     def device(self, netns: int, index: int) -> str | None:
         """The name of an interface; None where it has none there (any more)."""
         here = (each for each in self.namespaces if each.inode == netns)

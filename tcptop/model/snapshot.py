@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process, Sample
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.model.table import F64, I64, U8, U32, U64, Bools, Index
+from tcptop.model.table import F64, I64, U8, U32, U64, Index
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -167,7 +167,6 @@ class Snapshot:
     bytes_sent_per_s: F64
     bytes_received_per_s: F64
     retransmits_per_s: F64
-    mini: Bools  # kernel mini-sockets: uid, inode, cgroup are filler
     totals: Totals
     listeners: Listeners
     processes: Processes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,11 @@ F64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Index = NDArray[np.int64]
 
+Rows: TypeAlias = Index | Bools | slice
+ALL = slice(None)
+
+# Where last_data_* is missing, or counts from boot, or from before there was a connection.
+NEVER_IDLE = (tcp.SYN_SENT, tcp.SYN_RECV, tcp.LISTEN, tcp.TIME_WAIT)
 MAPPED = np.uint64(0xFFFF_0000_0000)  # ::ffff:0:0/96, RFC 4291 2.5.5.2
 
 # name -> (dtype, items a row); the order is the order of the columns.
@@ -136,6 +141,53 @@ class SocketTable:
         if name == "min_rtt":
             known &= self.tcp_info(name) != np.uint32(0xFFFF_FFFF)
         return known
+
+    def info_of(self, name: str, rows: Rows = ALL) -> F64:
+        """A tcp_info column in the kernel's unit; NaN where it is not known."""
+        return np.where(self.tcp_info_known(name)[rows], self.tcp_info(name)[rows], np.nan)
+
+    def since_s(self, name: str, rows: Rows = ALL) -> F64:
+        """One of tcp_info's clocks (last_data_sent, ...) in seconds; NaN where it is not known."""
+        return self.info_of(name, rows) / 1000
+
+    def rtt_us(self, rows: Rows = ALL) -> F64:
+        """Smoothed round trip; NaN before the first measurement, which the kernel tells as 0."""
+        rtt = self.info_of("rtt", rows)
+        rtt[rtt == 0] = np.nan
+        return rtt
+
+    def idle_s(self, rows: Rows = ALL) -> F64:
+        """Since data last went either way; NaN where there was no connection yet, or is none."""
+        since = np.minimum(
+            self.since_s("last_data_sent", rows), self.since_s("last_data_recv", rows)
+        )
+        since[np.isin(self.state[rows], NEVER_IDLE)] = np.nan
+        return since
+
+    def mini(self, rows: Rows = ALL) -> Bools:
+        """Kernel mini-sockets, whose uid, inode and cgroup are filler: SYN_RECV, TIME_WAIT, and
+        FIN_WAIT2 after close (timer 3, no inode)."""
+        state = self.state[rows]
+        closed = (state == tcp.FIN_WAIT2) & (self.inode[rows] == 0) & (self.timer[rows] == 3)
+        mini: Bools = closed | np.isin(state, (tcp.SYN_RECV, tcp.TIME_WAIT))
+        return mini
+
+    def send_q_of(self, told: bool, rows: Rows = ALL) -> F64:
+        """Send-Q, of a LISTEN row its backlog; NaN where that is not `told`."""
+        untold = (self.state[rows] == tcp.LISTEN) & (not told)
+        return np.where(untold, np.nan, self.send_q[rows])
+
+    def backlog(self, told: bool, rows: Rows = ALL) -> F64:
+        """Of LISTEN rows the limit given to listen(); NaN for others, and where it is not told."""
+        return np.where(told & (self.state[rows] == tcp.LISTEN), self.send_q[rows], np.nan)
+
+    def fill(self, told: bool, rows: Rows = ALL) -> F64:
+        """Accept queue against backlog + 1, which fit (sk_acceptq_is_full); else NaN."""
+        return self.recv_q[rows] / (self.backlog(told, rows) + 1)
+
+    def drops(self, rows: Rows = ALL) -> F64:
+        """Packets dropped on a socket (SKMEMINFO); NaN before 4.7."""
+        return np.where(self.memory_known("drops")[rows], self.memory_of("drops")[rows], np.nan)
 
     def memory_of(self, name: str) -> U32:
         """A column of SKMEMINFO; where `memory_known` is false it holds 0."""

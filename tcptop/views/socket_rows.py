@@ -10,14 +10,13 @@ import numpy as np
 
 from tcptop.analysis.verdicts import verdicts
 from tcptop.columns.endpoints import addresses
-from tcptop.columns.listeners import backlog_known
 from tcptop.model import owner, tcp
 from tcptop.model.address import endpoint, text
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools, Index, SocketTable
-from tcptop.views.rows import Columns, known, measured, named
+from tcptop.views.rows import Columns, integers, known, measured, named
 
 FAMILIES = {tcp.AF_INET: "inet", tcp.AF_INET6: "inet6"}
 
@@ -31,11 +30,11 @@ def columns(selection: Selection, rows: Index) -> Columns:
     """The fields of `sockets[]`."""
     snapshot = selection.snapshot
     table = snapshot.sample.sockets.take(rows)
-    full = ~snapshot.mini[rows]
+    full = ~table.mini()
     return {
         **identity(snapshot.sample, table),
         "recv_q": table.recv_q.tolist(),
-        "send_q": known(table.send_q, (table.state != tcp.LISTEN) | backlog_known(selection)),
+        "send_q": integers(table.send_q_of(snapshot.sample.backlog_told)),
         "uid": known(table.uid, full),
         "user": users(snapshot.sample, known(table.uid, full)),
         "inode": known(table.inode, full & (table.inode != 0)),

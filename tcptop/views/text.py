@@ -9,7 +9,6 @@ from typing import Any, TextIO
 import numpy as np
 
 from tcptop.columns import LISTINGS, Listing, ordered
-from tcptop.columns.listeners import backlog_known
 from tcptop.columns.units import safe
 from tcptop.model import address, owner, tcp
 from tcptop.model.arrays import row_hash
@@ -129,7 +128,7 @@ def _send_q(selection: Selection, rows: Index) -> list[Any]:
     """`-` for a backlog that nobody told."""
     table = selection.snapshot.sample.sockets
     queued: list[Any] = table.send_q[rows].tolist()
-    if not backlog_known(selection):
+    if not selection.snapshot.sample.backlog_told:
         for place in np.flatnonzero(table.state[rows] == tcp.LISTEN).tolist():
             queued[place] = "-"
     return queued

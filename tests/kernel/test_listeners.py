@@ -203,7 +203,7 @@ def test_half_open_connections_are_counted(linked: Linked) -> None:
     assert np.count_nonzero(half_open) == 17
     assert (snapshot.note[half_open] == owner.HALF_OPEN).all()
     assert (snapshot.queue[half_open] == row_of(table, listener)).all()
-    assert snapshot.mini[half_open].all()
+    assert snapshot.sample.sockets.mini()[half_open].all()
     assert snapshot.listeners.syn_queue[place(snapshot, spared)] == 0
     assert table.memory_of("drops")[row_of(table, listener)] == 13
     assert queued(snapshot, listener) == 0

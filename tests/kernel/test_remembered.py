@@ -68,7 +68,7 @@ def test_orphans_and_mini_sockets_remember_their_process(linked: Linked) -> None
             row = client_row(snapshot, pair)
             assert tcp.STATES[snapshot.sample.sockets.state[row]] == name
             assert (kind(snapshot, row), pids(snapshot, row)) == ("remembered", [client.pid])
-            assert bool(snapshot.mini[row]) == (name == "FIN_WAIT2")
+            assert bool(snapshot.sample.sockets.mini()[row]) == (name == "FIN_WAIT2")
     fresh = look(client)
     notes = [note(fresh, client_row(fresh, pair)) for pair in pairs.values()]
     assert notes == [owner.ORPHAN, owner.KERNEL_KEEPS, owner.ORPHAN]

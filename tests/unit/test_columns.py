@@ -96,7 +96,7 @@ def test_people_are_named_by_how_much_they_hold() -> None:
 
 def test_filler_is_not_shown_as_a_user() -> None:
     selection = selected(everything())
-    rows = np.flatnonzero(selection.snapshot.mini)
+    rows = np.flatnonzero(selection.snapshot.sample.sockets.mini())
     assert len(rows) == 3
     for key in ("user", "cgroup", "rtt", "idle"):
         assert set(SOCKETS.column(key).texts(selection, rows)) == {units.UNKNOWN}

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tcptop.analysis.filter import Facts, parse, select, state_mask, to_text
 from tests.unit.filter_facts import ENDPOINTS, MINIS, NETNS, ROWS, chosen, table
+from tests.unit.prepared import Row, mini, sample, selected, socket
 
 CASES: tuple[tuple[str, set[int]], ...] = (
     ("", ROWS),
@@ -145,6 +146,23 @@ def test_marks_are_unknown_without_the_right_to_see_them() -> None:
     hidden = table()
     hidden.has[:] = 0
     assert not select(parse("fwmark = 0"), Facts(hidden)).any()
+
+
+@pytest.mark.parametrize("text", ["fill >= 0%", "fill < 80%", "sendq < 1K"])
+def test_a_backlog_that_is_not_told_selects_no_listener(text: str) -> None:
+    told = sample([socket("LISTEN", "0.0.0.0:80", recv_q=7, send_q=9)])
+    untold = sample([socket("LISTEN", "0.0.0.0:80", recv_q=7, send_q=0)], source="procfs")
+    assert len(selected(told, filter=text).rows) == 1
+    assert not len(selected(untold, filter=text).rows)
+
+
+def test_users_are_known_without_tcp_info() -> None:
+    ends = "10.0.0.1:40001", "10.0.0.9:443"
+    bare: Row = {"info": None, "memory": None, "has": 0, "uid": 1000}
+    rows = [socket("FIN_WAIT2", *ends, inode=5, **bare), mini("FIN_WAIT2", *ends)]
+    found = sample(rows, source="procfs", users={0: "root", 1000: "ann"})
+    assert selected(found, filter="user = ann").rows.tolist() == [0]
+    assert not len(selected(found, filter="user = root").rows)
 
 
 def test_an_empty_table() -> None:

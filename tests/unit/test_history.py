@@ -63,10 +63,10 @@ def test_of_a_single_look_nothing_moves() -> None:
 def test_the_same_sample_again_has_rates_of_zero(seconds: float) -> None:
     first = everything()
     snapshot = derived(first, later(first, seconds))
-    known = ~snapshot.mini & (snapshot.sample.sockets.info_size >= 224)
+    known = ~snapshot.sample.sockets.mini() & (snapshot.sample.sockets.info_size >= 224)
     for name in RATES:
         assert (getattr(snapshot, name)[known] == 0).all()
-        assert np.isnan(getattr(snapshot, name)[snapshot.mini]).all()
+        assert np.isnan(getattr(snapshot, name)[snapshot.sample.sockets.mini()]).all()
     assert snapshot.listeners.drops_per_s.tolist()[:2] == [0, 0]
     assert np.isnan(snapshot.ports.exhausted_in_s).all()
     (sections,) = snapshot.kernel_rates.values()

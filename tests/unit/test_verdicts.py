@@ -123,6 +123,11 @@ def test_nothing_is_wrong(row: Row) -> None:
     assert of(row) is None
 
 
+def test_a_listener_is_not_full_where_its_backlog_is_not_told() -> None:
+    row = socket("LISTEN", "0.0.0.0:80", recv_q=6, send_q=0, inode=1)
+    assert said(looked(0, lambda _: [row], source="procfs")) == [None]
+
+
 def test_nothing_forgets_a_connection_within_the_host() -> None:
     assert of(idle(21 * MINUTE, remote="10.0.0.1:80")) is None
 

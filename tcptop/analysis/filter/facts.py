@@ -20,6 +20,7 @@ class Facts:
 
     `holder_rows` and `holder_pids` have one entry per (row of the table, process) pair. `owner`
     holds codes of tcptop.model.owner, `age_s` seconds or NaN, each with one entry per row.
+    `backlog_told`: send_q of a LISTEN row is its backlog, and not just 0 as in /proc/net/tcp.
     `interfaces` is network namespace -> index -> name, `port_ranges` namespace -> (low, high).
     """
 
@@ -34,3 +35,4 @@ class Facts:
     port_ranges: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     owner: U8 | None = None
     age_s: F64 | None = None
+    backlog_told: bool = True

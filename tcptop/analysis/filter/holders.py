@@ -11,7 +11,6 @@ from tcptop.analysis.filter.facts import Facts
 from tcptop.analysis.filter.globs import matcher
 from tcptop.analysis.filter.nodes import Number, Text
 from tcptop.analysis.filter.quantities import compare
-from tcptop.model import tcp
 from tcptop.model.table import U32, Bools
 
 
@@ -32,9 +31,7 @@ def process(wanted: Text, facts: Facts) -> Bools:
 def user(wanted: Text, facts: Facts) -> Bools:
     """Sockets of one of the users, by name or number; unknown where the kernel fills in 0."""
     table = facts.table
-    mini = (table.state == tcp.TIME_WAIT) | (table.state == tcp.SYN_RECV)
-    mini |= (table.state == tcp.FIN_WAIT2) & (table.info_size == 0)
-    rows: Bools = ~mini & _numbered(wanted, facts.users, table.uid)
+    rows: Bools = ~table.mini() & _numbered(wanted, facts.users, table.uid)
     return rows
 
 

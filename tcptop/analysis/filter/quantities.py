@@ -16,8 +16,6 @@ from tcptop.model.owner import OWNER_KINDS, UNKNOWN
 from tcptop.model.table import Bools, SocketTable
 
 Values = NDArray[Any]
-# Where last_data_* is missing, or counts from boot, or from before there was a connection.
-_NEVER_IDLE = mask_of(tcp.SYN_SENT, tcp.SYN_RECV, tcp.LISTEN, tcp.TIME_WAIT)
 _CAN_KEEP_ALIVE = mask_of(tcp.ESTABLISHED, tcp.CLOSE_WAIT)
 _RETRANSMIT, _KEEPALIVE, _TIMEWAIT = (
     tcp.TIMERS.index(name) for name in ("retransmit", "keepalive", "timewait")
@@ -26,8 +24,8 @@ _RETRANSMIT, _KEEPALIVE, _TIMEWAIT = (
 
 def number(wanted: Number, facts: Facts) -> Bools:
     """Rows whose quantity is known and compares so."""
-    values, known = _COLUMNS[wanted.field](facts)
-    return known & compare(wanted.operator, wanted.ranges, values)
+    values = _COLUMNS[wanted.field](facts)
+    return ~np.isnan(values) & compare(wanted.operator, wanted.ranges, values)
 
 
 def choice(wanted: Choice, facts: Facts) -> Bools:
@@ -63,50 +61,26 @@ def in_states(mask: int, table: SocketTable) -> Bools:
     return rows
 
 
-def _recv_q(facts: Facts) -> tuple[Values, Bools]:
-    return facts.table.recv_q, _always(facts)
+def _send_q(facts: Facts) -> Values:
+    return facts.table.send_q_of(facts.backlog_told)
 
 
-def _send_q(facts: Facts) -> tuple[Values, Bools]:
-    return facts.table.send_q, _always(facts)
+def _fill(facts: Facts) -> Values:
+    """Percent, without the last bits: 29 of 100 places are 29 %."""
+    return np.round(100 * facts.table.fill(facts.backlog_told), 9)
 
 
-def _always(facts: Facts) -> Bools:
-    return np.ones(len(facts.table), np.bool_)
-
-
-def _fill(facts: Facts) -> tuple[Values, Bools]:
-    """Percent of a listener's capacity, which is its backlog and one more (sk_acceptq_is_full)."""
-    table = facts.table
-    return 100.0 * table.recv_q / (table.send_q + 1.0), table.state == tcp.LISTEN
-
-
-def _drops(facts: Facts) -> tuple[Values, Bools]:
-    return facts.table.memory_of("drops"), facts.table.memory_known("drops")
-
-
-def _age(facts: Facts) -> tuple[Values, Bools]:
+def _age(facts: Facts) -> Values:
     """Microseconds since the opening that was witnessed."""
-    if facts.age_s is None:
-        return np.zeros(len(facts.table)), ~_always(facts)
-    return facts.age_s * 1e6, ~np.isnan(facts.age_s)
+    return np.full(len(facts.table), np.nan) if facts.age_s is None else facts.age_s * 1e6
 
 
-def _idle(facts: Facts) -> tuple[Values, Bools]:
-    """Microseconds since data went either way."""
-    table = facts.table
-    known = ~in_states(_NEVER_IDLE, table) & table.tcp_info_known("last_data_sent")
-    last = np.minimum(table.tcp_info("last_data_sent"), table.tcp_info("last_data_recv"))
-    return last * 1000.0, known
+def _idle(facts: Facts) -> Values:
+    """Whole microseconds since data went either way."""
+    return np.rint(facts.table.idle_s() * 1e6)
 
 
-def _rtt(facts: Facts) -> tuple[Values, Bools]:
-    """Microseconds; 0 is the kernel's word for not measured yet."""
-    values = facts.table.tcp_info("rtt")
-    return values, facts.table.tcp_info_known("rtt") & (values > 0)
-
-
-def _retrans(facts: Facts) -> tuple[Values, Bools]:
+def _retrans(facts: Facts) -> Values:
     """Retransmissions in a row that nothing has acknowledged yet.
 
     idiag_retrans counts them while the retransmission timer runs (zero-window or keepalive probes
@@ -114,23 +88,20 @@ def _retrans(facts: Facts) -> tuple[Values, Bools]:
     """
     table = facts.table
     running = np.where(table.timer == _RETRANSMIT, table.retrans, 0)
-    return np.maximum(running, table.tcp_info("retransmits")), table.timer != _TIMEWAIT
+    tries = np.maximum(running, table.tcp_info("retransmits"))
+    return np.where(table.timer != _TIMEWAIT, tries, np.nan)
 
 
-def _backoff(facts: Facts) -> tuple[Values, Bools]:
-    return facts.table.tcp_info("backoff"), facts.table.tcp_info_known("backoff")
-
-
-_COLUMNS: dict[str, Callable[[Facts], tuple[Values, Bools]]] = {
-    "recvq": _recv_q,
+_COLUMNS: dict[str, Callable[[Facts], Values]] = {
+    "recvq": lambda facts: facts.table.recv_q,
     "sendq": _send_q,
     "fill": _fill,
-    "drops": _drops,
+    "drops": lambda facts: facts.table.drops(),
     "age": _age,
     "idle": _idle,
-    "rtt": _rtt,
+    "rtt": lambda facts: facts.table.rtt_us(),
     "retrans": _retrans,
-    "backoff": _backoff,
+    "backoff": lambda facts: facts.table.info_of("backoff"),
 }
 
 

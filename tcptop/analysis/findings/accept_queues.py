@@ -40,7 +40,7 @@ class AcceptQueues(NamedTuple):
 def accept_queues(look: Look) -> AcceptQueues:
     """A queue holds backlog + 1: sk_acceptq_is_full, include/net/sock.h."""
     table, row = look.table, look.snapshot.listeners.row
-    if look.sample.source == "procfs":  # its 0 is no backlog
+    if not look.sample.backlog_told:
         row = row[:0]
     queued = table.recv_q[row].astype(np.int64)
     capacity = table.send_q[row].astype(np.int64) + 1
@@ -122,9 +122,7 @@ def waited_s(look: Look, rows: Index) -> F64:
     The server's end has sent nothing yet, so last_data_sent counts from the end of the handshake
     (tcp_create_openreq_child, net/ipv4/tcp_minisocks.c).
     """
-    table = look.table
-    known = table.tcp_info_known("last_data_sent")[rows]
-    sent_ago = np.where(known, table.tcp_info("last_data_sent")[rows] / 1000, 0.0)
+    sent_ago = look.table.since_s("last_data_sent", rows)
     waited: F64 = np.fmax(sent_ago, look.snapshot.lives.state_s[rows])
     return waited
 

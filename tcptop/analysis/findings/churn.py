@@ -87,7 +87,7 @@ def pooled(look: Look, ends: Ends) -> Bools:
     newest = (look.snapshot.seen_s <= 0) & (table.state == tcp.ESTABLISHED)
     newest &= table.tcp_info_known("data_segs_out")
     at, rows = ends.at[newest[ends.ours]], ends.ours[newest[ends.ours]]
-    busy = table.tcp_info("data_segs_out")[rows] > REQUESTS
+    busy = table.info_of("data_segs_out", rows) > REQUESTS
     many: Bools = 2 * _count(at, busy, len(ends.keys)) > np.bincount(at, minlength=len(ends.keys))
     return many
 

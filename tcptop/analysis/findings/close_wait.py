@@ -48,15 +48,9 @@ def _age(look: Look) -> F64:
 
     What the process still sends on is half-closed on purpose, and not forgotten.
     """
-    seen = np.fmax(look.snapshot.lives.state_s, _since(look, "last_ack_recv"))
-    age: F64 = np.fmin(seen, _since(look, "last_data_sent"))
+    seen = np.fmax(look.snapshot.lives.state_s, look.table.since_s("last_ack_recv"))
+    age: F64 = np.fmin(seen, look.table.since_s("last_data_sent"))
     return age
-
-
-def _since(look: Look, name: str) -> F64:
-    """Seconds; NaN where not known."""
-    table = look.table
-    return np.where(table.tcp_info_known(name), table.tcp_info(name) / 1000, np.nan)
 
 
 def grew(look: Look, process: Process, count: int) -> bool:

@@ -21,12 +21,12 @@ def timeout(look: Look, limits: Limits) -> float:
 
 def quiet_s(look: Look) -> F64:
     """Seconds since data or an acknowledgement went either way; NaN where not known."""
-    return np.fmin(_since(look, "last_data_sent"), unheard_s(look))
+    return np.fmin(look.table.since_s("last_data_sent"), unheard_s(look))
 
 
 def unheard_s(look: Look) -> F64:
     """Seconds since data or an acknowledgement came, as keepalive_time_elapsed() counts them."""
-    return np.fmin(_since(look, "last_data_recv"), _since(look, "last_ack_recv"))
+    return np.fmin(look.table.since_s("last_data_recv"), look.table.since_s("last_ack_recv"))
 
 
 def held(look: Look) -> Bools:
@@ -35,8 +35,3 @@ def held(look: Look) -> Bools:
     table = look.table
     open_: Bools = (table.state == tcp.ESTABLISHED) & (table.inode != 0) & (table.send_q == 0)
     return open_
-
-
-def _since(look: Look, name: str) -> F64:
-    table = look.table
-    return np.where(table.tcp_info_known(name), table.tcp_info(name) / 1000, np.nan)

@@ -205,6 +205,6 @@ def _facts(scene: Scene, row: int) -> Iterator[tuple[str, Sequence[Fact]]]:
 
 
 def _untold(scene: Scene, row: int) -> str:
-    if scene.snapshot.mini[row]:
+    if scene.table.mini(np.array([row])).all():
         return "the kernel keeps no numbers of a connection in this state"
     return f"not told by {scene.snapshot.sample.source}"

@@ -9,7 +9,6 @@ import numpy as np
 
 from tcptop.columns import LISTENERS, SOCKETS, detail, listeners, units
 from tcptop.columns.detail import Fact
-from tcptop.model import tcp
 from tcptop.model.sysctls import number
 from tcptop.tui.charts import Limit
 from tcptop.tui.panes.facts import option_facts
@@ -98,9 +97,7 @@ def _waiting(scene: Scene, row: int) -> Iterator[PaneRow]:
     snapshot, table = scene.snapshot, scene.table
     group = _group(scene, row)
     rows = np.flatnonzero(np.isin(snapshot.queue, group))
-    known = table.tcp_info_known("last_data_recv")[rows] & (table.state[rows] != tcp.SYN_RECV)
-    heard = np.where(known, table.tcp_info("last_data_recv")[rows] / 1000, 0.0)
-    waited = np.maximum(heard, snapshot.seen_s[rows])
+    waited = np.fmax(table.since_s("last_data_recv", rows), snapshot.seen_s[rows])
     order = np.argsort(-waited, kind="stable")
     more = "at least so long; those of the whole group" if len(group) > 1 else "at least so long"
     part = Excerpt(SOCKETS, "Who waits", ("local", "process", "timer", "send_q"), WAITS, more)

@@ -65,7 +65,7 @@ def _overflowing(look: Look, limits: Limits, queues: AcceptQueues) -> Bools:
     long = queues.full & (seconds >= limits["full_s"] * PATIENCE)
     tiny = queues.capacity < limits["least_capacity"]
     table = look.table
-    dropped = (table.memory_known("drops") & (table.memory_of("drops") > 0))[queues.row]
+    dropped = table.drops(queues.row) > 0
     if look.watched_s < limits["full_s"] * PATIENCE:
         return (queues.lost_per_s > 0) | _stuck(look, limits, queues, queues.full & dropped, tiny)
     # Between two retries of clients nothing is dropped: what was before tells of a tiny queue.
@@ -166,9 +166,8 @@ def _evidence(look: Look, server: Server, oldest: float, peak: int, who: str) ->
             f"This listener's drop counter and ListenOverflows rise together: "
             f"{words.number(server.lost_per_s)} packets/s. Each retry of a client counts."
         )
-    elif server.critical and table.memory_known("drops")[row]:
-        dropped = words.count(int(table.memory_of("drops")[row]), "packet")
-        yield f"It has dropped {dropped} since it listens."
+    elif server.critical and not np.isnan(dropped := table.drops(np.array([row]))[0]):
+        yield f"It has dropped {words.count(dropped, 'packet')} since it listens."
     if server.siblings > 1:
         yield _siblings(server)
     yield servers.backlog(look, row)

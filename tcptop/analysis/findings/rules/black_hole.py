@@ -99,7 +99,7 @@ def _evidence(
 ) -> Iterator[str]:
     table, rows = look.table, lost.rows
     worst = int(rows[lost.for_s.argmax()])
-    backoff = float(stalls.info(table, "backoff", rows).max())
+    backoff = float(table.info_of("backoff", rows).max())
     yield (
         f"{words.count(len(rows), 'connection')} to {lost.where} sent again up to "
         f"{words.count(backoff, 'time')}, the wait doubled each time; nothing has come back for "

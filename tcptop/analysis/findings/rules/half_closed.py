@@ -58,12 +58,9 @@ def _silent(look: Look, rows: Index) -> F64:
     Nothing but answers to keepalive has come since then, so last_ack_recv is a lower bound. Who
     closes his half and goes on reading what still comes is well.
     """
-    part = look.table.take(rows)
-    acked = part.tcp_info("last_ack_recv") / 1000
-    age = np.where(part.tcp_info_known("last_ack_recv"), acked, 0.0)
-    age = np.fmax(look.snapshot.lives.state_s[rows], age)
-    data = part.tcp_info("last_data_recv") / 1000
-    silent: F64 = np.where(part.tcp_info_known("last_data_recv"), np.fmin(age, data), age)
+    acked = look.table.since_s("last_ack_recv", rows)
+    age = np.fmax(look.snapshot.lives.state_s[rows], acked)
+    silent: F64 = np.fmin(age, look.table.since_s("last_data_recv", rows))
     return silent
 
 
@@ -121,8 +118,7 @@ def _unanswered(look: Look, rows: Index) -> F64:
     last_ack_recv is no evidence: it may be hours old on a connection that was closed just now.
     """
     part = look.table.take(rows)
-    again = (part.timer == RETRANSMIT) & part.tcp_info_known("backoff")
-    again &= (part.tcp_info("backoff") > 0) & _only_fin(part.send_q)
+    again = (part.timer == RETRANSMIT) & (part.info_of("backoff") > 0) & _only_fin(part.send_q)
     rto, backoff = part.tcp_info("rto").tolist(), part.tcp_info("backoff").tolist()
     age: F64 = look.snapshot.lives.state_s[rows].copy()
     for place in np.flatnonzero(again).tolist():

@@ -29,9 +29,9 @@ def find(look: Look, limits: Limits) -> Iterator[Finding]:
 def _rows(look: Look, limits: Limits) -> Index:
     often = np.bitwise_count(look.snapshot.lives.delayed) >= limits["samples"]
     rows = np.flatnonzero(often)
-    near = look.table.take(rows)
-    least = near.tcp_info("min_rtt") / 1000  # rtt itself has the delay in it
-    return rows[near.tcp_info_known("min_rtt") & (least < limits["min_rtt_ms"])]
+    least = look.table.info_of("min_rtt", rows) / 1000  # rtt itself has the delay in it
+    found: Index = rows[least < limits["min_rtt_ms"]]
+    return found
 
 
 def _nodelay(look: Look, row: int) -> bool | None:
@@ -41,14 +41,11 @@ def _nodelay(look: Look, row: int) -> bool | None:
 
 def _answered(look: Look, group: Group) -> bool:
     """Whether data comes back: a stream one way comes late, but nobody waits to go on."""
-    near = look.table.take(group.rows)
-    heard = near.tcp_info_known("last_data_recv") & (near.tcp_info("last_data_recv") < ANSWER_MS)
-    return bool(heard.any())
+    return bool((look.table.info_of("last_data_recv", group.rows) < ANSWER_MS).any())
 
 
 def _finding(look: Look, group: Group, confirmed: bool, answered: bool) -> Finding:
-    near = look.table.take(group.rows)
-    rtt_ms = float(np.median(near.tcp_info("min_rtt"))) / 1000
+    rtt_ms = float(np.median(look.table.info_of("min_rtt", group.rows))) / 1000
     many = words.count(len(group.rows), "connection")
     sure = "" if confirmed else " (suspected)"
     return Finding(

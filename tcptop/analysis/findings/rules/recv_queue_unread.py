@@ -60,7 +60,7 @@ def _evidence(look: Look, group: Group, longest: float) -> Iterator[str]:
     )
     most = int(rows[table.recv_q[rows].argmax()])
     yield f"Most waits from {words.remote(table, most)}: {words.size(int(table.recv_q[most]))}."
-    shut = int((stalls.info(table, "rcv_wnd", rows) == 0).sum())
+    shut = int((table.info_of("rcv_wnd", rows) == 0).sum())
     if shut:
         yield f"{words.count(shut, 'buffer is', 'buffers are')} full: the sender has been stopped."
 

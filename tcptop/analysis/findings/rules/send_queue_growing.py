@@ -64,12 +64,12 @@ def _evidence(look: Look, group: Group, rate: float) -> Iterator[str]:
         f"{int(look.snapshot.lives.rises[rows].min())} samples, to {words.size(waiting)}, while "
         f"{words.size(rate)} left a second{drain}."
     )
-    busy = stalls.info(table, "busy_time", rows)
+    busy = table.info_of("busy_time", rows)
     for name, why in (
         ("rwnd_limited", "the peer's window"),
         ("sndbuf_limited", "the send buffer"),
     ):
-        share = stalls.info(table, name, rows).sum() / max(busy.sum(), 1)
+        share = table.info_of(name, rows).sum() / max(busy.sum(), 1)
         if share > 0.1:
             yield f"It was held back by {why} for {words.percent(share)} of the time it had data."
 

@@ -73,7 +73,7 @@ def _evidence(
     look: Look, group: Group, worst: int, longest: float, reader: Process | None
 ) -> Iterator[str]:
     table = look.table
-    heard = float(stalls.info(table, "last_ack_recv", group.rows).min()) / 1000
+    heard = float(table.since_s("last_ack_recv", group.rows).min())
     who, many = group.in_full, len(group.rows)
     up_to, on_it = (
         ("up to ", f" on the one to {words.remote(table, worst)}") if many > 1 else ("", "")
@@ -96,7 +96,7 @@ def _evidence(
 
 def _window(look: Look, row: int) -> str:
     """`snd_wnd` is known since 5.4; the persist timer says as much."""
-    window = float(stalls.info(look.table, "snd_wnd", np.array([row]))[0])
+    window = float(look.table.info_of("snd_wnd", np.array([row]))[0])
     return "shut (persist timer)" if np.isnan(window) else words.count(window, "byte")
 
 
