@@ -130,7 +130,7 @@ def _remote_keys(selection: Selection, rows: Index, process: U64) -> U64:
     """Listeners have no remote: each is a group of its own."""
     table = selection.snapshot.sample.sockets
     nobody = table.state[rows] == tcp.LISTEN
-    own = np.where(nobody, table.cookie[rows], np.uint64(0))
+    own = np.where(nobody, table.key[rows], np.uint64(0))
     return row_hash(process, table.remote_hi[rows], table.remote_lo[rows], own)
 
 

@@ -20,7 +20,7 @@ Pair = tuple[int, int]  # then and now
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Sockets:
-    """Rows of the two socket tables, matched by cookie.
+    """Rows of the two socket tables, matched by key.
 
     A dump of a crowded hash may leave out a live socket: a few may seem opened or closed.
     """
@@ -49,7 +49,7 @@ class ListenerChange:
     Queues are 0 where it was not there. `dropped` is between the two, None where not known.
     """
 
-    cookie: int
+    key: int
     row: int
     there: tuple[bool, bool]
     queue: Pair
@@ -113,8 +113,9 @@ def _moved(pair: Pair) -> int:
 
 def _sockets(old: Snapshot, new: Snapshot) -> Sockets:
     then, now = old.sample.sockets, new.sample.sockets
-    order = np.argsort(then.cookie)
-    place = index_of(now.cookie, then.cookie[order])
+    keys = then.key
+    order = np.argsort(keys)
+    place = index_of(now.key, keys[order])
     after = np.flatnonzero(place >= 0)
     before = order[place[after]]
     gone = np.ones(len(then), bool)
@@ -163,19 +164,19 @@ def _listening(snapshot: Snapshot) -> dict[int, _Listener]:
     columns = (rows, table.recv_q[rows], table.drops(rows))
     listed = zip(*(column.tolist() for column in columns), strict=True)
     seen = (_Listener(row, queue, None if n != n else int(n)) for row, queue, n in listed)
-    return dict(zip(table.cookie[rows].tolist(), seen, strict=True))
+    return dict(zip(table.key[rows].tolist(), seen, strict=True))
 
 
 def _listeners(old: Snapshot, new: Snapshot) -> Iterator[ListenerChange]:
     then, now = _listening(old), _listening(new)
-    for cookie in {**now, **then}:
-        before, after = then.get(cookie), now.get(cookie)
+    for key in {**now, **then}:
+        before, after = then.get(key), now.get(key)
         last = after or before
         queue = before.queue if before else 0, after.queue if after else 0
         dropped = _dropped(before, after)
         if last and (not before or not after or queue[0] != queue[1] or dropped):
             there = before is not None, after is not None
-            yield ListenerChange(cookie, last.row, there, queue, dropped)
+            yield ListenerChange(key, last.row, there, queue, dropped)
 
 
 def _dropped(before: _Listener | None, after: _Listener | None) -> int | None:

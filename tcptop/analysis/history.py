@@ -24,9 +24,9 @@ COUNTERS = ("bytes_sent", "bytes_received", "total_retrans")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Known:
-    """Sockets seen before, one row each, sorted by cookie; NaN and -1 are unknown."""
+    """Sockets seen before, one row each, sorted by key; NaN and -1 are unknown."""
 
-    cookie: U64
+    key: U64  # SocketTable.key
     clock: F64  # when it was last seen
     first_seen: F64
     witnessed: Bools  # it was not there in the sample before it was first seen
@@ -52,7 +52,7 @@ class Known:
     delayed: U8
 
     def __len__(self) -> int:
-        return len(self.cookie)
+        return len(self.key)
 
     def take(self, rows: Index | Bools) -> Known:
         return Known(*(getattr(self, item.name)[rows] for item in fields(self)))
@@ -94,7 +94,7 @@ class History:
 class Now:
     """This sample's sockets joined with the known ones.
 
-    `order` sorts the rows by cookie; `place` is each row's place in the known sockets, or -1.
+    `order` sorts the rows by key; `place` is each row's place in the known sockets, or -1.
     """
 
     order: Index
@@ -110,7 +110,8 @@ class Now:
 
 def join(table: SocketTable, history: History, clock: float) -> Now:
     dt = None if history.began is None else max(clock - history.clock, 1e-3)
-    return Now(np.argsort(table.cookie), index_of(table.cookie, history.known.cookie), clock, dt)
+    key = table.key
+    return Now(np.argsort(key), index_of(key, history.known.key), clock, dt)
 
 
 def recalled(values: F64, now: Now) -> F64:
@@ -163,7 +164,7 @@ def remember(
     witnessed = np.full(len(table), now.dt is not None)
     witnessed[old] = known.witnessed[now.place[old]]
     columns: list[NDArray[Any]] = [
-        table.cookie,
+        table.key,
         np.full(len(table), now.clock),
         first_seen,
         witnessed,
@@ -196,7 +197,7 @@ def _merged(rows: Known, missed: Known) -> Known:
             for item in fields(Known)
         )
     )
-    return both.take(np.argsort(both.cookie))
+    return both.take(np.argsort(both.key))
 
 
 def with_trend(trend: Trend, clock: float, by_state: tuple[int, ...]) -> Trend:

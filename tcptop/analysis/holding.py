@@ -1,4 +1,4 @@
-"""Socket -> its processes: held now, remembered by cookie, or unknown with the reason."""
+"""Socket -> its processes: held now, remembered, or unknown with the reason."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _identities(processes: Mapping[int, Process], past: Mapping[int, Process]) -
 
 
 def _remembered(table: SocketTable, held: Index, now: Now, known: Known) -> Index:
-    """Rows without an inode whose cookie once had a process.
+    """Rows without an inode that once had a process.
 
     Not those in an accept queue: nobody can have closed them. Without real cookies (/proc/net/tcp)
     they may follow a connection of the same four ends.

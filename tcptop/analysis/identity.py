@@ -23,7 +23,7 @@ def process_keys(selection: Selection, rows: Index) -> U64:
 
 
 def socket_keys(selection: Selection, rows: Index) -> U64:
-    return selection.snapshot.sample.sockets.cookie[rows]
+    return selection.snapshot.sample.sockets.key[rows]
 
 
 def listener_keys(selection: Selection, rows: Index) -> U64:

@@ -62,8 +62,9 @@ def queues(table: SocketTable) -> Index:
 
 def peaks(table: SocketTable, polled: ListenerPeaks, now: Now, known: Known) -> I64:
     """The longest accept queue seen of each LISTEN row, 0 for other rows."""
-    order = np.argsort(polled.cookies)
-    place = index_of(table.cookie, polled.cookies[order])
+    keys = polled.key
+    order = np.argsort(keys)
+    place = index_of(table.key, keys[order])
     between = np.zeros(len(table), np.int64)
     between[place >= 0] = polled.peaks[order][place[place >= 0]]
     before = np.nan_to_num(recalled(known.peak.astype(np.float64), now)).astype(np.int64)

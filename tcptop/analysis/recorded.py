@@ -121,10 +121,11 @@ def of_listeners(selection: Selection) -> Recorded:
     return Recorded(keys, weights[rows], values)
 
 
-def _polled(peaks: ListenerPeaks, cookies: U64) -> I64:
-    order = np.argsort(peaks.cookies)
-    place = index_of(cookies, peaks.cookies[order])
-    longest = np.zeros(len(cookies), np.int64)
+def _polled(peaks: ListenerPeaks, keys: U64) -> I64:
+    polled = peaks.key
+    order = np.argsort(polled)
+    place = index_of(keys, polled[order])
+    longest = np.zeros(len(keys), np.int64)
     longest[place >= 0] = peaks.peaks[order][place[place >= 0]]
     return longest
 
@@ -147,16 +148,17 @@ def of_remotes(selection: Selection) -> Recorded:
     )
 
 
-def of_sockets(snapshot: Snapshot, cookies: Sequence[int]) -> Recorded:
+def of_sockets(snapshot: Snapshot, keys: Sequence[int]) -> Recorded:
     """Of those sockets that are there."""
     table = snapshot.sample.sockets
-    found = [np.flatnonzero(table.cookie == np.uint64(cookie))[:1] for cookie in cookies]
+    every = table.key
+    found = [np.flatnonzero(every == np.uint64(key))[:1] for key in keys]
     rows = np.concatenate([np.zeros(0, np.int64), *found])
     queues = _plain(table, SOCKET[:2], rows)
     rates = _plain(snapshot, SOCKET[2:5], rows)
     few = table.take(rows)
     info = [few.info_of(name) for name in INFO.values()]
-    return Recorded(few.cookie, np.ones(len(rows)), _table(*queues, *rates, *info))
+    return Recorded(every[rows], np.ones(len(rows)), _table(*queues, *rates, *info))
 
 
 OF_HOST = Kind(HOST, 1, host)

@@ -57,7 +57,7 @@ class Rings:
         self._rings["sockets"] = Ring(SOCKET, WATCHED, slots)
         self._clock = np.zeros(slots)
         self._added = 0
-        self._watched: dict[int, None] = {}  # cookies, the last selected last
+        self._watched: dict[int, None] = {}  # keys, the last selected last
         self._lock = lock
 
     @property
@@ -68,11 +68,11 @@ class Rings:
         """What is known of a kind."""
         return self._rings[kind].metrics
 
-    def watch(self, cookie: int) -> None:
+    def watch(self, key: int) -> None:
         """Record this socket from the next look on; it takes the place of the one least wanted."""
         with self._lock:
-            self._watched.pop(cookie, None)
-            self._watched[cookie] = None
+            self._watched.pop(key, None)
+            self._watched[key] = None
             if len(self._watched) > WATCHED:
                 last = next(iter(self._watched))
                 del self._watched[last]

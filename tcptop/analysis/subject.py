@@ -6,23 +6,29 @@ import numpy as np
 
 from tcptop.model import tcp
 from tcptop.model.address import halves
+from tcptop.model.arrays import isin_sorted
 from tcptop.model.finding import Subject
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import Bools
+from tcptop.model.table import Bools, SocketTable
 
 
 def rows(subject: Subject, snapshot: Snapshot) -> Bools:
     """A mask of the sockets to show for a finding: those it names, else its processes',
     its listener's and its destination's."""
     table = snapshot.sample.sockets
-    named: Bools = np.isin(table.cookie, np.array(subject.cookies, np.uint64))
-    if named.any():
-        return named
+    mine = named(subject, table)
+    if mine.any():
+        return mine
     return (
         _held(subject, snapshot)
         | _at(subject.listener, snapshot, "local")
         | _at(subject.destination, snapshot, "remote")
     )
+
+
+def named(subject: Subject, table: SocketTable) -> Bools:
+    """A mask of the sockets that a finding names."""
+    return isin_sorted(table.key, np.sort(subject.keys))
 
 
 def concerns(subject: Subject, snapshot: Snapshot, selected: Bools) -> bool:

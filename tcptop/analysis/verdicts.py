@@ -168,7 +168,7 @@ def _probed(asked: _Asked) -> Said:
 
 def _keepalive_probes(snapshot: Snapshot, row: int) -> int | None:
     table = snapshot.sample.sockets
-    options = snapshot.sample.options.get(int(table.cookie[row]))
+    options = snapshot.sample.options.get(table.id(row))
     if options and options.keepcnt:
         return options.keepcnt
     sysctls = snapshot.sample.kernel_of(int(table.netns[row])).sysctls

@@ -115,7 +115,7 @@ def _listeners(found: Difference, looks: Looks) -> Iterator[Change]:
     for each in found.listeners:
         was, there = each.there
         name = _local(looks.new if there else looks.old, each.row)
-        item = ("listeners", each.cookie) if there else None
+        item = ("listeners", each.key) if there else None
         if was != there:
             yield Change("listeners", f"{name} {'gone' if was else 'new'}", None, item)
         if each.queue[0] != each.queue[1]:

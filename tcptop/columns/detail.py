@@ -225,7 +225,7 @@ def _memory(selection: Selection, row: int) -> Iterator[Fact]:
 def _options(selection: Selection, row: int) -> Iterator[Fact]:
     """Nothing where they were not asked for: that takes a second look at the same socket."""
     sample = selection.snapshot.sample
-    options = sample.options.get(int(sample.sockets.cookie[row]))
+    options = sample.options.get(sample.sockets.id(row))
     if options is not None:
         listens = bool(sample.sockets.state[row] == tcp.LISTEN)
         for line in detail_options.lines(options, listens, sample.clock):

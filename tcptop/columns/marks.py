@@ -35,7 +35,7 @@ def of_named(keys: U64, findings: Sequence[Finding]) -> Index:
     """For each socket the last finding that names it; -1 for none."""
     last: dict[int, int] = {}
     for rank, finding in enumerate(findings):
-        last |= dict.fromkeys(finding.subject.cookies, rank)
+        last |= dict.fromkeys(finding.subject.keys.tolist(), rank)
     named = np.fromiter(last, np.uint64, len(last))
     order = np.argsort(named)
     ranks = np.append(np.fromiter(last.values(), np.int64, len(last))[order], -1)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop.model.socket_id import socket_keys
+
 SEVERITIES = ("info", "warning", "critical")  # from least to worst
 
 
@@ -17,6 +22,12 @@ class Subject:
     listener: str | None = None  # address:port
     destination: str | None = None  # address:port, or a network
     cookies: tuple[int, ...] = ()
+
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """What `SocketTable.key` says of these sockets."""
+        cookies = np.array(self.cookies, np.uint64)
+        return socket_keys(np.full(len(cookies), self.netns, np.uint32), cookies)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 from tcptop import __version__
 from tcptop.model.label import Container, container_of, unit_of
 from tcptop.model.route import Route, Way
+from tcptop.model.socket_id import SocketId, socket_keys
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.table import EMPTY, I64, U32, U64, SocketTable
 
@@ -99,14 +100,20 @@ NO_OWNERS = Owners(np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ListenerPeaks:
-    """The longest accept queue of each listener (by cookie) in the polls since the last sample."""
+    """The longest accept queue of each listener in the polls since the last sample."""
 
+    netns: U32
     cookies: U64
     peaks: U32
     polls: int = 0
 
+    @property
+    def key(self) -> U64:
+        """What `SocketTable.key` says of these listeners."""
+        return socket_keys(self.netns, self.cookies)
 
-NO_PEAKS = ListenerPeaks(np.zeros(0, np.uint64), np.zeros(0, np.uint32))
+
+NO_PEAKS = ListenerPeaks(EMPTY.netns, EMPTY.cookie, EMPTY.recv_q)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +157,7 @@ class Sample:
     kernel: tuple[Kernel, ...] = ()
     cgroups: Mapping[int, str] = field(default_factory=dict)  # cgroup2 id -> path
     users: Mapping[int, str] = field(default_factory=dict)  # uid -> login name
-    options: Mapping[int, SocketOptions] = field(default_factory=dict)  # by cookie: those asked for
+    options: Mapping[SocketId, SocketOptions] = field(default_factory=dict)  # those asked for
     routes: Mapping[Way, Route] = field(default_factory=dict)  # those asked for
     facts: Mapping[int, ProcessFacts] = field(default_factory=dict)  # by pid: those asked for
     unix_listeners: tuple[UnixListener, ...] = ()  # of the namespace of the reader

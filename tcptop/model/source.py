@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from tcptop.model.route import Way
 from tcptop.model.sample import Sample
+from tcptop.model.socket_id import SocketId
 
 
 class EndOfSamples(Exception):  # noqa: N818 it is no error, as StopIteration is none
@@ -20,7 +21,7 @@ class EndOfSamples(Exception):  # noqa: N818 it is no error, as StopIteration is
 class Requests(NamedTuple):
     """What samples should bring beside what they always do."""
 
-    sockets: frozenset[int] = frozenset()  # cookies of those whose options are read
+    sockets: frozenset[SocketId] = frozenset()  # those whose options are read
     routes: frozenset[Way] = frozenset()
     processes: frozenset[int] = frozenset()  # pids of those whose facts are read
 

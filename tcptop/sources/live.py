@@ -61,7 +61,7 @@ class LiveSource:
         self._facts = FactsReader()
         self._cgroups = Cgroups()
         self._users: dict[int, str] = {}
-        self._peaks: dict[int, int] = {}
+        self._peaks: dict[int, int] = {}  # by cookie
         self._polls = 0
         self._rows = namespaces.sockets_in_use()
         self._why_not = ""
@@ -166,7 +166,9 @@ class LiveSource:
         if not self._peaks:
             return NO_PEAKS
         cookies = np.fromiter(self._peaks.keys(), np.uint64)
-        peaks = ListenerPeaks(cookies, np.fromiter(self._peaks.values(), np.uint32), self._polls)
+        longest = np.fromiter(self._peaks.values(), np.uint32)
+        netns = np.full(len(cookies), self.netns, np.uint32)
+        peaks = ListenerPeaks(netns, cookies, longest, self._polls)
         self._peaks, self._polls = {}, 0
         return peaks
 

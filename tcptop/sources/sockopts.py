@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tcptop.model import tcp
+from tcptop.model.arrays import isin_sorted
 from tcptop.model.sample import Owners
+from tcptop.model.socket_id import SocketId, socket_keys
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.table import SocketTable
 from tcptop.sources import pidfd, procfs
@@ -49,7 +51,7 @@ _NUMBERS: tuple[tuple[str, int, int, Callable[[int], int]], ...] = (
 
 
 class _Wanted(NamedTuple):
-    cookie: int
+    id: SocketId
     inode: int
     state: int
     holders: list[tuple[int, int]]  # (pid, fd)
@@ -59,43 +61,43 @@ class OptionReader:
     """Reads the options of the sockets that are wanted; keep one, as it remembers answers."""
 
     def __init__(self) -> None:
-        self._cookies = np.zeros(0, np.uint64)
-        self._known: dict[int, SocketOptions] = {}
+        self._wanted = frozenset[SocketId]()
+        self._known: dict[SocketId, SocketOptions] = {}
 
-    def want(self, cookies: Collection[int]) -> None:
+    def want(self, sockets: Collection[SocketId]) -> None:
         """These sockets and no others, from the next `read` on."""
-        self._cookies = np.array(sorted(set(cookies)), np.uint64)
+        self._wanted = frozenset(sockets)
 
     def read(
         self, sockets: SocketTable, owners: Owners, privileged: bool
-    ) -> dict[int, SocketOptions]:
-        """The answers for the wanted sockets that are in the table, by cookie.
+    ) -> dict[SocketId, SocketOptions]:
+        """The answers for the wanted sockets that are in the table.
 
         What was read is good for KEPT_S. AT_ONCE sockets are read in a look, those first that
         were not for longest: the rest keep their last answer, or have none yet. `privileged` says
         that CAP_SYS_PTRACE is there.
         """
         wanted = self._find(sockets, owners)
-        known = {w.cookie: self._known[w.cookie] for w in wanted if w.cookie in self._known}
+        known = {one.id: self._known[one.id] for one in wanted if one.id in self._known}
         began = time.monotonic()
         for one in _due(wanted, known, began)[:AT_ONCE]:
-            known[one.cookie] = _options(one, privileged)
+            known[one.id] = _options(one, privileged)
             if time.monotonic() - began > BUDGET_S:
                 break
         self._known = known
         return known
 
     def _find(self, sockets: SocketTable, owners: Owners) -> list[_Wanted]:
-        if not len(self._cookies):
+        if not self._wanted:
             return []
-        places = np.searchsorted(self._cookies, sockets.cookie).clip(max=len(self._cookies) - 1)
-        rows = np.flatnonzero(self._cookies[places] == sockets.cookie)
+        netns, cookies = np.array([*self._wanted], np.uint64).T
+        rows = np.flatnonzero(isin_sorted(sockets.key, np.sort(socket_keys(netns, cookies))))
         inodes = sockets.inode[rows]
         first = np.searchsorted(owners.inodes, inodes, "left")
         last = np.searchsorted(owners.inodes, inodes, "right").clip(max=first + HOLDERS_TRIED)
         return [
             _Wanted(
-                int(sockets.cookie[row]),
+                sockets.id(int(row)),
                 int(sockets.inode[row]),
                 int(sockets.state[row]),
                 list(zip(owners.pids[a:b].tolist(), owners.fds[a:b].tolist(), strict=True)),
@@ -104,14 +106,16 @@ class OptionReader:
         ]
 
 
-def _due(wanted: list[_Wanted], known: Mapping[int, SocketOptions], now: float) -> list[_Wanted]:
+def _due(
+    wanted: list[_Wanted], known: Mapping[SocketId, SocketOptions], now: float
+) -> list[_Wanted]:
     """Those to be read, oldest answer first. What failed is due again at once: it costs little."""
 
     def read_at(one: _Wanted) -> float:
-        return known[one.cookie].read_at if one.cookie in known else -math.inf
+        return known[one.id].read_at if one.id in known else -math.inf
 
     def good(one: _Wanted) -> bool:
-        answered = one.cookie in known and not known[one.cookie].why_not
+        answered = one.id in known and not known[one.id].why_not
         return answered and bool(one.holders) and now - read_at(one) < KEPT_S
 
     return sorted((one for one in wanted if not good(one)), key=read_at)
@@ -123,7 +127,7 @@ def _options(wanted: _Wanted, privileged: bool) -> SocketOptions:
     for pid, fd in wanted.holders:
         try:
             with pidfd.copied_socket(pid, fd, wanted.inode, privileged) as copy:
-                why_not = _other_socket(copy, wanted.cookie)
+                why_not = _other_socket(copy, wanted.id.cookie)
                 if not why_not:
                     return SocketOptions(time.monotonic(), **_read(copy))
         except pidfd.NotCopiedError as error:

@@ -58,12 +58,13 @@ def pane(shown: Shown, view: View, item: int, rings: Rings, room: Room) -> Watch
     return Watched(item, [], sample.clock, sample.taken_at, None, PaneModel(made))
 
 
-def requests(snapshot: Snapshot, cookie: int) -> Requests:
+def requests(snapshot: Snapshot, key: int) -> Requests:
     """For the options of a socket, and for its route where it has one."""
     table = snapshot.sample.sockets
-    rows = np.flatnonzero(table.cookie == np.uint64(cookie)).tolist()
+    rows = np.flatnonzero(table.key == np.uint64(key)).tolist()
     found = (way(table, row) for row in rows)
-    return Requests(frozenset((cookie,)), frozenset(each for each in found if each is not None))
+    routes = frozenset(each for each in found if each is not None)
+    return Requests(frozenset(map(table.id, rows)), routes)
 
 
 def scope(shown: Shown, target: Target) -> str | None:

@@ -28,7 +28,7 @@ class Place:
     view: str
     scope: Clause = NOTHING
     about: About | None = None  # what no filter says
-    item: int | None = None  # the key of its row: a socket's cookie
+    item: int | None = None  # the key of its row
     changes: bool = False  # since the mark
     help: bool = False
     page: str | None = None  # the name of a page, or CONTENTS

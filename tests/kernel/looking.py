@@ -14,6 +14,7 @@ from tcptop.model import owner
 from tcptop.model.route import Way
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.socket_id import SocketId
 from tcptop.model.source import Requests
 from tcptop.model.table import SocketTable
 from tcptop.sources.live import LiveSource
@@ -56,9 +57,9 @@ class Watch:
         snapshot, self.history = derive(sample, self.history)
         return snapshot
 
-    def request(self, cookies: Collection[int], routes: Collection[Way] = ()) -> None:
+    def request(self, sockets: Collection[SocketId], routes: Collection[Way] = ()) -> None:
         """Have the next looks read these options and routes."""
-        self.source.request(Requests(frozenset(cookies), frozenset(routes)))
+        self.source.request(Requests(frozenset(sockets), frozenset(routes)))
 
     def poll_listeners(self) -> None:
         with self.namespace.entered():

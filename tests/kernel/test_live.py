@@ -63,7 +63,7 @@ def test_a_sample_stays_as_it_is(namespace: Namespace) -> None:
         row = row_of(table, pair.client)
         where = way(table, row)
         assert where is not None
-        watch.request([int(table.cookie[row])], [where])
+        watch.request([table.id(row)], [where])
         watch.poll_listeners()
         first = watch.look().sample
         for name in ("users", "cgroups", "options", "routes"):
@@ -73,7 +73,7 @@ def test_a_sample_stays_as_it_is(namespace: Namespace) -> None:
         stranger.run(become_nobody)
         stranger.run(sockets.listening)
         namespace.run(states.established)
-        watch.request(table.cookie.tolist())
+        watch.request([table.id(each) for each in range(len(table))])
         watch.poll_listeners()
         uids = [set(watch.look().sample.users) for _ in range(2)][-1]
     assert uids > users

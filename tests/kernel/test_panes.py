@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selecting import select
 from tcptop.columns import PROCESSES, RECORDED, SOCKETS
@@ -25,6 +27,13 @@ FACT = re.compile(r"^([a-z_]+) +(\d+(?:\.\d+)?)(?: (?:B|segments|ms))?(?:  |$)")
 
 def of(snapshot: Snapshot, view: str, key: int, rings: Rings | None = None) -> PaneModel:
     return shown(Scene(select(snapshot), rings or Rings(RECORDED), Room(79, 18)), view, key)
+
+
+def key(snapshot: Snapshot, row: SsRow) -> int:
+    """The key of a row that ss prints."""
+    table = snapshot.sample.sockets
+    (place,) = np.flatnonzero(table.cookie == np.uint64(row.cookie))
+    return int(table.key[place])
 
 
 def facts(model: PaneModel) -> dict[str, float]:
@@ -55,14 +64,14 @@ def test_a_connection_is_as_ss_shows_it(linked: tuple[Namespace, Namespace]) -> 
     with Watch(client) as watch:
         before = watch.look()
         row = row_of(before.sample.sockets, made)
-        cookie, where = int(before.sample.sockets.cookie[row]), way(before.sample.sockets, row)
+        client_end, where = int(before.sample.sockets.key[row]), way(before.sample.sockets, row)
         assert where is not None
-        watch.request([cookie], [where])
+        watch.request([before.sample.sockets.id(row)], [where])
         first = watch.look()
         said = of_inode(ss_rows(client), made)
         last = watch.look()
-    model = of(last, "sockets", cookie)
-    early, late, by_ss = facts(of(first, "sockets", cookie)), facts(model), dict(told(said))
+    model = of(last, "sockets", client_end)
+    early, late, by_ss = facts(of(first, "sockets", client_end)), facts(model), dict(told(said))
     quiet = {name for name in by_ss.keys() & late.keys() if early[name] == late[name]}
     assert len(quiet) > 30, sorted(by_ss.keys() ^ late.keys())
     for name in quiet:
@@ -80,12 +89,12 @@ def test_a_full_listener_shows_who_waits() -> None:
         rings.add(snapshot)
         (listener,) = ss_rows(stage.here, "state", "listening")
         waiting = [row for row in ss_rows(stage.here, "sport", "=", "8080") if not row.inode]
-        model = of(snapshot, "listeners", listener.cookie, rings)
+        model = of(snapshot, "listeners", key(snapshot, listener), rings)
         capacity = listener.send_q + 1
         assert f"{listener.recv_q} of {capacity} wait for accept() (100%)" in lines(model)[0]
         assert f"backlog {listener.send_q}" in lines(model)[0]
         opened = {target.key for target in targets(model) if target.listing is SOCKETS}
-        assert opened == {row.cookie for row in waiting}
+        assert opened == {key(snapshot, row) for row in waiting}
         assert any(f"- backlog {listener.send_q}" in each for each in lines(model))
 
 
@@ -98,7 +107,7 @@ def test_both_ends_of_a_connection_to_this_host(namespace: Namespace) -> None:
     with Watch(namespace) as watch:
         snapshot = watch.look()
     table = snapshot.sample.sockets
-    mine, theirs = (int(table.cookie[row_of(table, each)]) for each in (made, taken))
+    mine, theirs = (int(table.key[row_of(table, each)]) for each in (made, taken))
     assert line(of(snapshot, "sockets", mine), "Recv-Q").split()[1:] == ["0", "B", "1,234", "B"]
     assert line(of(snapshot, "sockets", theirs), "Recv-Q").split()[1:] == ["1,234", "B", "0", "B"]
     assert theirs in {target.key for target in targets(of(snapshot, "sockets", mine))}
@@ -107,7 +116,7 @@ def test_both_ends_of_a_connection_to_this_host(namespace: Namespace) -> None:
     assert {mine, theirs} <= opened
 
 
-def _its_process(snapshot: Snapshot, cookie: int) -> int:
+def _its_process(snapshot: Snapshot, end: int) -> int:
     """Where the pane of a connection leads to."""
-    found = targets(of(snapshot, "sockets", cookie))
+    found = targets(of(snapshot, "sockets", end))
     return next(target.key for target in found if target.listing is PROCESSES)

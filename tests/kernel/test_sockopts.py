@@ -20,6 +20,7 @@ from tcptop.demo import held, owners, queues, sockets, states
 from tcptop.demo.held import Held
 from tcptop.demo.namespace import Namespace
 from tcptop.model.sample import Owners, Sample
+from tcptop.model.socket_id import SocketId
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.source import Requests
 from tcptop.sources import sockopts
@@ -93,25 +94,25 @@ def own_bytes(fd: int, level: int, name: int, size: int) -> bytes:
 def options_of(watch: Watch, *wanted: Held) -> list[SocketOptions]:
     """What the next look says of sockets that are held."""
     table = watch.look().sample.sockets
-    cookies = [int(table.cookie[row_of(table, made)]) for made in wanted]
-    watch.request(cookies)
+    ids = [table.id(row_of(table, made)) for made in wanted]
+    watch.request(ids)
     found = watch.look().sample.options
-    assert found.keys() == set(cookies)
-    return [found[cookie] for cookie in cookies]
+    assert found.keys() == set(ids)
+    return [found[each] for each in ids]
 
 
-def read(sample: Sample, cookies: Collection[int]) -> dict[int, SocketOptions]:
+def read(sample: Sample, ids: Collection[SocketId]) -> dict[SocketId, SocketOptions]:
     """What a reader without a memory finds, now, of the sockets of an earlier look."""
     reader = OptionReader()
-    reader.want(cookies)
+    reader.want(ids)
     return reader.read(sample.sockets, sample.owners, sample.privileged)
 
 
-def looked(namespace: Namespace, made: Held) -> tuple[Sample, int]:
-    """A look, and the cookie of a socket that is held."""
+def looked(namespace: Namespace, made: Held) -> tuple[Sample, SocketId]:
+    """A look, and a socket of it that is held."""
     with Watch(namespace) as watch:
         sample = watch.look().sample
-    return sample, int(sample.sockets.cookie[row_of(sample.sockets, made)])
+    return sample, sample.sockets.id(row_of(sample.sockets, made))
 
 
 @pytest.mark.parametrize("values", SETTINGS.values(), ids=SETTINGS)
@@ -176,8 +177,8 @@ def test_only_what_is_wanted(namespace: Namespace) -> None:
     with Watch(namespace) as watch:
         sample = watch.look().sample
         assert not sample.options
-        one, other = (int(sample.sockets.cookie[row_of(sample.sockets, m)]) for m in pair)
-        watch.request([one, 12345])
+        one, other = (sample.sockets.id(row_of(sample.sockets, each)) for each in pair)
+        watch.request([one, SocketId(one.netns, 12345)])
         assert watch.look().sample.options.keys() == {one}
         watch.request({other})
         assert watch.look().sample.options.keys() == {other}
@@ -203,42 +204,43 @@ def test_an_answer_is_kept_for_a_while(
 
 def test_another_socket_on_the_descriptor(namespace: Namespace) -> None:
     pair = namespace.run(states.established)
-    sample, cookie = looked(namespace, pair.client)
+    sample, socket_id = looked(namespace, pair.client)
     namespace.run(os.dup2, pair.server.fd, pair.client.fd)
-    assert read(sample, [cookie])[cookie].why_not == "this descriptor is something else now"
+    assert read(sample, [socket_id])[socket_id].why_not == "this descriptor is something else now"
 
 
 def test_another_socket_of_the_same_inode(namespace: Namespace) -> None:
     """Inodes come again, cookies do not."""
     made = namespace.run(states.established).client
-    sample, cookie = looked(namespace, made)
+    sample, socket_id = looked(namespace, made)
     rows = sample.sockets.take(np.arange(len(sample.sockets)))
-    rows.cookie[row_of(rows, made)] = cookie + 1000
-    found = read(replace(sample, sockets=rows), [cookie + 1000])
-    assert found[cookie + 1000].why_not == "this descriptor is another socket now"
-    assert found[cookie + 1000].keepalive is None
+    rows.cookie[row_of(rows, made)] += np.uint64(1000)
+    other = socket_id._replace(cookie=socket_id.cookie + 1000)
+    found = read(replace(sample, sockets=rows), [other])
+    assert found[other].why_not == "this descriptor is another socket now"
+    assert found[other].keepalive is None
 
 
 def test_closed_since(namespace: Namespace) -> None:
     made = namespace.run(sockets.listening)
-    sample, cookie = looked(namespace, made)
+    sample, socket_id = looked(namespace, made)
     namespace.run(held.close, made.fd)
-    assert read(sample, [cookie])[cookie].why_not == "the process has closed it, or has ended"
+    assert read(sample, [socket_id])[socket_id].why_not == "the process has closed it, or has ended"
 
 
 def test_ended_since(namespace: Namespace) -> None:
     helper = namespace.helper()
     made = helper.run(sockets.listening)
-    sample, cookie = looked(namespace, made)
+    sample, socket_id = looked(namespace, made)
     helper.close()
-    assert read(sample, [cookie])[cookie].why_not == "the process has ended"
+    assert read(sample, [socket_id])[socket_id].why_not == "the process has ended"
 
 
 def test_the_next_holder_is_asked(namespace: Namespace) -> None:
     helper = namespace.helper()
     ended = helper.pid
     made = namespace.run(sockets.listening)
-    sample, cookie = looked(namespace, made)
+    sample, socket_id = looked(namespace, made)
     helper.close()
     twice = Owners(
         np.array([made.inode] * 3, np.uint32),
@@ -246,7 +248,7 @@ def test_the_next_holder_is_asked(namespace: Namespace) -> None:
         np.array([made.fd, 999, made.fd]),
         sample.owners.processes,
     )
-    assert not read(replace(sample, owners=twice), [cookie])[cookie].why_not
+    assert not read(replace(sample, owners=twice), [socket_id])[socket_id].why_not
 
 
 def test_sockets_that_no_process_holds(namespace: Namespace) -> None:
@@ -261,9 +263,9 @@ def test_sockets_that_no_process_holds(namespace: Namespace) -> None:
         for made in (orphan, waiting):
             assert made.remote
             rows.append(row_between(table, made.local[1], made.remote[1]))
-        watch.request(table.cookie[rows].tolist())
+        watch.request([table.id(row) for row in rows])
         found = watch.look().sample.options
-    assert [found[int(table.cookie[row])].why_not for row in rows] == [
+    assert [found[table.id(row)].why_not for row in rows] == [
         "waits in an accept queue: no process holds it",
         "half-open: no process holds it yet",
         "closed by its process: the kernel finishes the connection",
@@ -286,10 +288,10 @@ def test_mptcp_is_not_taken_for_its_subflow(namespace: Namespace) -> None:
     assert "MPTCP" in options.why_not
 
 
-def live_options(cookies: list[int]) -> dict[int, SocketOptions]:
+def live_options(ids: list[SocketId]) -> dict[SocketId, SocketOptions]:
     """The collector, run by the calling process."""
     source = LiveSource()
-    source.request(Requests(frozenset(cookies)))
+    source.request(Requests(frozenset(ids)))
     try:
         return dict(source.sample().options)
     finally:
@@ -305,7 +307,7 @@ def test_as_another_user(namespace: Namespace) -> None:
     helper.run(become_nobody)
     own = helper.run(sockets.listening)
     sample, theirs = looked(namespace, other)
-    mine = int(sample.sockets.cookie[row_of(sample.sockets, own)])
+    mine = sample.sockets.id(row_of(sample.sockets, own))
     found = helper.run(live_options, [theirs, mine])
     assert not found[mine].why_not
     assert found[mine].reuseaddr
@@ -340,8 +342,8 @@ def test_where_the_call_is_forbidden(namespace: Namespace, errno: int, why: str)
     made = namespace.run(sockets.listening)
     helper = namespace.helper()
     helper.run(forbid, errno)
-    _, cookie = looked(namespace, made)
-    assert why in helper.run(live_options, [cookie])[cookie].why_not
+    _, socket_id = looked(namespace, made)
+    assert why in helper.run(live_options, [socket_id])[socket_id].why_not
 
 
 def flags(fd: int) -> int:
@@ -356,11 +358,11 @@ def test_the_socket_is_left_as_it_was(
     made = namespace.run(states.established).server
     namespace.run(os.set_blocking, made.fd, blocking)
     before = namespace.run(flags, made.fd)
-    sample, cookie = looked(namespace, made)
+    sample, socket_id = looked(namespace, made)
     socket.setdefaulttimeout(3.0 if blocking else None)
     try:
         own = set(os.listdir("/proc/self/fd"))
-        assert not read(sample, [cookie])[cookie].why_not
+        assert not read(sample, [socket_id])[socket_id].why_not
         assert set(os.listdir("/proc/self/fd")) == own
     finally:
         socket.setdefaulttimeout(None)
@@ -377,11 +379,12 @@ def test_closing_sends_its_fin(namespace: Namespace) -> None:
     for closer in ("client", "server"):
         pair = namespace.run(states.established)
         made, peer = (pair.client, pair.server) if closer == "client" else pair[::-1]
-        sample, cookie = looked(namespace, made)
+        sample, socket_id = looked(namespace, made)
         rows = sample.sockets.take(np.arange(len(sample.sockets)))
         rows.cookie[row_of(rows, made)] += np.uint64(1000)
-        assert not read(sample, [cookie])[cookie].why_not
-        assert read(replace(sample, sockets=rows), [cookie + 1000])[cookie + 1000].why_not
+        assert not read(sample, [socket_id])[socket_id].why_not
+        other = socket_id._replace(cookie=socket_id.cookie + 1000)
+        assert read(replace(sample, sockets=rows), [other])[other].why_not
         namespace.run(held.close, made.fd)
         namespace.run(peer_is_done, peer.fd)
 
@@ -391,31 +394,36 @@ def many(count: int) -> None:
         sockets.listening()
 
 
+def want_all(watch: Watch) -> None:
+    table = watch.look().sample.sockets
+    watch.request([table.id(row) for row in range(len(table))])
+
+
 def test_a_look_reads_a_bounded_number(
     namespace: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockopts, "BUDGET_S", 60.0)
     namespace.run(many, 150)
     with Watch(namespace) as watch:
-        watch.request(watch.look().sample.sockets.cookie.tolist())
+        want_all(watch)
         looks = [watch.look().sample.options for _ in range(4)]
     assert [len(found) for found in looks] == [64, 128, 150, 150]
     assert looks[2] == looks[3]
     for earlier, found in pairwise(looks):
-        assert all(found[cookie] is options for cookie, options in earlier.items())
+        assert all(found[socket_id] is options for socket_id, options in earlier.items())
 
 
 def test_a_look_has_a_time_budget(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over it, one socket is read in each look: those first that wait for longest."""
     namespace.run(many, 5)
     with Watch(namespace) as watch:
-        watch.request(watch.look().sample.sockets.cookie.tolist())
+        want_all(watch)
         monkeypatch.setattr(sockopts, "BUDGET_S", 0.0)
         assert [len(watch.look().sample.options) for _ in range(6)] == [1, 2, 3, 4, 5, 5]
         monkeypatch.setattr(sockopts, "KEPT_S", 0.0)
         first = watch.look().sample.options
         last = [watch.look().sample.options for _ in range(4)][-1]
-    assert sum(last[cookie].read_at > first[cookie].read_at for cookie in first) == 4
+    assert sum(last[socket_id].read_at > first[socket_id].read_at for socket_id in first) == 4
 
 
 def test_shared_by_many(namespace: Namespace) -> None:

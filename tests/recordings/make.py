@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 
+import numpy as np
+
 from tcptop import options
 from tcptop.commands.watching import OWNERS_BUDGET_S, source
 from tcptop.demo import pools, sockets, traffic
@@ -38,7 +40,7 @@ def record(stage: Stage) -> list[Sample]:
 
 def want_everything(live: LiveSource, sample: Sample) -> None:
     table = sample.sockets
-    sockets = table.cookie[table.inode > 0].tolist()
+    sockets = (table.id(row) for row in np.flatnonzero(table.inode > 0).tolist())
     ways = (way(table, row) for row in range(len(table)))
     routes = (found for found in ways if found is not None)
     live.request(Requests(frozenset(sockets), frozenset(routes)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from tcptop.model.route import Way
 from tcptop.model.sample import Host, Owners, Process, Sample
+from tcptop.model.socket_id import SocketId
 from tcptop.model.table import SocketTable
 
 TAKEN_AT, CLOCK = 1_767_225_600.0, 1000.0  # of the first sample: 2026-01-01T00:00:00Z
@@ -38,11 +39,12 @@ class Neutral:
             sockets=_sockets(real.sockets),
             bound=_sockets(real.bound),
             owners=self._owners(real.owners),
+            peaks=replace(real.peaks, netns=np.full_like(real.peaks.netns, NETNS)),
             namespaces=tuple(replace(each, inode=NETNS, name="demo") for each in real.namespaces),
             kernel=tuple(replace(each, netns=NETNS) for each in real.kernel),
             cgroups={CGROUP_ID: CGROUP},
             users={0: "root"},
-            options={key: self._read(each) for key, each in real.options.items()},
+            options={_socket(key): self._read(each) for key, each in real.options.items()},
             routes={_way(way): self._read(each) for way, each in real.routes.items()},
             notes=(),
         )
@@ -75,6 +77,10 @@ def _sockets(real: SocketTable) -> SocketTable:
     netns = np.full_like(real.netns, NETNS)
     cgroup_id = np.where(real.cgroup_id > 0, np.uint64(CGROUP_ID), np.uint64(0))
     return replace(real, netns=netns, cgroup_id=cgroup_id)
+
+
+def _socket(real: SocketId) -> SocketId:
+    return real._replace(netns=NETNS)
 
 
 def _way(real: Way) -> Way:

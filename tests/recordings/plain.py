@@ -9,6 +9,7 @@ import numpy as np
 
 from tcptop.model.route import Link, Neighbour, Route, Way
 from tcptop.model.sample import Host, Kernel, ListenerPeaks, Namespace, Owners, Process, Sample
+from tcptop.model.socket_id import SocketId
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.table import SocketTable, blank
 
@@ -16,7 +17,7 @@ CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(Host, Kernel, ListenerPeaks, Namespace, Owners, Process, Sample),
-        *(Link, Neighbour, Route, Way, SocketOptions, SocketTable),
+        *(Link, Neighbour, Route, Way, SocketId, SocketOptions, SocketTable),
     )
 }
 MARK = "class"
@@ -31,8 +32,8 @@ def taken_apart(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         parts = {each.name: taken_apart(getattr(value, each.name)) for each in fields(value)}
         return {MARK: type(value).__name__, **parts}
-    if isinstance(value, Way):
-        return {MARK: "Way", **value._asdict()}
+    if isinstance(value, (SocketId, Way)):
+        return {MARK: type(value).__name__, **value._asdict()}
     if isinstance(value, np.ndarray):
         return np.asfortranarray(value)
     if isinstance(value, dict):  # the keys may be dictionaries by now

@@ -108,14 +108,14 @@ async def test_findings_of_the_past_are_those_of_then(told: list) -> None:  # ty
 
 async def test_a_socket_that_is_gone_now_is_there_in_the_past() -> None:
     first = everything()
-    cookie = int(first.sockets.cookie[0])
-    left = first.sockets.take(first.sockets.cookie != np.uint64(cookie))
+    key = int(first.sockets.key[0])
+    left = first.sockets.take(first.sockets.key != np.uint64(key))
     async with live(first, size=(120, 40)) as view:
         await view.look(replace(next_look(first), sockets=left))
         await view.press("2")
-        assert view.app._table._model.row_of(cookie) is None  # type: ignore[union-attr]
+        assert view.app._table._model.row_of(key) is None  # type: ignore[union-attr]
         await view.press(BACK)
-        assert view.app._table._model.row_of(cookie) is not None  # type: ignore[union-attr]
+        assert view.app._table._model.row_of(key) is not None  # type: ignore[union-attr]
 
 
 async def test_before_the_first_look_there_is_nothing_to_go_to() -> None:

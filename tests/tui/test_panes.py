@@ -41,6 +41,7 @@ from tests.unit.prepared import (
     sample,
     selected,
     socket,
+    socket_key,
 )
 
 SIZES = ((79, 18), (119, 34), (199, 54))  # of the table in terminals of 80x24, 120x40, 200x60
@@ -52,15 +53,15 @@ BOTH = [
     socket("ESTABLISHED", WEB, NAMED, inode=2, uid=33, recv_q=70_000),
     mini("TIME_WAIT", "127.0.0.1:40010", WEB),
 ]
-LISTENER, CLIENT, SERVER, CLOSED = (FIRST_COOKIE + place for place in range(4))
+LISTENER, CLIENT, SERVER, CLOSED = (socket_key(FIRST_COOKIE + place) for place in range(4))
 HELD = owners((1, NGINX, 6), (2, WORKER, 7), (4, CURL, 3))
 
 
 def scene(*samples: Sample, room: Room = ROOM) -> Scene:
     """What was seen and recorded, from the first of the samples on."""
     rings = Rings(RECORDED)
-    for cookie in samples[0].sockets.cookie.tolist()[:16]:
-        rings.watch(cookie)
+    for key in samples[0].sockets.key.tolist()[:16]:
+        rings.watch(key)
     for last in range(1, len(samples) + 1):
         rings.add(derived(*samples[:last]))
     return Scene(selected(*samples), rings, room)
@@ -276,7 +277,7 @@ def test_what_is_wrong_comes_first() -> None:
 
 
 def test_what_a_finding_is_about_is_not_called_sound() -> None:
-    sound = replace(OVERFLOW, subject=Subject(NETNS, (), None, None, (CLIENT,)))
+    sound = replace(OVERFLOW, subject=Subject(NETNS, (), None, None, (FIRST_COOKIE + 1,)))
     selection = select(replace(derived(sample(BOTH)), findings=(sound,)))
     texts = lines(shown(Scene(selection, Rings(RECORDED), ROOM), "sockets", CLIENT))
     assert any(OVERFLOW.title in text for text in texts)
@@ -299,7 +300,7 @@ def test_a_long_value_moves_no_other_fact() -> None:
         sample([socket("ESTABLISHED", NAMED, WEB, info={"bytes_acked": number})])
         for number in (1, 2**50)
     ]
-    few, many = (lines(shown(scene(each), "sockets", FIRST_COOKIE)) for each in looks)
+    few, many = (lines(shown(scene(each), "sockets", LISTENER)) for each in looks)
     rows = [next(x for x in text if x.startswith("bytes_retrans")) for text in (few, many)]
     assert rows[0] == rows[1]
     assert f"bytes_acked       {2**50} B" in many
@@ -322,7 +323,7 @@ def routed(route: Route | None, options: SocketOptions | None = None) -> list[st
     given = replace(
         made,
         routes={where: route} if route else {},
-        options={CLIENT: options} if options else {},
+        options={made.sockets.id(1): options} if options else {},
     )
     return [re.sub(" +", " ", each) for each in lines(shown(scene(given), "sockets", CLIENT))]
 
@@ -366,7 +367,7 @@ def test_a_full_listener() -> None:
     first = everything()
     room = Room(*SIZES[1])
     now = scene(first, later(first, 4.0), room=room)
-    model = shown(now, "listeners", FIRST_COOKIE)
+    model = shown(now, "listeners", LISTENER)
     assert model.pane.title == "Listener 0.0.0.0:80"
     assert "96 of 129 wait for accept() (74%), peak 96" in lines(model)[0]
     assert "backlog 128, all that net.core.somaxconn allows" in lines(model)[0]
@@ -448,9 +449,9 @@ def test_a_remote_end() -> None:
     (place,) = np.flatnonzero(groups.remote_lo == np.uint64(halves("10.0.0.7")[1]))
     assert f"{groups.sockets[place]} sockets: " in lines(model)[0]
     assert "0.25 ms  median" in line(model, "round trip")
-    cookies = {target.key for target in targets(model) if target.listing is SOCKETS}
+    opened = {target.key for target in targets(model) if target.listing is SOCKETS}
     table = now.table
-    assert cookies == set(table.cookie[groups.group == place].tolist())
+    assert opened == set(table.key[groups.group == place].tolist())
 
 
 # -- small pictures

@@ -23,6 +23,7 @@ from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Host, Kernel, Namespace, Owners, Process, Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.socket_id import socket_keys
 from tcptop.model.table import COLUMNS, SocketTable, blank
 
 NETNS = 4026531840
@@ -92,6 +93,12 @@ def _fill(made: SocketTable, place: int, row: Row) -> None:
         made.memory_count[place] = row.get("memory_count", len(tcp.MEMORY))
         for name, value in row["memory"].items():
             made.memory_of(name)[place] = value
+
+
+def socket_key(cookie: int, netns: int = NETNS) -> int:
+    """What `SocketTable.key` says of a socket."""
+    keys = socket_keys(np.array([netns], np.uint32), np.array([cookie], np.uint64))
+    return int(keys[0])
 
 
 def owners(*entries: tuple[int, Process, int], **more: Any) -> Owners:

@@ -8,8 +8,9 @@ import pytest
 
 from tcptop.columns.detail import facts
 from tcptop.columns.detail_options import lines
+from tcptop.model.socket_id import SocketId
 from tcptop.model.sockopt import SocketOptions
-from tests.unit.prepared import FIRST_COOKIE, sample, selected, socket
+from tests.unit.prepared import FIRST_COOKIE, NETNS, sample, selected, socket
 
 
 def shown(listens: bool = False, **options: Any) -> dict[str, tuple[str, str]]:
@@ -144,8 +145,8 @@ def test_buffers_say_who_sets_them(locked: bool | None, meaning: str) -> None:
 def test_a_group_of_the_details() -> None:
     rows = [socket("LISTEN", "0.0.0.0:80"), socket("ESTABLISHED", "10.0.0.1:80", "10.0.0.7:51000")]
     options = {
-        FIRST_COOKIE: SocketOptions(996.0, reuseport=True),
-        FIRST_COOKIE + 1: SocketOptions(996.0, "the process has ended"),
+        SocketId(NETNS, FIRST_COOKIE): SocketOptions(996.0, reuseport=True),
+        SocketId(NETNS, FIRST_COOKIE + 1): SocketOptions(996.0, "the process has ended"),
     }
     selection = selected(sample(rows, options=options))
     listener, other = (

@@ -27,6 +27,7 @@ from tests.unit.prepared import (
     owners,
     sample,
     socket,
+    socket_key,
 )
 
 STAYS = socket("ESTABLISHED", "10.0.0.1:80", "10.0.0.7:1000", cookie=2, inode=2)
@@ -101,7 +102,7 @@ def test_sockets_that_nobody_holds_are_told_too() -> None:
 def test_a_listener_is_told_by_its_queue_and_its_drops() -> None:
     found, _, _ = between([listener(1, 10)], [listener(129, 52)])
     (change,) = found.listeners
-    assert (change.cookie, change.row) == (1, 0)
+    assert (change.key, change.row) == (socket_key(1), 0)
     assert (change.there, change.queue, change.dropped) == ((True, True), (1, 129), 42)
 
 
@@ -113,8 +114,8 @@ def test_drops_that_nobody_counted_are_not_zero() -> None:
 def test_listeners_come_and_go() -> None:
     found, _, _ = between([listener(5, 1)], [STAYS, listener(0, 7, cookie=8)])
     came, went = sorted(found.listeners, key=lambda change: change.there)
-    assert (came.cookie, came.row, came.there, came.dropped) == (8, 1, (False, True), 7)
-    assert (went.cookie, went.row, went.there, went.dropped) == (1, 0, (True, False), None)
+    assert (came.key, came.row, came.there, came.dropped) == (socket_key(8), 1, (False, True), 7)
+    assert (went.key, went.row, went.there, went.dropped) == (socket_key(1), 0, (True, False), None)
     assert went.queue == (5, 0)
 
 

@@ -26,6 +26,7 @@ from tests.unit.prepared import (
     owners,
     sample,
     socket,
+    socket_key,
 )
 
 ENDS = ("10.0.0.1:40001", "10.0.0.9:8080")
@@ -227,5 +228,5 @@ def test_seen_is_the_time_since_the_first_of_an_unbroken_row(present: list[set[i
         assert snapshot.seen_s.tolist() == again.seen_s.tolist()
         seen = dict(zip(look.sockets.cookie.tolist(), snapshot.seen_s.tolist(), strict=True))
         assert seen == {cookie: clock - first[cookie] for cookie in cookies}
-        assert sorted(after.known.cookie.tolist()) == sorted(first)
+        assert sorted(after.known.key.tolist()) == sorted(map(socket_key, first))
         history = after

@@ -22,11 +22,12 @@ from tcptop.analysis.rings import HALF_S, HOST, KEPT_S, WATCHED, Ring, Rings
 from tcptop.analysis.selecting import select
 from tcptop.columns import LISTINGS, RECORDED
 from tcptop.model import tcp
-from tcptop.model.sample import ListenerPeaks, Owners, Process, Sample
+from tcptop.model.sample import NO_PEAKS, ListenerPeaks, Owners, Process, Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import SocketTable, blank
 from tests.unit.prepared import (
     CURL,
+    NETNS,
     Row,
     derived,
     everything,
@@ -35,6 +36,7 @@ from tests.unit.prepared import (
     owners,
     sample,
     socket,
+    socket_key,
 )
 
 MOST = 15 << 20
@@ -130,20 +132,20 @@ def test_a_process_as_the_looks_said() -> None:
 
 def test_the_peak_of_a_listener_is_that_of_the_interval() -> None:
     rows = [socket("LISTEN", "0.0.0.0:80", cookie=1, inode=1, recv_q=3, send_q=128)]
-    high = ListenerPeaks(np.array([1], np.uint64), np.array([99], np.uint32), 8)
-    first = sample(rows, peaks=high)
-    rings, _ = fed(
-        first, replace(later(first, 1), peaks=ListenerPeaks(high.cookies[:0], high.peaks[:0]))
+    high = ListenerPeaks(
+        np.array([NETNS], np.uint32), np.array([1], np.uint64), np.array([99], np.uint32), 8
     )
-    assert values(rings, "listeners", 1, "peak") == [99, 3]
-    assert values(rings, "listeners", 1, "queue") == [3, 3]
-    assert values(rings, "listeners", 1, "backlog") == [128, 128]
+    first = sample(rows, peaks=high)
+    rings, _ = fed(first, later(first, 1, peaks=NO_PEAKS))
+    assert values(rings, "listeners", socket_key(1), "peak") == [99, 3]
+    assert values(rings, "listeners", socket_key(1), "queue") == [3, 3]
+    assert values(rings, "listeners", socket_key(1), "backlog") == [128, 128]
 
 
 def test_a_backlog_that_the_source_does_not_know_is_not_zero() -> None:
     rows = [socket("LISTEN", "0.0.0.0:80", cookie=1)]
     rings, _ = fed(sample(rows, source="procfs"))
-    assert values(rings, "listeners", 1, "backlog") == [None]
+    assert values(rings, "listeners", socket_key(1), "backlog") == [None]
 
 
 def test_a_watched_socket_is_recorded_from_then_on_and_leaves_a_gap() -> None:
@@ -158,21 +160,24 @@ def test_a_watched_socket_is_recorded_from_then_on_and_leaves_a_gap() -> None:
     for place, snapshot in enumerate(looks(*samples)):
         rings.add(snapshot)
         if place == 0:
-            rings.watch(7)
-    assert values(rings, "sockets", 7, "send_q") == [None, 70, None, 0]
-    assert values(rings, "sockets", 7, "bytes_sent_per_s") == [None, 500, None, 200]
-    told = {name: values(rings, "sockets", 7, name)[1] for name in rings.metrics("sockets")[5:]}
+            rings.watch(socket_key(7))
+    assert values(rings, "sockets", socket_key(7), "send_q") == [None, 70, None, 0]
+    assert values(rings, "sockets", socket_key(7), "bytes_sent_per_s") == [None, 500, None, 200]
+    told = {
+        name: values(rings, "sockets", socket_key(7), name)[1]
+        for name in rings.metrics("sockets")[5:]
+    }
     assert told == {"rtt_us": 250, "cwnd": 10, "unacked": 3, "snd_wnd": 65_535}
 
 
 def test_what_a_mini_socket_does_not_tell_is_unknown() -> None:
     rings = Rings(RECORDED)
     row = int(np.flatnonzero(everything().sockets.state == tcp.TIME_WAIT)[0])
-    cookie = int(everything().sockets.cookie[row])
-    rings.watch(cookie)
+    key = int(everything().sockets.key[row])
+    rings.watch(key)
     rings.add(derived(everything()))
-    assert values(rings, "sockets", cookie, "rtt_us") == [None]
-    assert values(rings, "sockets", cookie, "send_q") == [0]
+    assert values(rings, "sockets", key, "rtt_us") == [None]
+    assert values(rings, "sockets", key, "send_q") == [0]
 
 
 def test_the_sockets_watched_last_are_kept() -> None:
@@ -180,14 +185,13 @@ def test_the_sockets_watched_last_are_kept() -> None:
     first = sample(many)
     rings = Rings(RECORDED)
     for place, snapshot in enumerate(looks(*(moved(first, place, many) for place in range(30)))):
-        rings.watch(place + 1)
-        rings.watch(1)  # the one that is returned to all the time
+        rings.watch(socket_key(place + 1))
+        rings.watch(socket_key(1))  # the one that is returned to all the time
         rings.add(snapshot)
-    kept = {
-        c for c in range(1, 40) if any(v is not None for v in values(rings, "sockets", c, "send_q"))
-    }
+    queues = {c: values(rings, "sockets", socket_key(c), "send_q") for c in range(1, 40)}
+    kept = {c for c, queue in queues.items() if any(v is not None for v in queue)}
     assert kept == {1, *range(31 - (WATCHED - 1), 31)}
-    assert values(rings, "sockets", 1, "send_q") == [0.0] * 30
+    assert queues[1] == [0.0] * 30
 
 
 def test_what_nobody_knows_has_an_empty_series_of_the_same_length() -> None:
@@ -330,8 +334,8 @@ def test_of_many_the_busiest_are_recorded(crowded: list[Snapshot]) -> None:
 def test_adding_costs_little_beside_deriving(crowded: list[Snapshot]) -> None:
     """1.5 to 2.7 ms against 250 where it was measured; a ratio holds on slower machines too."""
     rings = Rings(RECORDED)
-    for cookie in crowded[0].sample.sockets.cookie[:WATCHED].tolist():
-        rings.watch(cookie)
+    for key in crowded[0].sample.sockets.key[:WATCHED].tolist():
+        rings.watch(key)
     again = [
         replace(crowded[1], sample=replace(crowded[1].sample, clock=2000.0 + n)) for n in range(9)
     ]

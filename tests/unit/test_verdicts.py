@@ -13,9 +13,10 @@ import pytest
 from tcptop.analysis.verdicts import verdicts
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.socket_id import SocketId
 from tcptop.model.sockopt import SocketOptions
 from tests.unit.findings.watched import at
-from tests.unit.prepared import CURL, Row, derived, everything, kernel, mini, owners, socket
+from tests.unit.prepared import CURL, NETNS, Row, derived, everything, kernel, mini, owners, socket
 
 HELD = owners((1, CURL, 3))
 SYSCTLS = {"net.ipv4.tcp_retries2": "15", "net.ipv4.tcp_keepalive_probes": "9"}
@@ -187,7 +188,7 @@ def test_data_that_flows_after_one_side_has_closed() -> None:
 
 
 def test_the_number_of_keepalive_probes_is_the_sockets_own() -> None:
-    options = {7: SocketOptions(0.0, keepcnt=4)}
+    options = {SocketId(NETNS, 7): SocketOptions(0.0, keepcnt=4)}
     row = open_(timer=2, retrans=3)
     snapshot = looked(0, lambda _: [row], options=options)
     assert said(snapshot) == ["keepalive probe 3 of 4 unanswered"]

@@ -11,9 +11,10 @@ import pytest
 
 from tcptop.analysis.watch import WatchLoop, watched
 from tcptop.model.sample import Sample
+from tcptop.model.socket_id import SocketId
 from tcptop.model.source import EndOfSamples, Requests, SeekableSource, Stop
 from tests.unit.findings.test_nagle_delayed_ack import HELD, talking
-from tests.unit.prepared import FIRST_COOKIE, everything, kernel, later, sample
+from tests.unit.prepared import FIRST_COOKIE, NETNS, everything, kernel, later, sample
 
 NEVER = threading.Event()
 
@@ -74,11 +75,12 @@ def test_requests_are_those_of_the_screen_and_of_the_findings() -> None:
     delayed = sample(talking(), owners=HELD)  # for which a rule wants to know TCP_NODELAY
     source = Kept(*(later(delayed, float(n)) for n in range(4)))
     loop = WatchLoop(source)
-    loop.requests = Requests(sockets=frozenset((7,)))
+    asked = SocketId(NETNS, 7)
+    loop.requests = Requests(sockets=frozenset((asked,)))
     for _ in range(4):
         loop.step()
     wanted = [each.sockets for each in source.requests]
-    assert wanted == [*([{7}] * 3), {7, FIRST_COOKIE}]
+    assert wanted == [*([{asked}] * 3), {asked, SocketId(NETNS, FIRST_COOKIE)}]
 
 
 def test_going_back_and_on() -> None:

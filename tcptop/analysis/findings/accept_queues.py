@@ -89,7 +89,7 @@ def _others(look: Look, netns: int) -> float:
 def queued_at(look: Look, queues: AcceptQueues, moment: int) -> I64:
     """The length of each queue at one of the moments; -1 where the listener was not there."""
     then = look.moments[moment]
-    place = index_of(look.table.cookie[queues.row], then.listener)
+    place = index_of(look.table.key[queues.row], then.listener)
     queued = np.full(len(place), -1, np.int64)
     queued[place >= 0] = then.queued[place[place >= 0]]
     return queued

@@ -14,6 +14,7 @@ from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.socket_id import SocketId
 from tcptop.model.sysctls import number
 from tcptop.model.table import Bools, Index, SocketTable
 
@@ -32,7 +33,7 @@ class Look:
         self.snapshot = snapshot
         self.moments = moments
         self.settings = settings
-        self.wanted: set[int] = set()  # cookies whose options the next sample should bring
+        self.wanted: set[SocketId] = set()  # whose options the next sample should bring
 
     @property
     def sample(self) -> Sample:
@@ -94,9 +95,9 @@ class Look:
 
     def options(self, row: int) -> SocketOptions | None:
         """A socket's options, where they were read; asks for them otherwise."""
-        cookie = int(self.table.cookie[row])
-        self.wanted.add(cookie)
-        return self.sample.options.get(cookie)
+        socket = self.table.id(row)
+        self.wanted.add(socket)
+        return self.sample.options.get(socket)
 
     @cached_property
     def twin(self) -> Index:

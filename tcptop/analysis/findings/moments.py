@@ -29,7 +29,7 @@ COUNTERS = frozenset(_COUNTERS.split())
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Moment:
-    """Columns are sorted by their key. `process` is a `process_key`, `listener` a cookie."""
+    """Columns are sorted by their key: `process` is a `process_key`, `listener` a socket's key."""
 
     clock: float
     counters: Mapping[int, Mapping[str, int]]  # netns -> name
@@ -57,7 +57,9 @@ def destinations(ports: Ports) -> U64:
 def moment(sample: Sample, processes: Processes, people: Sequence[Process], ports: Ports) -> Moment:
     table = sample.sockets
     rows = np.flatnonzero(table.state == tcp.LISTEN)
-    rows = rows[np.argsort(table.cookie[rows])]
+    listeners = table.key[rows]
+    order = np.argsort(listeners)
+    rows, listeners = rows[order], listeners[order]
     held = np.flatnonzero(processes.person >= 0)
     keys = np.array([process_key(p) for p in people], np.uint64)[processes.person[held]]
     held = held[np.argsort(keys)]
@@ -68,7 +70,7 @@ def moment(sample: Sample, processes: Processes, people: Sequence[Process], port
     return Moment(
         sample.clock,
         {kernel.netns: _counters(kernel.counters) for kernel in sample.kernel},
-        table.cookie[rows],
+        listeners,
         table.recv_q[rows].astype(np.int64),
         table.send_q[rows].astype(np.int64),
         keys,

@@ -152,13 +152,13 @@ def _leads(scene: Scene, row: int, other: int) -> Iterator[PaneRow]:
     if through >= 0:
         local = sockets.local_texts(scene.selection, np.array([through]))[0]
         how = "by which it came in" if accepted else "at which it waits"
-        cookie = int(scene.table.cookie[through])
-        yield told(room, "listener", local, how, "", Target(LISTENERS, cookie))
+        key = int(scene.table.key[through])
+        yield told(room, "listener", local, how, "", Target(LISTENERS, key))
     yield from _groups(scene, row)
 
 
 def _target(scene: Scene, row: int) -> Target:
-    return Target(SOCKETS, int(scene.table.cookie[row]))
+    return Target(SOCKETS, int(scene.table.key[row]))
 
 
 def _groups(scene: Scene, row: int) -> Iterator[PaneRow]:

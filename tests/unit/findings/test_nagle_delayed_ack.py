@@ -2,9 +2,10 @@
 
 import pytest
 
+from tcptop.model.socket_id import SocketId
 from tcptop.model.sockopt import SocketOptions
 from tests.unit.findings.watched import once, watch
-from tests.unit.prepared import CURL, FIRST_COOKIE, Row, owners, socket
+from tests.unit.prepared import CURL, FIRST_COOKIE, NETNS, Row, owners, socket
 
 HELD = owners((1, CURL, 3))
 WAITS = {"notsent_bytes": 100, "unacked": 1, "snd_mss": 1448, "snd_wnd": 60_000, "min_rtt": 90}
@@ -49,7 +50,7 @@ def test_one_look_says_nothing() -> None:
 
 def test_the_option_confirms_or_clears() -> None:
     def after(nodelay: bool) -> tuple[str, ...]:
-        options = {FIRST_COOKIE: SocketOptions(0.0, nodelay=nodelay)}
+        options = {SocketId(NETNS, FIRST_COOKIE): SocketOptions(0.0, nodelay=nodelay)}
         found = watch(4, lambda _: talking(), owners=HELD, options=options)[-1]
         return tuple(finding.severity for finding in found)
 
@@ -59,7 +60,7 @@ def test_the_option_confirms_or_clears() -> None:
 
 def test_a_stream_that_nobody_answers_is_late_and_no_more() -> None:
     rows = talking(last_data_recv=3000)
-    options = {FIRST_COOKIE: SocketOptions(0.0, nodelay=False)}
+    options = {SocketId(NETNS, FIRST_COOKIE): SocketOptions(0.0, nodelay=False)}
     (finding,) = watch(4, lambda _: rows, owners=HELD, options=options)[-1]
     assert finding.severity == "info"
     assert "Nothing comes back" in finding.evidence[-1]

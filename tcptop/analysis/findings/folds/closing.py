@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tcptop.analysis import subject
 from tcptop.analysis.findings.look import Look
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
@@ -56,8 +57,7 @@ def no_descriptor_to_accept_with(effect: Finding, cause: Finding, look: Look) ->
 
 
 def _rows(look: Look, finding: Finding) -> Index:
-    cookies = np.array(finding.subject.cookies, np.uint64)
-    return np.flatnonzero(np.isin(look.table.cookie, cookies))
+    return np.flatnonzero(subject.named(finding.subject, look.table))
 
 
 def _held(look: Look, rows: Index, cause: Finding) -> int:

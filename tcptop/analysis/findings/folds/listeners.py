@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tcptop.analysis import subject
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.listening import waiting
@@ -32,7 +33,7 @@ def unanswered(effect: Finding, cause: Finding, look: Look) -> bool:
 def retransmitting(effect: Finding, cause: Finding, look: Look) -> bool:
     """Clients on this host that think they are connected: the last ACK was dropped, or nobody has
     accepted them."""
-    rows = np.flatnonzero(np.isin(look.table.cookie, np.array(effect.subject.cookies, np.uint64)))
+    rows = np.flatnonzero(subject.named(effect.subject, look.table))
     if not _losing(cause, effect) or not len(rows):
         return False
     served = all(_serves(cause, words.remote(look.table, row)) for row in rows.tolist())

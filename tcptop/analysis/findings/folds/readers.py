@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tcptop.analysis import subject
 from tcptop.analysis.findings.look import Look
 from tcptop.analysis.stalls import other_ends
 from tcptop.model.finding import Finding
@@ -13,11 +14,8 @@ MOST = 0.5  # of the connections that are not read
 
 def other_end(effect: Finding, cause: Finding, look: Look) -> bool:
     """A sender's window is shut because the other end, on this host, is not read."""
-    cookies = look.table.cookie
-    rows = np.flatnonzero(np.isin(cookies, np.array(effect.subject.cookies, np.uint64)))
-    twins = other_ends(look.table, rows)
-    there = cookies[twins[twins >= 0]]
-    return bool(np.isin(there, np.array(cause.subject.cookies, np.uint64)).any())
+    twins = other_ends(look.table, np.flatnonzero(subject.named(effect.subject, look.table)))
+    return bool(subject.named(cause.subject, look.table)[twins[twins >= 0]].any())
 
 
 def same_process(effect: Finding, cause: Finding, look: Look) -> bool:
