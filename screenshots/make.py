@@ -11,14 +11,14 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from tcptop import options
-from tcptop.analysis.findings.settings import Settings as Findings
-from tcptop.commands.watching import OWNERS_BUDGET_S, source
+from tcptop.analysis.findings.settings import FindingSettings as Findings
+from tcptop.commands.source import OWNERS_BUDGET_S, source
 from tcptop.demo.scenarios import TOUR, choose
 from tcptop.demo.stage import Stage
 from tcptop.model.sample import Sample
 from tcptop.model.source import Requests, Source, Stop
 from tcptop.sources.names import SystemNames
-from tcptop.tui.app import Settings, TcptopApp
+from tcptop.tui.app import ScreenSettings, TcptopApp
 
 HERE = Path(__file__).parent
 SIZE, SMALL = (120, 36), (80, 24)
@@ -51,11 +51,11 @@ class Anonymous:
 
     def sample(self) -> Sample:
         sample = self.real.sample()
-        people = {
+        processes = {
             pid: replace(process, cmdline=f"/usr/bin/{process.name}", cgroup=None)
             for pid, process in sample.owners.processes.items()
         }
-        owners = replace(sample.owners, processes=people)
+        owners = replace(sample.owners, processes=processes)
         host = replace(sample.host, hostname="shop-1")
         return replace(sample, host=host, owners=owners, notes=())
 
@@ -73,7 +73,7 @@ def anonymous(pid: int) -> Iterator[Source]:
 
 
 async def draw(stage: Stage) -> None:
-    settings = Settings(scope="demo", user="root", findings=Findings(stage.limits_by_finding))
+    settings = ScreenSettings(scope="demo", user="root", findings=Findings(stage.limits_by_finding))
     app = TcptopApp(lambda: anonymous(stage.pid), SystemNames(), settings)
     async with app.run_test(size=SIZE) as pilot:
         await asyncio.sleep(SECONDS)

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from tcptop import options
-from tcptop.commands.ending import (
+from tcptop.commands.errors import (
     BROKEN_PIPE,
     COULD_NOT,
     UNKNOWN,

@@ -14,8 +14,8 @@ from tcptop.options import IDLE_TIMEOUT_S, INTERVAL_S, THEMES
 KEYS = ("interval", "idle-timeout", "ignore", "theme", "findings", "keys")
 NEAREST = 3  # suggestions at most
 
-Limits = Mapping[str, Mapping[str, float]]  # finding -> threshold -> value
-Thresholds = Limits  # what there is, with its defaults
+LimitsByRule = Mapping[str, Mapping[str, float]]  # finding -> threshold -> value
+Thresholds = LimitsByRule  # what there is, with its defaults
 
 
 class ConfigurationError(ValueError):
@@ -29,7 +29,7 @@ class Configuration:
     interval: float | None = None
     idle_timeout_s: float | None = None
     ignored: frozenset[str] = frozenset()
-    limits: Limits = field(default_factory=dict)
+    limits: LimitsByRule = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)  # for the live view
     theme: str | None = None
 
@@ -95,7 +95,7 @@ def _ignored(told: Any, thresholds: Thresholds) -> frozenset[str]:
     return frozenset(told)
 
 
-def _limits(told: Mapping[str, Any], thresholds: Thresholds) -> Limits:
+def _limits(told: Mapping[str, Any], thresholds: Thresholds) -> LimitsByRule:
     for id, named in told.items():
         check_finding(id, thresholds)
         for name, value in _table(f"findings.{id}", named).items():

@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.analysis import durations, listeners, ports
 from tcptop.analysis import history as past
-from tcptop.analysis import listening, lives, ports
+from tcptop.analysis.attribution import Attribution, attribute_owners
+from tcptop.analysis.counters import rates as kernel_rates
+from tcptop.analysis.counters import seen_ratio
 from tcptop.analysis.findings import engine
-from tcptop.analysis.findings.look import Look
-from tcptop.analysis.findings.moments import Moment, moment, with_moment
-from tcptop.analysis.findings.settings import DEFAULTS, Settings
-from tcptop.analysis.gathering import Rates, processes, remotes
-from tcptop.analysis.history import History, Known, Now
-from tcptop.analysis.holding import Held, hold
-from tcptop.analysis.kernel import rates as kernel_rates
-from tcptop.analysis.kernel import seen_ratio
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
+from tcptop.analysis.findings.summary import SampleSummary, summary, with_summary
+from tcptop.analysis.groups import SocketRates, processes, remotes
+from tcptop.analysis.history import History, KnownSockets, SocketJoin
 from tcptop.model import owner
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Process, Sample
@@ -29,59 +29,59 @@ from tcptop.model.table import F64, I64, Index, SocketTable
 class _Step(NamedTuple):
     """What both the snapshot and the next history are made of."""
 
-    now: Now
+    joined: SocketJoin
     queue: Index
     peak: I64
-    held: Held
+    attribution: Attribution
     ranges: dict[int, ports.Range]
     ports: Ports
-    rates: Rates
-    lived: lives.Lived
+    rates: SocketRates
+    progress: durations.QueueProgress
     opens: int
     totals: Totals
     trend: Trend
 
 
 def derive(
-    sample: Sample, history: History, settings: Settings = DEFAULTS
+    sample: Sample, history: History, settings: FindingSettings = DEFAULTS
 ) -> tuple[Snapshot, History]:
     """What this sample means after those before it, and what the next one has to know."""
     step = _step(sample, history)
     bare = _snapshot(sample, history, step)
-    moments = with_moment(history.moments, _moment(bare))
-    look = Look(bare, moments, settings)
-    findings, active = engine.run(look, history.active)
+    summaries = with_summary(history.summaries, _summary(bare))
+    seen = Observations(bare, summaries, settings)
+    findings, active = engine.run(seen, history.active)
     snapshot = replace(
         bare,
         findings=findings,
-        requests=Requests(frozenset(look.wanted)),
+        requests=Requests(frozenset(seen.requests)),
         idle_timeout_s=settings.idle_timeout_s or bare.idle_timeout_s,
     )
-    return snapshot, replace(_remembered(sample, history, step), moments=moments, active=active)
+    return snapshot, replace(_remembered(sample, history, step), summaries=summaries, active=active)
 
 
-def _moment(snapshot: Snapshot) -> Moment:
-    people = snapshot.holders.people
-    return moment(snapshot.sample, snapshot.processes, people, snapshot.ports)
+def _summary(snapshot: Snapshot) -> SampleSummary:
+    processes = snapshot.holders.processes
+    return summary(snapshot.sample, snapshot.processes, processes, snapshot.ports)
 
 
 def _step(sample: Sample, history: History) -> _Step:
     table, known = sample.sockets, history.known
-    now = past.join(table, history, sample.clock)
-    queue = listening.queues(table)
-    held = hold(sample, queue, now, known, history.people)
+    joined = past.join(table, history, sample.clock)
+    queue = listeners.queues(table)
+    attribution = attribute_owners(sample, queue, joined, known, history.processes)
     ranges = ports.ranges(sample, history)
-    opens = history.opens + past.witnessed_opens(table, now, known)
-    totals = _totals(sample, held, seen_ratio(sample, history, opens))
+    opens = history.opens + past.witnessed_opens(table, joined, known)
+    totals = _totals(sample, attribution, seen_ratio(sample, history, opens))
     return _Step(
-        now,
+        joined,
         queue,
-        listening.peaks(table, sample.peaks, now, known),
-        held,
+        listeners.peaks(table, sample.peaks, joined, known),
+        attribution,
         ranges,
-        ports.ports(sample, now, history, ranges),
-        _rates(table, now, known),
-        lives.lived(table, now, known),
+        ports.ports(sample, joined, history, ranges),
+        _rates(table, joined, known),
+        durations.queue_progress(table, joined, known),
         opens,
         totals,
         past.with_trend(history.trend, sample.clock, totals.by_state),
@@ -90,41 +90,48 @@ def _step(sample: Sample, history: History) -> _Step:
 
 def _snapshot(sample: Sample, history: History, step: _Step) -> Snapshot:
     table, known = sample.sockets, history.known
-    now, held, rates = step.now, step.held, step.rates
+    joined, attribution, rates = step.joined, step.attribution, step.rates
     return Snapshot(
         sample=sample,
         over_s=None if history.began is None else sample.clock - history.began,
-        owner=held.owner,
-        note=held.note,
+        owner=attribution.owner,
+        note=attribution.note,
         queue=step.queue,
-        holders=held.holders,
-        age_s=_age(now, known, witnessed=True),
-        seen_s=_age(now, known, witnessed=False),
+        holders=attribution.holders,
+        age_s=_age(joined, known, witnessed=True),
+        seen_s=_age(joined, known, witnessed=False),
         bytes_sent_per_s=rates.sent,
         bytes_received_per_s=rates.received,
         retransmits_per_s=rates.retransmits,
         totals=step.totals,
-        listeners=listening.listeners(table, step.queue, step.peak, now, known),
-        processes=processes(table, held.holders, held.owner, rates, np.ones(len(table), bool)),
+        listeners=listeners.listeners(table, step.queue, step.peak, joined, known),
+        processes=processes(
+            table, attribution.holders, attribution.owner, rates, np.ones(len(table), bool)
+        ),
         ports=step.ports,
         remotes=remotes(table, rates, with_port=False),
-        kernel_rates=kernel_rates(sample.kernel, history.kernel, now.dt),
+        kernel_rates=kernel_rates(sample.kernel, history.kernel, joined.dt),
         trend=step.trend,
-        lives=lives.lives(table, now, step.lived),
-        changes=lives.changes(table, now, known),
+        durations=durations.durations(table, joined, step.progress),
+        changes=durations.changes(table, joined, known),
     )
 
 
 def _remembered(sample: Sample, history: History, step: _Step) -> History:
     kernel = {each.netns: each for each in sample.kernel}
     kept = past.remember(
-        history.known, sample.sockets, step.now, step.held.person, step.peak, step.lived
+        history.known,
+        sample.sockets,
+        step.joined,
+        step.attribution.process,
+        step.peak,
+        step.progress,
     )
     return History(
         began=sample.clock if history.began is None else history.began,
         clock=sample.clock,
         known=kept,
-        people=_still_known(step.held, history, kept),
+        processes=_still_known(step.attribution, history, kept),
         opens=step.opens,
         kernel_began=history.kernel_began or kernel,
         kernel=kernel,
@@ -134,32 +141,34 @@ def _remembered(sample: Sample, history: History, step: _Step) -> History:
     )
 
 
-def _rates(table: SocketTable, now: Now, known: Known) -> Rates:
+def _rates(table: SocketTable, joined: SocketJoin, known: KnownSockets) -> SocketRates:
     def of(name: str) -> F64:
-        before = past.recalled(getattr(known, name), now)
-        return past.rate(past.counter(table, name), before, now, known)
+        before = past.recalled(getattr(known, name), joined)
+        return past.rate(past.counter(table, name), before, joined, known)
 
-    return Rates(of("bytes_sent"), of("bytes_received"), of("total_retrans"))
+    return SocketRates(of("bytes_sent"), of("bytes_received"), of("total_retrans"))
 
 
-def _age(now: Now, known: Known, witnessed: bool) -> F64:
+def _age(joined: SocketJoin, known: KnownSockets, witnessed: bool) -> F64:
     """Seconds since a socket was first seen; NaN where only witnessed openings count."""
-    age = now.clock - np.where(now.new, now.clock, past.recalled(known.first_seen, now))
+    age = joined.clock - np.where(joined.new, joined.clock, past.recalled(known.first_seen, joined))
     if not witnessed:
         return age
-    seen = np.full(len(age), now.dt is not None)
-    old = ~now.new
-    seen[old] = known.witnessed[now.place[old]]
+    seen = np.full(len(age), joined.dt is not None)
+    old = ~joined.new
+    seen[old] = known.witnessed[joined.place[old]]
     return np.where(seen, age, np.nan)
 
 
-def _totals(sample: Sample, held: Held, ratio: float | None) -> Totals:
+def _totals(sample: Sample, attribution: Attribution, ratio: float | None) -> Totals:
     by_state = np.bincount(sample.sockets.state, minlength=12)[:12]
-    attributed = int(np.count_nonzero(held.owner == owner.PROCESS))
+    attributed = int(np.count_nonzero(attribution.owner == owner.PROCESS))
     return Totals(len(sample.sockets), tuple(by_state.tolist()), attributed, ratio)
 
 
-def _still_known(held: Held, history: History, kept: Known) -> dict[int, Process]:
-    wanted = set(sorted_unique(kept.person).tolist())
-    everyone = {**history.people, **held.people}
+def _still_known(
+    attribution: Attribution, history: History, kept: KnownSockets
+) -> dict[int, Process]:
+    wanted = set(sorted_unique(kept.process).tolist())
+    everyone = {**history.processes, **attribution.processes}
     return {key: process for key, process in everyone.items() if key in wanted}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.analysis.findings.active import Active
-from tcptop.analysis.findings.moments import Moment
+from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
 from tcptop.model.sample import Kernel, Process
@@ -23,7 +23,7 @@ COUNTERS = ("bytes_sent", "bytes_received", "total_retrans")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Known:
+class KnownSockets:
     """Sockets seen before, one row each, sorted by key; NaN and -1 are unknown."""
 
     key: U64  # SocketTable.key
@@ -32,7 +32,7 @@ class Known:
     witnessed: Bools  # it was not there in the sample before it was first seen
     state: U8
     misses: U8
-    person: Index  # last process that held it: a key of History.people
+    process: Index  # last process that held it: a key of History.people
     peak: I64
     drops: F64
     bytes_sent: F64
@@ -54,13 +54,13 @@ class Known:
     def __len__(self) -> int:
         return len(self.key)
 
-    def take(self, rows: Index | Bools) -> Known:
-        return Known(*(getattr(self, item.name)[rows] for item in fields(self)))
+    def take(self, rows: Index | Bools) -> KnownSockets:
+        return KnownSockets(*(getattr(self, item.name)[rows] for item in fields(self)))
 
 
-def _no_known() -> Known:
+def _no_sockets() -> KnownSockets:
     kinds = ["u8", "f8", "f8", "?", "u1", "u1", "i8", "i8", *["f8"] * 14, "u1", "u1"]
-    return Known(*(np.zeros(0, kind) for kind in kinds))
+    return KnownSockets(*(np.zeros(0, kind) for kind in kinds))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -78,20 +78,20 @@ class History:
 
     began: float | None = None  # clock of the first sample
     clock: float = 0.0  # of the last
-    known: Known = field(default_factory=_no_known)
-    people: Mapping[int, Process] = field(default_factory=dict)
+    known: KnownSockets = field(default_factory=_no_sockets)
+    processes: Mapping[int, Process] = field(default_factory=dict)
     opens: int = 0  # connections seen to open since `began`
     kernel_began: Mapping[int, Kernel] = field(default_factory=dict)
     kernel: Mapping[int, Kernel] = field(default_factory=dict)
     listener_ports: Mapping[int, frozenset[int]] = field(default_factory=dict)
     port_use: tuple[PortUse, ...] = ()
     trend: Trend = field(default_factory=lambda: Trend(np.zeros(0), np.zeros((0, 12), np.int64)))
-    moments: tuple[Moment, ...] = ()
+    summaries: tuple[SampleSummary, ...] = ()
     active: Mapping[str, Active] = field(default_factory=dict)  # findings by key
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Now:
+class SocketJoin:
     """This sample's sockets joined with the known ones.
 
     `order` sorts the rows by key; `place` is each row's place in the known sockets, or -1.
@@ -108,17 +108,17 @@ class Now:
         return self.place < 0
 
 
-def join(table: SocketTable, history: History, clock: float) -> Now:
+def join(table: SocketTable, history: History, clock: float) -> SocketJoin:
     dt = None if history.began is None else max(clock - history.clock, 1e-3)
     key = table.key
-    return Now(np.argsort(key), index_of(key, history.known.key), clock, dt)
+    return SocketJoin(np.argsort(key), index_of(key, history.known.key), clock, dt)
 
 
-def recalled(values: F64, now: Now) -> F64:
+def recalled(values: F64, joined: SocketJoin) -> F64:
     """A known column for this sample's rows; NaN for new ones."""
-    out = np.full(len(now.place), np.nan)
-    old = now.place >= 0
-    out[old] = values[now.place[old]]
+    out = np.full(len(joined.place), np.nan)
+    old = joined.place >= 0
+    out[old] = values[joined.place[old]]
     return out
 
 
@@ -133,39 +133,39 @@ def counter(table: SocketTable, name: str) -> F64:
     return values
 
 
-def rate(values: F64, before: F64, now: Now, known: Known) -> F64:
+def rate(values: F64, before: F64, joined: SocketJoin, known: KnownSockets) -> F64:
     """Per second since a row was last seen; the counter of a new socket began at 0.
 
     So did that of one that was half-open, whose counters the kernel did not tell then. NaN at the
     first sample, where unknown, and where a counter ran backwards.
     """
-    if now.dt is None:
+    if joined.dt is None:
         return np.full(len(values), np.nan)
-    elapsed = np.where(now.new, now.dt, now.clock - recalled(known.clock, now))
+    elapsed = np.where(joined.new, joined.dt, joined.clock - recalled(known.clock, joined))
     grown = values - np.nan_to_num(before)
     return np.where(grown >= 0, grown / np.maximum(elapsed, 1e-3), np.nan)
 
 
 def remember(
-    known: Known,
+    known: KnownSockets,
     table: SocketTable,
-    now: Now,
-    person: Index,
+    joined: SocketJoin,
+    process: Index,
     peak: I64,
-    lived: Iterable[NDArray[Any]],
-) -> Known:
+    progress: Iterable[NDArray[Any]],
+) -> KnownSockets:
     """The known sockets after this sample: all of its rows, and those missed fewer than twice."""
-    old = now.place >= 0
-    first_seen = np.where(old, recalled(known.first_seen, now), now.clock)
+    old = joined.place >= 0
+    first_seen = np.where(old, recalled(known.first_seen, joined), joined.clock)
     # While a socket is handed over or closed nobody has it open: its process is not forgotten.
-    alone = old & (person < 0)
-    holder = person.copy()
-    holder[alone] = known.person[now.place[alone]]
-    witnessed = np.full(len(table), now.dt is not None)
-    witnessed[old] = known.witnessed[now.place[old]]
+    alone = old & (process < 0)
+    holder = process.copy()
+    holder[alone] = known.process[joined.place[alone]]
+    witnessed = np.full(len(table), joined.dt is not None)
+    witnessed[old] = known.witnessed[joined.place[old]]
     columns: list[NDArray[Any]] = [
         table.key,
-        np.full(len(table), now.clock),
+        np.full(len(table), joined.clock),
         first_seen,
         witnessed,
         table.state,
@@ -174,27 +174,27 @@ def remember(
         peak,
         table.drops(),
         *(counter(table, name) for name in COUNTERS),
-        *lived,
+        *progress,
     ]
-    rows = Known(*columns).take(now.order)
-    return _merged(rows, _missed(known, now))
+    rows = KnownSockets(*columns).take(joined.order)
+    return _merged(rows, _missed(known, joined))
 
 
-def _missed(known: Known, now: Now) -> Known:
+def _missed(known: KnownSockets, joined: SocketJoin) -> KnownSockets:
     seen = np.zeros(len(known), bool)
-    seen[now.place[now.place >= 0]] = True
+    seen[joined.place[joined.place >= 0]] = True
     missed = known.take(~seen)
     missed.misses[:] += 1
     return missed.take(missed.misses < MISSES)
 
 
-def _merged(rows: Known, missed: Known) -> Known:
+def _merged(rows: KnownSockets, missed: KnownSockets) -> KnownSockets:
     if not len(missed):
         return rows
-    both = Known(
+    both = KnownSockets(
         *(
             np.concatenate([getattr(rows, item.name), getattr(missed, item.name)])
-            for item in fields(Known)
+            for item in fields(KnownSockets)
         )
     )
     return both.take(np.argsort(both.key))
@@ -207,11 +207,11 @@ def with_trend(trend: Trend, clock: float, by_state: tuple[int, ...]) -> Trend:
     return Trend(clocks, counts)
 
 
-def witnessed_opens(table: SocketTable, now: Now, known: Known) -> int:
+def witnessed_opens(table: SocketTable, joined: SocketJoin, known: KnownSockets) -> int:
     """Connections first seen open in this sample; half-open ones count when they are open."""
-    if now.dt is None:
+    if joined.dt is None:
         return 0
-    fresh = now.new.copy()
+    fresh = joined.new.copy()
     old = ~fresh
-    fresh[old] = known.state[now.place[old]] == tcp.SYN_RECV
+    fresh[old] = known.state[joined.place[old]] == tcp.SYN_RECV
     return int(np.count_nonzero(fresh & ~np.isin(table.state, (tcp.SYN_RECV, tcp.LISTEN))))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.history import History, Now, PortUse
+from tcptop.analysis.history import History, PortUse, SocketJoin
 from tcptop.model import sysctls, tcp
 from tcptop.model.arrays import index_of, row_hash, sorted_unique
 from tcptop.model.sample import Kernel, Sample
@@ -106,7 +106,9 @@ def listener_ports(found: Mapping[int, Range]) -> dict[int, frozenset[int]]:
     }
 
 
-def ports(sample: Sample, now: Now, history: History, found: Mapping[int, Range]) -> Ports:
+def ports(
+    sample: Sample, joined: SocketJoin, history: History, found: Mapping[int, Range]
+) -> Ports:
     """Groups in no order that means anything. The head of this module says what they count."""
     table = sample.sockets
     rows, reusable = _rows(table, found)
@@ -122,7 +124,7 @@ def ports(sample: Sample, now: Now, history: History, found: Mapping[int, Range]
     capacity = _of(netns, {n: r.capacity for n, r in found.items()})
     lost = _of(netns, {n: int(np.count_nonzero(r.blocked)) for n, r in found.items()})
     headroom = np.maximum(capacity - lost - taken, 0)
-    opened = np.bincount(inverse[now.new[rows]], minlength=groups)
+    opened = np.bincount(inverse[joined.new[rows]], minlength=groups)
     group = np.full(len(table), -1, np.int64)
     group[rows] = inverse
     return Ports(
@@ -139,8 +141,8 @@ def ports(sample: Sample, now: Now, history: History, found: Mapping[int, Range]
         capacity,
         headroom,
         _headroom_bind(sample, lead, found),
-        opened / now.dt if now.dt else np.full(groups, np.nan),
-        _exhausted_in(keys, busy, headroom, now, history),
+        opened / joined.dt if joined.dt else np.full(groups, np.nan),
+        _exhausted_in(keys, busy, headroom, joined, history),
     )
 
 
@@ -239,16 +241,16 @@ def _in(address: U64, here: Bools, wanted: U64) -> Bools:
     return np.isin(wanted, address[here])
 
 
-def _exhausted_in(keys: U64, used: I64, headroom: I64, now: Now, history: History) -> F64:
+def _exhausted_in(keys: U64, used: I64, headroom: I64, joined: SocketJoin, history: History) -> F64:
     """Seconds until the headroom is gone at the growth of the last half minute, or of the last
     interval where that is longer; NaN if there was none."""
     if not history.port_use:
         return np.full(len(keys), np.nan)
-    recent = [use for use in history.port_use if now.clock - use.clock <= GROWTH_S]
+    recent = [use for use in history.port_use if joined.clock - use.clock <= GROWTH_S]
     then = recent[0] if recent else history.port_use[-1]
     place = index_of(keys, then.key)
     before = np.where(place >= 0, then.used[place] if len(then.used) else 0, 0)
-    growth = (used - before) / max(now.clock - then.clock, 1e-3)
+    growth = (used - before) / max(joined.clock - then.clock, 1e-3)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(growth > 0, headroom / growth, np.nan)
 

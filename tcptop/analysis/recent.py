@@ -1,4 +1,4 @@
-"""Recent: whole looks to go back to, as many as fit a budget of memory."""
+"""Recent: whole samples to go back to, as many as fit a budget of memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Recent:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of what the looks hold; what they share counts once."""
+        """Bytes of what the samples hold; what they share counts once."""
         return self._nbytes
 
     @property
@@ -60,7 +60,7 @@ class Recent:
         return kept[-1].sample.clock - kept[0].sample.clock if kept else 0.0
 
     def add(self, snapshot: Snapshot) -> None:
-        """The newest look; one that is not newer than the last is left out."""
+        """The newest sample; one that is not newer than the last is left out."""
         clock = snapshot.sample.clock
         if self._kept and clock <= self._kept[-1].sample.clock:
             return
@@ -73,13 +73,13 @@ class Recent:
         self._kept = tuple(kept)
 
     def before(self, snapshot: Snapshot) -> Snapshot | None:
-        """The look before this one, which need not be kept any more; None at the oldest."""
+        """The sample before this one, which need not be kept any more; None at the oldest."""
         kept = self._kept
         place = bisect_left(kept, snapshot.sample.clock, key=_clock)
         return kept[place - 1] if place else None
 
     def after(self, snapshot: Snapshot) -> Snapshot | None:
-        """The look after this one; None at the newest."""
+        """The sample after this one; None at the newest."""
         kept = self._kept
         place = bisect_right(kept, snapshot.sample.clock, key=_clock)
         return kept[place] if place < len(kept) else None
@@ -111,7 +111,7 @@ def _clock(snapshot: Snapshot) -> float:
 
 
 def _least_missed(kept: list[Snapshot]) -> int:
-    """The place of the look whose loss leaves the smallest gap for its age."""
+    """The place of the sample whose loss leaves the smallest gap for its age."""
     clocks = [_clock(each) for each in kept]
     inner = range(1, len(kept) - 1)
 

@@ -53,7 +53,7 @@ class Recorded(NamedTuple):
     values: F64
 
 
-class Kind(NamedTuple):
+class RecordedKind(NamedTuple):
     metrics: tuple[str, ...]
     seats: int
     record: Callable[[Selection], Recorded]
@@ -101,15 +101,15 @@ def of_processes(selection: Selection) -> Recorded:
     weights = found.sockets.astype(np.float64)
     rows = busiest(weights)
     close_wait = found.by_state[rows, tcp.CLOSE_WAIT]
-    people = selection.snapshot.holders.people
-    held = (people[person] if person >= 0 else None for person in found.person[rows].tolist())
+    holders = selection.snapshot.holders.processes
+    held = (holders[process] if process >= 0 else None for process in found.process[rows].tolist())
     fds = np.array([p.open_fds if p else None for p in held], np.float64)  # None becomes NaN
     values = _table(found.sockets[rows], close_wait, *_plain(found, PROCESS[2:-1], rows), fds)
     return Recorded(identity.process_keys(selection, rows), weights[rows], values)
 
 
 def of_listeners(selection: Selection) -> Recorded:
-    """`peak` is the longest queue since the look before, not since start."""
+    """`peak` is the longest queue since the sample before, not since start."""
     found, sample = selection.snapshot.listeners, selection.snapshot.sample
     queue = sample.sockets.recv_q[found.row].astype(np.int64)
     weights = np.nan_to_num(found.drops_per_s) + queue + found.syn_queue
@@ -161,8 +161,8 @@ def of_sockets(snapshot: Snapshot, keys: Sequence[int]) -> Recorded:
     return Recorded(every[rows], np.ones(len(rows)), _table(*queues, *rates, *info))
 
 
-OF_HOST = Kind(HOST, 1, host)
-OF_PROCESSES = Kind(PROCESS, 256, of_processes)
-OF_LISTENERS = Kind(LISTENER, 256, of_listeners)
-OF_PORTS = Kind(DESTINATION, 256, of_ports)
-OF_REMOTES = Kind(REMOTE, 256, of_remotes)
+OF_HOST = RecordedKind(HOST, 1, host)
+OF_PROCESSES = RecordedKind(PROCESS, 256, of_processes)
+OF_LISTENERS = RecordedKind(LISTENER, 256, of_listeners)
+OF_PORTS = RecordedKind(DESTINATION, 256, of_ports)
+OF_REMOTES = RecordedKind(REMOTE, 256, of_remotes)

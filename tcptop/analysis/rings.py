@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop.analysis.recorded import OF_HOST, SOCKET, Kind, of_sockets
-from tcptop.analysis.selecting import everything
+from tcptop.analysis.recorded import OF_HOST, SOCKET, RecordedKind, of_sockets
+from tcptop.analysis.selection import everything
 from tcptop.model.arrays import index_of
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, U64, Index
@@ -48,7 +48,7 @@ class Rings:
 
     def __init__(
         self,
-        kinds: Mapping[str, Kind],
+        kinds: Mapping[str, RecordedKind],
         slots: int = SLOTS,
         lock: AbstractContextManager[object] = ALONE,
     ) -> None:
@@ -69,7 +69,7 @@ class Rings:
         return self._rings[kind].metrics
 
     def watch(self, key: int) -> None:
-        """Record this socket from the next look on; it takes the place of the one least wanted."""
+        """Record this socket from now on; it takes the place of the one least wanted."""
         with self._lock:
             self._watched.pop(key, None)
             self._watched[key] = None
@@ -79,7 +79,7 @@ class Rings:
                 self._rings["sockets"].leave(last)
 
     def add(self, snapshot: Snapshot) -> None:
-        """A look; left out where the one before was less than a second ago."""
+        """A sample; left out where the one before was less than a second ago."""
         clock = snapshot.sample.clock
         dt = clock - self._last if self._added else 0.0
         if self._added and dt < LEAST_S:

@@ -1,15 +1,15 @@
 """Connections on which nothing moves: which they are, and for how many seconds.
 
 Each function takes rows of the table and answers for each of them; NaN is one that is not so, or
-of which it is not known. What the kernel's own clocks tell is known from a single look.
+of which it is not known. What the kernel's own clocks tell is known from a single sample.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from tcptop.analysis import computed
-from tcptop.analysis.computed import ENDLESS, RTO_MAX_S, RTO_MIN_S
+from tcptop.analysis import timeouts
+from tcptop.analysis.timeouts import ENDLESS, RTO_MAX_S, RTO_MIN_S
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.snapshot import Snapshot
@@ -50,9 +50,9 @@ def shut_s(snapshot: Snapshot, rows: Index) -> F64:
 
     A slow reader is known by its other end, where that is in the table, and by its past.
     """
-    shut = np.fmax(snapshot.lives.unacked_s[rows], _shut_by_kernel(snapshot, rows))
+    shut = np.fmax(snapshot.durations.unacked_s[rows], _shut_by_kernel(snapshot, rows))
     slow = _reads(snapshot, rows) | (shut < _gulp_s(snapshot, rows, shut))
-    slow |= shut < _usual_s(snapshot.lives.ack_pause_s, rows)
+    slow |= shut < _usual_s(snapshot.durations.ack_pause_s, rows)
     told = _window_shut(snapshot, rows) & _answered(snapshot, rows) & _open(snapshot, rows)
     return np.where(told & ~slow, shut, np.nan)
 
@@ -82,7 +82,7 @@ def give_up_in_s(snapshot: Snapshot, row: int) -> float | None:
     doubled, expires_ms = int(table.info_of("backoff", rows)[0]), float(table.expires[row])
     if table.timer[row] == RETRANSMIT:
         rto_us = float(table.info_of("rto", rows)[0])
-        return computed.give_up_in_s(sysctls, rto_us, doubled, expires_ms)
+        return timeouts.give_up_in_s(sysctls, rto_us, doubled, expires_ms)
     # Window probes are counted, not timed (tcp_probe_timer, net/ipv4/tcp_timer.c).
     retries = number(sysctls, "net.ipv4.tcp_retries2")
     if retries is None:
@@ -99,13 +99,13 @@ def drain_s(snapshot: Snapshot, rows: Index, rises: float = RISES) -> F64:
     Infinite where nothing leaves; NaN where it does not rise, or may be about to be explained by a
     shut window or by retransmission.
     """
-    table, lives = snapshot.sample.sockets, snapshot.lives
-    steady = (lives.rises[rows] >= rises) & (_rising_s(snapshot, rows) >= RISE_S * 0.95)
-    held_up = (table.timer[rows] == PERSIST) & (lives.unacked_s[rows] > 0)
+    table, durations = snapshot.sample.sockets, snapshot.durations
+    steady = (durations.rises[rows] >= rises) & (_rising_s(snapshot, rows) >= RISE_S * 0.95)
+    held_up = (table.timer[rows] == PERSIST) & (durations.unacked_s[rows] > 0)
     lost = table.info_of("backoff", rows) > 0
     rate, queue = leaving_per_s(snapshot, rows), table.send_q[rows].astype(np.float64)
     drain = np.where(rate > 0, queue / np.maximum(rate, 1e-9), np.inf)
-    told = (rate > 0) | ((rate == 0) & (lives.unacked_s[rows] >= RISE_S))
+    told = (rate > 0) | ((rate == 0) & (durations.unacked_s[rows] >= RISE_S))
     return np.where(steady & told & ~held_up & ~lost, drain, np.nan)
 
 
@@ -134,8 +134,8 @@ def unread_s(snapshot: Snapshot, rows: Index) -> F64:
     plain = states & (data > 0) & (table.inode[rows] != 0) & (table.ulp[rows] != b"mptcp")
     due = np.flatnonzero(plain & (data <= TINY))
     plain[due] = served(table, rows[due])
-    unread = snapshot.lives.unread_s[rows]
-    plain &= unread >= _usual_s(snapshot.lives.read_pause_s, rows)
+    unread = snapshot.durations.unread_s[rows]
+    plain &= unread >= _usual_s(snapshot.durations.read_pause_s, rows)
     return np.where(plain, unread, np.nan)
 
 
@@ -147,7 +147,7 @@ def served(table: SocketTable, rows: Index) -> Bools:
     return ours
 
 
-def other_ends(table: SocketTable, rows: Index) -> Index:
+def peer_rows(table: SocketTable, rows: Index) -> Index:
     """For each row the other end of its connection, where that is in the table too; or -1."""
     ports = np.zeros(65536, bool)
     ports[table.remote_port[rows]] = True
@@ -169,7 +169,7 @@ def probe_s(table: SocketTable, rows: Index) -> F64:
 
 def _rising_s(snapshot: Snapshot, rows: Index) -> F64:
     clock = snapshot.trend.clock
-    began = np.maximum(len(clock) - 1 - snapshot.lives.rises[rows].astype(np.int64), 0)
+    began = np.maximum(len(clock) - 1 - snapshot.durations.rises[rows].astype(np.int64), 0)
     rising: F64 = clock[-1] - clock[began]
     return rising
 
@@ -220,11 +220,11 @@ def _shut_by_kernel(snapshot: Snapshot, rows: Index) -> F64:
 
 def _reads(snapshot: Snapshot, rows: Index) -> Bools:
     """The other end is here, and was seen to read in the last seconds, or pauses as before."""
-    table, lives = snapshot.sample.sockets, snapshot.lives
-    twin = other_ends(table, rows)
-    unread = np.where(twin >= 0, lives.unread_s[twin], np.nan)
-    pauses = unread < _usual_s(lives.read_pause_s, twin)
-    reads: Bools = (unread < np.minimum(SHUT_S * 0.95, snapshot.seen_s[twin])) | pauses
+    table, durations = snapshot.sample.sockets, snapshot.durations
+    peer = peer_rows(table, rows)
+    unread = np.where(peer >= 0, durations.unread_s[peer], np.nan)
+    pauses = unread < _usual_s(durations.read_pause_s, peer)
+    reads: Bools = (unread < np.minimum(SHUT_S * 0.95, snapshot.seen_s[peer])) | pauses
     return reads
 
 

@@ -40,8 +40,8 @@ def concerns(subject: Subject, snapshot: Snapshot, selected: Bools) -> bool:
 def _held(subject: Subject, snapshot: Snapshot) -> Bools:
     holders = snapshot.holders
     mask = np.zeros(len(snapshot.sample.sockets), bool)
-    mine = [at for at, process in enumerate(holders.people) if process.pid in subject.pids]
-    mask[holders.row[np.isin(holders.person, mine)]] = True
+    mine = [at for at, process in enumerate(holders.processes) if process.pid in subject.pids]
+    mask[holders.row[np.isin(holders.process, mine)]] = True
     return mask
 
 

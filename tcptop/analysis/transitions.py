@@ -1,6 +1,6 @@
 """Arrows of the TCP state machine, and how many sockets took each between two samples.
 
-A look sees where a socket was and where it is. What lies between follows from the diagram
+A sample sees where a socket was and where it is. What lies between follows from the diagram
 (RFC 9293 figure 5): from SYN_RECV to CLOSE_WAIT it was ESTABLISHED.
 """
 
@@ -44,7 +44,7 @@ class Flow(NamedTuple):
     """Sockets a second: along each arrow; `appeared` and `vanished` where the way is not known."""
 
     arrows: Mapping[Arrow, float]
-    appeared: Mapping[int, float]  # in this state, opened since the last look
+    appeared: Mapping[int, float]  # in this state, opened since the last sample
     vanished: Mapping[int, float]  # from this state
 
 

@@ -84,7 +84,7 @@ def _queued(asked: _Asked) -> Said:
 
 
 def _opening(asked: _Asked) -> Said:
-    table, state_s = asked.snapshot.sample.sockets, asked.snapshot.lives.state_s
+    table, state_s = asked.snapshot.sample.sockets, asked.snapshot.durations.state_s
     for row in asked.of(tcp.SYN_SENT).tolist():
         tries = int(table.retrans[row])
         if tries:
@@ -118,7 +118,7 @@ def _shut(asked: _Asked) -> Said:
         yield row, f"peer's window is zero for {duration(seconds)}: it does not read"
     rows = rows[np.isin(table.state[rows], (tcp.FIN_WAIT1, tcp.LAST_ACK, tcp.CLOSING))]
     rows = rows[(table.timer[rows] == PERSIST) & (table.inode[rows] == 0)]
-    for row, _ in _over(rows, snapshot.lives.unacked_s[rows], stalls.SHUT_S):
+    for row, _ in _over(rows, snapshot.durations.unacked_s[rows], stalls.SHUT_S):
         yield row, f"closed with {size(int(table.send_q[row]))} unsent: the peer does not read"
 
 
@@ -132,7 +132,7 @@ def _unread(asked: _Asked) -> Said:
 def _growing(asked: _Asked) -> Said:
     snapshot, table = asked.snapshot, asked.snapshot.sample.sockets
     rows = asked.of(*stalls.TALKING)
-    rising = snapshot.lives.rises[rows] >= stalls.RISES
+    rising = snapshot.durations.rises[rows] >= stalls.RISES
     rows = rows[rising & (table.send_q[rows] >= stalls.QUEUE)]
     for row, seconds in _over(rows, stalls.drain_s(snapshot, rows), stalls.DRAIN_S):
         rest = "and nothing leaves" if np.isinf(seconds) else f"{duration(seconds)} to empty it"
@@ -149,7 +149,7 @@ def _half_closed(asked: _Asked) -> Said:
     rows = rows[table.inode[rows] != 0]
     rows = rows[table.idle_s(rows) >= CLOSED_S]
     heard = table.since_s("last_ack_recv", rows)
-    for row, seconds in _over(rows, np.fmax(snapshot.lives.state_s[rows], heard), CLOSED_S):
+    for row, seconds in _over(rows, np.fmax(snapshot.durations.state_s[rows], heard), CLOSED_S):
         if table.state[row] == tcp.CLOSE_WAIT:
             yield row, f"peer closed {duration(seconds)} ago, the process has not"
         else:
@@ -194,7 +194,7 @@ def _forgotten(asked: _Asked) -> Said:
 
 def _idle_s(snapshot: Snapshot, rows: Index) -> F64:
     """Since data or an acknowledgement went either way; the peer's own keepalive counts, too."""
-    table, silent_s = snapshot.sample.sockets, snapshot.lives.silent_s[rows]
+    table, silent_s = snapshot.sample.sockets, snapshot.durations.silent_s[rows]
     idle = np.minimum(table.idle_s(rows), table.since_s("last_ack_recv", rows))
     spoken = silent_s < snapshot.seen_s[rows] - 1
     return np.where(spoken, silent_s, idle)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcptop.analysis.derive import derive
-from tcptop.analysis.findings.settings import DEFAULTS, Settings
+from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.history import History
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
@@ -18,7 +18,7 @@ class WatchLoop:
     `requests` are those of whoever looks at the snapshots; the findings have their own.
     """
 
-    def __init__(self, source: Source, settings: Settings = DEFAULTS) -> None:
+    def __init__(self, source: Source, settings: FindingSettings = DEFAULTS) -> None:
         self.requests = NO_REQUESTS
         self._source = source
         self._settings = settings

@@ -1,4 +1,4 @@
-"""What changed between two looks, as rows of a list, some of which lead further."""
+"""What changed between two samples, as rows of a list, some of which lead further."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.differing import Difference, Pair, ProcessChange, diff
-from tcptop.analysis.selecting import everything
+from tcptop.analysis.difference import Difference, ProcessChange, ThenNow, diff
+from tcptop.analysis.selection import everything
 from tcptop.columns import KERNEL, findings, states, units
 from tcptop.columns.endpoints import addresses, endpoints, first_holders, owner_texts
 from tcptop.columns.kernel import entries, kernel
-from tcptop.columns.marks import LOOKS
+from tcptop.columns.marks import STYLES
 from tcptop.columns.processes import NOBODY
 from tcptop.model import tcp
 from tcptop.model.address import bracketed
@@ -32,51 +32,51 @@ class Change(NamedTuple):
 
     section: str
     what: str
-    pair: Pair | None = None
+    pair: ThenNow | None = None
     item: tuple[str, int] | None = None
     scope: str = ""
-    look: str = ""
+    style: str = ""
     page: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class SnapshotPair:
     """The two that are compared, the earlier one first."""
 
     old: Snapshot
     new: Snapshot
 
 
-def rows(looks: Looks) -> Iterator[Change]:
+def rows(compared: SnapshotPair) -> Iterator[Change]:
     """What matters most first: findings, then sockets from all sides, then counters."""
-    found = diff(looks.old, looks.new)
+    found = diff(compared.old, compared.new)
     sections = (
         _begun(found),
         _ended(found),
         _states(found),
-        _processes(found, looks.new),
-        _listeners(found, looks),
-        _remotes(found, looks.new),
-        _ends("opened", looks.new, found.sockets.opened, there=True),
-        _ends("closed", looks.old, found.sockets.closed, there=False),
-        _counters(found, looks.new),
+        _processes(found, compared.new),
+        _listeners(found, compared),
+        _remotes(found, compared.new),
+        _ends("opened", compared.new, found.sockets.opened, there=True),
+        _ends("closed", compared.old, found.sockets.closed, there=False),
+        _counters(found, compared.new),
     )
     for section in sections:
         changes = list(section)
         yield from changes[:MOST]
         if len(changes) > MOST:
-            yield Change(changes[0].section, f"{len(changes) - MOST} more", look="dim")
+            yield Change(changes[0].section, f"{len(changes) - MOST} more", style="dim")
 
 
 def _begun(found: Difference) -> Iterator[Change]:
     for each in found.begun:
         item = "findings", findings.number(each.key)
-        yield Change("begun", _titled(each), None, item, "", LOOKS[each.severity], each.id)
+        yield Change("begun", _titled(each), None, item, "", STYLES[each.severity], each.id)
 
 
 def _ended(found: Difference) -> Iterator[Change]:
     for each in found.ended:
-        yield Change("ended", _titled(each), look="good", page=each.id)
+        yield Change("ended", _titled(each), style="good", page=each.id)
 
 
 def _titled(finding: Finding) -> str:
@@ -99,8 +99,8 @@ def _processes(found: Difference, now: Snapshot) -> Iterator[Change]:
             yield Change("processes", who, each.sockets, scope=scope)
         if each.close_wait[0] != each.close_wait[1]:
             scope = f"{text} and state close-wait" if each.close_wait[1] else ""
-            look = "warn" if each.close_wait[1] > each.close_wait[0] else ""
-            yield Change("processes", f"{who} CLOSE-WAIT", each.close_wait, None, scope, look)
+            style = "warn" if each.close_wait[1] > each.close_wait[0] else ""
+            yield Change("processes", f"{who} CLOSE-WAIT", each.close_wait, None, scope, style)
 
 
 def _who(change: ProcessChange) -> tuple[str, str]:
@@ -111,17 +111,17 @@ def _who(change: ProcessChange) -> tuple[str, str]:
     return f"{units.safe(change.process.name)}/{pid}", f"pid = {pid}"
 
 
-def _listeners(found: Difference, looks: Looks) -> Iterator[Change]:
+def _listeners(found: Difference, compared: SnapshotPair) -> Iterator[Change]:
     for each in found.listeners:
         was, there = each.there
-        name = _local(looks.new if there else looks.old, each.row)
+        name = _local(compared.new if there else compared.old, each.row)
         item = ("listeners", each.key) if there else None
         if was != there:
             yield Change("listeners", f"{name} {'gone' if was else 'new'}", None, item)
         if each.queue[0] != each.queue[1]:
             yield Change("listeners", f"{name} accept queue", each.queue, item)
         if each.dropped:
-            yield Change("listeners", f"{name} drops", (0, each.dropped), item, look="bad")
+            yield Change("listeners", f"{name} drops", (0, each.dropped), item, style="bad")
 
 
 def _local(snapshot: Snapshot, row: int) -> str:

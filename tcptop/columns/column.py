@@ -13,7 +13,7 @@ from tcptop.model.table import Index
 
 Values = Callable[[Selection, Index], NDArray[Any]]  # of some rows of a list, to sort by
 Texts = Callable[[Selection, Index], Sequence[str]]  # of the same rows, to show
-Look = str  # "", "dim", "good", "warn" or "bad"
+StyleName = str  # "", "dim", "good", "warn" or "bad"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Column:
     priority: int = 0  # the highest goes first where the terminal is narrow
     least: int = 0  # to which it shrinks before one of priority 0 goes; 0: it does not
     tail: str = ""  # where it is cut, what follows the last of these stays: ":" before a port
-    looks: Callable[[Selection, Index], Sequence[Look]] | None = None
+    styles: Callable[[Selection, Index], Sequence[StyleName]] | None = None
     largest_first: bool = True  # what a first sort by this column shows on top
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tcptop.columns import units
 from tcptop.model.sockopt import SocketOptions
 
-Line = tuple[str, str, str]
+OptionLine = tuple[str, str, str]
 
 # What each switch means when it is off, and when it is on.
 SWITCHES = (
@@ -41,7 +41,7 @@ LISTENER_SWITCHES = (
 )
 
 
-def lines(options: SocketOptions, listens: bool, clock: float) -> Iterator[Line]:
+def lines(options: SocketOptions, listens: bool, clock: float) -> Iterator[OptionLine]:
     """What is known, the unknown left out; `clock` is when the sample was taken."""
     if options.why_not:
         yield "options", units.UNKNOWN, f"not known: {options.why_not}"
@@ -62,7 +62,7 @@ def lines(options: SocketOptions, listens: bool, clock: float) -> Iterator[Line]
 
 def _switches(
     options: SocketOptions, switches: tuple[tuple[str, str, str, str], ...]
-) -> Iterator[Line]:
+) -> Iterator[OptionLine]:
     for field, name, off, on in switches:
         if (value := getattr(options, field)) is not None:
             yield name, _on(value), on if value else off
@@ -72,7 +72,7 @@ def _on(value: bool) -> str:
     return "on" if value else "off"
 
 
-def _keepalive(options: SocketOptions) -> Iterator[Line]:
+def _keepalive(options: SocketOptions) -> Iterator[OptionLine]:
     if options.keepalive is None:
         return
     if not options.keepalive:
@@ -90,7 +90,7 @@ def _keepalive(options: SocketOptions) -> Iterator[Line]:
         yield "TCP_KEEPCNT", str(options.keepcnt), f"unanswered probes; {ends}"
 
 
-def _user_timeout(options: SocketOptions) -> Iterator[Line]:
+def _user_timeout(options: SocketOptions) -> Iterator[OptionLine]:
     name, timeout = "TCP_USER_TIMEOUT", options.user_timeout_ms
     if timeout == 0:
         yield name, "none", "unacknowledged data: net.ipv4.tcp_retries2 says when to give up"
@@ -98,7 +98,7 @@ def _user_timeout(options: SocketOptions) -> Iterator[Line]:
         yield name, f"{timeout} ms", "data unacknowledged this long ends the connection"
 
 
-def _buffers(options: SocketOptions) -> Iterator[Line]:
+def _buffers(options: SocketOptions) -> Iterator[OptionLine]:
     sides = (
         ("SO_RCVBUF", options.rcvbuf, options.rcvbuf_locked, "receive"),
         ("SO_SNDBUF", options.sndbuf, options.sndbuf_locked, "send"),
@@ -115,7 +115,7 @@ def _buffers(options: SocketOptions) -> Iterator[Line]:
         yield "TCP_NOTSENT_LOWAT", f"{unsent} B", "writable again when less than this is unsent"
 
 
-def _closing(options: SocketOptions) -> Iterator[Line]:
+def _closing(options: SocketOptions) -> Iterator[OptionLine]:
     seconds = options.linger_s
     if options.linger is False:
         yield "SO_LINGER", "off", "close() returns at once, the kernel sends what is left"
@@ -129,7 +129,7 @@ def _closing(options: SocketOptions) -> Iterator[Line]:
         yield "TCP_LINGER2", f"{options.linger2_s} s", "wait for the peer's FIN after close()"
 
 
-def _defer_accept(options: SocketOptions) -> Iterator[Line]:
+def _defer_accept(options: SocketOptions) -> Iterator[OptionLine]:
     name, seconds = "TCP_DEFER_ACCEPT", options.defer_accept_s
     if seconds == 0:
         yield name, "off", "a connection is accepted when the handshake ends"

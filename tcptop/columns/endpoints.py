@@ -52,12 +52,12 @@ def rank(*columns: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> I64:
 
 def owner_text(snapshot: Snapshot, row: int) -> str:
     """Who holds a socket, in few words: `nginx/812 +3`, or why nobody can be named."""
-    people = snapshot.holders.of(row)
+    processes = snapshot.holders.of(row)
     kind = int(snapshot.owner[row])
-    if not people:
+    if not processes:
         return SHORT_NOTES[int(snapshot.note[row])]
-    process, _ = people[0]
-    more = f" +{len(people) - 1}" if len(people) > 1 else ""
+    process, _ = processes[0]
+    more = f" +{len(processes) - 1}" if len(processes) > 1 else ""
     mark = "†" if kind == owner.REMEMBERED else ""
     return f"{safe(process.name)}/{process.pid}{mark}{more}"
 
@@ -84,7 +84,7 @@ def owner_texts(selection: Selection, rows: Index) -> list[str]:
 def owner_values(selection: Selection, rows: Index) -> I64:
     """Rank by process name and pid of the first holder; those without one come last."""
     snapshot = selection.snapshot
-    names = [(p.name.lower(), p.pid) for p in snapshot.holders.people]
+    names = [(p.name.lower(), p.pid) for p in snapshot.holders.processes]
     ranks = np.empty(len(names) + 1, np.int64)
     ranks[-1] = len(names)
     ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
@@ -92,19 +92,19 @@ def owner_values(selection: Selection, rows: Index) -> I64:
 
 
 def first_holders(snapshot: Snapshot, rows: Index) -> I64:
-    """Of each row the place of its first holder in `holders.people`; -1 where it has none."""
+    """Of each row the place of its first holder in `holders.processes`; -1 where it has none."""
     starts = snapshot.holders.start
     some = starts[rows] < starts[rows + 1]
-    person = np.full(len(rows), -1, np.int64)
-    person[some] = snapshot.holders.person[starts[rows[some]]]
-    return person
+    process = np.full(len(rows), -1, np.int64)
+    process[some] = snapshot.holders.process[starts[rows[some]]]
+    return process
 
 
 def people_of(snapshot: Snapshot, rows: Index) -> list[int]:
-    """The people (places in `holders.people`) that hold any of these rows, most rows first."""
+    """The people (places in `holders.processes`) that hold any of these rows, most rows first."""
     start = snapshot.holders.start
     number = start[rows + 1] - start[rows]
     within = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
     entries = np.repeat(start[rows], number) + within
-    person, number = np.unique(snapshot.holders.person[entries], return_counts=True)
-    return [int(p) for p in person[np.argsort(-number, kind="stable")]]
+    process, number = np.unique(snapshot.holders.process[entries], return_counts=True)
+    return [int(p) for p in process[np.argsort(-number, kind="stable")]]

@@ -9,12 +9,12 @@ from hashlib import blake2b
 import numpy as np
 
 from tcptop.analysis.findings.rules import RULES
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.columns import units
 from tcptop.columns.column import Column, Texts
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import Listing
-from tcptop.columns.marks import LOOKS, SIGNS
+from tcptop.columns.marks import SIGNS, STYLES
 from tcptop.model.finding import Finding, tree
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
@@ -70,14 +70,14 @@ def _branch(depth: int) -> str:
     return "  " * (depth - 1) + BRANCH * (depth > 0)
 
 
-def people(snapshot: Snapshot, finding: Finding) -> list[Process | int]:
+def processes(snapshot: Snapshot, finding: Finding) -> list[Process | int]:
     """The processes of a finding, or the pids of those that are not known any more."""
-    known = {each.pid: each for each in snapshot.holders.people}
+    known = {each.pid: each for each in snapshot.holders.processes}
     return [known.get(pid, pid) for pid in finding.subject.pids]
 
 
 def _who(selection: Selection, rows: Index) -> list[str]:
-    return [_named(people(selection.snapshot, each)) for each in _some(selection, rows)]
+    return [_named(processes(selection.snapshot, each)) for each in _some(selection, rows)]
 
 
 def _named(processes: list[Process | int]) -> str:
@@ -112,7 +112,7 @@ def _text(
 
 
 def _severity_looks(selection: Selection, rows: Index) -> list[str]:
-    return [LOOKS[finding.severity] for finding in _some(selection, rows)]
+    return [STYLES[finding.severity] for finding in _some(selection, rows)]
 
 
 def _looks(selection: Selection, rows: Index) -> list[str]:
@@ -128,7 +128,7 @@ COLUMNS = (
     Column(
         "severity", "Severity", 10,
         "How bad it is; sorted: the worst first, and what it explains beneath it.",
-        _order, lambda s, r: [severity(each) for each in _some(s, r)], looks=_severity_looks,
+        _order, lambda s, r: [severity(each) for each in _some(s, r)], styles=_severity_looks,
         largest_first=False,
     ),
     Column(
@@ -144,14 +144,14 @@ COLUMNS = (
 
 FINDINGS = Listing(
     "findings", "Findings", "Found", COLUMNS, "severity", "",
-    rows=lambda s: s.findings, keys=keys, looks=_looks,
+    rows=lambda s: s.findings, keys=keys, styles=_looks,
     netns=lambda s, r: np.array([each.subject.netns for each in _some(s, r)]),
     command=lambda s, place: s.snapshot.findings[place].confirm,
     page=lambda s, place: s.snapshot.findings[place].id,
 )  # fmt: skip
 
 
-def facts(selection: Selection, place: int, settings: Settings) -> list[Fact]:
+def facts(selection: Selection, place: int, settings: FindingSettings) -> list[Fact]:
     """All of one finding: what, who, how that is known, what to do, and why it is said."""
     snapshot = selection.snapshot
     finding = snapshot.findings[place]
@@ -186,7 +186,7 @@ def since(moment: float, now: float) -> str:
 
 def _concerned(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
     about = finding.subject
-    for each in people(snapshot, finding):
+    for each in processes(snapshot, finding):
         more = f"  {units.safe(each.cmdline)}" if isinstance(each, Process) else ""
         yield Fact("about", "process", _name(each), _name(each) + more)
     if about.listener is not None:
@@ -205,7 +205,7 @@ def _related(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
             yield Fact("explains", severity(each), "", units.safe(each.title))
 
 
-def _thresholds(finding: Finding, settings: Settings) -> Iterable[Fact]:
+def _thresholds(finding: Finding, settings: FindingSettings) -> Iterable[Fact]:
     rule = next((rule for rule in RULES if rule.id == finding.id), None)
     chosen = settings.limits.get(finding.id, {})
     for each in rule.thresholds if rule else ():

@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.columns import units
 from tcptop.columns.column import Column, shown
 from tcptop.columns.detail import Fact
-from tcptop.columns.kernel_rows import VALUE_WIDTH, Row, now, rows
+from tcptop.columns.kernel_rows import VALUE_WIDTH, KernelRow, now, rows
 from tcptop.columns.listing import Listing
 from tcptop.columns.sysctls import BY_NAME
 from tcptop.model.arrays import row_hash
@@ -23,7 +23,7 @@ def kernel(selection: Selection) -> Kernel | None:
     return next(iter(selection.snapshot.sample.kernel), None)
 
 
-def entries(selection: Selection) -> list[Row]:
+def entries(selection: Selection) -> list[KernelRow]:
     """All that is known of it."""
     found = kernel(selection)
     if found is None:
@@ -35,7 +35,7 @@ def _rows(selection: Selection) -> Index:
     return np.arange(len(entries(selection)))
 
 
-def _some(selection: Selection, places: Index) -> list[Row]:
+def _some(selection: Selection, places: Index) -> list[KernelRow]:
     known = entries(selection)
     return [known[place] for place in places.tolist()]
 
@@ -71,7 +71,7 @@ def facts(selection: Selection, place: int) -> list[Fact]:
     ]
 
 
-def _itself(row: Row, sysctls: Mapping[str, str]) -> Iterator[Fact]:
+def _itself(row: KernelRow, sysctls: Mapping[str, str]) -> Iterator[Fact]:
     if row.kind == "setting":
         yield Fact(row.kind, row.limits[0], now(sysctls, row.limits[0]), row.meaning)
         yield Fact(row.kind, "default", *_default(row.limits[0]))
@@ -83,7 +83,7 @@ def _itself(row: Row, sysctls: Mapping[str, str]) -> Iterator[Fact]:
     yield Fact(row.kind, "confirm", "", f"{row.confirm} shows {_what(row)}")
 
 
-def _what(row: Row) -> str:
+def _what(row: KernelRow) -> str:
     return "what it follows from" if row.kind == "computed" else "the same"
 
 
@@ -100,7 +100,7 @@ def _bounds(name: str) -> str:
 
 
 def _looks(selection: Selection, places: Index) -> Sequence[str]:
-    return [row.look for row in _some(selection, places)]
+    return [row.style for row in _some(selection, places)]
 
 
 def _order(selection: Selection, places: Index) -> Index:
@@ -148,7 +148,7 @@ COLUMNS = (
 
 KERNEL = Listing(
     "kernel", "Kernel", "Kernel", COLUMNS, "topic", "The kernel's counters cannot be read.",
-    rows=_rows, keys=keys, looks=_looks,
+    rows=_rows, keys=keys, styles=_looks,
     command=lambda s, place: entries(s)[place].confirm,
     page=lambda s, place: next(iter(entries(s)[place].feeds), None),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis import computed as compute
+from tcptop.analysis import timeouts as compute
 from tcptop.analysis.findings.words import exactly
 from tcptop.analysis.ports import candidates
 from tcptop.columns import units

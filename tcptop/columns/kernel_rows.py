@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tcptop.analysis import levels
-from tcptop.analysis.kernel import GAUGES, Rates
+from tcptop.analysis.counters import GAUGES, CounterRates
 from tcptop.columns import units
-from tcptop.columns.column import Look
+from tcptop.columns.column import StyleName
 from tcptop.columns.kernel_computed import computed
 from tcptop.columns.kernel_counters import CATALOGUE, KNOWN, TOPICS, Entry
-from tcptop.columns.sysctls import SETTINGS, Setting
+from tcptop.columns.sysctls import SETTINGS, Sysctl
 from tcptop.model.sample import Kernel
 
 NAN = float("nan")
@@ -19,7 +19,7 @@ OTHER = "Not described here; Documentation/networking/snmp_counter.rst may."
 VALUE_WIDTH = 11
 
 
-class Row(NamedTuple):
+class KernelRow(NamedTuple):
     """One line; `value` is NaN where it is no number, `limits` are full names of sysctls."""
 
     kind: str  # counter, level, computed or setting
@@ -33,7 +33,7 @@ class Row(NamedTuple):
     limits: tuple[str, ...] = ()
     beside: str = ""
     feeds: tuple[str, ...] = ()
-    look: Look = ""
+    style: StyleName = ""
 
 
 class _Gauge(NamedTuple):
@@ -61,13 +61,14 @@ GAUGES_SHOWN = (
 )  # fmt: skip
 
 
-def rows(kernel: Kernel, rates: Rates) -> list[Row]:
+def rows(kernel: Kernel, rates: CounterRates) -> list[KernelRow]:
     """By what happens in a connection's life; then counters of no known meaning, and sysctls."""
     found = [
         *_counters(kernel, rates),
         *_levels(kernel),
         *(
-            Row("computed", topic, name, value, text, meaning, f"sysctl {' '.join(limits)}", NAN,
+            KernelRow("computed", topic, name, value, text, meaning,
+                f"sysctl {' '.join(limits)}", NAN,
                 limits, _beside(limits, kernel.sysctls), feeds)
             for topic, name, value, text, meaning, limits, feeds in computed(kernel.sysctls)
         ),
@@ -77,13 +78,13 @@ def rows(kernel: Kernel, rates: Rates) -> list[Row]:
     return sorted(found, key=lambda row: TOPICS.index(row.topic))
 
 
-def _counters(kernel: Kernel, rates: Rates) -> Iterator[Row]:
+def _counters(kernel: Kernel, rates: CounterRates) -> Iterator[KernelRow]:
     for entry in CATALOGUE:
         if entry.name in kernel.counters.get(entry.section, {}):
             yield _counter(entry, kernel, rates)
 
 
-def _others(kernel: Kernel, rates: Rates) -> Iterator[Row]:
+def _others(kernel: Kernel, rates: CounterRates) -> Iterator[KernelRow]:
     """What this kernel counts of TCP and the catalogue has not got."""
     for section in ("Tcp", "TcpExt"):
         for name in sorted(kernel.counters.get(section, {})):
@@ -91,16 +92,16 @@ def _others(kernel: Kernel, rates: Rates) -> Iterator[Row]:
                 yield _counter(Entry("other", section, name, (), OTHER), kernel, rates)
 
 
-def _counter(entry: Entry, kernel: Kernel, rates: Rates) -> Row:
+def _counter(entry: Entry, kernel: Kernel, rates: CounterRates) -> KernelRow:
     value = kernel.counters[entry.section][entry.name]
     rate = rates.get(entry.section, {}).get(entry.name, NAN)
     gauge = entry.name in GAUGES
-    look = "warn" if entry.bad and rate > 0 else "" if gauge or rate > 0 else "dim"
+    style = "warn" if entry.bad and rate > 0 else "" if gauge or rate > 0 else "dim"
     kind = "level" if gauge else "counter"
-    return Row(
+    return KernelRow(
         kind, entry.topic, entry.name, value, _count(value), entry.meaning,
         f"nstat -az {entry.section}{entry.name}", rate, entry.beside,
-        _beside(entry.beside, kernel.sysctls), entry.feeds, look,
+        _beside(entry.beside, kernel.sysctls), entry.feeds, style,
     )  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def short(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _levels(kernel: Kernel) -> Iterator[Row]:
+def _levels(kernel: Kernel) -> Iterator[KernelRow]:
     known = {
         ("TCP", "mem"): levels.memory_pages(kernel),
         ("TCP", "orphan"): levels.orphans(kernel),
@@ -143,30 +144,30 @@ def _levels(kernel: Kernel) -> Iterator[Row]:
     )  # fmt: skip
 
 
-def _level(gauge: _Gauge, name: str, level: levels.Level, confirm: str) -> Iterator[Row]:
+def _level(gauge: _Gauge, name: str, level: levels.Level, confirm: str) -> Iterator[KernelRow]:
     if level.used is None:
         return
     share, beside = level.share, ""
     if share is not None:
         beside = f"{units.percent(share)} of {short(gauge.limit)} {level.limit}"
     full = share is not None and share >= gauge.warn
-    yield Row(
+    yield KernelRow(
         "level", gauge.topic, name, level.used, _count(level.used), gauge.meaning, confirm, NAN,
         (gauge.limit,) if gauge.limit else (), beside, gauge.feeds,
         "warn" if full else "" if level.used else "dim",
     )  # fmt: skip
 
 
-def _settings(sysctls: Mapping[str, str]) -> Iterator[Row]:
+def _settings(sysctls: Mapping[str, str]) -> Iterator[KernelRow]:
     for setting in SETTINGS:
         if setting.name in sysctls:
             yield _setting(setting, now(sysctls, setting.name))
 
 
-def _setting(setting: Setting, value: str) -> Row:
+def _setting(setting: Sysctl, value: str) -> KernelRow:
     fits = len(value) <= VALUE_WIDTH
     beside = setting.default_text if fits else f"{value}, {setting.default_text}"
-    return Row(
+    return KernelRow(
         "setting", "setting", short(setting.name), float(value) if value.isdecimal() else NAN,
         value if fits else "see right", setting.bounds, f"sysctl {setting.name}", NAN,
         (setting.name,), beside, setting.feeds,

@@ -111,7 +111,7 @@ COLUMNS = (
     ),
     Column(
         "fill", "Fill", 5, "Queue against backlog + 1; at 100% the kernel drops new connections.",
-        fill, shown(units.percent, fill), right=True, looks=_fill_looks,
+        fill, shown(units.percent, fill), right=True, styles=_fill_looks,
     ),
     Column(
         "peak", "Peak", 6, "Longest queue since start, polled eight times a second.",
@@ -128,7 +128,7 @@ COLUMNS = (
     Column(
         "drops_per_s", "Drop/s", 6, "Packets it drops a second, retries counted.",
         _plain("drops_per_s"), shown(units.rate, _plain("drops_per_s")), right=True,
-        priority=1, looks=_drop_looks,
+        priority=1, styles=_drop_looks,
     ),
     Column(
         "siblings", "Group", 5, "SO_REUSEPORT sockets on this port, each with its own queue.",
@@ -174,7 +174,7 @@ def worst(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Ind
 
 LISTENERS = Listing(
     "listeners", "Listeners", "Listen", COLUMNS, "fill", "Nobody listens on TCP here.",
-    rows=lambda s: s.listeners, keys=listener_keys, looks=plain,
+    rows=lambda s: s.listeners, keys=listener_keys, styles=plain,
     netns=lambda s, r: _table(s).netns[sockets(s, r)], scope=scope, command=command,
     worst=worst, page=lambda s, place: "queues",
     recorded=OF_LISTENERS, sparkline=Sparkline("peak", "its accept queue"), whole=True,

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop.analysis.recorded import Kind
-from tcptop.columns.column import Column, Look
+from tcptop.analysis.recorded import RecordedKind
+from tcptop.columns.column import Column, StyleName
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
@@ -41,14 +41,14 @@ class Listing:
     empty: str  # why there may be no row
     rows: Callable[[Selection], Index]
     keys: Callable[[Selection, Index], U64]
-    looks: Callable[[Selection, Index], Sequence[Look]]
+    styles: Callable[[Selection, Index], Sequence[StyleName]]
     netns: Callable[[Selection, Index], NDArray[Any]] | None = None  # None: of several
     scope: Callable[[Selection, int], str] | None = None  # a filter for the sockets of a row
     command: Callable[[Selection, int], str] | None = None  # ss, nstat or sysctl that shows a row
     # Of `findings` the place of the last one about each row, -1 for none; None: none is about any.
     worst: Callable[[Selection, Index, Sequence[Finding]], Index] | None = None
     page: Callable[[Selection, int], str | None] = _no_page  # of a row that no finding is about
-    recorded: Kind | None = None
+    recorded: RecordedKind | None = None
     sparkline: Sparkline | None = None
     whole: bool = False  # a filter chooses rows; what they count is of all sockets
 
@@ -56,8 +56,8 @@ class Listing:
         return next(column for column in self.columns if column.key == key)
 
 
-def plain(selection: Selection, rows: Index) -> list[Look]:
-    """Looks of a list whose rows all look the same."""
+def plain(selection: Selection, rows: Index) -> list[StyleName]:
+    """Styles of a list whose rows all look the same."""
     return [""] * len(rows)
 
 

@@ -17,7 +17,7 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import I64, U64, Index
 
 SIGNS = {"critical": "!", "warning": "*", "info": "·"}
-LOOKS = {"critical": "bad", "warning": "warn", "info": "dim"}
+STYLES = {"critical": "bad", "warning": "warn", "info": "dim"}
 
 
 def least_first(snapshot: Snapshot) -> list[Finding]:
@@ -78,12 +78,12 @@ def _column(listing: Listing) -> Column:
     def texts(selection: Selection, rows: Index) -> list[str]:
         return [SIGNS[each.severity] if each else "" for each in about(listing, selection, rows)]
 
-    def looks(selection: Selection, rows: Index) -> list[str]:
-        return [LOOKS[each.severity] if each else "" for each in about(listing, selection, rows)]
+    def styles(selection: Selection, rows: Index) -> list[str]:
+        return [STYLES[each.severity] if each else "" for each in about(listing, selection, rows)]
 
     return Column(
         KEY, "!", 1, "A finding is about it: ! critical, * warning, · info; x explains.",
-        lambda selection, rows: _worst(listing, selection, rows), texts, looks=looks,
+        lambda selection, rows: _worst(listing, selection, rows), texts, styles=styles,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 COLUMNS = ("local", "remote")  # of any list: addresses, or addresses with ports
 
 
-class Names(Protocol):
+class AddressNames(Protocol):
     """Answers at once, and asks behind the scenes for what it does not know."""
 
     def name(self, address: str) -> str | None: ...
@@ -18,15 +18,17 @@ class Names(Protocol):
     def close(self) -> None: ...
 
 
-OpenNames = Callable[[Callable[[], object]], Names]  # calls its argument when it learnt something
+OpenNames = Callable[
+    [Callable[[], object]], AddressNames
+]  # calls its argument when it learnt something
 
 
-def named(texts: Sequence[str], names: Names | None) -> Sequence[str]:
+def named(texts: Sequence[str], names: AddressNames | None) -> Sequence[str]:
     """Addresses, or addresses with ports, as their names."""
     return texts if names is None else [_named(text, names) for text in texts]
 
 
-def _named(text: str, names: Names) -> str:
+def _named(text: str, names: AddressNames) -> str:
     address, port = _parts(text)
     host = names.name(address)
     start = host or (f"[{address}]" if port and ":" in address else address)

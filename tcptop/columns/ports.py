@@ -69,8 +69,8 @@ def process_texts(snapshot: Snapshot, group: Index, rows: Index) -> list[str]:
     """The processes of each group, the busiest by name."""
     texts = []
     for number in rows.tolist():
-        people = people_of(snapshot, members(snapshot, group, number))
-        texts.append(_some([snapshot.holders.people[p].name for p in people]))
+        processes = people_of(snapshot, members(snapshot, group, number))
+        texts.append(_some([snapshot.holders.processes[p].name for p in processes]))
     return texts
 
 
@@ -118,7 +118,7 @@ COLUMNS = (
     _number("headroom", "Left", 6, "Connections that can still be opened; at 0 connect() fails."),
     Column(
         "share", "Gone", 5, "What is gone of the range.", share, shown(units.percent, share),
-        right=True, looks=_looks,
+        right=True, styles=_looks,
     ),
     _number("headroom_bind", "Bind", 6, "Left for bind() to port 0 on this address.", 4),
     Column(
@@ -160,7 +160,7 @@ def _range(selection: Selection, place: int) -> str:
 PORTS = Listing(
     "ports", "Ports", "Ports", COLUMNS, "share",
     "No connection holds a port of the ephemeral range.",
-    rows=lambda s: s.ports, keys=port_keys, looks=plain,
+    rows=lambda s: s.ports, keys=port_keys, styles=plain,
     netns=lambda s, r: s.snapshot.ports.netns[r], scope=scope, command=command,
     worst=lambda s, r, findings: of_groups(s, s.snapshot.ports.group, r, findings),
     page=lambda s, place: "ports",

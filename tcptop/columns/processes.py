@@ -26,20 +26,20 @@ NOBODY = {
 
 def process(selection: Selection, row: int) -> Process | None:
     """The process of a row; None for those that gather sockets without one."""
-    person = int(selection.processes.person[row])
-    return selection.snapshot.holders.people[person] if person >= 0 else None
+    process = int(selection.processes.process[row])
+    return selection.snapshot.holders.processes[process] if process >= 0 else None
 
 
-def _people(selection: Selection, rows: Index) -> list[Process | None]:
+def _processes(selection: Selection, rows: Index) -> list[Process | None]:
     return [process(selection, row) for row in rows.tolist()]
 
 
 def name(selection: Selection, row: int) -> str:
-    someone = process(selection, row)
+    holder = process(selection, row)
     kind = int(selection.processes.owner[row])
-    if someone is None:
+    if holder is None:
         return NOBODY[kind]
-    return units.safe(someone.name) + ("†" if kind == owner.REMEMBERED else "")
+    return units.safe(holder.name) + ("†" if kind == owner.REMEMBERED else "")
 
 
 def _names(selection: Selection, rows: Index) -> list[str]:
@@ -47,7 +47,7 @@ def _names(selection: Selection, rows: Index) -> list[str]:
 
 
 def _pid(selection: Selection, rows: Index) -> F64:
-    return np.array([p.pid if p else np.nan for p in _people(selection, rows)], np.float64)
+    return np.array([p.pid if p else np.nan for p in _processes(selection, rows)], np.float64)
 
 
 def _text(values: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.str_]]:
@@ -58,21 +58,21 @@ def _users(selection: Selection, rows: Index) -> list[str]:
     users = selection.snapshot.sample.users
     return [
         units.UNKNOWN if p is None or p.uid is None else units.safe(users.get(p.uid, str(p.uid)))
-        for p in _people(selection, rows)
+        for p in _processes(selection, rows)
     ]
 
 
 def _cmdlines(selection: Selection, rows: Index) -> list[str]:
-    return [units.safe(p.cmdline or p.name) if p else "" for p in _people(selection, rows)]
+    return [units.safe(p.cmdline or p.name) if p else "" for p in _processes(selection, rows)]
 
 
 def _fds(selection: Selection, rows: Index) -> F64:
-    people = _people(selection, rows)
-    return np.array([_known(p.open_fds if p else None) for p in people], np.float64)
+    processes = _processes(selection, rows)
+    return np.array([_known(p.open_fds if p else None) for p in processes], np.float64)
 
 
 def _fd_share(selection: Selection, rows: Index) -> F64:
-    limits = [_known(p.fd_limit if p else None) for p in _people(selection, rows)]
+    limits = [_known(p.fd_limit if p else None) for p in _processes(selection, rows)]
     share: F64 = _fds(selection, rows) / np.array(limits, np.float64)
     return share
 
@@ -86,7 +86,7 @@ def _fd_texts(selection: Selection, rows: Index) -> list[str]:
         f"{p.open_fds}/{units.size(p.fd_limit) if p.fd_limit else units.UNKNOWN}"
         if p and p.open_fds is not None
         else units.UNKNOWN
-        for p in _people(selection, rows)
+        for p in _processes(selection, rows)
     ]
 
 
@@ -148,7 +148,7 @@ COLUMNS = (
         "close_wait", "ClWait", 6,
         "CLOSE_WAIT: the peer has closed and this process has not. It should be 0.",
         _state(tcp.CLOSE_WAIT), shown(units.count, _state(tcp.CLOSE_WAIT)), right=True,
-        looks=_close_wait,
+        styles=_close_wait,
     ),
     _numbers("time_wait", "TimeW", 6, "TIME_WAIT: closed here first; kept for 60 s, healthy.",
              _state(tcp.TIME_WAIT), 3),
@@ -166,7 +166,7 @@ COLUMNS = (
     ),
     Column(
         "fds", "FDs", 11, "Open descriptors and the limit at which accept() and connect() fail.",
-        _fd_share, _fd_texts, right=True, priority=7, looks=_fd_looks,
+        _fd_share, _fd_texts, right=True, priority=7, styles=_fd_looks,
     ),
     _numbers("shared", "Shared", 6, "Of its sockets, held by other processes too.",
              _plain("shared"), 9),
@@ -183,16 +183,16 @@ COLUMNS = (
 
 
 def scope(selection: Selection, place: int) -> str:
-    someone = process(selection, place)
-    if someone is not None:
-        return f"pid = {someone.pid}"
+    holder = process(selection, place)
+    if holder is not None:
+        return f"pid = {holder.pid}"
     return f"owner = {owner.OWNER_KINDS[int(selection.processes.owner[place])]}"
 
 
 def command(selection: Selection, place: int) -> str:
-    someone = process(selection, place)
-    if someone is not None:
-        return f"ss -tanpo | grep pid={someone.pid},"
+    holder = process(selection, place)
+    if holder is not None:
+        return f"ss -tanpo | grep pid={holder.pid},"
     if selection.processes.owner[place] == owner.ACCEPT_QUEUE:
         # They get an inode when a process accepts them.
         return "ss -Htane state established state close-wait | grep -v 'ino:[1-9]'"
@@ -201,13 +201,13 @@ def command(selection: Selection, place: int) -> str:
 
 def worst(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Index:
     ranks = {pid: rank for rank, each in enumerate(findings) for pid in each.subject.pids}
-    pids = (each.pid if each else None for each in _people(selection, rows))
+    pids = (each.pid if each else None for each in _processes(selection, rows))
     return np.array([ranks.get(pid, -1) if pid else -1 for pid in pids], np.int64)
 
 
 PROCESSES = Listing(
     "processes", "Processes", "Procs", COLUMNS, "sockets", "No process has a TCP socket here.",
-    rows=lambda s: np.arange(len(s.processes)), keys=process_keys, looks=_looks,
+    rows=lambda s: np.arange(len(s.processes)), keys=process_keys, styles=_looks,
     netns=lambda s, r: s.processes.netns[r], scope=scope, command=command, worst=worst,
     recorded=OF_PROCESSES, sparkline=Sparkline("sockets", "its sockets"),
 )  # fmt: skip

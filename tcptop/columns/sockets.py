@@ -90,7 +90,7 @@ def state_texts(selection: Selection, rows: Index) -> list[str]:
 
 
 def state_looks(selection: Selection, rows: Index) -> list[str]:
-    return [STATE_LOOKS.get(state, "") for state in _table(selection).state[rows].tolist()]
+    return [STATE_STYLES.get(state, "") for state in _table(selection).state[rows].tolist()]
 
 
 def _by_trouble(selection: Selection, rows: Index) -> NDArray[Any]:
@@ -103,7 +103,7 @@ _SOUND = (tcp.ESTABLISHED, tcp.LISTEN, tcp.CLOSE, tcp.FIN_WAIT2, tcp.TIME_WAIT)
 TROUBLE = np.zeros(12, np.int64)
 TROUBLE[[*_STUCK, *_SOUND]] = range(11)
 
-STATE_LOOKS = {
+STATE_STYLES = {
     tcp.CLOSE_WAIT: "warn",
     tcp.SYN_SENT: "warn",
     tcp.SYN_RECV: "warn",
@@ -166,12 +166,12 @@ def _by_text(texts: Texts) -> Values:
 
 
 def _queue_looks(name: str) -> Any:
-    def looks(selection: Selection, rows: Index) -> list[str]:
+    def styles(selection: Selection, rows: Index) -> list[str]:
         table = _table(selection)
         filled = (getattr(table, name)[rows] > 0) & (table.state[rows] != tcp.LISTEN)
         return ["warn" if some else "" for some in filled.tolist()]
 
-    return looks
+    return styles
 
 
 def _looks(selection: Selection, rows: Index) -> list[str]:
@@ -183,19 +183,19 @@ COLUMNS = (
     Column(
         "state", "State", 10,
         "Where it stands in TCP's life of eleven states; sorted: what may be stuck first.",
-        _by_trouble, state_texts, priority=0, looks=state_looks, largest_first=False,
+        _by_trouble, state_texts, priority=0, styles=state_looks, largest_first=False,
     ),
     Column(
         "recv_q", "Recv-Q", 6,
         "Bytes the process has not read yet; of a listener the connections it has not accepted.",
         _plain("recv_q"), shown(units.size, _plain("recv_q")), right=True,
-        looks=_queue_looks("recv_q"),
+        styles=_queue_looks("recv_q"),
     ),
     Column(
         "send_q", "Send-Q", 6,
         "Bytes not acknowledged by the peer, sent or not; of a listener its backlog.",
         _send_q, shown(units.size, _send_q), right=True,
-        looks=_queue_looks("send_q"),
+        styles=_queue_looks("send_q"),
     ),
     Column(
         "local", "Local address", 17, "This end.", _local, local_texts, flex=True,
@@ -282,7 +282,7 @@ def worst(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Ind
 
 SOCKETS = Listing(
     "sockets", "Connections", "Conns", COLUMNS, "state", "There is no TCP socket here.",
-    rows=lambda s: s.rows, keys=socket_keys, looks=_looks,
+    rows=lambda s: s.rows, keys=socket_keys, styles=_looks,
     netns=lambda s, r: _table(s).netns[r], command=command,
     worst=worst, page=lambda s, row: tcp.SS_STATES[int(_table(s).state[row])],
 )  # fmt: skip

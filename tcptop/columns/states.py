@@ -65,10 +65,10 @@ def _text(selection: Selection, rows: Index) -> np.ndarray[tuple[int, ...], np.d
 
 def _looks(selection: Selection, rows: Index) -> list[str]:
     found = counts(selection)
-    return [look(state, int(found[state])) for state in rows.tolist()]
+    return [style(state, int(found[state])) for state in rows.tolist()]
 
 
-def look(state: int, count: int) -> str:
+def style(state: int, count: int) -> str:
     """How a state with so many sockets looks."""
     if not count:
         return "dim"
@@ -101,7 +101,7 @@ def scope(state: int) -> str:
 
 STATES = Listing(
     "states", "States", "States", COLUMNS, "state", "",
-    rows=_rows, keys=_keys, looks=_looks,
+    rows=_rows, keys=_keys, styles=_looks,
     scope=lambda s, state: scope(state),
     command=lambda s, state: f"ss -tan {scope(state)}",
     page=lambda s, state: tcp.SS_STATES[state],

@@ -22,10 +22,10 @@ def column(idle_timeout_s: float) -> Column:
     def values(selection: Selection, rows: Index) -> NDArray[np.str_]:
         return np.array([clause or LAST for clause in texts(selection, rows)], dtype=str)
 
-    def looks(selection: Selection, rows: Index) -> list[str]:
+    def styles(selection: Selection, rows: Index) -> list[str]:
         return ["warn"] * len(rows)
 
     return Column(
         "verdict", "Verdict", 24, "What is wrong with it, where something is.", values, texts,
-        flex=True, priority=1, looks=looks, largest_first=False,
+        flex=True, priority=1, styles=styles, largest_first=False,
     )  # fmt: skip

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tcptop.commands.filtering import compiled, filter_text
-from tcptop.commands.watching import source
+from tcptop.commands.filter import compiled, filter_text
+from tcptop.commands.source import source
 
 if TYPE_CHECKING:
-    from tcptop.analysis.findings.settings import Settings
+    from tcptop.analysis.findings.settings import FindingSettings
     from tcptop.model.snapshot import Snapshot
 
 CODES = {"info": 0, "warning": 1, "critical": 2}
@@ -21,9 +21,9 @@ OF_PROCESSES = ("close-wait-leak", "close-wait-unread", "fd-limit")  # a finding
 
 def run(chosen: Namespace) -> int:
     """Look for `--over` seconds, tell the findings, and end with the code of the worst cause."""
-    from tcptop.analysis.selecting import select
+    from tcptop.analysis.selection import select
     from tcptop.analysis.watch import WatchLoop, watched
-    from tcptop.commands.configured import decided
+    from tcptop.commands.effective import decided
     from tcptop.views import json, output, plugin
 
     expression, user = compiled(chosen), decided(chosen)
@@ -40,14 +40,14 @@ def run(chosen: Namespace) -> int:
     return CODES[plugin.severity(selection)]
 
 
-def noted(snapshot: Snapshot, over: float, settings: Settings) -> Snapshot:
-    """Which rules could not say all that they might: too short a look, or unknown processes."""
+def noted(snapshot: Snapshot, over: float, settings: FindingSettings) -> Snapshot:
+    """Which rules could not say all that they might: too short a sample, or unknown processes."""
     notes = (*_unlooked(over, settings), *_unowned(snapshot, settings))
     sample = snapshot.sample
     return replace(snapshot, sample=replace(sample, notes=(*sample.notes, *notes)))
 
 
-def _unlooked(over: float, settings: Settings) -> Iterator[str]:
+def _unlooked(over: float, settings: FindingSettings) -> Iterator[str]:
     from tcptop.analysis.findings.engine import unlooked
     from tcptop.analysis.findings.rules import RULES
 
@@ -57,7 +57,7 @@ def _unlooked(over: float, settings: Settings) -> Iterator[str]:
         yield _too_short(over, short)
 
 
-def _unowned(snapshot: Snapshot, settings: Settings) -> Iterator[str]:
+def _unowned(snapshot: Snapshot, settings: FindingSettings) -> Iterator[str]:
     from tcptop.model.owner import NOT_PERMITTED, NOT_SEARCHED
 
     unknown = sum(int((snapshot.note == code).sum()) for code in (NOT_PERMITTED, NOT_SEARCHED))

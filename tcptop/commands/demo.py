@@ -7,7 +7,7 @@ from argparse import Namespace
 from dataclasses import replace
 
 from tcptop.commands import live
-from tcptop.commands.ending import DONE, CommandError
+from tcptop.commands.errors import DONE, CommandError
 from tcptop.configuration import unknown
 from tcptop.demo.scenarios import DemoError, choose, scenarios
 from tcptop.demo.stage import Stage
@@ -49,7 +49,7 @@ def _watch(chosen: Namespace, stage: Stage) -> int:
     for note in stage.notes:
         print(f"tcptop: demo: {note}", file=sys.stderr)
     stage.enter()
-    from tcptop.commands.configured import decided  # numpy: its threads could not be taken along
+    from tcptop.commands.effective import decided  # numpy: its threads could not be taken along
 
     user = decided(chosen, stage.limits_by_finding)
     everything = Namespace(**vars(chosen), filter=[], process=[], port=[], netns="current")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from tcptop.commands.ending import DONE, CommandError
+from tcptop.commands.errors import DONE, CommandError
 from tcptop.explain import contents, page, suggestions
 from tcptop.views import pager
 from tcptop.views.foreign import visible

@@ -8,20 +8,20 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tcptop.commands.ending import CommandError
-from tcptop.commands.filtering import compiled, filter_text
+from tcptop.commands.errors import CommandError
+from tcptop.commands.filter import compiled, filter_text
 from tcptop.tui.terminal import environment
 
 if TYPE_CHECKING:
     from tcptop.analysis.filter import Expression
-    from tcptop.commands.configured import Decided
-    from tcptop.tui.app import Settings
+    from tcptop.commands.effective import EffectiveConfiguration
+    from tcptop.tui.app import ScreenSettings
 
 
 def run(chosen: Namespace) -> int:
     expression = compiled(chosen)
     refuse_without_terminal("the live view", "`tcptop snapshot` needs no terminal")
-    from tcptop.commands.configured import decided
+    from tcptop.commands.effective import decided
 
     return show(chosen, settings(chosen, decided(chosen), expression))
 
@@ -33,9 +33,9 @@ def refuse_without_terminal(what: str, instead: str) -> None:
         raise CommandError(f"{what}: {why_not}; {instead}")
 
 
-def show(chosen: Namespace, settings: Settings) -> int:
+def show(chosen: Namespace, settings: ScreenSettings) -> int:
     """The screen, until it is left."""
-    from tcptop.commands.watching import OWNERS_BUDGET_S, source
+    from tcptop.commands.source import OWNERS_BUDGET_S, source
     from tcptop.sources.names import SystemNames
     from tcptop.tui.app import TcptopApp
     from tcptop.tui.terminal.display import finish
@@ -46,19 +46,21 @@ def show(chosen: Namespace, settings: Settings) -> int:
     return finish(app)
 
 
-def settings(chosen: Namespace, user: Decided, expression: Expression | None = None) -> Settings:
+def settings(
+    chosen: Namespace, user: EffectiveConfiguration, expression: Expression | None = None
+) -> ScreenSettings:
     """What the screen has to know of what was typed and configured."""
     environment.prepare(os.environ)  # before Textual is imported, which reads it once
-    from tcptop.analysis.filter.clause import NOTHING, Clause
+    from tcptop.analysis.filter.clause import NO_FILTER, Clause
     from tcptop.sources.live import user_name
     from tcptop.sources.namespaces import current_inode
     from tcptop.sources.resolver import Resolver
-    from tcptop.tui.app import Settings
+    from tcptop.tui.app import ScreenSettings
     from tcptop.tui.preferences import usual_path
 
-    return Settings(
+    return ScreenSettings(
         interval=user.interval,
-        clause=Clause(filter_text(chosen) or "", expression) if expression else NOTHING,
+        clause=Clause(filter_text(chosen) or "", expression) if expression else NO_FILTER,
         scope=f"netns {chosen.netns}",
         user=user_name(os.geteuid()),
         ascii_only=chosen.ascii or environment.glyphs(os.environ) == "ascii",

@@ -1,4 +1,4 @@
-"""`tcptop snapshot`: one look, or a watch of some seconds, as text for people or machines."""
+"""`tcptop snapshot`: one sample, or a watch of some seconds, as text for people or machines."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import threading
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from tcptop.commands.ending import DONE, before_the_end
-from tcptop.commands.filtering import compiled, filter_text
-from tcptop.commands.watching import source
+from tcptop.commands.errors import DONE, before_the_end
+from tcptop.commands.filter import compiled, filter_text
+from tcptop.commands.source import source
 from tcptop.options import UsageError
 from tcptop.views import output
 
@@ -24,9 +24,9 @@ ENDINGS = {".json": "json", ".ndjson": "ndjson", ".csv": "csv", ".txt": "text", 
 
 def run(chosen: Namespace) -> int:
     """Write what the filter selects."""
-    from tcptop.analysis.selecting import select
+    from tcptop.analysis.selection import select
     from tcptop.analysis.watch import WatchLoop, watched
-    from tcptop.commands.configured import decided
+    from tcptop.commands.effective import decided
 
     before_the_end.append(output.remove_unfinished)
     if _format(chosen) == "csv" and len(set(chosen.only)) > 1:
@@ -43,7 +43,7 @@ def run(chosen: Namespace) -> int:
 
 
 def request(chosen: Namespace, expression: Expression | None) -> Request | None:
-    """Less than everything to ask the kernel for, where one look writes rows of sockets alone.
+    """Less than everything to ask the kernel for, where one sample writes rows of sockets alone.
 
     CSV holds nothing but rows: states that the filter cannot select are left out, but listeners,
     to say whose accept queue a connection waits in. The verdict on an established connection asks

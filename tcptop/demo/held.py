@@ -13,23 +13,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Address = tuple[str, int]
+HeldEnd = tuple[str, int]
 
 _sockets: dict[int, socket.socket] = {}
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldSockets:
     """A socket held open, as ss and /proc show it. `fd` is the handle for the functions here."""
 
     pid: int
     fd: int
     inode: int
-    local: Address
-    remote: Address | None
+    local: HeldEnd
+    remote: HeldEnd | None
 
 
-def hold(made: socket.socket) -> Held:
+def hold(made: socket.socket) -> HeldSockets:
     """Keep a socket open until `close`, or until the process ends."""
     _sockets[made.fileno()] = made
     return _describe(made)
@@ -106,14 +106,14 @@ def until(condition: Callable[[], bool], what: str, timeout: float = 5.0) -> Non
         time.sleep(0.005)
 
 
-def _describe(made: socket.socket) -> Held:
+def _describe(made: socket.socket) -> HeldSockets:
     fd = made.fileno()
     try:
         remote = _address(made.getpeername())
     except OSError:
         remote = None
-    return Held(os.getpid(), fd, os.fstat(fd).st_ino, _address(made.getsockname()), remote)
+    return HeldSockets(os.getpid(), fd, os.fstat(fd).st_ino, _address(made.getsockname()), remote)
 
 
-def _address(name: tuple[str, int]) -> Address:
+def _address(name: tuple[str, int]) -> HeldEnd:
     return name[0], name[1]

@@ -21,13 +21,13 @@ _SYSCTLS = Path("/proc/sys")
 _HASH_BUCKETS = 1024  # a small table of its own: the shared one makes each dump walk the host
 
 
-class Namespace:
+class DemoNamespace:
     """A network namespace with `lo` up, gone with `close` or with the process that made it.
 
     `beside` shares that one's user namespace, which a veth pair between the two needs.
     """
 
-    def __init__(self, beside: "Namespace | None" = None) -> None:
+    def __init__(self, beside: "DemoNamespace | None" = None) -> None:
         self._holders = [Holder(lambda: _make(beside.pid if beside else None))]
 
     @property

@@ -5,14 +5,14 @@ import resource
 import socket
 
 from tcptop.demo import held, sockets
-from tcptop.demo.held import Held, until, wait_for_state
+from tcptop.demo.held import HeldSockets, until, wait_for_state
 from tcptop.demo.queues import keep_alive
 from tcptop.demo.states import CLOSE_WAIT, FIN_WAIT2
 
 _KEEPALIVE_S = 60  # sooner than any NAT forgets
 
 
-def connect(host: str, port: int, count: int, *, keepalive: bool = True) -> list[Held]:
+def connect(host: str, port: int, count: int, *, keepalive: bool = True) -> list[HeldSockets]:
     """`count` connections to a listener with room for them, kept alive as they should be."""
     made = [sockets.connected(host, port) for _ in range(count)]
     for each in made if keepalive else []:
@@ -20,7 +20,7 @@ def connect(host: str, port: int, count: int, *, keepalive: bool = True) -> list
     return made
 
 
-def accept(listener_fd: int, count: int) -> list[Held]:
+def accept(listener_fd: int, count: int) -> list[HeldSockets]:
     """The next connections of a listener."""
     return [sockets.accepted(listener_fd) for _ in range(count)]
 

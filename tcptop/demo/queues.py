@@ -4,12 +4,12 @@ import errno
 import socket
 
 from tcptop.demo import held
-from tcptop.demo.held import Held
+from tcptop.demo.held import HeldSockets
 from tcptop.demo.sockets import LOOPBACK, connected, dialing, listening
-from tcptop.demo.states import Pair, established
+from tcptop.demo.states import SocketPair, established
 
 
-def accept_overflow(host: str = LOOPBACK, backlog: int = 5, clients: int = 12) -> Held:
+def accept_overflow(host: str = LOOPBACK, backlog: int = 5, clients: int = 12) -> HeldSockets:
     """A listener that never accepts; backlog + 1 clients are queued, the rest stay in SYN_SENT."""
     listener = listening(host, backlog=backlog)
     for _ in range(clients):
@@ -17,7 +17,7 @@ def accept_overflow(host: str = LOOPBACK, backlog: int = 5, clients: int = 12) -
     return listener
 
 
-def unread(size: int, host: str = LOOPBACK, to: str | None = None) -> Pair:
+def unread(size: int, host: str = LOOPBACK, to: str | None = None) -> SocketPair:
     """A server with `size` bytes that it does not read."""
     pair = established(host, to)
     held.send(pair.client.fd, size)
@@ -25,7 +25,7 @@ def unread(size: int, host: str = LOOPBACK, to: str | None = None) -> Pair:
     return pair
 
 
-def keepalive(idle: int, interval: int, host: str = LOOPBACK, to: str | None = None) -> Pair:
+def keepalive(idle: int, interval: int, host: str = LOOPBACK, to: str | None = None) -> SocketPair:
     """A client with the keepalive timer, its server without; `idle` and `interval` in seconds."""
     pair = established(host, to)
     keep_alive(pair.client.fd, idle, interval)
@@ -39,19 +39,21 @@ def keep_alive(fd: int, idle: int, interval: int) -> None:
     held.option(fd, socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
-def reuse_port(count: int, host: str = LOOPBACK) -> list[Held]:
+def reuse_port(count: int, host: str = LOOPBACK) -> list[HeldSockets]:
     """Several listeners on one port (SO_REUSEPORT)."""
     first = listening(host, reuse_port=True)
     rest = [listening(host, first.local[1], reuse_port=True) for _ in range(count - 1)]
     return [first, *rest]
 
 
-def exhaust(host: str, port: int, *, bind_to: str | None = None, limit: int = 100) -> list[Held]:
+def exhaust(
+    host: str, port: int, *, bind_to: str | None = None, limit: int = 100
+) -> list[HeldSockets]:
     """Connect to a listener until the kernel has no port left, or `limit` connections exist.
 
     With `bind_to` each socket is bound to port 0 first, which takes a port from all destinations.
     """
-    made: list[Held] = []
+    made: list[HeldSockets] = []
     while len(made) < limit:
         try:
             made.append(connected(host, port, bind_to))

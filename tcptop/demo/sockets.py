@@ -7,7 +7,7 @@ Every function runs inside a namespace and keeps what it makes (see `held`). Add
 import socket
 from typing import Any
 
-from tcptop.demo.held import Held, get, hold
+from tcptop.demo.held import HeldSockets, get, hold
 
 LOOPBACK = "127.0.0.1"
 
@@ -21,7 +21,7 @@ def listening(
     reuse_port: bool = False,
     device: str | None = None,
     receive_buffer: int = 0,
-) -> Held:
+) -> HeldSockets:
     """LISTEN; `device` is for SO_BINDTODEVICE; `receive_buffer` is what connections inherit."""
     made = _new_socket(host)
     if receive_buffer:
@@ -38,14 +38,16 @@ def listening(
     return hold(made)
 
 
-def bound(host: str = LOOPBACK, port: int = 0) -> Held:
+def bound(host: str = LOOPBACK, port: int = 0) -> HeldSockets:
     """Bound and inactive: it holds a port and is in no state that ss shows."""
     made = _new_socket(host)
     made.bind(_resolve(host, port))
     return hold(made)
 
 
-def connected(host: str, port: int, source: str | None = None, *, send_buffer: int = 0) -> Held:
+def connected(
+    host: str, port: int, source: str | None = None, *, send_buffer: int = 0
+) -> HeldSockets:
     """The client's end, once the handshake is done."""
     made = _new_socket(host)
     if send_buffer:
@@ -57,7 +59,7 @@ def connected(host: str, port: int, source: str | None = None, *, send_buffer: i
     return hold(made)
 
 
-def dialing(host: str, port: int) -> Held:
+def dialing(host: str, port: int) -> HeldSockets:
     """A connect() that is not waited for: SYN_SENT while nobody answers."""
     made = _new_socket(host)
     made.setblocking(False)
@@ -65,7 +67,7 @@ def dialing(host: str, port: int) -> Held:
     return hold(made)
 
 
-def accepted(listener_fd: int) -> Held:
+def accepted(listener_fd: int) -> HeldSockets:
     """The next connection of a listener that this process holds."""
     get(listener_fd).settimeout(5)
     return hold(get(listener_fd).accept()[0])

@@ -12,7 +12,7 @@ from typing import Self
 
 from tcptop.demo import linux, owners, veth
 from tcptop.demo.holder import Holder
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.scenarios.scenario import DemoError, Recover, Scenario
 
 HERE, THERE = veth.CLIENT, veth.SERVER
@@ -30,8 +30,8 @@ class Stage:
     Everything is gone with `close`, and with the death of this process however it comes.
     """
 
-    here: Namespace
-    there: Namespace
+    here: DemoNamespace
+    there: DemoNamespace
 
     def __init__(self, scenarios: Sequence[Scenario]) -> None:
         self.scenarios = tuple(scenarios)
@@ -109,8 +109,8 @@ class Stage:
 
     def _build(self) -> None:
         try:
-            self.here = self._namespaces.enter_context(Namespace())
-            self.there = self._namespaces.enter_context(Namespace(beside=self.here))
+            self.here = self._namespaces.enter_context(DemoNamespace())
+            self.there = self._namespaces.enter_context(DemoNamespace(beside=self.here))
             veth.connect(self.here, self.there)
             self.here.sysctl("net.ipv4.tcp_max_tw_buckets", _TW_BUCKETS)
         except FileNotFoundError as error:  # the ip command, or a kernel without a sysctl

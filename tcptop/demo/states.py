@@ -13,7 +13,7 @@ import struct
 from typing import NamedTuple
 
 from tcptop.demo import held
-from tcptop.demo.held import Held, get, until, wait_for_state
+from tcptop.demo.held import HeldSockets, get, until, wait_for_state
 from tcptop.demo.sockets import LOOPBACK, accepted, connected, dialing, listening
 
 # include/net/tcp_states.h
@@ -22,51 +22,53 @@ _SMALL_BUFFER = 8192  # bytes: full after a few segments
 _UNACKED, _NOTSENT_BYTES = 24, 144  # offsets in struct tcp_info (linux/tcp.h)
 
 
-class Pair(NamedTuple):
+class SocketPair(NamedTuple):
     """The two ends of a connection."""
 
-    client: Held
-    server: Held
+    client: HeldSockets
+    server: HeldSockets
 
 
-def established(host: str = LOOPBACK, to: str | None = None, *, buffer: int = 0) -> Pair:
+def established(host: str = LOOPBACK, to: str | None = None, *, buffer: int = 0) -> SocketPair:
     """ESTABLISHED at both ends, accepted and idle; their listener is closed again."""
     listener = listening(host, receive_buffer=buffer)
     client = connected(to or host, listener.local[1], send_buffer=buffer)
     server = accepted(listener.fd)
     held.close(listener.fd)
-    return Pair(client, server)
+    return SocketPair(client, server)
 
 
-def syn_sent(host: str = LOOPBACK) -> Held:
+def syn_sent(host: str = LOOPBACK) -> HeldSockets:
     """SYN_SENT to a listener whose accept queue is full, which drops SYNs without a word."""
     listener = listening(host, backlog=0)
     connected(host, listener.local[1])
     return dialing(host, listener.local[1])
 
 
-def syn_recv(host: str = LOOPBACK, to: str | None = None) -> Pair:
+def syn_recv(host: str = LOOPBACK, to: str | None = None) -> SocketPair:
     """The client's end, and the listener with SYN_RECV: under TCP_DEFER_ACCEPT a client that sends
     nothing stays there, although it believes to be connected."""
     listener = listening(host)
     held.option(listener.fd, socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
-    return Pair(connected(to or host, listener.local[1]), listener)
+    return SocketPair(connected(to or host, listener.local[1]), listener)
 
 
-def not_accepted(host: str = LOOPBACK, to: str | None = None) -> Pair:
+def not_accepted(host: str = LOOPBACK, to: str | None = None) -> SocketPair:
     """The client's end, and the listener whose accept queue holds the other end."""
     listener = listening(host)
-    return Pair(connected(to or host, listener.local[1]), listener)
+    return SocketPair(connected(to or host, listener.local[1]), listener)
 
 
-def gone_before_accept(host: str = LOOPBACK, to: str | None = None) -> Held:
+def gone_before_accept(host: str = LOOPBACK, to: str | None = None) -> HeldSockets:
     """The listener whose accept queue holds a connection in CLOSE_WAIT."""
     client, listener = not_accepted(host, to)
     held.close(client.fd)
     return listener
 
 
-def close_wait(host: str = LOOPBACK, to: str | None = None, *, unread: int | None = None) -> Held:
+def close_wait(
+    host: str = LOOPBACK, to: str | None = None, *, unread: int | None = None
+) -> HeldSockets:
     """CLOSE_WAIT whose owner has read to the end of file, or has left `unread` bytes.
 
     The client's end is left as a FIN_WAIT2 mini-socket for tcp_fin_timeout.
@@ -81,7 +83,7 @@ def close_wait(host: str = LOOPBACK, to: str | None = None, *, unread: int | Non
     return server
 
 
-def fin_wait2(host: str = LOOPBACK, to: str | None = None) -> Pair:
+def fin_wait2(host: str = LOOPBACK, to: str | None = None) -> SocketPair:
     """FIN_WAIT2 with a file descriptor, so without end; the server is in CLOSE_WAIT, Recv-Q 1."""
     pair = established(host, to)
     held.shut(pair.client.fd)
@@ -89,7 +91,7 @@ def fin_wait2(host: str = LOOPBACK, to: str | None = None) -> Pair:
     return pair
 
 
-def time_wait(host: str = LOOPBACK, to: str | None = None) -> Pair:
+def time_wait(host: str = LOOPBACK, to: str | None = None) -> SocketPair:
     """TIME_WAIT at the client's end; both sockets are closed."""
     pair = established(host, to)
     held.close(pair.client.fd)
@@ -98,21 +100,21 @@ def time_wait(host: str = LOOPBACK, to: str | None = None) -> Pair:
     return pair
 
 
-def zero_window(host: str = LOOPBACK, to: str | None = None) -> Pair:
+def zero_window(host: str = LOOPBACK, to: str | None = None) -> SocketPair:
     """A client with unsent data and the persist timer, a server that does not read."""
     pair = established(host, to, buffer=_SMALL_BUFFER)
     fill(pair.client.fd)
     return pair
 
 
-def fin_wait1(host: str = LOOPBACK, *, orphan: bool = False) -> Pair:
+def fin_wait1(host: str = LOOPBACK, *, orphan: bool = False) -> SocketPair:
     """FIN_WAIT1 at the client's end, with its FIN behind unsent data."""
     pair = zero_window(host)
     _finish(pair.client.fd, FIN_WAIT1, orphan)
     return pair
 
 
-def closing(host: str = LOOPBACK, *, orphan: bool = False) -> Pair:
+def closing(host: str = LOOPBACK, *, orphan: bool = False) -> SocketPair:
     """CLOSING at the client's end: the server's FIN came, its own waits behind unsent data."""
     pair = fin_wait1(host)
     held.shut(pair.server.fd)
@@ -120,7 +122,7 @@ def closing(host: str = LOOPBACK, *, orphan: bool = False) -> Pair:
     return pair
 
 
-def last_ack(host: str = LOOPBACK, *, orphan: bool = False) -> Pair:
+def last_ack(host: str = LOOPBACK, *, orphan: bool = False) -> SocketPair:
     """LAST_ACK at the client's end: it closes after the server, behind unsent data."""
     pair = zero_window(host)
     held.shut(pair.server.fd)
@@ -129,7 +131,7 @@ def last_ack(host: str = LOOPBACK, *, orphan: bool = False) -> Pair:
     return pair
 
 
-def reset_by_peer(host: str = LOOPBACK) -> Held:
+def reset_by_peer(host: str = LOOPBACK) -> HeldSockets:
     """An open descriptor whose socket is in no dump, for the peer has reset it."""
     client, server = established(host)
     held.reset(client.fd)

@@ -9,7 +9,7 @@ from tcptop.model import address
 from tcptop.model.table import SocketTable
 
 
-class Way(NamedTuple):
+class RouteKey(NamedTuple):
     """What the kernel routes by: the addresses of a connection, in one namespace.
 
     `interface` is the index that the socket is bound to, without which a link-local address says
@@ -23,11 +23,11 @@ class Way(NamedTuple):
     mark: int = 0
 
 
-def way(sockets: SocketTable, row: int) -> Way | None:
-    """The way of a connection; None for a socket without a remote address, such as a listener."""
+def route_key(sockets: SocketTable, row: int) -> RouteKey | None:
+    """The route key of a connection; None without a remote address, as of a listener."""
     if sockets.remote_port[row] == 0:
         return None
-    return Way(
+    return RouteKey(
         int(sockets.netns[row]),
         address.text(int(sockets.local_hi[row]), int(sockets.local_lo[row])),
         address.text(int(sockets.remote_hi[row]), int(sockets.remote_lo[row])),
@@ -65,7 +65,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What `ip route get` says of a way; None is unknown, or that the route has no such thing.
+    """What `ip route get` says; None is unknown, or that the route has no such thing.
 
     `read_at` is on the monotonic clock of samples. `why_not` is empty where segments have a way
     out; else it is a short reason. `kind` is the route's type as in ip-route(8), empty where there

@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop import __version__
 from tcptop.model.label import Container, container_of, unit_of
-from tcptop.model.route import Route, Way
+from tcptop.model.route import Route, RouteKey
 from tcptop.model.socket_id import SocketId, socket_keys
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.table import EMPTY, I64, U32, U64, SocketTable
@@ -135,7 +135,7 @@ class Namespace:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Sample:
-    """One look, a value: what it holds belongs to it alone, and it can be stored as it is.
+    """One sample, a value: what it holds belongs to it alone, and it can be stored as it is.
 
     `taken_at` is the Unix time of the first reply, `clock` a monotonic clock when it began, both in
     seconds.
@@ -158,7 +158,7 @@ class Sample:
     cgroups: Mapping[int, str] = field(default_factory=dict)  # cgroup2 id -> path
     users: Mapping[int, str] = field(default_factory=dict)  # uid -> login name
     options: Mapping[SocketId, SocketOptions] = field(default_factory=dict)  # those asked for
-    routes: Mapping[Way, Route] = field(default_factory=dict)  # those asked for
+    routes: Mapping[RouteKey, Route] = field(default_factory=dict)  # those asked for
     facts: Mapping[int, ProcessFacts] = field(default_factory=dict)  # by pid: those asked for
     unix_listeners: tuple[UnixListener, ...] = ()  # of the namespace of the reader
     notes: tuple[str, ...] = ()

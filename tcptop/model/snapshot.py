@@ -18,20 +18,20 @@ from tcptop.model.table import F64, I64, U8, U32, U64, Index
 class Holders:
     """Who holds each socket: entries start[i] to start[i + 1] belong to row i of the table.
 
-    `person` indexes `people`; `fd` is -1 where the process no longer holds the socket but is
+    `process` indexes `processes`; `fd` is -1 where the process no longer holds the socket but is
     remembered for it. A process is listed once a socket.
     """
 
     start: Index
     row: Index
-    person: Index
+    process: Index
     fd: I64
-    people: tuple[Process, ...]
+    processes: tuple[Process, ...]
 
     def of(self, row: int) -> list[tuple[Process, int]]:
         """The holders of one socket, with a descriptor."""
         entries = range(int(self.start[row]), int(self.start[row + 1]))
-        return [(self.people[int(self.person[i])], int(self.fd[i])) for i in entries]
+        return [(self.processes[int(self.process[i])], int(self.fd[i])) for i in entries]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,7 +52,7 @@ class Listeners:
 class Processes:
     """Sockets by (process, namespace); person -1 gathers those that nobody can be named for."""
 
-    person: Index
+    process: Index
     owner: U8
     netns: U32
     sockets: I64
@@ -65,7 +65,7 @@ class Processes:
     retransmits_per_s: F64
 
     def __len__(self) -> int:
-        return len(self.person)
+        return len(self.process)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -116,7 +116,7 @@ class Remotes:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Lives:
+class Durations:
     """How long sockets have been as they are: seconds, at least; 0 where only just seen.
 
     `unacked_s`: bytes wait in Send-Q and none was acknowledged. `unread_s`: bytes wait in Recv-Q
@@ -157,7 +157,7 @@ class Snapshot:
     """One moment, understood. Per-socket columns lie beside `sample.sockets`."""
 
     sample: Sample
-    over_s: float | None  # how long was watched; None after a single look: no rate is known
+    over_s: float | None  # how long was watched; None after a single sample: no rate is known
     owner: U8  # codes of model.owner
     note: U8  # codes of model.owner: why the owner is not a process
     queue: Index  # the listener's row a connection waits at, in accept or SYN queue; else -1
@@ -174,7 +174,7 @@ class Snapshot:
     remotes: Remotes
     kernel_rates: Mapping[int, Mapping[str, Mapping[str, float]]]  # netns -> section -> name
     trend: Trend
-    lives: Lives
+    durations: Durations
     changes: I64  # (12, 12): sockets by state in the sample before, 0 new, and now, 0 gone
     findings: tuple[Finding, ...] = ()  # worst first
     idle_timeout_s: float = 350.0  # after which what is on the way forgets a connection

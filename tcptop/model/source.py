@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from tcptop.model.route import Way
+from tcptop.model.route import RouteKey
 from tcptop.model.sample import Sample
 from tcptop.model.socket_id import SocketId
 
@@ -22,7 +22,7 @@ class Requests(NamedTuple):
     """What samples should bring beside what they always do."""
 
     sockets: frozenset[SocketId] = frozenset()  # those whose options are read
-    routes: frozenset[Way] = frozenset()
+    routes: frozenset[RouteKey] = frozenset()
     processes: frozenset[int] = frozenset()  # pids of those whose facts are read
 
     def __or__(self, other: Requests) -> Requests:

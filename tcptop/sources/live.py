@@ -73,8 +73,8 @@ class LiveSource:
             self._diag.close()
 
     def request(self, wanted: Requests) -> None:
-        self._options.want(wanted.sockets)
-        self._routes.want(wanted.routes)
+        self._options.request(wanted.sockets)
+        self._routes.request(wanted.routes)
         self._facts.request(wanted.processes)
 
     def sample(self) -> Sample:

@@ -18,7 +18,7 @@ from tcptop.model.sample import NO_OWNERS, Owners, Process
 from tcptop.model.table import I64, U32
 from tcptop.sources import procfs
 from tcptop.sources.fd_table import FdTable
-from tcptop.sources.processes import Processes, owner
+from tcptop.sources.processes import ProcessReader, owner
 from tcptop.sources.unlisted import UnlistedSockets
 
 # A table whose size changed is read again, to see shared sockets come and go, when its last
@@ -56,7 +56,7 @@ class OwnerFinder:
         self._counted = _kernel_counts(proc)
         self._tables: dict[int, FdTable] = {}
         self._closed: list[int] = []  # processes of which not even the directory may be looked at
-        self._processes = Processes(proc, clock)
+        self._processes = ProcessReader(proc, clock)
         self._known = NO_OWNERS  # every socket that was read, wanted or not
         self._sharing: frozenset[int] = frozenset()  # processes
         self._wanted = NO_OWNERS.inodes

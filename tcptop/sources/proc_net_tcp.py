@@ -16,7 +16,7 @@ from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.table import U8, U64, SocketTable, blank, concat
 from tcptop.sources import procfs
-from tcptop.sources.sock_diag import distinct
+from tcptop.sources.sock_diag import without_repeats
 from tcptop.sources.wire import halves
 
 # What a table of source "procfs" lacks. There send_q of a LISTEN row is 0 and not the backlog.
@@ -54,7 +54,7 @@ def read(netns: int) -> SocketTable:
     if four is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     six = procfs.read(f"{path}6", LIMIT) or b""
-    return distinct(concat([parse(four, netns), parse(six, netns)]))
+    return without_repeats(concat([parse(four, netns), parse(six, netns)]))
 
 
 def parse(data: bytes, netns: int) -> SocketTable:

@@ -21,7 +21,7 @@ KEPT = 4096  # answers
 KNOWN_S, NAMELESS_S, FAILED_S = 600.0, 120.0, 30.0
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_+.-]{1,253}")
 
-Key = str | int  # an address, or a port
+Question = str | int  # an address, or a port
 
 
 class _Answer(NamedTuple):
@@ -38,9 +38,9 @@ class Resolver:
 
     def __init__(self, changed: Callable[[], object] = lambda: None) -> None:
         self._changed = changed
-        self._known: dict[Key, _Answer] = {}
-        self._waiting: dict[Key, None] = {}  # the newest is last
-        self._busy: set[Key] = set()
+        self._known: dict[Question, _Answer] = {}
+        self._waiting: dict[Question, None] = {}  # the newest is last
+        self._busy: set[Question] = set()
         self._wake = Condition()
         self._told = self._closed = False
         for number in range(WORKERS):  # daemons: quitting does not wait for a name server
@@ -61,7 +61,7 @@ class Resolver:
             self._waiting.clear()
             self._wake.notify_all()
 
-    def _get(self, key: Key) -> str | None:
+    def _get(self, key: Question) -> str | None:
         with self._wake:
             self._told = False
             answer = self._known.get(key)
@@ -69,7 +69,7 @@ class Resolver:
                 self._ask(key)
             return answer.name if answer else None
 
-    def _ask(self, key: Key) -> None:
+    def _ask(self, key: Question) -> None:
         if key in self._busy:
             return
         self._waiting.pop(key, None)
@@ -85,7 +85,7 @@ class Resolver:
                 with suppress(RuntimeError):  # the event loop is closed: nobody wants to know
                     self._changed()
 
-    def _next(self) -> Key | None:
+    def _next(self) -> Question | None:
         """What was asked last is on the screen for certain."""
         with self._wake:
             while not self._waiting and not self._closed:
@@ -96,7 +96,7 @@ class Resolver:
             self._busy.add(key)
             return key
 
-    def _learn(self, key: Key, answer: _Answer) -> bool:
+    def _learn(self, key: Question, answer: _Answer) -> bool:
         """Whether somebody has to be told."""
         with self._wake:
             self._busy.discard(key)
@@ -119,7 +119,7 @@ def _has_name(address: str) -> bool:
     return not (number.is_link_local or number.is_unspecified)
 
 
-def _look_up(key: Key) -> tuple[str | None, float]:
+def _look_up(key: Question) -> tuple[str | None, float]:
     """The name, and for how many seconds that is good."""
     try:
         if isinstance(key, int):

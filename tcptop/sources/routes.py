@@ -15,9 +15,9 @@ from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from tcptop.model.route import Link, Neighbour, Route, Way
+from tcptop.model.route import Link, Neighbour, Route, RouteKey
 
-AT_ONCE = 4  # in one look; one takes some 5 ms
+AT_ONCE = 4  # in one sample; one takes some 5 ms
 KEPT_S = 5.0
 USER_HZ = 100  # of rta_expires, include/asm-generic/param.h
 
@@ -55,21 +55,27 @@ class RouteReader:
 
     def __init__(self, netns: int) -> None:
         self._netns = netns
-        self._wanted: tuple[Way, ...] = ()
-        self._known: dict[Way, Route] = {}
+        self._wanted: tuple[RouteKey, ...] = ()
+        self._known: dict[RouteKey, Route] = {}
 
-    def want(self, ways: Collection[Way]) -> None:
+    def request(self, route_keys: Collection[RouteKey]) -> None:
         """These ways and no others, from the next `read` on; those of other namespaces are not
         read here."""
-        self._wanted = tuple(dict.fromkeys(way for way in ways if way.netns == self._netns))
+        self._wanted = tuple(
+            dict.fromkeys(route_key for route_key in route_keys if route_key.netns == self._netns)
+        )
 
-    def read(self) -> dict[Way, Route]:
+    def read(self) -> dict[RouteKey, Route]:
         """The answers for the wanted ways. The calling thread must be in the namespace.
 
-        What was read is good for KEPT_S. AT_ONCE ways are read in a look, those first that were
+        What was read is good for KEPT_S. AT_ONCE ways are read in a sample, those first that were
         not for longest: the rest keep their last answer, or have none yet.
         """
-        known = {way: self._known[way] for way in self._wanted if way in self._known}
+        known = {
+            route_key: self._known[route_key]
+            for route_key in self._wanted
+            if route_key in self._known
+        }
         due = _due(self._wanted, known, time.monotonic())[:AT_ONCE]
         if due:
             known |= _ask(due)
@@ -77,44 +83,51 @@ class RouteReader:
         return dict(known)
 
 
-def _due(wanted: tuple[Way, ...], known: Mapping[Way, Route], now: float) -> list[Way]:
-    def read_at(way: Way) -> float:
-        return known[way].read_at if way in known else -math.inf
+def _due(
+    wanted: tuple[RouteKey, ...], known: Mapping[RouteKey, Route], now: float
+) -> list[RouteKey]:
+    def read_at(route_key: RouteKey) -> float:
+        return known[route_key].read_at if route_key in known else -math.inf
 
-    return sorted((way for way in wanted if now - read_at(way) >= KEPT_S), key=read_at)
+    return sorted(
+        (route_key for route_key in wanted if now - read_at(route_key) >= KEPT_S), key=read_at
+    )
 
 
-def _ask(ways: list[Way]) -> dict[Way, Route]:
+def _ask(route_keys: list[RouteKey]) -> dict[RouteKey, Route]:
     """One netlink socket for all, which is closed: it would keep the namespace alive."""
     try:
         from pyroute2 import IPRoute
     except ImportError:
-        return {way: Route(time.monotonic(), "pyroute2 is not installed") for way in ways}
+        return {
+            route_key: Route(time.monotonic(), "pyroute2 is not installed")
+            for route_key in route_keys
+        }
     try:
         with IPRoute() as kernel:
-            return {way: _route(_Asking(kernel, way)) for way in ways}
+            return {route_key: _route(_Asking(kernel, route_key)) for route_key in route_keys}
     except OSError as error:
         why_not = f"rtnetlink: {error.strerror or error}"
-        return {way: Route(time.monotonic(), why_not) for way in ways}
+        return {route_key: Route(time.monotonic(), why_not) for route_key in route_keys}
 
 
 class _Asking:
     """Questions about one way. The answer is a message, or the errno of the kernel's refusal."""
 
-    def __init__(self, kernel: Any, way: Way) -> None:
-        self.way = way
+    def __init__(self, kernel: Any, route_key: RouteKey) -> None:
+        self.route_key = route_key
         self._kernel = kernel
 
     def local(self) -> Any:
         """The route to the local address. A link-local one may be that of several devices."""
-        bound = self.way.interface if ip_address(self.way.local).is_link_local else 0
-        return self._route(self.way.local, _MATCHED, **({"oif": bound} if bound else {}))
+        bound = self.route_key.interface if ip_address(self.route_key.local).is_link_local else 0
+        return self._route(self.route_key.local, _MATCHED, **({"oif": bound} if bound else {}))
 
     def remote(self, source: str | None, matched: bool = False) -> Any:
         """Where segments go, or with `matched` the route that says so."""
-        chosen = {"src": source, "oif": self.way.interface, "mark": self.way.mark}
+        chosen = {"src": source, "oif": self.route_key.interface, "mark": self.route_key.mark}
         known = {name: value for name, value in chosen.items() if value}
-        return self._route(self.way.remote, _MATCHED if matched else 0, **known)
+        return self._route(self.route_key.remote, _MATCHED if matched else 0, **known)
 
     def _route(self, to: str, flags: int, **more: object) -> Any:
         return self._one("route", dst=to, family=_family(to), flags=_TABLE | flags, **more)
@@ -146,12 +159,12 @@ class _Asking:
 
 
 def _route(asking: _Asking) -> Route:
-    way, now = asking.way, time.monotonic()
+    route_key, now = asking.route_key, time.monotonic()
     own = asking.local()
     held = not isinstance(own, int) and _kind(own) == "local"
     local_link = _name(asking.link(own)) if held else ""
     # For a source that is not its own, IPv4 has no route at all (EINVAL, ip_route_output_key).
-    source = way.local if held else None
+    source = route_key.local if held else None
     flow = asking.remote(source)
     if isinstance(flow, int):
         return Route(now, _refusal(flow), _REFUSALS.get(flow, ""), local_link=local_link)
@@ -177,7 +190,7 @@ def _flow(asking: _Asking, flow: Any) -> dict[str, Any]:
         **_mtu(flow),
         "link": None if link is None else _link(link),
         "neighbour": (
-            asking.neighbour(gateway or asking.way.remote, link["index"])
+            asking.neighbour(gateway or asking.route_key.remote, link["index"])
             if asked_for and kind == "unicast"
             else None
         ),

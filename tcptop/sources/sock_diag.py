@@ -97,14 +97,14 @@ class SockDiag:
         """
         if self._legacy:
             try:
-                return distinct(self._retried(request, socket.AF_UNSPEC))
+                return without_repeats(self._retried(request, socket.AF_UNSPEC))
             except SockDiagError as error:
                 if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
                     raise
         families = [self._retried(request, tcp.AF_INET)]
         families.append(self._retried(request, tcp.AF_INET6))
         self._legacy = False  # not before these were taken: EINVAL may be about the bytecode
-        return distinct(concat(families))
+        return without_repeats(concat(families))
 
     def _open(self) -> socket.socket:
         try:
@@ -211,7 +211,7 @@ def encode(request: Request, family: int, seq: int) -> bytes:
     return struct.pack("=IHHII", wire.NLMSG_HEADER + len(body), kind, flags, seq, 0) + body
 
 
-def distinct(table: SocketTable) -> SocketTable:
+def without_repeats(table: SocketTable) -> SocketTable:
     """Each socket once: a crowded hash resumed under churn returns some rows twice.
 
     The last of them is kept. Order is the dump's.

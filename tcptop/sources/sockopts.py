@@ -23,7 +23,7 @@ from tcptop.model.sockopt import SocketOptions
 from tcptop.model.table import SocketTable
 from tcptop.sources import pidfd, procfs
 
-AT_ONCE = 64  # sockets in one look
+AT_ONCE = 64  # sockets in one sample
 BUDGET_S = 0.02  # for them; one takes some 0.1 ms
 KEPT_S = 10.0
 HOLDERS_TRIED = 8  # of one socket: a thousand workers of a prefork server would use up the time
@@ -64,7 +64,7 @@ class OptionReader:
         self._wanted = frozenset[SocketId]()
         self._known: dict[SocketId, SocketOptions] = {}
 
-    def want(self, sockets: Collection[SocketId]) -> None:
+    def request(self, sockets: Collection[SocketId]) -> None:
         """These sockets and no others, from the next `read` on."""
         self._wanted = frozenset(sockets)
 
@@ -73,7 +73,7 @@ class OptionReader:
     ) -> dict[SocketId, SocketOptions]:
         """The answers for the wanted sockets that are in the table.
 
-        What was read is good for KEPT_S. AT_ONCE sockets are read in a look, those first that
+        What was read is good for KEPT_S. AT_ONCE sockets are read in a sample, those first that
         were not for longest: the rest keep their last answer, or have none yet. `privileged` says
         that CAP_SYS_PTRACE is there.
         """

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tcptop.analysis.findings import engine
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.columns import units
 from tcptop.columns.findings import severity
-from tcptop.columns.marks import LOOKS
+from tcptop.columns.marks import STYLES
 from tcptop.model.finding import Finding, causes
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui.widgets.layout import Line, cut
@@ -21,7 +21,7 @@ WIDE = 100  # columns of the terminal; with fewer, titles need the room of all t
 KEY = "7 lists all"
 
 
-def line(snapshot: Snapshot | None, settings: Settings, width: int) -> Line:
+def line(snapshot: Snapshot | None, settings: FindingSettings, width: int) -> Line:
     """The titles of the worst causes, as many as fit, and how many more there are.
 
     What another finding explains is not told apart, and what is only worth knowing is counted.
@@ -51,8 +51,8 @@ def _trouble(worst: Sequence[Finding], notes: int, width: int) -> Line:
         if at and len(head + title + after) > room:
             break
         rest, title = after, cut(title, max(0, room - len(head + after)))
-        look = LOOKS[finding.severity]
-        spans += [(head, look), (title, look if look == "bad" else "")]
+        style = STYLES[finding.severity]
+        spans += [(head, style), (title, style if style == "bad" else "")]
         room -= len(head + title)
     return (*spans, (rest.rjust(room)[: max(0, room)], "dim"))
 

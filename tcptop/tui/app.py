@@ -17,12 +17,12 @@ from tcptop.tui.filter_bar import FilterBar
 from tcptop.tui.looking_back import LookingBack
 from tcptop.tui.place import Sort
 from tcptop.tui.searching import Searching
-from tcptop.tui.settings import Settings
+from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.theming import Theming
 from tcptop.tui.watcher import SampleFailed, SnapshotTaken, in_background
 from tcptop.tui.widgets.table import Table
 
-__all__ = ["Settings", "TcptopApp"]
+__all__ = ["ScreenSettings", "TcptopApp"]
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from tcptop.columns.marks import KEY as MARK
 from tcptop.tui.preferences import Arrangement
-from tcptop.tui.widgets.layout import Column
+from tcptop.tui.widgets.layout import TableColumn
 
 NARROWEST, WIDEST = 3, 100  # cells
 CHOSEN = -1  # the priority of columns that go only after all others
 
 
-def arranged(columns: Sequence[Column], arrangement: Arrangement) -> list[Column]:
+def arranged(columns: Sequence[TableColumn], arrangement: Arrangement) -> list[TableColumn]:
     """The columns to lay out, in order; marks of findings stay where they are, at the left."""
     marks = [column for column in columns if column.key == MARK]
     others = {column.key: column for column in columns if column.key != MARK}
@@ -21,7 +21,7 @@ def arranged(columns: Sequence[Column], arrangement: Arrangement) -> list[Column
     return [*marks, *(_as_chosen(column, arrangement) for column in kept)]
 
 
-def _as_chosen(column: Column, arrangement: Arrangement) -> Column:
+def _as_chosen(column: TableColumn, arrangement: Arrangement) -> TableColumn:
     width = arrangement.widths.get(column.key)
     if width is not None:
         column = replace(column, width=min(width, WIDEST), flex=False, least=0)

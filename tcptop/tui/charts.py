@@ -30,12 +30,12 @@ CURVES = (("braille", ""), ("o", "good"), ("+", "dim"), ("x", ""))
 ASCII_CURVES = (("*", ""), *CURVES[1:])
 SHOWN = {"braille": "⠒"}  # in the legend
 LIMIT, FORECAST = "-", "."
-COLOURS = {"": "default", "warn": 1, "good": 2, "dim": 8}  # what plotext writes for a look
+COLOURS = {"": "default", "warn": 1, "good": 2, "dim": 8}  # what plotext writes for a style
 LABEL = {"color": COLOURS["warn"], "alignment": "left"}
-LOOKS = {f"38;5;{colour}": look for look, colour in COLOURS.items()}
+STYLES = {f"38;5;{colour}": style for style, colour in COLOURS.items()}
 FRAME = str.maketrans("┌┐└┘├┤┬┴┼─│–…", "+++++++++-|-~")
 
-HOLE = 3  # so many times the usual interval without a look, and the curve is broken
+HOLE = 3  # so many times the usual interval without a style, and the curve is broken
 
 Ticks = tuple[tuple[int, str], ...]
 Run = tuple[tuple[int, int], ...]  # (x, y) of the points of one unbroken curve
@@ -106,10 +106,10 @@ def _heading(
 ) -> Line:
     """The title, and what each series is now; the markers where there are several."""
     spans = [(units.safe(title), "")]
-    for (name, each), (marker, look) in zip(series, _curves(ascii_only), strict=False):
+    for (name, each), (marker, style) in zip(series, _curves(ascii_only), strict=False):
         mark = f"{SHOWN.get(marker, marker)} " if len(series) > 1 else ""
         now = unit(float(each.values[-1])) if len(each.values) else units.UNKNOWN
-        spans.append((f"  {mark}{units.safe(name)} {now}", look))
+        spans.append((f"  {mark}{units.safe(name)} {now}", style))
     if limit is not None:
         spans.append((f"  {LIMIT} {units.safe(limit.name)} {unit(limit.value)}", "warn"))
     return _cut(spans, width)
@@ -117,8 +117,8 @@ def _heading(
 
 def _cut(spans: Sequence[tuple[str, str]], width: int) -> Line:
     kept: list[tuple[str, str]] = []
-    for text, look in spans:
-        kept.append((cut(text, width), look))
+    for text, style in spans:
+        kept.append((cut(text, width), style))
         width -= len(kept[-1][0])
     return merge([span for span in kept if span[0]])
 
@@ -205,7 +205,7 @@ class ChartGrid(NamedTuple):
         return self.span_s / (self.columns - self.future)
 
     def x(self, clock: F64) -> I64:
-        """Whole columns of time, so that the picture moves once a column and not once a look."""
+        """Whole columns of time, so that the picture moves once a column and not once a style."""
         half = self.column_s / 2
         edge = 2 * (math.floor(self.now / self.column_s) + 1)
         past = 2 * (self.columns - self.future)
@@ -284,9 +284,9 @@ def _draw(picture: _Picture) -> None:
     """What comes later is above what comes before."""
     import plotext
 
-    def plot(run: Run, marker: str, look: str) -> None:
+    def plot(run: Run, marker: str, style: str) -> None:
         x, y = zip(*run, strict=True)
-        plotext.plot(x, y, marker=marker, color=COLOURS[look])
+        plotext.plot(x, y, marker=marker, color=COLOURS[style])
 
     plot(((0, 0),), " ", "")  # without any curve there would be no axes
     end = 2 * picture.size[0] - 1
@@ -294,9 +294,9 @@ def _draw(picture: _Picture) -> None:
         plot(((0, picture.limit[1]), (end, picture.limit[1])), LIMIT, "warn")
     if picture.forecast:
         plot(picture.forecast, FORECAST, "dim")
-    for parts, (marker, look) in zip(picture.curves, _curves(picture.ascii_only), strict=False):
+    for parts, (marker, style) in zip(picture.curves, _curves(picture.ascii_only), strict=False):
         for run in parts:
-            plot(run, marker, look)
+            plot(run, marker, style)
     if picture.limit is not None:
         label = cut(picture.limit[0], picture.size[0] - 6)
         plotext.text(f" {label} ", 4, picture.limit[1], **LABEL)
@@ -304,14 +304,14 @@ def _draw(picture: _Picture) -> None:
 
 def _line(text: str, width: int) -> Line:
     """A line of plotext's with its colours as looks."""
-    spans, look = [], ""
+    spans, style = [], ""
     for number, part in enumerate(re.split(r"\x1b\[([0-9;]*)m", text)):
         if number % 2:
-            look = LOOKS.get(part, "")
+            style = STYLES.get(part, "")
         else:
-            spans.append((part, look))
+            spans.append((part, style))
     return _cut([*spans, (" " * width, "")], width)
 
 
 def _ascii(line: Line) -> Line:
-    return tuple((text.translate(FRAME), look) for text, look in line)
+    return tuple((text.translate(FRAME), style) for text, style in line)

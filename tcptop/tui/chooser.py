@@ -52,10 +52,10 @@ class Chooser(Overlay, inherit_bindings=False):
         column = self._listing.column(key)
         now = self._widths.get(key)
         word = "hidden" if key in self._arrangement.hidden else "no room"
-        look = "" if now is not None else "dim"
+        style = "" if now is not None else "dim"
         said = "shown" if now is not None else word
         width = self._arrangement.widths.get(key, now or column.width)
-        return ((f"{said:8}{column.title:14}{width:3}  ", look), (column.meaning, "dim"))
+        return ((f"{said:8}{column.title:14}{width:3}  ", style), (column.meaning, "dim"))
 
     @property
     def _keys(self) -> list[str]:

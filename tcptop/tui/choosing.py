@@ -13,10 +13,10 @@ from tcptop.analysis import filter as language
 from tcptop.tui.chooser import Chooser
 from tcptop.tui.moving import Moving
 from tcptop.tui.place import Sort
-from tcptop.tui.preferences import Arrangement, Memory
+from tcptop.tui.preferences import Arrangement, PreferencesFile
 from tcptop.tui.session import Session
-from tcptop.tui.settings import Settings
-from tcptop.tui.tree import LABEL, REDUNDANT, Group
+from tcptop.tui.settings import ScreenSettings
+from tcptop.tui.tree import LABEL, REDUNDANT, TreeGroup
 from tcptop.tui.viewing import live_listing
 from tcptop.tui.views import VIEWS
 from tcptop.tui.watcher import OpenSource
@@ -33,9 +33,11 @@ class NamesLearnt(Message):
 class Choosing(Moving, inherit_bindings=False):
     """The keys of overlays, and the memory behind them."""
 
-    def __init__(self, open_source: OpenSource, names: language.Names, settings: Settings) -> None:
+    def __init__(
+        self, open_source: OpenSource, names: language.NameResolver, settings: ScreenSettings
+    ) -> None:
         super().__init__(open_source, names, settings)
-        self._memory = Memory(settings.state)
+        self._memory = PreferencesFile(settings.state)
         self._chooser = Chooser(self._arrange, settings.ascii_only)
         recall(self._memory, self.session)
         if self._memory.preferences.resolve:
@@ -112,7 +114,7 @@ class Choosing(Moving, inherit_bindings=False):
         )
 
     def _open(self, key: Hashable | None) -> None:
-        if isinstance(key, Group):
+        if isinstance(key, TreeGroup):
             self.session.turned ^= {key}
             self._show()
         else:
@@ -136,7 +138,7 @@ class Choosing(Moving, inherit_bindings=False):
         return {**widths, REDUNDANT: widths[LABEL]} if grouped else widths
 
 
-def recall(memory: Memory, session: Session) -> None:
+def recall(memory: PreferencesFile, session: Session) -> None:
     """Give a session the columns and orders of the last time."""
     for view in session.sorts:
         arrangement = memory.preferences.views.get(view)
@@ -149,7 +151,7 @@ def recall(memory: Memory, session: Session) -> None:
             session.sorts[view] = Sort(*found)
 
 
-def _arrangements(memory: Memory, session: Session) -> Iterator[tuple[str, Arrangement]]:
+def _arrangements(memory: PreferencesFile, session: Session) -> Iterator[tuple[str, Arrangement]]:
     """Of each view that is not as it usually is, and of those of other versions."""
     yield from memory.preferences.views.items()
     for view, sort in session.sorts.items():

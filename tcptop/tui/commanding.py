@@ -14,7 +14,7 @@ from tcptop.tui import keys
 from tcptop.tui.choosing import Choosing
 from tcptop.tui.palette import Command, Palette
 from tcptop.tui.place import Sort
-from tcptop.tui.settings import Settings
+from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.watcher import OpenSource
 from tcptop.tui.widgets.overlay import Overlay
 
@@ -22,7 +22,9 @@ from tcptop.tui.widgets.overlay import Overlay
 class Commanding(Choosing, inherit_bindings=False):
     """The palette and the actions that have no key."""
 
-    def __init__(self, open_source: OpenSource, names: language.Names, settings: Settings) -> None:
+    def __init__(
+        self, open_source: OpenSource, names: language.NameResolver, settings: ScreenSettings
+    ) -> None:
         super().__init__(open_source, names, settings)
         self._palette = Palette(self.run_action, settings.ascii_only)
 

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from tcptop.analysis import filter as language
 from tcptop.analysis.filter import FilterError
 from tcptop.analysis.filter.clause import (
-    NOTHING,
+    NO_FILTER,
     Clause,
     Feedback,
     NeedsLookup,
@@ -51,7 +51,7 @@ class FilterBar(Vertical):
     class Closed(Message):
         """Nothing is typed any more."""
 
-    def __init__(self, names: language.Names, ascii_only: bool) -> None:
+    def __init__(self, names: language.NameResolver, ascii_only: bool) -> None:
         super().__init__(id="filter")
         self.display = False
         self.snapshot: Snapshot | None = None  # the one to count in
@@ -124,7 +124,7 @@ class FilterBar(Vertical):
 
     def _tell(self, said: Feedback) -> None:
         self._feedback = said
-        self._said.show(((cut(f" {said.said}", self.app.size.width), said.look),))
+        self._said.show(((cut(f" {said.said}", self.app.size.width), said.style),))
         self._draw_hint()
 
     def _draw_hint(self) -> None:
@@ -174,4 +174,4 @@ class FilterBar(Vertical):
     def _apply(self, clause: Clause) -> None:
         self._prompt.remember(clause.text)
         self.close()
-        self.post_message(self.Applied(clause if clause.text else NOTHING))
+        self.post_message(self.Applied(clause if clause.text else NO_FILTER))

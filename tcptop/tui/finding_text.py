@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from tcptop.tui.models import ListingModel
-from tcptop.tui.widgets.layout import Column
+from tcptop.tui.widgets.layout import TableColumn
 from tcptop.tui.widgets.model import TableModel
 
 BLOCK = 2048  # rows: some milliseconds
@@ -16,7 +16,7 @@ class Search:
     """Goes over all rows once, from one of them in a direction. Whatever their case."""
 
     def __init__(
-        self, model: TableModel, columns: Sequence[Column], text: str, start: int, steps: int
+        self, model: TableModel, columns: Sequence[TableColumn], text: str, start: int, steps: int
     ) -> None:
         """`start` is the first row to look at; `steps` is 1 or -1."""
         self.model, self.text = model, text
@@ -59,7 +59,7 @@ def _parts(start: int, end: int) -> Iterator[range]:
 
 
 def _matches(
-    model: TableModel, columns: Sequence[Column], wanted: str, rows: range
+    model: TableModel, columns: Sequence[TableColumn], wanted: str, rows: range
 ) -> Iterator[int]:
     """A plain list's texts are made for the search alone, and not kept: there may be millions."""
     if type(model) is not ListingModel:

@@ -42,18 +42,18 @@ class Status:
     scope: str  # which namespace
     user: str
     interval: float
-    held_at: float | None = None  # the time of the look that is held; None is live
+    held_at: float | None = None  # the time of the sample that is held; None is live
     past: bool = False  # it was gone back to
-    poll_ms: float | None = None  # about as long as the last looks took; None is exactly
+    poll_ms: float | None = None  # about as long as the last samples took; None is exactly
     cpu: float | None = None  # tcptop's own, of one processor
-    failing: bool = False  # the last look was not possible
+    failing: bool = False  # the last sample was not possible
 
 
 def title(selection: Selection | None, status: Status, width: int) -> Line:
     """Who and where on the left, how it goes on the right; what matters least gives way."""
     if selection is None:
         return ((" tcptop  looking…".ljust(width), "header"),)
-    mode, look = _mode(status)
+    mode, style = _mode(status)
     left, right = _left(selection, status), _right(selection, status)
     room = width - len(mode) - 2
     for rank in range(LEAST, 0, -1):
@@ -62,7 +62,7 @@ def title(selection: Selection | None, status: Status, width: int) -> Line:
             right = [part for part in right if part[0] != rank]
     start = cut(_joined(left), max(0, room - _length(right)))
     gap = " " * (room - len(start) - _length(right))
-    return ((f" {start}{gap}{_joined(right)}", "header"), (f"{mode} ", look))
+    return ((f" {start}{gap}{_joined(right)}", "header"), (f"{mode} ", style))
 
 
 # (rank, text): the highest rank is left out first, 0 never.
@@ -111,25 +111,25 @@ def strip(trend: Trend, width: int) -> Line:
     spans: list[tuple[str, str]] = [(" ", "")]
     used = 1
     pieces = list(_pieces(trend, with_pictures=width >= PICTURES_FROM))
-    for at, (text, look, picture) in enumerate(pieces):
+    for at, (text, style, picture) in enumerate(pieces):
         more = f"+{len(pieces) - at} more"
         last = at == len(pieces) - 1
         if used + len(text + picture) + (0 if last else 2 + len(more)) > width:
             spans.append((cut(more, width - used), "dim"))
             break
-        spans += [(text, look), (picture + "  ", "dim")]
+        spans += [(text, style), (picture + "  ", "dim")]
         used += len(text + picture) + 2
     return tuple(spans)
 
 
 def _pieces(trend: Trend, with_pictures: bool) -> Iterator[tuple[str, str, str]]:
     """(text, look, picture) of each state that occurs or has just occurred."""
-    for state, look in STRIP:
+    for state, style in STRIP:
         counts = trend.by_state[-TREND:, state]
         if counts.any():
             text = f"{tcp.SS_STATES[state]} {counts[-1]:,}{_change(counts)}"
             picture = units.spark(counts, TREND) if with_pictures else ""
-            yield text, look if counts[-1] else "dim", f" {picture}" if picture else ""
+            yield text, style if counts[-1] else "dim", f" {picture}" if picture else ""
 
 
 def _change(counts: I64) -> str:
@@ -194,9 +194,9 @@ def counted(sockets: int) -> str:
     return f"{sockets:,} socket{'' if sockets == 1 else 's'}"
 
 
-def remark(text: str, look: str, width: int) -> Line:
+def remark(text: str, style: str, width: int) -> Line:
     """A line of words."""
-    return ((cut(f" {units.safe(text)}", width), look),)
+    return ((cut(f" {units.safe(text)}", width), style),)
 
 
 def footer(keys: Sequence[tuple[str, str]], width: int) -> Line:

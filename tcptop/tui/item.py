@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.rings import Rings
-from tcptop.analysis.selecting import everything, select
+from tcptop.analysis.selection import everything, select
 from tcptop.columns import FINDINGS, findings, units
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
 from tcptop.model.finding import Finding
-from tcptop.model.route import way
+from tcptop.model.route import route_key
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import Requests
@@ -25,7 +25,7 @@ from tcptop.tui.views import View
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class OpenedItem:
     """The facts or the pane of the item that is looked at, as when it was last there."""
 
     item: int
@@ -36,7 +36,7 @@ class Watched:
     pane: PaneModel | None = None
 
 
-def facts(shown: Shown, view: View, item: int, settings: Settings) -> Watched | None:
+def facts(shown: Shown, view: View, item: int, settings: FindingSettings) -> OpenedItem | None:
     """None where there is no such item (any more), whether the filter selects it or not."""
     whole = _whole(shown)
     place = place_of(view.listing, whole, item)
@@ -45,24 +45,24 @@ def facts(shown: Shown, view: View, item: int, settings: Settings) -> Watched | 
     sample = whole.snapshot.sample
     found = whole.snapshot.findings[place] if view.listing is FINDINGS else None
     known = view.facts(whole, place, settings)
-    return Watched(item, known, sample.clock, sample.taken_at, found)
+    return OpenedItem(item, known, sample.clock, sample.taken_at, found)
 
 
-def pane(shown: Shown, view: View, item: int, rings: Rings, room: Room) -> Watched | None:
+def pane(shown: Shown, view: View, item: int, rings: Rings, room: Room) -> OpenedItem | None:
     """All about the row with this key, whatever the filter selects; None where it is not there."""
     whole = _whole(shown)
     made = view.pane(Scene(whole, rings, room), item) if view.pane is not None else None
     sample = whole.snapshot.sample
     if made is None:
         return None
-    return Watched(item, [], sample.clock, sample.taken_at, None, PaneModel(made))
+    return OpenedItem(item, [], sample.clock, sample.taken_at, None, PaneModel(made))
 
 
 def requests(snapshot: Snapshot, key: int) -> Requests:
     """For the options of a socket, and for its route where it has one."""
     table = snapshot.sample.sockets
     rows = np.flatnonzero(table.key == np.uint64(key)).tolist()
-    found = (way(table, row) for row in rows)
+    found = (route_key(table, row) for row in rows)
     routes = frozenset(each for each in found if each is not None)
     return Requests(frozenset(map(table.id, rows)), routes)
 

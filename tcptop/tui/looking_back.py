@@ -1,4 +1,4 @@
-"""Time: the picture is held, an earlier look is shown in every view, or two are compared."""
+"""Time: the picture is held, an earlier sample is shown in every view, or two are compared."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class LookingBack(Moving, inherit_bindings=False):
         self.session.pause()
         self._show()
 
-    def action_step(self, looks: int) -> None:
+    def action_step(self, samples: int) -> None:
         session, now = self.session, self.session.snapshot
         if now is None:
             self._say("nothing was seen yet")
-        elif looks < 0:
+        elif samples < 0:
             self._go_back(session.recent.before(now))
         else:
             self._go_on(session.recent.after(now))
@@ -59,25 +59,25 @@ class LookingBack(Moving, inherit_bindings=False):
             session.compare(self.followed)
             self._show(swapped=True)
 
-    def _go_back(self, look: Snapshot | None) -> None:
-        if look is None:
+    def _go_back(self, snapshot: Snapshot | None) -> None:
+        if snapshot is None:
             self._say("this is the oldest look that is kept")
         else:
-            self._hold(look)
+            self._hold(snapshot)
 
-    def _go_on(self, look: Snapshot | None) -> None:
+    def _go_on(self, snapshot: Snapshot | None) -> None:
         if self.session.held is None:
             self._say("this is the newest look")
-        elif look is None:
+        elif snapshot is None:
             self._hold(None)
             self._say("live again")
         else:
-            self._hold(look)
+            self._hold(snapshot)
 
-    def _hold(self, look: Snapshot | None) -> None:
+    def _hold(self, snapshot: Snapshot | None) -> None:
         newest = self.session.newest
-        self.session.hold(look, past=look is not None)
+        self.session.hold(snapshot, past=snapshot is not None)
         self._show()
-        if look is not None and newest is not None:
-            ago = units.duration(newest.sample.clock - look.sample.clock)
+        if snapshot is not None and newest is not None:
+            ago = units.duration(newest.sample.clock - snapshot.sample.clock)
             self._say(f"{ago} ago; Space is back to now")

@@ -92,7 +92,7 @@ LABELS = (
 
 
 def picture(counts: Sequence[int], flow: Flow | None, chosen: int) -> list[Line]:
-    """HEIGHT lines of at most WIDTH cells; `flow` None: one look knows no rates."""
+    """HEIGHT lines of at most WIDTH cells; `flow` None: one style knows no rates."""
     canvas = Canvas(LINES.splitlines())
     for label in LABELS:
         canvas.label(label, flow)
@@ -135,16 +135,16 @@ def state_at(x: int, y: int) -> int | None:
 
 
 class Canvas:
-    """Cells with a look each."""
+    """Cells with a style each."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         padded = [*lines, *[""] * (HEIGHT - len(lines))]
         self._cells = [[(c, "dim") for c in line.ljust(WIDTH)] for line in padded]
 
-    def put(self, x: int, y: int, text: str, look: str) -> None:
+    def put(self, x: int, y: int, text: str, style: str) -> None:
         for at, character in enumerate(text, max(x, 0)):
             if at < WIDTH:
-                self._cells[y][at] = (character, look)
+                self._cells[y][at] = (character, style)
 
     def label(self, label: Label, flow: Flow | None) -> None:
         rate = flow.arrows[label.arrow] if flow is not None else 0.0
@@ -157,11 +157,13 @@ class Canvas:
         text = f"[ {tcp.SS_STATES[state]} {count:,} ]"
         if state == tcp.CLOSE:  # rows of it are rare; as a state it is the beginning and the end
             text = f"( CLOSED {count:,} )" if count else "( CLOSED )"
-        look = states.look(state, count)
-        self.put(box.x - len(text) // 2, box.y, text, f"cursor {look}".strip() if chosen else look)
+        style = states.style(state, count)
+        self.put(
+            box.x - len(text) // 2, box.y, text, f"cursor {style}".strip() if chosen else style
+        )
 
     def lines(self) -> list[Line]:
-        # The look that a line ends with is that of the blanks after it.
+        # The style that a line ends with is that of the blanks after it.
         return [(*merge(_trimmed(row)), ("", "")) for row in self._cells]
 
 

@@ -10,21 +10,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.differing import Pair
+from tcptop.analysis.difference import ThenNow
 from tcptop.analysis.findings.words import clock_time
 from tcptop.columns import Listing, changes, ordered, units
 from tcptop.columns.detail import Fact
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.marks import trouble
 from tcptop.columns.names import COLUMNS as NAMED
-from tcptop.columns.names import Names, named
+from tcptop.columns.names import AddressNames, named
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
 from tcptop.tui.arranging import arranged
 from tcptop.tui.place import Sort
 from tcptop.tui.preferences import Arrangement
 from tcptop.tui.widgets import layout
-from tcptop.tui.widgets.layout import Cell, Column
+from tcptop.tui.widgets.layout import Cell, TableColumn
 
 NUMBER = 9  # cells of a number that changed
 BLOCK = 64  # rows made at once: about a screenful, so a column's function runs once a paint
@@ -39,24 +39,24 @@ class ListingModel:
         self._rows = ordered(listing, selection, sort.key, sort.reverse)
         self._keys = listing.keys(selection, self._rows)
         self._blocks: dict[tuple[int, str], Sequence[Cell]] = {}
-        self._looks: dict[int, Sequence[str]] = {}
+        self._styles: dict[int, Sequence[str]] = {}
         self._usual = [
-            Column(c.key, c.title, c.width, c.right, c.flex, c.priority, c.tail, c.least)
+            TableColumn(c.key, c.title, c.width, c.right, c.flex, c.priority, c.tail, c.least)
             for c in listing.columns
             if c.key != MARK or trouble(selection.snapshot)
         ]
-        self._columns: Sequence[Column] = self._usual
-        self._names: Names | None = None
+        self._columns: Sequence[TableColumn] = self._usual
+        self._names: AddressNames | None = None
 
     @property
-    def columns(self) -> Sequence[Column]:
+    def columns(self) -> Sequence[TableColumn]:
         return self._columns
 
     def arrange(self, arrangement: Arrangement | None) -> None:
         """Have the columns as the user wants them; None: as usual."""
         self._columns = arranged(self._usual, arrangement) if arrangement else self._usual
 
-    def name(self, names: Names | None, anew: bool = False) -> None:
+    def name(self, names: AddressNames | None, anew: bool = False) -> None:
         """Show names for addresses; `anew` where there are other ones now."""
         if anew or names is not self._names:
             self._names = names
@@ -79,7 +79,7 @@ class ListingModel:
         row = self.row_of(key)
         return None if row is None else int(self._rows[row])
 
-    def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
+    def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
         block, within = divmod(row, BLOCK)
         return [self._column(block, column.key)[within] for column in columns]
 
@@ -87,11 +87,11 @@ class ListingModel:
         """A column of some rows, which is not kept."""
         return self._texts(key, self._rows[rows.start : rows.stop])
 
-    def look(self, row: int) -> str:
+    def style(self, row: int) -> str:
         block, within = divmod(row, BLOCK)
-        if block not in self._looks:
-            self._looks[block] = self.listing.looks(self.selection, self._part(block))
-        return self._looks[block][within]
+        if block not in self._styles:
+            self._styles[block] = self.listing.styles(self.selection, self._part(block))
+        return self._styles[block][within]
 
     def _part(self, block: int) -> Index:
         return self._rows[block * BLOCK : (block + 1) * BLOCK]
@@ -106,8 +106,8 @@ class ListingModel:
         """A column of some rows."""
         column = self.listing.column(key)
         texts = self._texts(key, rows)
-        looks = column.looks(self.selection, rows) if column.looks else None
-        return list(zip(texts, looks, strict=True)) if looks else texts
+        styles = column.styles(self.selection, rows) if column.styles else None
+        return list(zip(texts, styles, strict=True)) if styles else texts
 
     def _texts(self, key: str, rows: Index) -> Sequence[str]:
         texts = self.listing.column(key).texts(self.selection, rows)
@@ -122,24 +122,24 @@ class FactsModel:
         facts: Sequence[Fact],
         titles: tuple[str, str, str, str],
         width: int,
-        look: str = "dim",  # of the meanings
+        style: str = "dim",  # of the meanings
     ) -> None:
         name = max([len(titles[1]), *(len(fact.name) for fact in facts)])
         value = max([len(titles[2]), *(len(fact.value) for fact in facts)])
         columns = (
-            Column("group", titles[0], 9, priority=1),
-            Column("name", titles[1], name),
-            Column("value", titles[2], min(value, max(22, width // 3))),
-            Column("meaning", titles[3], 12, flex=True),
+            TableColumn("group", titles[0], 9, priority=1),
+            TableColumn("name", titles[1], name),
+            TableColumn("value", titles[2], min(value, max(22, width // 3))),
+            TableColumn("meaning", titles[3], 12, flex=True),
         )
         # Help and findings have no values: their second title is empty.
         self._columns = [column for column in columns if column.key != "value" or titles[2]]
         kept = layout.fit(self._columns, width)
         sizes = dict(zip((c.key for c in kept), layout.widths(kept, width), strict=True))
-        self._rows = [row for fact in _grouped(facts) for row in _wrapped(fact, sizes, look)]
+        self._rows = [row for fact in _grouped(facts) for row in _wrapped(fact, sizes, style)]
 
     @property
-    def columns(self) -> Sequence[Column]:
+    def columns(self) -> Sequence[TableColumn]:
         return self._columns
 
     def __len__(self) -> int:
@@ -151,10 +151,10 @@ class FactsModel:
     def row_of(self, key: Hashable) -> int | None:
         return next((at for at, row in enumerate(self._rows) if row.key == key), None)
 
-    def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
+    def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
         return [self._rows[row].cells[column.key] for column in columns]
 
-    def look(self, row: int) -> str:
+    def style(self, row: int) -> str:
         return ""
 
 
@@ -180,7 +180,7 @@ def _grouped(facts: Sequence[Fact]) -> Iterator[_Headed]:
         before = fact.group
 
 
-def _wrapped(headed: _Headed, sizes: dict[str, int], look: str) -> Iterator[_Row]:
+def _wrapped(headed: _Headed, sizes: dict[str, int], style: str) -> Iterator[_Row]:
     fact, heading, same = headed
     values = textwrap.wrap(fact.value, sizes.get("value") or 1000) or [""]
     meanings = textwrap.wrap(fact.meaning, sizes.get("meaning") or 1000) or [""]
@@ -190,7 +190,7 @@ def _wrapped(headed: _Headed, sizes: dict[str, int], look: str) -> Iterator[_Row
             "group": (heading if first else "", "dim"),
             "name": fact.name if first else "",
             "value": value,
-            "meaning": (meaning, look),
+            "meaning": (meaning, style),
         }
         yield _Row((fact.group, fact.name, same, line), cells)
 
@@ -198,22 +198,22 @@ def _wrapped(headed: _Headed, sizes: dict[str, int], look: str) -> Iterator[_Row
 class ChangesModel:
     """The rows of all sections; a key is (section, what it is about)."""
 
-    def __init__(self, looks: changes.Looks, backwards: bool) -> None:
+    def __init__(self, compared: changes.SnapshotPair, backwards: bool) -> None:
         """`backwards`: it is the earlier one that is shown, and the later one that is marked."""
-        self.looks = looks
-        self._rows = [*changes.rows(looks)]
-        start, end = (clock_time(each.sample.taken_at) for each in (looks.old, looks.new))
+        self.compared = compared
+        self._rows = [*changes.rows(compared)]
+        start, end = (clock_time(each.sample.taken_at) for each in (compared.old, compared.new))
         self._columns = (
-            Column("section", "Changed", 9),
-            Column("what", f"from {start} to {end}" if backwards else f"since {start}", 46,
+            TableColumn("section", "Changed", 9),
+            TableColumn("what", f"from {start} to {end}" if backwards else f"since {start}", 46,
                    flex=True, least=8),
-            Column("then", "Then", NUMBER, right=True, priority=2),
-            Column("now", "Now", NUMBER, right=True, priority=1),
-            Column("change", "Change", NUMBER, right=True),
+            TableColumn("then", "Then", NUMBER, right=True, priority=2),
+            TableColumn("now", "Now", NUMBER, right=True, priority=1),
+            TableColumn("change", "Change", NUMBER, right=True),
         )  # fmt: skip
 
     @property
-    def columns(self) -> Sequence[Column]:
+    def columns(self) -> Sequence[TableColumn]:
         return self._columns
 
     def __len__(self) -> int:
@@ -225,7 +225,7 @@ class ChangesModel:
     def row_of(self, key: Hashable) -> int | None:
         return next((row for row in range(len(self)) if self.key(row) == key), None)
 
-    def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
+    def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
         change = self._rows[row]
         first = not row or self._rows[row - 1].section != change.section
         made: dict[str, Cell] = {
@@ -235,8 +235,8 @@ class ChangesModel:
         }
         return [made[column.key] for column in columns]
 
-    def look(self, row: int) -> str:
-        return self._rows[row].look
+    def style(self, row: int) -> str:
+        return self._rows[row].style
 
     def change(self, key: Hashable) -> changes.Change | None:
         """What the row of a key says."""
@@ -244,7 +244,7 @@ class ChangesModel:
         return None if row is None else self._rows[row]
 
 
-def _numbers(pair: Pair | None) -> dict[str, Cell]:
+def _numbers(pair: ThenNow | None) -> dict[str, Cell]:
     if pair is None:
         return dict.fromkeys(("then", "now", "change"), "")
     then, now = pair

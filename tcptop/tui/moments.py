@@ -1,11 +1,11 @@
-"""Which look is shown: the newest, one that is held, or an earlier one; and the marked one."""
+"""Which sample is shown: the newest, one that is held, or an earlier one; and the marked one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from tcptop.analysis.recent import Recent
-from tcptop.columns.changes import Looks
+from tcptop.columns.changes import SnapshotPair
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui.models import ChangesModel
 
@@ -28,19 +28,21 @@ class Moments:
         return self.held or self.newest
 
     def pause(self) -> None:
-        """Hold the present look, or go on with the newest."""
+        """Hold the present sample, or go on with the newest."""
         self.hold(self.newest if self.held is None else None)
 
     def hold(self, snapshot: Snapshot | None, past: bool = False) -> None:
-        """Show this look until another one is asked for; None: the newest."""
+        """Show this sample until another one is asked for; None: the newest."""
         self.held, self.past = snapshot, past
 
     @property
     def changes(self) -> ChangesModel | None:
-        """What changed from the mark to the look that is shown, or the other way round."""
+        """What changed from the mark to the sample that is shown, or the other way round."""
         if self.marked is None or self.snapshot is None:
             return None
-        looks = Looks(*sorted((self.marked, self.snapshot), key=lambda each: each.sample.clock))
-        if self._changes is None or self._changes.looks != looks:
-            self._changes = ChangesModel(looks, backwards=looks.old is not self.marked)
+        compared = SnapshotPair(
+            *sorted((self.marked, self.snapshot), key=lambda each: each.sample.clock)
+        )
+        if self._changes is None or self._changes.compared != compared:
+            self._changes = ChangesModel(compared, backwards=compared.old is not self.marked)
         return self._changes

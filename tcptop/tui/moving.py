@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from tcptop.analysis.filter.clause import NOTHING, Clause
+from tcptop.analysis.filter.clause import NO_FILTER, Clause
 from tcptop.tui.picture import Picture
 from tcptop.tui.place import CONTENTS
 from tcptop.tui.top import Top
@@ -52,7 +52,7 @@ class Moving(Picture, inherit_bindings=False):
         if self.session.back():
             self._show(swapped=True)
         elif self.session.typed.text:
-            self._apply(NOTHING)
+            self._apply(NO_FILTER)
             self._say("the filter is cleared; / and Up bring it back")
         else:
             self._say("this is the first view; q quits")

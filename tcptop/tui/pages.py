@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 from tcptop.columns.detail import Fact
 from tcptop.explain import Page, pages
-from tcptop.tui.widgets.layout import Cell, Column
+from tcptop.tui.widgets.layout import Cell, TableColumn
 
 REFERENCES = "See also"  # the heading of the last part, which names other pages
 
 
-class Row(NamedTuple):
+class PageLine(NamedTuple):
     """A line of a page; `page` is the one that it names."""
 
     text: str
-    look: str = ""
+    style: str = ""
     page: str | None = None
 
 
@@ -26,11 +26,11 @@ class PageModel:
 
     def __init__(self, page: Page, width: int) -> None:
         title, _, body = page.text.partition("\n")
-        self._column = Column("text", title, len(title), flex=True, least=1)
+        self._column = TableColumn("text", title, len(title), flex=True, least=1)
         self._rows = [*_rows(body.strip("\n").splitlines(), max(20, width - 1))]
 
     @property
-    def columns(self) -> Sequence[Column]:
+    def columns(self) -> Sequence[TableColumn]:
         return [self._column]
 
     def __len__(self) -> int:
@@ -42,38 +42,38 @@ class PageModel:
     def row_of(self, key: Hashable) -> int | None:
         return next((row for row in range(len(self)) if self.key(row) == key), None)
 
-    def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
+    def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
         return [self._rows[row].text]
 
-    def look(self, row: int) -> str:
-        return self._rows[row].look
+    def style(self, row: int) -> str:
+        return self._rows[row].style
 
 
-def _rows(lines: Sequence[str], width: int) -> Iterator[Row]:
+def _rows(lines: Sequence[str], width: int) -> Iterator[PageLine]:
     heading = ""
     for line in lines:
         if line and not line[0].isspace():
             heading = line
-            yield Row(line, "good")
+            yield PageLine(line, "good")
         elif heading == REFERENCES and line.strip():
             yield from _references(line)
         else:
             yield from _wrapped(line, width)
 
 
-def _references(line: str) -> Iterator[Row]:
+def _references(line: str) -> Iterator[PageLine]:
     """A line for each page, to be opened."""
     for name in filter(None, (word.strip() for word in line.split(","))):
-        yield Row(f"  {name}", page=name)
+        yield PageLine(f"  {name}", page=name)
 
 
-def _wrapped(line: str, width: int) -> Iterator[Row]:
+def _wrapped(line: str, width: int) -> Iterator[PageLine]:
     margin = line[: len(line) - len(line.lstrip())]
     if len(line) <= width:
-        yield Row(line)
+        yield PageLine(line)
         return
     for part in textwrap.wrap(line, width, subsequent_indent=margin, drop_whitespace=True):
-        yield Row(part)
+        yield PageLine(part)
 
 
 def contents() -> list[Fact]:

@@ -15,7 +15,7 @@ from tcptop.tui.find_bar import FindBar
 from tcptop.tui.panes import Room
 from tcptop.tui.place import Place
 from tcptop.tui.session import Session
-from tcptop.tui.settings import Settings
+from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.terminal.display import TerminalApp
 from tcptop.tui.top import Top
 from tcptop.tui.watcher import OpenSource, OwnCost, Watcher
@@ -28,7 +28,9 @@ from tcptop.tui.widgets.model import TableModel
 class Picture(TerminalApp, inherit_bindings=False):
     """Has the widgets show what the session says."""
 
-    def __init__(self, open_source: OpenSource, names: language.Names, settings: Settings) -> None:
+    def __init__(
+        self, open_source: OpenSource, names: language.NameResolver, settings: ScreenSettings
+    ) -> None:
         super().__init__()
         self.settings = settings
         self.session = Session.opened(settings.opening, settings.clause, settings.findings)
@@ -37,7 +39,7 @@ class Picture(TerminalApp, inherit_bindings=False):
         self.session.recent = self._watcher.recent
         self._cost = OwnCost()
         self._said = ""  # in the last line, until the next key
-        self._failed = ""  # why there was no look, until the next one
+        self._failed = ""  # why there was no sample, until the next one
         self._top = Top(settings.ascii_only)
         self._table = BrowsedTable(ascii_only=settings.ascii_only, id="table")
         self._diagram = Diagram(

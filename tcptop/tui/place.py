@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from tcptop.analysis import filter as language
-from tcptop.analysis.filter.clause import NOTHING, Clause
+from tcptop.analysis.filter.clause import NO_FILTER, Clause
 from tcptop.columns import SOCKETS
 from tcptop.model.finding import Subject
 
@@ -26,7 +26,7 @@ class Place:
     """A view, with the filter that was drilled into; or all of one item of it; or a text."""
 
     view: str
-    scope: Clause = NOTHING
+    scope: Clause = NO_FILTER
     about: About | None = None  # what no filter says
     item: int | None = None  # the key of its row
     changes: bool = False  # since the mark

@@ -65,7 +65,7 @@ class Preferences:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Memory:
+class PreferencesFile:
     """The file behind the preferences. `complaint` is a sentence, empty where all is well."""
 
     def __init__(self, path: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""What the user has chosen to see, and the look it is seen of; knows no widgets."""
+"""What the user has chosen to see, and the sample it is seen of; knows no widgets."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
 from tcptop.analysis import filter as language
-from tcptop.analysis.filter.clause import NOTHING, Clause, together
+from tcptop.analysis.filter.clause import NO_FILTER, Clause, together
 from tcptop.analysis.findings.scope import scope
-from tcptop.analysis.findings.settings import DEFAULTS, Settings
+from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.rings import Rings
 from tcptop.columns import SOCKETS, Listing
 from tcptop.columns.changes import Change
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
 from tcptop.columns.marks import page_of
-from tcptop.columns.names import Names
+from tcptop.columns.names import AddressNames
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.tui import item, pages
-from tcptop.tui.item import Watched
+from tcptop.tui.item import OpenedItem
 from tcptop.tui.moments import Moments
 from tcptop.tui.panes import PaneModel, Room, Target
 from tcptop.tui.place import CONTENTS, About, Place, Sort, Trail, sockets_where
 from tcptop.tui.preferences import Arrangement
-from tcptop.tui.tree import Group
+from tcptop.tui.tree import TreeGroup
 from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, live_listing, show
 from tcptop.tui.views import VIEWS, View
 
@@ -38,23 +38,23 @@ def _first_sorts() -> dict[str, Sort]:
 class Session(Moments):
     """`fixed` is the command line's filter, `typed` the one of `/`."""
 
-    fixed: Clause = NOTHING
-    typed: Clause = NOTHING
-    settings: Settings = DEFAULTS  # of the findings
+    fixed: Clause = NO_FILTER
+    typed: Clause = NO_FILTER
+    settings: FindingSettings = DEFAULTS  # of the findings
     by_port: bool = False
     rings: Rings | None = None  # what is recorded meanwhile
     trail: Trail = Trail((Place("processes"),))  # noqa: RUF009 it is frozen
     sorts: dict[str, Sort] = field(default_factory=_first_sorts)
-    names: Names | None = None  # to show for addresses
+    names: AddressNames | None = None  # to show for addresses
     tree: bool = False  # whether connections are grouped
-    turned: frozenset[Group] = frozenset()
+    turned: frozenset[TreeGroup] = frozenset()
     arrangements: dict[str, Arrangement] = field(default_factory=dict)  # of the columns, by view
     _shown: Shown | None = None
-    _watched: Watched | None = None
+    _watched: OpenedItem | None = None
     _cursors: dict[str, Hashable | None] = field(default_factory=dict)
 
     @classmethod
-    def opened(cls, view: str, fixed: Clause, settings: Settings) -> Session:
+    def opened(cls, view: str, fixed: Clause, settings: FindingSettings) -> Session:
         """A session that begins with a view."""
         return cls(fixed=fixed, settings=settings, trail=Trail((Place(view),)))
 
@@ -109,7 +109,7 @@ class Session(Moments):
 
     @property
     def shown(self) -> Shown | None:
-        """The rows to show; None before the first look. Made again only where something changed."""
+        """The rows to show; None before the first sample. Made anew where something changed."""
         if self.snapshot is None:
             return None
         now, criteria = self._shown, self.criteria
@@ -184,7 +184,7 @@ class Session(Moments):
         now = item.finding(snapshot, past.item) or past.finding
         return sockets_of(now, snapshot)
 
-    def _led(self, past: Watched, pane: PaneModel, key: Hashable) -> Place | None:
+    def _led(self, past: OpenedItem, pane: PaneModel, key: Hashable) -> Place | None:
         """Where a line of a pane leads to; one that leads nowhere, to the connections it counts."""
         shown, here = self.shown, self.here
         target = pane.target(key)
@@ -263,14 +263,14 @@ class Session(Moments):
         return opened and self.view.pane is not None
 
     @property
-    def watched(self) -> Watched | None:
+    def watched(self) -> OpenedItem | None:
         """The item that is looked at, as it was when it was last there."""
         past, here = self._watched, self.here
         looked_at = here.item is not None and not here.help and here.page is None
         return past if looked_at and past is not None and past.item == here.item else None
 
     @property
-    def gone(self) -> Watched | None:
+    def gone(self) -> OpenedItem | None:
         """The item that is looked at, as it was last; None while it is there."""
         past, snapshot = self.watched, self.snapshot
         if past is None or snapshot is None or snapshot.sample.clock == past.clock:

@@ -26,7 +26,7 @@ PAGE_TITLES = ("", "Page", "", "What it is about")
 
 
 def model(session: Session, width: int, keys: Mapping[str, str]) -> TableModel | None:
-    """What the table shows in rows of `width` cells; None before the first look.
+    """What the table shows in rows of `width` cells; None before the first sample.
 
     `keys` are those that the user bound anew, by the ids of the bindings.
     """
@@ -66,7 +66,9 @@ def mark(session: Session) -> tuple[str | None, bool]:
 def empty(session: Session, width: int) -> str:
     """Why there are no rows, and what to do; in lines."""
     if session.here.changes and session.changes is not None:
-        return f"Nothing has changed since {clock_time(session.changes.looks.old.sample.taken_at)}."
+        return (
+            f"Nothing has changed since {clock_time(session.changes.compared.old.sample.taken_at)}."
+        )
     if len(session.trail.places) > 1:
         return "Nothing is left of it. Esc goes back."
     if session.typed.text:
@@ -94,7 +96,7 @@ def _nothing_found(session: Session, width: int) -> list[str]:
 
 
 def notes(session: Session) -> tuple[str, ...]:
-    """What the look that is shown could not see."""
+    """What the sample that is shown could not see."""
     return session.snapshot.sample.notes if session.snapshot is not None else ()
 
 

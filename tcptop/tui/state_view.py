@@ -95,9 +95,9 @@ def _owners(selection: Selection, chosen: int) -> list[tuple[str, int]]:
 
 
 def _name(selection: Selection, row: int) -> str:
-    someone = processes.process(selection, row)
+    process = processes.process(selection, row)
     name = processes.name(selection, row)
-    return f"{name}/{someone.pid}" if someone else name
+    return f"{name}/{process.pid}" if process else name
 
 
 def _owner(name: str, count: int, width: int) -> Line:

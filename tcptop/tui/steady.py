@@ -1,4 +1,4 @@
-"""Ages that do not tick: they change with every look and tell nothing by that."""
+"""Ages that do not tick: they change with every sample and tell nothing by that."""
 
 from __future__ import annotations
 

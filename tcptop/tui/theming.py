@@ -7,7 +7,7 @@ from dataclasses import replace
 from tcptop.analysis import filter as language
 from tcptop.options import THEMES
 from tcptop.tui.commanding import Commanding
-from tcptop.tui.settings import Settings
+from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.themes import TERMINAL, themes
 from tcptop.tui.watcher import OpenSource
 
@@ -15,7 +15,9 @@ from tcptop.tui.watcher import OpenSource
 class Theming(Commanding, inherit_bindings=False):
     """The configuration's theme, or the one of the last time, or the terminal's own colours."""
 
-    def __init__(self, open_source: OpenSource, names: language.Names, settings: Settings) -> None:
+    def __init__(
+        self, open_source: OpenSource, names: language.NameResolver, settings: ScreenSettings
+    ) -> None:
         super().__init__(open_source, names, settings)
         for theme in themes():
             self.register_theme(theme)

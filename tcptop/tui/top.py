@@ -45,7 +45,7 @@ class Top(Vertical):
         worst: Line,
         remark: Line | None,
     ) -> None:
-        """`selection` None: before the first look."""
+        """`selection` None: before the first sample."""
         width, height = self.app.size
         self._alarm.show(*([worst] if height >= alarm.ROWS else []))
         self._title.show(header.title(selection, status, width))

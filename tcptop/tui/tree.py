@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.branches import PROCESS, REMOTE, SOCKET, Branches, grow
+from tcptop.analysis.tree import PROCESS, REMOTE, SOCKET, Branches, grow
 from tcptop.columns import Listing, endpoints, marks, units
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.names import named
@@ -17,7 +17,7 @@ from tcptop.model.table import F64, Index
 from tcptop.tui.models import BLOCK, ListingModel
 from tcptop.tui.place import Sort
 from tcptop.tui.preferences import Arrangement
-from tcptop.tui.widgets.layout import Cell, Column
+from tcptop.tui.widgets.layout import Cell, TableColumn
 
 LABEL, REDUNDANT = "remote", "process"  # the column of the tree, and what it says already
 SUMMED = {
@@ -31,7 +31,7 @@ QUEUES = ("recv_q", "send_q")  # of listeners these are lengths, no bytes
 INDENT = "  "
 
 
-class Group(NamedTuple):
+class TreeGroup(NamedTuple):
     """The key of a row that stands for several sockets."""
 
     level: int
@@ -43,7 +43,7 @@ class TreeModel(ListingModel):
     unfolded."""
 
     def __init__(
-        self, listing: Listing, selection: Selection, sort: Sort, turned: frozenset[Group]
+        self, listing: Listing, selection: Selection, sort: Sort, turned: frozenset[TreeGroup]
     ) -> None:
         super().__init__(listing, selection, sort)
         self._sums: dict[str, tuple[F64, F64]] = {}
@@ -53,7 +53,7 @@ class TreeModel(ListingModel):
         self._worst: list[list[int]] | None = None  # ranks of findings
         self._lines = self._branches.unfolded(turned)
 
-    def turn(self, turned: frozenset[Group]) -> None:
+    def turn(self, turned: frozenset[TreeGroup]) -> None:
         """Fold and unfold; everything else stays."""
         self._lines = self._branches.unfolded(turned)
         self._blocks.clear()
@@ -80,7 +80,9 @@ class TreeModel(ListingModel):
         super().arrange(arrangement)
         signs = [column for column in self._columns if column.key == MARK]
         others = [c for c in self._columns if c.key not in (MARK, LABEL, REDUNDANT)]
-        label = Column(LABEL, "Process, remote", 26, flex=True, tail=":", least=14, priority=-2)
+        label = TableColumn(
+            LABEL, "Process, remote", 26, flex=True, tail=":", least=14, priority=-2
+        )
         self._columns = [*signs, label, *others]
 
     def __len__(self) -> int:
@@ -94,12 +96,12 @@ class TreeModel(ListingModel):
         line = self._lines[row]
         return int(self._branches.kind[line]), int(self._branches.ref[line])
 
-    def _group(self, kind: int, ref: int) -> Group:
-        return Group(kind, int(self._branches.levels[kind].keys[ref]))
+    def _group(self, kind: int, ref: int) -> TreeGroup:
+        return TreeGroup(kind, int(self._branches.levels[kind].keys[ref]))
 
     def row_of(self, key: Hashable) -> int | None:
         """Of a socket in a folded group, the row of the group."""
-        if isinstance(key, Group):
+        if isinstance(key, TreeGroup):
             found = np.flatnonzero(self._branches.levels[key.level].keys == np.uint64(key.key))
             return self._seen(key.level, int(found[0])) if len(found) else None
         at = super().row_of(key)
@@ -118,14 +120,14 @@ class TreeModel(ListingModel):
 
     def place(self, key: Hashable) -> int | None:
         """The socket's place in the snapshot's list, folded or not; groups have none."""
-        at = None if isinstance(key, Group) else super().row_of(key)
+        at = None if isinstance(key, TreeGroup) else super().row_of(key)
         return None if at is None else int(self._rows[at])
 
-    def look(self, row: int) -> str:
+    def style(self, row: int) -> str:
         kind, ref = self._line(row)
         if kind != SOCKET:
             return ""
-        return self.listing.looks(self.selection, self._rows[ref : ref + 1])[0]
+        return self.listing.styles(self.selection, self._rows[ref : ref + 1])[0]
 
     # -- cells
 
@@ -205,7 +207,7 @@ class TreeModel(ListingModel):
         if rank < 0:
             return ""
         severity = marks.least_first(self.selection.snapshot)[rank].severity
-        return marks.SIGNS[severity], marks.LOOKS[severity]
+        return marks.SIGNS[severity], marks.STYLES[severity]
 
 
 def _sums(values: F64, starts: Index) -> F64:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from tcptop.analysis import subject
-from tcptop.analysis.filter.clause import NOTHING, Clause
+from tcptop.analysis.filter.clause import NO_FILTER, Clause
 from tcptop.analysis.rings import Rings
-from tcptop.analysis.selecting import select
+from tcptop.analysis.selection import select
 from tcptop.columns import SOCKETS, Listing, verdict
 from tcptop.columns.marks import marked
 from tcptop.columns.trend import with_trend
@@ -18,7 +18,7 @@ from tcptop.model.table import Bools
 from tcptop.tui.models import ListingModel
 from tcptop.tui.place import About, Sort
 from tcptop.tui.steady import coarse
-from tcptop.tui.tree import Group, TreeModel
+from tcptop.tui.tree import TreeGroup, TreeModel
 
 IDLE_TIMEOUT_S = 350.0  # of load balancers on the way, where the user named none: AWS's
 
@@ -29,11 +29,11 @@ class Criteria:
 
     listing: Listing
     sort: Sort
-    clause: Clause = NOTHING
+    clause: Clause = NO_FILTER
     about: About | None = None  # of what the clause selects, only the sockets of a finding
     by_port: bool = False  # remotes by address and port
     idle_timeout_s: float = IDLE_TIMEOUT_S
-    turned: frozenset[Group] | None = None  # of a tree of connections; None: they are a list
+    turned: frozenset[TreeGroup] | None = None  # of a tree of connections; None: they are a list
     rings: Rings | None = None  # of small pictures in the list; they are sorted by, too
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.columns import (
     FINDINGS,
     KERNEL,
@@ -30,7 +30,7 @@ class View:
 
     listing: Listing
     pane: Callable[[Scene, int], Pane | None] | None = None  # of a key
-    facts: Callable[[Selection, int, Settings], list[Fact]] | None = None  # of a place
+    facts: Callable[[Selection, int, FindingSettings], list[Fact]] | None = None  # of a place
     counted: bool = True  # whether the number of rows is said beside the title
 
     @property

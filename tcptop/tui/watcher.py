@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from tcptop.analysis.findings.settings import DEFAULTS, Settings
+from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.recent import Recent
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.watch import WatchLoop
@@ -63,7 +63,7 @@ class Watcher:
         open_source: OpenSource,
         interval: float,
         target: MessagePump,
-        settings: Settings = DEFAULTS,
+        settings: FindingSettings = DEFAULTS,
     ) -> None:
         self.criteria: Criteria | None = None
         self.requests = NO_REQUESTS
@@ -138,7 +138,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _settle_garbage() -> None:
-    """What outlived a look is not worth looking at again by every later collection."""
+    """What outlived a sample is not worth looking at again by every later collection."""
     if gc.get_freeze_count() == 0:
         gc.collect()
         gc.freeze()

@@ -26,17 +26,17 @@ def processes_order(selection: Selection) -> Index:
 def processes(selection: Selection, places: Index) -> Columns:
     """The fields of `processes[]`; a group that nobody can be named for has no pid."""
     snapshot, groups = selection.snapshot, selection.processes
-    people = [
-        snapshot.holders.people[person] if person >= 0 else None
-        for person in groups.person[places].tolist()
+    processes = [
+        snapshot.holders.processes[index] if index >= 0 else None
+        for index in groups.process[places].tolist()
     ]
     return {
-        "pid": _facts(people, "pid"),
+        "pid": _facts(processes, "pid"),
         "owner": named(owner.OWNER_KINDS, groups.owner[places]),
-        "name": _facts(people, "name"),
-        "cmdline": _facts(people, "cmdline"),
-        "user": users(snapshot.sample, _facts(people, "uid")),
-        "cgroup": _facts(people, "cgroup"),
+        "name": _facts(processes, "name"),
+        "cmdline": _facts(processes, "cmdline"),
+        "user": users(snapshot.sample, _facts(processes, "uid")),
+        "cgroup": _facts(processes, "cgroup"),
         "netns": groups.netns[places].tolist(),
         "sockets": groups.sockets[places].tolist(),
         "shared": groups.shared[places].tolist(),
@@ -46,14 +46,14 @@ def processes(selection: Selection, places: Index) -> Columns:
         "bytes_sent_per_s": measured(groups.bytes_sent_per_s[places]),
         "bytes_received_per_s": measured(groups.bytes_received_per_s[places]),
         "retransmits_per_s": measured(groups.retransmits_per_s[places]),
-        "open_fds": _facts(people, "open_fds"),
-        "fd_limit": _facts(people, "fd_limit"),
+        "open_fds": _facts(processes, "open_fds"),
+        "fd_limit": _facts(processes, "fd_limit"),
     }
 
 
-def _facts(people: list[Process | None], name: str) -> list[Any]:
+def _facts(processes: list[Process | None], name: str) -> list[Any]:
     """One fact of each; a text that /proc would not tell is empty there and unknown here."""
-    facts = [None if process is None else getattr(process, name) for process in people]
+    facts = [None if process is None else getattr(process, name) for process in processes]
     return [None if fact == "" else fact for fact in facts]
 
 
@@ -111,12 +111,12 @@ def _processes_of(snapshot: Snapshot, group: Index, places: Index) -> list[list[
     held = snapshot.holders
     number = group[held.row]
     mine = np.isin(number, places)
-    pairs = number[mine] * len(held.people) + held.person[mine]
+    pairs = number[mine] * len(held.processes) + held.process[mine]
     pairs, sockets = np.unique(pairs, return_counts=True)
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for place in np.argsort(-sockets, kind="stable").tolist():
-        number_of, person = divmod(int(pairs[place]), len(held.people))
-        process = held.people[person]
+        number_of, index = divmod(int(pairs[place]), len(held.processes))
+        process = held.processes[index]
         entry = {"pid": process.pid, "name": process.name, "sockets": int(sockets[place])}
         found[number_of].append(entry)
     return [found[place] for place in places.tolist()]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from tcptop.views import findings, gathered_rows, listener_rows, socket_rows
-from tcptop.views.rows import Listing
+from tcptop.views.rows import JsonList
 
 LISTS = {
-    "sockets": Listing("socket", socket_rows.order, socket_rows.columns),
-    "listeners": Listing("listener", listener_rows.order, listener_rows.columns),
-    "processes": Listing("process", gathered_rows.processes_order, gathered_rows.processes),
-    "ports": Listing("port", gathered_rows.ports_order, gathered_rows.ports),
-    "remotes": Listing("remote", gathered_rows.remotes_order, gathered_rows.remotes),
-    "findings": Listing("finding", findings.order, findings.columns),
+    "sockets": JsonList("socket", socket_rows.order, socket_rows.columns),
+    "listeners": JsonList("listener", listener_rows.order, listener_rows.columns),
+    "processes": JsonList("process", gathered_rows.processes_order, gathered_rows.processes),
+    "ports": JsonList("port", gathered_rows.ports_order, gathered_rows.ports),
+    "remotes": JsonList("remote", gathered_rows.remotes_order, gathered_rows.remotes),
+    "findings": JsonList("finding", findings.order, findings.columns),
 }
 
 

@@ -152,9 +152,9 @@ def _command(selection: Selection, name: str, place: int) -> str:
         remotes = selection.remote_groups
         remote = text(int(remotes.remote_hi[place]), int(remotes.remote_lo[place]))
         return f"{ss} 'dst {bracketed(remote)}'"
-    person = int(selection.processes.person[place]) if name == "processes" else -1
-    if person >= 0:
-        return f"{ss} | grep pid={snapshot.holders.people[person].pid},"
+    process = int(selection.processes.process[place]) if name == "processes" else -1
+    if process >= 0:
+        return f"{ss} | grep pid={snapshot.holders.processes[process].pid},"
     return ss
 
 

@@ -22,7 +22,7 @@ Columns: TypeAlias = Mapping[str, "list[Any] | Columns"]
 CHUNK = 1024  # rows that are text at the same time: about 1 MB of sockets
 
 
-class Listing(NamedTuple):
+class JsonList(NamedTuple):
     """One list: what a row of it is called, its rows as places in order, and what they hold."""
 
     type: str

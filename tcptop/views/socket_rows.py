@@ -102,7 +102,7 @@ def holders(snapshot: Snapshot, rows: Index) -> list[list[dict[str, Any]]]:
 
 def _holder(snapshot: Snapshot, entry: int) -> dict[str, Any]:
     held = snapshot.holders
-    process, fd = held.people[held.person[entry]], int(held.fd[entry])
+    process, fd = held.processes[held.process[entry]], int(held.fd[entry])
     return {"pid": process.pid, "name": process.name, "fd": None if fd < 0 else fd}
 
 
@@ -166,5 +166,5 @@ def owner_note(snapshot: Snapshot, row: int) -> str:
 def _listener(snapshot: Snapshot, row: int) -> str:
     table = snapshot.sample.sockets
     local = text(int(table.local_hi[row]), int(table.local_lo[row]))
-    people = [f"{process.name} {process.pid}" for process, _ in snapshot.holders.of(row)]
-    return ", ".join([f"listener {endpoint(local, int(table.local_port[row]))}", *people])
+    processes = [f"{process.name} {process.pid}" for process, _ in snapshot.holders.of(row)]
+    return ", ".join([f"listener {endpoint(local, int(table.local_port[row]))}", *processes])

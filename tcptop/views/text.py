@@ -138,11 +138,11 @@ def _holders(snapshot: Snapshot, rows: Index) -> list[str]:
     """`users:(("nginx",pid=1,fd=6))`, or why there is nobody."""
     holders = snapshot.holders
     starts, ends = holders.start[rows].tolist(), holders.start[rows + 1].tolist()
-    names = [f'("{safe(p.name)}",pid={p.pid}' for p in holders.people]
-    person, fd = holders.person.tolist(), holders.fd.tolist()
+    names = [f'("{safe(p.name)}",pid={p.pid}' for p in holders.processes]
+    process, fd = holders.process.tolist(), holders.fd.tolist()
     notes = snapshot.note[rows].tolist()
     return [
-        _users(names, person[start:end], fd[start:end]) if start < end else _nobody(note)
+        _users(names, process[start:end], fd[start:end]) if start < end else _nobody(note)
         for start, end, note in zip(starts, ends, notes, strict=True)
     ]
 
@@ -151,11 +151,11 @@ def _nobody(note: int) -> str:
     return f"({owner.NOTES[note]})"
 
 
-def _users(names: list[str], person: list[int], fd: list[int]) -> str:
+def _users(names: list[str], process: list[int], fd: list[int]) -> str:
     if len(fd) == 1 and fd[0] >= 0:
-        return f"users:({names[person[0]]},fd={fd[0]}))"
+        return f"users:({names[process[0]]},fd={fd[0]}))"
     each = [
-        names[p] + (f",fd={f})" if f >= 0 else ",closed)") for p, f in zip(person, fd, strict=True)
+        names[p] + (f",fd={f})" if f >= 0 else ",closed)") for p, f in zip(process, fd, strict=True)
     ]
     return f"users:({','.join(each)})"
 

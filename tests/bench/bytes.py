@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tests.tui.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ class Cost:
 def main() -> None:
     print(f"{'':7} {'sockets with':14} {'tcptop':>16} {'stock display':>16} {'top -d 1':>16}")
     print(f"{'size':7} {'traffic':14}" + f" {'B/s':>9} {'CPU %':>6}" * 3)
-    with Namespace() as namespace:
+    with DemoNamespace() as namespace:
         namespace.run(connect)
         for size in SIZES:
             with ExitStack() as stack:
@@ -77,7 +77,7 @@ def stir(every: int, turn: int) -> None:
         sender.send(b"x" * (1 + (turn * 379 + at * 83) % 991))
 
 
-def compare(namespace: Namespace, size: tuple[int, int], stack: ExitStack) -> None:
+def compare(namespace: DemoNamespace, size: tuple[int, int], stack: ExitStack) -> None:
     """tcptop, tcptop with Textual's display, and top, all running at once."""
     tcptop = [sys.executable, "-m", "tcptop", "--netns", str(namespace.pid)]
     programs = [
@@ -98,7 +98,7 @@ def compare(namespace: Namespace, size: tuple[int, int], stack: ExitStack) -> No
 
 
 def measure(
-    namespace: Namespace, programs: list[Terminal], traffic: str, seconds: int
+    namespace: DemoNamespace, programs: list[Terminal], traffic: str, seconds: int
 ) -> list[Cost]:
     sent = [0] * len(programs)
     before = [used(program.process.pid) for program in programs]

@@ -10,7 +10,7 @@ from pathlib import Path
 from socket import AF_NETLINK, SOCK_RAW, socket
 
 from tcptop.demo import queues, sockets, states
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.sources.sock_diag import EXT, EXT_CONG, NETLINK_SOCK_DIAG, ROOM, Request, encode
 from tcptop.sources.wire import scan
 
@@ -31,7 +31,7 @@ def receive(request: Request) -> bytes:
                 return data
 
 
-def fill(namespace: Namespace) -> None:
+def fill(namespace: DemoNamespace) -> None:
     """Each kind of row: full sockets, requests, mini-sockets, listeners and a bound one."""
     run = namespace.run
     run(sockets.listening, "127.0.0.1", device="lo")
@@ -46,7 +46,7 @@ def fill(namespace: Namespace) -> None:
 
 
 def main() -> None:
-    with Namespace() as namespace:
+    with DemoNamespace() as namespace:
         fill(namespace)
         for name, request in REQUESTS.items():
             data = namespace.in_thread(receive, request)

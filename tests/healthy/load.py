@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tcptop.demo import veth
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import LOOPBACK
 
 # A namespace with a small socket table scales these down with it (net/ipv4/tcp_ipv4.c,
@@ -19,12 +19,12 @@ _USUAL = {"net.ipv4.tcp_max_tw_buckets": 131072, "net.ipv4.tcp_max_syn_backlog":
 class Place:
     """Where a load runs: one namespace with itself, or two joined by a veth pair."""
 
-    client: Namespace
-    server: Namespace
+    client: DemoNamespace
+    server: DemoNamespace
     address: str  # of the server
 
     @property
-    def sides(self) -> dict[str, Namespace]:
+    def sides(self) -> dict[str, DemoNamespace]:
         if self.client is self.server:
             return {"host": self.server}
         return {"client": self.client, "server": self.server}
@@ -54,9 +54,9 @@ class Load:
 @contextmanager
 def place(link: bool) -> Iterator[Place]:
     with ExitStack() as stack:
-        client = stack.enter_context(Namespace())
+        client = stack.enter_context(DemoNamespace())
         if link:
-            server = stack.enter_context(Namespace(beside=client))
+            server = stack.enter_context(DemoNamespace(beside=client))
             veth.connect(client, server)
             made = Place(client, server, veth.SERVER.v4)
         else:

@@ -13,7 +13,7 @@ from pathlib import Path
 from shutil import chown
 
 from tcptop.demo.held import until
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 
 LONGEST_S = 120  # every client that can be told ends by itself after this
 _ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ _LISTEN = "0A"
 
 @contextmanager
 def running(
-    namespace: Namespace,
+    namespace: DemoNamespace,
     words: Sequence[object],
     *,
     user: str = "",
@@ -69,7 +69,7 @@ def _bound(user: str) -> list[str]:
     return ["setpriv", "--pdeathsig=TERM", *identity, "--"]
 
 
-def _start(namespace: Namespace, words: list[str], output: int) -> subprocess.Popen[bytes]:
+def _start(namespace: DemoNamespace, words: list[str], output: int) -> subprocess.Popen[bytes]:
     with namespace.entered():
         return subprocess.Popen(
             words,
@@ -96,7 +96,7 @@ def _stop(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
         process.wait()
 
 
-def _listens(namespace: Namespace, port: int) -> bool:
+def _listens(namespace: DemoNamespace, port: int) -> bool:
     """Seen in /proc: a connection to try it out would be a part of the load."""
     rows = Path(f"/proc/{namespace.pid}/net/tcp").read_text().splitlines()[1:]
     return any((r[1][-4:], r[3]) == (f"{port:04X}", _LISTEN) for r in map(str.split, rows))

@@ -11,7 +11,7 @@ from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tests.healthy.load import Load, place
-from tests.kernel.looking import Watch
+from tests.kernel.snapshots import Watch
 
 INTERVAL_S, LISTENERS_S = 1.0, 0.2
 
@@ -28,8 +28,8 @@ class Watched:
     last: Snapshot | None = None
     found: list[tuple[float, Finding]] = field(default_factory=list)  # seconds since the start
 
-    def look(self) -> None:
-        self.last = self.watch.look()
+    def snapshot(self) -> None:
+        self.last = self.watch.snapshot()
         self.watch.source.request(self.last.requests)
         clock = self.last.sample.clock
         if self.first is None:
@@ -42,14 +42,14 @@ def watch(loads: Iterable[Load], seconds: float) -> list[Watched]:
     with ExitStack() as stack:
         sides = [side for load in loads for side in stack.enter_context(_running(load))]
         for side in sides:
-            side.look()
+            side.snapshot()
         end = time.monotonic() + seconds
         due = time.monotonic() + INTERVAL_S
         while time.monotonic() < end:
             _poll_listeners(sides, due)
             due += INTERVAL_S
             for side in sides:
-                side.look()
+                side.snapshot()
     for side in sides:
         _prove(side)
     return sides

@@ -112,15 +112,15 @@ class Incident:
     says: Mapping[str, Sequence[Says]]
     missing: str = ""
     noisy: str = ""
-    twin: Play | None = None
+    peer_rows: Play | None = None
 
     def healthy(self, *, alarm: str = "", over_s: float = 0.0) -> Callable[[Make], Play]:
         """The same without the trouble, of which nothing above info may be said at any look."""
 
         def made(make: Make) -> Play:
             p = self.play
-            self.twin = Play(make, p.hosts, over_s or p.over_s, p.limits, p.routed, alarm)
-            return self.twin
+            self.peer_rows = Play(make, p.hosts, over_s or p.over_s, p.limits, p.routed, alarm)
+            return self.peer_rows
 
         return made
 

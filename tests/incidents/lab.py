@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 
 DEVICE = "v0"
 PROGRAMS = Path(__file__).parent / "programs"
@@ -46,7 +46,7 @@ class Host:
 
     name: str
     address: str
-    namespace: Namespace
+    namespace: DemoNamespace
     home: Path
     pids: dict[str, int]
     programs: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
@@ -269,7 +269,7 @@ class Lab:
 
     def _host(self, name: str, address: str) -> Host:
         beside = self.server.namespace if self.hosts else None
-        host = Host(name, address, Namespace(beside=beside), self.home, self.pids)
+        host = Host(name, address, DemoNamespace(beside=beside), self.home, self.pids)
         self.hosts[name] = host
         return host
 

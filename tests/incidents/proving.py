@@ -48,15 +48,15 @@ class Proving(Silence):
 
 
 def plays(cls: type[Silence]) -> list[Play]:
-    twins = [each.twin for each in cls.incidents if each.twin]
-    return [*(each.play for each in cls.incidents), *twins, *cls.loads]
+    peers = [each.peer_rows for each in cls.incidents if each.peer_rows]
+    return [*(each.play for each in cls.incidents), *peers, *cls.loads]
 
 
 def parameters(cls: type[Silence], fixture: str) -> list[object]:
     """The constructions for one fixture; what the product cannot do yet is marked so."""
     if fixture == "well":
-        twins = [each.twin for each in cls.incidents if each.twin]
-        return [_parameter(each, each.name, each.alarm) for each in (*twins, *cls.loads)]
+        peers = [each.peer_rows for each in cls.incidents if each.peer_rows]
+        return [_parameter(each, each.name, each.alarm) for each in (*peers, *cls.loads)]
     why = "missing" if fixture == "incident" else "noisy"
     return [_parameter(each, each.play.name, getattr(each, why)) for each in cls.incidents]
 

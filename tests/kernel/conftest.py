@@ -5,21 +5,21 @@ from collections.abc import Iterator
 import pytest
 
 from tcptop.demo import veth
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tests.kernel.zoo import Zoo, build
 
 
 @pytest.fixture
-def namespace() -> Iterator[Namespace]:
+def namespace() -> Iterator[DemoNamespace]:
     """An empty network namespace with lo up."""
-    with Namespace() as made:
+    with DemoNamespace() as made:
         yield made
 
 
 @pytest.fixture
-def linked() -> Iterator[tuple[Namespace, Namespace]]:
+def linked() -> Iterator[tuple[DemoNamespace, DemoNamespace]]:
     """A client's and a server's namespace, joined by a veth pair (see tcptop.demo.veth)."""
-    with Namespace() as client, Namespace(beside=client) as server:
+    with DemoNamespace() as client, DemoNamespace(beside=client) as server:
         veth.connect(client, server)
         yield client, server
 
@@ -27,5 +27,5 @@ def linked() -> Iterator[tuple[Namespace, Namespace]]:
 @pytest.fixture(scope="module")
 def zoo() -> Iterator[Zoo]:
     """One of everything. Only look: other tests of the module see the same one."""
-    with Namespace() as namespace, Namespace(beside=namespace) as peer:
+    with DemoNamespace() as namespace, DemoNamespace(beside=namespace) as peer:
         yield build(namespace, peer)

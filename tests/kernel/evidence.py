@@ -133,8 +133,8 @@ def resets(snapshot: Snapshot) -> bool:
 
 
 def fd_limit(snapshot: Snapshot) -> bool:
-    people = snapshot.holders.people
-    return any(p.open_fds and p.fd_limit and p.open_fds >= 0.8 * p.fd_limit for p in people)
+    processes = snapshot.holders.processes
+    return any(p.open_fds and p.fd_limit and p.open_fds >= 0.8 * p.fd_limit for p in processes)
 
 
 EVIDENCE: dict[str, Callable[[Snapshot], bool]] = {

@@ -6,20 +6,20 @@ from functools import partial
 import numpy as np
 
 from tcptop.demo import sockets
-from tcptop.demo.held import Held
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.held import HeldSockets
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.address import halves
 from tcptop.model.snapshot import Snapshot
-from tests.kernel import looking
+from tests.kernel import snapshots
 
 FIRST, COUNT = 32768, 20
 
 # Ports need no owners.
-Watch = partial(looking.Watch, budget_s=0.0)
-look = partial(looking.look, budget_s=0.0)
+Watch = partial(snapshots.Watch, budget_s=0.0)
+snapshot_of = partial(snapshots.snapshot_of, budget_s=0.0)
 
 
-def set_range(namespace: Namespace, count: int) -> None:
+def set_range(namespace: DemoNamespace, count: int) -> None:
     namespace.sysctl("net.ipv4.ip_local_port_range", f"{FIRST} {FIRST + count - 1}")
 
 
@@ -40,7 +40,7 @@ def left(snapshot: Snapshot, port: int = 80, host: str = "127.0.0.1") -> int:
     return int(snapshot.ports.headroom[group(snapshot, port, host)])
 
 
-def dial(host: str, port: int, source: str | None = None) -> Held | None:
+def dial(host: str, port: int, source: str | None = None) -> HeldSockets | None:
     """A connection, or None if there is no port for it (or none to bind to)."""
     try:
         return sockets.connected(host, port, source)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tcptop.demo.held import Held
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.held import HeldSockets
+from tcptop.demo.namespace import DemoNamespace
 
 # ss prints process names as they are, even a newline: a row begins only where it looks like one.
 _BREAK = re.compile(r"\n(?=(?:[A-Z][A-Z0-9-]+ +)?\d+ +\d+ +\S+:)")
@@ -60,7 +60,7 @@ class SsRow:
         return int(self.info[name]) if name in self.info else None
 
 
-def ss_rows(namespace: Namespace, *filter_words: str) -> list[SsRow]:
+def ss_rows(namespace: DemoNamespace, *filter_words: str) -> list[SsRow]:
     """Every TCP row that ss shows inside, or those that pass an ss filter."""
     text = namespace.command(["ss", "-HOtanpoeim", "--cgroup", *filter_words])
     return parse(text)
@@ -73,7 +73,7 @@ def between(rows: list[SsRow], local: int, remote: int) -> SsRow | None:
     return found[0] if found else None
 
 
-def of_inode(rows: list[SsRow], made: Held) -> SsRow:
+def of_inode(rows: list[SsRow], made: HeldSockets) -> SsRow:
     """The row of a socket that is held open. Raises ValueError."""
     (row,) = (row for row in rows if row.inode == made.inode)
     return row

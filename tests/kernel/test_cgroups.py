@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.owners import enter_cgroup, remove_cgroup
 from tcptop.demo.sockets import listening
 from tcptop.model import tcp
@@ -25,7 +25,7 @@ def name() -> Iterator[str]:
 
 def test_a_socket_s_group_is_as_ss_names_it(name: str) -> None:
     cgroups = Cgroups()
-    with Namespace() as namespace:
+    with DemoNamespace() as namespace:
         before = namespace.run(listening)
         namespace.run(enter_cgroup, name)
         after = namespace.run(listening)
@@ -54,7 +54,7 @@ def _dump(netns: int) -> SocketTable:
 
 def test_a_removed_group_keeps_its_path(name: str) -> None:
     cgroups = Cgroups()
-    with Namespace() as namespace:
+    with DemoNamespace() as namespace:
         number = namespace.run(enter_cgroup, name)
         ids = np.array([number], np.uint64)
         assert cgroups.paths(ids) == {number: f"/{name}"}

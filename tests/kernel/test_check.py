@@ -17,10 +17,10 @@ from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import DEFAULTS
 from tcptop.analysis.watch import WatchLoop
 from tcptop.commands.check import OF_PROCESSES, noted
-from tcptop.commands.watching import source
+from tcptop.commands.source import source
 from tcptop.demo import queues, states
 from tcptop.demo.held import until
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.scenarios import choose
 from tcptop.demo.stage import Stage
 from tests.kernel.nobody import become_nobody
@@ -36,17 +36,17 @@ def check(*words: str, stdout: Any = subprocess.PIPE) -> subprocess.CompletedPro
     )
 
 
-def check_in(namespace: Namespace, *words: str) -> subprocess.CompletedProcess[str]:
+def check_in(namespace: DemoNamespace, *words: str) -> subprocess.CompletedProcess[str]:
     """A look of one second, twice."""
     return check("--netns", str(namespace.pid), "--over", "1", "-i", "0.5", *words)
 
 
 class TestTrouble:
     @pytest.fixture(autouse=True)
-    def overflowing(self, namespace: Namespace) -> None:
+    def overflowing(self, namespace: DemoNamespace) -> None:
         namespace.run(queues.accept_overflow, "127.0.0.1", 5, 12)
 
-    def test_is_critical_in_the_first_line(self, namespace: Namespace) -> None:
+    def test_is_critical_in_the_first_line(self, namespace: DemoNamespace) -> None:
         done = check_in(namespace)
         verdict, empty, first, *details = done.stdout.splitlines()
         assert (done.returncode, done.stderr) == (2, "")
@@ -58,7 +58,7 @@ class TestTrouble:
         assert first.endswith(" [accept-queue-overflow]")
         assert any(line.startswith("  Confirm: ss ") for line in details)
 
-    def test_json_holds_the_same(self, namespace: Namespace) -> None:
+    def test_json_holds_the_same(self, namespace: DemoNamespace) -> None:
         done = check_in(namespace, "--format", "json")
         told = json.loads(done.stdout)
         VALIDATOR.validate(told)
@@ -68,19 +68,19 @@ class TestTrouble:
         assert set(told) == {"schema", "taken_at", "host", "collector", "filter", "findings"}
         assert 1 <= told["collector"]["over_s"] < 30
 
-    def test_the_clients_are_folded_into_it(self, namespace: Namespace) -> None:
+    def test_the_clients_are_folded_into_it(self, namespace: DemoNamespace) -> None:
         told = json.loads(check_in(namespace, "--over", "4", "--format", "json").stdout)
         because = {finding["id"]: finding["because"] for finding in told["findings"]}
         assert because["accept-queue-overflow"] is None
         assert because["connect-unanswered"] == told["findings"][0]["key"]
 
-    def test_is_none_where_it_is_ignored(self, namespace: Namespace) -> None:
+    def test_is_none_where_it_is_ignored(self, namespace: DemoNamespace) -> None:
         ignored = ("--ignore", "accept-queue-overflow", "--ignore", "connect-unanswered")
         done = check_in(namespace, *ignored)
         assert done.returncode == 0
         assert done.stdout.startswith("TCPTOP OK: ")
 
-    def test_a_filter_chooses_whose_trouble_counts(self, namespace: Namespace) -> None:
+    def test_a_filter_chooses_whose_trouble_counts(self, namespace: DemoNamespace) -> None:
         assert check_in(namespace, "sport = :1").returncode == 0
 
 
@@ -93,13 +93,13 @@ def test_a_threshold_decides_between_warning_and_nothing() -> None:
 
 
 class TestHealthy:
-    def test_is_0(self, namespace: Namespace) -> None:
+    def test_is_0(self, namespace: DemoNamespace) -> None:
         namespace.run(states.established)
         done = check_in(namespace)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("TCPTOP OK: nothing wrong with 2 sockets in 1.")
 
-    def test_rules_that_need_longer_are_named(self, namespace: Namespace) -> None:
+    def test_rules_that_need_longer_are_named(self, namespace: DemoNamespace) -> None:
         told = json.loads(check_in(namespace, "--format", "json").stdout)
         (note,) = [note for note in told["collector"]["notes"] if "too short" in note]
         slow = {rule.id for rule in RULES if rule.look_s > 1}
@@ -107,7 +107,7 @@ class TestHealthy:
         assert {rule.id for rule in RULES if f"{rule.id} (" in note} == slow
         assert note in check_in(namespace).stdout.replace("\n", " ")
 
-    def test_the_ignored_ones_are_not(self, namespace: Namespace) -> None:
+    def test_the_ignored_ones_are_not(self, namespace: DemoNamespace) -> None:
         ignored = [f"--ignore={rule.id}" for rule in RULES if rule.look_s > 1]
         assert "too short" not in check_in(namespace, *ignored).stdout
 
@@ -119,7 +119,7 @@ def notes() -> tuple[str, ...]:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="without root, no sockets of another user")
 def test_rules_that_need_processes_are_named_where_these_are_not_known(
-    namespace: Namespace,
+    namespace: DemoNamespace,
 ) -> None:
     helper = namespace.helper()
     helper.run(notes)  # imports what the other user may not be able to read

@@ -4,13 +4,13 @@ import os
 import socket
 from pathlib import Path
 
-from tcptop.analysis.kernel import GAUGES
+from tcptop.analysis.counters import GAUGES
 from tcptop.analysis.levels import conntrack, memory_pages, orphans, time_waits
 from tcptop.columns.kernel_counters import KNOWN
 from tcptop.columns.kernel_rows import rows
 from tcptop.columns.sysctls import BY_NAME, SETTINGS
 from tcptop.demo import held
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import accepted, connected, listening
 from tcptop.model.sample import Kernel
 from tcptop.model.sysctls import port_range, reserved_ports
@@ -29,7 +29,7 @@ RECENT = (
 )  # their defaults have changed, or they came
 
 
-def inside(namespace: Namespace) -> Kernel:
+def inside(namespace: DemoNamespace) -> Kernel:
     return namespace.in_thread(read_kernel, namespace.inode)
 
 
@@ -38,7 +38,7 @@ def refused() -> None:
     assert made.connect_ex(("127.0.0.1", 1)) != 0
 
 
-def test_counters_move_with_what_happens(namespace: Namespace) -> None:
+def test_counters_move_with_what_happens(namespace: DemoNamespace) -> None:
     before = inside(namespace)
     listener = namespace.run(listening)
     for _ in range(3):
@@ -57,7 +57,7 @@ def test_counters_move_with_what_happens(namespace: Namespace) -> None:
     assert after.netns == namespace.inode
 
 
-def test_every_counter_is_as_nstat_shows_it(namespace: Namespace) -> None:
+def test_every_counter_is_as_nstat_shows_it(namespace: DemoNamespace) -> None:
     listener = namespace.run(listening)
     namespace.run(connected, "127.0.0.1", listener.local[1])
     lines = namespace.command(["nstat", "-asz"]).splitlines()
@@ -69,7 +69,7 @@ def test_every_counter_is_as_nstat_shows_it(namespace: Namespace) -> None:
     assert {name: flat[name] for name in shared} == {name: theirs[name] for name in shared}
 
 
-def test_sysctls_are_the_namespace_s(namespace: Namespace) -> None:
+def test_sysctls_are_the_namespace_s(namespace: DemoNamespace) -> None:
     namespace.sysctl("net.ipv4.ip_local_port_range", "40000 40019")
     namespace.sysctl("net.ipv4.ip_local_reserved_ports", "40001,40005-40007")
     namespace.sysctl("net.core.somaxconn", 77)
@@ -95,7 +95,7 @@ def host_wide() -> dict[str, list[str]]:
     return {name: text.split() for name, text in read_sysctls(names=HOST_WIDE).items()}
 
 
-def test_limits_of_the_whole_host_are_known_in_every_namespace(namespace: Namespace) -> None:
+def test_limits_of_the_whole_host_are_known_in_every_namespace(namespace: DemoNamespace) -> None:
     here = host_wide()
     sysctls = inside(namespace).sysctls
     assert not Path("/proc/sys/net/ipv4/tcp_mem").exists() or "net.ipv4.tcp_mem" in sysctls
@@ -110,21 +110,21 @@ def read_and_stay(inode: int) -> int:
     return current_inode()
 
 
-def test_another_user_has_no_way_to_the_first_namespace(namespace: Namespace) -> None:
+def test_another_user_has_no_way_to_the_first_namespace(namespace: DemoNamespace) -> None:
     with namespace.entered():
         sysctls = as_nobody(read_kernel, namespace.inode).sysctls
     assert "net.ipv4.tcp_retries2" in sysctls
     assert "net.ipv4.tcp_mem" not in sysctls
 
 
-def test_conntrack_is_known_where_it_is_loaded(namespace: Namespace) -> None:
+def test_conntrack_is_known_where_it_is_loaded(namespace: DemoNamespace) -> None:
     loaded = Path("/proc/sys/net/netfilter/nf_conntrack_max").exists()
     for kernel in (inside(namespace), read_kernel(current_inode())):
         used, limit = conntrack(kernel)
         assert (used is not None) == (limit is not None) == loaded
 
 
-def test_levels_are_those_of_the_namespace(namespace: Namespace) -> None:
+def test_levels_are_those_of_the_namespace(namespace: DemoNamespace) -> None:
     listener = namespace.run(listening)
     client = namespace.run(connected, "127.0.0.1", listener.local[1])
     server = namespace.run(accepted, listener.fd)
@@ -137,7 +137,7 @@ def test_levels_are_those_of_the_namespace(namespace: Namespace) -> None:
     assert memory_pages(kernel).used is not None
 
 
-def test_a_namespace_seen_from_outside_has_no_sysctls(namespace: Namespace) -> None:
+def test_a_namespace_seen_from_outside_has_no_sysctls(namespace: DemoNamespace) -> None:
     listener = namespace.run(listening)
     kernel = read_kernel(namespace.inode, namespace.pid)
     assert kernel.sockstat["TCP"]["inuse"] == 1
@@ -146,13 +146,13 @@ def test_a_namespace_seen_from_outside_has_no_sysctls(namespace: Namespace) -> N
     namespace.run(held.close, listener.fd)
 
 
-def test_an_ended_process_leaves_nothing(namespace: Namespace) -> None:
+def test_an_ended_process_leaves_nothing(namespace: DemoNamespace) -> None:
     inode, pid = namespace.inode, namespace.pid
     namespace.close()
     assert read_kernel(inode, pid) == Kernel(inode)
 
 
-def test_another_user_sees_the_counters(namespace: Namespace) -> None:
+def test_another_user_sees_the_counters(namespace: DemoNamespace) -> None:
     namespace.run(listening)
     seen = as_nobody(read_kernel, namespace.inode, namespace.pid)
     assert seen.sockstat["TCP"]["inuse"] == 1
@@ -166,7 +166,7 @@ def test_own_counters_are_the_calling_thread_s() -> None:
     assert "net.ipv4.tcp_rmem" in kernel.sysctls
 
 
-def test_the_catalogue_names_counters_of_this_kernel(namespace: Namespace) -> None:
+def test_the_catalogue_names_counters_of_this_kernel(namespace: DemoNamespace) -> None:
     kernel = inside(namespace)
     there = {(section, name) for section in kernel.counters for name in kernel.counters[section]}
     assert KNOWN - there <= {("TcpExt", "TSEcrRejected")}  # 6.15
@@ -177,7 +177,7 @@ def test_the_catalogue_names_counters_of_this_kernel(namespace: Namespace) -> No
     assert shown["CurrEstab"].value == 0
 
 
-def test_defaults_are_those_of_a_new_namespace(namespace: Namespace) -> None:
+def test_defaults_are_those_of_a_new_namespace(namespace: DemoNamespace) -> None:
     sysctls = inside(namespace).sysctls
     compared = 0
     for setting in SETTINGS:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.sample import ProcessFacts
 from tcptop.model.source import Requests
 from tcptop.sources import unix_listeners
@@ -102,7 +102,7 @@ def test_one_that_has_ended_is_left_out() -> None:
     assert not reader.read()
 
 
-def test_descriptors_of_refused_connects_are_counted(namespace: Namespace) -> None:
+def test_descriptors_of_refused_connects_are_counted(namespace: DemoNamespace) -> None:
     code = f"""
 import socket, time
 kept = [socket.socket() for _ in range(30)]
@@ -124,7 +124,7 @@ server = socket.create_server(("127.0.0.1", 0))
     assert owners.processes[pid].open_fds is not None
 
 
-def test_those_of_another_namespace_are_not(namespace: Namespace) -> None:
+def test_those_of_another_namespace_are_not(namespace: DemoNamespace) -> None:
     code = f"""
 import socket
 servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(30)]

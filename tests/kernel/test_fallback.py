@@ -18,11 +18,11 @@ import pytest
 
 from tcptop import cli
 from tcptop.demo import held, linux, queues, sockets, states
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.table import SocketTable
 from tcptop.sources import sock_diag, wire
 from tcptop.sources.sock_diag import Request, SockDiag, SockDiagError, encode
-from tcptop.sources.sock_diag import distinct as sock_diag_distinct
+from tcptop.sources.sock_diag import without_repeats as sock_diag_distinct
 from tests.kernel.ss import ss_rows
 
 STATES = {
@@ -43,7 +43,7 @@ def connect_many(count: int) -> None:
 
 
 @pytest.fixture
-def crowd(namespace: Namespace) -> Namespace:
+def crowd(namespace: DemoNamespace) -> DemoNamespace:
     namespace.run(connect_many, SOCKETS)
     return namespace
 
@@ -53,7 +53,7 @@ def cookies(diag: SockDiag, request: Request = sock_diag.EVERYTHING) -> set[int]
     return found
 
 
-def test_a_refused_request_leaves_the_socket_usable(crowd: Namespace) -> None:
+def test_a_refused_request_leaves_the_socket_usable(crowd: DemoNamespace) -> None:
     jump_into_nowhere = struct.pack("=BBH", 1, 4, 3)  # INET_DIAG_BC_JMP, not to an operation
     with crowd.entered(), SockDiag(crowd.inode) as diag:
         before = cookies(diag)
@@ -66,7 +66,7 @@ def test_a_refused_request_leaves_the_socket_usable(crowd: Namespace) -> None:
 
 
 def test_an_unknown_protocol_is_an_error_and_not_an_empty_host(
-    crowd: Namespace, monkeypatch: pytest.MonkeyPatch
+    crowd: DemoNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """NLMSG_DONE with -ENOENT, as where the module tcp_diag is missing."""
     with crowd.entered(), SockDiag(crowd.inode) as diag:
@@ -81,7 +81,7 @@ def test_an_unknown_protocol_is_an_error_and_not_an_empty_host(
         assert len(expected) == 2 * SOCKETS + 1
 
 
-def test_a_dump_that_nobody_read_is_cleared_away(crowd: Namespace) -> None:
+def test_a_dump_that_nobody_read_is_cleared_away(crowd: DemoNamespace) -> None:
     with crowd.entered(), SockDiag(crowd.inode) as diag:
         expected = cookies(diag)
         diag._socket.send(encode(Request(), 0, 4_000_000_000))
@@ -93,7 +93,7 @@ def test_a_dump_that_nobody_read_is_cleared_away(crowd: Namespace) -> None:
 
 
 def test_a_dump_that_was_broken_off_is_cleared_away(
-    crowd: Namespace, monkeypatch: pytest.MonkeyPatch
+    crowd: DemoNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By Ctrl-C in the middle, say."""
     with crowd.entered(), SockDiag(crowd.inode) as diag:
@@ -109,7 +109,9 @@ def interrupted(at: int) -> int:
     raise KeyboardInterrupt
 
 
-def test_a_short_buffer_never_loses_rows(crowd: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_buffer_never_loses_rows(
+    crowd: DemoNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The kernel cuts datagrams without a word when less is offered than once before."""
     with crowd.entered(), SockDiag(crowd.inode) as diag:
         expected = cookies(diag)
@@ -120,7 +122,7 @@ def test_a_short_buffer_never_loses_rows(crowd: Namespace, monkeypatch: pytest.M
         assert cookies(diag) == expected
 
 
-def test_rubbish_is_one_error(crowd: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rubbish_is_one_error(crowd: DemoNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     with crowd.entered(), SockDiag(crowd.inode) as diag:
         expected = cookies(diag)
         with monkeypatch.context() as patched:
@@ -131,7 +133,7 @@ def test_rubbish_is_one_error(crowd: Namespace, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_small_buffer_is_decoded_in_turns(
-    crowd: Namespace, monkeypatch: pytest.MonkeyPatch
+    crowd: DemoNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with crowd.entered(), SockDiag(crowd.inode) as diag:
         whole = diag.dump()
@@ -179,7 +181,7 @@ def kill(pid: int) -> None:
 
 @pytest.mark.parametrize("buckets", ["roomy", "crowded"])
 def test_churn_makes_no_socket_appear_twice(
-    namespace: Namespace, buckets: str, monkeypatch: pytest.MonkeyPatch
+    namespace: DemoNamespace, buckets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twice = 0
 
@@ -230,7 +232,9 @@ def snapshot(path: str) -> int:
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EPROTONOSUPPORT])
-def test_without_sock_diag_proc_is_read(namespace: Namespace, tmp_path: Path, number: int) -> None:
+def test_without_sock_diag_proc_is_read(
+    namespace: DemoNamespace, tmp_path: Path, number: int
+) -> None:
     namespace.run(queues.accept_overflow, "127.0.0.1", 5, 12)
     namespace.run(states.time_wait, "::1")
     client, _ = namespace.run(queues.unread, 1000)

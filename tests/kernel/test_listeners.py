@@ -6,40 +6,40 @@ import socket
 import numpy as np
 import pytest
 
-from tcptop.analysis.listening import match
-from tcptop.analysis.selecting import select
+from tcptop.analysis.listeners import match
+from tcptop.analysis.selection import select
 from tcptop.columns import listeners as columns
 from tcptop.demo import held, queues, sockets, syn, veth
-from tcptop.demo.held import Held, until
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.held import HeldSockets, until
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import owner, tcp
 from tcptop.model.snapshot import Snapshot
 from tcptop.sources.counters import read_kernel
 from tcptop.views import listener_rows
-from tests.kernel.looking import Watch, look, row_of
+from tests.kernel.snapshots import Watch, row_of, snapshot_of
 from tests.kernel.zoo import Zoo
 
-Linked = tuple[Namespace, Namespace]
+Linked = tuple[DemoNamespace, DemoNamespace]
 
 
-def place(snapshot: Snapshot, made: Held) -> int:
+def place(snapshot: Snapshot, made: HeldSockets) -> int:
     """Where a listener is in the list of listeners."""
     row = row_of(snapshot.sample.sockets, made)
     return list(snapshot.listeners.row).index(row)
 
 
-def waiting_at(snapshot: Snapshot, made: Held) -> int:
+def waiting_at(snapshot: Snapshot, made: HeldSockets) -> int:
     """Connections that are attributed to a listener's accept queue."""
     at = snapshot.queue == row_of(snapshot.sample.sockets, made)
     return int(np.count_nonzero(at & (snapshot.owner == owner.ACCEPT_QUEUE)))
 
 
-def queued(snapshot: Snapshot, made: Held) -> int:
+def queued(snapshot: Snapshot, made: HeldSockets) -> int:
     """What the kernel says of its length."""
     return int(snapshot.sample.sockets.recv_q[row_of(snapshot.sample.sockets, made)])
 
 
-def listen_drops(namespace: Namespace) -> int:
+def listen_drops(namespace: DemoNamespace) -> int:
     return namespace.in_thread(read_kernel, namespace.inode).counters["TcpExt"]["ListenDrops"]
 
 
@@ -48,13 +48,13 @@ def dial_again(port: int, count: int) -> None:
         sockets.dialing(sockets.LOOPBACK, port)
 
 
-def accept_all(listener: Held, count: int) -> None:
+def accept_all(listener: HeldSockets, count: int) -> None:
     for _ in range(count):
         sockets.accepted(listener.fd)
 
 
 def test_every_waiting_connection_is_at_its_listener(zoo: Zoo) -> None:
-    snapshot = look(zoo.namespace)
+    snapshot = snapshot_of(zoo.namespace)
     table = snapshot.sample.sockets
     waiting = snapshot.owner == owner.ACCEPT_QUEUE
     assert np.count_nonzero(waiting) >= 16
@@ -83,12 +83,12 @@ REACHED = [  # where the listener is bound, what the client dials
 @pytest.mark.parametrize("device", [None, "lo"])
 @pytest.mark.parametrize(("host", "to"), REACHED)
 def test_a_connection_finds_its_listener(
-    namespace: Namespace, host: str, to: str, device: str | None
+    namespace: DemoNamespace, host: str, to: str, device: str | None
 ) -> None:
     listener = namespace.run(sockets.listening, host, 7000, device=device)
     for _ in range(2):
         namespace.run(sockets.connected, to, 7000)
-    snapshot = look(namespace)
+    snapshot = snapshot_of(namespace)
     assert (queued(snapshot, listener), waiting_at(snapshot, listener)) == (2, 2)
 
 
@@ -97,7 +97,7 @@ def test_a_link_local_connection_finds_its_listener(linked: Linked) -> None:
     for port, host in ((7000, veth.SERVER.local), (7001, "::")):
         listener = server.run(sockets.listening, host, port)
         client.run(sockets.connected, veth.SERVER.local, port)
-        snapshot = look(server)
+        snapshot = snapshot_of(server)
         assert (queued(snapshot, listener), waiting_at(snapshot, listener)) == (1, 1)
 
 
@@ -111,7 +111,7 @@ def test_a_link_local_connection_finds_its_listener(linked: Linked) -> None:
     ],
 )
 def test_the_closest_listener_is_found(
-    namespace: Namespace, hosts: tuple[str, str], devices: tuple[str | None, str | None]
+    namespace: DemoNamespace, hosts: tuple[str, str], devices: tuple[str | None, str | None]
 ) -> None:
     """As the kernel chose: the queues say which of two on one port it was."""
     made = [
@@ -120,7 +120,7 @@ def test_the_closest_listener_is_found(
     ]
     for _ in range(4):
         namespace.run(sockets.connected, "127.0.0.1", 7000)
-    snapshot = look(namespace)
+    snapshot = snapshot_of(namespace)
     truth = [queued(snapshot, each) for each in made]
     assert sorted(truth) == [0, 4]
     assert [waiting_at(snapshot, each) for each in made] == truth
@@ -134,14 +134,14 @@ def test_a_listener_of_another_device_is_not_it(linked: Linked) -> None:
     accepted = server.run(sockets.accepted, own.fd)
     server.run(held.option, own.fd, socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
     server.run(sockets.connected, "127.0.0.1", 7000)
-    table = look(server).sample.sockets
+    table = snapshot_of(server).sample.sockets
     children = np.flatnonzero((table.local_port == 7000) & (table.state != tcp.LISTEN))
     assert sorted(table.state[children].tolist()) == [tcp.ESTABLISHED, tcp.SYN_RECV]
     assert match(table, children).tolist() == [row_of(table, own)] * 2
 
     other = server.run(sockets.listening, "0.0.0.0", 7000, reuse_port=True, device=veth.DEVICE)
     server.run(held.close, own.fd)
-    snapshot = look(server)
+    snapshot = snapshot_of(server)
     table = snapshot.sample.sockets
     children = np.flatnonzero((table.local_port == 7000) & (table.state != tcp.LISTEN))
     assert row_of(table, accepted) in children
@@ -150,11 +150,11 @@ def test_a_listener_of_another_device_is_not_it(linked: Linked) -> None:
     assert snapshot.listeners.syn_queue[place(snapshot, other)] == 0
 
 
-def test_overflow(namespace: Namespace) -> None:
+def test_overflow(namespace: DemoNamespace) -> None:
     listener = namespace.run(queues.accept_overflow, "127.0.0.1", 5, 12)
     with Watch(namespace) as watch:
         before = listen_drops(namespace)
-        snapshot = watch.look()
+        snapshot = watch.snapshot()
         after = listen_drops(namespace)
         table, row = snapshot.sample.sockets, row_of(snapshot.sample.sockets, listener)
         assert before >= 6
@@ -165,28 +165,28 @@ def test_overflow(namespace: Namespace) -> None:
         assert waiting_at(snapshot, listener) == 6
         assert np.isnan(snapshot.listeners.drops_per_s[at]).all()  # of one look there is no rate
         namespace.run(dial_again, listener.local[1], 3)
-        again = watch.look()
+        again = watch.snapshot()
         assert again.over_s
         dropped = again.listeners.drops_per_s[place(again, listener)] * again.over_s
         assert 3 <= round(float(dropped)) <= listen_drops(namespace) - before
 
 
-def test_a_peak_between_two_looks_is_remembered(namespace: Namespace) -> None:
+def test_a_peak_between_two_looks_is_remembered(namespace: DemoNamespace) -> None:
     listener = namespace.run(sockets.listening, "127.0.0.1", 7000, 9)
     with Watch(namespace) as watch:
-        assert watch.look().listeners.peak.tolist() == [0]
+        assert watch.snapshot().listeners.peak.tolist() == [0]
         for _ in range(7):
             namespace.run(sockets.connected, "127.0.0.1", 7000)
         watch.poll_listeners()
         namespace.run(accept_all, listener, 7)
         watch.poll_listeners()
         for _ in range(3):
-            snapshot = watch.look()
+            snapshot = watch.snapshot()
             assert queued(snapshot, listener) == 0
             assert snapshot.listeners.peak.tolist() == [7]
         namespace.run(held.close, listener.fd)
         other = namespace.run(sockets.listening, "127.0.0.1", 7000, 9)
-        assert watch.look().listeners.peak.tolist() == [0]  # another socket, another queue
+        assert watch.snapshot().listeners.peak.tolist() == [0]  # another socket, another queue
         assert other.inode != listener.inode
 
 
@@ -197,7 +197,7 @@ def test_half_open_connections_are_counted(linked: Linked) -> None:
     listener = server.run(sockets.listening, "0.0.0.0", 7000, 16)
     server.run(syn.send, veth.SERVER.v4, 7000, 30)
     until(lambda: syn_queue(server, listener) == 17, "17 half-open connections")
-    snapshot = look(server)
+    snapshot = snapshot_of(server)
     table = snapshot.sample.sockets
     half_open = table.state == tcp.SYN_RECV
     assert np.count_nonzero(half_open) == 17
@@ -209,17 +209,17 @@ def test_half_open_connections_are_counted(linked: Linked) -> None:
     assert queued(snapshot, listener) == 0
 
 
-def syn_queue(namespace: Namespace, listener: Held) -> int:
-    snapshot = look(namespace)
+def syn_queue(namespace: DemoNamespace, listener: HeldSockets) -> int:
+    snapshot = snapshot_of(namespace)
     return int(snapshot.listeners.syn_queue[place(snapshot, listener)])
 
 
-def test_so_reuseport_members_have_their_own_queues(namespace: Namespace) -> None:
+def test_so_reuseport_members_have_their_own_queues(namespace: DemoNamespace) -> None:
     made = namespace.run(queues.reuse_port, 3)
     single = namespace.run(sockets.listening)
     for _ in range(20):
         namespace.run(sockets.connected, "127.0.0.1", made[0].local[1])
-    snapshot = look(namespace)
+    snapshot = snapshot_of(namespace)
     assert [queued(snapshot, each) for each in made] == in_queues(namespace, made)
     assert sum(queued(snapshot, each) for each in made) == 20
     assert sum(waiting_at(snapshot, each) for each in made) == 20
@@ -227,7 +227,7 @@ def test_so_reuseport_members_have_their_own_queues(namespace: Namespace) -> Non
     assert snapshot.listeners.siblings[place(snapshot, single)] == 1
 
 
-def in_queues(namespace: Namespace, made: list[Held]) -> list[int]:
+def in_queues(namespace: DemoNamespace, made: list[HeldSockets]) -> list[int]:
     """The truth: how many connections each listener can accept."""
     return [namespace.run(accept_until_empty, each.fd) for each in made]
 
@@ -244,7 +244,7 @@ def accept_until_empty(fd: int) -> int:
 
 
 def test_kinds(zoo: Zoo) -> None:
-    snapshot = look(zoo.namespace)
+    snapshot = snapshot_of(zoo.namespace)
     table = snapshot.sample.sockets
     shown = {
         name: columns.kind(table, row_of(table, made))
@@ -262,25 +262,25 @@ def test_kinds(zoo: Zoo) -> None:
     }
 
 
-def test_mapped_listeners_serve_ipv4(namespace: Namespace) -> None:
+def test_mapped_listeners_serve_ipv4(namespace: DemoNamespace) -> None:
     for host in ("::ffff:127.0.0.1", "::ffff:0.0.0.0"):
         namespace.run(sockets.listening, host)
-    snapshot = look(namespace)
+    snapshot = snapshot_of(namespace)
     table = snapshot.sample.sockets
     assert [columns.kind(table, row) for row in snapshot.listeners.row.tolist()] == ["v4", "v4"]
 
 
-def test_a_backlog_that_somaxconn_cut_down_is_marked(namespace: Namespace) -> None:
+def test_a_backlog_that_somaxconn_cut_down_is_marked(namespace: DemoNamespace) -> None:
     namespace.sysctl("net.core.somaxconn", 40)
     made = [namespace.run(sockets.listening, "127.0.0.1", 0, backlog) for backlog in (16, 400)]
-    snapshot = look(namespace)
+    snapshot = snapshot_of(namespace)
     rows = listener_rows.columns(select(snapshot), np.array([place(snapshot, m) for m in made]))
     assert (rows["backlog"], rows["capacity"]) == ([16, 40], [17, 41])
     assert rows["backlog_clamped"] == [False, True]
 
 
 def test_listeners_of_a_namespace_are_owned(zoo: Zoo) -> None:
-    snapshot = look(zoo.namespace)
+    snapshot = snapshot_of(zoo.namespace)
     for row in snapshot.listeners.row.tolist():
         assert [process.pid for process, _ in snapshot.holders.of(row)] == [zoo.namespace.pid]
-    assert all(p.uid == os.getuid() for p in snapshot.holders.people)
+    assert all(p.uid == os.getuid() for p in snapshot.holders.processes)

@@ -12,16 +12,16 @@ import pytest
 
 from tcptop import __version__
 from tcptop.demo import queues, sockets, states
-from tcptop.demo.namespace import Namespace
-from tcptop.model.route import way
+from tcptop.demo.namespace import DemoNamespace
+from tcptop.model.route import route_key
 from tcptop.sources.live import LEAST_REST_S, LiveSource
-from tests.kernel.looking import Watch, row_of
 from tests.kernel.nobody import become_nobody
+from tests.kernel.snapshots import Watch, row_of
 from tests.recordings.plain import taken_apart
 
 
 @pytest.fixture
-def source(namespace: Namespace) -> Iterator[LiveSource]:
+def source(namespace: DemoNamespace) -> Iterator[LiveSource]:
     with namespace.entered():
         live = LiveSource()
         yield live
@@ -53,19 +53,19 @@ def test_stopped_is_told_at_once(source: LiveSource) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="without root, no sockets of another user")
-def test_a_sample_stays_as_it_is(namespace: Namespace) -> None:
+def test_a_sample_stays_as_it_is(namespace: DemoNamespace) -> None:
     pair = namespace.run(states.established)
     namespace.run(queues.accept_overflow)
     stranger = namespace.helper()
     stranger.run(sockets.listening)  # imports what the other user may not be able to read
     with Watch(namespace) as watch:
-        table = watch.look().sample.sockets
+        table = watch.snapshot().sample.sockets
         row = row_of(table, pair.client)
-        where = way(table, row)
+        where = route_key(table, row)
         assert where is not None
         watch.request([table.id(row)], [where])
         watch.poll_listeners()
-        first = watch.look().sample
+        first = watch.snapshot().sample
         for name in ("users", "cgroups", "options", "routes"):
             assert getattr(first, name), name
         before = pickle.dumps(taken_apart(first))
@@ -75,7 +75,7 @@ def test_a_sample_stays_as_it_is(namespace: Namespace) -> None:
         namespace.run(states.established)
         watch.request([table.id(each) for each in range(len(table))])
         watch.poll_listeners()
-        uids = [set(watch.look().sample.users) for _ in range(2)][-1]
+        uids = [set(watch.snapshot().sample.users) for _ in range(2)][-1]
     assert uids > users
     assert pickle.dumps(taken_apart(first)) == before
 

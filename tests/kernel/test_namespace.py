@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tcptop.demo import held, sockets, veth
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tests.kernel.ss import ss_rows
 
-Linked = tuple[Namespace, Namespace]
+Linked = tuple[DemoNamespace, DemoNamespace]
 
 
 def _network() -> int:
@@ -24,51 +24,51 @@ def _connect_to_self() -> None:
     socket.create_connection(("127.0.0.1", 1), timeout=5)
 
 
-def test_a_namespace_is_private_and_empty(namespace: Namespace) -> None:
+def test_a_namespace_is_private_and_empty(namespace: DemoNamespace) -> None:
     assert namespace.inode != _network()
     assert namespace.run(_network) == namespace.inode
     assert ss_rows(namespace) == []
 
 
-def test_what_is_raised_inside_is_raised_here(namespace: Namespace) -> None:
+def test_what_is_raised_inside_is_raised_here(namespace: DemoNamespace) -> None:
     with pytest.raises(ConnectionRefusedError):
         namespace.run(_connect_to_self)
     assert namespace.run(os.getpid) == namespace.pid  # and it goes on
 
 
-def test_a_command_that_fails_says_why(namespace: Namespace) -> None:
+def test_a_command_that_fails_says_why(namespace: DemoNamespace) -> None:
     with pytest.raises(RuntimeError, match="nothing0"):
         namespace.command(["ip", "link", "show", "nothing0"])
 
 
-def test_sockets_stay_open_until_they_are_closed(namespace: Namespace) -> None:
+def test_sockets_stay_open_until_they_are_closed(namespace: DemoNamespace) -> None:
     listener = namespace.run(sockets.listening)
     assert [row.inode for row in ss_rows(namespace)] == [listener.inode]
     namespace.run(held.close, listener.fd)
     assert ss_rows(namespace) == []
 
 
-def test_a_sysctl_is_set_inside_only(namespace: Namespace) -> None:
+def test_a_sysctl_is_set_inside_only(namespace: DemoNamespace) -> None:
     before = Path("/proc/sys/net/ipv4/tcp_syncookies").read_text()
     namespace.sysctl("net.ipv4.tcp_syncookies", 2)
     assert namespace.command(["cat", "/proc/sys/net/ipv4/tcp_syncookies"]) == "2\n"
     assert Path("/proc/sys/net/ipv4/tcp_syncookies").read_text() == before
 
 
-def test_the_table_of_connections_is_small_and_its_own(namespace: Namespace) -> None:
+def test_the_table_of_connections_is_small_and_its_own(namespace: DemoNamespace) -> None:
     """Dumps of it are fast however many sockets the host has (since Linux 6.1)."""
     shown = namespace.command(["cat", "/proc/sys/net/ipv4/tcp_ehash_entries"])
     assert int(shown) == 1024
 
 
-def test_a_helper_holds_sockets_of_its_own(namespace: Namespace) -> None:
+def test_a_helper_holds_sockets_of_its_own(namespace: DemoNamespace) -> None:
     helper = namespace.helper()
     mine, theirs = namespace.run(sockets.listening), helper.run(sockets.listening)
     owners = {row.inode: {pid for _, pid, _ in row.users} for row in ss_rows(namespace)}
     assert owners == {mine.inode: {namespace.pid}, theirs.inode: {helper.pid}}
 
 
-def test_a_thread_of_this_process_can_look_inside(namespace: Namespace) -> None:
+def test_a_thread_of_this_process_can_look_inside(namespace: DemoNamespace) -> None:
     if os.geteuid():  # a thread cannot enter the user namespace, which is the way in
         with pytest.raises(PermissionError):
             namespace.in_thread(_network)
@@ -102,7 +102,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def test_closing_ends_every_process_inside() -> None:
-    with Namespace() as namespace:
+    with DemoNamespace() as namespace:
         pids = [namespace.pid, namespace.helper().pid]
     assert not any(map(_is_alive, pids))
 

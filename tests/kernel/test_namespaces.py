@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import connected, listening
 from tcptop.demo.states import time_wait
 from tcptop.sources import namespaces
@@ -21,7 +21,7 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_calling_thread_goes_in_and_comes_back(namespace: Namespace) -> None:
+def test_the_calling_thread_goes_in_and_comes_back(namespace: DemoNamespace) -> None:
     def visit() -> tuple[int, dict[int, str], int]:
         descriptor = open_namespace(str(namespace.pid))
         try:
@@ -40,7 +40,7 @@ def test_the_calling_thread_goes_in_and_comes_back(namespace: Namespace) -> None
     assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
-def test_it_comes_back_after_an_error(namespace: Namespace) -> None:
+def test_it_comes_back_after_an_error(namespace: DemoNamespace) -> None:
     home = namespaces.current_inode()
     descriptor = open_namespace(str(namespace.pid))
     with pytest.raises(ZeroDivisionError), entered(descriptor):
@@ -49,29 +49,29 @@ def test_it_comes_back_after_an_error(namespace: Namespace) -> None:
     assert namespaces.current_inode() == home
 
 
-def test_only_the_calling_thread_goes_in(namespace: Namespace) -> None:
+def test_only_the_calling_thread_goes_in(namespace: DemoNamespace) -> None:
     home = namespaces.current_inode()
     inside, seen = threading.Event(), []
-    looked = threading.Event()
+    done = threading.Event()
 
     def visit() -> None:
         descriptor = open_namespace(str(namespace.pid))
         with entered(descriptor):
             seen.append(namespaces.current_inode())
             inside.set()
-            looked.wait(10)
+            done.wait(10)
         os.close(descriptor)
 
     thread = threading.Thread(target=visit)
     thread.start()
     assert inside.wait(10)
     seen.append(namespaces.current_inode())
-    looked.set()
+    done.set()
     thread.join()
     assert seen == [namespace.inode, home]
 
 
-def test_a_name_leads_to_a_namespace(namespace: Namespace, names: Path) -> None:
+def test_a_name_leads_to_a_namespace(namespace: DemoNamespace, names: Path) -> None:
     (names / "blue").symlink_to(f"/proc/{namespace.pid}/ns/net")
     descriptor = open_namespace("blue")
     assert os.fstat(descriptor).st_ino == namespace.inode
@@ -129,7 +129,7 @@ def test_another_user_is_told_what_he_lacks() -> None:
     assert stays
 
 
-def test_every_namespace_is_discovered_once(namespace: Namespace, names: Path) -> None:
+def test_every_namespace_is_discovered_once(namespace: DemoNamespace, names: Path) -> None:
     (names / "blue").symlink_to(f"/proc/{namespace.pid}/ns/net")
     namespace.helper()
     found = discover()
@@ -142,7 +142,7 @@ def test_every_namespace_is_discovered_once(namespace: Namespace, names: Path) -
 
 
 def test_a_name_without_a_process_is_discovered(names: Path) -> None:
-    with Namespace() as namespace:
+    with DemoNamespace() as namespace:
         (names / "kept").symlink_to(f"/proc/{namespace.pid}/ns/net")
         inode = namespace.inode
         found = [each for each in discover(proc=str(names)) if each.name == "kept"]
@@ -151,7 +151,7 @@ def test_a_name_without_a_process_is_discovered(names: Path) -> None:
     ]
 
 
-def test_others_with_sockets(namespace: Namespace) -> None:
+def test_others_with_sockets(namespace: DemoNamespace) -> None:
     def others() -> set[int]:
         return {found.inode for found in namespaces.others_with_sockets()}
 
@@ -162,7 +162,7 @@ def test_others_with_sockets(namespace: Namespace) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_sockets_in_use(namespace: Namespace, host: str) -> None:
+def test_sockets_in_use(namespace: DemoNamespace, host: str) -> None:
     net = f"/proc/{namespace.pid}/net"
     assert namespaces.sockets_in_use(net) == 0
     listener = namespace.run(listening, host)
@@ -172,12 +172,12 @@ def test_sockets_in_use(namespace: Namespace, host: str) -> None:
     assert namespaces.sockets_in_use("/proc/none/net") == 0
 
 
-def test_time_wait_is_in_use(namespace: Namespace) -> None:
+def test_time_wait_is_in_use(namespace: DemoNamespace) -> None:
     namespace.run(time_wait)
     assert namespaces.sockets_in_use(f"/proc/{namespace.pid}/net") == 1
 
 
-def test_another_user_discovers_his_own(namespace: Namespace) -> None:
+def test_another_user_discovers_his_own(namespace: DemoNamespace) -> None:
     found = as_nobody(discover)
     assert namespaces.current_inode() in {each.inode for each in found}
     if os.getuid() == 0:

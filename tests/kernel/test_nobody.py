@@ -8,17 +8,17 @@ import pytest
 
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
-from tcptop.analysis.selecting import select
+from tcptop.analysis.selection import select
 from tcptop.demo import sockets, states
-from tcptop.demo.held import Held
-from tcptop.demo.states import Pair
+from tcptop.demo.held import HeldSockets
+from tcptop.demo.states import SocketPair
 from tcptop.model import owner, tcp
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import COLUMNS, SocketTable
 from tcptop.sources.live import LiveSource
 from tcptop.views import text
-from tests.kernel.looking import look, row_of
 from tests.kernel.nobody import NOBODY, become_nobody
+from tests.kernel.snapshots import row_of, snapshot_of
 from tests.kernel.zoo import Zoo
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="without root, one is nobody already")
@@ -30,7 +30,7 @@ class Seen(NamedTuple):
     before: Snapshot
     theirs: Snapshot
     after: Snapshot
-    own: list[Held]
+    own: list[HeldSockets]
 
 
 def live_look() -> Snapshot:
@@ -42,8 +42,8 @@ def live_look() -> Snapshot:
         source.close()
 
 
-def own_sockets() -> list[Held]:
-    pair: Pair = states.established()
+def own_sockets() -> list[HeldSockets]:
+    pair: SocketPair = states.established()
     return [sockets.listening(), *pair]
 
 
@@ -54,9 +54,9 @@ def seen(zoo: Zoo) -> Seen:
     helper.run(own_sockets)
     helper.run(become_nobody)
     own = helper.run(own_sockets)
-    before = look(zoo.namespace)
+    before = snapshot_of(zoo.namespace)
     theirs = helper.run(live_look)
-    return Seen(before, theirs, look(zoo.namespace), own)
+    return Seen(before, theirs, snapshot_of(zoo.namespace), own)
 
 
 def by_cookie(

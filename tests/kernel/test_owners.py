@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from tcptop.demo import linux
-from tcptop.demo.held import Held, close, get, hold
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.held import HeldSockets, close, get, hold
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.owners import share_by_message
 from tcptop.demo.sockets import connected, listening
 from tcptop.model.sample import Owners
 from tcptop.model.table import U32
 from tcptop.sources import owners as owners_module
 from tcptop.sources.owners import SMALL, OwnerFinder
-from tcptop.sources.processes import Processes
+from tcptop.sources.processes import ProcessReader
 from tests.kernel.nobody import as_nobody
 from tests.kernel.ss import ss_rows
 from tests.kernel.zoo import Zoo
@@ -77,7 +77,7 @@ def double(fd: int) -> int:
     return hold(get(fd).dup()).fd
 
 
-def many(count: int) -> list[Held]:
+def many(count: int) -> list[HeldSockets]:
     return [listening(port=0) for _ in range(count)]
 
 
@@ -109,7 +109,7 @@ def test_agrees_with_ss(zoo: Zoo) -> None:
     assert {(pid, owners.processes[pid].name) for pid, _ in names} == names
 
 
-def test_every_holder_of_a_shared_socket(namespace: Namespace) -> None:
+def test_every_holder_of_a_shared_socket(namespace: DemoNamespace) -> None:
     held = namespace.run(listening)
     clock = Clock()
     finder = OwnerFinder(clock=clock)
@@ -125,7 +125,7 @@ def test_every_holder_of_a_shared_socket(namespace: Namespace) -> None:
     assert rows(finder.find(array(held.inode))) == [(held.inode, held.pid, held.fd)]
 
 
-def test_a_passed_socket_has_both_holders(namespace: Namespace) -> None:
+def test_a_passed_socket_has_both_holders(namespace: DemoNamespace) -> None:
     held = namespace.run(listening)
     clock = Clock()
     finder = OwnerFinder(clock=clock)
@@ -138,7 +138,7 @@ def test_a_passed_socket_has_both_holders(namespace: Namespace) -> None:
     namespace.run(end, other)
 
 
-def test_processes_that_come_and_go_do_no_harm(namespace: Namespace) -> None:
+def test_processes_that_come_and_go_do_no_harm(namespace: DemoNamespace) -> None:
     held = namespace.run(listening)
     other = namespace.helper()
     busy = other.run(fork_without_end)
@@ -148,20 +148,20 @@ def test_processes_that_come_and_go_do_no_harm(namespace: Namespace) -> None:
     other.run(end, busy)
 
 
-def test_threads_are_not_processes(namespace: Namespace) -> None:
+def test_threads_are_not_processes(namespace: DemoNamespace) -> None:
     held = namespace.run(listening)
     assert namespace.run(start_thread) > 1
     assert rows(OwnerFinder().find(array(held.inode))) == [(held.inode, held.pid, held.fd)]
 
 
-def test_zero_and_repeated_inodes(namespace: Namespace) -> None:
+def test_zero_and_repeated_inodes(namespace: DemoNamespace) -> None:
     held = namespace.run(listening)
     owners = OwnerFinder().find(array(held.inode, 0, held.inode, 0))
     assert rows(owners) == [(held.inode, held.pid, held.fd)]
     assert rows(OwnerFinder().find(array())) == []
 
 
-def test_a_socket_that_took_the_place_of_another(namespace: Namespace) -> None:
+def test_a_socket_that_took_the_place_of_another(namespace: DemoNamespace) -> None:
     """The number of descriptors says nothing then."""
     first = namespace.run(listening)
     finder = OwnerFinder()
@@ -172,7 +172,7 @@ def test_a_socket_that_took_the_place_of_another(namespace: Namespace) -> None:
     assert rows(finder.find(array(second.inode))) == [(second.inode, second.pid, second.fd)]
 
 
-def test_a_large_table_is_followed(namespace: Namespace) -> None:
+def test_a_large_table_is_followed(namespace: DemoNamespace) -> None:
     held = namespace.run(many, SMALL + 100)
     clock = Clock()
     finder = OwnerFinder(clock=clock)
@@ -189,7 +189,7 @@ def test_a_large_table_is_followed(namespace: Namespace) -> None:
 
 @pytest.mark.parametrize(("counts", "polls"), [(True, 4), (False, 8)])
 def test_random_churn_is_seen_within_a_few_polls(
-    namespace: Namespace, monkeypatch: pytest.MonkeyPatch, counts: bool, polls: int
+    namespace: DemoNamespace, monkeypatch: pytest.MonkeyPatch, counts: bool, polls: int
 ) -> None:
     """Whatever processes do to their sockets, all of it is known a few seconds later.
 
@@ -245,7 +245,7 @@ def test_a_search_in_vain_is_repeated_later_and_later() -> None:
     assert turns == [1, 3, 7, 15, 31, 63, 123, 183]
 
 
-def test_a_spent_budget_is_told_and_the_rest_comes_later(namespace: Namespace) -> None:
+def test_a_spent_budget_is_told_and_the_rest_comes_later(namespace: DemoNamespace) -> None:
     held = namespace.run(many, 3 * SMALL)
     inodes = {each.inode for each in held}
     finder = OwnerFinder(budget_s=0.0)
@@ -259,7 +259,7 @@ def test_a_spent_budget_is_told_and_the_rest_comes_later(namespace: Namespace) -
     assert rows(owners) == truth(inodes, [namespace.pid])
 
 
-def test_pid_used_again_is_another_process(namespace: Namespace) -> None:
+def test_pid_used_again_is_another_process(namespace: DemoNamespace) -> None:
     held = namespace.run(listening)
     finder = OwnerFinder()
     finder.find(array(held.inode))
@@ -277,7 +277,7 @@ def _search_as_nobody(inode: int) -> tuple[list[Row], int, frozenset[int], list[
     return rows(owners), owners.unreadable, owners.unreadable_uids, expected
 
 
-def test_what_another_user_may_see(namespace: Namespace) -> None:
+def test_what_another_user_may_see(namespace: DemoNamespace) -> None:
     held = namespace.run(listening)
     foreign = held.inode if os.getuid() == 0 else 0  # without root, it is ours
     found, unreadable, uids, expected = as_nobody(_search_as_nobody, foreign)
@@ -286,7 +286,7 @@ def test_what_another_user_may_see(namespace: Namespace) -> None:
     assert 0 in uids
 
 
-def test_facts_of_a_process(namespace: Namespace) -> None:
+def test_facts_of_a_process(namespace: DemoNamespace) -> None:
     held = namespace.run(listening)
     process = OwnerFinder().find(array(held.inode)).processes[held.pid]
     assert process.pid == held.pid
@@ -302,17 +302,17 @@ def soft_limit() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def test_any_bytes_are_a_name(namespace: Namespace) -> None:
+def test_any_bytes_are_a_name(namespace: DemoNamespace) -> None:
     namespace.run(linux.set_name, b"\xff) S 1\x1b[1m\n")
-    process = Processes().get(namespace.pid)
+    process = ProcessReader().get(namespace.pid)
     assert process
     assert process.name == "\ufffd) S 1\x1b[1m\n"
     stat = Path(f"/proc/{namespace.pid}/stat").read_bytes()
     assert process.start_time == int(stat.rsplit(b")", 1)[1].split()[19])
 
 
-def test_a_new_name_is_seen_at_once(namespace: Namespace) -> None:
-    processes = Processes()
+def test_a_new_name_is_seen_at_once(namespace: DemoNamespace) -> None:
+    processes = ProcessReader()
     assert processes.get(namespace.pid)
     namespace.run(linux.set_name, b"renamed")
     process = processes.get(namespace.pid)
@@ -320,8 +320,8 @@ def test_a_new_name_is_seen_at_once(namespace: Namespace) -> None:
     assert process.name == "renamed"
 
 
-def test_open_descriptors_are_counted_anew(namespace: Namespace) -> None:
-    processes = Processes()
+def test_open_descriptors_are_counted_anew(namespace: DemoNamespace) -> None:
+    processes = ProcessReader()
     before = processes.get(namespace.pid)
     namespace.run(many, 3)
     after = processes.get(namespace.pid)
@@ -331,16 +331,16 @@ def test_open_descriptors_are_counted_anew(namespace: Namespace) -> None:
     assert after.open_fds == before.open_fds + 3
 
 
-def test_an_ended_process_has_no_facts(namespace: Namespace) -> None:
-    processes = Processes()
+def test_an_ended_process_has_no_facts(namespace: DemoNamespace) -> None:
+    processes = ProcessReader()
     child = namespace.run(fork_here)
     assert processes.get(child)
     namespace.run(end, child)
     assert processes.get(child) is None
-    assert Processes().get(child) is None
+    assert ProcessReader().get(child) is None
 
 
-def test_connection_of_two_processes(namespace: Namespace) -> None:
+def test_connection_of_two_processes(namespace: DemoNamespace) -> None:
     server, other = namespace.run(listening), namespace.helper()
     client = other.run(connected, "127.0.0.1", server.local[1])
     owners = OwnerFinder().find(array(server.inode, client.inode))

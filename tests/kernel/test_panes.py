@@ -8,16 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.rings import Rings
-from tcptop.analysis.selecting import select
+from tcptop.analysis.selection import select
 from tcptop.columns import PROCESSES, RECORDED, SOCKETS
 from tcptop.demo import held, pools, sockets, veth
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.scenarios import choose
 from tcptop.demo.stage import Stage
-from tcptop.model.route import way
+from tcptop.model.route import route_key
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui.panes import PaneModel, Room, Scene
-from tests.kernel.looking import Watch, row_of
+from tests.kernel.snapshots import Watch, row_of
 from tests.kernel.ss import SsRow, of_inode, ss_rows
 from tests.kernel.ss_fields import IF_NOT_ZERO, PAIRS, SINGLES, SS_MEMORY
 from tests.tui.test_panes import line, lines, shown, targets
@@ -54,7 +54,7 @@ def told(row: SsRow) -> Iterator[tuple[str, float]]:
     yield from ((SS_MEMORY[name], value) for name, value in row.skmem.items())
 
 
-def test_a_connection_is_as_ss_shows_it(linked: tuple[Namespace, Namespace]) -> None:
+def test_a_connection_is_as_ss_shows_it(linked: tuple[DemoNamespace, DemoNamespace]) -> None:
     client, server = linked
     listener = server.run(sockets.listening, veth.SERVER.v4, 9092)
     made = client.run(sockets.connected, veth.SERVER.v4, 9092)
@@ -62,14 +62,17 @@ def test_a_connection_is_as_ss_shows_it(linked: tuple[Namespace, Namespace]) -> 
     client.run(pools.send, [made.fd], 20_000)
     server.run(pools.arrived, [taken.fd], 20_000)
     with Watch(client) as watch:
-        before = watch.look()
+        before = watch.snapshot()
         row = row_of(before.sample.sockets, made)
-        client_end, where = int(before.sample.sockets.key[row]), way(before.sample.sockets, row)
+        client_end, where = (
+            int(before.sample.sockets.key[row]),
+            route_key(before.sample.sockets, row),
+        )
         assert where is not None
         watch.request([before.sample.sockets.id(row)], [where])
-        first = watch.look()
+        first = watch.snapshot()
         said = of_inode(ss_rows(client), made)
-        last = watch.look()
+        last = watch.snapshot()
     model = of(last, "sockets", client_end)
     early, late, by_ss = facts(of(first, "sockets", client_end)), facts(model), dict(told(said))
     quiet = {name for name in by_ss.keys() & late.keys() if early[name] == late[name]}
@@ -85,7 +88,7 @@ def test_a_connection_is_as_ss_shows_it(linked: tuple[Namespace, Namespace]) -> 
 
 def test_a_full_listener_shows_who_waits() -> None:
     with Stage(choose(["accept-queue-overflow"])) as stage, Watch(stage.here) as watch:
-        rings, snapshot = Rings(RECORDED), watch.look()
+        rings, snapshot = Rings(RECORDED), watch.snapshot()
         rings.add(snapshot)
         (listener,) = ss_rows(stage.here, "state", "listening")
         waiting = [row for row in ss_rows(stage.here, "sport", "=", "8080") if not row.inode]
@@ -98,14 +101,14 @@ def test_a_full_listener_shows_who_waits() -> None:
         assert any(f"- backlog {listener.send_q}" in each for each in lines(model))
 
 
-def test_both_ends_of_a_connection_to_this_host(namespace: Namespace) -> None:
+def test_both_ends_of_a_connection_to_this_host(namespace: DemoNamespace) -> None:
     listener = namespace.run(sockets.listening, "127.0.0.1", 9093)
     made = namespace.run(sockets.connected, "127.0.0.1", 9093)
     taken = namespace.run(sockets.accepted, listener.fd)
     namespace.run(held.send, made.fd, 1234)
     namespace.run(pools.arrived, [taken.fd], 1234)
     with Watch(namespace) as watch:
-        snapshot = watch.look()
+        snapshot = watch.snapshot()
     table = snapshot.sample.sockets
     mine, theirs = (int(table.key[row_of(table, each)]) for each in (made, taken))
     assert line(of(snapshot, "sockets", mine), "Recv-Q").split()[1:] == ["0", "B", "1,234", "B"]

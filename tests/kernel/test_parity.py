@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import tcp
 from tcptop.model.address import text
 from tcptop.model.table import SocketTable
 from tcptop.sources.cgroups import Cgroups
 from tcptop.sources.sock_diag import ALL_STATES, EXT, EXT_CONG, Request
-from tests.kernel.looking import dump
+from tests.kernel.snapshots import dump
 from tests.kernel.ss import SsRow, ss_rows
 from tests.kernel.ss_fields import IF_NOT_ZERO, PAIRS, SINGLES, SS_MEMORY
 from tests.kernel.zoo import Zoo
@@ -28,7 +28,7 @@ SS_STATES = {"ESTAB": "ESTABLISHED", "UNCONN": "CLOSE"}
 
 
 @dataclass(frozen=True)
-class Looks:
+class Dumps:
     """What ss said, and the same sockets in tcptop's looks before and after it."""
 
     before: SocketTable
@@ -37,7 +37,7 @@ class Looks:
     apart: int  # rows that came, went or changed their state meanwhile
 
 
-def three_looks(namespace: Namespace, *, legacy: bool = True) -> Looks:
+def three_looks(namespace: DemoNamespace, *, legacy: bool = True) -> Dumps:
     before = dump(namespace, REQUEST, legacy=legacy)
     seen = {row.cookie: row for row in ss_rows(namespace)}
     after = dump(namespace, REQUEST, legacy=legacy)
@@ -46,7 +46,7 @@ def three_looks(namespace: Namespace, *, legacy: bool = True) -> Looks:
     same = [c for c in both if before.state[first[c]] == after.state[last[c]]]
     everything = seen.keys() | first.keys() | last.keys()
     rows = [(seen[c], first[c], last[c]) for c in same]
-    return Looks(before, after, rows, len(everything) - len(same))
+    return Dumps(before, after, rows, len(everything) - len(same))
 
 
 def places(table: SocketTable) -> dict[int, int]:
@@ -56,7 +56,7 @@ def places(table: SocketTable) -> dict[int, int]:
 
 
 @pytest.fixture(scope="module", params=["legacy", "v2"])
-def looks(request: pytest.FixtureRequest, zoo: Zoo) -> Looks:
+def dumps(request: pytest.FixtureRequest, zoo: Zoo) -> Dumps:
     """Three looks of which the machine's other work did not make a long story."""
     for _ in range(50):
         made = three_looks(zoo.namespace, legacy=request.param == "legacy")
@@ -65,21 +65,21 @@ def looks(request: pytest.FixtureRequest, zoo: Zoo) -> Looks:
     raise TimeoutError("the sockets do not hold still")
 
 
-def quiet(looks: Looks) -> list[tuple[SsRow, int, int]]:
+def quiet(dumps: Dumps) -> list[tuple[SsRow, int, int]]:
     """Rows without a segment between the looks: probes of closed windows come and go."""
-    return [each for each in looks.rows if not talked(looks, *each[1:])]
+    return [each for each in dumps.rows if not talked(dumps, *each[1:])]
 
 
-def talked(looks: Looks, first: int, last: int) -> bool:
-    ends = ((looks.before, first), (looks.after, last))
+def talked(dumps: Dumps, first: int, last: int) -> bool:
+    ends = ((dumps.before, first), (dumps.after, last))
     counts = [[table.tcp_info(n)[row] for n in ("segs_in", "segs_out")] for table, row in ends]
     return counts[0] != counts[1]
 
 
-def test_almost_every_socket_was_compared(looks: Looks) -> None:
-    assert len(looks.rows) > 120
-    assert looks.apart <= 2
-    assert {int(looks.before.state[row]) for _, row, _ in looks.rows} == set(range(1, 12)) - {7}
+def test_almost_every_socket_was_compared(dumps: Dumps) -> None:
+    assert len(dumps.rows) > 120
+    assert dumps.apart <= 2
+    assert {int(dumps.before.state[row]) for _, row, _ in dumps.rows} == set(range(1, 12)) - {7}
 
 
 def described(table: SocketTable, row: int, devices: dict[int, str]) -> dict[str, object]:
@@ -125,40 +125,40 @@ def plain(printed: str) -> str:
     return "::" if printed == "*" else printed.removeprefix("::ffff:")
 
 
-def test_what_identifies_a_socket(zoo: Zoo, looks: Looks) -> None:
+def test_what_identifies_a_socket(zoo: Zoo, dumps: Dumps) -> None:
     links = zoo.namespace.command(["ip", "-o", "link"]).splitlines()
     devices = {
         int(line.split(":")[0]): line.split()[1].rstrip(":@").split("@")[0] for line in links
     }
     moved = 0
-    for row, first, last in looks.rows:
-        before = described(looks.before, first, devices)
-        if before == described(looks.after, last, devices):
+    for row, first, last in dumps.rows:
+        before = described(dumps.before, first, devices)
+        if before == described(dumps.after, last, devices):
             assert before == said(row)
         else:
             moved += 1
     assert moved <= 4  # a timer that ran out
-    scoped = [row for row, _, _ in looks.rows if row.interface]
+    scoped = [row for row, _, _ in dumps.rows if row.interface]
     assert {row.interface for row in scoped} == {"lo", "v0"}
 
 
-def test_queues_and_timers(looks: Looks) -> None:
+def test_queues_and_timers(dumps: Dumps) -> None:
     timers: Counter[str] = Counter()
-    for row, first, last in looks.rows:
+    for row, first, last in dumps.rows:
         for name, value in (("recv_q", row.recv_q), ("send_q", row.send_q)):
-            column = (getattr(looks.before, name)[first], getattr(looks.after, name)[last])
+            column = (getattr(dumps.before, name)[first], getattr(dumps.after, name)[last])
             assert between(float(value), column)
-        timers[row.timer.name if row.timer else ""] += ran(row, looks, first, last)
+        timers[row.timer.name if row.timer else ""] += ran(row, dumps, first, last)
     assert timers["keepalive"] >= 4
     assert timers["timewait"] >= 8
     assert timers["on"] >= 4
     assert timers["persist"] >= 4
 
 
-def ran(row: SsRow, looks: Looks, first: int, last: int) -> bool:
+def ran(row: SsRow, dumps: Dumps, first: int, last: int) -> bool:
     """Compares a timer that did not begin anew between the looks; whether there was one."""
-    soon, late = int(looks.after.expires[last]), int(looks.before.expires[first])
-    tries = {int(looks.before.retrans[first]), int(looks.after.retrans[last])}
+    soon, late = int(dumps.after.expires[last]), int(dumps.before.expires[first])
+    tries = {int(dumps.before.retrans[first]), int(dumps.after.retrans[last])}
     if row.timer is None or soon > late or len(tries) > 1:
         return False
     printed = row.timer.expires_ms
@@ -176,26 +176,26 @@ def between(value: float, ends: tuple[Any, Any]) -> bool:
     return float(min(ends)) - slack <= value <= float(max(ends)) + slack
 
 
-def of_row(looks: Looks, first: int, last: int) -> Callable[[str, float], tuple[float, float]]:
+def of_row(dumps: Dumps, first: int, last: int) -> Callable[[str, float], tuple[float, float]]:
     """Reads a tcp_info field from both looks, multiplied."""
 
     def read(field: str, factor: float) -> tuple[float, float]:
-        a, b = looks.before.tcp_info(field)[first], looks.after.tcp_info(field)[last]
-        assert looks.before.tcp_info_known(field)[first]
+        a, b = dumps.before.tcp_info(field)[first], dumps.after.tcp_info(field)[last]
+        assert dumps.before.tcp_info_known(field)[first]
         return float(a) * factor, float(b) * factor
 
     return read
 
 
-def test_tcp_info(looks: Looks) -> None:
+def test_tcp_info(dumps: Dumps) -> None:
     printed: Counter[str] = Counter()
-    for row, first, last in quiet(looks):
-        read = of_row(looks, first, last)
+    for row, first, last in quiet(dumps):
+        read = of_row(dumps, first, last)
         for name, ends, value in numbers(row, read):
             assert between(value, ends), (name, value, ends, row)
             printed[name] += 1
-        if looks.before.came(tcp.INFO)[first]:
-            zeros = (name for name in IF_NOT_ZERO - row.info.keys() if known(looks, first, name))
+        if dumps.before.came(tcp.INFO)[first]:
+            zeros = (name for name in IF_NOT_ZERO - row.info.keys() if known(dumps, first, name))
             for name in zeros:
                 assert min(read(*SINGLES[name])) < 1, (name, row)
             limited = read("delivery_rate_app_limited", 1.0)
@@ -204,18 +204,18 @@ def test_tcp_info(looks: Looks) -> None:
     assert sum(printed.values()) > 2000
 
 
-def test_what_nobody_can_know_while_connecting(looks: Looks) -> None:
+def test_what_nobody_can_know_while_connecting(dumps: Dumps) -> None:
     """ss prints the time since boot."""
-    connecting = [(row, first) for row, first, _ in looks.rows if row.state == "SYN-SENT"]
+    connecting = [(row, first) for row, first, _ in dumps.rows if row.state == "SYN-SENT"]
     assert len(connecting) >= 4
     for row, first in connecting:
         assert (row.number("lastack") or 0) > 10_000
         for name in ("last_data_sent", "last_data_recv", "last_ack_recv", "min_rtt"):
-            assert not looks.before.tcp_info_known(name)[first]
+            assert not dumps.before.tcp_info_known(name)[first]
 
 
-def known(looks: Looks, row: int, name: str) -> bool:
-    return bool(looks.before.tcp_info_known(SINGLES[name][0])[row])
+def known(dumps: Dumps, row: int, name: str) -> bool:
+    return bool(dumps.before.tcp_info_known(SINGLES[name][0])[row])
 
 
 def numbers(
@@ -244,15 +244,15 @@ def rounded(ends: tuple[float, float], name: str) -> tuple[float, float]:
     return (float(int(ends[0])), float(int(ends[1]))) if cut else ends
 
 
-def test_congestion_control_and_memory(looks: Looks) -> None:
+def test_congestion_control_and_memory(dumps: Dumps) -> None:
     names: set[str] = set()
-    for row, first, last in looks.rows:
-        table = looks.before
+    for row, first, last in dumps.rows:
+        table = dumps.before
         assert bool(row.skmem) == bool(table.came(tcp.SKMEMINFO)[first])
         for short, value in row.skmem.items():
             name = SS_MEMORY[short]
             assert table.memory_known(name)[first]
-            ends = (table.memory_of(name)[first], looks.after.memory_of(name)[last])
+            ends = (table.memory_of(name)[first], dumps.after.memory_of(name)[last])
             assert between(float(value), ends), (name, row)
         if table.came(tcp.CONG)[first]:
             names.add(table.cong[first].decode())
@@ -261,14 +261,14 @@ def test_congestion_control_and_memory(looks: Looks) -> None:
     assert names <= {"bbr", "cubic", "reno"}
 
 
-def test_cgroups(looks: Looks) -> None:
-    paths = Cgroups().paths(looks.before.cgroup_id)
+def test_cgroups(dumps: Dumps) -> None:
+    paths = Cgroups().paths(dumps.before.cgroup_id)
     shown = Counter[bool]()
-    for row, first, _ in looks.rows:
-        came = bool(looks.before.came(tcp.CGROUP_ID)[first])
+    for row, first, _ in dumps.rows:
+        came = bool(dumps.before.came(tcp.CGROUP_ID)[first])
         assert (row.cgroup is not None) == came
         if came:
-            path = paths[int(looks.before.cgroup_id[first])]
+            path = paths[int(dumps.before.cgroup_id[first])]
             assert f"/{(row.cgroup or '').lstrip('/')}".endswith(path)
         shown[came] += 1
     assert shown[True] > 90

@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 
 from tcptop.demo import held, sockets, states, veth
-from tcptop.demo.held import Held
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.held import HeldSockets
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import tcp
-from tests.kernel import looking
-from tests.kernel.looking import row_of
-from tests.kernel.ports import COUNT, FIRST, Watch, dial, group, left, look, set_range
+from tests.kernel import snapshots
+from tests.kernel.ports import COUNT, FIRST, Watch, dial, group, left, set_range, snapshot_of
+from tests.kernel.snapshots import row_of
 
-Linked = tuple[Namespace, Namespace]
+Linked = tuple[DemoNamespace, DemoNamespace]
 
 
 @pytest.fixture
-def small(namespace: Namespace) -> Namespace:
+def small(namespace: DemoNamespace) -> DemoNamespace:
     """Twenty ephemeral ports and a server on port 80."""
     set_range(namespace, COUNT)
     namespace.run(sockets.listening, "127.0.0.1", 80, 128)
     return namespace
 
 
-def bind(host: str) -> Held | None:
+def bind(host: str) -> HeldSockets | None:
     """A socket bound to port 0, or None if there is no port for it."""
     try:
         return sockets.bound(host)
@@ -37,58 +37,62 @@ def bind(host: str) -> Held | None:
 
 
 def count_down(
-    namespace: Namespace, expected: int, *, port: int = 80, hosts: tuple[str, ...] = ("127.0.0.1",)
+    namespace: DemoNamespace,
+    expected: int,
+    *,
+    port: int = 80,
+    hosts: tuple[str, ...] = ("127.0.0.1",),
 ) -> None:
     """Connect until the kernel refuses; each time, what is said to be left is what is left."""
     with Watch(namespace) as watch:
         for number in range(expected):
             assert namespace.run(dial, hosts[number % len(hosts)], port)
-            assert left(watch.look(), port, hosts[0]) == expected - number - 1
+            assert left(watch.snapshot(), port, hosts[0]) == expected - number - 1
         assert namespace.run(dial, hosts[0], port) is None
-        snapshot = watch.look()
+        snapshot = watch.snapshot()
         place = group(snapshot, port, hosts[0])
         ports = snapshot.ports
         assert (ports.headroom[place], ports.used[place]) == (0, expected)
 
 
-def test_every_port_to_the_last(small: Namespace) -> None:
+def test_every_port_to_the_last(small: DemoNamespace) -> None:
     count_down(small, 20)
 
 
-def test_every_port_of_ipv6(small: Namespace) -> None:
+def test_every_port_of_ipv6(small: DemoNamespace) -> None:
     small.run(sockets.listening, "::1", 80, 128)
     count_down(small, 20, hosts=("::1",))
 
 
-def test_mapped_sockets_take_ports_of_ipv4(small: Namespace) -> None:
+def test_mapped_sockets_take_ports_of_ipv4(small: DemoNamespace) -> None:
     count_down(small, 20, hosts=("127.0.0.1", "::ffff:127.0.0.1"))
 
 
 @pytest.mark.parametrize(("count", "usable"), [(1, 1), (2, 2), (3, 2)])
-def test_tiny_ranges(small: Namespace, count: int, usable: int) -> None:
+def test_tiny_ranges(small: DemoNamespace, count: int, usable: int) -> None:
     set_range(small, count)
     count_down(small, usable)
 
 
-def test_an_odd_range_has_one_port_less(small: Namespace) -> None:
+def test_an_odd_range_has_one_port_less(small: DemoNamespace) -> None:
     """Which one a search leaves out changes, so that once in a while all are used."""
     set_range(small, 19)
     made = 0
     with Watch(small) as watch:
         while small.run(dial, "127.0.0.1", 80):
             made += 1
-            snapshot = watch.look()
+            snapshot = watch.snapshot()
             assert left(snapshot) == max(18 - made, 0)
             assert snapshot.ports.used[group(snapshot)] == made
     assert made in (18, 19)
 
 
-def test_reserved_ports_are_not_to_be_had(small: Namespace) -> None:
+def test_reserved_ports_are_not_to_be_had(small: DemoNamespace) -> None:
     small.sysctl("net.ipv4.ip_local_reserved_ports", "32770,32775-32779,50000")
     count_down(small, 14)
 
 
-def test_another_destination_has_ports_of_its_own(small: Namespace) -> None:
+def test_another_destination_has_ports_of_its_own(small: DemoNamespace) -> None:
     small.run(sockets.listening, "127.0.0.1", 81, 128)
     small.run(sockets.listening, "127.0.0.9", 80, 128)
     count_down(small, 20)
@@ -96,48 +100,48 @@ def test_another_destination_has_ports_of_its_own(small: Namespace) -> None:
     count_down(small, 20, hosts=("127.0.0.9",))
 
 
-def test_a_listener_in_the_range_takes_its_port_from_all(small: Namespace) -> None:
+def test_a_listener_in_the_range_takes_its_port_from_all(small: DemoNamespace) -> None:
     small.run(sockets.listening, "127.0.0.7", FIRST + 3)
     small.run(sockets.listening, "::1", FIRST + 4)
     small.run(sockets.bound, "127.0.0.8", FIRST + 5)
     small.run(sockets.bound, "::1", FIRST + 6)
     count_down(small, 16)
-    blocked = look(small).ports.blocked
+    blocked = snapshot_of(small).ports.blocked
     assert blocked.tolist() == [4]
 
 
-def test_connections_of_a_listener_in_the_range_take_no_more(small: Namespace) -> None:
+def test_connections_of_a_listener_in_the_range_take_no_more(small: DemoNamespace) -> None:
     listener = small.run(sockets.listening, "127.0.0.1", FIRST + 3)
     for _ in range(5):
         small.run(sockets.connected, "127.0.0.1", FIRST + 3)
         small.run(sockets.accepted, listener.fd)
-    snapshot = look(small)
+    snapshot = snapshot_of(small)
     assert len(snapshot.ports) == 1  # that of the clients: their servers' ends are in none
     assert left(snapshot, FIRST + 3) == 20 - 1 - 5
     count_down(small, 19)
 
 
-def test_a_port_stays_lost_while_connections_of_its_listener_live(small: Namespace) -> None:
+def test_a_port_stays_lost_while_connections_of_its_listener_live(small: DemoNamespace) -> None:
     listener = small.run(sockets.listening, "127.0.0.1", FIRST + 3)
     small.run(sockets.connected, "127.0.0.1", FIRST + 3)
     server = small.run(sockets.accepted, listener.fd)
     assert small.run(dial, "127.0.0.1", 80)
     with Watch(small) as watch:
-        assert left(watch.look()) == 18
+        assert left(watch.snapshot()) == 18
         small.run(held.close, listener.fd)
         for number in range(18):
-            snapshot = watch.look()
+            snapshot = watch.snapshot()
             assert left(snapshot) == 18 - number
             assert small.run(dial, "127.0.0.1", 80)
-        assert left(watch.look()) == 0
+        assert left(watch.snapshot()) == 0
         assert small.run(dial, "127.0.0.1", 80) is None
         small.run(held.reset, server.fd)
-        assert left(watch.look()) == 1
+        assert left(watch.snapshot()) == 1
         assert small.run(dial, "127.0.0.1", 80)
-        assert left(watch.look()) == 0
+        assert left(watch.snapshot()) == 0
 
 
-def test_bind_to_port_0_until_there_is_none(small: Namespace) -> None:
+def test_bind_to_port_0_until_there_is_none(small: DemoNamespace) -> None:
     assert small.run(dial, "127.0.0.1", 80)
     assert small.run(dial, "127.0.0.1", 80, "127.0.0.2")
     with Watch(small) as watch:
@@ -147,7 +151,7 @@ def test_bind_to_port_0_until_there_is_none(small: Namespace) -> None:
             assert small.run(bind, "127.0.0.1")
             assert bind_left(watch, "127.0.0.1") == 18 - number
         assert small.run(bind, "127.0.0.1") is None
-        snapshot = watch.look()
+        snapshot = watch.snapshot()
         ours = group(snapshot, local="127.0.0.1")
         assert snapshot.ports.headroom[ours] == 0
         assert small.run(dial, "127.0.0.1", 80) is None  # all ports but one are bound
@@ -158,12 +162,12 @@ def test_bind_to_port_0_until_there_is_none(small: Namespace) -> None:
         assert small.run(bind, "127.0.0.2") is None
 
 
-def bind_left(watch: looking.Watch, local: str) -> int:
-    snapshot = watch.look()
+def bind_left(watch: snapshots.Watch, local: str) -> int:
+    snapshot = watch.snapshot()
     return int(snapshot.ports.headroom_bind[group(snapshot, local=local)])
 
 
-def test_bind_then_connect_runs_out_where_headroom_bind_says(small: Namespace) -> None:
+def test_bind_then_connect_runs_out_where_headroom_bind_says(small: DemoNamespace) -> None:
     """A dump does not tell a bound socket once it is connected: headroom is an upper bound."""
     with Watch(small) as watch:
         for number in range(20):
@@ -172,7 +176,7 @@ def test_bind_then_connect_runs_out_where_headroom_bind_says(small: Namespace) -
         assert small.run(dial, "127.0.0.1", 80, "127.0.0.1") is None
 
 
-def test_sockets_bound_to_any_address_count_everywhere(small: Namespace) -> None:
+def test_sockets_bound_to_any_address_count_everywhere(small: DemoNamespace) -> None:
     assert small.run(dial, "127.0.0.1", 80)
     for _ in range(4):
         assert small.run(bind, "0.0.0.0")
@@ -180,17 +184,17 @@ def test_sockets_bound_to_any_address_count_everywhere(small: Namespace) -> None
         assert bind_left(watch, "127.0.0.1") == 15
 
 
-def test_the_forecast_needs_growth(small: Namespace) -> None:
+def test_the_forecast_needs_growth(small: DemoNamespace) -> None:
     with Watch(small) as watch:
         small.run(sockets.connected, "127.0.0.1", 80)
-        first = watch.look()
+        first = watch.snapshot()
         assert np.isnan(first.ports.exhausted_in_s).all()
-        same = watch.look()
+        same = watch.snapshot()
         assert np.isnan(same.ports.exhausted_in_s).all()
         assert same.ports.opens_per_s.tolist() == [0]
         for _ in range(4):
             small.run(sockets.connected, "127.0.0.1", 80)
-        more = watch.look()
+        more = watch.snapshot()
         elapsed = more.sample.clock - first.sample.clock
         assert more.ports.exhausted_in_s[group(more)] == pytest.approx(15 / (4 / elapsed))
         since = more.sample.clock - same.sample.clock
@@ -201,19 +205,19 @@ def test_half_done_connections_hold_ports_too(linked: Linked) -> None:
     client, _ = linked
     set_range(client, COUNT)
     made = [client.run(sockets.dialing, veth.NOBODY, 80) for _ in range(3)]
-    snapshot = look(client)
+    snapshot = snapshot_of(client)
     assert left(snapshot, 80, veth.NOBODY) == 17
     rows = [row_of(snapshot.sample.sockets, each) for each in made]
     assert set(snapshot.ports.group[rows].tolist()) == {group(snapshot, 80, veth.NOBODY)}
 
 
-def test_the_servers_side_takes_no_ephemeral_port(small: Namespace) -> None:
+def test_the_servers_side_takes_no_ephemeral_port(small: DemoNamespace) -> None:
     """Its TIME_WAIT is at port 80."""
     pair = small.run(states.established)
     small.run(held.close, pair.server.fd)
     small.run(held.receive, pair.client.fd, 1)
     small.run(held.close, pair.client.fd)
-    snapshot = look(small)
+    snapshot = snapshot_of(small)
     assert np.count_nonzero(snapshot.sample.sockets.state == tcp.TIME_WAIT) == 1
     assert len(snapshot.ports) <= 1
 
@@ -256,7 +260,7 @@ def dial_all(host: str, port: int) -> int:
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_whatever_was_done_before(namespace: Namespace, seed: int) -> None:
+def test_whatever_was_done_before(namespace: DemoNamespace, seed: int) -> None:
     """What is said to be left is what can be had, for each destination in its turn."""
     set_range(namespace, COUNT)
     namespace.sysctl("net.ipv4.tcp_tw_reuse", 0)
@@ -268,5 +272,5 @@ def test_whatever_was_done_before(namespace: Namespace, seed: int) -> None:
         namespace.run(do_something, random.Random(f"{seed} {number}"))
     for host, port in DESTINATIONS:
         if namespace.run(dial, host, port):  # so that it has a row
-            said = left(look(namespace), port, host)
+            said = left(snapshot_of(namespace), port, host)
             assert said == namespace.run(dial_all, host, port)

@@ -3,7 +3,7 @@
 import os
 import time
 
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import connected, listening
 from tcptop.model import tcp
 from tcptop.model.address import text
@@ -100,7 +100,7 @@ def test_timers_run_as_ss_shows_them(zoo: Zoo) -> None:
     assert names.count("timewait") >= 4
 
 
-def test_accept_queue_of_a_listener(namespace: Namespace) -> None:
+def test_accept_queue_of_a_listener(namespace: DemoNamespace) -> None:
     listener = namespace.run(listening, "127.0.0.1", 0, 7)
     for _ in range(3):
         namespace.run(connected, "127.0.0.1", listener.local[1])
@@ -109,5 +109,5 @@ def test_accept_queue_of_a_listener(namespace: Namespace) -> None:
     assert (table.recv_q[row], table.send_q[row]) == (3, 0)
 
 
-def test_an_empty_namespace(namespace: Namespace) -> None:
+def test_an_empty_namespace(namespace: DemoNamespace) -> None:
     assert len(namespace.in_thread(proc_net_tcp.read, namespace.inode)) == 0

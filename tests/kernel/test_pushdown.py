@@ -10,7 +10,7 @@ import pytest
 from tcptop.analysis import filter as language
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
-from tcptop.analysis.selecting import select
+from tcptop.analysis.selection import select
 from tcptop.commands.snapshot import request as asked_for
 from tcptop.model.tcp import LISTEN
 from tcptop.options import parse
@@ -24,7 +24,7 @@ KEPT = ("cookie", "family", "state", "local_", "remote_", "inode", "owner", "pro
 
 
 def rows(zoo: Zoo, text: str, request: Request) -> list[dict[str, str]]:
-    def look() -> str:
+    def read() -> str:
         source = LiveSource(dump=request)
         try:
             snapshot, _ = derive(source.sample(), History())
@@ -34,7 +34,7 @@ def rows(zoo: Zoo, text: str, request: Request) -> list[dict[str, str]]:
         view.write(select(snapshot, language.parse(text), text), out)
         return out.getvalue()
 
-    written = csv.DictReader(io.StringIO(zoo.namespace.in_thread(look)))
+    written = csv.DictReader(io.StringIO(zoo.namespace.in_thread(read)))
     return [{k: v for k, v in row.items() if k.startswith(KEPT)} for row in written]
 
 

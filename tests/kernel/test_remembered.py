@@ -7,29 +7,29 @@ import numpy as np
 import pytest
 
 from tcptop.demo import held, sockets, states, veth
-from tcptop.demo.held import Held, until
-from tcptop.demo.namespace import Namespace
-from tcptop.demo.states import Pair
+from tcptop.demo.held import HeldSockets, until
+from tcptop.demo.namespace import DemoNamespace
+from tcptop.demo.states import SocketPair
 from tcptop.model import owner, tcp
 from tcptop.model.snapshot import Snapshot
-from tests.kernel.looking import Watch, kind, look, note, pids, row_between, row_of
+from tests.kernel.snapshots import Watch, kind, note, pids, row_between, row_of, snapshot_of
 
-Linked = tuple[Namespace, Namespace]
+Linked = tuple[DemoNamespace, DemoNamespace]
 
 
-def client_row(snapshot: Snapshot, pair: Pair) -> int:
+def client_row(snapshot: Snapshot, pair: SocketPair) -> int:
     return row_between(snapshot.sample.sockets, pair.client.local[1], pair.server.local[1])
 
 
 @pytest.mark.parametrize("ends", ["the process lives", "the process has ended"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_time_wait_remembers_its_process(namespace: Namespace, host: str, ends: str) -> None:
+def test_time_wait_remembers_its_process(namespace: DemoNamespace, host: str, ends: str) -> None:
     helper = namespace.helper()
     listener = namespace.run(sockets.listening, host)
     client = helper.run(sockets.connected, host, listener.local[1])
     server = namespace.run(sockets.accepted, listener.fd)
     with Watch(namespace) as watch:
-        before, pid = watch.look(), helper.pid
+        before, pid = watch.snapshot(), helper.pid
         assert pids(before, row_of(before.sample.sockets, client)) == [pid]
         if ends == "the process lives":
             helper.run(held.close, client.fd)
@@ -38,7 +38,7 @@ def test_time_wait_remembers_its_process(namespace: Namespace, host: str, ends: 
         namespace.run(held.receive, server.fd, 1)
         namespace.run(held.close, server.fd)
         for _ in range(3):
-            snapshot = watch.look()
+            snapshot = watch.snapshot()
             row = row_between(snapshot.sample.sockets, client.local[1], server.local[1])
             assert snapshot.sample.sockets.state[row] == tcp.TIME_WAIT
             assert kind(snapshot, row) == "remembered"
@@ -54,53 +54,53 @@ def test_orphans_and_mini_sockets_remember_their_process(linked: Linked) -> None
     pairs = {}
     for name in ("FIN_WAIT1", "FIN_WAIT2", "LAST_ACK"):
         made = client.run(sockets.connected, veth.SERVER.v4, listener.local[1])
-        pairs[name] = Pair(made, server.run(sockets.accepted, listener.fd))
+        pairs[name] = SocketPair(made, server.run(sockets.accepted, listener.fd))
     with Watch(client) as watch:
-        watch.look()
+        watch.snapshot()
         client.run(held.close, pairs["FIN_WAIT2"].client.fd)
         server.run(held.shut, pairs["LAST_ACK"].server.fd)
         client.run(held.receive, pairs["LAST_ACK"].client.fd, 1)
         until(lambda: state(watch, pairs["FIN_WAIT2"]) == tcp.FIN_WAIT2, "the FIN to be answered")
         veth.black_hole(client, veth.SERVER)
         client.run(held.close, pairs["LAST_ACK"].client.fd, pairs["FIN_WAIT1"].client.fd)
-        snapshot = watch.look()
+        snapshot = watch.snapshot()
         for name, pair in pairs.items():
             row = client_row(snapshot, pair)
             assert tcp.STATES[snapshot.sample.sockets.state[row]] == name
             assert (kind(snapshot, row), pids(snapshot, row)) == ("remembered", [client.pid])
             assert bool(snapshot.sample.sockets.mini()[row]) == (name == "FIN_WAIT2")
-    fresh = look(client)
+    fresh = snapshot_of(client)
     notes = [note(fresh, client_row(fresh, pair)) for pair in pairs.values()]
     assert notes == [owner.ORPHAN, owner.KERNEL_KEEPS, owner.ORPHAN]
 
 
-def state(watch: Watch, pair: Pair) -> int:
-    snapshot = watch.look()
+def state(watch: Watch, pair: SocketPair) -> int:
+    snapshot = watch.snapshot()
     return int(snapshot.sample.sockets.state[client_row(snapshot, pair)])
 
 
-def test_the_whole_life_of_a_connection_is_one_socket(namespace: Namespace) -> None:
+def test_the_whole_life_of_a_connection_is_one_socket(namespace: DemoNamespace) -> None:
     """Half-open, queued, accepted, closed: one cookie, and each owner in its turn."""
     with Watch(namespace) as watch:
-        watch.look()
+        watch.snapshot()
         _, listener = namespace.run(states.syn_recv)
-        half_open = watch.look()
+        half_open = watch.snapshot()
         (row,) = np.flatnonzero(half_open.sample.sockets.state == tcp.SYN_RECV).tolist()
         cookie = half_open.sample.sockets.cookie[row]
         peer = int(half_open.sample.sockets.remote_port[row])
         assert kind(half_open, row) == "unknown"
         namespace.run(send_by_port, peer, b"now")
-        queued = watch.look()
+        queued = watch.snapshot()
         assert kind(queued, at(queued, cookie)) == "accept-queue"
         assert queued.queue[at(queued, cookie)] == row_of(queued.sample.sockets, listener)
         accepted = namespace.run(sockets.accepted, listener.fd)
-        taken = watch.look()
+        taken = watch.snapshot()
         assert kind(taken, at(taken, cookie)) == "process"
         assert at(taken, cookie) == row_of(taken.sample.sockets, accepted)
         assert taken.age_s[at(taken, cookie)] > queued.age_s[at(queued, cookie)] > 0
         namespace.run(held.receive, accepted.fd, 10)
         namespace.run(held.close, accepted.fd)
-        closed = watch.look()
+        closed = watch.snapshot()
         assert kind(closed, at(closed, cookie)) == "remembered"
         assert closed.seen_s[at(closed, cookie)] > taken.seen_s[at(taken, cookie)]
 
@@ -116,13 +116,13 @@ def send_by_port(port: int, data: bytes) -> None:
             made.send(data)
 
 
-def test_a_closed_listener_leaves_half_open_connections_alone(namespace: Namespace) -> None:
+def test_a_closed_listener_leaves_half_open_connections_alone(namespace: DemoNamespace) -> None:
     _, listener = namespace.run(states.syn_recv, "::", "127.0.0.1")
-    snapshot = look(namespace)
+    snapshot = snapshot_of(namespace)
     (row,) = np.flatnonzero(snapshot.sample.sockets.state == tcp.SYN_RECV).tolist()
     assert snapshot.queue[row] == row_of(snapshot.sample.sockets, listener)
     namespace.run(held.close, listener.fd)
-    snapshot = look(namespace)
+    snapshot = snapshot_of(namespace)
     (row,) = np.flatnonzero(snapshot.sample.sockets.state == tcp.SYN_RECV).tolist()
     assert snapshot.queue[row] == -1
     assert note(snapshot, row) == owner.HALF_OPEN
@@ -145,28 +145,28 @@ def unheld(snapshot: Snapshot) -> int:
     return owner.HIDDEN if hidden else owner.NOT_FOUND
 
 
-def test_a_socket_in_flight_has_a_reason(namespace: Namespace) -> None:
+def test_a_socket_in_flight_has_a_reason(namespace: DemoNamespace) -> None:
     made = namespace.run(sockets.listening)
     with Watch(namespace) as watch:
-        watch.look()
+        watch.snapshot()
         namespace.run(in_flight, made.fd)
-        snapshot = watch.look()
+        snapshot = watch.snapshot()
         row = row_of(snapshot.sample.sockets, made)
         assert (kind(snapshot, row), note(snapshot, row)) == ("unknown", unheld(snapshot))
 
 
-def test_it_is_remembered_when_it_was_in_flight_before_its_end(namespace: Namespace) -> None:
+def test_it_is_remembered_when_it_was_in_flight_before_its_end(namespace: DemoNamespace) -> None:
     """As it is when a look falls between the closing and the search for owners."""
     pair = namespace.run(states.established)
     with Watch(namespace) as watch:
-        watch.look()
+        watch.snapshot()
         namespace.run(in_flight, pair.client.fd)
-        between = watch.look()
+        between = watch.snapshot()
         assert note(between, client_row(between, pair)) == unheld(between)
         namespace.run(forget_messages)
         namespace.run(held.receive, pair.server.fd, 1)
         namespace.run(held.close, pair.server.fd)
-        snapshot = watch.look()
+        snapshot = watch.snapshot()
         row = client_row(snapshot, pair)
         assert snapshot.sample.sockets.state[row] == tcp.TIME_WAIT
         assert (kind(snapshot, row), pids(snapshot, row)) == ("remembered", [namespace.pid])
@@ -177,7 +177,7 @@ def forget_messages() -> None:
         _kept.pop().close()
 
 
-def open_pairs(listener: Held, count: int) -> list[int]:
+def open_pairs(listener: HeldSockets, count: int) -> list[int]:
     """Both ends of new connections, accepted."""
     fds = []
     for _ in range(count):
@@ -186,22 +186,22 @@ def open_pairs(listener: Held, count: int) -> list[int]:
     return fds
 
 
-def open_and_reset(listener: Held, count: int) -> None:
+def open_and_reset(listener: HeldSockets, count: int) -> None:
     for _ in range(count):
         client, server = open_pairs(listener, 1)
         held.reset(client)
         held.close(server)
 
 
-def test_openings_that_no_look_saw(namespace: Namespace) -> None:
+def test_openings_that_no_look_saw(namespace: DemoNamespace) -> None:
     listener = namespace.run(sockets.listening)
     namespace.run(open_pairs, listener, 3)  # before the watch: in neither number
     with Watch(namespace) as watch:
-        assert watch.look().totals.opens_seen_ratio is None
-        assert watch.look().totals.opens_seen_ratio is None  # nothing was counted yet
+        assert watch.snapshot().totals.opens_seen_ratio is None
+        assert watch.snapshot().totals.opens_seen_ratio is None  # nothing was counted yet
         lasting = namespace.run(open_pairs, listener, 10)
-        assert watch.look().totals.opens_seen_ratio == 1.0
+        assert watch.snapshot().totals.opens_seen_ratio == 1.0
         namespace.run(held.close, *lasting)
-        assert watch.look().totals.opens_seen_ratio == 1.0
+        assert watch.snapshot().totals.opens_seen_ratio == 1.0
         namespace.run(open_and_reset, listener, 10)
-        assert watch.look().totals.opens_seen_ratio == 0.5
+        assert watch.snapshot().totals.opens_seen_ratio == 0.5

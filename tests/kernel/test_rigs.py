@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 
 from tcptop.demo import held, owners, queues, sockets, states, syn, veth
-from tcptop.demo.held import Held, until
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.held import HeldSockets, until
+from tcptop.demo.namespace import DemoNamespace
 from tests.kernel.ss import between, of_inode, ss_rows, with_state
 from tests.kernel.zoo import retransmitting
 
-Linked = tuple[Namespace, Namespace]
+Linked = tuple[DemoNamespace, DemoNamespace]
 
 
-def test_a_bound_socket_keeps_its_port(namespace: Namespace) -> None:
+def test_a_bound_socket_keeps_its_port(namespace: DemoNamespace) -> None:
     port = namespace.run(sockets.bound).local[1]
     with pytest.raises(OSError, match="Address already in use") as caught:
         namespace.run(sockets.bound, "127.0.0.1", port)
     assert caught.value.errno == errno.EADDRINUSE
 
 
-def test_accept_overflow(namespace: Namespace) -> None:
+def test_accept_overflow(namespace: DemoNamespace) -> None:
     listener = namespace.run(queues.accept_overflow, "127.0.0.1", 5, 12)
     rows = ss_rows(namespace)
     row = of_inode(rows, listener)
@@ -33,7 +33,7 @@ def test_accept_overflow(namespace: Namespace) -> None:
     assert [row.inode for row in queued] == [0] * 6
 
 
-def test_the_window_opens_when_the_reader_reads(namespace: Namespace) -> None:
+def test_the_window_opens_when_the_reader_reads(namespace: DemoNamespace) -> None:
     client, server = namespace.run(states.zero_window)
     while of_inode(ss_rows(namespace), client).send_q:
         namespace.run(held.receive, server.fd, 65536)
@@ -41,7 +41,7 @@ def test_the_window_opens_when_the_reader_reads(namespace: Namespace) -> None:
 
 
 @pytest.mark.parametrize("bind_to", [None, "127.0.0.1"])
-def test_ports_run_out(namespace: Namespace, bind_to: str | None) -> None:
+def test_ports_run_out(namespace: DemoNamespace, bind_to: str | None) -> None:
     namespace.sysctl("net.ipv4.ip_local_port_range", "32768 32787")
     listener = namespace.run(sockets.listening, "127.0.0.1", 80, 128)
     made = namespace.run(queues.exhaust, "127.0.0.1", 80, bind_to=bind_to)
@@ -79,7 +79,7 @@ def test_a_fin_is_lost(linked: Linked, state: str) -> None:
     assert row.timer.name == "on"
 
 
-def _retransmits(namespace: Namespace, made: Held) -> int:
+def _retransmits(namespace: DemoNamespace, made: HeldSockets) -> int:
     timer = of_inode(ss_rows(namespace), made).timer
     return timer.retransmits if timer and timer.name == "on" else 0
 
@@ -93,7 +93,7 @@ def test_keepalive_probes_go_unanswered(linked: Linked) -> None:
     until(lambda: _timer(client, made) == ("keepalive", True), "a probe")
 
 
-def _timer(namespace: Namespace, made: Held) -> tuple[str, bool]:
+def _timer(namespace: DemoNamespace, made: HeldSockets) -> tuple[str, bool]:
     timer = of_inode(ss_rows(namespace), made).timer
     return (timer.name, timer.retransmits > 0) if timer else ("", False)
 
@@ -109,7 +109,7 @@ def test_spoofed_syns_fill_the_syn_queue(linked: Linked) -> None:
     assert row.skmem["d"] == 13
 
 
-def test_a_full_fin_wait2_orphan(namespace: Namespace) -> None:
+def test_a_full_fin_wait2_orphan(namespace: DemoNamespace) -> None:
     """With a tcp_fin_timeout of more than a minute it is no mini-socket at first."""
     namespace.sysctl("net.ipv4.tcp_fin_timeout", 100)
     server = namespace.run(states.close_wait)
@@ -122,7 +122,7 @@ def test_a_full_fin_wait2_orphan(namespace: Namespace) -> None:
     assert "rto" in row.info  # unlike a mini-socket
 
 
-def test_workers_share_a_listener(namespace: Namespace) -> None:
+def test_workers_share_a_listener(namespace: DemoNamespace) -> None:
     made = namespace.run(sockets.listening)
     other = namespace.run(sockets.listening)
     workers = namespace.run(owners.share_by_fork, made.fd, 3)
@@ -132,7 +132,7 @@ def test_workers_share_a_listener(namespace: Namespace) -> None:
     assert {pid for _, pid, _ in of_inode(rows, other).users} == {namespace.pid}
 
 
-def test_a_process_may_have_a_hostile_name(namespace: Namespace) -> None:
+def test_a_process_may_have_a_hostile_name(namespace: DemoNamespace) -> None:
     helper = namespace.helper()
     helper.run(owners.rename, owners.HOSTILE_NAME)
     made = helper.run(sockets.listening)
@@ -142,7 +142,7 @@ def test_a_process_may_have_a_hostile_name(namespace: Namespace) -> None:
     assert (pid, fd) == (helper.pid, made.fd)
 
 
-def test_sockets_show_the_cgroup_they_were_made_in(namespace: Namespace) -> None:
+def test_sockets_show_the_cgroup_they_were_made_in(namespace: DemoNamespace) -> None:
     name = f"tcptop test {namespace.pid}"
     helper = namespace.helper()
     if os.geteuid():
@@ -168,7 +168,7 @@ def _removed(name: str) -> bool:
     return True
 
 
-def test_a_reset_leaves_nothing_behind(namespace: Namespace) -> None:
+def test_a_reset_leaves_nothing_behind(namespace: DemoNamespace) -> None:
     client, server = namespace.run(states.established)
     namespace.run(held.reset, client.fd)
     assert ss_rows(namespace) == []

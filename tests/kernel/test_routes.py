@@ -13,9 +13,9 @@ import pytest
 
 from tcptop.demo import veth
 from tcptop.demo.held import until
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import connected, listening
-from tcptop.model.route import Link, Neighbour, Route, Way, way
+from tcptop.model.route import Link, Neighbour, Route, RouteKey, route_key
 from tcptop.model.source import Requests
 from tcptop.model.table import blank
 from tcptop.sources import routes
@@ -48,36 +48,36 @@ ROUTES = """
 
 
 @pytest.fixture(scope="module")
-def routed() -> Iterator[Namespace]:
+def routed() -> Iterator[DemoNamespace]:
     """A namespace with routes of every kind, on a link to another."""
-    with Namespace() as client, Namespace(beside=client) as server:
+    with DemoNamespace() as client, DemoNamespace(beside=client) as server:
         veth.connect(client, server)
         for line in ROUTES.strip().splitlines():
             ip(client, line)
         yield client
 
 
-def ip(namespace: Namespace, words: str) -> str:
+def ip(namespace: DemoNamespace, words: str) -> str:
     return namespace.command(["ip", *words.split()])
 
 
-def told(namespace: Namespace, words: str) -> dict[str, Any]:
+def told(namespace: DemoNamespace, words: str) -> dict[str, Any]:
     """The one object that `ip -j` prints."""
     (found,) = json.loads(namespace.command(["ip", "-j", "-d", *words.split()]))
     return dict(found)
 
 
-def read(namespace: Namespace, *ways: Way) -> dict[Way, Route]:
-    def look() -> dict[Way, Route]:
+def read(namespace: DemoNamespace, *route_keys: RouteKey) -> dict[RouteKey, Route]:
+    def read() -> dict[RouteKey, Route]:
         reader = RouteReader(namespace.inode)
-        reader.want(ways)
+        reader.request(route_keys)
         return reader.read()
 
-    return namespace.in_thread(look)
+    return namespace.in_thread(read)
 
 
-def route(namespace: Namespace, local: str, remote: str, interface: int = 0) -> Route:
-    one = Way(namespace.inode, local, remote, interface)
+def route(namespace: DemoNamespace, local: str, remote: str, interface: int = 0) -> Route:
+    one = RouteKey(namespace.inode, local, remote, interface)
     return read(namespace, one)[one]
 
 
@@ -92,7 +92,7 @@ def route(namespace: Namespace, local: str, remote: str, interface: int = 0) -> 
         ("::1", "::1"),
     ],
 )
-def test_a_route_is_the_one_that_ip_gets(routed: Namespace, local: str, remote: str) -> None:
+def test_a_route_is_the_one_that_ip_gets(routed: DemoNamespace, local: str, remote: str) -> None:
     found = route(routed, local, remote)
     flow = told(routed, f"route get {remote} from {local}")
     matched = told(routed, f"route get fibmatch {remote} from {local}")
@@ -109,7 +109,7 @@ def test_a_route_is_the_one_that_ip_gets(routed: Namespace, local: str, remote: 
     assert found.table == matched.get("table", "local" if found.this_host else "main")
 
 
-def test_what_the_routes_were_made_to_be(routed: Namespace) -> None:
+def test_what_the_routes_were_made_to_be(routed: DemoNamespace) -> None:
     far = route(routed, OWN, "10.90.1.1")
     assert (far.prefix, far.gateway, far.mtu, far.effective_mtu, far.table) == (
         *("10.90.0.0/16", "10.78.0.2", 1400, 1400, "main"),
@@ -126,25 +126,25 @@ def test_what_the_routes_were_made_to_be(routed: Namespace) -> None:
     assert other == Neighbour("fd78::2", "PERMANENT", veth.SERVER.mac)
 
 
-def test_rules_look_at_the_source(routed: Namespace) -> None:
+def test_rules_look_at_the_source(routed: DemoNamespace) -> None:
     assert route(routed, OWN, "10.90.9.1").gateway == "10.78.0.2"
     other = route(routed, "10.78.0.5", "10.90.9.1")
     assert (other.gateway, other.table, other.prefix) == ("10.78.0.9", "77", "10.90.9.0/24")
 
 
-def test_rules_look_at_the_mark(linked: tuple[Namespace, Namespace]) -> None:
+def test_rules_look_at_the_mark(linked: tuple[DemoNamespace, DemoNamespace]) -> None:
     client, _ = linked
     ip(client, "route add 10.90.0.0/16 via 10.78.0.2")
     ip(client, "route add 10.90.0.0/16 via 10.78.0.9 table 78")
     ip(client, "rule add fwmark 5 table 78")
-    plain = Way(client.inode, OWN, "10.90.1.1")
+    plain = RouteKey(client.inode, OWN, "10.90.1.1")
     marked = plain._replace(mark=5)
     found = read(client, plain, marked)
     assert [found[each].gateway for each in (plain, marked)] == ["10.78.0.2", "10.78.0.9"]
 
 
 @pytest.mark.parametrize(("local", "end"), [(OWN, "10.9{}.1.1"), (OWN6, "fd9{}::1")])
-def test_routes_that_lead_nowhere(routed: Namespace, local: str, end: str) -> None:
+def test_routes_that_lead_nowhere(routed: DemoNamespace, local: str, end: str) -> None:
     for number, kind in enumerate(("blackhole", "unreachable", "prohibit"), 1):
         found = route(routed, local, end.format(number))
         assert found.kind == kind
@@ -154,7 +154,7 @@ def test_routes_that_lead_nowhere(routed: Namespace, local: str, end: str) -> No
     assert (gone.kind, gone.why_not) == ("", "no route to it")
 
 
-def test_this_host(routed: Namespace) -> None:
+def test_this_host(routed: DemoNamespace) -> None:
     for own, device in (("127.0.0.1", "lo"), ("::1", "lo"), (OWN, "v0"), (OWN6, "v0")):
         found = route(routed, own, own)
         assert (found.this_host, found.neighbour, found.local_link) == (True, None, device)
@@ -162,7 +162,7 @@ def test_this_host(routed: Namespace) -> None:
         assert (found.link.name, found.link.kind) == ("lo", None)
 
 
-def test_an_address_that_no_device_has_any_more(routed: Namespace) -> None:
+def test_an_address_that_no_device_has_any_more(routed: DemoNamespace) -> None:
     for local, remote in (("10.1.1.1", "10.90.1.1"), ("fd01::1", "fd90::1")):
         found = route(routed, local, remote)
         assert (found.local_link, found.why_not) == ("", "")
@@ -181,7 +181,7 @@ def test_an_address_that_no_device_has_any_more(routed: Namespace) -> None:
         ("fd78::77", "NONE", None),
     ],
 )
-def test_neighbours(routed: Namespace, remote: str, state: str, mac: str | None) -> None:
+def test_neighbours(routed: DemoNamespace, remote: str, state: str, mac: str | None) -> None:
     if state == "REACHABLE":  # for 15 s at least
         ip(routed, f"neigh replace {remote} lladdr {mac} dev v0 nud reachable")
     found = route(routed, OWN6 if ":" in remote else OWN, remote)
@@ -192,7 +192,7 @@ def test_neighbours(routed: Namespace, remote: str, state: str, mac: str | None)
 
 
 def test_link_local_addresses_need_their_interface(
-    linked: tuple[Namespace, Namespace],
+    linked: tuple[DemoNamespace, DemoNamespace],
 ) -> None:
     client, _ = linked
     ip(client, "link add other type veth peer name far")
@@ -210,7 +210,9 @@ def test_link_local_addresses_need_their_interface(
         assert found.neighbour == expected
 
 
-def test_a_link_that_has_lost_its_peer_or_is_down(linked: tuple[Namespace, Namespace]) -> None:
+def test_a_link_that_has_lost_its_peer_or_is_down(
+    linked: tuple[DemoNamespace, DemoNamespace],
+) -> None:
     client, server = linked
     ip(server, f"link set {veth.DEVICE} down")
     until(lambda: "NO-CARRIER" in ip(client, "link show v0"), "no carrier")
@@ -229,7 +231,7 @@ def send_big(to: str) -> None:
         sender.sendto(b"x" * 1400, (to, 9))
 
 
-def test_a_learned_mtu(linked: tuple[Namespace, Namespace]) -> None:
+def test_a_learned_mtu(linked: tuple[DemoNamespace, DemoNamespace]) -> None:
     client, server = linked
     server.sysctl("net.ipv4.ip_forward", 1)
     ip(server, "route add 10.97.0.0/16 via 10.78.0.9 mtu lock 1300")
@@ -244,48 +246,48 @@ def test_a_learned_mtu(linked: tuple[Namespace, Namespace]) -> None:
     assert route(client, OWN, "10.97.0.2").mtu is None
 
 
-def test_a_few_at_once_and_then_the_rest(routed: Namespace) -> None:
-    ways = [Way(routed.inode, OWN, f"10.90.1.{n}") for n in range(1, 7)]
+def test_a_few_at_once_and_then_the_rest(routed: DemoNamespace) -> None:
+    route_keys = [RouteKey(routed.inode, OWN, f"10.90.1.{n}") for n in range(1, 7)]
 
-    def looks() -> list[set[Way]]:
+    def reads() -> list[set[RouteKey]]:
         reader = RouteReader(routed.inode)
-        reader.want([*ways, *ways])
+        reader.request([*route_keys, *route_keys])
         found = [set(reader.read()) for _ in range(3)]
-        reader.want(ways[:1])
+        reader.request(route_keys[:1])
         return [*found, set(reader.read())]
 
-    first, second, third, last = routed.in_thread(looks)
-    assert (len(first), second, third) == (routes.AT_ONCE, set(ways), set(ways))
-    assert last == {ways[0]}
+    first, second, third, last = routed.in_thread(reads)
+    assert (len(first), second, third) == (routes.AT_ONCE, set(route_keys), set(route_keys))
+    assert last == {route_keys[0]}
 
 
 def test_an_answer_is_good_for_a_while(
-    linked: tuple[Namespace, Namespace], monkeypatch: pytest.MonkeyPatch
+    linked: tuple[DemoNamespace, DemoNamespace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, _ = linked
-    one = Way(client.inode, OWN, "10.78.0.2")
+    one = RouteKey(client.inode, OWN, "10.78.0.2")
 
-    def looks() -> list[Route]:
+    def reads() -> list[Route]:
         reader = RouteReader(client.inode)
-        reader.want([one])
+        reader.request([one])
         first, second = reader.read()[one], reader.read()[one]
         monkeypatch.setattr(routes, "KEPT_S", 0.0)
         return [first, second, reader.read()[one]]
 
-    first, second, third = client.in_thread(looks)
+    first, second, third = client.in_thread(reads)
     assert first is second
     assert third.read_at > first.read_at
 
 
-def test_other_namespaces_are_not_read_here(routed: Namespace) -> None:
-    assert read(routed, Way(1, OWN, "10.78.0.2")) == {}
+def test_other_namespaces_are_not_read_here(routed: DemoNamespace) -> None:
+    assert read(routed, RouteKey(1, OWN, "10.78.0.2")) == {}
 
 
-def test_nothing_is_left_open(routed: Namespace) -> None:
+def test_nothing_is_left_open(routed: DemoNamespace) -> None:
     def descriptors() -> tuple[int, int]:
         before = len(os.listdir("/proc/self/fd"))
         reader = RouteReader(routed.inode)
-        reader.want([Way(routed.inode, OWN, "10.78.0.2")])
+        reader.request([RouteKey(routed.inode, OWN, "10.78.0.2")])
         assert reader.read()
         return before, len(os.listdir("/proc/self/fd"))
 
@@ -296,9 +298,9 @@ def test_nothing_is_left_open(routed: Namespace) -> None:
 
 def own_route() -> Route:
     """Of this thread's namespace, which has a loopback at least."""
-    one = Way(os.stat("/proc/thread-self/ns/net").st_ino, "127.0.0.1", "127.0.0.1")
+    one = RouteKey(os.stat("/proc/thread-self/ns/net").st_ino, "127.0.0.1", "127.0.0.1")
     reader = RouteReader(one.netns)
-    reader.want([one])
+    reader.request([one])
     return reader.read()[one]
 
 
@@ -307,16 +309,16 @@ def test_no_right_is_needed() -> None:
     assert (found.why_not, found.this_host, found.local_link) == ("", True, "lo")
 
 
-def test_the_sample_brings_what_was_wanted(linked: tuple[Namespace, Namespace]) -> None:
+def test_the_sample_brings_what_was_wanted(linked: tuple[DemoNamespace, DemoNamespace]) -> None:
     client, server = linked
     listener = server.run(listening, veth.SERVER.v4)
     client.run(connected, *listener.local)
 
-    def look() -> tuple[Way, dict[Way, Route]]:
+    def read() -> tuple[RouteKey, dict[RouteKey, Route]]:
         source = LiveSource()
         before = source.sample()
         (row,) = np.flatnonzero(before.sockets.remote_port == listener.local[1])
-        wanted = way(before.sockets, int(row))
+        wanted = route_key(before.sockets, int(row))
         assert wanted is not None
         assert before.routes == {}
         source.request(Requests(routes=frozenset((wanted,))))
@@ -324,14 +326,14 @@ def test_the_sample_brings_what_was_wanted(linked: tuple[Namespace, Namespace]) 
         source.close()
         return wanted, dict(found)
 
-    wanted, found = client.in_thread(look)
-    assert wanted == Way(client.inode, veth.CLIENT.v4, veth.SERVER.v4)
+    wanted, found = client.in_thread(read)
+    assert wanted == RouteKey(client.inode, veth.CLIENT.v4, veth.SERVER.v4)
     assert set(found) == {wanted}
     assert found[wanted].neighbour == Neighbour("10.78.0.2", "PERMANENT", veth.SERVER.mac)
 
 
 def test_a_listener_has_no_way() -> None:
-    assert way(blank(1), 0) is None
+    assert route_key(blank(1), 0) is None
 
 
 def test_pyroute2_is_loaded_only_when_a_route_is_wanted() -> None:

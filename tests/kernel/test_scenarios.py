@@ -20,7 +20,7 @@ import pytest
 
 from tcptop.analysis.derive import derive
 from tcptop.analysis.findings.rules import RULES
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.history import History
 from tcptop.demo import linux
 from tcptop.demo.held import until
@@ -31,8 +31,8 @@ from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.sources.live import LiveSource
 from tests.kernel.evidence import EVIDENCE
-from tests.kernel.looking import Watch
 from tests.kernel.nobody import become_nobody
+from tests.kernel.snapshots import Watch
 
 IDS = tuple(scenarios())
 LONGEST_S = 25.0  # for what has to be seen for ten, on a busy machine
@@ -43,7 +43,7 @@ class DemoWatch(Watch):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage.here)
-        self.settings = Settings(stage.limits_by_finding)
+        self.settings = FindingSettings(stage.limits_by_finding)
 
     def feed(self, sample: Sample) -> Snapshot:
         snapshot, self.history = derive(sample, self.history, self.settings)
@@ -66,15 +66,15 @@ class Played:
     def id(self) -> str:
         return self.stage.scenarios[0].id
 
-    def look(self) -> None:
-        snapshot = self.watch.look()
+    def snapshot(self) -> None:
+        snapshot = self.watch.snapshot()
         self.evidence |= EVIDENCE[self.id](snapshot)
         self.found |= any(f.id == self.id and f.because is None for f in snapshot.findings)
         self.causes |= serious(snapshot)
 
     def look_again(self) -> None:
         """After `recover`."""
-        snapshot = self.watch.look()
+        snapshot = self.watch.snapshot()
         gone = self.id not in {each.id for each in snapshot.findings}
         self.recovered |= gone and not EVIDENCE[self.id](snapshot)
 
@@ -105,7 +105,7 @@ def shows() -> Iterator[Mapping[str, Played]]:
             watch = DemoWatch(stage)
             stack.enter_context(watch)
             played.append(Played(stage, watch))
-        rounds(played, Played.look, lambda: all(p.evidence and p.found for p in played))
+        rounds(played, Played.snapshot, lambda: all(p.evidence and p.found for p in played))
         for each in played:
             each.stage.recover(each.id)
         rounds(played, Played.look_again, lambda: all(p.recovered for p in played))

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tcptop.analysis.selecting import select
-from tests.kernel.looking import Watch
+from tcptop.analysis.selection import select
+from tests.kernel.snapshots import Watch
 from tests.kernel.ss import SsRow, ss_rows
 from tests.kernel.zoo import Zoo
 from tests.unit.written import VALIDATOR, snapshot_json
@@ -24,9 +24,9 @@ def rows(zoo: Zoo) -> list[tuple[dict[str, Any], SsRow]]:
     All that ss saw before and after must be there; mini-sockets may leave in between.
     """
     with Watch(zoo.namespace) as watch:
-        watch.look()
+        watch.snapshot()
         before = {row.cookie: row for row in ss_rows(zoo.namespace)}
-        snapshot = snapshot_json(select(watch.look()))
+        snapshot = snapshot_json(select(watch.snapshot()))
         after = {row.cookie for row in ss_rows(zoo.namespace)}
     found = {int(row["cookie"], 16): row for row in snapshot["sockets"]}
     assert before.keys() & after <= found.keys()

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from tcptop.demo import held, owners, queues, sockets, states
-from tcptop.demo.held import Held
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.held import HeldSockets
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.sample import Owners, Sample
 from tcptop.model.socket_id import SocketId
 from tcptop.model.sockopt import SocketOptions
@@ -27,8 +27,8 @@ from tcptop.sources import sockopts
 from tcptop.sources.live import LiveSource
 from tcptop.sources.pidfd import traffic_groups
 from tcptop.sources.sockopts import OptionReader
-from tests.kernel.looking import Watch, row_between, row_of
 from tests.kernel.nobody import become_nobody
+from tests.kernel.snapshots import Watch, row_between, row_of
 
 TCP, SOCKET = socket.IPPROTO_TCP, socket.SOL_SOCKET
 OPTIONS = {
@@ -91,12 +91,12 @@ def own_bytes(fd: int, level: int, name: int, size: int) -> bytes:
     return held.get(fd).getsockopt(level, name, size)
 
 
-def options_of(watch: Watch, *wanted: Held) -> list[SocketOptions]:
+def options_of(watch: Watch, *wanted: HeldSockets) -> list[SocketOptions]:
     """What the next look says of sockets that are held."""
-    table = watch.look().sample.sockets
+    table = watch.snapshot().sample.sockets
     ids = [table.id(row_of(table, made)) for made in wanted]
     watch.request(ids)
-    found = watch.look().sample.options
+    found = watch.snapshot().sample.options
     assert found.keys() == set(ids)
     return [found[each] for each in ids]
 
@@ -104,20 +104,20 @@ def options_of(watch: Watch, *wanted: Held) -> list[SocketOptions]:
 def read(sample: Sample, ids: Collection[SocketId]) -> dict[SocketId, SocketOptions]:
     """What a reader without a memory finds, now, of the sockets of an earlier look."""
     reader = OptionReader()
-    reader.want(ids)
+    reader.request(ids)
     return reader.read(sample.sockets, sample.owners, sample.privileged)
 
 
-def looked(namespace: Namespace, made: Held) -> tuple[Sample, SocketId]:
+def sampled(namespace: DemoNamespace, made: HeldSockets) -> tuple[Sample, SocketId]:
     """A look, and a socket of it that is held."""
     with Watch(namespace) as watch:
-        sample = watch.look().sample
+        sample = watch.snapshot().sample
     return sample, sample.sockets.id(row_of(sample.sockets, made))
 
 
 @pytest.mark.parametrize("values", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_as_the_owner_is_told(namespace: Namespace, values: dict[str, int], host: str) -> None:
+def test_as_the_owner_is_told(namespace: DemoNamespace, values: dict[str, int], host: str) -> None:
     made = namespace.run(states.established, host).server
     namespace.run(set_options, made.fd, values)
     with Watch(namespace) as watch:
@@ -133,7 +133,7 @@ def test_as_the_owner_is_told(namespace: Namespace, values: dict[str, int], host
     assert not options.why_not
 
 
-def test_buffers_that_the_process_has_fixed(namespace: Namespace) -> None:
+def test_buffers_that_the_process_has_fixed(namespace: DemoNamespace) -> None:
     pair = namespace.run(states.established)
     namespace.run(set_options, pair.client.fd, {"rcvbuf": 50_000})
     namespace.run(set_options, pair.server.fd, {"sndbuf": 50_000})
@@ -145,7 +145,7 @@ def test_buffers_that_the_process_has_fixed(namespace: Namespace) -> None:
 
 
 @pytest.mark.parametrize(("on", "seconds"), [(1, 0), (1, 7), (0, 7)])
-def test_linger(namespace: Namespace, on: int, seconds: int) -> None:
+def test_linger(namespace: DemoNamespace, on: int, seconds: int) -> None:
     made = namespace.run(states.established).client
     namespace.run(set_bytes, made.fd, SOCKET, socket.SO_LINGER, struct.pack("ii", on, seconds))
     with Watch(namespace) as watch:
@@ -154,7 +154,7 @@ def test_linger(namespace: Namespace, on: int, seconds: int) -> None:
     assert options.linger_s == (seconds if on else None)
 
 
-def test_congestion_control(namespace: Namespace) -> None:
+def test_congestion_control(namespace: DemoNamespace) -> None:
     pair = namespace.run(states.established)
     namespace.run(set_bytes, pair.client.fd, TCP, socket.TCP_CONGESTION, b"reno")
     with Watch(namespace) as watch:
@@ -163,7 +163,7 @@ def test_congestion_control(namespace: Namespace) -> None:
     assert (client.congestion, server.congestion) == ("reno", own.rstrip(b"\0").decode())
 
 
-def test_a_listener(namespace: Namespace) -> None:
+def test_a_listener(namespace: DemoNamespace) -> None:
     made, _ = namespace.run(queues.reuse_port, 2)
     namespace.run(set_options, made.fd, {"defer_accept_s": 7})
     with Watch(namespace) as watch:
@@ -172,22 +172,22 @@ def test_a_listener(namespace: Namespace) -> None:
     assert options.defer_accept_s == namespace.run(own_options, made.fd)["defer_accept_s"] == 7
 
 
-def test_only_what_is_wanted(namespace: Namespace) -> None:
+def test_only_what_is_wanted(namespace: DemoNamespace) -> None:
     pair = namespace.run(states.established)
     with Watch(namespace) as watch:
-        sample = watch.look().sample
+        sample = watch.snapshot().sample
         assert not sample.options
         one, other = (sample.sockets.id(row_of(sample.sockets, each)) for each in pair)
         watch.request([one, SocketId(one.netns, 12345)])
-        assert watch.look().sample.options.keys() == {one}
+        assert watch.snapshot().sample.options.keys() == {one}
         watch.request({other})
-        assert watch.look().sample.options.keys() == {other}
+        assert watch.snapshot().sample.options.keys() == {other}
         watch.request(())
-        assert not watch.look().sample.options
+        assert not watch.snapshot().sample.options
 
 
 def test_an_answer_is_kept_for_a_while(
-    namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+    namespace: DemoNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = namespace.run(states.established).client
     with Watch(namespace) as watch:
@@ -202,17 +202,17 @@ def test_an_answer_is_kept_for_a_while(
         assert third.read_at > first.read_at
 
 
-def test_another_socket_on_the_descriptor(namespace: Namespace) -> None:
+def test_another_socket_on_the_descriptor(namespace: DemoNamespace) -> None:
     pair = namespace.run(states.established)
-    sample, socket_id = looked(namespace, pair.client)
+    sample, socket_id = sampled(namespace, pair.client)
     namespace.run(os.dup2, pair.server.fd, pair.client.fd)
     assert read(sample, [socket_id])[socket_id].why_not == "this descriptor is something else now"
 
 
-def test_another_socket_of_the_same_inode(namespace: Namespace) -> None:
+def test_another_socket_of_the_same_inode(namespace: DemoNamespace) -> None:
     """Inodes come again, cookies do not."""
     made = namespace.run(states.established).client
-    sample, socket_id = looked(namespace, made)
+    sample, socket_id = sampled(namespace, made)
     rows = sample.sockets.take(np.arange(len(sample.sockets)))
     rows.cookie[row_of(rows, made)] += np.uint64(1000)
     other = socket_id._replace(cookie=socket_id.cookie + 1000)
@@ -221,26 +221,26 @@ def test_another_socket_of_the_same_inode(namespace: Namespace) -> None:
     assert found[other].keepalive is None
 
 
-def test_closed_since(namespace: Namespace) -> None:
+def test_closed_since(namespace: DemoNamespace) -> None:
     made = namespace.run(sockets.listening)
-    sample, socket_id = looked(namespace, made)
+    sample, socket_id = sampled(namespace, made)
     namespace.run(held.close, made.fd)
     assert read(sample, [socket_id])[socket_id].why_not == "the process has closed it, or has ended"
 
 
-def test_ended_since(namespace: Namespace) -> None:
+def test_ended_since(namespace: DemoNamespace) -> None:
     helper = namespace.helper()
     made = helper.run(sockets.listening)
-    sample, socket_id = looked(namespace, made)
+    sample, socket_id = sampled(namespace, made)
     helper.close()
     assert read(sample, [socket_id])[socket_id].why_not == "the process has ended"
 
 
-def test_the_next_holder_is_asked(namespace: Namespace) -> None:
+def test_the_next_holder_is_asked(namespace: DemoNamespace) -> None:
     helper = namespace.helper()
     ended = helper.pid
     made = namespace.run(sockets.listening)
-    sample, socket_id = looked(namespace, made)
+    sample, socket_id = sampled(namespace, made)
     helper.close()
     twice = Owners(
         np.array([made.inode] * 3, np.uint32),
@@ -251,20 +251,20 @@ def test_the_next_holder_is_asked(namespace: Namespace) -> None:
     assert not read(replace(sample, owners=twice), [socket_id])[socket_id].why_not
 
 
-def test_sockets_that_no_process_holds(namespace: Namespace) -> None:
+def test_sockets_that_no_process_holds(namespace: DemoNamespace) -> None:
     queued, listener = namespace.run(states.not_accepted)
     half, deferring = namespace.run(states.syn_recv)
     orphan = namespace.run(states.fin_wait1, orphan=True).client
     waiting = namespace.run(states.time_wait).client
     with Watch(namespace) as watch:
-        table = watch.look().sample.sockets
+        table = watch.snapshot().sample.sockets
         ends = [(listener, queued), (deferring, half)]
         rows = [row_between(table, here.local[1], there.local[1]) for here, there in ends]
         for made in (orphan, waiting):
             assert made.remote
             rows.append(row_between(table, made.local[1], made.remote[1]))
         watch.request([table.id(row) for row in rows])
-        found = watch.look().sample.options
+        found = watch.snapshot().sample.options
     assert [found[table.id(row)].why_not for row in rows] == [
         "waits in an accept queue: no process holds it",
         "half-open: no process holds it yet",
@@ -273,14 +273,14 @@ def test_sockets_that_no_process_holds(namespace: Namespace) -> None:
     ]
 
 
-def mptcp_listener() -> Held:
+def mptcp_listener() -> HeldSockets:
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP)
     made.bind(("127.0.0.1", 0))
     made.listen()
     return held.hold(made)
 
 
-def test_mptcp_is_not_taken_for_its_subflow(namespace: Namespace) -> None:
+def test_mptcp_is_not_taken_for_its_subflow(namespace: DemoNamespace) -> None:
     namespace.sysctl("net.mptcp.enabled", 1)
     made = namespace.run(mptcp_listener)
     with Watch(namespace) as watch:
@@ -298,7 +298,7 @@ def live_options(ids: list[SocketId]) -> dict[SocketId, SocketOptions]:
         source.close()
 
 
-def test_as_another_user(namespace: Namespace) -> None:
+def test_as_another_user(namespace: DemoNamespace) -> None:
     """Its own sockets are read; for others it has no holder, and would not be permitted."""
     other = namespace.run(sockets.listening)
     helper = namespace.helper()
@@ -306,7 +306,7 @@ def test_as_another_user(namespace: Namespace) -> None:
     helper.run(sockets.listening)
     helper.run(become_nobody)
     own = helper.run(sockets.listening)
-    sample, theirs = looked(namespace, other)
+    sample, theirs = sampled(namespace, other)
     mine = sample.sockets.id(row_of(sample.sockets, own))
     found = helper.run(live_options, [theirs, mine])
     assert not found[mine].why_not
@@ -337,12 +337,12 @@ def forbid(errno: int) -> None:
 
 
 @pytest.mark.parametrize(("errno", "why"), [(1, "a seccomp filter forbids"), (38, "Linux 5.6")])
-def test_where_the_call_is_forbidden(namespace: Namespace, errno: int, why: str) -> None:
+def test_where_the_call_is_forbidden(namespace: DemoNamespace, errno: int, why: str) -> None:
     assert platform.machine() in ("x86_64", "aarch64")  # where the call has this number
     made = namespace.run(sockets.listening)
     helper = namespace.helper()
     helper.run(forbid, errno)
-    _, socket_id = looked(namespace, made)
+    _, socket_id = sampled(namespace, made)
     assert why in helper.run(live_options, [socket_id])[socket_id].why_not
 
 
@@ -352,13 +352,13 @@ def flags(fd: int) -> int:
 
 @pytest.mark.parametrize("blocking", [True, False])
 def test_the_socket_is_left_as_it_was(
-    namespace: Namespace, blocking: bool, monkeypatch: pytest.MonkeyPatch
+    namespace: DemoNamespace, blocking: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its flags, and with a default timeout too, which Python gives to any socket it makes."""
     made = namespace.run(states.established).server
     namespace.run(os.set_blocking, made.fd, blocking)
     before = namespace.run(flags, made.fd)
-    sample, socket_id = looked(namespace, made)
+    sample, socket_id = sampled(namespace, made)
     socket.setdefaulttimeout(3.0 if blocking else None)
     try:
         own = set(os.listdir("/proc/self/fd"))
@@ -374,12 +374,12 @@ def peer_is_done(fd: int) -> None:
     held.wait_for_state(held.get(fd), states.CLOSE_WAIT)
 
 
-def test_closing_sends_its_fin(namespace: Namespace) -> None:
+def test_closing_sends_its_fin(namespace: DemoNamespace) -> None:
     """No copy is left that would hold the FIN back; nor is one of a copy that was refused."""
     for closer in ("client", "server"):
         pair = namespace.run(states.established)
         made, peer = (pair.client, pair.server) if closer == "client" else pair[::-1]
-        sample, socket_id = looked(namespace, made)
+        sample, socket_id = sampled(namespace, made)
         rows = sample.sockets.take(np.arange(len(sample.sockets)))
         rows.cookie[row_of(rows, made)] += np.uint64(1000)
         assert not read(sample, [socket_id])[socket_id].why_not
@@ -395,38 +395,40 @@ def many(count: int) -> None:
 
 
 def want_all(watch: Watch) -> None:
-    table = watch.look().sample.sockets
+    table = watch.snapshot().sample.sockets
     watch.request([table.id(row) for row in range(len(table))])
 
 
 def test_a_look_reads_a_bounded_number(
-    namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+    namespace: DemoNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockopts, "BUDGET_S", 60.0)
     namespace.run(many, 150)
     with Watch(namespace) as watch:
         want_all(watch)
-        looks = [watch.look().sample.options for _ in range(4)]
-    assert [len(found) for found in looks] == [64, 128, 150, 150]
-    assert looks[2] == looks[3]
-    for earlier, found in pairwise(looks):
+        samples = [watch.snapshot().sample.options for _ in range(4)]
+    assert [len(found) for found in samples] == [64, 128, 150, 150]
+    assert samples[2] == samples[3]
+    for earlier, found in pairwise(samples):
         assert all(found[socket_id] is options for socket_id, options in earlier.items())
 
 
-def test_a_look_has_a_time_budget(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_has_a_time_budget(
+    namespace: DemoNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Over it, one socket is read in each look: those first that wait for longest."""
     namespace.run(many, 5)
     with Watch(namespace) as watch:
         want_all(watch)
         monkeypatch.setattr(sockopts, "BUDGET_S", 0.0)
-        assert [len(watch.look().sample.options) for _ in range(6)] == [1, 2, 3, 4, 5, 5]
+        assert [len(watch.snapshot().sample.options) for _ in range(6)] == [1, 2, 3, 4, 5, 5]
         monkeypatch.setattr(sockopts, "KEPT_S", 0.0)
-        first = watch.look().sample.options
-        last = [watch.look().sample.options for _ in range(4)][-1]
+        first = watch.snapshot().sample.options
+        last = [watch.snapshot().sample.options for _ in range(4)][-1]
     assert sum(last[socket_id].read_at > first[socket_id].read_at for socket_id in first) == 4
 
 
-def test_shared_by_many(namespace: Namespace) -> None:
+def test_shared_by_many(namespace: DemoNamespace) -> None:
     made = namespace.run(sockets.listening)
     namespace.run(owners.share_by_fork, made.fd, 10)
     with Watch(namespace) as watch:

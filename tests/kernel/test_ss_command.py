@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tcptop.analysis.selecting import select
+from tcptop.analysis.selection import select
 from tcptop.columns import (
     FINDINGS,
     KERNEL,
@@ -22,14 +22,14 @@ from tcptop.columns import (
 from tcptop.columns.kernel import entries
 from tcptop.columns.listing import reaching, shell_command
 from tcptop.demo.held import until
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import connected, listening
 from tcptop.model import address, owner, tcp
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Namespace as Known
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index, SocketTable
-from tests.kernel.looking import look
+from tests.kernel.snapshots import snapshot_of
 from tests.kernel.zoo import Zoo, build
 
 Row = tuple[str, str, str]  # state and both ends
@@ -39,7 +39,7 @@ MARK = "----"
 @pytest.fixture
 def crowd() -> Iterator[Zoo]:
     """One of everything, and another process with sockets of its own."""
-    with Namespace() as namespace, Namespace(beside=namespace) as peer:
+    with DemoNamespace() as namespace, DemoNamespace(beside=namespace) as peer:
         made = build(namespace, peer)
         other = namespace.helper()
         server = other.run(listening, "::1")
@@ -78,7 +78,7 @@ def _wild(local: str, remote: str, state: str) -> str:
     return remote if state != "LISTEN" else "any"
 
 
-def run(namespace: Namespace, commands: list[str]) -> list[Counter[Row]]:
+def run(namespace: DemoNamespace, commands: list[str]) -> list[Counter[Row]]:
     """What each of them prints inside. grep ends with 1 where nothing is found."""
     script = f"\necho {MARK}\n".join(commands)
     text = namespace.command(["sh", "-c", script + "\ntrue"], timeout=60)
@@ -123,7 +123,7 @@ def of_process(selection: Selection, place: int) -> Index:
         in_queue = snapshot.note == owner.IN_ACCEPT_QUEUE
         return np.flatnonzero(in_queue)
     holders = snapshot.holders
-    mine = (holders.person == processes.person[place]) & (holders.fd >= 0)
+    mine = (holders.process == processes.process[place]) & (holders.fd >= 0)
     return np.unique(holders.row[mine])
 
 
@@ -141,7 +141,7 @@ def test_a_command_prints_its_row(
     crowd: Zoo, listing: Listing, places: Callable[[Selection], Index], rows_of: Rows
 ) -> None:
     def differences() -> list[tuple[str, Counter[Row], Counter[Row]]]:
-        selection = select(look(crowd.namespace))
+        selection = select(snapshot_of(crowd.namespace))
         table = selection.snapshot.sample.sockets
         commands = {int(p): shell_command(listing, selection, int(p)) for p in places(selection)}
         known = {place: command for place, command in commands.items() if command}
@@ -169,7 +169,7 @@ def _without(rows: Counter[Row], ports: set[str]) -> Counter[Row]:
 
 
 def test_remotes_by_address_and_port(crowd: Zoo) -> None:
-    selection = select(look(crowd.namespace), by_port=True)
+    selection = select(snapshot_of(crowd.namespace), by_port=True)
     table = selection.snapshot.sample.sockets
     place = int(np.flatnonzero(selection.remote_groups.sockets > 1)[0])
     (found,) = run(crowd.namespace, [shell_command(REMOTES, selection, place)])
@@ -183,7 +183,7 @@ def outside(command: str) -> str:
 
 
 def test_from_another_namespace(crowd: Zoo) -> None:
-    selection = select(look(crowd.namespace))
+    selection = select(snapshot_of(crowd.namespace))
     table, pid = selection.snapshot.sample.sockets, str(crowd.namespace.pid)
     for listing, rows_of in ((PROCESSES, of_process), (LISTENERS, of_listener)):
         place = next(n for n in range(20) if shell_command(listing, selection, n))
@@ -196,7 +196,7 @@ def test_from_another_namespace(crowd: Zoo) -> None:
 
 def test_from_another_namespace_by_its_name(crowd: Zoo) -> None:
     """In a mount namespace of its own, with names of its own, gone with the command."""
-    selection = select(look(crowd.namespace))
+    selection = select(snapshot_of(crowd.namespace))
     name = "a b'c"
     command = shell_command(LISTENERS, selection, 0, name)
     own = "mkdir -p /run/netns\nmount -t tmpfs none /run/netns"
@@ -210,7 +210,7 @@ def test_from_another_namespace_by_its_name(crowd: Zoo) -> None:
 
 
 def test_several_commands_all_run_inside(crowd: Zoo) -> None:
-    snapshot = look(crowd.namespace)
+    snapshot = snapshot_of(crowd.namespace)
     confirm = "readlink /proc/self/ns/net; echo 'a b' | cat; readlink /proc/self/ns/net"
     finding = Finding("x", "x", "info", "x", Subject(crowd.namespace.inode), confirm=confirm)
     selection = select(replace(snapshot, findings=(finding,)))
@@ -221,7 +221,7 @@ def test_several_commands_all_run_inside(crowd: Zoo) -> None:
 
 
 def test_kernel_rows(crowd: Zoo) -> None:
-    selection = select(look(crowd.namespace))
+    selection = select(snapshot_of(crowd.namespace))
     pid = str(crowd.namespace.pid)
     rows = entries(selection)
     names = {row.name: place for place, row in enumerate(rows)}
@@ -235,7 +235,7 @@ def test_kernel_rows(crowd: Zoo) -> None:
 
 
 def test_nothing_shows_what_only_tcptop_knows(crowd: Zoo) -> None:
-    selection = select(look(crowd.namespace))
+    selection = select(snapshot_of(crowd.namespace))
     kinds = selection.processes.owner.tolist()
     for place, kind in enumerate(kinds):
         if kind in (owner.REMEMBERED, owner.UNKNOWN):
@@ -245,7 +245,7 @@ def test_nothing_shows_what_only_tcptop_knows(crowd: Zoo) -> None:
 
 
 def test_what_leads_to_a_namespace(crowd: Zoo) -> None:
-    sample = look(crowd.namespace).sample
+    sample = snapshot_of(crowd.namespace).sample
     netns = crowd.namespace.inode
     holders = [p.pid for p in sample.owners.processes.values() if p.netns == netns]
     assert reaching(sample, netns) == str(min(holders))

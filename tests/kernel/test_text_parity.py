@@ -3,11 +3,11 @@
 import io
 from collections import Counter
 
-from tcptop.analysis.selecting import select
+from tcptop.analysis.selection import select
 from tcptop.demo.held import until
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.views import text as text_view
-from tests.kernel.looking import look
+from tests.kernel.snapshots import snapshot_of
 from tests.kernel.zoo import Zoo
 
 
@@ -23,9 +23,9 @@ def test_text_rows_are_those_of_ss(zoo: Zoo) -> None:
     assert sum((ours - theirs).values()) <= 2
 
 
-def rows_of_text(namespace: Namespace) -> Counter[tuple[str, ...]]:
+def rows_of_text(namespace: DemoNamespace) -> Counter[tuple[str, ...]]:
     """State, queues and both ends of each row of `tcptop snapshot --format text`."""
     out = io.StringIO()
-    text_view.write(select(look(namespace)), out)
+    text_view.write(select(snapshot_of(namespace)), out)
     _, _, rows = out.getvalue().partition("Process\n")
     return Counter(tuple(line.split()[:5]) for line in rows.splitlines())

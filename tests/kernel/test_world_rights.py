@@ -12,12 +12,12 @@ from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.demo import linux, sockets
 from tcptop.demo.holder import Holder
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import owner
 from tcptop.model.snapshot import Snapshot
 from tcptop.sources.live import LiveSource
-from tests.kernel.looking import row_of
 from tests.kernel.nobody import NOBODY, become_nobody
+from tests.kernel.snapshots import row_of
 
 CAP_SYS_PTRACE = 19
 CLONE_NEWNS = 0x00020000
@@ -28,7 +28,7 @@ def enter_own_user_namespace() -> None:
     linux.unshare(linux.CLONE_NEWUSER)
 
 
-def look() -> Snapshot:
+def snapshot_of() -> Snapshot:
     source = LiveSource()
     try:
         return derive(source.sample(), History())[0]
@@ -52,7 +52,7 @@ def hide_processes(mode: str) -> None:
 def test_every_capability_in_a_user_namespace_is_not_privileged() -> None:
     holder = Holder(enter_own_user_namespace)
     try:
-        sample = holder.run(look).sample
+        sample = holder.run(snapshot_of).sample
         assert holder.run(effective_capabilities) >> CAP_SYS_PTRACE & 1
     finally:
         holder.close()
@@ -64,7 +64,9 @@ OUTSIDE = "Processes outside this container"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can enter the network of another")
-def test_sockets_of_processes_outside_of_a_container_are_explained(namespace: Namespace) -> None:
+def test_sockets_of_processes_outside_of_a_container_are_explained(
+    namespace: DemoNamespace,
+) -> None:
     """As with `docker run --net=host`: the network is the host's, the processes are not."""
     namespace.run(sockets.listening)
     notes = in_container(namespace)["collector"]["notes"]
@@ -76,13 +78,13 @@ def test_sockets_of_processes_outside_of_a_container_are_explained(namespace: Na
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can enter the network of another")
-def test_a_container_that_sees_every_owner_has_nothing_to_explain(namespace: Namespace) -> None:
+def test_a_container_that_sees_every_owner_has_nothing_to_explain(namespace: DemoNamespace) -> None:
     snapshot = in_container(namespace)
     assert snapshot["totals"]["sockets"] == 0
     assert not [note for note in snapshot["collector"]["notes"] if OUTSIDE in note]
 
 
-def in_container(namespace: Namespace) -> Any:
+def in_container(namespace: DemoNamespace) -> Any:
     """A snapshot by a process with a pid namespace and a /proc of its own."""
     container = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     command = [*container, sys.executable, "-m", "tcptop", "snapshot"]
@@ -98,17 +100,17 @@ def in_container(namespace: Namespace) -> Any:
     [("1", "processes of other users may not be read"), ("2", "/proc hides the processes")],
 )
 def test_owners_that_proc_hides_are_not_permitted(
-    namespace: Namespace, mode: str, says: str
+    namespace: DemoNamespace, mode: str, says: str
 ) -> None:
     theirs = namespace.run(sockets.listening)
     helper = namespace.helper()
     helper.run(sockets.listening)  # both import what the other user may not be able to read
-    helper.run(look)
+    helper.run(snapshot_of)
     helper.run(hide_processes, mode)
-    root = helper.run(look)
+    root = helper.run(snapshot_of)
     helper.run(become_nobody)
     mine = helper.run(sockets.listening)
-    seen = helper.run(look)
+    seen = helper.run(snapshot_of)
     table = seen.sample.sockets
     assert seen.note[row_of(table, theirs)] == owner.NOT_PERMITTED
     assert [p.pid for p, _ in seen.holders.of(row_of(table, mine))] == [mine.pid]

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from tcptop.demo import queues, sockets, states, veth
-from tcptop.demo.held import Held, send
-from tcptop.demo.namespace import Namespace
-from tcptop.demo.states import Pair
+from tcptop.demo.held import HeldSockets, send
+from tcptop.demo.namespace import DemoNamespace
+from tcptop.demo.states import SocketPair
 
 KINDS = {  # where the server listens, what the client dials
     "v4": ("127.0.0.1", None),
@@ -22,13 +22,13 @@ class Zoo:
     TIME_WAIT, SYN_RECV and FIN_WAIT2 mini-sockets leave after a minute.
     """
 
-    namespace: Namespace
-    peer: Namespace
-    pairs: dict[str, Pair] = field(default_factory=dict)
-    sockets: dict[str, Held] = field(default_factory=dict)
+    namespace: DemoNamespace
+    peer: DemoNamespace
+    pairs: dict[str, SocketPair] = field(default_factory=dict)
+    sockets: dict[str, HeldSockets] = field(default_factory=dict)
 
 
-def build(namespace: Namespace, peer: Namespace) -> Zoo:
+def build(namespace: DemoNamespace, peer: DemoNamespace) -> Zoo:
     """Fill two fresh namespaces; takes about a second."""
     veth.connect(namespace, peer)
     zoo = Zoo(namespace, peer)
@@ -96,7 +96,7 @@ def _over_the_link(zoo: Zoo) -> None:
     made["retransmitting"] = retransmitting(zoo.namespace, zoo.peer)
 
 
-def retransmitting(client: Namespace, server: Namespace) -> Held:
+def retransmitting(client: DemoNamespace, server: DemoNamespace) -> HeldSockets:
     """A client whose data nobody acknowledges, for the link to the server is dead now."""
     listener = server.run(sockets.listening, veth.SERVER.v4)
     made = client.run(sockets.connected, veth.SERVER.v4, listener.local[1])

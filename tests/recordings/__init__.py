@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.demo.scenarios import TOUR, choose
 from tcptop.model.sample import Sample
 from tests.recordings import plain
@@ -48,11 +48,11 @@ def save(name: str, samples: list[Sample]) -> int:
     return path(name).write_bytes(lzma.compress(recorded, preset=9 | lzma.PRESET_EXTREME))
 
 
-def settings(name: str) -> Settings:
+def settings(name: str) -> FindingSettings:
     """The thresholds that the scenarios lower."""
     limits: dict[str, dict[str, float]] = {}
     for scenario in choose(SCENARIOS[name]) if SCENARIOS[name] else ():
         for threshold, value in scenario.limits.items():
             finding, _, short = threshold.partition(".")
             limits.setdefault(finding, {})[short] = value
-    return Settings(limits)
+    return FindingSettings(limits)

@@ -8,12 +8,12 @@ import threading
 import numpy as np
 
 from tcptop import options
-from tcptop.commands.watching import OWNERS_BUDGET_S, source
+from tcptop.commands.source import OWNERS_BUDGET_S, source
 from tcptop.demo import pools, sockets, traffic
 from tcptop.demo.scenarios import choose
 from tcptop.demo.scenarios.pool import join
 from tcptop.demo.stage import HERE, THERE, Stage
-from tcptop.model.route import way
+from tcptop.model.route import route_key
 from tcptop.model.sample import Sample
 from tcptop.model.source import Requests
 from tcptop.sources.live import LiveSource
@@ -41,8 +41,8 @@ def record(stage: Stage) -> list[Sample]:
 def want_everything(live: LiveSource, sample: Sample) -> None:
     table = sample.sockets
     sockets = (table.id(row) for row in np.flatnonzero(table.inode > 0).tolist())
-    ways = (way(table, row) for row in range(len(table)))
-    routes = (found for found in ways if found is not None)
+    route_keys = (route_key(table, row) for row in range(len(table)))
+    routes = (found for found in route_keys if found is not None)
     live.request(Requests(frozenset(sockets), frozenset(routes)))
 
 

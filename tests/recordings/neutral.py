@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tcptop.model.route import Way
+from tcptop.model.route import RouteKey
 from tcptop.model.sample import Host, Owners, Process, Sample
 from tcptop.model.socket_id import SocketId
 from tcptop.model.table import SocketTable
@@ -45,7 +45,7 @@ class Neutral:
             cgroups={CGROUP_ID: CGROUP},
             users={0: "root"},
             options={_socket(key): self._read(each) for key, each in real.options.items()},
-            routes={_way(way): self._read(each) for way, each in real.routes.items()},
+            routes={_way(route_key): self._read(each) for route_key, each in real.routes.items()},
             notes=(),
         )
 
@@ -56,11 +56,13 @@ class Neutral:
         return self._pids.setdefault(pid, FIRST_PID + 11 * len(self._pids))
 
     def _owners(self, real: Owners) -> Owners:
-        people: Mapping[int, Process] = {
+        processes: Mapping[int, Process] = {
             self._pid(p): self._process(real.processes[p]) for p in sorted(real.processes)
         }
         pids = np.array([self._pid(pid) for pid in real.pids.tolist()], np.int64)
-        return replace(real, pids=pids, processes=people, unreadable=0, unreadable_uids=frozenset())
+        return replace(
+            real, pids=pids, processes=processes, unreadable=0, unreadable_uids=frozenset()
+        )
 
     def _process(self, real: Process) -> Process:
         return replace(
@@ -83,5 +85,5 @@ def _socket(real: SocketId) -> SocketId:
     return real._replace(netns=NETNS)
 
 
-def _way(real: Way) -> Way:
+def _way(real: RouteKey) -> RouteKey:
     return real._replace(netns=NETNS)

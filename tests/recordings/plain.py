@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tcptop.model.route import Link, Neighbour, Route, Way
+from tcptop.model.route import Link, Neighbour, Route, RouteKey
 from tcptop.model.sample import Host, Kernel, ListenerPeaks, Namespace, Owners, Process, Sample
 from tcptop.model.socket_id import SocketId
 from tcptop.model.sockopt import SocketOptions
@@ -17,7 +17,7 @@ CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(Host, Kernel, ListenerPeaks, Namespace, Owners, Process, Sample),
-        *(Link, Neighbour, Route, Way, SocketId, SocketOptions, SocketTable),
+        *(Link, Neighbour, Route, RouteKey, SocketId, SocketOptions, SocketTable),
     )
 }
 MARK = "class"
@@ -32,7 +32,7 @@ def taken_apart(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         parts = {each.name: taken_apart(getattr(value, each.name)) for each in fields(value)}
         return {MARK: type(value).__name__, **parts}
-    if isinstance(value, (SocketId, Way)):
+    if isinstance(value, (SocketId, RouteKey)):
         return {MARK: type(value).__name__, **value._asdict()}
     if isinstance(value, np.ndarray):
         return np.asfortranarray(value)

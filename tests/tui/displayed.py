@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tcptop.tui.terminal.display import TerminalApp, finish
-from tcptop.tui.widgets.layout import Cell, Column
+from tcptop.tui.widgets.layout import Cell, TableColumn
 from tcptop.tui.widgets.lines import Lines
 from tcptop.tui.widgets.table import Table
 
@@ -32,11 +32,11 @@ class Rows:
     """Forty rows that change with `step`."""
 
     step = 0
-    columns: Sequence[Column] = (
-        Column("process", "process", 8, flex=True),
-        Column("recv_q", "recv_q", 8, right=True),
-        Column("rtt", "rtt", 6, right=True),
-        Column("state", "state", 12, priority=1),
+    columns: Sequence[TableColumn] = (
+        TableColumn("process", "process", 8, flex=True),
+        TableColumn("recv_q", "recv_q", 8, right=True),
+        TableColumn("rtt", "rtt", 6, right=True),
+        TableColumn("state", "state", 12, priority=1),
     )
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class Rows:
     def row_of(self, key: Hashable) -> int | None:
         return key if isinstance(key, int) else None
 
-    def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
+    def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
         known: dict[str, Cell] = {
             "process": f"proc-{row}",
             "recv_q": str(self.step * row % 977),
@@ -57,7 +57,7 @@ class Rows:
         }
         return [known[column.key] for column in columns]
 
-    def look(self, row: int) -> str:
+    def style(self, row: int) -> str:
         return ("", "bad", "dim", "good", "")[(row + self.step) % 5]
 
 

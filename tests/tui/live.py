@@ -13,11 +13,11 @@ from textual.pilot import Pilot
 
 from tcptop import options
 from tcptop.analysis.filter import parse
-from tcptop.analysis.filter.clause import NOTHING, Clause
-from tcptop.commands.watching import OWNERS_BUDGET_S, source
+from tcptop.analysis.filter.clause import NO_FILTER, Clause
+from tcptop.commands.source import OWNERS_BUDGET_S, source
 from tcptop.model.sample import Sample
 from tcptop.model.source import Requests, Stop
-from tcptop.tui.app import Settings, TcptopApp
+from tcptop.tui.app import ScreenSettings, TcptopApp
 from tcptop.tui.session import Session
 from tcptop.tui.watcher import OpenSource
 from tests.unit.prepared import everything, later
@@ -118,7 +118,7 @@ class Live:
             await self.pilot.pause(0.005)
         await self.settled()
 
-    async def look(self, sample: Sample | Exception) -> None:
+    async def style(self, sample: Sample | Exception) -> None:
         """One more look, taken and painted."""
         assert self.source is not None
         self.source.serve(sample)
@@ -171,8 +171,8 @@ async def live(
     `more` are other Settings.
     """
     source = Served(*(samples or (everything(),)))
-    clause = Clause(filter, parse(filter)) if filter else NOTHING
-    settings = Settings(clause=clause, user="root", ascii_only=ascii_only, **more)
+    clause = Clause(filter, parse(filter)) if filter else NO_FILTER
+    settings = ScreenSettings(clause=clause, user="root", ascii_only=ascii_only, **more)
     app = TcptopApp(source.open, names or NoNames(), settings)  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
         made = Live(app, pilot, source)
@@ -194,7 +194,7 @@ def inside(pid: int) -> OpenSource:
 @asynccontextmanager
 async def live_in(pid: int, size: tuple[int, int] = (120, 40), **more: Any) -> AsyncIterator[Live]:
     """The app on the real sockets of a namespace, after its first look; `more` are Settings."""
-    settings = Settings(interval=0.2, scope=f"netns {pid}", **more)
+    settings = ScreenSettings(interval=0.2, scope=f"netns {pid}", **more)
     app = TcptopApp(inside(pid), NoNames(), settings)
     async with app.run_test(size=size) as pilot:
         made = Live(app, pilot)

@@ -151,7 +151,7 @@ def test_the_limit_is_a_line_with_its_name(ascii_only: bool) -> None:
     )
     assert "- backlog 128" in text(lines[0])
     (at,) = [row for row, line in enumerate(lines[1:], 1) if "backlog 128" in text(line)]
-    assert [look for part, look in lines[at] if "backlog 128" in part] == ["warn"]
+    assert [style for part, style in lines[at] if "backlog 128" in part] == ["warn"]
     assert text(lines[at]).count("-") > 40
     # 128 of 200 on 9 rows, and the curve near the bottom
     assert at == 4
@@ -176,7 +176,7 @@ def test_the_forecast_goes_on_from_now() -> None:
     with_it = chart([("used", used)], SIZE, "Ports", units.count, Limit("range", 3000), forecast)
     *_, now, later = plain(with_it)[-1].split()
     assert (now, later[0]) == ("now", "+")
-    dots = [part for line in with_it[1:] for part, look in line if look == "dim"]
+    dots = [part for line in with_it[1:] for part, style in line if style == "dim"]
     assert len("".join(dots)) > 10
     assert set("".join(dots)) <= {".", " "}
 
@@ -203,7 +203,7 @@ def test_curves_differ_without_colours_too() -> None:
 def test_only_the_looks_of_the_table_are_used() -> None:
     both = [("sent", over(wave())), ("received", over(wave() / 2)), ("third", over(wave() / 3))]
     lines = chart(both, SIZE, "Bytes", units.size, Limit("most", 200))
-    assert {look for line in lines for _, look in line} <= {"", "dim", "good", "warn"}
+    assert {style for line in lines for _, style in line} <= {"", "dim", "good", "warn"}
     assert not any("\x1b" in line for line in plain(lines))
 
 

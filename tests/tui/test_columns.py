@@ -25,7 +25,7 @@ def chosen(view: Live) -> str:
     """The row under the cursor of the overlay."""
     chooser = view.app._chooser
     line = chooser.lines[1 + chooser.row - chooser._first]
-    assert any("cursor" in look for _, look in line)
+    assert any("cursor" in style for _, style in line)
     return "".join(text for text, _ in line)
 
 

@@ -194,7 +194,7 @@ async def test_names_are_looked_up_off_the_loop() -> None:
         await view.press("slash")
         await submit(view, "dst first")
         assert "looking up names" in prompt_lines(view)[0]
-        await view.look(everything(clock=1001.0))  # the screen goes on
+        await view.style(everything(clock=1001.0))  # the screen goes on
         names.answers["first"].set()
         await view.until(lambda: not view.app._filter.is_open, "applied")
         assert "filter: dst first  3 sockets" in view.text()

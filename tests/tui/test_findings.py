@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tcptop.analysis.findings.rules import RULES
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.columns import findings, units
 from tcptop.model.finding import Finding, Subject, tree
 from tcptop.model.sample import Sample
@@ -65,7 +65,7 @@ async def test_a_low_terminal_has_no_room_for_the_line(told: list[Finding]) -> N
 def test_quiet_words() -> None:
     def said(*listed: Finding, watched: float | None = None) -> str:
         snapshot = replace(found(*listed).snapshot, over_s=watched)
-        return "".join(text for text, _ in alarm.line(snapshot, Settings(), 80)).strip()
+        return "".join(text for text, _ in alarm.line(snapshot, FindingSettings(), 80)).strip()
 
     assert said() == "..  nothing wrong yet; some findings need a longer watch"
     assert said(watched=3600) == said(watched=3601) == "ok  nothing wrong"
@@ -76,7 +76,7 @@ def test_quiet_words() -> None:
 def test_the_line_fits(width: int) -> None:
     many = [finding("fd-limit", title="x" * n, key=f"fd-limit/{n}") for n in (10, 300, 20, 30)]
     snapshot = found(*many).snapshot
-    line = alarm.line(snapshot, Settings(), width)
+    line = alarm.line(snapshot, FindingSettings(), width)
     assert sum(len(text) for text, _ in line) <= width or width < 14
     shown = sum(text == "x" * len(text) and len(text) > 5 for text, _ in line)
     if width == 200:
@@ -160,10 +160,10 @@ async def test_the_sockets_of_a_finding_follow_it(told: list[Finding]) -> None:
         assert " filter: sockets of finding close-wait-unread" in view.text()
         assert [row.split()[4] for row in view.rows()] == ["10.0.0.1:1", "10.0.0.1:3"]
         told[:] = [replace(STUCK, subject=replace(about, cookies=(FIRST_COOKIE + 1,)))]
-        await view.look(next_look(first))
+        await view.style(next_look(first))
         assert [row.split()[4] for row in view.rows()] == ["10.0.0.1:2"]
         told.clear()
-        await view.look(next_look(next_look(first)))
+        await view.style(next_look(next_look(first)))
         assert [row.split()[3] for row in view.rows()] == ["10.0.0.1:1", "10.0.0.1:3"]
 
 
@@ -192,10 +192,10 @@ async def test_a_finding_that_is_over_says_since_when(told: list[Finding]) -> No
     async with live(first, size=(100, 30)) as view:
         await view.press("7", "enter")
         told.clear()
-        await view.look(next_look(first))
+        await view.style(next_look(first))
         assert re.search(r"this is over since \d\d:\d\d:\d\d; what was known last is", view.text())
         before = view.lines()[2:]
-        await view.look(next_look(next_look(first)))
+        await view.style(next_look(next_look(first)))
         assert view.lines()[2:] == before
         assert OVERFLOW.advice in view.text()
         await view.press("enter")
@@ -205,14 +205,14 @@ async def test_a_finding_that_is_over_says_since_when(told: list[Finding]) -> No
 async def test_the_empty_tab_says_what_was_looked_for(told: list[Finding]) -> None:
     told.clear()
     first = everything()
-    async with live(first, findings=Settings(ignored=frozenset({"fd-limit"}))) as view:
+    async with live(first, findings=FindingSettings(ignored=frozenset({"fd-limit"}))) as view:
         await view.press("7")
         text = words(view)
         assert f"Nothing is wrong with what was watched: one look, {len(RULES)} kinds" in text
         waiting = [rule.id for rule in RULES if rule.look_s > 1]
         assert f"These need a longer watch: {waiting[0]}" in text
         assert "These are ignored: fd-limit." in text
-        await view.look(next_look(first))
+        await view.style(next_look(first))
         assert "watched: <10s" in words(view)
 
 
@@ -280,5 +280,5 @@ async def test_nothing_changes_on_the_screen_while_nothing_happens(told: list[Fi
         now: Sample = first
         for _ in range(3):
             now = next_look(now)
-            await view.look(now)
+            await view.style(now)
         assert view.lines()[1:] == before[1:]

@@ -18,7 +18,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from tcptop.tui.terminal.frame import Cells, Frame, cells, move
-from tcptop.tui.terminal.sgr import PLAIN, Look, change, look_of
+from tcptop.tui.terminal.sgr import PLAIN, CellStyle, change, style_of
 from tests.tui.emulator import Drawn, Emulator
 
 SYSTEMS = {
@@ -31,8 +31,8 @@ WIDE = "日本ワ한😀"
 MARKS = "\u0301\u0308\u200b"
 CLUSTERS = ("e\u0301", "日\u0301", "👨\u200d👩", "❤\ufe0f", "a\u0301\u0308")
 
-LOOKS = st.builds(
-    Look,
+CELL_STYLES = st.builds(
+    CellStyle,
     st.lists(st.sampled_from(["1", "2", "3", "4", "7", "21", "53"]), unique=True).map(tuple),
     st.sampled_from(["39", "31", "97", "38;5;100", "38;2;1;2;3"]),
     st.sampled_from(["49", "42", "107", "48;5;100", "48;2;1;2;3"]),
@@ -40,18 +40,20 @@ LOOKS = st.builds(
 )
 CHARS = st.sampled_from([*NARROW, *NARROW, *WIDE, *CLUSTERS])
 TEXTS = st.lists(CHARS, min_size=1, max_size=12).map("".join)
-FEW_LOOKS = st.lists(LOOKS, min_size=1, max_size=3)
+FEW_CELL_STYLES = st.lists(CELL_STYLES, min_size=1, max_size=3)
 
 
 def drawn(row: Cells) -> list[Drawn]:
     """What an emulator shows of cells, each drawn by itself."""
-    return [replace(pen(look), text=text) for text, look in zip(row.texts, row.looks, strict=True)]
+    return [
+        replace(pen(style), text=text) for text, style in zip(row.texts, row.styles, strict=True)
+    ]
 
 
 @cache
-def pen(look: Look) -> Drawn:
+def pen(style: CellStyle) -> Drawn:
     terminal = Emulator(1, 1)
-    terminal.feed(look.link + "\x1b[0;" + ";".join([*look.attributes, *look[1:3]]) + "m")
+    terminal.feed(style.link + "\x1b[0;" + ";".join([*style.attributes, *style[1:3]]) + "m")
     return terminal.pen
 
 
@@ -59,8 +61,8 @@ def pen(look: Look) -> Drawn:
 def screens(draw: st.DrawFn) -> tuple[Frame, list[list[tuple[int, int, Cells]]]]:
     """A frame, and for each of a few turns what is put where."""
     width, height = draw(st.integers(1, 24)), draw(st.integers(1, 5))
-    looks = st.sampled_from(draw(FEW_LOOKS))
-    pieces = st.lists(st.tuples(TEXTS, looks), min_size=1, max_size=4).map(cells)
+    styles = st.sampled_from(draw(FEW_CELL_STYLES))
+    pieces = st.lists(st.tuples(TEXTS, styles), min_size=1, max_size=4).map(cells)
     one = st.tuples(st.integers(0, width - 1), st.integers(0, height - 1), pieces)
     return Frame(width, height), draw(st.lists(st.lists(one, max_size=6), max_size=5))
 
@@ -90,8 +92,8 @@ def test_the_terminal_shows_what_is_wanted(
 
 
 @settings(max_examples=250, deadline=None)
-@given(LOOKS, LOOKS)
-def test_a_change_of_look_is_complete_and_short(before: Look, after: Look) -> None:
+@given(CELL_STYLES, CELL_STYLES)
+def test_a_change_of_look_is_complete_and_short(before: CellStyle, after: CellStyle) -> None:
     ways = [change(before, after), change(PLAIN, before) + change(before, PLAIN)]
     one, two = Emulator(4, 1), Emulator(4, 1)
     one.feed(change(PLAIN, before) + ways[0])
@@ -154,7 +156,7 @@ def test_it_is_what_textual_would_have_shown(system: str, lines: list[list[Segme
     stock.feed(LayoutUpdate([[Strip(line)] for line in fresh], region).render_segments(console))
     frame = Frame(width, len(strips))
     for y, line in enumerate(fresh):
-        frame.put(0, y, cells((s.text, look_of(s.style, SYSTEMS[system])) for s in line))
+        frame.put(0, y, cells((s.text, style_of(s.style, SYSTEMS[system])) for s in line))
     ours.feed(frame.changes())
     assert ours.cells == stock.cells
 
@@ -162,7 +164,7 @@ def test_it_is_what_textual_would_have_shown(system: str, lines: list[list[Segme
 @given(st.text(max_size=20))
 def test_any_text_has_as_many_cells_as_textual_gives_it(text: str) -> None:
     row = cells([("x", PLAIN), (text, PLAIN)])
-    assert len(row.texts) == len(row.looks) == 1 + cell_len(text)
+    assert len(row.texts) == len(row.styles) == 1 + cell_len(text)
 
 
 def test_control_characters_are_not_sent() -> None:

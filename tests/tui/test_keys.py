@@ -88,7 +88,7 @@ async def test_a_held_picture_stays_and_can_be_worked_with() -> None:
         assert view.lines()[0][:-9].endswith("PAUSED")
         held = view.lines()[0]
         second = next_look(first, sockets=first.sockets.part(0, 2))
-        await view.look(second)
+        await view.style(second)
         assert view.lines()[0] == held
         assert "18 sockets" in view.lines()[0]
         await view.press("2", "s")
@@ -116,18 +116,18 @@ async def test_pausing_before_the_first_look_does_nothing() -> None:
 async def test_a_failing_look_is_said_and_got_over() -> None:
     first = everything()
     async with live(first) as view:
-        await view.look(OSError(5, "Input/output error"))
+        await view.style(OSError(5, "Input/output error"))
         assert "look failed, trying again: [Errno 5] Input/output error" in view.text()
         assert view.lines()[0].endswith("FAILING")
         assert view.rows()
-        await view.look(next_look(first))
+        await view.style(next_look(first))
         assert "look failed" not in view.text()
         assert view.lines()[0].endswith("LIVE 1s")
 
 
 async def test_a_source_that_breaks_is_said() -> None:
     async with live(size=(80, 30)) as view:
-        await view.look(KeyError("a bug"))
+        await view.style(KeyError("a bug"))
         assert "cannot look: 'a bug'" in view.text()
         await view.press("2")
         assert len(view.rows()) == 18

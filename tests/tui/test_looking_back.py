@@ -16,7 +16,7 @@ BACK, ON = "left_square_bracket", "right_square_bracket"
 MINUTE_BACK, MINUTE_ON = "left_curly_bracket", "right_curly_bracket"
 
 
-def looks(number: int, seconds: float = 1.0) -> list[Sample]:
+def samples(number: int, seconds: float = 1.0) -> list[Sample]:
     """Each with one socket less than the one before."""
     found = [everything()]
     for _ in range(number - 1):
@@ -32,7 +32,7 @@ def shown(view: Live) -> int:
 
 
 async def test_every_list_shows_the_moment_that_was_gone_back_to() -> None:
-    async with live(*looks(4), size=(120, 40)) as view:
+    async with live(*samples(4), size=(120, 40)) as view:
         await view.press("2")
         assert len(view.rows()) == shown(view) == 15
         await view.press(BACK)
@@ -49,7 +49,7 @@ async def test_every_list_shows_the_moment_that_was_gone_back_to() -> None:
 
 
 async def test_after_the_newest_it_is_live_again() -> None:
-    first, second, third = looks(3)
+    first, second, third = samples(3)
     async with live(first, second) as view:
         await view.press(ON)
         assert "this is the newest look" in view.status()
@@ -58,7 +58,7 @@ async def test_after_the_newest_it_is_live_again() -> None:
         assert shown(view) == 18
         await view.press(BACK)
         assert "this is the oldest look that is kept" in view.status()
-        await view.look(third)
+        await view.style(third)
         assert shown(view) == 18
         await view.press(ON)
         assert shown(view) == 17
@@ -74,7 +74,7 @@ async def test_after_the_newest_it_is_live_again() -> None:
 
 
 async def test_minutes_back_and_on() -> None:
-    async with live(*looks(9, 20.0)) as view:
+    async with live(*samples(9, 20.0)) as view:
         assert shown(view) == 10
         await view.press(MINUTE_BACK)
         assert shown(view) == 13
@@ -97,7 +97,7 @@ async def test_findings_of_the_past_are_those_of_then(told: list) -> None:  # ty
     told[:] = [STUCK]
     async with live(first, size=(120, 40)) as view:
         told.clear()
-        await view.look(next_look(first))
+        await view.style(next_look(first))
         await view.press("7")
         assert "Nothing is wrong" in view.text()
         await view.press(BACK)
@@ -111,7 +111,7 @@ async def test_a_socket_that_is_gone_now_is_there_in_the_past() -> None:
     key = int(first.sockets.key[0])
     left = first.sockets.take(first.sockets.key != np.uint64(key))
     async with live(first, size=(120, 40)) as view:
-        await view.look(replace(next_look(first), sockets=left))
+        await view.style(replace(next_look(first), sockets=left))
         await view.press("2")
         assert view.app._table._model.row_of(key) is None  # type: ignore[union-attr]
         await view.press(BACK)

@@ -52,15 +52,15 @@ def test_what_was_too_quick_is_said() -> None:
 
 
 def test_the_abnormal_is_lit() -> None:
-    looks = {
-        words: look
+    styles = {
+        words: style
         for line in picture(COUNTS, None, tcp.ESTABLISHED)
-        for words, look in line
+        for words, style in line
         if words.startswith("[")
     }
-    assert looks["[ CLOSE-WAIT 3 ]"] == "warn"
-    assert "[ LAST-ACK 0 ]" not in looks  # dim as the arrows are, and one with them
-    assert looks["[ ESTAB 1,032 ]"] == "cursor"
+    assert styles["[ CLOSE-WAIT 3 ]"] == "warn"
+    assert "[ LAST-ACK 0 ]" not in styles  # dim as the arrows are, and one with them
+    assert styles["[ ESTAB 1,032 ]"] == "cursor"
 
 
 def test_arrow_keys_reach_every_state() -> None:

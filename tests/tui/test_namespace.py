@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tcptop.analysis.findings.settings import Settings as Findings
+from tcptop.analysis.findings.settings import FindingSettings as Findings
 from tcptop.columns import LISTINGS
 from tcptop.demo import held, sockets, states
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.tui.views import VIEWS
 from tests.kernel.zoo import Zoo
 from tests.tui.live import Live, live_in
@@ -64,7 +64,7 @@ async def test_a_drill_finds_what_its_row_counts(zoo: Zoo, name: str) -> None:
             assert view.session.back()
 
 
-async def test_a_new_socket_appears_and_a_closed_one_goes(namespace: Namespace) -> None:
+async def test_a_new_socket_appears_and_a_closed_one_goes(namespace: DemoNamespace) -> None:
     async with live_in(namespace.pid) as view:
         await view.press("3")
         assert view.rows() == ["Nobody listens on TCP here."]
@@ -75,7 +75,7 @@ async def test_a_new_socket_appears_and_a_closed_one_goes(namespace: Namespace) 
         await view.until(lambda: "127.0.0.1:8080" not in view.text(), "gone")
 
 
-async def test_the_cursor_keeps_to_a_socket_while_others_come(namespace: Namespace) -> None:
+async def test_the_cursor_keeps_to_a_socket_while_others_come(namespace: DemoNamespace) -> None:
     listener = namespace.run(sockets.listening, port=8080)
     mine = namespace.run(sockets.connected, "127.0.0.1", listener.local[1])
     async with live_in(namespace.pid) as view:
@@ -95,7 +95,7 @@ async def grown(view: Live, rows: int) -> None:
 
 
 async def test_export_of_real_sockets(
-    namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    namespace: DemoNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     namespace.run(states.close_wait)
@@ -109,7 +109,7 @@ async def test_export_of_real_sockets(
 
 
 async def test_a_leak_is_found_and_its_sockets_are_shown_until_it_ends(
-    namespace: Namespace,
+    namespace: DemoNamespace,
 ) -> None:
     leaked = [namespace.run(states.close_wait) for _ in range(20)]
     other = namespace.run(states.close_wait, unread=7)

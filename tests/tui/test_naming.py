@@ -76,7 +76,7 @@ async def test_numbers_first_and_names_when_they_come() -> None:
         made[0].names = {"10.0.0.7": "seven.example"}
         made[0].changed()
         await view.until(lambda: "seven.example:51000" in view.text(), "named")
-        await view.look(next_look(everything()))
+        await view.style(next_look(everything()))
         assert "seven.example:51000" in view.text()
         await view.press("t")
         assert "seven.example" in view.text()

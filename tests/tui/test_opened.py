@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tcptop.demo import held, pools, sockets
-from tcptop.demo.namespace import Namespace
-from tcptop.model.route import way
+from tcptop.demo.namespace import DemoNamespace
+from tcptop.model.route import route_key
 from tcptop.model.source import Requests
 from tests.tui.live import Live, live, live_in, next_look
 from tests.tui.test_moving import to_row, without
@@ -57,7 +57,7 @@ async def test_enter_opens_a_pane_of_any_row(size: tuple[int, int], ascii_only: 
             await view.press(number, "end", "enter")
             assert view.titles().startswith(title)
             now = next_look(now)
-            await view.look(now)
+            await view.style(now)
             assert any(row.startswith(chart) for row in view.rows())  # on the first screen
             assert "Enter open" in view.status()
             assert not ascii_only or view.text().isascii()
@@ -114,7 +114,7 @@ async def test_what_is_gone_is_shown_as_it_was() -> None:
     async with live(first) as view:
         await view.press("3", "enter")
         before = view.rows()[:3]
-        await view.look(without(next_look(next_look(first)), FIRST_COOKIE))
+        await view.style(without(next_look(next_look(first)), FIRST_COOKIE))
         assert "this is gone since " in view.text()
         assert "what was known last is shown" in view.text()
         assert view.rows()[:3] == before
@@ -128,11 +128,11 @@ async def test_options_and_route_are_asked_for_while_they_are_shown() -> None:
         await to_row(view, "10.0.0.7:51000")
         asked = first.sockets.id(2)
         await view.press("enter")
-        await view.look(next_look(first))
+        await view.style(next_look(first))
         await view.until(lambda: view.app._watcher.requests.sockets == {asked}, "wanted")
-        where = way(first.sockets, 2)
+        where = route_key(first.sockets, 2)
         assert view.app._watcher.requests.routes == {where}
-        await view.look(next_look(next_look(first)))
+        await view.style(next_look(next_look(first)))
         assert view.source.requests.sockets >= {asked}
         assert view.source.requests.routes == {where}
         await view.press("escape")
@@ -146,7 +146,7 @@ async def test_a_connection_is_recorded_from_when_it_was_opened() -> None:
         await to_row(view, "10.0.0.8:51002")
         await view.press("enter")
         assert "Queues" not in view.text()
-        await view.look(next_look(first))
+        await view.style(next_look(first))
         assert "Queues, bytes  ⠒ Recv-Q 1  o Send-Q 0" in view.text()
 
 
@@ -160,7 +160,7 @@ async def test_remotes_by_port_keep_their_pane() -> None:
         assert view.titles().startswith("Remote 10.0.0.8:51002")
 
 
-async def test_a_finding_in_a_pane_is_opened_and_explained(namespace: Namespace) -> None:
+async def test_a_finding_in_a_pane_is_opened_and_explained(namespace: DemoNamespace) -> None:
     listener = namespace.run(sockets.listening, port=8080, backlog=1)
     for _ in range(2):
         namespace.run(sockets.dialing, "127.0.0.1", 8080)
@@ -178,7 +178,7 @@ async def test_a_finding_in_a_pane_is_opened_and_explained(namespace: Namespace)
     namespace.run(held.close, listener.fd)
 
 
-async def test_a_chart_follows_the_queue(namespace: Namespace) -> None:
+async def test_a_chart_follows_the_queue(namespace: DemoNamespace) -> None:
     listener = namespace.run(sockets.listening, port=8081, backlog=10)
     async with live_in(namespace.pid) as view:
         await view.press("3", "enter")

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from tcptop.analysis.rings import Rings
-from tcptop.analysis.selecting import select
+from tcptop.analysis.selection import select
 from tcptop.columns import LISTENERS, LISTINGS, PROCESSES, RECORDED, SOCKETS
 from tcptop.columns.trend import CELLS, KEY, per_cell, with_trend
 from tcptop.model import tcp
 from tcptop.model.address import halves
 from tcptop.model.finding import Subject
-from tcptop.model.route import Link, Neighbour, Route, way
+from tcptop.model.route import Link, Neighbour, Route, route_key
 from tcptop.model.sample import Sample
 from tcptop.model.sockopt import SocketOptions
 from tcptop.tui.panes import PaneModel, Room, Scene, Target
@@ -149,7 +149,7 @@ def test_foreign_text_is_shown_and_not_obeyed() -> None:
     evil = replace(CURL, name="a\x1b[2J", cmdline="b\x9b1m\nc 日本", cgroup="/d\x1b]0;")
     route = Route(5.0, kind="unicast", link=Link("e\x1b[", 2, 1500, True, True, None))
     made = sample(BOTH, owners=owners((4, evil, 3)), users={1000: "f\x1b"})
-    where = way(made.sockets, 1)
+    where = route_key(made.sockets, 1)
     assert where is not None
     now = scene(replace(made, routes={where: route}))
     text = "\n".join(each for model in every_pane(now) for each in lines(model))
@@ -296,11 +296,11 @@ def test_facts_go_by_what_they_are_about() -> None:
 
 
 def test_a_long_value_moves_no_other_fact() -> None:
-    looks = [
+    samples = [
         sample([socket("ESTABLISHED", NAMED, WEB, info={"bytes_acked": number})])
         for number in (1, 2**50)
     ]
-    few, many = (lines(shown(scene(each), "sockets", LISTENER)) for each in looks)
+    few, many = (lines(shown(scene(each), "sockets", LISTENER)) for each in samples)
     rows = [next(x for x in text if x.startswith("bytes_retrans")) for text in (few, many)]
     assert rows[0] == rows[1]
     assert f"bytes_acked       {2**50} B" in many
@@ -318,7 +318,7 @@ def test_what_the_kernel_does_not_keep_is_unknown_and_says_why() -> None:
 def routed(route: Route | None, options: SocketOptions | None = None) -> list[str]:
     """The facts of the client's end with this route and these options."""
     made = sample(BOTH, owners=HELD)
-    where = way(made.sockets, 1)
+    where = route_key(made.sockets, 1)
     assert where is not None
     given = replace(
         made,

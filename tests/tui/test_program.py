@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tcptop.demo import queues, states
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tests.tui.terminal import Terminal
 from tests.tui.test_driver import CTRL_Z, environ
 
@@ -28,7 +28,7 @@ def command(pid: int, *options: str) -> list[str]:
 @pytest.fixture(scope="module")
 def pid() -> Iterator[int]:
     """A namespace with a few sockets."""
-    with Namespace() as namespace:
+    with DemoNamespace() as namespace:
         namespace.run(states.established)
         namespace.run(states.close_wait)
         namespace.run(queues.accept_overflow)
@@ -245,7 +245,7 @@ def test_a_namespace_that_is_not_there_is_one_line() -> None:
 
 
 def test_a_namespace_whose_processes_end_is_still_looked_at() -> None:
-    with Namespace() as namespace:
+    with DemoNamespace() as namespace:
         namespace.run(states.close_wait)
         with running(namespace.pid) as terminal:
             namespace.close()

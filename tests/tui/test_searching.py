@@ -57,7 +57,7 @@ async def test_the_found_row_stays_under_the_cursor() -> None:
     async with live(first, size=(120, 40)) as view:
         await view.press("2")
         await find(view, "51002")
-        await view.look(next_look(first))
+        await view.style(next_look(first))
         assert "51002" in view.cursor()
         await view.press("s", "s")
         assert "51002" in view.cursor()

@@ -79,7 +79,7 @@ async def test_rates_are_seen_between_looks() -> None:
         await view.press("8")
         assert "/s" not in view.text()
         assert "rates need a second look" in view.text()
-        await view.look(next_look(first, sockets=second.sockets))
+        await view.style(next_look(first, sockets=second.sockets))
         assert "FIN came 1.0/s" in view.text()
 
 
@@ -87,7 +87,7 @@ async def test_a_filter_counts_its_sockets_only() -> None:
     first = everything()
     async with live(first) as view:
         await view.press("8")
-        await view.look(next_look(first))
+        await view.style(next_look(first))
         await view.type("state established")
         assert "[ ESTAB 7 ]" in view.text()
         assert "( CLOSED )" in view.text()
@@ -100,7 +100,7 @@ async def test_where_there_is_room_it_says_who_and_how_many_there_were() -> None
     first = everything()
     async with live(first, size=(200, 60)) as view:
         await view.press("8", "l")
-        await view.look(next_look(first))
+        await view.style(next_look(first))
         assert "the peer has closed and this process has not" in view.text()
         assert "by process" in view.text()
         assert "-30s" in view.text()

@@ -13,25 +13,25 @@ from textual.message import Message
 from textual.pilot import Pilot
 
 from tcptop.tui.widgets import layout
-from tcptop.tui.widgets.layout import Cell, Column
+from tcptop.tui.widgets.layout import Cell, TableColumn
 from tcptop.tui.widgets.table import Table
 
 COLUMNS = (
-    Column("process", "process", 8, flex=True),
-    Column("recv_q", "recv_q", 8, right=True),
-    Column("peer", "peer", 15, priority=2),
-    Column("rtt", "rtt", 6, right=True, priority=1),
+    TableColumn("process", "process", 8, flex=True),
+    TableColumn("recv_q", "recv_q", 8, right=True),
+    TableColumn("peer", "peer", 15, priority=2),
+    TableColumn("rtt", "rtt", 6, right=True, priority=1),
 )
 
 
 class Rows:
     """A model over a list of keys; it records the rows whose cells were asked for."""
 
-    columns: Sequence[Column] = COLUMNS
+    columns: Sequence[TableColumn] = COLUMNS
 
     def __init__(self, keys: Sequence[int]) -> None:
         self.keys = keys
-        self.looks: dict[int, str] = {}
+        self.styles: dict[int, str] = {}
         self.values: dict[int, str] = {}
         self.asked: list[int] = []
 
@@ -44,7 +44,7 @@ class Rows:
     def row_of(self, key: Hashable) -> int | None:
         return self.keys.index(key) if isinstance(key, int) and key in self.keys else None
 
-    def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
+    def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
         self.asked.append(row)
         key = self.keys[row]
         known: dict[str, Cell] = {
@@ -55,8 +55,8 @@ class Rows:
         }
         return [known[column.key] for column in columns]
 
-    def look(self, row: int) -> str:
-        return self.looks.get(self.keys[row], "")
+    def style(self, row: int) -> str:
+        return self.styles.get(self.keys[row], "")
 
 
 class TableApp(App[None]):
@@ -142,10 +142,10 @@ async def test_a_page_scrolls_by_a_page() -> None:
 def test_the_sort_mark_belongs_to_one_title() -> None:
     """Where it stands between two it is before a number's title, and behind a text's."""
     columns = [
-        Column("text", "Text", 5),
-        Column("recv", "Recv", 4, right=True),
-        Column("send", "Send", 4, right=True),
-        Column("room", "Room", 6, right=True),
+        TableColumn("text", "Text", 5),
+        TableColumn("recv", "Recv", 4, right=True),
+        TableColumn("send", "Send", 4, right=True),
+        TableColumn("room", "Room", 6, right=True),
     ]
     found = [
         layout.header_line(columns, [5, 4, 4, 6], key, True)
@@ -389,7 +389,7 @@ async def test_cursor_and_looks_can_be_told_apart(
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
     model = Rows([1, 2, 3, 4])
-    model.looks = {2: "bad", 3: "dim", 4: ""}
+    model.styles = {2: "bad", 3: "dim", 4: ""}
     app = TableApp(model, ansi=theme.startswith("ansi"))
     async with app.run_test(size=(80, 10)) as pilot:
         app.theme = theme
@@ -416,7 +416,7 @@ def test_every_layout_fits_or_is_one_column() -> None:
 
 
 def test_long_text_is_cut_with_a_mark() -> None:
-    column = Column("process", "process", 5)
+    column = TableColumn("process", "process", 5)
     assert layout.place("abcdefgh", column, 5) == "abcd…"
     assert layout.place("abcde", column, 5) == "abcde"
 

@@ -12,7 +12,7 @@ from tcptop.analysis.history import History
 from tcptop.columns import LISTINGS
 from tcptop.model.sample import Sample
 from tcptop.tui.place import Sort
-from tcptop.tui.tree import Group, TreeModel
+from tcptop.tui.tree import TreeGroup, TreeModel
 from tcptop.tui.viewing import Criteria, show
 from tests.tui.live import Live, live, next_look
 from tests.unit.prepared import CURL, NGINX, owners, sample, socket, table
@@ -50,7 +50,7 @@ async def test_every_socket_is_below_its_process_and_remote() -> None:
         await view.press("t")
         model = view.session.shown.model  # type: ignore[union-attr]
         assert isinstance(model, TreeModel)
-        folded = [key for key in map(model.key, range(len(model))) if isinstance(key, Group)]
+        folded = [key for key in map(model.key, range(len(model))) if isinstance(key, TreeGroup)]
         await view.press("g")
         for key in folded:
             if key.level == 1:
@@ -128,7 +128,7 @@ async def test_the_cursor_stays_on_its_socket_and_group() -> None:
         await opened(view)
         await view.press("down", "down", "down", "down", "down", "down")
         key, text = view.app._table.cursor, view.cursor()
-        await view.look(next_look(first, sockets=first.sockets.part(1, 6)))
+        await view.style(next_look(first, sockets=first.sockets.part(1, 6)))
         assert view.app._table.cursor == key
         assert view.cursor().split()[0] == text.split()[0]
 
@@ -202,7 +202,7 @@ def test_a_hundred_thousand_sockets_are_grouped_in_a_tenth_of_a_second() -> None
         assert isinstance(model, TreeModel)
         assert len(model) == 1 + 5000
         outer = model.key(0)
-        assert isinstance(outer, Group)
+        assert isinstance(outer, TreeGroup)
         turned = Criteria(LISTINGS["sockets"], Sort(key), turned=frozenset({outer}))
         assert show(snapshot, turned, grown).model is model
         assert len(model) == 1

@@ -16,7 +16,7 @@ import numpy as np
 from tcptop.analysis.derive import derive
 from tcptop.analysis.filter import parse
 from tcptop.analysis.history import History
-from tcptop.analysis.selecting import select
+from tcptop.analysis.selection import select
 from tcptop.model import tcp
 from tcptop.model.address import halves
 from tcptop.model.finding import Finding, Subject

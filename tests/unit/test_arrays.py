@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcptop.analysis.gathering import by_state, known_sums
+from tcptop.analysis.groups import by_state, known_sums
 from tcptop.model.arrays import index_of, isin_sorted, row_hash
 from tests.unit.prepared import socket, table
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tcptop import options
-from tcptop.commands.filtering import filter_text
+from tcptop.commands.filter import filter_text
 
 COMMAND = (sys.executable, "-m", "tcptop")
 

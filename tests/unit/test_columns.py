@@ -40,8 +40,8 @@ def test_every_column_has_a_meaning_and_one_text_a_row(listing: Listing, column:
     rows = listing.rows(selection)
     assert column.meaning.endswith(".")
     assert len(column.texts(selection, rows)) == len(rows) == len(column.values(selection, rows))
-    if column.looks:
-        assert set(column.looks(selection, rows)) <= {"", "dim", "good", "warn", "bad"}
+    if column.styles:
+        assert set(column.styles(selection, rows)) <= {"", "dim", "good", "warn", "bad"}
     for reverse in (False, True):
         assert sorted(ordered(listing, selection, column.key, reverse)) == sorted(rows)
     nothing = selected(sample([], kernel=()))
@@ -88,8 +88,8 @@ def test_a_process_of_many_sockets_is_found_at_once() -> None:
 
 def test_people_are_named_by_how_much_they_hold() -> None:
     selection = selected(everything())
-    people = people_of(selection.snapshot, selection.rows)
-    names = [selection.snapshot.holders.people[person].pid for person in people]
+    processes = people_of(selection.snapshot, selection.rows)
+    names = [selection.snapshot.holders.processes[process].pid for process in processes]
     assert names[0] == 200
     assert set(names) == {100, 101, 200}
 

@@ -9,9 +9,9 @@ import pytest
 
 from tcptop import options
 from tcptop.analysis.findings.rules import RULES
-from tcptop.analysis.findings.settings import Settings
-from tcptop.commands.configured import THRESHOLDS, Decided, decided
-from tcptop.commands.ending import CommandError
+from tcptop.analysis.findings.settings import FindingSettings
+from tcptop.commands.effective import THRESHOLDS, EffectiveConfiguration, decided
+from tcptop.commands.errors import CommandError
 from tcptop.configuration import Configuration, ConfigurationError, parse, unknown
 
 THERE = {
@@ -111,22 +111,22 @@ LIMIT = RULE.thresholds[0].name
 
 class TestDecided:
     def test_defaults(self, home: Path) -> None:
-        assert decided(chosen()) == Decided(1.0, Settings(), {})
+        assert decided(chosen()) == EffectiveConfiguration(1.0, FindingSettings(), {})
 
     def test_the_command_line_wins(self, home: Path) -> None:
         home.write_text(
             f'interval = 5\nidle-timeout = 60\nignore = ["{OTHER.id}"]\n'
             f"[findings.{RULE.id}]\n{LIMIT} = 7\n"
         )
-        assert decided(chosen()) == Decided(
-            5.0, Settings({RULE.id: {LIMIT: 7}}, frozenset({OTHER.id}), 60.0), {}
+        assert decided(chosen()) == EffectiveConfiguration(
+            5.0, FindingSettings({RULE.id: {LIMIT: 7}}, frozenset({OTHER.id}), 60.0), {}
         )
         typed = chosen(
             *("-i", "2", "--idle-timeout", "350", "--ignore", RULE.id),
             *("--set", f"{RULE.id}.{LIMIT}=8", "--set", f"{RULE.id}.{LIMIT}=9"),
         )
-        assert decided(typed) == Decided(
-            2.0, Settings({RULE.id: {LIMIT: 9.0}}, frozenset({OTHER.id, RULE.id}), 350.0), {}
+        assert decided(typed) == EffectiveConfiguration(
+            2.0, FindingSettings({RULE.id: {LIMIT: 9.0}}, frozenset({OTHER.id, RULE.id}), 350.0), {}
         )
 
     def test_a_demo_lowers_what_the_file_says_and_not_what_was_typed(self, home: Path) -> None:
@@ -140,7 +140,9 @@ class TestDecided:
         home.write_text("interval = 5")
         other = tmp_path / "other.toml"
         other.write_text("interval = 3\n[keys]\nhelp = 'f1'\n")
-        assert decided(chosen("--config", str(other))) == Decided(3.0, Settings(), {"help": "f1"})
+        assert decided(chosen("--config", str(other))) == EffectiveConfiguration(
+            3.0, FindingSettings(), {"help": "f1"}
+        )
         assert decided(chosen("--config", "/dev/null")).interval == 1.0
 
     def test_a_relative_directory_is_ignored(

@@ -16,7 +16,7 @@ from tcptop.analysis.filter.nodes import (
     Device,
     Expression,
     Family,
-    Host,
+    HostMatch,
     HostName,
     Mark,
     Not,
@@ -141,18 +141,18 @@ TEN = Address(4, 10 << 24, 8)
 def test_hosts_are_read_as_ss_reads_them(
     word: str, addresses: tuple[Address | HostName, ...], port_item: Span | Service | None
 ) -> None:
-    assert parse(f"dst {word}") == Host("dst", addresses, port_item)
-    assert parse(f"src={word}") == Host("src", addresses, port_item)
+    assert parse(f"dst {word}") == HostMatch("dst", addresses, port_item)
+    assert parse(f"src={word}") == HostMatch("src", addresses, port_item)
 
 
 def test_the_last_family_prefix_counts_for_the_whole_filter() -> None:
-    everything = Host("src", (), None)
+    everything = HostMatch("src", (), None)
     assert parse("src inet6:*") == AllOf((Family(frozenset({6})), everything))
     assert parse("src inet6:* or src inet:*") == AllOf(
         (Family(frozenset({4})), AnyOf((everything, everything)))
     )
     assert parse("sport inet6:1") == AllOf((Family(frozenset({6})), A))
-    assert parse("dst unix:/x") == AllOf((Family(frozenset()), Host("dst", (), None)))
+    assert parse("dst unix:/x") == AllOf((Family(frozenset()), HostMatch("dst", (), None)))
 
 
 @pytest.mark.parametrize(

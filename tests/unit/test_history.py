@@ -163,11 +163,11 @@ def test_a_pid_used_again_is_another_process() -> None:
     other = replace(CURL, name="sh", start_time=CURL.start_time + 1)
     new = socket("ESTABLISHED", "10.0.0.1:40002", ENDS[1], cookie=6, inode=9)
     snapshot = derived(at(0, talking(), **HELD), at(1, CLOSED, new, owners=owners((9, other, 3))))
-    assert [people(snapshot, row) for row in (0, 1)] == [[CURL], [other]]
+    assert [holders(snapshot, row) for row in (0, 1)] == [[CURL], [other]]
     assert len(snapshot.processes) == 2
 
 
-def people(snapshot: Snapshot, row: int) -> list[Process]:
+def holders(snapshot: Snapshot, row: int) -> list[Process]:
     return [process for process, _ in snapshot.holders.of(row)]
 
 
@@ -182,7 +182,7 @@ def test_the_last_holder_is_remembered() -> None:
     snapshot = derived(
         at(0, talking(), **HELD), at(1, talking(), owners=owners((4, NGINX, 8))), at(2, CLOSED)
     )
-    assert people(snapshot, 0) == [NGINX]
+    assert holders(snapshot, 0) == [NGINX]
     assert snapshot.processes.owner.tolist() == [owner.REMEMBERED]
 
 
@@ -190,7 +190,7 @@ def test_openings_are_counted_against_the_kernel_s() -> None:
     listener = socket("LISTEN", "0.0.0.0:80", cookie=1)
     opened = [socket("ESTABLISHED", f"10.0.0.1:4100{n}", ENDS[1]) for n in range(3)]
     half_open = mini("SYN_RECV", *ENDS, cookie=5)
-    looks = [at(0, talking(9), kernel=(kernel(opens=10),))]
+    samples = [at(0, talking(9), kernel=(kernel(opens=10),))]
     ratios = []
     for rows, count in (
         ((talking(9), listener, half_open), 10),
@@ -198,8 +198,8 @@ def test_openings_are_counted_against_the_kernel_s() -> None:
         ((talking(9), listener, talking(5), *opened), 18),
         ((talking(9), listener, talking(5), *opened), 12),
     ):
-        looks.append(at(len(looks), *rows, kernel=(kernel(opens=count),)))
-        ratios.append(derived(*looks).totals.opens_seen_ratio)
+        samples.append(at(len(samples), *rows, kernel=(kernel(opens=count),)))
+        ratios.append(derived(*samples).totals.opens_seen_ratio)
     assert ratios == [None, 1.0, 0.5, 1.0]
 
 
@@ -222,11 +222,11 @@ def test_seen_is_the_time_since_the_first_of_an_unbroken_row(present: list[set[i
                 del first[cookie]
         for cookie in cookies - first.keys():
             first[cookie], missed[cookie] = clock, 0
-        look = at(clock, *(talking(cookie) for cookie in sorted(cookies, reverse=True)))
-        snapshot, after = derive(look, history)
-        again, _ = derive(look, history)  # deriving changes nothing of what was known
+        sample = at(clock, *(talking(cookie) for cookie in sorted(cookies, reverse=True)))
+        snapshot, after = derive(sample, history)
+        again, _ = derive(sample, history)  # deriving changes nothing of what was known
         assert snapshot.seen_s.tolist() == again.seen_s.tolist()
-        seen = dict(zip(look.sockets.cookie.tolist(), snapshot.seen_s.tolist(), strict=True))
+        seen = dict(zip(sample.sockets.cookie.tolist(), snapshot.seen_s.tolist(), strict=True))
         assert seen == {cookie: clock - first[cookie] for cookie in cookies}
         assert sorted(after.known.key.tolist()) == sorted(map(socket_key, first))
         history = after

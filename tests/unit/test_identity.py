@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tcptop.analysis import subject
-from tcptop.analysis.differing import diff
+from tcptop.analysis.difference import diff
 from tcptop.columns import LISTINGS
 from tcptop.columns.detail import facts
 from tcptop.columns.marks import about
@@ -44,13 +44,13 @@ OPEN = ("ESTABLISHED", "ESTABLISHED")
 
 
 def test_each_has_a_past_of_its_own() -> None:
-    looks = both(1000, (500, 9_000_000), OPEN), both(1002, (700, 9_001_000), OPEN)
-    assert derived(*looks).bytes_sent_per_s.tolist() == [100, 500]
+    samples = both(1000, (500, 9_000_000), OPEN), both(1002, (700, 9_001_000), OPEN)
+    assert derived(*samples).bytes_sent_per_s.tolist() == [100, 500]
 
 
 def test_each_changes_by_itself() -> None:
-    looks = both(1000, (0, 0), OPEN), both(1002, (0, 0), ("ESTABLISHED", "CLOSE_WAIT"))
-    old, new = derived(looks[0]), derived(*looks)
+    samples = both(1000, (0, 0), OPEN), both(1002, (0, 0), ("ESTABLISHED", "CLOSE_WAIT"))
+    old, new = derived(samples[0]), derived(*samples)
     assert new.changes.sum() == 2
     changed = diff(old, new).sockets
     assert (changed.before.tolist(), changed.after.tolist()) == ([1], [1])

@@ -11,7 +11,7 @@ from tcptop.columns import KERNEL, units
 from tcptop.columns.kernel import facts
 from tcptop.columns.kernel_computed import computed
 from tcptop.columns.kernel_counters import CATALOGUE, TOPICS
-from tcptop.columns.kernel_rows import GAUGES_SHOWN, VALUE_WIDTH, Row, rows
+from tcptop.columns.kernel_rows import GAUGES_SHOWN, VALUE_WIDTH, KernelRow, rows
 from tcptop.columns.sysctls import BY_NAME, SETTINGS
 from tcptop.model.sample import Kernel
 from tcptop.model.selection import Selection
@@ -36,7 +36,7 @@ def found(
     counters: Mapping[str, Mapping[str, int]] | None = None,
     rates: Mapping[str, Mapping[str, float]] | None = None,
     sysctls: Mapping[str, str] = VALUES,
-) -> dict[str, Row]:
+) -> dict[str, KernelRow]:
     made = rows(Kernel(1, counters or {}, SOCKSTAT, sysctls), rates or {})
     assert len({row.name for row in made}) == len(made)
     return {row.name: row for row in made}
@@ -75,9 +75,9 @@ def test_counters_that_nobody_described_are_shown_with_their_rate() -> None:
     counters = {"TcpExt": {"TCPNewThing": 41, "ListenDrops": 7}, "Tcp": {"RtoMin": 200}}
     made = found(counters, {"TcpExt": {"TCPNewThing": 2.0, "ListenDrops": 0.0}})
     new = made["TCPNewThing"]
-    assert (new.topic, new.value, new.rate, new.look) == ("other", 41, 2.0, "")
+    assert (new.topic, new.value, new.rate, new.style) == ("other", 41, 2.0, "")
     assert new.confirm == "nstat -az TcpExtTCPNewThing"
-    assert made["ListenDrops"].look == "dim"
+    assert made["ListenDrops"].style == "dim"
     assert "RtoMin" not in made
     order = list(made)
     assert order.index("ListenDrops") < order.index("TCPNewThing") < order.index("somaxconn")
@@ -85,7 +85,7 @@ def test_counters_that_nobody_described_are_shown_with_their_rate() -> None:
 
 def test_a_rate_of_trouble_stands_out_and_an_unknown_one_is_no_zero() -> None:
     counters = {"TcpExt": {"ListenDrops": 7}, "Tcp": {"CurrEstab": 3, "InSegs": 10**12}}
-    assert found(counters, {"TcpExt": {"ListenDrops": 0.1}})["ListenDrops"].look == "warn"
+    assert found(counters, {"TcpExt": {"ListenDrops": 0.1}})["ListenDrops"].style == "warn"
     unknown = found(counters)
     assert unknown["ListenDrops"].rate != unknown["ListenDrops"].rate
     assert unknown["CurrEstab"].kind == "level"
@@ -104,7 +104,7 @@ def test_a_rate_of_trouble_stands_out_and_an_unknown_one_is_no_zero() -> None:
 )
 def test_levels_stand_beside_their_limits(name: str, beside: str, look: str) -> None:
     row = found()[name]
-    assert (row.kind, row.beside, row.look) == ("level", beside, look)
+    assert (row.kind, row.beside, row.style) == ("level", beside, look)
 
 
 def test_a_level_without_a_limit_is_shown_and_one_that_is_not_known_is_not() -> None:
@@ -137,12 +137,12 @@ def test_a_setting_shows_its_value_and_its_default() -> None:
     made = found(sysctls=VALUES | {"net.core.somaxconn": "128"})
     assert made["somaxconn"].text == "128"
     assert made["somaxconn"].beside == "default 4096 (128 before 5.4)"
-    assert made["somaxconn"].look == ""
-    assert made["tcp_retries2"].look == "dim"
+    assert made["somaxconn"].style == ""
+    assert made["tcp_retries2"].style == "dim"
     assert made["ip_local_reserved_ports"].text == "none"
-    assert made["ip_local_reserved_ports"].look == "dim"
+    assert made["ip_local_reserved_ports"].style == "dim"
     assert made["tcp_max_orphans"].beside == "default by the host's memory"
-    assert made["tcp_max_orphans"].look == ""
+    assert made["tcp_max_orphans"].style == ""
     assert made["tcp_rmem"].text == "see right"
     assert made["tcp_rmem"].beside.startswith("4096 131072 6291456, default ")
 
@@ -152,7 +152,7 @@ def test_a_name_from_the_kernel_is_not_obeyed() -> None:
     assert row.text == "?[2J"
 
 
-def looked() -> Selection:
+def kernel_selection() -> Selection:
     counters = {"TcpExt": {"ListenDrops": 7, "TCPNewThing": 1}, "Tcp": {"CurrEstab": 2}}
     kernel = Kernel(4026531840, counters, SOCKSTAT, VALUES)
     first = sample([], kernel=(kernel,))
@@ -160,7 +160,7 @@ def looked() -> Selection:
 
 
 def test_each_row_opens_as_facts() -> None:
-    selection = looked()
+    selection = kernel_selection()
     places = KERNEL.rows(selection)
     names = KERNEL.column("name").texts(selection, places)
     for place, name in enumerate(names):
@@ -179,7 +179,7 @@ def test_each_row_opens_as_facts() -> None:
 
 
 def test_only_counters_have_a_rate_and_every_row_its_own_key() -> None:
-    selection = looked()
+    selection = kernel_selection()
     places = KERNEL.rows(selection)
     rates = KERNEL.column("rate").texts(selection, places)
     kinds = [row.kind for row in rows(selection.snapshot.sample.kernel[0], {})]

@@ -134,11 +134,11 @@ def many(count: int) -> list[Row]:
 
 
 def test_growth_is_that_of_the_last_half_minute() -> None:
-    looks = [at(clock, *many(used)) for clock, used in ((0, 50), (10, 10), (25, 40), (35, 60))]
-    snapshot = derived(*looks)
+    samples = [at(clock, *many(used)) for clock, used in ((0, 50), (10, 10), (25, 40), (35, 60))]
+    snapshot = derived(*samples)
     assert snapshot.ports.exhausted_in_s[0] == pytest.approx(40 / (50 / 25))
-    assert np.isnan(derived(*looks[:2]).ports.exhausted_in_s[0])  # it shrinks
-    assert np.isnan(derived(*looks, at(60, *many(40))).ports.exhausted_in_s[0])
+    assert np.isnan(derived(*samples[:2]).ports.exhausted_in_s[0])  # it shrinks
+    assert np.isnan(derived(*samples, at(60, *many(40))).ports.exhausted_in_s[0])
 
 
 def test_growth_where_looks_are_far_between() -> None:
@@ -160,9 +160,9 @@ def test_a_full_destination_is_exhausted_now() -> None:
 def test_ports_of_a_listener_that_is_gone_stay_lost_while_used() -> None:
     child = socket("ESTABLISHED", "10.0.0.1:40007", "10.0.0.5:999")
     listener = socket("LISTEN", "0.0.0.0:40007")
-    looks = [at(0, listener, child, client(40001)), at(1, child, client(40001))]
-    snapshot = derived(*looks)
+    samples = [at(0, listener, child, client(40001)), at(1, child, client(40001))]
+    snapshot = derived(*samples)
     assert headroom(snapshot) == [(1, 98, 98)]
-    assert derived(*looks, at(2, client(40001))).ports.blocked.tolist() == [0]
-    fresh = derived(looks[1])  # who did not see the listener takes it for a client
+    assert derived(*samples, at(2, client(40001))).ports.blocked.tolist() == [0]
+    fresh = derived(samples[1])  # who did not see the listener takes it for a client
     assert sorted(headroom(fresh)) == [(1, 99, 98), (1, 99, 98)]

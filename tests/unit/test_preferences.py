@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tcptop.tui import preferences
 from tcptop.tui.preferences import (
     Arrangement,
-    Memory,
     Preferences,
     PreferencesError,
+    PreferencesFile,
     load,
     parse,
     save,
@@ -98,7 +98,7 @@ def test_a_foreign_file_is_told_and_left(tmp_path: Path, data: bytes, why: str) 
     assert str(raised.value).startswith(why)
     path = tmp_path / "state.json"
     path.write_bytes(data)
-    memory = Memory(path)
+    memory = PreferencesFile(path)
     assert memory.preferences == Preferences()
     assert memory.complaint == f"{path} is not used, and left as it is: {raised.value}"
     assert memory.complaint.isprintable()
@@ -120,7 +120,7 @@ def test_no_file_ends_it(data: bytes, tree: object) -> None:
 
 def test_it_is_written_on_change_only(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "state.json"
-    memory = Memory(path)
+    memory = PreferencesFile(path)
     assert (memory.preferences, memory.complaint) == (Preferences(), "")
     assert memory.keep(Preferences()) == ""
     assert not path.parent.exists()
@@ -128,13 +128,13 @@ def test_it_is_written_on_change_only(tmp_path: Path) -> None:
     first = path.stat().st_ino
     assert memory.keep(SOME) == ""
     assert path.stat().st_ino == first
-    assert Memory(path).preferences == SOME
+    assert PreferencesFile(path).preferences == SOME
     assert os.listdir(path.parent) == ["state.json"]
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 def test_nothing_is_remembered_without_a_place() -> None:
-    memory = Memory(None)
+    memory = PreferencesFile(None)
     assert memory.keep(SOME) == ""
     assert memory.preferences == SOME
 
@@ -143,7 +143,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "tcptop" / "state.json"
     assert save(path, SOME) == f"not remembered: {path}: Not a directory"
-    memory = Memory(path)
+    memory = PreferencesFile(path)
     assert memory.complaint == f"{path} is not used, and left as it is: Not a directory"
     (tmp_path / "state.json").mkdir()
     assert save(tmp_path / "state.json", SOME).endswith("Is a directory")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tcptop.model.sysctls import port_range, reserved_ports
 from tcptop.sources import procfs
 from tcptop.sources.counters import read_sysctls
-from tcptop.sources.processes import CMDLINE, Processes
+from tcptop.sources.processes import CMDLINE, ProcessReader
 
 NETSTAT = b"""TcpExt: SyncookiesSent ListenOverflows TCPTimeouts
 TcpExt: 1 20 300
@@ -152,9 +152,9 @@ def test_what_is_missing_of_a_process_is_unknown(tmp_path: Path) -> None:
     one = tmp_path / "1"
     (one / "fd").mkdir(parents=True)
     (one / "comm").write_bytes(b"x\n")
-    assert Processes(str(tmp_path)).get(1) is None  # no stat: it has just ended
+    assert ProcessReader(str(tmp_path)).get(1) is None  # no stat: it has just ended
     (one / "stat").write_bytes(b"1 (x) S " + b"9 " * 40)
-    process = Processes(str(tmp_path)).get(1)
+    process = ProcessReader(str(tmp_path)).get(1)
     assert process
     assert (process.name, process.cmdline, process.start_time) == ("x", "", 9)
     assert (process.cgroup, process.fd_limit, process.netns) == (None, None, None)
@@ -167,7 +167,7 @@ def test_facts_are_read_again_after_a_while(tmp_path: Path) -> None:
     (one / "stat").write_bytes(b"1 (x) S " + b"9 " * 40)
     (one / "cmdline").write_bytes(b"before\0")
     now = [0.0]
-    processes = Processes(str(tmp_path), lambda: now[0])
+    processes = ProcessReader(str(tmp_path), lambda: now[0])
     seen = []
     for now[0], text in ((0.0, b"a"), (9.0, b"b"), (11.0, b"c" * 2 * CMDLINE)):
         (one / "cmdline").write_bytes(text)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tcptop.demo import veth
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.sources import resolver
 from tcptop.sources.resolver import Resolver
 
@@ -148,7 +148,7 @@ def test_closed_it_asks_no_more() -> None:
         time.sleep(0.002)
 
 
-def in_other_files(namespace: Namespace, files: dict[str, Path], code: str) -> str:
+def in_other_files(namespace: DemoNamespace, files: dict[str, Path], code: str) -> str:
     """What Python code prints where other files lie over those of /etc, inside a namespace."""
     mounts = "".join(f"mount --bind {path} /etc/{name}\n" for name, path in files.items())
     script = f'set -e\n{mounts}exec {sys.executable} -c "$1"'
@@ -180,7 +180,7 @@ def test_names_that_lie_are_not_taken(tmp_path: Path) -> None:
         "while names._waiting or names._busy: time.sleep(0.002)\n"
         "print(*[names.name(each) for each in all])\n"
     )
-    with Namespace() as namespace:
+    with DemoNamespace() as namespace:
         files = {"hosts": hosts, "nsswitch.conf": switch}
         found = in_other_files(namespace, files, code).split()
     assert found == ["web-1.example.com", *["None"] * 6, "_dmarc.example", "localhost6"]
@@ -201,7 +201,7 @@ def test_a_name_server_that_does_not_answer_holds_nothing_up(tmp_path: Path) -> 
         "while len(names._busy) < resolver.WORKERS and time.monotonic() < end: time.sleep(0.002)\n"
         "print(took < 1, len(names._busy), len(names._waiting), len(names._known))\n"
     )
-    with Namespace() as client, Namespace(beside=client) as server:
+    with DemoNamespace() as client, DemoNamespace(beside=client) as server:
         veth.connect(client, server)
         began = time.monotonic()
         found = in_other_files(client, {"resolv.conf": conf, "nsswitch.conf": switch}, code)

@@ -19,7 +19,7 @@ from tcptop.analysis.history import History
 from tcptop.analysis.recent import Recent
 from tcptop.analysis.recorded import OF_HOST, STATES
 from tcptop.analysis.rings import HALF_S, HOST, KEPT_S, WATCHED, Ring, Rings
-from tcptop.analysis.selecting import select
+from tcptop.analysis.selection import select
 from tcptop.columns import LISTINGS, RECORDED
 from tcptop.model import tcp
 from tcptop.model.sample import NO_PEAKS, ListenerPeaks, Owners, Process, Sample
@@ -42,7 +42,7 @@ from tests.unit.prepared import (
 MOST = 15 << 20
 
 
-def looks(*samples: Sample) -> Iterator[Snapshot]:
+def snapshots(*samples: Sample) -> Iterator[Snapshot]:
     history = History()
     for each in samples:
         snapshot, history = derive(each, history)
@@ -50,7 +50,7 @@ def looks(*samples: Sample) -> Iterator[Snapshot]:
 
 
 def fed(*samples: Sample, slots: int = 600) -> tuple[Rings, list[Snapshot]]:
-    rings, seen = Rings(RECORDED, slots), list(looks(*samples))
+    rings, seen = Rings(RECORDED, slots), list(snapshots(*samples))
     for snapshot in seen:
         rings.add(snapshot)
     return rings, seen
@@ -157,7 +157,7 @@ def test_a_watched_socket_is_recorded_from_then_on_and_leaves_a_gap() -> None:
         moved(first, 2, []),
         moved(first, 3, [talking(900)]),
     ]
-    for place, snapshot in enumerate(looks(*samples)):
+    for place, snapshot in enumerate(snapshots(*samples)):
         rings.add(snapshot)
         if place == 0:
             rings.watch(socket_key(7))
@@ -184,7 +184,9 @@ def test_the_sockets_watched_last_are_kept() -> None:
     many = [talking(0, cookie=cookie) for cookie in range(1, 40)]
     first = sample(many)
     rings = Rings(RECORDED)
-    for place, snapshot in enumerate(looks(*(moved(first, place, many) for place in range(30)))):
+    for place, snapshot in enumerate(
+        snapshots(*(moved(first, place, many) for place in range(30)))
+    ):
         rings.watch(socket_key(place + 1))
         rings.watch(socket_key(1))  # the one that is returned to all the time
         rings.add(snapshot)
@@ -302,7 +304,7 @@ def crowd(sockets: int, processes: int, seed: int = 0) -> Sample:
 
 @pytest.fixture(scope="module")
 def crowded() -> list[Snapshot]:
-    return list(looks(crowd(100_000, 5000), crowd(100_000, 5000, seed=1)))
+    return list(snapshots(crowd(100_000, 5000), crowd(100_000, 5000, seed=1)))
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -350,7 +352,7 @@ def test_adding_costs_little_beside_deriving(crowded: list[Snapshot]) -> None:
 def test_a_reader_never_sees_half_a_look() -> None:
     """All metrics of a look are stored under one lock, which a reader takes to copy a series."""
     first = everything()
-    seen = list(looks(*(later(first, second) for second in range(40))))
+    seen = list(snapshots(*(later(first, second) for second in range(40))))
     rings, wrong, done = Rings(RECORDED, slots=8, lock=threading.Lock()), [], threading.Event()
 
     def read() -> None:
@@ -377,7 +379,7 @@ def test_a_reader_never_sees_half_a_look() -> None:
 
 def test_one_steps_back_and_forth_through_looks() -> None:
     first = everything()
-    one, two, three = looks(first, later(first, 1), later(first, 2))
+    one, two, three = snapshots(first, later(first, 1), later(first, 2))
     recent = Recent()
     for snapshot in (one, two, three):
         recent.add(snapshot)
@@ -388,7 +390,7 @@ def test_one_steps_back_and_forth_through_looks() -> None:
 
 def test_a_look_that_is_not_kept_any_more_still_has_its_place() -> None:
     first = everything()
-    one, two, three = looks(first, later(first, 1), later(first, 2))
+    one, two, three = snapshots(first, later(first, 1), later(first, 2))
     recent = Recent()
     recent.add(one)
     recent.add(three)
@@ -405,13 +407,13 @@ def test_an_empty_past() -> None:
 def test_looks_are_forgotten_after_their_time() -> None:
     first = everything()
     recent = Recent(span_s=10)
-    for snapshot in looks(*(later(first, 3 * place) for place in range(9))):
+    for snapshot in snapshots(*(later(first, 3 * place) for place in range(9))):
         recent.add(snapshot)
     assert (len(recent), recent.span_s) == (4, 9)
 
 
 def test_an_older_look_is_not_taken_for_the_newest() -> None:
-    one, two = looks(everything(), later(everything(), 1))
+    one, two = snapshots(everything(), later(everything(), 1))
     recent = Recent()
     recent.add(two)
     recent.add(one)
@@ -437,13 +439,13 @@ def test_a_look_is_counted_for_what_it_holds(crowded: list[Snapshot]) -> None:
 def test_the_budget_is_kept_and_old_looks_become_sparser() -> None:
     first = everything()
     one, budget = Recent(), 0
-    for snapshot in looks(first, later(first, 1)):
+    for snapshot in snapshots(first, later(first, 1)):
         one.add(snapshot)
         budget = one.nbytes * 6
     recent = Recent(budget=budget)
     # A table of its own for each, as a source reads it.
     every = (later(first, second, sockets=everything().sockets) for second in range(200))
-    for snapshot in looks(*every):
+    for snapshot in snapshots(*every):
         recent.add(snapshot)
         assert recent.nbytes <= budget
     assert len(recent) > 5
@@ -464,7 +466,7 @@ def test_the_budget_is_kept_and_old_looks_become_sparser() -> None:
 def test_dropping_everything_leaves_nothing_counted() -> None:
     first = everything()
     recent = Recent(budget=1)
-    for snapshot in looks(*(later(first, second) for second in range(5))):
+    for snapshot in snapshots(*(later(first, second) for second in range(5))):
         recent.add(snapshot)
     assert len(recent) == 1
     alone = Recent()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcptop.analysis import computed, stalls
+from tcptop.analysis import stalls, timeouts
 from tests.unit.prepared import derived, everything, sample, socket
 
 ENDS = ("10.0.0.1:40001", "10.0.0.9:443")
@@ -13,12 +13,12 @@ ENDS = ("10.0.0.1:40001", "10.0.0.9:443")
 
 @given(st.floats(0.2, 3.0), st.integers(3, 14), st.floats(0.0, 1.0))
 def test_retransmitted_for_as_long_as_computed(first_s: float, backoff: int, left: float) -> None:
-    rto_us = int(min(first_s * 2**backoff, computed.RTO_MAX_S) * 1e6)
+    rto_us = int(min(first_s * 2**backoff, timeouts.RTO_MAX_S) * 1e6)
     expires = int(left * rto_us / 1000)
     info = {"rto": rto_us, "backoff": backoff, "last_ack_recv": 2**32 - 1}
     row = socket("ESTABLISHED", *ENDS, timer=1, send_q=9, expires=expires, info=info)
     (for_s,) = stalls.unanswered_s(derived(sample([row])), np.array([0]))
-    assert for_s == pytest.approx(computed.retransmitting_for_s(rto_us, backoff, expires))
+    assert for_s == pytest.approx(timeouts.retransmitting_for_s(rto_us, backoff, expires))
 
 
 def test_other_ends_are_found_in_any_order() -> None:
@@ -31,7 +31,7 @@ def test_other_ends_are_found_in_any_order() -> None:
         socket("ESTABLISHED", "127.0.0.1:5001", "127.0.0.1:5000", netns=7),
     ]
     table = sample(rows).sockets
-    assert stalls.other_ends(table, np.arange(len(rows))).tolist() == [-1, 4, 3, 2, 1, -1, -1]
+    assert stalls.peer_rows(table, np.arange(len(rows))).tolist() == [-1, 4, 3, 2, 1, -1, -1]
 
 
 def test_no_rows() -> None:

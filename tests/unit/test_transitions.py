@@ -75,16 +75,16 @@ def test_rates_add_up() -> None:
 
 
 def test_changes_of_a_snapshot() -> None:
-    def look(clock: float, *rows: Row) -> Sample:
+    def sample_at(clock: float, *rows: Row) -> Sample:
         return sample(rows, clock=clock)
 
     syn = mini("SYN_RECV", *ENDS, cookie=5)
     open_ = socket("ESTABLISHED", *ENDS, cookie=5)
     other = socket("CLOSE_WAIT", *ENDS, cookie=6)
-    assert derived(look(0, syn, other)).changes.sum() == 0
-    seen = derived(look(0, syn, other), look(1, open_)).changes
+    assert derived(sample_at(0, syn, other)).changes.sum() == 0
+    seen = derived(sample_at(0, syn, other), sample_at(1, open_)).changes
     assert seen[tcp.SYN_RECV, tcp.ESTABLISHED] == 1
     assert seen[tcp.CLOSE_WAIT, 0] == 0  # missed once proves nothing
-    gone = derived(look(0, syn, other), look(1, open_), look(2, open_)).changes
+    gone = derived(sample_at(0, syn, other), sample_at(1, open_), sample_at(2, open_)).changes
     assert gone[tcp.CLOSE_WAIT, 0] == 1
     assert gone[tcp.ESTABLISHED, tcp.ESTABLISHED] == 1

@@ -38,7 +38,7 @@ def idle(milliseconds: int, **columns: Any) -> Row:
     return open_(**{"info": dict.fromkeys(names, milliseconds)} | columns)
 
 
-def looked(seconds: int, rows: Callable[[int], Sequence[Row]], **fields: Any) -> Snapshot:
+def watched(seconds: int, rows: Callable[[int], Sequence[Row]], **fields: Any) -> Snapshot:
     given = {"owners": HELD, "kernel": (kernel(sysctls=SYSCTLS),)} | fields
     return derived(*(at(number, rows(number), **given) for number in range(seconds + 1)))
 
@@ -49,7 +49,7 @@ def said(snapshot: Snapshot) -> list[str | None]:
 
 def of(*rows: Row, seconds: int = 0) -> str | None:
     """What is said of the first row."""
-    return said(looked(seconds, lambda _: rows))[0]
+    return said(watched(seconds, lambda _: rows))[0]
 
 
 PROBING = {"rto": 200_000, "snd_wnd": 0, "last_data_sent": 9000, "last_ack_recv": 500}
@@ -126,7 +126,7 @@ def test_nothing_is_wrong(row: Row) -> None:
 
 def test_a_listener_is_not_full_where_its_backlog_is_not_told() -> None:
     row = socket("LISTEN", "0.0.0.0:80", recv_q=6, send_q=0, inode=1)
-    assert said(looked(0, lambda _: [row], source="procfs")) == [None]
+    assert said(watched(0, lambda _: [row], source="procfs")) == [None]
 
 
 def test_nothing_forgets_a_connection_within_the_host() -> None:
@@ -138,8 +138,8 @@ def test_a_full_listener_says_what_it_drops() -> None:
         row = socket("LISTEN", "0.0.0.0:80", recv_q=6 * (number < 3), send_q=5, inode=1, cookie=3)
         return [row | {"memory": {"drops": 42 * number}}]
 
-    assert said(looked(2, rows)) == ["LISTEN queue full: 6 of 6, 42 SYNs/s dropped"]
-    assert said(looked(3, rows)) == ["LISTEN queue was full: 6 of 6, 42 SYNs/s dropped"]
+    assert said(watched(2, rows)) == ["LISTEN queue full: 6 of 6, 42 SYNs/s dropped"]
+    assert said(watched(3, rows)) == ["LISTEN queue was full: 6 of 6, 42 SYNs/s dropped"]
 
 
 def test_waiting_to_be_accepted() -> None:
@@ -163,8 +163,8 @@ def test_a_send_queue_that_grows() -> None:
         sent = {"bytes_sent": number * 20_480, "bytes_acked": number * 20_480}
         return [open_(send_q=614_400 + number * 51_200, timer=1, info=sent)]
 
-    assert said(looked(4, rows)) == [None]
-    assert said(looked(5, rows)) == ["Send-Q grows: 850 KiB, 42 s to empty it"]
+    assert said(watched(4, rows)) == [None]
+    assert said(watched(5, rows)) == ["Send-Q grows: 850 KiB, 42 s to empty it"]
 
 
 def test_a_connect_that_is_not_yet_sent_again() -> None:
@@ -184,13 +184,13 @@ def test_data_that_flows_after_one_side_has_closed() -> None:
     def rows(number: int) -> list[Row]:
         return [idle(70_000, state="FIN_WAIT2", info={"last_data_recv": 30, "last_ack_recv": 30})]
 
-    assert said(looked(70, rows)) == [None]
+    assert said(watched(70, rows)) == [None]
 
 
 def test_the_number_of_keepalive_probes_is_the_sockets_own() -> None:
     options = {SocketId(NETNS, 7): SocketOptions(0.0, keepcnt=4)}
     row = open_(timer=2, retrans=3)
-    snapshot = looked(0, lambda _: [row], options=options)
+    snapshot = watched(0, lambda _: [row], options=options)
     assert said(snapshot) == ["keepalive probe 3 of 4 unanswered"]
     assert of(open_(timer=2, retrans=12)) == "keepalive probe 12 unanswered"
 
@@ -201,11 +201,11 @@ def test_a_peer_that_keeps_the_connection_alive() -> None:
         row["info"] |= {"segs_in": number // 10}
         return [row]
 
-    assert said(looked(15, rows)) == [None]
+    assert said(watched(15, rows)) == [None]
 
 
 def test_another_idle_timeout() -> None:
-    snapshot = looked(0, lambda _: [idle(5 * MINUTE)])
+    snapshot = watched(0, lambda _: [idle(5 * MINUTE)])
     assert verdicts(snapshot, np.array([0]), 240) == [
         "no keepalive, idle 5 min: a 240 s load balancer would forget it"
     ]

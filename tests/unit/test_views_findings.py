@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tcptop.analysis.filter import parse
-from tcptop.analysis.selecting import select
+from tcptop.analysis.selection import select
 from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
 from tcptop.views import json as json_view

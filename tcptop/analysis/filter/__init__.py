@@ -3,7 +3,7 @@
 `parse` the text, `bind` its names, then `select` rows of a look at the sockets.
 """
 
-from tcptop.analysis.filter.bind import Names, bind
+from tcptop.analysis.filter.bind import NameResolver, bind
 from tcptop.analysis.filter.error import FilterError
 from tcptop.analysis.filter.expected import completions
 from tcptop.analysis.filter.facts import Facts
@@ -19,7 +19,7 @@ __all__ = [
     "Expression",
     "Facts",
     "FilterError",
-    "Names",
+    "NameResolver",
     "all_of",
     "any_of",
     "bind",

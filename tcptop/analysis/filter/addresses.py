@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop.analysis.filter.nodes import Address, Host, HostName, Port, Service, Span
+from tcptop.analysis.filter.nodes import Address, HostMatch, HostName, Port, Service, Span
 from tcptop.analysis.filter.quantities import compare
 from tcptop.model import tcp
 from tcptop.model.table import MAPPED, U16, U64, Bools, SocketTable
@@ -13,7 +13,7 @@ _ONES = 0xFFFF_FFFF_FFFF_FFFF
 _LOWER_HALF = np.uint64(0xFFFF_FFFF)
 
 
-def host(wanted: Host, table: SocketTable, exact: bool) -> Bools:
+def host(wanted: HostMatch, table: SocketTable, exact: bool) -> Bools:
     """Rows of one of the addresses and of the port; `exact` as the kernel compares addresses."""
     local = wanted.side == "src"
     hi, lo = (table.local_hi, table.local_lo) if local else (table.remote_hi, table.remote_lo)

@@ -12,7 +12,7 @@ from tcptop.analysis.filter.nodes import (
     AllOf,
     AnyOf,
     Expression,
-    Host,
+    HostMatch,
     HostName,
     Not,
     Port,
@@ -22,7 +22,7 @@ from tcptop.analysis.filter.nodes import (
 from tcptop.analysis.filter.words import wrong
 
 
-class Names(Protocol):
+class NameResolver(Protocol):
     """Who resolves names; both raise OSError for one that nobody knows."""
 
     def host(self, name: str) -> Sequence[str]:
@@ -32,7 +32,7 @@ class Names(Protocol):
         """The TCP port of a service."""
 
 
-def bind(expression: Expression, names: Names) -> Expression:
+def bind(expression: Expression, names: NameResolver) -> Expression:
     """The expression without names. It may wait for DNS. Raises FilterError at an unknown name."""
     match expression:
         case AllOf(terms):
@@ -43,13 +43,13 @@ def bind(expression: Expression, names: Names) -> Expression:
             return Not(bind(term, names))
         case Port(_, _, items):
             return replace(expression, items=tuple(_port(item, names) for item in items))
-        case Host(_, addresses, port):
+        case HostMatch(_, addresses, port):
             known = tuple(_addresses(addresses, names))
             return replace(expression, addresses=known, port=port and _port(port, names))
     return expression
 
 
-def _port(item: Span | Service, names: Names) -> Span:
+def _port(item: Span | Service, names: NameResolver) -> Span:
     if isinstance(item, Span):
         return item
     word = item.word
@@ -61,7 +61,7 @@ def _port(item: Span | Service, names: Names) -> Span:
     return Span(number, number)
 
 
-def _addresses(items: Iterable[Address | HostName], names: Names) -> Iterator[Address]:
+def _addresses(items: Iterable[Address | HostName], names: NameResolver) -> Iterator[Address]:
     for item in items:
         if isinstance(item, Address):
             yield item
@@ -69,7 +69,7 @@ def _addresses(items: Iterable[Address | HostName], names: Names) -> Iterator[Ad
             yield from _resolved(item, names)
 
 
-def _resolved(name: HostName, names: Names) -> list[Address]:
+def _resolved(name: HostName, names: NameResolver) -> list[Address]:
     word = name.word
     try:
         found = [_address(text) for text in names.host(word.text)]

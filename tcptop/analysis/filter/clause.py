@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from tcptop.analysis import filter as language
 from tcptop.analysis.filter import Expression, FilterError
-from tcptop.analysis.selecting import facts
+from tcptop.analysis.selection import facts
 from tcptop.model.snapshot import Snapshot
 
 
@@ -19,7 +19,7 @@ class Clause:
     expression: Expression
 
 
-NOTHING = Clause("", language.EVERYTHING)
+NO_FILTER = Clause("", language.EVERYTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Feedback:
     """What to say of a filter; `column` is where it is wrong, None where it is not."""
 
     said: str
-    look: str
+    style: str
     column: int | None = None
 
 
@@ -94,6 +94,6 @@ def together(*clauses: Clause) -> Clause:
     """All of the clauses in one; NOTHING where they select everything."""
     said = [clause for clause in clauses if clause.text]
     if len(said) < 2:
-        return said[0] if said else NOTHING
+        return said[0] if said else NO_FILTER
     text = " and ".join(f"({clause.text})" for clause in said)
     return Clause(text, language.all_of(*(clause.expression for clause in said)))

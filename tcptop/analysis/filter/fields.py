@@ -11,7 +11,7 @@ from tcptop.analysis.filter.nodes import (
     Choice,
     Device,
     Expression,
-    Host,
+    HostMatch,
     Mark,
     Not,
     Number,
@@ -60,7 +60,7 @@ class Field:
 def _host(field: Field, operator: Operator, value: Word) -> Expression:
     ends = [hosts.endpoint(word) for word in elements(value)]
     side: Side = "src" if field.name == "src" else "dst"
-    found = [Host(side, (end.address,) if end.address else (), end.port) for end in ends]
+    found = [HostMatch(side, (end.address,) if end.address else (), end.port) for end in ends]
     return _equal(operator, any_of(*found))
 
 

@@ -85,7 +85,7 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class HostMatch:
     """One of the addresses (all, where there is none) and the port (any, where it is None)."""
 
     side: Side
@@ -155,7 +155,7 @@ class Choice:
 
 
 Predicate: TypeAlias = (
-    State | Family | Host | Port | Autobound | Device | Mark | Cgroup | Number | Text | Choice
+    State | Family | HostMatch | Port | Autobound | Device | Mark | Cgroup | Number | Text | Choice
 )
 Expression: TypeAlias = AllOf | AnyOf | Not | Predicate
 

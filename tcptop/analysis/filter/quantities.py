@@ -15,7 +15,7 @@ from tcptop.model import tcp
 from tcptop.model.owner import OWNER_KINDS, UNKNOWN
 from tcptop.model.table import Bools, SocketTable
 
-Values = NDArray[Any]
+Measure = NDArray[Any]
 _CAN_KEEP_ALIVE = mask_of(tcp.ESTABLISHED, tcp.CLOSE_WAIT)
 _RETRANSMIT, _KEEPALIVE, _TIMEWAIT = (
     tcp.TIMERS.index(name) for name in ("retransmit", "keepalive", "timewait")
@@ -36,7 +36,7 @@ def choice(wanted: Choice, facts: Facts) -> Bools:
     return ~rows if wanted.operator == "!=" else rows
 
 
-def compare(operator: Operator, ranges: tuple[tuple[float, float], ...], values: Values) -> Bools:
+def compare(operator: Operator, ranges: tuple[tuple[float, float], ...], values: Measure) -> Bools:
     """`=` and `!=` take ranges, the orderings the one number of the first."""
     if operator == "=" or operator == "!=":
         rows = np.zeros(len(values), np.bool_)
@@ -46,7 +46,7 @@ def compare(operator: Operator, ranges: tuple[tuple[float, float], ...], values:
     return _ORDERINGS[operator](values, ranges[0][0])
 
 
-_ORDERINGS: dict[str, Callable[[Values, float], Bools]] = {
+_ORDERINGS: dict[str, Callable[[Measure, float], Bools]] = {
     ">": np.greater,
     "<": np.less,
     ">=": np.greater_equal,
@@ -61,26 +61,26 @@ def in_states(mask: int, table: SocketTable) -> Bools:
     return rows
 
 
-def _send_q(facts: Facts) -> Values:
+def _send_q(facts: Facts) -> Measure:
     return facts.table.send_q_of(facts.backlog_told)
 
 
-def _fill(facts: Facts) -> Values:
+def _fill(facts: Facts) -> Measure:
     """Percent, without the last bits: 29 of 100 places are 29 %."""
     return np.round(100 * facts.table.fill(facts.backlog_told), 9)
 
 
-def _age(facts: Facts) -> Values:
+def _age(facts: Facts) -> Measure:
     """Microseconds since the opening that was witnessed."""
     return np.full(len(facts.table), np.nan) if facts.age_s is None else facts.age_s * 1e6
 
 
-def _idle(facts: Facts) -> Values:
+def _idle(facts: Facts) -> Measure:
     """Whole microseconds since data went either way."""
     return np.rint(facts.table.idle_s() * 1e6)
 
 
-def _retrans(facts: Facts) -> Values:
+def _retrans(facts: Facts) -> Measure:
     """Retransmissions in a row that nothing has acknowledged yet.
 
     idiag_retrans counts them while the retransmission timer runs (zero-window or keepalive probes
@@ -92,7 +92,7 @@ def _retrans(facts: Facts) -> Values:
     return np.where(table.timer != _TIMEWAIT, tries, np.nan)
 
 
-_COLUMNS: dict[str, Callable[[Facts], Values]] = {
+_COLUMNS: dict[str, Callable[[Facts], Measure]] = {
     "recvq": lambda facts: facts.table.recv_q,
     "sendq": _send_q,
     "fill": _fill,

@@ -16,7 +16,7 @@ from tcptop.analysis.filter.nodes import (
     Device,
     Expression,
     Family,
-    Host,
+    HostMatch,
     Mark,
     Not,
     Number,
@@ -41,7 +41,7 @@ def select(expression: Expression, facts: Facts) -> Bools:
     if any(isinstance(predicate, Device) for predicate, _ in found):
         return _rows(expression, facts, exact=False)
     rows = _rows(expression, facts, exact=True)
-    if any(negated and isinstance(predicate, Host) for predicate, negated in found):
+    if any(negated and isinstance(predicate, HostMatch) for predicate, negated in found):
         rows = rows & _rows(expression, facts, exact=False)
     return rows
 
@@ -60,7 +60,7 @@ def _rows(expression: Expression, facts: Facts, exact: bool) -> Bools:
             return rows
         case Not(term):
             return ~_rows(term, facts, exact)
-        case Host():
+        case HostMatch():
             return addresses.host(expression, facts.table, exact)
         case Port():
             return addresses.port(expression, facts.table)

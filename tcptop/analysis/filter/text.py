@@ -20,7 +20,7 @@ from tcptop.analysis.filter.nodes import (
     Device,
     Expression,
     Family,
-    Host,
+    HostMatch,
     HostName,
     Mark,
     Not,
@@ -63,7 +63,7 @@ def _predicate(predicate: Predicate) -> str:
             return _state(mask)
         case Family(versions):
             return "src " + {4: "inet:*", 6: "inet6:*"}.get(min(versions, default=0), "unix:*")
-        case Host():
+        case HostMatch():
             return f"{predicate.side} {_hosts(predicate)}"
         case Port(field, operator, items):
             return f"{field} {operator} {','.join(map(_port, items))}"
@@ -88,7 +88,7 @@ def _state(mask: int) -> str:
     return f"state = {','.join(named)}"
 
 
-def _hosts(host: Host) -> str:
+def _hosts(host: HostMatch) -> str:
     port = "" if host.port is None else f":{_port(host.port)}"
     return ",".join(_address(address) + port for address in host.addresses) or f"*{port}"
 

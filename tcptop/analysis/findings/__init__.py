@@ -1,1 +1,1 @@
-"""Findings: rules over a look and its history, and the engine that runs them."""
+"""Findings: rules over a sample and its history, and the engine that runs them."""

@@ -6,18 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis import listening
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis import listeners
+from tcptop.analysis.findings.observations import Observations
 from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, I64, U64, Bools, Index
 
 
 class AcceptQueues(NamedTuple):
-    """One per LISTEN row, beside `snapshot.listeners`; empty where no backlog is known.
+    """One per LISTEN row, beside `snapshot.listening`; empty where no backlog is known.
 
     `group` is the same for members of one SO_REUSEPORT group. `lost_per_s` counts packets that met
-    a full queue in the last interval, 0 at the first look.
+    a full queue in the last interval, 0 at the first sample.
     """
 
     row: Index
@@ -37,97 +37,97 @@ class AcceptQueues(NamedTuple):
         return members
 
 
-def accept_queues(look: Look) -> AcceptQueues:
+def accept_queues(seen: Observations) -> AcceptQueues:
     """A queue holds backlog + 1: sk_acceptq_is_full, include/net/sock.h."""
-    table, row = look.table, look.snapshot.listeners.row
-    if not look.sample.backlog_told:
+    table, row = seen.table, seen.snapshot.listeners.row
+    if not seen.sample.backlog_told:
         row = row[:0]
     queued = table.recv_q[row].astype(np.int64)
     capacity = table.send_q[row].astype(np.int64) + 1
     columns = (table.netns, table.family, table.local_port, table.local_hi, table.local_lo)
     group = row_hash(*(column[row] for column in columns), table.interface[row])
     bare = AcceptQueues(row, queued, capacity, group, np.zeros(len(row)))
-    return bare._replace(lost_per_s=_lost(look, bare)) if len(row) else bare
+    return bare._replace(lost_per_s=_lost(seen, bare)) if len(row) else bare
 
 
-def _lost(look: Look, queues: AcceptQueues) -> F64:
+def _lost(seen: Observations, queues: AcceptQueues) -> F64:
     """Drops of a listener while ListenOverflows rose, which counts each packet once."""
-    drops = look.snapshot.listeners.drops_per_s
-    filled = _filled(look, queues)
+    drops = seen.snapshot.listeners.drops_per_s
+    filled = _filled(seen, queues)
     lost = np.zeros(len(queues.row))
     for place in np.flatnonzero((drops > 0) | (np.isnan(drops) & queues.full)).tolist():
-        netns = int(look.table.netns[queues.row[place]])
-        overflows = look.last_rate(netns, "ListenOverflows")
+        netns = int(seen.table.netns[queues.row[place]])
+        overflows = seen.last_rate(netns, "ListenOverflows")
         if overflows is None:  # not readable there: the queue itself has to tell
             lost[place] = np.nan_to_num(drops[place]) if queues.full[place] else 0.0
-        elif filled[place] or drops[place] > _others(look, netns):
+        elif filled[place] or drops[place] > _others(seen, netns):
             lost[place] = np.fmin(drops[place], overflows)
     return lost
 
 
-def _filled(look: Look, queues: AcceptQueues) -> Bools:
+def _filled(seen: Observations, queues: AcceptQueues) -> Bools:
     """Queues that were seen full once, or are half full now or were a sample ago."""
-    before = queued_at(look, queues, -2) if len(look.moments) > 1 else queues.queued
-    peak = look.snapshot.listeners.peak
+    before = queued_at(seen, queues, -2) if len(seen.summaries) > 1 else queues.queued
+    peak = seen.snapshot.listeners.peak
     half = np.fmax(queues.queued, before) >= queues.capacity / 2
     filled: Bools = (peak >= queues.capacity) | half
     return filled
 
 
-def _others(look: Look, netns: int) -> float:
+def _others(seen: Observations, netns: int) -> float:
     """Drops a second of all listeners that were not for a full accept queue.
 
     Bare ACKs under TCP_DEFER_ACCEPT are in no ListenDrops, but in a listener's own counter.
     """
     overflows, drops, bare_acks = (
-        look.last_rate(netns, name) or 0.0
+        seen.last_rate(netns, name) or 0.0
         for name in ("ListenOverflows", "ListenDrops", "TCPDeferAcceptDrop")
     )
     return bare_acks + max(drops - overflows, 0.0)
 
 
-def queued_at(look: Look, queues: AcceptQueues, moment: int) -> I64:
-    """The length of each queue at one of the moments; -1 where the listener was not there."""
-    then = look.moments[moment]
-    place = index_of(look.table.key[queues.row], then.listener)
+def queued_at(seen: Observations, queues: AcceptQueues, summary: int) -> I64:
+    """The length of each queue at one of the summaries; -1 where the listener was not there."""
+    then = seen.summaries[summary]
+    place = index_of(seen.table.key[queues.row], then.listener)
     queued = np.full(len(place), -1, np.int64)
     queued[place >= 0] = then.queued[place[place >= 0]]
     return queued
 
 
-def steady(look: Look, queues: AcceptQueues, share: float) -> tuple[F64, I64]:
+def steady(seen: Observations, queues: AcceptQueues, share: float) -> tuple[F64, I64]:
     """For how many seconds, and samples in a row, each queue has been full to that share."""
     least = share * queues.capacity
     seconds, samples = np.zeros(len(queues.row)), np.zeros(len(queues.row), np.int64)
     going = queues.queued >= least
-    for back, moment in enumerate(reversed(look.moments), 1):
+    for back, summary in enumerate(reversed(seen.summaries), 1):
         if not going.any():
             break
-        going &= queued_at(look, queues, -back) >= least
+        going &= queued_at(seen, queues, -back) >= least
         samples += going
-        seconds[going] = look.sample.clock - moment.clock
+        seconds[going] = seen.sample.clock - summary.clock
     return seconds, samples
 
 
-def waiting(look: Look, listeners: Index) -> Index:
+def waiting(seen: Observations, listening: Index) -> Index:
     """Connections that wait to be accepted by one of these LISTEN rows, or their group."""
-    here = np.isin(look.snapshot.queue, listeners)
-    rows: Index = np.flatnonzero(here & listening.waiting(look.table))
+    here = np.isin(seen.snapshot.queue, listening)
+    rows: Index = np.flatnonzero(here & listeners.waiting(seen.table))
     return rows
 
 
-def waited_s(look: Look, rows: Index) -> F64:
+def waited_s(seen: Observations, rows: Index) -> F64:
     """How long each has waited, at least.
 
     The server's end has sent nothing yet, so last_data_sent counts from the end of the handshake
     (tcp_create_openreq_child, net/ipv4/tcp_minisocks.c).
     """
-    sent_ago = look.table.since_s("last_data_sent", rows)
-    waited: F64 = np.fmax(sent_ago, look.snapshot.lives.state_s[rows])
+    sent_ago = seen.table.since_s("last_data_sent", rows)
+    waited: F64 = np.fmax(sent_ago, seen.snapshot.durations.state_s[rows])
     return waited
 
 
-def people(look: Look, listeners: Index) -> list[Process]:
+def processes(seen: Observations, listeners: Index) -> list[Process]:
     """The processes that may accept, once each."""
-    found = {each.pid: each for row in listeners.tolist() for each in look.people(row)}
+    found = {each.pid: each for row in listeners.tolist() for each in seen.processes(row)}
     return list(found.values())

@@ -1,4 +1,4 @@
-"""What is remembered of a finding between looks."""
+"""What is remembered of a finding between samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tcptop.model.finding import Finding
 
 
 class Active(NamedTuple):
-    """`found` is the clock of the last look that showed it; `began` Unix time of its beginning."""
+    """`found` is the clock of the last sample that showed it; `began` the Unix time it began."""
 
     finding: Finding
     began: float

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.findings import parties, words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.port_advice import wider
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.subjects import named
@@ -32,32 +32,32 @@ ADVICE = (
 )
 
 
-def blocked(look: Look, limits: Limits) -> Bools:
+def blocked(seen: Observations, limits: Limits) -> Bools:
     """Groups that lack ports because of bound ones: they all have one finding together."""
-    ports = look.snapshot.ports
+    ports = seen.snapshot.ports
     most: Bools = ports.blocked >= (1 - limits["headroom_share"]) * ports.capacity
     return most
 
 
-def findings(look: Look, limits: Limits, rule: str) -> Iterator[Finding]:
-    for kernel in look.sample.kernel:
-        yield from _lost(look, limits, rule, kernel)
-    ports = look.snapshot.ports
+def findings(seen: Observations, limits: Limits, rule: str) -> Iterator[Finding]:
+    for kernel in seen.sample.kernel:
+        yield from _lost(seen, limits, rule, kernel)
+    ports = seen.snapshot.ports
     # Few ports are left to bind(), and yet each destination has many: were they all bound?
     few = ports.headroom_bind <= limits["headroom_share"] * ports.capacity
     if (few & (ports.capacity > 0)).any():
-        yield from _bound_each(look, limits, rule, np.flatnonzero(few & ~_low(look, limits)))
+        yield from _bound_each(seen, limits, rule, np.flatnonzero(few & ~_low(seen, limits)))
 
 
-def _low(look: Look, limits: Limits) -> Bools:
-    ports = look.snapshot.ports
+def _low(seen: Observations, limits: Limits) -> Bools:
+    ports = seen.snapshot.ports
     low: Bools = ports.headroom <= limits["headroom_share"] * ports.capacity
     return low
 
 
-def _lost(look: Look, limits: Limits, rule: str, kernel: Kernel) -> Iterator[Finding]:
+def _lost(seen: Observations, limits: Limits, rule: str, kernel: Kernel) -> Iterator[Finding]:
     """Ports of listeners and of sockets that are bound and idle."""
-    table, bound = look.table, look.sample.bound
+    table, bound = seen.table, seen.sample.bound
     listening = (table.netns == kernel.netns) & (table.state == tcp.LISTEN)
     idle = bound.netns == kernel.netns
     picked = candidates(kernel.sysctls) if np.count_nonzero(listening) + idle.sum() else None
@@ -70,13 +70,13 @@ def _lost(look: Look, limits: Limits, rule: str, kernel: Kernel) -> Iterator[Fin
     )
     lost = int(np.count_nonzero(taken))
     if capacity > 0 and lost >= (1 - limits["headroom_share"]) * capacity:
-        yield _lost_finding(look, limits, rule, kernel, lost, capacity)
+        yield _lost_finding(seen, limits, rule, kernel, lost, capacity)
 
 
 def _lost_finding(
-    look: Look, limits: Limits, rule: str, kernel: Kernel, lost: int, capacity: int
+    seen: Observations, limits: Limits, rule: str, kernel: Kernel, lost: int, capacity: int
 ) -> Finding:
-    who = _binders(look, kernel.netns)
+    who = _binders(seen, kernel.netns)
     left = max(capacity - lost, 0)
     name = words.printable(who[0].name) if who else "bound sockets"
     return Finding(
@@ -92,24 +92,24 @@ def _lost_finding(
             f"of {words.number(capacity)} ephemeral ports: no connect() to anywhere can use those.",
             *([f"They belong to {', '.join(words.who(p) for p in who[:3])}."] if who else []),
         ),
-        ADVICE + f"{wider(look, kernel.netns)}.",
+        ADVICE + f"{wider(seen, kernel.netns)}.",
         "sysctl net.ipv4.ip_local_port_range; ss -Htanp state listening state unconnected",
     )
 
 
-def _binders(look: Look, netns: int) -> list[Process]:
+def _binders(seen: Observations, netns: int) -> list[Process]:
     """Who holds the sockets that are bound and idle, the one of most first."""
-    bound, owners = look.sample.bound, look.sample.owners
+    bound, owners = seen.sample.bound, seen.sample.owners
     pids = owners.pids[np.isin(owners.inodes, bound.inode[bound.netns == netns])]
     kinds, number = np.unique(pids, return_counts=True)
     ordered = kinds[np.argsort(-number, kind="stable")].tolist()
     return [owners.processes[pid] for pid in ordered if pid in owners.processes]
 
 
-def _bound_each(look: Look, limits: Limits, rule: str, groups: Index) -> Iterator[Finding]:
+def _bound_each(seen: Observations, limits: Limits, rule: str, groups: Index) -> Iterator[Finding]:
     """By local address. connect() gives the same ports out for each destination, beginning with
     the same half of the range; connections that all have different ones were bound before."""
-    ports = look.snapshot.ports
+    ports = seen.snapshot.ports
     source = row_hash(ports.netns, ports.local_hi, ports.local_lo)
     for one in np.unique(source[groups]).tolist():
         mine = np.flatnonzero(source == one)
@@ -117,22 +117,24 @@ def _bound_each(look: Look, limits: Limits, rule: str, groups: Index) -> Iterato
         used, most = int(ports.used[mine].sum()), int(ports.used[mine].max())
         others, shared = used - most, used - (capacity - left)
         if used >= MANY * capacity and others >= OTHERS and shared <= SHARED * others:
-            yield _each_finding(look, limits, rule, mine, left)
+            yield _each_finding(seen, limits, rule, mine, left)
 
 
-def _each_finding(look: Look, limits: Limits, rule: str, groups: Index, left: int) -> Finding:
-    ports = look.snapshot.ports
+def _each_finding(
+    seen: Observations, limits: Limits, rule: str, groups: Index, left: int
+) -> Finding:
+    ports = seen.snapshot.ports
     first, capacity = int(groups[0]), int(ports.capacity[groups[0]])
     source = address.text(int(ports.local_hi[first]), int(ports.local_lo[first]))
     rows = np.flatnonzero(np.isin(ports.group, groups))
-    who = parties.parties(look, rows)
+    who = parties.parties(seen, rows)
     return Finding(
         rule,
         words.key(rule, int(ports.netns[first]), source, "bind"),
         "critical" if left <= limits["critical_share"] * capacity else "warning",
         f"{parties.first_name(who) or 'this host'} runs out of local ports to bind() on {source}: "
         f"{words.number(left)} of {words.number(capacity)} left",
-        named(look, rows, (each.process for each in who)),
+        named(seen, rows, (each.process for each in who)),
         {"headroom_bind": left, "capacity": capacity, "destinations": len(groups)},
         (
             f"{words.number(len(rows))} connections from {source} to "
@@ -141,6 +143,6 @@ def _each_finding(look: Look, limits: Limits, rule: str, groups: Index, left: in
             "range is the total, and bind() fails with EADDRINUSE when it is gone.",
             *([f"They belong to {parties.listed(who)}."] if who else []),
         ),
-        ADVICE + f"{wider(look, int(ports.netns[first]))}.",
+        ADVICE + f"{wider(seen, int(ports.netns[first]))}.",
         f"ss -Htan 'src {words.in_filter(source)}' | wc -l; sysctl net.ipv4.ip_local_port_range",
     )

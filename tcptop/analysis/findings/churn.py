@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tcptop.analysis.findings.groups import accepted
-from tcptop.analysis.findings.look import Look
-from tcptop.analysis.findings.moments import Moment, destinations
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.summary import SampleSummary, destinations
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
 from tcptop.analysis.ports import TIMEWAIT_MS
 from tcptop.model import sysctls, tcp
@@ -53,38 +53,38 @@ class Churn:
     unseen: float
 
 
-def answered(moments: Sequence[Moment], netns: int) -> F64 | None:
+def answered(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
     """Connections opened from here a second, in each interval, without those that failed.
 
     Nor those that were reset: a health check ends like that.
     """
-    active = rates(moments, netns, "ActiveOpens")
+    active = rates(summaries, netns, "ActiveOpens")
     if active is None:
         return None
-    lost = [rates_or_zero(moments, netns, name) for name in ("AttemptFails", "EstabResets")]
+    lost = [rates_or_zero(summaries, netns, name) for name in ("AttemptFails", "EstabResets")]
     opened: F64 = np.maximum(active - lost[0] - lost[1], 0)
     return opened
 
 
-def churned(look: Look, netns: int, moments: Sequence[Moment]) -> Churn:
-    """`moments` are the window."""
-    ends = _ends(look, netns)
-    seconds = float(lengths(moments).sum())
-    short, without_trace, ended = _short(look, ends, moments, seconds)
-    unseen = max(_unseen(look, moments, netns, ended) - _elsewhere(look, netns, seconds), 0.0)
+def churned(seen: Observations, netns: int, summaries: Sequence[SampleSummary]) -> Churn:
+    """`summaries` are the window."""
+    ends = _ends(seen, netns)
+    seconds = float(lengths(summaries).sum())
+    short, without_trace, ended = _short(seen, ends, summaries, seconds)
+    unseen = max(_unseen(seen, summaries, netns, ended) - _elsewhere(seen, netns, seconds), 0.0)
     inferred = _inferred(without_trace, unseen)
     known = without_trace.sum() >= SEEN
     return Churn(ends, seconds, short, inferred, 0.0 if known else unseen)
 
 
-def pooled(look: Look, ends: Ends) -> Bools:
+def pooled(seen: Observations, ends: Ends) -> Bools:
     """Destinations whose newest connections have carried many requests each already.
 
     A busy pool replaces a connection after a thousand requests, as servers ask it to: at full load
     that is often, and no churn.
     """
-    table = look.table
-    newest = (look.snapshot.seen_s <= 0) & (table.state == tcp.ESTABLISHED)
+    table = seen.table
+    newest = (seen.snapshot.seen_s <= 0) & (table.state == tcp.ESTABLISHED)
     newest &= table.tcp_info_known("data_segs_out")
     at, rows = ends.at[newest[ends.ours]], ends.ours[newest[ends.ours]]
     busy = table.info_of("data_segs_out", rows) > REQUESTS
@@ -92,40 +92,40 @@ def pooled(look: Look, ends: Ends) -> Bools:
     return many
 
 
-def over(look: Look, churn: Churn, moments: Sequence[Moment]) -> F64:
-    """The same for the newest of these moments alone, by the same destinations."""
-    return _short(look, churn.ends, moments, float(lengths(moments).sum()))[0]
+def over(seen: Observations, churn: Churn, summaries: Sequence[SampleSummary]) -> F64:
+    """The same for the newest of these summaries alone, by the same destinations."""
+    return _short(seen, churn.ends, summaries, float(lengths(summaries).sum()))[0]
 
 
-def _ends(look: Look, netns: int) -> Ends:
-    table = look.table
+def _ends(seen: Observations, netns: int) -> Ends:
+    table = seen.table
     here = table.netns == netns
-    ours = np.flatnonzero(here & (look.snapshot.ports.group >= 0))
+    ours = np.flatnonzero(here & (seen.snapshot.ports.group >= 0))
     waiting = here & (table.state == tcp.TIME_WAIT)
-    theirs = np.flatnonzero(waiting & accepted(look) & look.remote_here)
-    far, near = _key(look, ours, "remote"), _key(look, theirs, "local")
+    theirs = np.flatnonzero(waiting & accepted(seen) & seen.remote_here)
+    far, near = _key(seen, ours, "remote"), _key(seen, theirs, "local")
     keys = np.unique(np.concatenate([far, near]))
     return Ends(keys, ours, index_of(far, keys), theirs, index_of(near, keys))
 
 
-def _key(look: Look, rows: Index, side: str) -> U64:
+def _key(seen: Observations, rows: Index, side: str) -> U64:
     names = ("netns", f"{side}_hi", f"{side}_lo", f"{side}_port")
-    return row_hash(*(getattr(look.table, name)[rows] for name in names))
+    return row_hash(*(getattr(seen.table, name)[rows] for name in names))
 
 
 def _short(
-    look: Look, ends: Ends, moments: Sequence[Moment], seconds: float
+    seen: Observations, ends: Ends, summaries: Sequence[SampleSummary], seconds: float
 ) -> tuple[F64, F64, float]:
     """By destination those that are over, and of these the ones without TIME_WAIT; the others."""
-    table, number = look.table, len(ends.keys)
-    young = look.snapshot.seen_s < seconds
+    table, number = seen.table, len(ends.keys)
+    young = seen.snapshot.seen_s < seconds
     waits = table.state == tcp.TIME_WAIT
     closed = waits & young & (TIMEWAIT_MS - table.expires.astype(np.int64) < seconds * 1000)
     alive = _count(ends.at, (young & ~waits)[ends.ours], number)
     ended = _count(ends.at, closed[ends.ours], number)
     ended += _count(ends.their_at, closed[ends.theirs], number)
-    seen = np.maximum(_opened(look, ends, moments) - alive, 0)
-    short = np.where(_asking(look, ends, ended), 0.0, np.maximum(seen, ended))
+    witnessed = np.maximum(_opened(seen, ends, summaries) - alive, 0)
+    short = np.where(_asking(seen, ends, ended), 0.0, np.maximum(witnessed, ended))
     return short, np.maximum(short - ended, 0), float(ended.sum())
 
 
@@ -133,14 +133,14 @@ def _count(at: Index, chosen: Bools, number: int) -> F64:
     return np.bincount(at[chosen], minlength=number).astype(np.float64)
 
 
-def _opened(look: Look, ends: Ends, moments: Sequence[Moment]) -> F64:
-    """Connections that were seen to open in the intervals between these moments."""
-    ports = look.snapshot.ports
+def _opened(seen: Observations, ends: Ends, summaries: Sequence[SampleSummary]) -> F64:
+    """Connections that were seen to open in the intervals between these summaries."""
+    ports = seen.snapshot.ports
     groups = destinations(ports)
     opened = np.zeros(len(groups))
-    for moment, seconds in zip(moments[1:], lengths(moments), strict=True):
-        place = index_of(groups, moment.destination)
-        rate = np.nan_to_num(moment.opened)
+    for summary, seconds in zip(summaries[1:], lengths(summaries), strict=True):
+        place = index_of(groups, summary.destination)
+        rate = np.nan_to_num(summary.opened)
         opened[place >= 0] += rate[place[place >= 0]] * seconds
     key = row_hash(ports.netns, ports.remote_hi, ports.remote_lo, ports.remote_port)
     at = index_of(key, ends.keys)
@@ -148,34 +148,36 @@ def _opened(look: Look, ends: Ends, moments: Sequence[Moment]) -> F64:
     return sums
 
 
-def _asking(look: Look, ends: Ends, ended: F64) -> Bools:
+def _asking(seen: Observations, ends: Ends, ended: F64) -> Bools:
     """Destinations that hardly answer: what is over there never was a connection."""
-    state = look.table.state[ends.ours]
+    state = seen.table.state[ends.ours]
     asking = _count(ends.at, state == tcp.SYN_SENT, len(ended))
     alive = _count(ends.at, (state != tcp.SYN_SENT) & (state != tcp.TIME_WAIT), len(ended))
     more: Bools = asking > alive + ended
     return more
 
 
-def _elsewhere(look: Look, netns: int, seconds: float) -> int:
+def _elsewhere(seen: Observations, netns: int, seconds: float) -> int:
     """Young connections from ports outside the range, or where the range is not known."""
-    table = look.table
-    young = (table.netns == netns) & (look.snapshot.seen_s < seconds)
-    young &= (look.snapshot.ports.group < 0) & ~accepted(look)
+    table = seen.table
+    young = (table.netns == netns) & (seen.snapshot.seen_s < seconds)
+    young &= (seen.snapshot.ports.group < 0) & ~accepted(seen)
     return int(np.count_nonzero(young & ~np.isin(table.state, (tcp.LISTEN, tcp.SYN_RECV))))
 
 
-def _unseen(look: Look, moments: Sequence[Moment], netns: int, ended: float) -> float:
+def _unseen(
+    seen: Observations, summaries: Sequence[SampleSummary], netns: int, ended: float
+) -> float:
     """Opened without a trace. Rows of other namespaces are taken off too: rather too few."""
-    opened, known = answered(moments, netns), look.sample.kernel_of(netns).sysctls
+    opened, known = answered(summaries, netns), seen.sample.kernel_of(netns).sysctls
     if opened is None or sysctls.port_range(known) is None:
         return 0.0  # without the range of local ports nothing is known of what was seen
-    spans = lengths(moments)
-    seen = sum(
-        float(np.nansum(moment.opened)) * float(seconds)
-        for moment, seconds in zip(moments[1:], spans, strict=True)
+    spans = lengths(summaries)
+    witnessed = sum(
+        float(np.nansum(summary.opened)) * float(seconds)
+        for summary, seconds in zip(summaries[1:], spans, strict=True)
     )
-    return max(float((opened * spans).sum()) - max(seen, ended), 0.0)
+    return max(float((opened * spans).sum()) - max(witnessed, ended), 0.0)
 
 
 def _inferred(weight: F64, unseen: float) -> F64:

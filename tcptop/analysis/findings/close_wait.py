@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings.look import Look
-from tcptop.analysis.findings.moments import at, process_key
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.summary import at, process_key
 from tcptop.model import tcp
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
@@ -20,7 +20,7 @@ from tcptop.model.table import F64, Index
 GROWTH_S = 180.0
 
 
-class Held(NamedTuple):
+class CloseWaits(NamedTuple):
     """CLOSE_WAIT rows of a process, and for how many seconds each has been so, at least."""
 
     process: Process
@@ -28,36 +28,36 @@ class Held(NamedTuple):
     age_s: F64
 
 
-def held(look: Look, unread: bool) -> Iterator[Held]:
+def close_waits(seen: Observations, unread: bool) -> Iterator[CloseWaits]:
     """By process; those whose end of file was read, or those where it was not."""
-    table = look.table
+    table = seen.table
     waiting = (table.state == tcp.CLOSE_WAIT) & (table.inode != 0)  # else in an accept queue
     rows = np.flatnonzero(waiting & (table.recv_q > 0 if unread else table.recv_q == 0))
     if unread:  # what MPTCP has not read lies in another socket than its subflow
         rows = rows[table.ulp[rows] != b"mptcp"]
-    age = _age(look)
-    people = look.snapshot.holders.people
-    for person in np.unique(look.first_person[rows]).tolist():
-        if person >= 0:
-            mine = rows[look.first_person[rows] == person]
-            yield Held(people[person], mine, age[mine])
+    age = _age(seen)
+    processes = seen.snapshot.holders.processes
+    for process in np.unique(seen.first_process[rows]).tolist():
+        if process >= 0:
+            mine = rows[seen.first_process[rows] == process]
+            yield CloseWaits(processes[process], mine, age[mine])
 
 
-def _age(look: Look) -> F64:
+def _age(seen: Observations) -> F64:
     """The FIN refreshed last_ack_recv; later acks and answers to keepalive probes reset it.
 
     What the process still sends on is half-closed on purpose, and not forgotten.
     """
-    seen = np.fmax(look.snapshot.lives.state_s, look.table.since_s("last_ack_recv"))
-    age: F64 = np.fmin(seen, look.table.since_s("last_data_sent"))
+    waited = np.fmax(seen.snapshot.durations.state_s, seen.table.since_s("last_ack_recv"))
+    age: F64 = np.fmin(waited, seen.table.since_s("last_data_sent"))
     return age
 
 
-def grew(look: Look, process: Process, count: int) -> bool:
+def grew(seen: Observations, process: Process, count: int) -> bool:
     """Whether its CLOSE_WAIT sockets never became fewer in three minutes, and are more now."""
-    if look.back(GROWTH_S) is None:
+    if seen.back(GROWTH_S) is None:
         return False
     key = process_key(process)
-    numbers = [at(m.process, m.close_wait, key) or 0.0 for m in look.moments]
+    numbers = [at(m.process, m.close_wait, key) or 0.0 for m in seen.summaries]
     steady = all(after >= before for before, after in pairwise(numbers))
     return steady and numbers[0] < count

@@ -1,4 +1,4 @@
-"""The engine: rules over a look -> findings with a beginning and an end, effects under causes."""
+"""The engine: rules over a sample -> findings with a beginning and an end, effects under causes."""
 
 from __future__ import annotations
 
@@ -7,37 +7,39 @@ from dataclasses import replace
 
 from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.folding import folded
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rules import RULES
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding, worst_first
 
 HOLD_S = 3.0  # what is gone for a moment is still shown: flapping tires the reader
 MEMORY_S = 60.0  # what comes back within that time never really ended: it keeps its beginning
 
 
-def run(look: Look, before: Mapping[str, Active]) -> tuple[tuple[Finding, ...], dict[str, Active]]:
-    """The findings of this look, worst first, and what the next one has to know of them."""
-    clock = look.sample.clock
+def run(
+    seen: Observations, before: Mapping[str, Active]
+) -> tuple[tuple[Finding, ...], dict[str, Active]]:
+    """The findings of this sample, worst first, and what the next one has to know of them."""
+    clock = seen.sample.clock
     active = _remembered(before, clock)
-    for finding in _found(look):
-        began = _began(finding, active.get(finding.key), look.sample.taken_at)
+    for finding in _found(seen):
+        began = _began(finding, active.get(finding.key), seen.sample.taken_at)
         active[finding.key] = Active(replace(finding, since=began), began, clock)
     shown = [each.finding for each in active.values() if clock - each.found <= HOLD_S]
-    return tuple(sorted(folded(shown, look), key=worst_first)), active
+    return tuple(sorted(folded(shown, seen), key=worst_first)), active
 
 
-def unlooked(over_s: float | None, settings: Settings) -> list[str]:
+def unlooked(over_s: float | None, settings: FindingSettings) -> list[str]:
     """Ids of the rules that need to watch for longer than that to say anything."""
     watched = over_s or 0.0
     return [r.id for r in RULES if r.look_s > watched and r.id not in settings.ignored]
 
 
-def _found(look: Look) -> Iterable[Finding]:
-    settings = look.settings
+def _found(seen: Observations) -> Iterable[Finding]:
+    settings = seen.settings
     for rule in RULES:
         if rule.id not in settings.ignored:
-            yield from rule.find(look, rule.limits(settings.limits.get(rule.id, {})))
+            yield from rule.find(seen, rule.limits(settings.limits.get(rule.id, {})))
 
 
 def _began(finding: Finding, known: Active | None, taken_at: float) -> float:

@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from tcptop.analysis.findings.folds import closing, listeners, readers
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Finding
 
-# (effect, a possible cause, the look) -> whether the one explains the other
-Explains = Callable[[Finding, Finding, Look], bool]
+# (effect, a possible cause, the sample) -> whether the one explains the other
+Explains = Callable[[Finding, Finding, Observations], bool]
 
 
-def folded(findings: Iterable[Finding], look: Look) -> list[Finding]:
+def folded(findings: Iterable[Finding], seen: Observations) -> list[Finding]:
     """The findings, each with the key of the one that explains it, if one does."""
     every = list(findings)
     because: dict[str, str] = {}
     for effect, cause, explains in PAIRS:
         for finding in (each for each in every if each.id == effect and each.key not in because):
             causes = (each for each in every if each.id == cause)
-            explained = (each.key for each in causes if explains(finding, each, look))
+            explained = (each.key for each in causes if explains(finding, each, seen))
             found = next(
                 (key for key in explained if finding.key not in _chain(key, because)), None
             )

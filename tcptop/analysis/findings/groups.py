@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
 from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
@@ -18,10 +18,10 @@ from tcptop.model.table import Bools, Index
 MOST = 20  # of the largest groups
 
 
-class Group(NamedTuple):
+class ConnectionGroup(NamedTuple):
     """Rows that lead to one destination, or were accepted by one listener's port."""
 
-    people: tuple[Process, ...]  # those that hold them first; none where nobody is known
+    processes: tuple[Process, ...]  # those that hold them first; none where nobody is known
     rows: Index
     listener: str | None
     destination: str | None
@@ -29,17 +29,17 @@ class Group(NamedTuple):
     @property
     def who(self) -> str:
         """nginx; postgres and others"""
-        if not self.people:
+        if not self.processes:
             return "an unknown process"
-        more = " and others" if len({person.name for person in self.people}) > 1 else ""
-        return words.printable(self.people[0].name) + more
+        more = " and others" if len({process.name for process in self.processes}) > 1 else ""
+        return words.printable(self.processes[0].name) + more
 
     @property
     def in_full(self) -> str:
         """nginx (pid 812, nginx.service)"""
-        if len(self.people) == 1:
-            return words.who(self.people[0])
-        return f"{self.who} ({len(self.people)} processes)" if self.people else self.who
+        if len(self.processes) == 1:
+            return words.who(self.processes[0])
+        return f"{self.who} ({len(self.processes)} processes)" if self.processes else self.who
 
     @property
     def where(self) -> str:
@@ -47,42 +47,42 @@ class Group(NamedTuple):
         return f"to {self.destination}" if self.destination else f"from clients of {self.listener}"
 
     def key(self, rule: str) -> str:
-        pid = self.people[0].pid if len(self.people) == 1 else 0
+        pid = self.processes[0].pid if len(self.processes) == 1 else 0
         return words.key(rule, pid, self.destination, self.listener)
 
-    def subject(self, look: Look) -> Subject:
-        return named(look, self.rows, self.people, self.listener, self.destination)
+    def subject(self, seen: Observations) -> Subject:
+        return named(seen, self.rows, self.processes, self.listener, self.destination)
 
 
-def grouped(look: Look, rows: Index, by_process: bool = True) -> list[Group]:
+def grouped(seen: Observations, rows: Index, by_process: bool = True) -> list[ConnectionGroup]:
     """The largest groups of some connections, the largest first.
 
     Without `by_process` the workers of a server, one for each connection maybe, are one.
     """
     if not len(rows):
         return []
-    table, served = look.table, accepted(look)[rows]
-    person = np.where(served & (not by_process), 0, look.first_person[rows] + 1)
+    table, served = seen.table, accepted(seen)[rows]
+    process = np.where(served & (not by_process), 0, seen.first_process[rows] + 1)
     far = [np.where(served, 0, getattr(table, f"remote_{name}")[rows]) for name in ("hi", "lo")]
     port = np.where(served, table.local_port[rows], table.remote_port[rows])
-    key = row_hash(table.netns[rows], person, served, port, *far)
+    key = row_hash(table.netns[rows], process, served, port, *far)
     _, inverse, sizes = np.unique(key, return_inverse=True, return_counts=True)
     largest = np.argsort(-sizes, kind="stable")[:MOST]
-    return [_group(look, rows[inverse == number]) for number in largest.tolist()]
+    return [_group(seen, rows[inverse == number]) for number in largest.tolist()]
 
 
-def accepted(look: Look) -> Bools:
+def accepted(seen: Observations) -> Bools:
     """Rows whose local port is a listener's: the other end called us."""
-    table = look.table
+    table = seen.table
     listening = table.state == tcp.LISTEN
     ports = np.unique(row_hash(table.netns[listening], table.local_port[listening]))
     here: Bools = np.isin(row_hash(table.netns, table.local_port), ports) & ~listening
     return here
 
 
-def _group(look: Look, rows: Index) -> Group:
-    row, persons = int(rows[0]), np.unique(look.first_person[rows])
-    people = tuple(look.snapshot.holders.people[p] for p in persons.tolist() if p >= 0)
-    if accepted(look)[row]:
-        return Group(people, rows, words.port(look.table, row), None)
-    return Group(people, rows, None, words.remote(look.table, row))
+def _group(seen: Observations, rows: Index) -> ConnectionGroup:
+    row, holders = int(rows[0]), np.unique(seen.first_process[rows])
+    processes = tuple(seen.snapshot.holders.processes[p] for p in holders.tolist() if p >= 0)
+    if accepted(seen)[row]:
+        return ConnectionGroup(processes, rows, words.port(seen.table, row), None)
+    return ConnectionGroup(processes, rows, None, words.remote(seen.table, row))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits
 from tcptop.model import tcp
 from tcptop.model.table import F64, Bools
@@ -13,25 +13,25 @@ KEEPALIVE = tcp.TIMERS.index("keepalive")
 NO_TIMER = (0, tcp.TIMERS.index("delack"))
 
 
-def timeout(look: Look, limits: Limits) -> float:
+def timeout(seen: Observations, limits: Limits) -> float:
     """Seconds after which what is on the way forgets an idle connection."""
-    chosen = look.settings.idle_timeout_s
+    chosen = seen.settings.idle_timeout_s
     return limits["idle_s"] if chosen is None else chosen
 
 
-def quiet_s(look: Look) -> F64:
+def quiet_s(seen: Observations) -> F64:
     """Seconds since data or an acknowledgement went either way; NaN where not known."""
-    return np.fmin(look.table.since_s("last_data_sent"), unheard_s(look))
+    return np.fmin(seen.table.since_s("last_data_sent"), unheard_s(seen))
 
 
-def unheard_s(look: Look) -> F64:
+def unheard_s(seen: Observations) -> F64:
     """Seconds since data or an acknowledgement came, as keepalive_time_elapsed() counts them."""
-    return np.fmin(look.table.since_s("last_data_recv"), look.table.since_s("last_ack_recv"))
+    return np.fmin(seen.table.since_s("last_data_recv"), seen.table.since_s("last_ack_recv"))
 
 
-def held(look: Look) -> Bools:
+def held(seen: Observations) -> Bools:
     """Connections that a process has open, with nothing under way: no other timer hides the
     keepalive's."""
-    table = look.table
+    table = seen.table
     open_: Bools = (table.state == tcp.ESTABLISHED) & (table.inode != 0) & (table.send_q == 0)
     return open_

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.model import address, tcp
 from tcptop.model.sample import Process
 from tcptop.model.snapshot import Ports
@@ -21,13 +21,13 @@ class Party(NamedTuple):
     sockets: int
 
 
-def parties(look: Look, rows: Index) -> list[Party]:
+def parties(seen: Observations, rows: Index) -> list[Party]:
     """The processes that hold these rows or are remembered for them, the one of most first."""
-    person = look.first_person[rows]
-    number = np.bincount(person[person >= 0])
+    process = seen.first_process[rows]
+    number = np.bincount(process[process >= 0])
     order = np.argsort(-number, kind="stable")
-    people = look.snapshot.holders.people
-    return [Party(people[p], int(number[p])) for p in order.tolist() if number[p]]
+    processes = seen.snapshot.holders.processes
+    return [Party(processes[p], int(number[p])) for p in order.tolist() if number[p]]
 
 
 def listed(found: list[Party]) -> str:
@@ -50,8 +50,8 @@ def destination(ports: Ports, group: int) -> str:
     return address.endpoint(text, int(ports.remote_port[group]))
 
 
-def states(look: Look, rows: Index) -> str:
+def states(seen: Observations, rows: Index) -> str:
     """61 ESTABLISHED, 20 CLOSE_WAIT: by number, the most first."""
-    number = np.bincount(look.table.state[rows], minlength=12)
+    number = np.bincount(seen.table.state[rows], minlength=12)
     order = np.argsort(-number, kind="stable").tolist()
     return ", ".join(f"{words.number(number[s])} {tcp.STATES[s]}" for s in order if number[s])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.model import sysctls
 
 RANGE = "net.ipv4.ip_local_port_range"
@@ -11,9 +11,9 @@ USUAL = (32768, 60999)  # the kernel's default since 4.2
 WIDE = (16384, 65535)  # leaves the ports of most services alone
 
 
-def wider(look: Look, netns: int) -> str:
+def wider(seen: Observations, netns: int) -> str:
     """sysctl -w net.ipv4.ip_local_port_range="32768 60999" (now 40000 40199)"""
-    now = sysctls.port_range(look.sample.kernel_of(netns).sysctls)
+    now = sysctls.port_range(seen.sample.kernel_of(netns).sysctls)
     if now is None:
         return f"widen {RANGE}"
     new = USUAL if now[1] - now[0] < USUAL[1] - USUAL[0] else WIDE
@@ -21,9 +21,9 @@ def wider(look: Look, netns: int) -> str:
     return f'sysctl -w {RANGE}="{first} {last}" (now {now[0]} {now[1]})'
 
 
-def reuse(look: Look, netns: int) -> str:
+def reuse(seen: Observations, netns: int) -> str:
     """A note on tcp_tw_reuse, empty where it is on."""
-    mode = look.sysctl(netns, REUSE)
+    mode = seen.sysctl(netns, REUSE)
     if mode is None or mode == 1:
         return ""
     now = {0: "0: never", 2: "2: on the loopback alone"}.get(mode, str(mode))

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings.look import Look
-from tcptop.analysis.findings.moments import at, destinations
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.summary import at, destinations
 from tcptop.analysis.ports import TIMEWAIT_MS
 from tcptop.model import tcp
 from tcptop.model.table import F64, Index
@@ -26,32 +26,32 @@ class Forecast(NamedTuple):
 NEVER = Forecast(0.0, math.inf)
 
 
-def forecast(look: Look, group: int, rows: Index, window_s: float) -> Forecast:
+def forecast(seen: Observations, group: int, rows: Index, window_s: float) -> Forecast:
     """`rows` are those of the group. It must have grown through both halves of the window."""
-    used_per_s = _growth(look, group, window_s)
+    used_per_s = _growth(seen, group, window_s)
     if used_per_s <= 0:
         return NEVER
-    left_s = _expiring(look, group, rows)
+    left_s = _expiring(seen, group, rows)
     full_s = TIMEWAIT_MS / 1000
     older, newer = _between(left_s, full_s, window_s)
     waiting_per_s = 2 * min(older, newer) / window_s
     about_to_expire = float(np.count_nonzero(left_s < window_s))
-    expired_per_s = min(about_to_expire, _gone(look, group, window_s)) / window_s
+    expired_per_s = min(about_to_expire, _gone(seen, group, window_s)) / window_s
     staying_per_s = max(used_per_s - (older + newer) / window_s + expired_per_s, 0.0)
     seconds = np.arange(1.0, full_s + 1)
     freed = np.searchsorted(np.sort(left_s), seconds)
     more = seconds * (staying_per_s + waiting_per_s) - freed
-    gone = np.flatnonzero(more >= look.snapshot.ports.headroom[group])
+    gone = np.flatnonzero(more >= seen.snapshot.ports.headroom[group])
     return Forecast(used_per_s, float(seconds[gone[0]]) if len(gone) else math.inf)
 
 
-def _growth(look: Look, group: int, window_s: float) -> float:
+def _growth(seen: Observations, group: int, window_s: float) -> float:
     """The slower half of the window: what was opened in a burst does not go on."""
-    moments = [look.back(window_s), look.back(window_s / 2)]
-    ports, slowest = look.snapshot.ports, math.inf
+    summaries = [seen.back(window_s), seen.back(window_s / 2)]
+    ports, slowest = seen.snapshot.ports, math.inf
     key = int(destinations(ports)[group])
-    used, clock = float(ports.used[group]), look.sample.clock
-    for then in reversed(moments):
+    used, clock = float(ports.used[group]), seen.sample.clock
+    for then in reversed(summaries):
         if then is None or then.clock >= clock:
             return 0.0
         before = at(then.destination, then.used, key) or 0.0
@@ -60,32 +60,32 @@ def _growth(look: Look, group: int, window_s: float) -> float:
     return slowest
 
 
-def _gone(look: Look, group: int, window_s: float) -> float:
+def _gone(seen: Observations, group: int, window_s: float) -> float:
     """Ports that came free in the window: as many of those in TIME_WAIT expired, at most.
 
     How many did is not known any more. As many as are about to, if it goes on evenly; but none
     did in the first minute of a churn.
     """
-    then, ports = look.back(window_s), look.snapshot.ports
+    then, ports = seen.back(window_s), seen.snapshot.ports
     if then is None:
         return 0.0
     key, clock = int(destinations(ports)[group]), then.clock
     opened = 0.0
-    for moment in look.moments[look.moments.index(then) + 1 :]:
-        rate = at(moment.destination, moment.opened, key) or 0.0
-        opened += (0.0 if math.isnan(rate) else rate) * (moment.clock - clock)
-        clock = moment.clock
+    for summary in seen.summaries[seen.summaries.index(then) + 1 :]:
+        rate = at(summary.destination, summary.opened, key) or 0.0
+        opened += (0.0 if math.isnan(rate) else rate) * (summary.clock - clock)
+        clock = summary.clock
     before = at(then.destination, then.used, key) or 0.0
     return max(before + opened - float(ports.used[group]), 0.0)
 
 
-def _expiring(look: Look, group: int, rows: Index) -> F64:
+def _expiring(seen: Observations, group: int, rows: Index) -> F64:
     """Seconds left to the ports that a timer frees: TIME_WAIT, and FIN_WAIT2 after close()."""
-    table = look.table
+    table = seen.table
     closed = (table.state[rows] == tcp.FIN_WAIT2) & (table.inode[rows] == 0)
     left: F64 = table.expires[rows][(table.state[rows] == tcp.TIME_WAIT) | closed] / 1000
     # Where connect() takes those in TIME_WAIT again, they are not among the used ones.
-    reused = look.snapshot.ports.used[group] < len(rows)
+    reused = seen.snapshot.ports.used[group] < len(rows)
     return left[:0] if reused else left
 
 

@@ -1,11 +1,11 @@
-"""The interface of a rule: a pure function from a look to findings, and its thresholds."""
+"""The interface of a rule: a pure function from observations to findings, and its thresholds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Finding
 
 Limits = Mapping[str, float]  # threshold name -> value
@@ -20,12 +20,12 @@ class Threshold(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """`look_s`: how long must be watched before it can fire; 0 where one look may be enough."""
+    """`look_s`: how long must be watched before it can fire; 0 where one sample may be enough."""
 
     id: str
     look_s: float
     thresholds: tuple[Threshold, ...]
-    find: Callable[[Look, Limits], Iterable[Finding]]
+    find: Callable[[Observations, Limits], Iterable[Finding]]
 
     def limits(self, chosen: Limits) -> Limits:
         return {**{each.name: each.default for each in self.thresholds}, **chosen}

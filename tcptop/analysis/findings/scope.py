@@ -10,7 +10,7 @@ from tcptop.analysis import filter as language
 from tcptop.analysis import subject
 from tcptop.analysis.filter import Facts, FilterError
 from tcptop.analysis.findings.subjects import MOST
-from tcptop.analysis.selecting import facts
+from tcptop.analysis.selection import facts
 from tcptop.model import tcp
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.snapshot import Snapshot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.model.sample import Process
 from tcptop.model.table import SocketTable
 
@@ -18,32 +18,32 @@ def where(table: SocketTable, row: int) -> str:
     return words.port(table, row) if words.is_any(table, row) else words.local(table, row)
 
 
-def title(look: Look, row: int, people: Sequence[Process]) -> str:
+def title(seen: Observations, row: int, processes: Sequence[Process]) -> str:
     """nginx on :8080"""
-    who = words.printable(people[0].name) if people else "the server"
-    return f"{who} on {where(look.table, row)}"
+    who = words.printable(processes[0].name) if processes else "the server"
+    return f"{who} on {where(seen.table, row)}"
 
 
-def named(people: Sequence[Process]) -> str:
+def named(processes: Sequence[Process]) -> str:
     """nginx (pid 812, nginx.service), nginx (pid 813, nginx.service) and 6 more"""
-    if not people:
+    if not processes:
         return "a process that is not known"
-    said = ", ".join(words.who(each) for each in people[:NAMED])
-    more = len(people) - NAMED
+    said = ", ".join(words.who(each) for each in processes[:NAMED])
+    more = len(processes) - NAMED
     return f"{said} and {more} more" if more > 0 else said
 
 
-def clamped(look: Look, row: int) -> bool:
+def clamped(seen: Observations, row: int) -> bool:
     """Whether listen() was given at least net.core.somaxconn, and got that."""
-    limit = look.sysctl(int(look.table.netns[row]), SOMAXCONN)
-    return limit is not None and limit == int(look.table.send_q[row])
+    limit = seen.sysctl(int(seen.table.netns[row]), SOMAXCONN)
+    return limit is not None and limit == int(seen.table.send_q[row])
 
 
-def backlog(look: Look, row: int) -> str:
+def backlog(seen: Observations, row: int) -> str:
     """Where the present backlog comes from."""
-    given = int(look.table.send_q[row])
-    limit = look.sysctl(int(look.table.netns[row]), SOMAXCONN)
-    if clamped(look, row):
+    given = int(seen.table.send_q[row])
+    limit = seen.sysctl(int(seen.table.netns[row]), SOMAXCONN)
+    if clamped(seen, row):
         return (
             f"Its backlog is {given}, clamped by {SOMAXCONN} = {given} unless listen() asked for "
             "just that."
@@ -52,11 +52,11 @@ def backlog(look: Look, row: int) -> str:
     return f"Its backlog is {given}, as given to listen(){allowed}."
 
 
-def larger_backlog(look: Look, row: int) -> str:
+def larger_backlog(seen: Observations, row: int) -> str:
     """How to get a longer queue, once accepting is fast enough."""
-    given = int(look.table.send_q[row])
+    given = int(seen.table.send_q[row])
     more = max(4 * given, 511)
-    limit = look.sysctl(int(look.table.netns[row]), SOMAXCONN)
+    limit = seen.sysctl(int(seen.table.netns[row]), SOMAXCONN)
     if limit is not None and limit < more:
         return (
             f"sysctl -w {SOMAXCONN}={more} (now {limit}), listen() with a backlog of {more} "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class FindingSettings:
     """`limits` holds what differs from the rules' defaults: id -> name -> value.
 
     `idle_timeout_s` is that of load balancers or NAT on the way, None where the user named none.
@@ -18,4 +18,4 @@ class Settings:
     idle_timeout_s: float | None = None
 
 
-DEFAULTS = Settings()
+DEFAULTS = FindingSettings()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Subject
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
@@ -13,17 +13,17 @@ MOST = 1000  # sockets that a finding names: enough to show them, and bounded
 
 
 def named(
-    look: Look,
+    seen: Observations,
     rows: Index,
-    people: Iterable[Process] = (),
+    processes: Iterable[Process] = (),
     listener: str | None = None,
     destination: str | None = None,
 ) -> Subject:
     """Who is concerned; `rows` are not empty."""
-    table = look.table
+    table = seen.table
     return Subject(
         int(table.netns[rows[0]]),
-        tuple(sorted({process.pid for process in people})),
+        tuple(sorted({process.pid for process in processes})),
         listener,
         destination,
         tuple(table.cookie[rows[:MOST]].tolist()),

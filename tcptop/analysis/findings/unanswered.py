@@ -6,19 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.computed import ENDLESS, RTO_INIT_S
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.timeouts import ENDLESS, RTO_INIT_S
 from tcptop.model.arrays import row_hash
 from tcptop.model.table import F64, Index
 
 
-def age_s(look: Look, rows: Index) -> F64:
-    """Of SYN_SENT rows, seconds at least, from one look.
+def age_s(seen: Observations, rows: Index) -> F64:
+    """Of SYN_SENT rows, seconds at least, from one sample.
 
     The timeouts that ran out, and what has passed of the present one. tcp_info tells how many of
     them doubled: the first ones do not since 6.5 (tcp_retransmit_timer, net/ipv4/tcp_timer.c).
     """
-    table = look.table
+    table = seen.table
     known = table.info_size[rows] > 0
     again = table.retrans[rows].astype(np.float64)
     doubled = np.where(known, table.tcp_info("backoff")[rows], 0).astype(np.float64)
@@ -29,8 +29,8 @@ def age_s(look: Look, rows: Index) -> F64:
     spent = (again - doubled) * first + (2**doubled - 1) * first
     age = spent + np.maximum(timeout - expires, 0.0)
     timed = table.timer[rows] == 1
-    seen: F64 = np.fmax(np.where(timed, age, 0.0), look.snapshot.lives.state_s[rows])
-    return seen
+    waited: F64 = np.fmax(np.where(timed, age, 0.0), seen.snapshot.durations.state_s[rows])
+    return waited
 
 
 class Attempts(NamedTuple):
@@ -40,11 +40,11 @@ class Attempts(NamedTuple):
     age_s: F64
 
 
-def by_destination(look: Look, rows: Index, age: F64, most: int) -> list[Attempts]:
+def by_destination(seen: Observations, rows: Index, age: F64, most: int) -> list[Attempts]:
     """The destinations with most attempts first."""
     if not len(rows):
         return []
-    table = look.table
+    table = seen.table
     columns = (table.netns, table.remote_hi, table.remote_lo, table.remote_port)
     key = row_hash(*(column[rows] for column in columns))
     _, inverse, sizes = np.unique(key, return_inverse=True, return_counts=True)

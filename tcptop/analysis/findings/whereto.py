@@ -8,7 +8,7 @@ import numpy as np
 
 from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.groups import accepted
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
 
@@ -25,16 +25,16 @@ class Where(NamedTuple):
     destination: str | None = None
 
 
-def where(look: Look, netns: int, outward: bool) -> Where:
-    return _destination(look, netns) if outward else _listener(look, netns)
+def where(seen: Observations, netns: int, outward: bool) -> Where:
+    return _destination(seen, netns) if outward else _listener(seen, netns)
 
 
-def _destination(look: Look, netns: int) -> Where:
+def _destination(seen: Observations, netns: int) -> Where:
     """The destination of most connections that are young or being asked for."""
-    table = look.table
-    fresh = (look.snapshot.seen_s < 1.5) | (table.state == tcp.SYN_SENT)
+    table = seen.table
+    fresh = (seen.snapshot.seen_s < 1.5) | (table.state == tcp.SYN_SENT)
     rows = np.flatnonzero(fresh & (table.netns == netns) & (table.state != tcp.LISTEN))
-    rows = rows[~accepted(look)[rows]]
+    rows = rows[~accepted(seen)[rows]]
     if not len(rows):
         return Where()
     key = row_hash(table.remote_hi[rows], table.remote_lo[rows], table.remote_port[rows])
@@ -44,7 +44,7 @@ def _destination(look: Look, netns: int) -> Where:
         return Where()
     rows = rows[inverse == most]
     place = words.remote(table, int(rows[0]))
-    who = parties.parties(look, rows)
+    who = parties.parties(seen, rows)
     name = f" ({parties.first_name(who)})" if who else ""
     return Where(
         f", mostly to {place}{name}, it seems",
@@ -54,10 +54,10 @@ def _destination(look: Look, netns: int) -> Where:
     )
 
 
-def _listener(look: Look, netns: int) -> Where:
+def _listener(seen: Observations, netns: int) -> Where:
     """The listener's port that most connections are at."""
-    table = look.table
-    rows = np.flatnonzero(accepted(look) & (table.netns == netns))
+    table = seen.table
+    rows = np.flatnonzero(accepted(seen) & (table.netns == netns))
     listeners = np.flatnonzero((table.state == tcp.LISTEN) & (table.netns == netns))
     ports = table.local_port[rows if len(rows) else listeners]
     if not len(ports):
@@ -67,8 +67,8 @@ def _listener(look: Look, netns: int) -> Where:
     if number[port] < MOSTLY * len(ports):
         return Where()
     row = int(listeners[table.local_port[listeners] == port][0])
-    people = look.people(row)
-    name = f" ({words.printable(people[0].name)})" if people else ""
+    processes = seen.processes(row)
+    name = f" ({words.printable(processes[0].name)})" if processes else ""
     return Where(
         f", mostly at :{port}{name}, it seems",
         (
@@ -77,7 +77,7 @@ def _listener(look: Look, netns: int) -> Where:
         )
         if len(rows)
         else (),
-        tuple(sorted({each.pid for each in people})),
+        tuple(sorted({each.pid for each in processes})),
         listener=words.local(table, row),
     )
 

@@ -6,54 +6,54 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings.look import Look
-from tcptop.analysis.findings.moments import Moment
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.model.table import F64
 
 LEAST = 2  # intervals: within one, a burst looks like a steady rate
 
 
-def window(look: Look, seconds: float, least: int = LEAST) -> Sequence[Moment]:
-    """The moments of at least that many seconds and intervals; empty where the watch is shorter."""
-    then = look.back(seconds)
-    if then is None or len(look.moments) <= least:
+def window(seen: Observations, seconds: float, least: int = LEAST) -> Sequence[SampleSummary]:
+    """Summaries of at least that many seconds and intervals; empty where the watch is shorter."""
+    then = seen.back(seconds)
+    if then is None or len(seen.summaries) <= least:
         return ()
-    first = min(look.moments.index(then), len(look.moments) - 1 - least)
-    return look.moments[first:]
+    first = min(seen.summaries.index(then), len(seen.summaries) - 1 - least)
+    return seen.summaries[first:]
 
 
-def lengths(moments: Sequence[Moment]) -> F64:
+def lengths(summaries: Sequence[SampleSummary]) -> F64:
     """Seconds of each interval."""
-    return np.diff(np.array([m.clock for m in moments], np.float64))
+    return np.diff(np.array([m.clock for m in summaries], np.float64))
 
 
-def rates(moments: Sequence[Moment], netns: int, name: str) -> F64 | None:
+def rates(summaries: Sequence[SampleSummary], netns: int, name: str) -> F64 | None:
     """Growth of a counter a second in each interval; None where it is not known throughout."""
-    values = [m.counters.get(netns, {}).get(name) for m in moments]
+    values = [m.counters.get(netns, {}).get(name) for m in summaries]
     known = [value for value in values if value is not None]
     if len(known) < len(values) or len(known) < 2:
         return None
     grown = np.diff(np.array(known, np.float64))
-    return None if (grown < 0).any() else grown / lengths(moments)
+    return None if (grown < 0).any() else grown / lengths(summaries)
 
 
-def rates_or_zero(moments: Sequence[Moment], netns: int, name: str) -> F64:
+def rates_or_zero(summaries: Sequence[SampleSummary], netns: int, name: str) -> F64:
     """The same of what is only taken off: a counter that the kernel lacks takes nothing off."""
-    found = rates(moments, netns, name)
-    return np.zeros(max(len(moments) - 1, 0)) if found is None else found
+    found = rates(summaries, netns, name)
+    return np.zeros(max(len(summaries) - 1, 0)) if found is None else found
 
 
-def mean(values: F64, moments: Sequence[Moment]) -> float:
+def mean(values: F64, summaries: Sequence[SampleSummary]) -> float:
     """Of a rate through all intervals, whatever their lengths."""
-    return mean_of(values, moments, slice(None))
+    return mean_of(values, summaries, slice(None))
 
 
-def halves(moments: Sequence[Moment]) -> tuple[slice, slice]:
+def halves(summaries: Sequence[SampleSummary]) -> tuple[slice, slice]:
     """The intervals of the older and of the newer half; of three, two are newer."""
-    middle = (len(moments) - 1) // 2
+    middle = (len(summaries) - 1) // 2
     return slice(0, middle), slice(middle, None)
 
 
-def mean_of(values: F64, moments: Sequence[Moment], part: slice) -> float:
+def mean_of(values: F64, summaries: Sequence[SampleSummary], part: slice) -> float:
     """Of a rate through some of the intervals."""
-    return float(np.average(values[part], weights=lengths(moments)[part]))
+    return float(np.average(values[part], weights=lengths(summaries)[part]))

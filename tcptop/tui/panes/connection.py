@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from tcptop.analysis.listening import match
-from tcptop.analysis.stalls import other_ends
+from tcptop.analysis.listeners import match
+from tcptop.analysis.stalls import peer_rows
 from tcptop.analysis.verdicts import verdicts
 from tcptop.columns import LISTENERS, PORTS, REMOTES, SOCKETS, detail, sockets, units
 from tcptop.columns.detail import STATE_MEANINGS, TIMER_MEANINGS, Fact
@@ -46,7 +46,7 @@ def pane(scene: Scene, key: int) -> Pane | None:
         return None
     if scene.table.state[row] == tcp.LISTEN:
         return listener.pane(scene, key)
-    (other,) = other_ends(scene.table, np.array([row])).tolist()
+    (other,) = peer_rows(scene.table, np.array([row])).tolist()
     first, *others = bands(scene.room, [*_drawings(scene, key)]) or [[]]
     local, remote = _ends(scene, row)
     return Pane(
@@ -92,8 +92,8 @@ def _both(scene: Scene, row: int, other: int) -> Iterator[PaneRow]:
         return
     theirs = _state(scene, other)
     yield _beside(scene, "", ("this end", ""), ("the other end, here too", ""))
-    for (name, value, _, look), (_, beyond, _, its_look) in zip(mine, theirs, strict=True):
-        yield _beside(scene, name, (value, look), (beyond, its_look))
+    for (name, value, _, style), (_, beyond, _, its_look) in zip(mine, theirs, strict=True):
+        yield _beside(scene, name, (value, style), (beyond, its_look))
     if (clause := verdicts(scene.snapshot, np.array([other]))[0]) is not None:
         yield from wrapped(scene.room, "other end", clause, "warn", _target(scene, other))
 
@@ -106,10 +106,10 @@ def _state(scene: Scene, row: int) -> list[tuple[str, str, str, str]]:
     fin = "; 1 of it is its FIN" if recv_q and state == tcp.CLOSE_WAIT else ""
     timer = sockets.timer_texts(scene.selection, at)[0] or "none"
     waits = TIMER_MEANINGS[kind] if kind < len(TIMER_MEANINGS) else ""
-    lasts = units.duration(float(snapshot.lives.state_s[row]))
-    look = sockets.STATE_LOOKS.get(state, "")
+    lasts = units.duration(float(snapshot.durations.state_s[row]))
+    style = sockets.STATE_STYLES.get(state, "")
     return [
-        ("state", tcp.SS_STATES[state], STATE_MEANINGS[state], look),
+        ("state", tcp.SS_STATES[state], STATE_MEANINGS[state], style),
         ("for", f"{lasts} at least", "", ""),
         ("opened", *_opened(scene, row), ""),
         ("Recv-Q", f"{recv_q:,} B", f"received, not read by the process{fin}", _warn(recv_q)),
@@ -132,7 +132,7 @@ def _opened(scene: Scene, row: int) -> tuple[str, str]:
 
 def _beside(scene: Scene, name: str, *values: tuple[str, str]) -> PaneRow:
     width = (scene.room.width - len(MARK) - NAME) // len(values)
-    spans = [(cut(text, width - 1).ljust(width), look) for text, look in values]
+    spans = [(cut(text, width - 1).ljust(width), style) for text, style in values]
     line = ((" " * len(MARK) + name.ljust(NAME), "dim"), *spans)
     return PaneRow(("both", name), line)
 
@@ -143,8 +143,12 @@ def _beside(scene: Scene, name: str, *values: tuple[str, str]) -> PaneRow:
 def _leads(scene: Scene, row: int, other: int) -> Iterator[PaneRow]:
     room, snapshot = scene.room, scene.snapshot
     if other >= 0:
-        people = snapshot.holders.of(other)
-        who = f"{units.safe(people[0][0].name)}/{people[0][0].pid}" if people else units.UNKNOWN
+        processes = snapshot.holders.of(other)
+        who = (
+            f"{units.safe(processes[0][0].name)}/{processes[0][0].pid}"
+            if processes
+            else units.UNKNOWN
+        )
         yield told(room, "other end", who, "its own page", "", _target(scene, other))
     through = int(snapshot.queue[row])
     accepted = through < 0

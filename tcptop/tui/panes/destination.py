@@ -46,9 +46,9 @@ def pane(scene: Scene, key: int) -> Pane | None:
 def _use(scene: Scene, place: int, connections: int) -> Iterator[PaneRow]:
     room, use = scene.room, scene.snapshot.ports
     (share,) = ports.share(scene.selection, np.array([place])).tolist()
-    look = "bad" if share >= 0.95 else "warn" if share >= 0.8 else ""
+    style = "bad" if share >= 0.95 else "warn" if share >= 0.8 else ""
     left = f"{use.headroom[place]:,} of {use.capacity[place]:,} ({units.percent(share)} gone)"
-    yield told(room, "ports left", left, "at 0 connect() fails", look)
+    yield told(room, "ports left", left, "at 0 connect() fails", style)
     yield told(room, "in use", f"{use.used[place]:,}", "ports that cannot be taken for it now")
     waits = f"{use.time_wait[place]:,} ({use.time_wait[place] / connections:.0%} of its sockets)"
     yield told(room, "TIME_WAIT", waits, "closed here first, kept for 60 s")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tcptop.columns import units
 from tcptop.columns.detail import Fact
-from tcptop.model.route import Link, Neighbour, Route, way
+from tcptop.model.route import Link, Neighbour, Route, route_key
 from tcptop.tui.panes.row import Scene
 
 # As in ip-neighbour(8).
@@ -33,7 +33,7 @@ def option_facts(scene: Scene, row: int, every: Sequence[Fact]) -> list[Fact]:
 
 def route_facts(scene: Scene, row: int) -> list[Fact]:
     """Where the segments of a connection leave the host."""
-    where = way(scene.table, row)
+    where = route_key(scene.table, row)
     if where is None:
         return []
     route = scene.snapshot.sample.routes.get(where)

@@ -15,7 +15,7 @@ GAP = 2
 NAME, VALUE = 18, 15  # cells of both, and the gap after each
 LEAST_MEANING = 16
 
-Group = tuple[str, Sequence[Fact]]
+FactGroup = tuple[str, Sequence[Fact]]
 
 
 def columns(width: int) -> int:
@@ -23,7 +23,7 @@ def columns(width: int) -> int:
     return max(1, width // COLUMN)
 
 
-def grid(room: Room, groups: Iterable[Group]) -> list[PaneRow]:
+def grid(room: Room, groups: Iterable[FactGroup]) -> list[PaneRow]:
     """Groups under their titles, each in the column that is the shortest so far."""
     number = columns(room.width)
     width = max((room.width - GAP * (number - 1)) // number, NAME + LEAST_MEANING)
@@ -63,5 +63,5 @@ def _bodies(fact: Fact, width: int) -> Iterator[Line]:
         for value, meaning in zip_longest([fact.value], meanings, fillvalue=""):
             yield (value.ljust(VALUE), ""), (meaning, "dim")
         return
-    for text, look in ((fact.value, ""), (fact.meaning, "dim")):
-        yield from (((line, look),) for line in textwrap.wrap(text, width))
+    for text, style in ((fact.value, ""), (fact.meaning, "dim")):
+        yield from (((line, style),) for line in textwrap.wrap(text, width))

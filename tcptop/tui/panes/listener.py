@@ -17,9 +17,9 @@ from tcptop.tui.panes.lists import Excerpt, excerpt, found
 from tcptop.tui.panes.owners import holders
 from tcptop.tui.panes.pictures import Drawing, bands, recorded
 from tcptop.tui.panes.row import Pane, PaneRow, Scene, Target, place_of, told
-from tcptop.tui.widgets.layout import Column
+from tcptop.tui.widgets.layout import TableColumn
 
-WAITS = Column("waits", "Waits", 7, right=True)
+WAITS = TableColumn("waits", "Waits", 7, right=True)
 
 
 def pane(scene: Scene, key: int) -> Pane | None:
@@ -48,7 +48,7 @@ def pane(scene: Scene, key: int) -> Pane | None:
 
 def _queue(scene: Scene, key: int, place: int) -> PaneRow:
     """The queue against what fits: one more than the backlog (sk_acceptq_is_full)."""
-    at, look = np.array([place]), ""
+    at, style = np.array([place]), ""
     queue = int(scene.table.recv_q[scene.snapshot.listeners.row[place]])
     peak = int(scene.snapshot.listeners.peak[place])
     backlog = float(listeners.backlog(scene.selection, at)[0])
@@ -57,10 +57,10 @@ def _queue(scene: Scene, key: int, place: int) -> PaneRow:
         value = f"{queue} wait for accept(), peak {peak}"
     else:
         fill = queue / (backlog + 1)
-        look = "bad" if fill >= 1 else "warn" if fill >= 0.8 else ""
+        style = "bad" if fill >= 1 else "warn" if fill >= 0.8 else ""
         value = f"{queue} of {backlog + 1:.0f} wait for accept() ({fill:.0%}), peak {peak}"
         meaning = _clamped(scene, place, backlog)
-    return told(scene.room, "accept queue", value, meaning, look, Target(LISTENERS, key, True))
+    return told(scene.room, "accept queue", value, meaning, style, Target(LISTENERS, key, True))
 
 
 def _clamped(scene: Scene, place: int, backlog: float) -> str:

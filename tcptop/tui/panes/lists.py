@@ -11,13 +11,13 @@ from tcptop.analysis import subject
 from tcptop.columns import FINDINGS, Listing, findings, sockets, units
 from tcptop.columns import column as columns
 from tcptop.columns.marks import KEY as MARKS
-from tcptop.columns.marks import LOOKS
+from tcptop.columns.marks import STYLES
 from tcptop.model import tcp
 from tcptop.model.table import Index
 from tcptop.tui.panes.row import MARK, PaneRow, Scene, Target, heading, opening, wrapped
 from tcptop.tui.viewing import live_listing
 from tcptop.tui.widgets import layout
-from tcptop.tui.widgets.layout import Cell, Column
+from tcptop.tui.widgets.layout import Cell, TableColumn
 
 MOST = 40  # rows of a list in a pane; the list itself is one key away
 STUCK = sockets.TROUBLE[tcp.ESTABLISHED]  # what is before it in that order waits for something
@@ -32,7 +32,7 @@ class Excerpt(NamedTuple):
     listing: Listing
     title: str
     without: tuple[str, ...] = ()
-    first: Column | None = None
+    first: TableColumn | None = None
     more: str = ""  # to be known of all of it
 
 
@@ -54,25 +54,25 @@ def excerpt(
         first[:MOST] if column is part.first else _cells(scene, shown.column(column.key), rows)
         for column in kept
     ]
-    looks = shown.looks(scene.selection, rows)
+    styles = shown.styles(scene.selection, rows)
     keys = shown.keys(scene.selection, rows).tolist()
-    for key, look, *row in zip(keys, looks, *cells, strict=True):
-        line = layout.row_line(row, kept, sizes, look)
+    for key, style, *row in zip(keys, styles, *cells, strict=True):
+        line = layout.row_line(row, kept, sizes, style)
         yield opening((part.title, key), line, Target(part.listing, key))
 
 
-def _columns(part: Excerpt) -> list[Column]:
+def _columns(part: Excerpt) -> list[TableColumn]:
     names = ("key", "title", "width", "right", "flex", "priority", "tail", "least")
     every, without = live_listing(part.listing).columns, (MARKS, *part.without)
     shown = [each for each in every if each.key not in without]
-    made = [Column(*(getattr(each, name) for name in names)) for each in shown]
+    made = [TableColumn(*(getattr(each, name) for name in names)) for each in shown]
     return [part.first, *made] if part.first is not None else made
 
 
 def _cells(scene: Scene, column: columns.Column, rows: Index) -> Sequence[Cell]:
     texts = column.texts(scene.selection, rows)
-    looks = column.looks(scene.selection, rows) if column.looks else None
-    return list(zip(texts, looks, strict=True)) if looks else texts
+    styles = column.styles(scene.selection, rows) if column.styles else None
+    return list(zip(texts, styles, strict=True)) if styles else texts
 
 
 def worst_first(scene: Scene, rows: Index) -> Index:
@@ -96,9 +96,9 @@ def found(scene: Scene, rows: Index, pids: frozenset[int] = frozenset()) -> Iter
     for each in scene.snapshot.findings:
         concerned = subject.rows(each.subject, scene.snapshot)[rows].any()
         if concerned or pids.intersection(each.subject.pids):
-            look, goal = LOOKS[each.severity], Target(FINDINGS, findings.number(each.key))
+            style, goal = STYLES[each.severity], Target(FINDINGS, findings.number(each.key))
             name, title = findings.severity(each), units.safe(each.title)
-            yield from wrapped(scene.room, name, title, look, goal, most=2)
+            yield from wrapped(scene.room, name, title, style, goal, most=2)
 
 
 def states(scene: Scene, rows: Index) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from tcptop.tui.panes.row import Pane, Target
-from tcptop.tui.widgets.layout import Cell, Column, Line
+from tcptop.tui.widgets.layout import Cell, Line, TableColumn
 
 
 class PaneModel:
@@ -13,10 +13,10 @@ class PaneModel:
 
     def __init__(self, pane: Pane) -> None:
         self.pane = pane
-        self._column = Column("pane", pane.title, len(pane.title), flex=True, least=1)
+        self._column = TableColumn("pane", pane.title, len(pane.title), flex=True, least=1)
 
     @property
-    def columns(self) -> Sequence[Column]:
+    def columns(self) -> Sequence[TableColumn]:
         return [self._column]
 
     def __len__(self) -> int:
@@ -32,10 +32,10 @@ class PaneModel:
         """As it is drawn; charts are drawn now."""
         return self.pane.rows[row].line
 
-    def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
+    def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
         return ["".join(text for text, _ in self.line(row))]
 
-    def look(self, row: int) -> str:
+    def style(self, row: int) -> str:
         return ""
 
     def target(self, key: Hashable) -> Target | None:

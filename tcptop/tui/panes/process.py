@@ -27,16 +27,16 @@ def pane(scene: Scene, key: int) -> Pane | None:
     place = place_of(PROCESSES, scene.selection, key)
     if place is None:
         return None
-    someone, rows = processes.process(scene.selection, place), held(scene, place)
-    pids = frozenset([someone.pid] if someone else [])
+    process, rows = processes.process(scene.selection, place), held(scene, place)
+    pids = frozenset([process.pid] if process else [])
     goal = Target(PROCESSES, key, True)
-    first, *others = bands(scene.room, [*_drawings(scene, key, someone)]) or [[]]
+    first, *others = bands(scene.room, [*_drawings(scene, key, process)]) or [[]]
     return Pane(
-        _title(scene, place, someone),
+        _title(scene, place, process),
         [
             *wrapped(scene.room, "sockets", states(scene, rows), opens=goal),
             *found(scene, rows, pids),
-            *(_who(scene, someone) if someone else _nobody(scene, rows)),
+            *(_who(scene, process) if process else _nobody(scene, rows)),
             *_flow(scene, place),
             *first,
             *_lists(scene, rows),
@@ -45,17 +45,17 @@ def pane(scene: Scene, key: int) -> Pane | None:
     )
 
 
-def _title(scene: Scene, place: int, someone: Process | None) -> str:
+def _title(scene: Scene, place: int, process: Process | None) -> str:
     name = processes.name(scene.selection, place)
-    return f"Process {name}/{someone.pid}" if someone else f"Sockets without a process {name}"
+    return f"Process {name}/{process.pid}" if process else f"Sockets without a process {name}"
 
 
 def held(scene: Scene, place: int) -> Index:
     """The sockets that a row of the processes counts."""
     snapshot, found = scene.snapshot, scene.selection.processes
-    holders, person = snapshot.holders, int(found.person[place])
-    if person >= 0:
-        rows = np.unique(holders.row[holders.person == person])
+    holders, process = snapshot.holders, int(found.process[place])
+    if process >= 0:
+        rows = np.unique(holders.row[holders.process == process])
     else:
         alone = np.diff(holders.start) == 0
         rows = np.flatnonzero(alone & (snapshot.owner == found.owner[place]))
@@ -63,13 +63,13 @@ def held(scene: Scene, place: int) -> Index:
     return inside
 
 
-def _who(scene: Scene, someone: Process) -> Iterator[PaneRow]:
+def _who(scene: Scene, process: Process) -> Iterator[PaneRow]:
     room, sample = scene.room, scene.snapshot.sample
-    yield from wrapped(room, "command", units.safe(someone.cmdline or someone.name))
-    unit = units.safe(someone.cgroup) if someone.cgroup else units.UNKNOWN
-    yield told(room, "user", user(scene, someone.uid), f"unit {unit}")
-    age = sample.host.uptime_s - someone.start_time / USER_HZ
-    yield told(room, "descriptors", *_descriptors(someone))
+    yield from wrapped(room, "command", units.safe(process.cmdline or process.name))
+    unit = units.safe(process.cgroup) if process.cgroup else units.UNKNOWN
+    yield told(room, "user", user(scene, process.uid), f"unit {unit}")
+    age = sample.host.uptime_s - process.start_time / USER_HZ
+    yield told(room, "descriptors", *_descriptors(process))
     if age >= 0:
         yield told(room, "runs for", units.duration(age))
 
@@ -82,15 +82,15 @@ def user(scene: Scene, uid: int | None) -> str:
     return f"{units.safe(name)} ({uid})" if name else str(uid)
 
 
-def _descriptors(someone: Process) -> tuple[str, str, str]:
+def _descriptors(process: Process) -> tuple[str, str, str]:
     """Value, meaning and look."""
-    used, limit = someone.open_fds, someone.fd_limit
+    used, limit = process.open_fds, process.fd_limit
     if used is None:
         return units.UNKNOWN, "not permitted: another user's process, or it is gone", ""
     if not limit:
         return str(used), "the limit is not known", ""
-    look = "bad" if used >= 0.95 * limit else "warn" if used >= 0.8 * limit else ""
-    return f"{used} of {limit}", f"{used / limit:.0%}; at 100% accept() and connect() fail", look
+    style = "bad" if used >= 0.95 * limit else "warn" if used >= 0.8 * limit else ""
+    return f"{used} of {limit}", f"{used / limit:.0%}; at 100% accept() and connect() fail", style
 
 
 def _nobody(scene: Scene, rows: Index) -> Iterator[PaneRow]:
@@ -111,15 +111,15 @@ def _flow(scene: Scene, place: int) -> Iterator[PaneRow]:
     yield told(room, "traffic", rates, f"{again}/s segments sent again")
 
 
-def _drawings(scene: Scene, key: int, someone: Process | None) -> Iterator[Drawing]:
+def _drawings(scene: Scene, key: int, process: Process | None) -> Iterator[Drawing]:
     draw = partial(recorded, scene, (PROCESSES.name, key))
     yield draw("Sockets", units.count, {"all": "sockets", "CLOSE-WAIT": "close_wait"})
     rates = {"sent": "bytes_sent_per_s", "received": "bytes_received_per_s"}
     yield draw("Bytes a second", units.byte_rate, rates)
     yield draw("Queues, bytes", units.size, {"Recv-Q": "recv_q", "Send-Q": "send_q"})
     yield draw("Sent again a second", units.rate, {"segments": "retransmits_per_s"})
-    if someone is not None and someone.fd_limit:
-        limit = Limit("limit", someone.fd_limit)
+    if process is not None and process.fd_limit:
+        limit = Limit("limit", process.fd_limit)
         yield draw("Descriptors", units.count, {"open": "open_fds"}, limit)
 
 

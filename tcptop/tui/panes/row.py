@@ -99,14 +99,14 @@ def told(
     name: str,
     value: str,
     meaning: str = "",
-    look: str = "",
+    style: str = "",
     opens: Target | None = None,
 ) -> PaneRow:
     """One line: `name  value  meaning`."""
     left = room.width - len(MARK) - NAME
     shown = cut(value, left)
     after = cut(meaning, max(0, left - len(shown) - 2)) if meaning else ""
-    spans = [(name.ljust(NAME), "dim"), (shown, look), (f"  {after}" if after else "", "dim")]
+    spans = [(name.ljust(NAME), "dim"), (shown, style), (f"  {after}" if after else "", "dim")]
     return opening(("told", name), tuple(spans), opens)
 
 
@@ -114,7 +114,7 @@ def wrapped(
     room: Room,
     name: str,
     text: str,
-    look: str = "",
+    style: str = "",
     opens: Target | None = None,
     most: int = 3,
     key: Hashable = None,
@@ -128,6 +128,6 @@ def wrapped(
     rows = []
     for number, line in enumerate(lines):
         label = name.ljust(NAME) if not number else " " * NAME
-        spans = ((label, "dim"), (line, look))
+        spans = ((label, "dim"), (line, style))
         rows.append(opening(("told", key or opens or name, number), spans, opens))
     return rows

@@ -24,10 +24,10 @@ from textual.strip import Strip
 
 from tcptop.tui.terminal.driver import TerminalDriver
 from tcptop.tui.terminal.frame import Cells, Frame, cells
-from tcptop.tui.terminal.sgr import Look, look_of
+from tcptop.tui.terminal.sgr import CellStyle, style_of
 
 SOONEST, LATEST = 0.005, 0.25  # seconds between two looks at a link that does not drain
-LOOKS = 4096  # kept; links make new styles all the time
+STYLES_KEPT = 4096  # kept; links make new styles all the time
 TRACEBACK = 12  # frames of it, the last ones, after a crash
 
 Update = ChopsUpdate | LayoutUpdate
@@ -39,7 +39,7 @@ class TerminalApp(App[None]):
     crash: str | None = None  # what is said of it once the terminal is given back
     display_error: Exception | None = None  # why everything is left to Textual
     _frame: Frame | None = None  # None: Textual has painted, or nobody has
-    _looks: dict[Style | None, Look] | None = None
+    _styles: dict[Style | None, CellStyle] | None = None
     _waiting = 0.0  # seconds, while a frame is held back
 
     def get_driver_class(self) -> type[Driver]:
@@ -159,20 +159,20 @@ class TerminalApp(App[None]):
                     self._frame.put(x, y, self._cells(strip))
 
     def _cells(self, strip: Strip) -> Cells:
-        if self._looks is None or len(self._looks) > LOOKS:
-            self._looks = {}
-        looks = self._looks
+        if self._styles is None or len(self._styles) > STYLES_KEPT:
+            self._styles = {}
+        styles = self._styles
         pieces = []
         for text, style, _ in strip:
-            look = looks.get(style)
-            if look is None:
-                look = looks[style] = self._look(style)
-            pieces.append((text, look))
+            cell_style = styles.get(style)
+            if cell_style is None:
+                cell_style = styles[style] = self._style_of(style)
+            pieces.append((text, cell_style))
         return cells(pieces)
 
-    def _look(self, style: Style | None) -> Look:
+    def _style_of(self, style: Style | None) -> CellStyle:
         # As in Strip.render: Rich knows no colours where Textual assumes all of them.
-        return look_of(style, self.console._color_system or ColorSystem.TRUECOLOR)
+        return style_of(style, self.console._color_system or ColorSystem.TRUECOLOR)
 
     # -- what is sent
 

@@ -1,6 +1,6 @@
 """A screenful as it is wanted and as the terminal has it, and the bytes between the two.
 
-A cell has a text and a look. The right half of a wide character is a cell without text, and
+A cell has a text and a style. The right half of a wide character is a cell without text, and
 marks without a width (accents, joiners, variation selectors) belong to the cell before them.
 """
 
@@ -15,14 +15,14 @@ from unicodedata import category
 
 from rich.cells import cell_len
 
-from tcptop.tui.terminal.sgr import PLAIN, UNKNOWN, Look, change
+from tcptop.tui.terminal.sgr import PLAIN, UNKNOWN, CellStyle, change
 
 GAP = 4  # cells: written again, so many cost no more than moving over them
 
 # With one of these the width of a text is not the sum of its characters' widths.
 JOINERS = frozenset("\u200d\ufe0f")
 
-Column = int | None  # None: the cursor is in the line, but who knows where
+CursorColumn = int | None  # None: the cursor is in the line, but who knows where
 
 
 class Frame:
@@ -34,8 +34,8 @@ class Frame:
         self._sent = self._filled(UNKNOWN)
         self._cursor = (0, 0)
 
-    def _filled(self, look: Look) -> list[Cells]:
-        return [Cells([" "] * self.width, [look] * self.width) for _ in range(self.height)]
+    def _filled(self, style: CellStyle) -> list[Cells]:
+        return [Cells([" "] * self.width, [style] * self.width) for _ in range(self.height)]
 
     def forget(self) -> None:
         """The terminal may show anything."""
@@ -53,34 +53,34 @@ class Frame:
         write to the terminal spoils no more than the cells it covers. Empty if nothing changed.
         """
         parts: list[str] = []
-        at: tuple[Column, int] | None = None
-        look = UNKNOWN
+        at: tuple[CursorColumn, int] | None = None
+        style = UNKNOWN
         for _, end, y, start in self._runs():
             row = self.wanted[y]
             parts.append(move(at, start, y))
-            for text, own in zip(row.texts[start:end], row.looks[start:end], strict=True):
-                if own is not look:
-                    parts.append(change(look, own))
-                    look = own
+            for text, own in zip(row.texts[start:end], row.styles[start:end], strict=True):
+                if own is not style:
+                    parts.append(change(style, own))
+                    style = own
                 parts.append(text)
             at = _after(row.texts, end), y
         if parts:
-            parts.append(change(look, PLAIN))
+            parts.append(change(style, PLAIN))
         if parts or cursor != self._cursor:
             parts.append(move(at, *cursor))
             self._cursor = cursor
         return "".join(parts)
 
-    def _runs(self) -> list[tuple[Look, int, int, int]]:
+    def _runs(self) -> list[tuple[CellStyle, int, int, int]]:
         """(look, end, line, start) of what is to be written, in that order; takes it as sent.
 
-        Colours are the longest sequences, hence few changes of look; and in a table the numbers
+        Colours are the longest sequences, hence few changes of style; and in a table the numbers
         of a column end below each other, hence short moves.
         """
         found = []
         for y, (sent, wanted) in enumerate(zip(self._sent, self.wanted, strict=True)):
             if sent != wanted:
-                found += [(wanted.looks[x], end, y, x) for x, end in runs(sent, wanted)]
+                found += [(wanted.styles[x], end, y, x) for x, end in runs(sent, wanted)]
                 self._sent[y] = wanted.copy()
         return sorted(found)
 
@@ -104,8 +104,8 @@ def runs(sent: Cells, wanted: Cells) -> Iterator[tuple[int, int]]:
 def _changed(sent: Cells, wanted: Cells) -> Iterable[int]:
     """The columns whose cells differ."""
     differ: Iterable[bool] = map(ne, sent.texts, wanted.texts)
-    if sent.looks != wanted.looks:
-        differ = map(or_, differ, map(ne, sent.looks, wanted.looks))
+    if sent.styles != wanted.styles:
+        differ = map(or_, differ, map(ne, sent.styles, wanted.styles))
     return compress(count(), differ)
 
 
@@ -123,12 +123,12 @@ def _worth_bridging(row: Cells, end: int, x: int) -> bool:
     """Whether to write on from `end` to `x` instead of moving there."""
     if x - end > GAP or _after(row.texts, end) is None:
         return False
-    looks = (row.looks[end - 1], row.looks[x])
+    styles = (row.styles[end - 1], row.styles[x])
     texts = row.texts[end:x]
-    return all(len(text) == 1 for text in texts) and all(x in looks for x in row.looks[end:x])
+    return all(len(text) == 1 for text in texts) and all(x in styles for x in row.styles[end:x])
 
 
-def _after(texts: Sequence[str], end: int) -> Column:
+def _after(texts: Sequence[str], end: int) -> CursorColumn:
     """The cursor's column after writing up to `end`.
 
     Unknown at the right margin, where terminals differ, and after a character with marks, to
@@ -139,7 +139,7 @@ def _after(texts: Sequence[str], end: int) -> Column:
 
 
 @lru_cache(4096)
-def move(at: tuple[Column, int] | None, x: int, y: int) -> str:
+def move(at: tuple[CursorColumn, int] | None, x: int, y: int) -> str:
     """The shortest sequence that moves the cursor from `at` (None: unknown) to (x, y)."""
     if at == (x, y):
         return ""
@@ -173,24 +173,24 @@ class Cells:
     """Neighbouring cells: two lists of one length, which cost less than a list of pairs."""
 
     texts: list[str] = field(default_factory=list)
-    looks: list[Look] = field(default_factory=list)
+    styles: list[CellStyle] = field(default_factory=list)
 
     def copy(self) -> Cells:
         """The same, to be changed."""
-        return Cells(self.texts[:], self.looks[:])
+        return Cells(self.texts[:], self.styles[:])
 
 
-def cells(pieces: Iterable[tuple[str, Look]]) -> Cells:
+def cells(pieces: Iterable[tuple[str, CellStyle]]) -> Cells:
     """The cells of pieces of text in looks."""
     made = Cells()
-    for text, look in pieces:
+    for text, style in pieces:
         if text.isascii() and text.isprintable():
             made.texts += text
         else:
             marks, split = _split(text)
             _add_marks(made.texts, marks)
             made.texts += split
-        made.looks += [look] * (len(made.texts) - len(made.looks))
+        made.styles += [style] * (len(made.texts) - len(made.styles))
     return made
 
 
@@ -252,4 +252,4 @@ def put(row: Cells, x: int, new: Cells) -> None:
     if cell_len(written[-1]) > 1:
         written[-1] = " "
     texts[x:end] = written
-    row.looks[x:end] = new.looks[:room]
+    row.styles[x:end] = new.styles[:room]

@@ -21,7 +21,7 @@ RENDERED = re.compile(r"(\x1b\]8;.*?\x1b\\)?(?:\x1b\[([\d;]+)m)?x", re.DOTALL)
 COLOUR_WORDS = {"5": 1, "2": 3}  # how many numbers follow "38;5" and "38;2"
 
 
-class Look(NamedTuple):
+class CellStyle(NamedTuple):
     """Colours and attributes of a cell, as codes."""
 
     attributes: tuple[str, ...] = ()
@@ -30,12 +30,12 @@ class Look(NamedTuple):
     link: str = ""  # the sequence that opens it
 
 
-PLAIN = Look()
-UNKNOWN = Look(foreground="unknown")  # of a terminal that others have written to
+PLAIN = CellStyle()
+UNKNOWN = CellStyle(foreground="unknown")  # of a terminal that others have written to
 
 
-def look_of(style: Style | None, colours: ColorSystem) -> Look:
-    """The look that Rich gives a style; ValueError when Rich says it in an unknown way."""
+def style_of(style: Style | None, colours: ColorSystem) -> CellStyle:
+    """A style of Rich as codes; ValueError when Rich says it in an unknown way."""
     if style is None:
         return PLAIN
     rendered = RENDERED.match(style.render("x", color_system=colours))
@@ -45,7 +45,7 @@ def look_of(style: Style | None, colours: ColorSystem) -> Look:
     return _parse(codes)._replace(link=link)
 
 
-def _parse(codes: str) -> Look:
+def _parse(codes: str) -> CellStyle:
     attributes, foreground, background = [], PLAIN.foreground, PLAIN.background
     words = iter(codes.split(";") if codes else ())
     for word in words:
@@ -57,7 +57,7 @@ def _parse(codes: str) -> Look:
             background = _colour(word, words)
         else:
             raise ValueError(f"unknown SGR code {word}")
-    return Look(tuple(attributes), foreground, background)
+    return CellStyle(tuple(attributes), foreground, background)
 
 
 def _colour(word: str, words: Iterator[str]) -> str:
@@ -68,8 +68,8 @@ def _colour(word: str, words: Iterator[str]) -> str:
 
 
 @lru_cache(4096)
-def change(before: Look, after: Look) -> str:
-    """The shortest sequence that turns one look into the other."""
+def change(before: CellStyle, after: CellStyle) -> str:
+    """The shortest sequence that turns one style into the other."""
     link = "" if before.link == after.link else after.link or LINK_END
     if before == UNKNOWN:
         return link + _anew(after)
@@ -78,7 +78,7 @@ def change(before: Look, after: Look) -> str:
     return link + min(_step(before, after), _anew(after), key=len)
 
 
-def _step(before: Look, after: Look) -> str:
+def _step(before: CellStyle, after: CellStyle) -> str:
     """Only what differs."""
     off = {OFF[code] for code in before.attributes if code not in after.attributes}
     codes = sorted(off)
@@ -88,8 +88,8 @@ def _step(before: Look, after: Look) -> str:
     return f"\x1b[{';'.join(codes)}m" if codes else ""
 
 
-def _anew(look: Look) -> str:
+def _anew(style: CellStyle) -> str:
     """Everything, after a reset."""
-    codes = [*look.attributes]
-    codes += [code for code in look[1:3] if code not in PLAIN]
+    codes = [*style.attributes]
+    codes += [code for code in style[1:3] if code not in PLAIN]
     return f"\x1b[0;{';'.join(codes)}m" if codes else RESET

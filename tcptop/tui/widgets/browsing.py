@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from tcptop.tui.widgets.layout import Column
+from tcptop.tui.widgets.layout import TableColumn
 from tcptop.tui.widgets.model import TableModel
 from tcptop.tui.widgets.table import Table
 
@@ -22,7 +22,7 @@ class BrowsedTable(Table, can_focus=True):
         return self._row
 
     @property
-    def columns_shown(self) -> Sequence[Column]:
+    def columns_shown(self) -> Sequence[TableColumn]:
         """Those that have room."""
         return self._columns
 

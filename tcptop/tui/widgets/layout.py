@@ -10,7 +10,7 @@ Line = tuple[tuple[str, str], ...]  # (text, look) from left to right, neighbour
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column; `width` is in cells, and grows where it is `flex`."""
 
     key: str
@@ -28,12 +28,12 @@ CUT = "…"
 FULL = "#"  # a number that does not fit shows this instead of some of its digits
 
 
-def needed(columns: Sequence[Column]) -> int:
+def needed(columns: Sequence[TableColumn]) -> int:
     """The least width in cells; the cell after each column is its gap (and the sort mark's)."""
     return sum(column.width + 1 for column in columns)
 
 
-def fit(columns: Sequence[Column], width: int) -> list[Column]:
+def fit(columns: Sequence[TableColumn], width: int) -> list[TableColumn]:
     """The columns that fit: those of the highest priority number go first, from the right."""
     kept = list(columns)
     while len(kept) > 1 and needed(kept) > width:
@@ -45,12 +45,12 @@ def fit(columns: Sequence[Column], width: int) -> list[Column]:
     return kept
 
 
-def _slack(columns: Sequence[Column]) -> int:
+def _slack(columns: Sequence[TableColumn]) -> int:
     """How many cells the columns that shrink can give."""
     return sum(column.width - column.least for column in columns if column.least)
 
 
-def widths(columns: Sequence[Column], width: int) -> list[int]:
+def widths(columns: Sequence[TableColumn], width: int) -> list[int]:
     """The width of each column when the flex ones share the room, or shrink for want of it."""
     if needed(columns) > width:
         return _shrunk(columns, needed(columns) - width)
@@ -65,7 +65,7 @@ def widths(columns: Sequence[Column], width: int) -> list[int]:
     return result
 
 
-def _shrunk(columns: Sequence[Column], missing: int) -> list[int]:
+def _shrunk(columns: Sequence[TableColumn], missing: int) -> list[int]:
     result = []
     for column in columns:
         less = min(missing, column.width - column.least) if column.least else 0
@@ -74,7 +74,7 @@ def _shrunk(columns: Sequence[Column], missing: int) -> list[int]:
     return result
 
 
-def place(text: str, column: Column, width: int) -> str:
+def place(text: str, column: TableColumn, width: int) -> str:
     """The text of a cell in exactly `width` cells."""
     if len(text) <= width:
         return text.rjust(width) if column.right else text.ljust(width)
@@ -93,19 +93,19 @@ def cut(text: str, width: int) -> str:
 
 
 def row_line(
-    cells: Sequence[Cell], columns: Sequence[Column], sizes: Sequence[int], look: str
+    cells: Sequence[Cell], columns: Sequence[TableColumn], sizes: Sequence[int], style: str
 ) -> Line:
     """A row; a cell's own look wins over that of its row."""
     spans: list[tuple[str, str]] = []
     for cell, column, size in zip(cells, columns, sizes, strict=True):
         text, own = (cell, "") if isinstance(cell, str) else cell
-        spans.append((place(text, column, size), own or look))
-        spans.append((" ", look))
+        spans.append((place(text, column, size), own or style))
+        spans.append((" ", style))
     return merge(spans)
 
 
 def header_line(
-    columns: Sequence[Column], sizes: Sequence[int], sort: str | None, reverse: bool
+    columns: Sequence[TableColumn], sizes: Sequence[int], sort: str | None, reverse: bool
 ) -> str:
     """The titles; the mark of the sort column is before that of numbers, behind that of text.
 
@@ -125,22 +125,22 @@ def header_line(
 
 
 def merge(spans: Sequence[tuple[str, str]]) -> Line:
-    """The same text with neighbours of one look joined: each span costs an escape sequence."""
+    """The same text with neighbours of one style joined: each span costs an escape sequence."""
     joined: list[tuple[str, str]] = []
-    for text, look in spans:
-        if joined and joined[-1][1] == look:
-            joined[-1] = (joined[-1][0] + text, look)
+    for text, style in spans:
+        if joined and joined[-1][1] == style:
+            joined[-1] = (joined[-1][0] + text, style)
         elif text:
-            joined.append((text, look))
+            joined.append((text, style))
     return tuple(joined)
 
 
 def window(line: Line, left: int, width: int, gutter: int = 0) -> Line:
-    """The `width` cells from `left` on, blank in the last look where the line has ended.
+    """The `width` cells from `left` on, blank in the last style where the line has ended.
 
     The `gutter` after them, where a scroll bar may come, is blank too.
     """
-    look = line[-1][1] if line else ""
+    style = line[-1][1] if line else ""
     shown: list[tuple[str, str]] = []
     room = width
     for text, own in line:
@@ -148,10 +148,10 @@ def window(line: Line, left: int, width: int, gutter: int = 0) -> Line:
         left = max(0, left - len(text))
         room -= len(part)
         shown.append((part, own))
-    return merge([*(span for span in shown if span[0]), (" " * (room + gutter), look)])
+    return merge([*(span for span in shown if span[0]), (" " * (room + gutter), style)])
 
 
-def span(columns: Sequence[Column], sizes: Sequence[int], key: str) -> range:
+def span(columns: Sequence[TableColumn], sizes: Sequence[int], key: str) -> range:
     """The cells of a column, its gap included; none where it is not there."""
     start = 0
     for column, size in zip(columns, sizes, strict=True):
@@ -161,7 +161,7 @@ def span(columns: Sequence[Column], sizes: Sequence[int], key: str) -> range:
     return range(0)
 
 
-def column_at(columns: Sequence[Column], sizes: Sequence[int], x: int) -> Column | None:
+def column_at(columns: Sequence[TableColumn], sizes: Sequence[int], x: int) -> TableColumn | None:
     """The column drawn at cell `x`, its gap included."""
     for column, size in zip(columns, sizes, strict=True):
         x -= size + 1

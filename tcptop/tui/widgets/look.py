@@ -28,7 +28,7 @@ COMPONENT_CLASSES = {
     "table--good",
 }
 
-# Colours alone are never enough: with an ansi theme the cursor is in reverse, and the looks have
+# Colours alone are never enough: with an ansi theme the cursor is in reverse, and the styles have
 # attributes that are still there when NO_COLOR takes the colours away.
 CSS = """
 Table {
@@ -90,24 +90,24 @@ class Painter:
     def _strip(self, line: Line) -> Strip:
         strip = self._strips.get(line)
         if strip is None:
-            pieces = [(self._drawable(text), look) for text, look in line]
-            strip = Strip([Segment(text, self._style(look)) for text, look in pieces])
+            pieces = [(self._drawable(text), style) for text, style in line]
+            strip = Strip([Segment(text, self._style(style)) for text, style in pieces])
             self._strips[line] = strip
         return strip
 
     def _drawable(self, text: str) -> str:
         return to_ascii(text) if self._ascii_only and not text.isascii() else text
 
-    def _style(self, look: str) -> Style:
-        """The style of a look; of "cursor bad" the colours are the cursor's."""
-        style = self._styles.get(look)
+    def _style(self, style_name: str) -> Style:
+        """The style of a name; of "cursor bad" the colours are the cursor's."""
+        style = self._styles.get(style_name)
         if style is None:
-            style = self._styles[look] = self._filtered(self._unfiltered(look))
+            style = self._styles[style_name] = self._filtered(self._unfiltered(style_name))
         return style
 
-    def _unfiltered(self, look: str) -> Style:
+    def _unfiltered(self, style_name: str) -> Style:
         style = self._widget.rich_style
-        for name in reversed(look.split()):
+        for name in reversed(style_name.split()):
             # Without a default, a KeyError before the first style sheet is applied.
             style += self._widget.get_component_rich_style(f"table--{name}", default=Style())
         return style

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Protocol, runtime_checkable
 
-from tcptop.tui.widgets.layout import Cell, Column, Line, row_line
+from tcptop.tui.widgets.layout import Cell, Line, TableColumn, row_line
 
 
 class TableModel(Protocol):
     """Rows in their order; asked for visible rows only, on the event loop."""
 
     @property
-    def columns(self) -> Sequence[Column]:
+    def columns(self) -> Sequence[TableColumn]:
         """All columns, from left to right."""
 
     def __len__(self) -> int: ...
@@ -23,10 +23,10 @@ class TableModel(Protocol):
     def row_of(self, key: Hashable) -> int | None:
         """Where the row is now, None when it is gone."""
 
-    def cells(self, row: int, columns: Sequence[Column]) -> Sequence[Cell]:
+    def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
         """Text, or (text, look), per column; single-width and without control characters."""
 
-    def look(self, row: int) -> str:
+    def style(self, row: int) -> str:
         """One of "", "dim", "warn", "bad", "good"."""
 
 
@@ -38,8 +38,8 @@ class DrawnModel(Protocol):
         """The row from left to right, in looks."""
 
 
-def line(model: TableModel, row: int, columns: Sequence[Column], sizes: Sequence[int]) -> Line:
+def line(model: TableModel, row: int, columns: Sequence[TableColumn], sizes: Sequence[int]) -> Line:
     """A row, of columns that are so wide."""
     if isinstance(model, DrawnModel):
         return model.line(row)
-    return row_line(model.cells(row, columns), columns, sizes, model.look(row))
+    return row_line(model.cells(row, columns), columns, sizes, model.style(row))

@@ -92,7 +92,7 @@ class Overlay(Lines, can_focus=True, inherit_bindings=False):
     def _boxed(self, row: Line, chosen: bool, width: int) -> Line:
         inner = window((*row, ("", "")), 0, width)
         if chosen:
-            inner = tuple((text, f"cursor {look}".rstrip()) for text, look in inner)
+            inner = tuple((text, f"cursor {style}".rstrip()) for text, style in inner)
         return merge([("│ ", "dim"), *inner, (" │", "dim")])
 
     # -- keys and mouse

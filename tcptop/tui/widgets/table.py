@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from tcptop.tui import keys
 from tcptop.tui.widgets import layout, look
-from tcptop.tui.widgets.layout import Column, Line
+from tcptop.tui.widgets.layout import Line, TableColumn
 from tcptop.tui.widgets.model import TableModel
 from tcptop.tui.widgets.model import line as drawn
 
@@ -69,7 +69,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._key: Hashable | None = None
         self._pinned = False
         self._wide, self._left = False, 0
-        self._columns: Sequence[Column] = ()
+        self._columns: Sequence[TableColumn] = ()
         self._sizes: Sequence[int] = ()
         self._rows_shown = 1
         self.empty = empty
@@ -284,7 +284,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
             return ((told[0], "dim"),) if told else (("", ""),)
         line = drawn(model, row, self._columns, self._sizes)
         if row == self._row:
-            return tuple((text, f"cursor {look}".rstrip()) for text, look in line)
+            return tuple((text, f"cursor {style}".rstrip()) for text, style in line)
         return line
 
     def render_lines(self, crop: Region) -> list[Strip]:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from tcptop.analysis.derive import derive
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.demo import held, sockets
-from tcptop.demo.held import Held
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.held import HeldSockets
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
-from tests.kernel.looking import Watch
+from tests.kernel.snapshots import Watch
 
 PATIENCE_S = 20.0
 STEP_S = 0.5
@@ -25,9 +25,9 @@ STEP_S = 0.5
 class SetWatch(Watch):
     """A watch with thresholds of its own."""
 
-    def __init__(self, namespace: Namespace, limits: Mapping[str, Mapping[str, float]]) -> None:
+    def __init__(self, namespace: DemoNamespace, limits: Mapping[str, Mapping[str, float]]) -> None:
         super().__init__(namespace)
-        self.settings = Settings(limits)
+        self.settings = FindingSettings(limits)
 
     def __enter__(self) -> SetWatch:
         return self
@@ -38,7 +38,7 @@ class SetWatch(Watch):
 
     def findings(self) -> dict[str, Finding]:
         """By id, the worst of each."""
-        return {finding.id: finding for finding in reversed(self.look().findings)}
+        return {finding.id: finding for finding in reversed(self.snapshot().findings)}
 
     def until(self, seen: Callable[[dict[str, Finding]], bool], what: str) -> dict[str, Finding]:
         """Look until the findings are so. Raises TimeoutError."""
@@ -100,15 +100,15 @@ def churned(host: str, port: int, listener_fd: int, count: int) -> None:
         held.close(server.fd)
 
 
-def bound_and_connected(source: str, host: str, port: int, count: int) -> list[Held]:
+def bound_and_connected(source: str, host: str, port: int, count: int) -> list[HeldSockets]:
     return [sockets.connected(host, port, source) for _ in range(count)]
 
 
-def connected(host: str, port: int, count: int) -> list[Held]:
+def connected(host: str, port: int, count: int) -> list[HeldSockets]:
     return [sockets.connected(host, port) for _ in range(count)]
 
 
-def bound(host: str, count: int) -> list[Held]:
+def bound(host: str, count: int) -> list[HeldSockets]:
     return [sockets.bound(host) for _ in range(count)]
 
 

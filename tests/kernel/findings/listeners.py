@@ -8,15 +8,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tcptop.demo import held, sockets
-from tcptop.demo.held import Held
+from tcptop.demo.held import HeldSockets
 from tcptop.model.finding import Finding
-from tests.kernel.looking import Watch
+from tests.kernel.snapshots import Watch
 
 PATIENCE_S = 15.0
 STEP_S = 0.5
 
 
-def deferring(port: int, backlog: int) -> Held:
+def deferring(port: int, backlog: int) -> HeldSockets:
     """A listener that wants a request before it takes a connection (TCP_DEFER_ACCEPT)."""
     made = sockets.listening("127.0.0.1", port, backlog)
     held.option(made.fd, socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 10)
@@ -28,7 +28,7 @@ def shrink(fd: int, backlog: int) -> None:
     held.get(fd).listen(backlog)
 
 
-def dial(host: str, port: int, count: int) -> list[Held]:
+def dial(host: str, port: int, count: int) -> list[HeldSockets]:
     return [sockets.dialing(host, port) for _ in range(count)]
 
 
@@ -54,7 +54,7 @@ def until(
     """Look every half second until the findings, by id, are so. Raises TimeoutError."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        found = {finding.id: finding for finding in watch.look().findings}
+        found = {finding.id: finding for finding in watch.snapshot().findings}
         if seen(found):
             return found
         if time.monotonic() > deadline:
@@ -62,10 +62,10 @@ def until(
         time.sleep(STEP_S)
 
 
-def during(watch: Watch, looks: int) -> set[str]:
+def during(watch: Watch, times: int) -> set[str]:
     """Ids that were found in that many looks."""
     found: set[str] = set()
-    for _ in range(looks):
-        found |= {finding.id for finding in watch.look().findings}
+    for _ in range(times):
+        found |= {finding.id for finding in watch.snapshot().findings}
         time.sleep(STEP_S)
     return found

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tcptop.demo import sockets
-from tcptop.demo.namespace import Namespace
-from tests.kernel.looking import look
+from tcptop.demo.namespace import DemoNamespace
+from tests.kernel.snapshots import snapshot_of
 
 
 def bind_many(count: int) -> int:
@@ -13,9 +13,9 @@ def bind_many(count: int) -> int:
 
 
 def test_who_binds_all_the_ports_is_named() -> None:
-    with Namespace() as namespace:
+    with DemoNamespace() as namespace:
         namespace.sysctl("net.ipv4.ip_local_port_range", "40000 40099")
         assert namespace.run(bind_many, 90) == 90
-        (found,) = look(namespace).findings
+        (found,) = snapshot_of(namespace).findings
         assert found.id == "ephemeral-port-exhaustion"
         assert found.subject.pids == (namespace.pid,)

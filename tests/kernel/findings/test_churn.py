@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tcptop.demo import sockets
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.veth import SERVER
 from tests.kernel.findings import limits
 from tests.kernel.findings.limits import SetWatch
 
 CHURN, RESETS = "connection-churn", "resets"
 SOON = {CHURN: {"window_s": 3, "per_s": 25}, RESETS: {"window_s": 2}}
-Linked = tuple[Namespace, Namespace]
+Linked = tuple[DemoNamespace, DemoNamespace]
 
 
 @pytest.mark.parametrize("there", [SERVER.v4, SERVER.v6])
@@ -32,7 +32,7 @@ def test_the_server_closes_first_on_another_host(linked: Linked, there: str) -> 
         watch.until(lambda found: CHURN not in found, "an end")
 
 
-def test_the_server_closes_first_on_this_host(namespace: Namespace) -> None:
+def test_the_server_closes_first_on_this_host(namespace: DemoNamespace) -> None:
     listener = namespace.run(sockets.listening, "127.0.0.1", 8000, 64)
     namespace.run(limits.hang_up_first, listener.fd)
     caller = namespace.helper()
@@ -42,7 +42,7 @@ def test_the_server_closes_first_on_this_host(namespace: Namespace) -> None:
         assert found.subject.destination == "127.0.0.1:8000"
 
 
-def test_refused_connects(namespace: Namespace) -> None:
+def test_refused_connects(namespace: DemoNamespace) -> None:
     caller = namespace.helper()
     caller.run(limits.call, "127.0.0.1", 9, 40)
     with SetWatch(namespace, SOON) as watch:
@@ -65,7 +65,7 @@ def test_health_checks_that_reset_are_silent(linked: Linked) -> None:
         assert not watch.during(5) & {CHURN, RESETS}
 
 
-def test_a_burst_of_resets_is_silent(namespace: Namespace) -> None:
+def test_a_burst_of_resets_is_silent(namespace: DemoNamespace) -> None:
     namespace.run(sockets.listening, "127.0.0.1", 8000, 400)
     with SetWatch(namespace, SOON) as watch:
         assert not watch.during(2.5)

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tcptop.demo import held, pools, sockets, states, veth
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.veth import SERVER
 from tcptop.model.finding import Finding
 from tests.kernel.findings import limits
 from tests.kernel.findings.limits import SetWatch
-from tests.kernel.looking import look
+from tests.kernel.snapshots import snapshot_of
 
 OVERFLOW, ORPHANS, CONNTRACK = (
     "time-wait-pressure",
@@ -21,10 +21,10 @@ OVERFLOW, ORPHANS, CONNTRACK = (
     "conntrack-full",
 )
 HALF, LEAK, LOSS = "half-closed", "close-wait-leak", "retransmission-rate"
-Linked = tuple[Namespace, Namespace]
+Linked = tuple[DemoNamespace, DemoNamespace]
 
 
-def test_time_wait_that_overflows(namespace: Namespace) -> None:
+def test_time_wait_that_overflows(namespace: DemoNamespace) -> None:
     namespace.sysctl("net.ipv4.tcp_max_tw_buckets", 4)
     listener = namespace.run(sockets.listening, "127.0.0.1", 80, 64)
     with SetWatch(namespace, {}) as watch:
@@ -36,7 +36,7 @@ def test_time_wait_that_overflows(namespace: Namespace) -> None:
         watch.until(lambda found: not found, "room for TIME_WAIT")
 
 
-def test_orphans_are_counted_and_their_limit_is_known(namespace: Namespace) -> None:
+def test_orphans_are_counted_and_their_limit_is_known(namespace: DemoNamespace) -> None:
     """The limit is the host's: a share of it that one orphan reaches.
 
     In a thread, as the live view looks: it is read where the first thread is.
@@ -52,14 +52,14 @@ def test_orphans_are_counted_and_their_limit_is_known(namespace: Namespace) -> N
     assert found.values["max_orphans"] >= 1024
 
 
-def test_conntrack_is_judged_where_it_is_there(namespace: Namespace) -> None:
-    (kernel,) = look(namespace).sample.kernel
+def test_conntrack_is_judged_where_it_is_there(namespace: DemoNamespace) -> None:
+    (kernel,) = snapshot_of(namespace).sample.kernel
     there = {f"net.netfilter.nf_conntrack_{name}" for name in ("count", "max")}
     with SetWatch(namespace, {CONNTRACK: {"share": 0}}) as watch:
         assert (CONNTRACK in watch.findings()) == (there <= kernel.sysctls.keys())
 
 
-def test_the_other_end_on_this_host_is_the_cause(namespace: Namespace) -> None:
+def test_the_other_end_on_this_host_is_the_cause(namespace: DemoNamespace) -> None:
     client, server = namespace.helper(), namespace.helper()
     listener = server.run(sockets.listening, "127.0.0.1", 80, 64)
     made = [each.fd for each in client.run(pools.connect, "127.0.0.1", 80, 25)]
@@ -76,7 +76,7 @@ def test_the_other_end_on_this_host_is_the_cause(namespace: Namespace) -> None:
         watch.until(lambda found: not {HALF, LEAK} & found.keys(), "an end")
 
 
-def test_what_was_closed_is_not_half_closed(namespace: Namespace) -> None:
+def test_what_was_closed_is_not_half_closed(namespace: DemoNamespace) -> None:
     for _ in range(25):
         namespace.run(states.close_wait)
     with SetWatch(namespace, {HALF: {"age_s": 0}}) as watch:
@@ -101,7 +101,7 @@ def test_orphans_that_nobody_answers(linked: Linked) -> None:
 
 
 @contextmanager
-def flapping(namespace: Namespace) -> Iterator[None]:
+def flapping(namespace: DemoNamespace) -> Iterator[None]:
     """A path that loses all for a moment, again and again."""
     over = threading.Event()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tcptop.demo import held, sockets
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.veth import CLIENT, SERVER
 from tests.kernel.findings import limits
 from tests.kernel.findings.limits import SetWatch
 
 ID = "ephemeral-port-exhaustion"
 RANGE, SIZE = "40000 40099", 100
-Linked = tuple[Namespace, Namespace]
+Linked = tuple[DemoNamespace, DemoNamespace]
 
 
 @pytest.fixture

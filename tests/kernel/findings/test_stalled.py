@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 
 from tcptop.analysis.derive import derive
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.history import History
 from tcptop.analysis.verdicts import verdicts
 from tcptop.demo import held, sockets, states, traffic, veth
-from tcptop.demo.held import Held
+from tcptop.demo.held import HeldSockets
 from tcptop.demo.holder import Holder
-from tcptop.demo.namespace import Namespace
-from tcptop.demo.states import Pair
+from tcptop.demo.namespace import DemoNamespace
+from tcptop.demo.states import SocketPair
 from tcptop.demo.veth import CLIENT, SERVER
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
-from tests.kernel.looking import Watch, row_of
+from tests.kernel.snapshots import Watch, row_of
 
 LOST, SHUT_LOST = "10.78.0.66", "10.78.0.67"
 BUFFER = 8192
@@ -35,13 +35,13 @@ EVERY_S = 0.5
 class Stalls:
     """All kinds at once; names of pairs as in `_pairs`. A pair's client and server are its ends."""
 
-    pairs: dict[str, Pair]
+    pairs: dict[str, SocketPair]
     early: Snapshot  # within two seconds
     late: Snapshot  # after seven
     single: Snapshot  # the same sample without those before it
     recovered: Snapshot
 
-    def verdict(self, made: Held) -> str | None:
+    def verdict(self, made: HeldSockets) -> str | None:
         row = row_of(self.late.sample.sockets, made)
         return verdicts(self.late, np.array([row]))[0]
 
@@ -69,15 +69,17 @@ def write(fd: int, per_s: int) -> None:
     threading.Thread(target=work, daemon=True).start()
 
 
-def pair(client: Holder | Namespace, server: Holder | Namespace, host: str, buffer: int) -> Pair:
+def pair(
+    client: Holder | DemoNamespace, server: Holder | DemoNamespace, host: str, buffer: int
+) -> SocketPair:
     listener = server.run(sockets.listening, host, receive_buffer=buffer)
     made = client.run(sockets.connected, host, listener.local[1], send_buffer=buffer)
-    return Pair(made, server.run(sockets.accepted, listener.fd))
+    return SocketPair(made, server.run(sockets.accepted, listener.fd))
 
 
 @pytest.fixture(scope="module")
 def stalls() -> Iterator[Stalls]:
-    with Namespace() as client, Namespace(beside=client) as server:
+    with DemoNamespace() as client, DemoNamespace(beside=client) as server:
         veth.connect(client, server)
         for address in (LOST, SHUT_LOST):
             veth.add(server, address)
@@ -85,7 +87,7 @@ def stalls() -> Iterator[Stalls]:
         yield _watched(client, server, client.helper())
 
 
-def _watched(client: Namespace, server: Namespace, reader: Holder) -> Stalls:
+def _watched(client: DemoNamespace, server: DemoNamespace, reader: Holder) -> Stalls:
     """The namespace to look at is the client's; `reader` is another process in it."""
     pairs = {
         "remote": pair(client, server, SERVER.v4, BUFFER),
@@ -123,7 +125,7 @@ def _looks(
 ) -> Snapshot:
     """The last look of so many seconds, or the first that will do."""
     deadline = time.monotonic() + seconds
-    while not until(snapshot := watch.look()) and time.monotonic() < deadline:
+    while not until(snapshot := watch.snapshot()) and time.monotonic() < deadline:
         time.sleep(every_s)
     return snapshot
 
@@ -132,7 +134,7 @@ def of(snapshot: Snapshot, rule: str) -> list[Finding]:
     return [finding for finding in snapshot.findings if finding.id == rule]
 
 
-def to(made: Pair) -> str:
+def to(made: SocketPair) -> str:
     return "{}:{}".format(*made.server.local)
 
 
@@ -196,14 +198,14 @@ def test_recovery_ends_it(stalls: Stalls) -> None:
 class Impatient(Watch):
     """Of a queue that is small, but already too long for a path of 10 kB/s."""
 
-    settings = Settings({"send-queue-growing": {"bytes": 20_000, "drain_s": 2}})
+    settings = FindingSettings({"send-queue-growing": {"bytes": 20_000, "drain_s": 2}})
 
     def feed(self, sample: Sample) -> Snapshot:
         snapshot, self.history = derive(sample, self.history, self.settings)
         return snapshot
 
 
-def test_more_is_written_than_the_path_takes(linked: tuple[Namespace, Namespace]) -> None:
+def test_more_is_written_than_the_path_takes(linked: tuple[DemoNamespace, DemoNamespace]) -> None:
     client, server = linked
     slow = "rate 80kbit burst 4kb limit 20000"
     client.command(f"tc qdisc add dev {veth.DEVICE} root tbf {slow}".split())

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.sources.counters import read_kernel
 from tcptop.sources.sock_diag import SockDiag
 
@@ -47,7 +47,7 @@ def listener(host: str, backlog: int = 16, port: int = 0, *, shared: bool = Fals
     return made
 
 
-def connected(client: Namespace, server: Namespace, host: str) -> Ends:
+def connected(client: DemoNamespace, server: DemoNamespace, host: str) -> Ends:
     with server.entered():
         waiting = listener(host)
     with client.entered():
@@ -57,7 +57,7 @@ def connected(client: Namespace, server: Namespace, host: str) -> Ends:
     return Ends(ours, theirs)
 
 
-def row(namespace: Namespace, made: socket.socket) -> Row:
+def row(namespace: DemoNamespace, made: socket.socket) -> Row:
     """Raises ValueError where there is none."""
     with namespace.entered(), SockDiag(namespace.inode) as diag:
         table = diag.dump()
@@ -65,7 +65,7 @@ def row(namespace: Namespace, made: socket.socket) -> Row:
     return Row(*(int(getattr(table, name)[place]) for name in Row._fields))
 
 
-def states(namespace: Namespace) -> list[int]:
+def states(namespace: DemoNamespace) -> list[int]:
     """Of every socket but the listeners."""
     with namespace.entered(), SockDiag(namespace.inode) as diag:
         found: list[int] = diag.dump().state.tolist()
@@ -98,7 +98,7 @@ def error_within(made: socket.socket, seconds: float) -> tuple[int, float]:
 
 
 @contextmanager
-def counted(namespace: Namespace) -> Iterator[dict[str, int]]:
+def counted(namespace: DemoNamespace) -> Iterator[dict[str, int]]:
     """By how much the counters of Tcp and TcpExt rise; filled when the block ends."""
     before = _counters(namespace)
     risen: dict[str, int] = {}
@@ -106,6 +106,6 @@ def counted(namespace: Namespace) -> Iterator[dict[str, int]]:
     risen.update({name: now - before[name] for name, now in _counters(namespace).items()})
 
 
-def _counters(namespace: Namespace) -> dict[str, int]:
+def _counters(namespace: DemoNamespace) -> dict[str, int]:
     kernel = namespace.in_thread(read_kernel, namespace.inode)
     return {**kernel.counters["TcpExt"], **kernel.counters["Tcp"]}

@@ -6,12 +6,12 @@ import time
 
 from tcptop.demo import held
 from tcptop.demo import states as demo
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import tcp
 from tests.kernel.texts.inside import connected, counted, row, states
 
 
-def test_reading_exactly_the_last_byte_takes_the_fin_along(namespace: Namespace) -> None:
+def test_reading_exactly_the_last_byte_takes_the_fin_along(namespace: DemoNamespace) -> None:
     """So Recv-Q 0 does not prove that the end of file was seen: see close-wait."""
     client, server = connected(namespace, namespace, "127.0.0.1")
     client.send(b"hello")
@@ -22,7 +22,9 @@ def test_reading_exactly_the_last_byte_takes_the_fin_along(namespace: Namespace)
     assert row(namespace, server)[:2] == (tcp.CLOSE_WAIT, 0)
 
 
-def test_an_idle_pool_whose_server_closed_looks_like_a_stuck_server(namespace: Namespace) -> None:
+def test_an_idle_pool_whose_server_closed_looks_like_a_stuck_server(
+    namespace: DemoNamespace,
+) -> None:
     client, server = connected(namespace, namespace, "127.0.0.1")
     client.send(b"request")
     server.recv(7)
@@ -33,7 +35,9 @@ def test_an_idle_pool_whose_server_closed_looks_like_a_stuck_server(namespace: N
     assert row(namespace, client)[:3] == (tcp.CLOSE_WAIT, 1, 0)
 
 
-def test_data_after_close_counts_only_before_the_fin_is_acknowledged(namespace: Namespace) -> None:
+def test_data_after_close_counts_only_before_the_fin_is_acknowledged(
+    namespace: DemoNamespace,
+) -> None:
     late = connected(namespace, namespace, "127.0.0.1")
     late.server.close()
     held.until(lambda: states(namespace).count(tcp.FIN_WAIT2) == 1, "FIN_WAIT2")
@@ -48,7 +52,7 @@ def test_data_after_close_counts_only_before_the_fin_is_acknowledged(namespace: 
     assert (before["TCPAbortOnData"], before["OutRsts"]) == (1, 1)
 
 
-def test_after_close_a_shut_window_is_given_up(namespace: Namespace) -> None:
+def test_after_close_a_shut_window_is_given_up(namespace: DemoNamespace) -> None:
     """As soon as the probes are as far apart as they may be: 120 s, here 1 s (tcp_probe_timer)."""
     namespace.sysctl("net.ipv4.tcp_rto_max_ms", 1000)  # 6.15
     with counted(namespace) as risen:
@@ -62,7 +66,7 @@ def test_after_close_a_shut_window_is_given_up(namespace: Namespace) -> None:
     assert namespace.run(held.unread, open_still.server.fd) > 0
 
 
-def test_a_closed_fin_wait_2_counts_as_time_wait(namespace: Namespace) -> None:
+def test_a_closed_fin_wait_2_counts_as_time_wait(namespace: DemoNamespace) -> None:
     with counted(namespace) as risen:
         client, _server = connected(namespace, namespace, "127.0.0.1")
         client.close()

@@ -6,10 +6,10 @@ import errno
 import socket
 
 from tcptop.demo import veth
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tests.kernel.texts.inside import connected, error_within, row
 
-Link = tuple[Namespace, Namespace]
+Link = tuple[DemoNamespace, DemoNamespace]
 TCP_USER_TIMEOUT = 18  # linux/tcp.h
 
 
@@ -20,7 +20,7 @@ def keep_alive(made: socket.socket, **options: int) -> None:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
-def test_a_sysctl_does_not_touch_a_timer_that_is_set(namespace: Namespace) -> None:
+def test_a_sysctl_does_not_touch_a_timer_that_is_set(namespace: DemoNamespace) -> None:
     old, _peer = connected(namespace, namespace, "127.0.0.1")
     keep_alive(old)
     namespace.sysctl("net.ipv4.tcp_keepalive_time", 60)

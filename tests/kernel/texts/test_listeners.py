@@ -8,12 +8,12 @@ import socket
 import pytest
 
 from tcptop.demo.held import until
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import tcp
 from tests.kernel.texts.inside import error, listener, row, states
 
 
-def test_somaxconn_counts_from_the_next_listen(namespace: Namespace) -> None:
+def test_somaxconn_counts_from_the_next_listen(namespace: DemoNamespace) -> None:
     with namespace.entered():
         made = listener("127.0.0.1", 300)
     namespace.sysctl("net.core.somaxconn", 20)
@@ -23,7 +23,7 @@ def test_somaxconn_counts_from_the_next_listen(namespace: Namespace) -> None:
 
 
 @pytest.mark.parametrize("migrate", [0, 1])
-def test_a_closed_listener_resets_its_queue(namespace: Namespace, migrate: int) -> None:
+def test_a_closed_listener_resets_its_queue(namespace: DemoNamespace, migrate: int) -> None:
     """Although another one shares the port, unless tcp_migrate_req hands it over."""
     namespace.sysctl("net.ipv4.tcp_migrate_req", migrate)
     with namespace.entered():

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tcptop.demo import veth
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import tcp
 from tests.kernel.texts.inside import (
     OPTIONS,
@@ -24,7 +24,7 @@ from tests.kernel.texts.inside import (
     states,
 )
 
-Link = tuple[Namespace, Namespace]
+Link = tuple[DemoNamespace, DemoNamespace]
 ABSENT = "10.78.0.50"  # on the link, and asked for by ARP in vain
 
 
@@ -72,7 +72,7 @@ def test_syns_that_are_given_up_count_as_aborted_on_timeout(linked: Link) -> Non
 
 @pytest.mark.parametrize(("timestamps", "kept"), [(1, TIMESTAMPS | SACK | SCALED), (0, 0)])
 def test_a_cookie_keeps_options_by_timestamps_alone(
-    namespace: Namespace, timestamps: int, kept: int
+    namespace: DemoNamespace, timestamps: int, kept: int
 ) -> None:
     namespace.sysctl("net.ipv4.tcp_syncookies", 2)  # always
     namespace.sysctl("net.ipv4.tcp_timestamps", timestamps)
@@ -85,7 +85,7 @@ def test_a_cookie_keeps_options_by_timestamps_alone(
     assert [info_byte(end, OPTIONS) & options for end in ends] == [kept, kept]
 
 
-def test_without_cookies_scaling_does_not_depend_on_timestamps(namespace: Namespace) -> None:
+def test_without_cookies_scaling_does_not_depend_on_timestamps(namespace: DemoNamespace) -> None:
     namespace.sysctl("net.ipv4.tcp_timestamps", 0)
     ends = connected(namespace, namespace, "127.0.0.1")
     assert info_byte(ends.client, OPTIONS) & (TIMESTAMPS | SACK | SCALED) == SACK | SCALED
@@ -110,7 +110,7 @@ def test_a_server_s_time_wait_lets_the_same_port_in(linked: Link, timestamps: in
     assert states(server) == [tcp.ESTABLISHED]
 
 
-def test_a_client_may_have_the_port_of_a_service(namespace: Namespace) -> None:
+def test_a_client_may_have_the_port_of_a_service(namespace: DemoNamespace) -> None:
     """Hence reserve first, then widen the range: see ports."""
     namespace.sysctl("net.ipv4.ip_local_port_range", "40000 40001")
     with namespace.entered():
@@ -124,7 +124,7 @@ def test_a_client_may_have_the_port_of_a_service(namespace: Namespace) -> None:
             socket.create_connection(waiting.getsockname())
 
 
-def test_abort_on_overflow_leaves_syns_unanswered(namespace: Namespace) -> None:
+def test_abort_on_overflow_leaves_syns_unanswered(namespace: DemoNamespace) -> None:
     namespace.sysctl("net.ipv4.tcp_abort_on_overflow", 1)
     with counted(namespace) as risen, namespace.entered():
         full = listener("127.0.0.1", backlog=0)

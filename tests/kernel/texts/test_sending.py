@@ -11,7 +11,7 @@ import pytest
 
 from tcptop.demo import veth
 from tcptop.demo.held import until
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tests.kernel.texts.inside import (
     BACKOFF,
     NOTSENT_BYTES,
@@ -26,7 +26,7 @@ from tests.kernel.texts.inside import (
     row,
 )
 
-Link = tuple[Namespace, Namespace]
+Link = tuple[DemoNamespace, DemoNamespace]
 DELAYED_ACK_S = 0.04  # TCP_DELACK_MIN; timers end with a tick, which may come a little early
 FAR = "10.9.0.1"
 
@@ -45,7 +45,7 @@ def test_only_a_small_segment_in_flight_holds_a_small_one_back(
     assert info_number(made, UNACKED) == (2 if first_is_full else 1)
 
 
-def test_write_write_read_waits_for_a_delayed_ack(namespace: Namespace) -> None:
+def test_write_write_read_waits_for_a_delayed_ack(namespace: DemoNamespace) -> None:
     ends = connected(namespace, namespace, "127.0.0.1")
     for _ in range(30):  # at first the receiver acknowledges at once (quick acks)
         exchange(ends, b"ab")
@@ -83,18 +83,18 @@ def test_what_the_own_device_drops_is_tried_twice_a_second(linked: Link) -> None
 class Path(NamedTuple):
     """A client, a router whose way on is narrow, and a server that answers by another way."""
 
-    client: Namespace
-    router: Namespace
-    server: Namespace
+    client: DemoNamespace
+    router: DemoNamespace
+    server: DemoNamespace
 
 
 @pytest.fixture
 def narrow() -> Iterator[Path]:
     """The router's ICMP errors do not get back, for it has no route to where the client is."""
     with (
-        Namespace() as client,
-        Namespace(beside=client) as router,
-        Namespace(beside=client) as server,
+        DemoNamespace() as client,
+        DemoNamespace(beside=client) as router,
+        DemoNamespace(beside=client) as server,
     ):
         join(client, "10.1.0.1", router, "10.1.0.2")
         join(router, "10.2.0.1", server, "10.2.0.2", mtu=1200)
@@ -106,7 +106,7 @@ def narrow() -> Iterator[Path]:
         yield Path(client, router, server)
 
 
-def join(one: Namespace, here: str, other: Namespace, there: str, mtu: int = 1500) -> None:
+def join(one: DemoNamespace, here: str, other: DemoNamespace, there: str, mtu: int = 1500) -> None:
     """A veth pair named by its ends' addresses; `mtu` is that of this end."""
     for namespace in (one, other):
         for which in ("all", "default"):

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 
 
-def child_of(namespace: Namespace, *names: str) -> list[str]:
+def child_of(namespace: DemoNamespace, *names: str) -> list[str]:
     """Values in a new namespace that this one makes."""
     return namespace.command(["unshare", "-n", "sysctl", "-n", *names]).splitlines()
 
 
-def test_a_new_namespace_has_the_defaults_and_not_its_maker_s(namespace: Namespace) -> None:
+def test_a_new_namespace_has_the_defaults_and_not_its_maker_s(namespace: DemoNamespace) -> None:
     values = {"net.core.somaxconn": "16", "net.ipv4.tcp_keepalive_time": "60"}
     for name, value in values.items():
         namespace.sysctl(name, value)
     assert child_of(namespace, *values) == ["4096", "7200"]
 
 
-def test_a_few_come_from_the_first_namespace(namespace: Namespace) -> None:
+def test_a_few_come_from_the_first_namespace(namespace: DemoNamespace) -> None:
     """Not from the maker either (tcp_sk_init, net/ipv4/tcp_ipv4.c)."""
     names = ("net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem", "net.ipv4.tcp_congestion_control")
     before = child_of(namespace, *names)
@@ -32,7 +32,7 @@ def test_a_few_come_from_the_first_namespace(namespace: Namespace) -> None:
     assert child_of(namespace, *names) == before
 
 
-def test_time_wait_has_room_for_half_as_many_as_the_table(namespace: Namespace) -> None:
+def test_time_wait_has_room_for_half_as_many_as_the_table(namespace: DemoNamespace) -> None:
     names = ["net.ipv4.tcp_max_tw_buckets", "net.ipv4.tcp_ehash_entries"]
     most, table = namespace.command(["sysctl", "-n", *names]).split()
     assert 2 * int(most) == abs(int(table))  # less than 0: shared with the host
@@ -40,7 +40,7 @@ def test_time_wait_has_room_for_half_as_many_as_the_table(namespace: Namespace) 
     assert child_of(namespace, *names) == ["2048", "4096"]
 
 
-def test_limits_of_the_host_are_not_seen_in_other_namespaces(namespace: Namespace) -> None:
+def test_limits_of_the_host_are_not_seen_in_other_namespaces(namespace: DemoNamespace) -> None:
     for name in ("tcp_max_orphans", "tcp_mem"):
         with pytest.raises(RuntimeError, match="No such file"):
             namespace.command(["cat", f"/proc/sys/net/ipv4/{name}"])

@@ -14,7 +14,7 @@ Size = tuple[int, int]
 SMALL, USUAL, LARGE, TINY = (80, 24), (120, 40), (200, 60), (40, 10)
 ALL = (SMALL, USUAL, LARGE)
 
-Look = Sample | Exception
+Step = Sample | Exception
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Walk:
     """
 
     name: str
-    looks: Sequence[Look]
+    steps: Sequence[Step]
     screens: Sequence[Screen]
     sizes: Sequence[Size] = ALL
     settings: Mapping[str, Any] = field(default_factory=dict)
     colour: bool = True
 
 
-def recorded(name: str, last: Look | None = None) -> tuple[Look, ...]:
+def recorded(name: str, last: Step | None = None) -> tuple[Step, ...]:
     return load(name) if last is None else (*load(name), last)
 
 

@@ -23,8 +23,8 @@ async def draw(walk: Walk, size: Size) -> dict[str, str]:
     """The SVG of each of its screens, by the screen's name."""
     drawn = {}
     with surroundings(walk.colour):
-        looks, failed = walk.looks, walk.looks[-1]
-        async with live(*looks, size=size, **walk.settings) as view:
+        samples, failed = walk.steps, walk.steps[-1]
+        async with live(*samples, size=size, **walk.settings) as view:
             if isinstance(failed, Exception):
                 await view.until(lambda: str(failed) in view.text(), "told")
             for screen in walk.screens:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.counting import counters
 from tests.unit.findings.watched import Findings, of, once, watch
 from tests.unit.prepared import NGINX, WORKER, Row, owners, socket
@@ -208,7 +208,9 @@ def test_proc_net_tcp_knows_no_backlog() -> None:
 
 
 def test_thresholds() -> None:
-    chosen = Settings(limits={ID: {"share": 0.5, "samples": 2, "warn_capacity": 4, "full_s": 3}})
+    chosen = FindingSettings(
+        limits={ID: {"share": 0.5, "samples": 2, "warn_capacity": 4, "full_s": 3}}
+    )
     rows: Rows = lambda _: [listener(2, 3)]  # noqa: E731
     assert [bool(each) for each in seen(rows, settings=chosen)] == [False, True, True, True, True]
     full: Rows = lambda _: [listener(4, 3)]  # noqa: E731

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.watched import Findings, of, once
 from tests.unit.prepared import CURL, NGINX, TAKEN_AT, Row, kernel, owners, socket
 
@@ -88,9 +88,9 @@ def test_probes_of_a_shut_window_that_nobody_answers() -> None:
 
 
 def test_thresholds() -> None:
-    assert found(lost(), settings=Settings({ID: {"backoff": 5}})) == ()
-    assert found(lost(), settings=Settings({ID: {"unanswered_s": 4.5}})) == ()
-    assert len(found(lost(backoff=3), settings=Settings({ID: {"unanswered_s": 2}}))) == 1
+    assert found(lost(), settings=FindingSettings({ID: {"backoff": 5}})) == ()
+    assert found(lost(), settings=FindingSettings({ID: {"unanswered_s": 4.5}})) == ()
+    assert len(found(lost(backoff=3), settings=FindingSettings({ID: {"unanswered_s": 2}}))) == 1
 
 
 def test_one_for_each_network() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.sample import Process
 from tests.unit.findings.watched import ids, of, once, watch
 from tests.unit.prepared import CURL, TAKEN_AT, Row, owners, socket
@@ -60,7 +60,7 @@ def test_it_is_seen_by_watching_where_acks_reset_the_clock() -> None:
 
 
 def test_growth_through_three_minutes() -> None:
-    never_old = Settings(limits={ID: {"age_s": 10_000}})
+    never_old = FindingSettings(limits={ID: {"age_s": 10_000}})
     rows, held = (lambda n: leaked(n, heard_s=1)), (lambda n: held_by(CURL, n))
     found = watch(40, rows, never_old, step=5, owners=held)
     assert not any(ids(each) for each in found[:34])
@@ -84,8 +84,8 @@ def test_critical_when_they_will_run_out_soon() -> None:
 
 
 def test_thresholds() -> None:
-    settings = Settings(limits={ID: {"sockets": 3, "age_s": 5}})
+    settings = FindingSettings(limits={ID: {"sockets": 3, "age_s": 5}})
     assert ids(once(leaked(3, heard_s=6), settings, owners=held_by(CURL, 3))) == [ID]
     assert once(leaked(2, heard_s=6), settings, owners=held_by(CURL, 3)) == ()
-    ignoring = Settings(ignored=frozenset({ID}))
+    ignoring = FindingSettings(ignored=frozenset({ID}))
     assert once(leaked(30), ignoring, owners=held_by(CURL, 30)) == ()

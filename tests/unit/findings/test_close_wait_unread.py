@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.watched import ids, once, watch
 from tests.unit.prepared import CURL, TAKEN_AT, Row, owners, socket
 
@@ -49,6 +49,6 @@ def test_guards(rows: list[Row]) -> None:
 
 
 def test_watching_and_thresholds() -> None:
-    lower = Settings({ID: {"sockets": 3, "age_s": 5}})
+    lower = FindingSettings({ID: {"sockets": 3, "age_s": 5}})
     found = watch(6, lambda _: stuck(3, heard_s=0), lower, owners=HELD)
     assert [ID in ids(each) for each in found] == [False] * 5 + [True] * 2

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tcptop.analysis.findings import folding
-from tcptop.analysis.findings.look import Look
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding, Subject
 from tests.unit.findings.watched import of, once, watch
 from tests.unit.prepared import (
@@ -103,7 +103,7 @@ def test_several_programs() -> None:
 
 
 def test_thresholds() -> None:
-    chosen = Settings(limits={ID: {"retransmissions": 1, "critical": 1}})
+    chosen = FindingSettings(limits={ID: {"retransmissions": 1, "critical": 1}})
     (finding,) = of(once([dialing(retrans=1)], chosen, owners=HELD), ID)
     assert finding.severity == "critical"
 
@@ -157,8 +157,8 @@ def test_a_client_that_thinks_it_is_connected(other_end: list[Row], folded: bool
     snapshot = derived(sample(rows, owners=HELD))
     (cause,) = of(snapshot.findings, "accept-queue-overflow")
     effect = Finding("black-hole", "it", "critical", "", Subject(NETNS, cookies=(1,)))
-    look = Look(snapshot, ())
-    assert [each.because for each in folding.folded([cause, effect], look)] == [
+    seen = Observations(snapshot, ())
+    assert [each.because for each in folding.folded([cause, effect], seen)] == [
         None,
         cause.key if folded else None,
     ]
@@ -171,5 +171,5 @@ def test_what_is_sent_again_to_that_listener_is_its_effect(to: str, folded: bool
     snapshot = derived(sample(rows, owners=HELD))
     (cause,) = of(snapshot.findings, "accept-queue-overflow")
     effect = Finding("retransmission-rate", "it", "critical", "", Subject(NETNS))
-    _, seen = folding.folded([cause, effect], Look(snapshot, ()))
+    _, seen = folding.folded([cause, effect], Observations(snapshot, ()))
     assert seen.because == (cause.key if folded else None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Kernel
 from tests.unit.findings.hosts import host, rising, steadily
@@ -221,7 +221,7 @@ def test_it_explains_time_wait_and_ports_unless_they_are_critical() -> None:
         }
         return host(made.counters["Tcp"], {"tw": 900}, limits)
 
-    settings = Settings({"ephemeral-port-exhaustion": {"exhausted_in_s": 0}})
+    settings = FindingSettings({"ephemeral-port-exhaustion": {"exhausted_in_s": 0}})
 
     def rows(number: int) -> list[Row]:
         made = opened(lambda _: 80, number)
@@ -235,7 +235,7 @@ def test_it_explains_time_wait_and_ports_unless_they_are_critical() -> None:
 
 
 def test_thresholds() -> None:
-    settings = Settings({ID: {"per_s": 5, "window_s": 3}})
+    settings = FindingSettings({ID: {"per_s": 5, "window_s": 3}})
 
     def births(_: int) -> int:
         return 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.hosts import host
 from tests.unit.findings.watched import Findings, once
 
@@ -12,22 +12,22 @@ ID = "conntrack-full"
 COUNT, MOST = "net.netfilter.nf_conntrack_count", "net.netfilter.nf_conntrack_max"
 
 
-def look(count: str, most: str, settings: Settings | None = None) -> Findings:
-    return once([], settings or Settings(), kernel=host(sysctls={COUNT: count, MOST: most}))
+def findings_of(count: str, most: str, settings: FindingSettings | None = None) -> Findings:
+    return once([], settings or FindingSettings(), kernel=host(sysctls={COUNT: count, MOST: most}))
 
 
 def test_a_full_table_is_critical_and_says_what_to_set() -> None:
-    (finding,) = look("1000", "1000")
+    (finding,) = findings_of("1000", "1000")
     assert (finding.id, finding.severity) == (ID, "critical")
     assert finding.title == "conntrack is full: 1,000 of 1,000 connections tracked"
     assert "nf_conntrack_max=2000 (now 1000)" in finding.advice
 
 
 def test_the_share_decides() -> None:
-    assert look("799", "1000") == ()
-    assert [f.severity for f in look("800", "1000")] == ["warning"]
-    assert [f.severity for f in look("950", "1000")] == ["critical"]
-    assert look("500", "1000", Settings({ID: {"share": 0.5}}))[0].id == ID
+    assert findings_of("799", "1000") == ()
+    assert [f.severity for f in findings_of("800", "1000")] == ["warning"]
+    assert [f.severity for f in findings_of("950", "1000")] == ["critical"]
+    assert findings_of("500", "1000", FindingSettings({ID: {"share": 0.5}}))[0].id == ID
 
 
 @pytest.mark.parametrize("sysctls", [{}, {COUNT: "9"}, {MOST: "9"}, {COUNT: "0", MOST: "0"}])

@@ -1,7 +1,7 @@
 """A finding has a beginning and an end; flapping is damped; ignored rules say nothing."""
 
 from tcptop.analysis.findings.engine import unlooked
-from tcptop.analysis.findings.settings import DEFAULTS, Settings
+from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tests.unit.findings.test_close_wait_leak import held_by, leaked
 from tests.unit.findings.watched import watch
 from tests.unit.prepared import CURL, TAKEN_AT, Row
@@ -51,5 +51,5 @@ def test_rules_that_need_a_longer_look_are_named() -> None:
     assert "nagle-delayed-ack" not in unlooked(5, DEFAULTS)
     assert "close-wait-leak" not in unlooked(None, DEFAULTS)
     assert "nagle-delayed-ack" not in unlooked(
-        4, Settings(ignored=frozenset({"nagle-delayed-ack"}))
+        4, FindingSettings(ignored=frozenset({"nagle-delayed-ack"}))
     )

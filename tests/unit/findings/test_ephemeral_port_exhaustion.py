@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding
 from tests.unit.findings.watched import ids, of, once, watch
 from tests.unit.prepared import CURL, Row, kernel, mini, owners, socket, table
@@ -142,6 +142,6 @@ def test_a_leak_explains_it_unless_that_is_less_bad() -> None:
 
 
 def test_thresholds() -> None:
-    settings = Settings({ID: {"headroom_share": 0.5, "critical_share": 0.4}})
+    settings = FindingSettings({ID: {"headroom_share": 0.5, "critical_share": 0.4}})
     assert [f.severity for f in of(once(live(50), settings, owners=HELD), ID)] == ["warning"]
     assert [f.severity for f in of(once(live(60), settings, owners=HELD), ID)] == ["critical"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.sample import Owners, Process
 from tests.unit.findings.watched import Findings, ids, of, once, watch
 from tests.unit.prepared import CURL, Row, owners, socket
@@ -26,29 +26,31 @@ def held(process: Process, count: int) -> Owners:
     return owners(*((n, process, n) for n in range(1000, 1000 + count)))
 
 
-def look(open_fds: int | None, limit: int | None, settings: Settings | None = None) -> Findings:
+def findings_of(
+    open_fds: int | None, limit: int | None, settings: FindingSettings | None = None
+) -> Findings:
     process = replace(CURL, open_fds=open_fds, fd_limit=limit)
-    return once(connections(3), settings or Settings(), owners=held(process, 3))
+    return once(connections(3), settings or FindingSettings(), owners=held(process, 3))
 
 
 def test_a_share_of_the_soft_limit() -> None:
-    assert of(look(799, 1000), ID) == ()
-    (finding,) = of(look(800, 1000), ID)
+    assert of(findings_of(799, 1000), ID) == ()
+    (finding,) = of(findings_of(800, 1000), ID)
     assert finding.severity == "warning"
     assert finding.title == "curl has hardly any file descriptors left: 800 of 1,000 in use"
     assert finding.subject.pids == (CURL.pid,)
     assert len(finding.subject.cookies) == 3
     assert "3 of them are TCP sockets: 3 ESTABLISHED." in finding.evidence
     assert "/proc/200/fd" in finding.confirm
-    (finding,) = of(look(1000, 1000), ID)
+    (finding,) = of(findings_of(1000, 1000), ID)
     assert finding.severity == "critical"
     assert finding.title == "curl has no file descriptors left: 1,000 of 1,000 in use"
-    assert of(look(100, 1000, Settings({ID: {"share": 0.1}})), ID)
+    assert of(findings_of(100, 1000, FindingSettings({ID: {"share": 0.1}})), ID)
 
 
 @pytest.mark.parametrize("known", [(None, 100), (100, None), (100, 0)])
 def test_unknown_is_no_trouble(known: tuple[int | None, int | None]) -> None:
-    assert of(look(*known), ID) == ()
+    assert of(findings_of(*known), ID) == ()
 
 
 def test_a_process_that_is_gone_does_not_count() -> None:

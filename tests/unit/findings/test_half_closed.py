@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.watched import ids, of, once, watch
 from tests.unit.prepared import CURL, TAKEN_AT, WORKER, Row, mini, owners, socket
 
@@ -90,7 +90,7 @@ def test_orphans_that_are_none_or_young(rows: list[Row]) -> None:
 
 def test_orphans_by_watching() -> None:
     rows = orphans(25, "FIN_WAIT1", timer=4, send_q=5000, info={"rto": 200_000})
-    found = watch(6, lambda _: rows, Settings({ID: {"age_s": 5}}))
+    found = watch(6, lambda _: rows, FindingSettings({ID: {"age_s": 5}}))
     assert [ID in ids(each) for each in found] == [False] * 5 + [True] * 2
 
 

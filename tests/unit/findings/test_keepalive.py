@@ -2,7 +2,7 @@
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.watched import ids, of, once, watch
 from tests.unit.prepared import CURL, Row, owners, socket
 
@@ -53,7 +53,7 @@ def test_a_peer_that_probes_keeps_it_alive() -> None:
 
 
 def test_after_the_timeout_it_is_no_longer_suspected() -> None:
-    found = watch(4, lambda n: idle(10 + n), Settings(idle_timeout_s=3), owners=HELD)
+    found = watch(4, lambda n: idle(10 + n), FindingSettings(idle_timeout_s=3), owners=HELD)
     assert "(suspected)" in found[2][0].title
     assert "(suspected)" not in found[-1][0].title
     assert found[-1][0].severity == "warning"  # the user gave a timeout
@@ -84,5 +84,5 @@ def test_soon_enough(rows: list[Row]) -> None:
 
 
 def test_too_slow_for_the_timeout_given() -> None:
-    assert ids(once(armed(60_000), Settings(idle_timeout_s=50), owners=HELD)) == [SLOW]
-    assert once(armed(60_000), Settings(idle_timeout_s=70), owners=HELD) == ()
+    assert ids(once(armed(60_000), FindingSettings(idle_timeout_s=50), owners=HELD)) == [SLOW]
+    assert once(armed(60_000), FindingSettings(idle_timeout_s=70), owners=HELD) == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.hosts import host
 from tests.unit.findings.watched import once, watch
 from tests.unit.prepared import OTHER_NETNS
@@ -17,7 +17,7 @@ def test_many_orphans() -> None:
     assert (finding.id, finding.severity) == (ID, "warning")
     assert finding.title == "this host has 500 TCP orphans of at most 1,000"
     assert "tcp_max_orphans=2000 (now 1000)" in finding.advice
-    lower = Settings({ID: {"orphan_share": 0.1}})
+    lower = FindingSettings({ID: {"orphan_share": 0.1}})
     assert once([], lower, kernel=host({}, {"orphan": 100}, LIMITS))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.watched import Findings, ids, of, watch
 from tests.unit.prepared import NGINX, Row, owners, socket
 
@@ -18,9 +18,9 @@ def unread(waiting: int = 300, consumed: int = 5000, **columns: Any) -> Row:
     return row | {"info": {"bytes_received": waiting + consumed}, "cookie": 5} | columns
 
 
-def after(seconds: int, *rows: Row, settings: Settings | None = None) -> Findings:
+def after(seconds: int, *rows: Row, settings: FindingSettings | None = None) -> Findings:
     held = [LISTENER, *rows]
-    return watch(seconds, lambda _: held, settings or Settings(), owners=HELD)[-1]
+    return watch(seconds, lambda _: held, settings or FindingSettings(), owners=HELD)[-1]
 
 
 def test_after_five_seconds() -> None:
@@ -67,18 +67,18 @@ def test_others_that_are_unread(row: Row) -> None:
 
 
 def test_a_process_that_reads_now_and_then() -> None:
-    looks = watch(12, lambda n: [LISTENER, unread(9000, n // 4 * 10)], owners=HELD)
-    assert ids(looks[-1]) == []
+    snapshots = watch(12, lambda n: [LISTENER, unread(9000, n // 4 * 10)], owners=HELD)
+    assert ids(snapshots[-1]) == []
 
 
 def test_it_ends_when_it_is_read() -> None:
-    looks = watch(12, lambda n: [LISTENER, unread(9000, 10 * (n > 7))], owners=HELD)
-    assert ids(looks[7]) == [ID]
-    assert ids(looks[-1]) == []
+    snapshots = watch(12, lambda n: [LISTENER, unread(9000, 10 * (n > 7))], owners=HELD)
+    assert ids(snapshots[7]) == [ID]
+    assert ids(snapshots[-1]) == []
 
 
 def test_threshold() -> None:
-    assert ids(after(3, unread(), settings=Settings({ID: {"unread_s": 3}}))) == [ID]
+    assert ids(after(3, unread(), settings=FindingSettings({ID: {"unread_s": 3}}))) == [ID]
 
 
 def test_a_process_is_named_once_for_all_clients_of_a_listener() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.sample import Kernel
 from tests.unit.findings.hosts import rising, steadily
 from tests.unit.findings.watched import ids, of, watch
@@ -96,6 +96,6 @@ def test_within_a_host_both_ends_count() -> None:
 
 
 def test_thresholds() -> None:
-    settings = Settings({ID: {"per_s": 1, "share": 0.5, "window_s": 2}})
+    settings = FindingSettings({ID: {"per_s": 1, "share": 0.5, "window_s": 2}})
     kernel = steadily(**NONE | {"AttemptFails": 2, "ActiveOpens": 3})
     assert ID in ids(watch(3, lambda _: [], settings, kernel=kernel)[-1])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.sample import Kernel
 from tests.unit.findings.hosts import host, rising, steadily
 from tests.unit.findings.watched import ids, watch
@@ -75,7 +75,7 @@ def test_the_worst_remotes_are_named() -> None:
 
 
 def test_thresholds() -> None:
-    settings = Settings({ID: {"share": 0.1, "window_s": 3, "segments_per_s": 10}})
+    settings = FindingSettings({ID: {"share": 0.1, "window_s": 3, "segments_per_s": 10}})
     kernel = steadily(OutSegs=50, RetransSegs=6)
     found = watch(5, lambda _: [], settings, kernel=kernel)
     assert [ID in ids(each) for each in found] == [False] * 3 + [True] * 3

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.watched import Findings, ids, of, watch
 from tests.unit.prepared import CURL, Row, owners, socket
 
@@ -25,9 +25,11 @@ def growing(number: int, **columns: Any) -> list[Row]:
     return [sender(600 * KIB + number * 50 * KIB, number * 20 * KIB, **columns)]
 
 
-def found(seconds: int = 6, settings: Settings | None = None, **columns: Any) -> Findings:
-    looks = watch(seconds, lambda n: growing(n, **columns), settings or Settings(), owners=HELD)
-    return of(looks[-1], ID)
+def found(seconds: int = 6, settings: FindingSettings | None = None, **columns: Any) -> Findings:
+    snapshots = watch(
+        seconds, lambda n: growing(n, **columns), settings or FindingSettings(), owners=HELD
+    )
+    return of(snapshots[-1], ID)
 
 
 def test_after_five_rises() -> None:
@@ -61,29 +63,29 @@ def test_a_bulk_sender_that_gets_faster() -> None:
 
 
 def test_small_queues() -> None:
-    looks = watch(9, lambda n: [sender(n * KIB, n * 10)], owners=HELD)
-    assert ids(looks[-1]) == []
+    snapshots = watch(9, lambda n: [sender(n * KIB, n * 10)], owners=HELD)
+    assert ids(snapshots[-1]) == []
 
 
 def test_rises_within_a_second() -> None:
     """At ten looks a second five are no trend."""
-    looks = watch(40, growing, step=0.1, owners=HELD)
-    assert ids(looks[-1]) == []
+    snapshots = watch(40, growing, step=0.1, owners=HELD)
+    assert ids(snapshots[-1]) == []
 
 
 def test_nothing_goes_out() -> None:
-    looks = watch(8, lambda n: [sender((1 + n) * 100 * KIB, 0)], owners=HELD)
-    (finding,) = of(looks[-1], ID)
+    snapshots = watch(8, lambda n: [sender((1 + n) * 100 * KIB, 0)], owners=HELD)
+    (finding,) = of(snapshots[-1], ID)
     assert "drain_s" not in finding.values
 
 
 def test_it_ends_when_the_queue_does_not_rise() -> None:
-    looks = watch(12, lambda n: growing(min(n, 7)), owners=HELD)
-    assert ids(looks[7]) == [ID]
-    assert ids(looks[-1]) == []
+    snapshots = watch(12, lambda n: growing(min(n, 7)), owners=HELD)
+    assert ids(snapshots[7]) == [ID]
+    assert ids(snapshots[-1]) == []
 
 
 def test_thresholds() -> None:
-    assert found(6, Settings({ID: {"bytes": 2_000_000}})) == ()
-    assert found(6, Settings({ID: {"drain_s": 60}})) == ()
-    assert found(6, Settings({ID: {"samples": 7}})) == ()
+    assert found(6, FindingSettings({ID: {"bytes": 2_000_000}})) == ()
+    assert found(6, FindingSettings({ID: {"drain_s": 60}})) == ()
+    assert found(6, FindingSettings({ID: {"samples": 7}})) == ()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.counting import counters
 from tests.unit.findings.watched import Findings, of, watch
 from tests.unit.prepared import NGINX, Row, mini, owners, socket
@@ -37,9 +37,9 @@ def seen(
     rows: list[Row],
     per_s: Mapping[str, float],
     sysctls: dict[str, str] | None = None,
-    settings: Settings | None = None,
+    settings: FindingSettings | None = None,
 ) -> Findings:
-    given = settings or Settings()
+    given = settings or FindingSettings()
     found = watch(3, lambda _: rows, given, kernel=counters(per_s, sysctls), owners=HELD)
     assert of(found[0], FULL) == of(found[0], FLOOD) == ()  # one look knows no rate
     return found[-1]
@@ -152,8 +152,10 @@ def test_flood_guards(rows: list[Row], per_s: Mapping[str, float]) -> None:
 
 def test_thresholds() -> None:
     rows = [listener(128), *half_open(4)]
-    lower = Settings(limits={FLOOD: {"half_open": 4}})
+    lower = FindingSettings(limits={FLOOD: {"half_open": 4}})
     assert of(seen(rows, {}, settings=lower), FLOOD)
-    assert of(seen(rows, COOKIES, settings=Settings(limits={FLOOD: {"cookies_per_s": 9}})), FLOOD)
-    higher = Settings(limits={FULL: {"half_open": 20}})
+    assert of(
+        seen(rows, COOKIES, settings=FindingSettings(limits={FLOOD: {"cookies_per_s": 9}})), FLOOD
+    )
+    higher = FindingSettings(limits={FULL: {"half_open": 20}})
     assert of(seen([listener(16), *half_open(17)], COOKIES, settings=higher), FULL) == ()

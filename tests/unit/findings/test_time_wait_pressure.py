@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.hosts import host
 from tests.unit.findings.watched import Findings, of, once, watch
 from tests.unit.prepared import mini, socket
@@ -11,21 +11,23 @@ ID = "time-wait-pressure"
 LIMIT = "net.ipv4.tcp_max_tw_buckets"
 
 
-def look(held: int, most: int, settings: Settings | None = None) -> Findings:
-    return once([], settings or Settings(), kernel=host({}, {"tw": held}, {LIMIT: str(most)}))
+def findings_of(held: int, most: int, settings: FindingSettings | None = None) -> Findings:
+    return once(
+        [], settings or FindingSettings(), kernel=host({}, {"tw": held}, {LIMIT: str(most)})
+    )
 
 
 def test_a_share_of_the_limit() -> None:
-    assert look(799, 1000) == ()
-    (finding,) = look(800, 1000)
+    assert findings_of(799, 1000) == ()
+    (finding,) = findings_of(800, 1000)
     assert (finding.id, finding.severity) == (ID, "warning")
     assert "800 of 1,000" in finding.title
     assert f"{LIMIT}=65536 (now 1000)" in finding.advice
-    assert look(300, 1000, Settings({ID: {"share": 0.3}}))
+    assert findings_of(300, 1000, FindingSettings({ID: {"share": 0.3}}))
 
 
 def test_a_large_number_alone_is_healthy() -> None:
-    assert look(100_000, 131_072) == ()
+    assert findings_of(100_000, 131_072) == ()
 
 
 def test_unknown_is_no_trouble() -> None:
@@ -44,7 +46,7 @@ def test_overflow_is_critical_also_where_the_limit_is_not_known() -> None:
 
 
 def test_no_advice_shortens_time_wait() -> None:
-    (finding,) = look(900, 1000)
+    (finding,) = findings_of(900, 1000)
     for forbidden in ("tcp_tw_recycle", "tcp_fin_timeout", "SO_LINGER"):
         assert forbidden not in finding.advice
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tcptop.analysis.findings.settings import Settings
+from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.watched import Findings, ids, of, once, watch
 from tests.unit.prepared import CURL, NGINX, TAKEN_AT, Row, owners, socket
 
@@ -89,8 +89,10 @@ def test_old_kernels_do_not_tell_the_window() -> None:
 def test_critical_after_a_minute_and_thresholds() -> None:
     assert found(shut(8, 5))[0].severity == "warning"
     assert found(shut(9, 1))[0].severity == "critical"
-    assert found(shut(), settings=Settings({ID: {"critical_s": 6}}))[0].severity == "critical"
-    assert found(shut(), settings=Settings({ID: {"shut_s": 7}})) == ()
+    assert (
+        found(shut(), settings=FindingSettings({ID: {"critical_s": 6}}))[0].severity == "critical"
+    )
+    assert found(shut(), settings=FindingSettings({ID: {"shut_s": 7}})) == ()
 
 
 def test_a_peer_that_takes_its_window_back_and_drops() -> None:
@@ -114,18 +116,18 @@ def ends(consumed: int) -> list[Row]:
 
 
 def test_a_reader_on_this_host_is_named_and_explains() -> None:
-    looks = watch(6, lambda _: ends(0), owners=HELD)
-    (alone,) = of(looks[0], ID)
+    snapshots = watch(6, lambda _: ends(0), owners=HELD)
+    (alone,) = of(snapshots[0], ID)
     assert alone.title == "nginx (pid 100) does not read what curl sends: 49 KiB wait in Send-Q"
     assert alone.because is None
-    (explained,) = of(looks[-1], ID)
-    (cause,) = of(looks[-1], "recv-queue-unread")
+    (explained,) = of(snapshots[-1], ID)
+    (cause,) = of(snapshots[-1], "recv-queue-unread")
     assert (explained.because, cause.because) == (cause.key, None)
 
 
 def test_a_reader_on_this_host_that_reads() -> None:
-    looks = watch(8, lambda number: ends(1000 * (number // 2)), owners=HELD)
-    assert ids(looks[-1]) == []
+    snapshots = watch(8, lambda number: ends(1000 * (number // 2)), owners=HELD)
+    assert ids(snapshots[-1]) == []
 
 
 def test_many_clients_of_one_server_are_one_finding() -> None:
@@ -144,16 +146,16 @@ def test_it_ends_when_bytes_are_acknowledged() -> None:
             return [shut(5, 1)]
         return [shut(0, 0, info={"bytes_acked": 30_000 + number})]
 
-    looks = watch(14, rows, owners=HELD)
-    assert ids(looks[7]) == [ID]
-    assert ids(looks[-1]) == []
+    snapshots = watch(14, rows, owners=HELD)
+    assert ids(snapshots[7]) == [ID]
+    assert ids(snapshots[-1]) == []
 
 
 def test_a_reader_on_this_host_that_pauses_as_before() -> None:
     """200 bytes at a time, seven seconds apart."""
-    looks = watch(34, lambda number: ends(200 * (number // 7)), owners=HELD)
-    assert ids(looks[6])  # the first pause may be the last
-    assert [ids(each) for each in looks[14:]] == [[]] * len(looks[14:])
+    snapshots = watch(34, lambda number: ends(200 * (number // 7)), owners=HELD)
+    assert ids(snapshots[6])  # the first pause may be the last
+    assert [ids(each) for each in snapshots[14:]] == [[]] * len(snapshots[14:])
 
 
 def test_a_remote_reader_that_paused_as_long_before_is_slow() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tcptop.analysis.derive import derive
-from tcptop.analysis.findings.settings import DEFAULTS, Settings
+from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.history import History
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
@@ -18,7 +18,7 @@ Findings = tuple[Finding, ...]
 def watch(
     seconds: int,
     rows: Callable[[int], Sequence[Row]],
-    settings: Settings = DEFAULTS,
+    settings: FindingSettings = DEFAULTS,
     step: float = 1.0,
     **fields: Any,
 ) -> list[Findings]:
@@ -29,8 +29,8 @@ def watch(
     history, found = History(), []
     for number in range(seconds + 1):
         made = {k: v(number) if callable(v) else v for k, v in fields.items()}
-        look = at(number * step, rows(number), **made)
-        snapshot, history = derive(look, history, settings)
+        seen = at(number * step, rows(number), **made)
+        snapshot, history = derive(seen, history, settings)
         found.append(snapshot.findings)
     return found
 
@@ -39,7 +39,7 @@ def at(clock: float, rows: Sequence[Row], **fields: Any) -> Sample:
     return sample(rows, **{"clock": 1000.0 + clock, "taken_at": TAKEN_AT + clock, **fields})
 
 
-def once(rows: Sequence[Row], settings: Settings = DEFAULTS, **fields: Any) -> Findings:
+def once(rows: Sequence[Row], settings: FindingSettings = DEFAULTS, **fields: Any) -> Findings:
     """The findings of a single look."""
     return watch(0, lambda _: rows, settings, **fields)[-1]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis import subject
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
@@ -13,29 +13,29 @@ from tcptop.model.table import Index
 MOST = 0.5  # of the effect's sockets
 
 
-def other_end_does_not_close(effect: Finding, cause: Finding, look: Look) -> bool:
+def other_end_does_not_close(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """half-closed: the other ends of the FIN_WAIT2 sockets are those CLOSE_WAIT sockets."""
-    rows = _rows(look, effect)
-    twins = look.twin[rows]
-    return len(rows) > 0 and _held(look, twins[twins >= 0], cause) > MOST * len(rows)
+    rows = _rows(seen, effect)
+    peers = seen.peer_rows[rows]
+    return len(rows) > 0 and _held(seen, peers[peers >= 0], cause) > MOST * len(rows)
 
 
-def descriptors_leak(effect: Finding, cause: Finding, look: Look) -> bool:
+def descriptors_leak(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """fd-limit: most descriptors of the process are those CLOSE_WAIT sockets."""
     leaked, used = cause.values.get("sockets", 0), effect.values.get("open_fds", 0)
     return effect.subject.pids == cause.subject.pids and leaked > MOST * used
 
 
-def ports_leak(effect: Finding, cause: Finding, look: Look) -> bool:
+def ports_leak(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """ephemeral-port-exhaustion: most ports are held by those CLOSE_WAIT sockets.
 
     A critical finding is not hidden under a lesser one.
     """
-    rows = _rows(look, effect)
-    return _not_worse(effect, cause) and _held(look, rows, cause) > MOST * max(len(rows), 1)
+    rows = _rows(seen, effect)
+    return _not_worse(effect, cause) and _held(seen, rows, cause) > MOST * max(len(rows), 1)
 
 
-def churn_takes_ports(effect: Finding, cause: Finding, look: Look) -> bool:
+def churn_takes_ports(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """ephemeral-port-exhaustion: most ports wait in TIME_WAIT after short connections to there."""
     there = effect.subject.destination == cause.subject.destination is not None
     waiting = effect.values.get("time_wait", 0) > MOST * effect.values.get("used", 0)
@@ -43,30 +43,30 @@ def churn_takes_ports(effect: Finding, cause: Finding, look: Look) -> bool:
     return there and same and waiting and _not_worse(effect, cause)
 
 
-def churn_fills_time_wait(effect: Finding, cause: Finding, look: Look) -> bool:
+def churn_fills_time_wait(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """time-wait-pressure: most records are of short connections to one destination."""
     same = effect.subject.netns == cause.subject.netns
     most = cause.values.get("time_wait", 0) > MOST * effect.values.get("time_wait", 0)
     return same and most and _not_worse(effect, cause)
 
 
-def no_descriptor_to_accept_with(effect: Finding, cause: Finding, look: Look) -> bool:
+def no_descriptor_to_accept_with(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """accept-queue-overflow: the process that listens has no descriptor left for accept()."""
     same = bool(set(effect.subject.pids) & set(cause.subject.pids))
     return same and cause.values.get("share", 0) >= 0.98
 
 
-def _rows(look: Look, finding: Finding) -> Index:
-    return np.flatnonzero(subject.named(finding.subject, look.table))
+def _rows(seen: Observations, finding: Finding) -> Index:
+    return np.flatnonzero(subject.named(finding.subject, seen.table))
 
 
-def _held(look: Look, rows: Index, cause: Finding) -> int:
+def _held(seen: Observations, rows: Index, cause: Finding) -> int:
     """How many of these rows are CLOSE_WAIT sockets of the processes of a finding."""
-    people = look.snapshot.holders.people
-    pids = np.array([process.pid for process in people], np.int64)
-    person = look.first_person[rows]
-    waiting = (look.table.state[rows] == tcp.CLOSE_WAIT) & (person >= 0)
-    return int(np.isin(pids[person[waiting]], cause.subject.pids).sum())
+    processes = seen.snapshot.holders.processes
+    pids = np.array([process.pid for process in processes], np.int64)
+    process = seen.first_process[rows]
+    waiting = (seen.table.state[rows] == tcp.CLOSE_WAIT) & (process >= 0)
+    return int(np.isin(pids[process[waiting]], cause.subject.pids).sum())
 
 
 def _not_worse(effect: Finding, cause: Finding) -> bool:

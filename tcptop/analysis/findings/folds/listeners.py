@@ -6,8 +6,8 @@ import numpy as np
 
 from tcptop.analysis import subject
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.look import Look
-from tcptop.analysis.listening import waiting
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.listeners import waiting
 from tcptop.model import tcp
 from tcptop.model.address import halves
 from tcptop.model.finding import Finding
@@ -18,37 +18,37 @@ RETRANSMIT = tcp.TIMERS.index("retransmit")
 MOST = 1000  # rows that are looked at: they are enough to tell
 
 
-def same_listener(effect: Finding, cause: Finding, look: Look) -> bool:
+def same_listener(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Half-open connections stay where the last ACK of a handshake is dropped."""
     where = effect.subject.listener
     return _losing(cause, effect) and where is not None and where == cause.subject.listener
 
 
-def unanswered(effect: Finding, cause: Finding, look: Look) -> bool:
+def unanswered(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Clients on this host whose SYNs the listener drops."""
     to = effect.subject.destination
-    return _losing(cause, effect) and to is not None and _serves(cause, to) and _here(look, effect)
+    return _losing(cause, effect) and to is not None and _serves(cause, to) and _here(seen, effect)
 
 
-def retransmitting(effect: Finding, cause: Finding, look: Look) -> bool:
+def retransmitting(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Clients on this host that think they are connected: the last ACK was dropped, or nobody has
     accepted them."""
-    rows = np.flatnonzero(subject.named(effect.subject, look.table))
+    rows = np.flatnonzero(subject.named(effect.subject, seen.table))
     if not _losing(cause, effect) or not len(rows):
         return False
-    served = all(_serves(cause, words.remote(look.table, row)) for row in rows.tolist())
-    return served and bool(look.remote_here[rows].all()) and _not_accepted(look, rows)
+    served = all(_serves(cause, words.remote(seen.table, row)) for row in rows.tolist())
+    return served and bool(seen.remote_here[rows].all()) and _not_accepted(seen, rows)
 
 
-def repeated(effect: Finding, cause: Finding, look: Look) -> bool:
+def repeated(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Most of what is sent again on this host is sent by such clients, closed ones included."""
-    table = look.table
+    table = seen.table
     again = (table.timer == RETRANSMIT) & (table.retrans > 0)
     again &= ~np.isin(table.state, (tcp.SYN_SENT, tcp.SYN_RECV))
     rows = np.flatnonzero(again & (table.netns == effect.subject.netns))[:MOST]
     if not _losing(cause, effect) or not len(rows):
         return False
-    here = rows[look.remote_here[rows]]
+    here = rows[seen.remote_here[rows]]
     served = sum(_serves(cause, words.remote(table, row)) for row in here.tolist())
     return 2 * served > len(rows)
 
@@ -64,19 +64,19 @@ def _serves(cause: Finding, to: str) -> bool:
     return port == number and address in (host, *ANY)
 
 
-def _here(look: Look, effect: Finding) -> bool:
+def _here(seen: Observations, effect: Finding) -> bool:
     """Whether a destination is an address of this namespace."""
     host = (effect.subject.destination or "").rpartition(":")[0].strip("[]")
     if host == "::1" or host.startswith("127."):
         return True
     hi, lo = halves(host)
-    table = look.table
+    table = seen.table
     mine = (table.local_hi == np.uint64(hi)) & (table.local_lo == np.uint64(lo))
     return bool((mine & (table.netns == effect.subject.netns)).any())
 
 
-def _not_accepted(look: Look, rows: Index) -> bool:
+def _not_accepted(seen: Observations, rows: Index) -> bool:
     """The other end is half-open still, forgotten, or in an accept queue."""
-    twin = look.twin[rows]
-    pending = (look.table.state == tcp.SYN_RECV) | waiting(look.table)
-    return bool((pending[twin] | (twin < 0)).all())
+    peer = seen.peer_rows[rows]
+    pending = (seen.table.state == tcp.SYN_RECV) | waiting(seen.table)
+    return bool((pending[peer] | (peer < 0)).all())

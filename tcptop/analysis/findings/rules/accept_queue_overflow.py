@@ -9,14 +9,14 @@ import numpy as np
 
 from tcptop.analysis.findings import accept_queues, servers, words
 from tcptop.analysis.findings.accept_queues import AcceptQueues
-from tcptop.analysis.findings.look import PATIENCE, Look
+from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import SEVERITIES, Finding
 from tcptop.model.table import Bools, Index
 
 ID = "accept-queue-overflow"
-MOST = 20  # findings of one look
+MOST = 20  # findings of one sample
 
 
 class Server(NamedTuple):
@@ -50,31 +50,31 @@ class Server(NamedTuple):
         return int(self.queues.capacity[self.fullest])
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    queues = accept_queues.accept_queues(look)
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    queues = accept_queues.accept_queues(seen)
     if not ((queues.queued > 0) | (queues.lost_per_s > 0)).any():
         return
-    over = _overflowing(look, limits, queues)
-    levels = _left(look, limits, queues) | 2 * _nearly(look, limits, queues) | 4 * over
-    for server in _servers(look, queues, levels):
-        yield _finding(look, limits, server)
+    over = _overflowing(seen, limits, queues)
+    levels = _left(seen, limits, queues) | 2 * _nearly(seen, limits, queues) | 4 * over
+    for server in _servers(seen, queues, levels):
+        yield _finding(seen, limits, server)
 
 
-def _overflowing(look: Look, limits: Limits, queues: AcceptQueues) -> Bools:
-    seconds, _ = accept_queues.steady(look, queues, 1.0)
+def _overflowing(seen: Observations, limits: Limits, queues: AcceptQueues) -> Bools:
+    seconds, _ = accept_queues.steady(seen, queues, 1.0)
     long = queues.full & (seconds >= limits["full_s"] * PATIENCE)
     tiny = queues.capacity < limits["least_capacity"]
-    table = look.table
+    table = seen.table
     dropped = table.drops(queues.row) > 0
-    if look.watched_s < limits["full_s"] * PATIENCE:
-        return (queues.lost_per_s > 0) | _stuck(look, limits, queues, queues.full & dropped, tiny)
+    if seen.watched_s < limits["full_s"] * PATIENCE:
+        return (queues.lost_per_s > 0) | _stuck(seen, limits, queues, queues.full & dropped, tiny)
     # Between two retries of clients nothing is dropped: what was before tells of a tiny queue.
-    stuck = _stuck(look, limits, queues, long & (~tiny | dropped), long)
+    stuck = _stuck(seen, limits, queues, long & (~tiny | dropped), long)
     return (queues.lost_per_s > 0) | stuck
 
 
 def _stuck(
-    look: Look, limits: Limits, queues: AcceptQueues, suspects: Bools, fleeting: Bools
+    seen: Observations, limits: Limits, queues: AcceptQueues, suspects: Bools, fleeting: Bools
 ) -> Bools:
     """The suspects, but of the `fleeting` ones those alone where somebody has waited for long.
 
@@ -82,29 +82,29 @@ def _stuck(
     """
     stuck = suspects.copy()
     for place in np.flatnonzero(suspects & fleeting).tolist():
-        rows = accept_queues.waiting(look, queues.members(place))
-        waited = accept_queues.waited_s(look, rows)
+        rows = accept_queues.waiting(seen, queues.members(place))
+        waited = accept_queues.waited_s(seen, rows)
         stuck[place] = not len(rows) or waited.max() >= limits["full_s"] * PATIENCE
     return stuck
 
 
-def _nearly(look: Look, limits: Limits, queues: AcceptQueues) -> Bools:
-    _, samples = accept_queues.steady(look, queues, limits["share"])
+def _nearly(seen: Observations, limits: Limits, queues: AcceptQueues) -> Bools:
+    _, samples = accept_queues.steady(seen, queues, limits["share"])
     nearly: Bools = (samples >= limits["samples"]) & (queues.capacity >= limits["warn_capacity"])
     return nearly
 
 
-def _left(look: Look, limits: Limits, queues: AcceptQueues) -> Bools:
+def _left(seen: Observations, limits: Limits, queues: AcceptQueues) -> Bools:
     """Queues with room, in which somebody waits for long: a stopped server of few clients."""
     left: Bools = (queues.queued > 0) & (queues.capacity >= limits["least_capacity"])
     for place in np.flatnonzero(left).tolist():
-        rows = accept_queues.waiting(look, queues.members(place))
-        waited = accept_queues.waited_s(look, rows).max(initial=0.0)
+        rows = accept_queues.waiting(seen, queues.members(place))
+        waited = accept_queues.waited_s(seen, rows).max(initial=0.0)
         left[place] = waited >= limits["waited_s"]
     return left
 
 
-def _servers(look: Look, queues: AcceptQueues, levels: Index) -> Iterator[Server]:
+def _servers(seen: Observations, queues: AcceptQueues, levels: Index) -> Iterator[Server]:
     """By address, the most lost first; `levels` has a bit for each severity."""
     places = np.flatnonzero(levels)
     worst = np.lexsort([-queues.queued[places], -queues.lost_per_s[places], -levels[places]])
@@ -118,23 +118,23 @@ def _servers(look: Look, queues: AcceptQueues, levels: Index) -> Iterator[Server
         yield Server(queues, mine, fullest, siblings, lost, severity)
 
 
-def _finding(look: Look, limits: Limits, server: Server) -> Finding:
-    table, row = look.table, server.row
-    people = accept_queues.people(look, server.rows)
-    waiting = accept_queues.waiting(look, server.queues.members(server.fullest))
-    oldest = float(accept_queues.waited_s(look, waiting).max(initial=0.0))
-    peak = int(look.snapshot.listeners.peak[server.places].max())
+def _finding(seen: Observations, limits: Limits, server: Server) -> Finding:
+    table, row = seen.table, server.row
+    processes = accept_queues.processes(seen, server.rows)
+    waiting = accept_queues.waiting(seen, server.queues.members(server.fullest))
+    oldest = float(accept_queues.waited_s(seen, waiting).max(initial=0.0))
+    peak = int(seen.snapshot.listeners.peak[server.places].max())
     where = words.local(table, row)
     values = {"queued": server.queued, "capacity": server.capacity, "peak": peak}
     return Finding(
         ID,
         words.key(ID, int(table.netns[row]), where, int(table.interface[row])),
         server.severity,
-        f"{servers.title(look, row, people)} is {_symptom(server, limits)}",
-        named(look, np.append(server.rows, waiting), people, where),
+        f"{servers.title(seen, row, processes)} is {_symptom(server, limits)}",
+        named(seen, np.append(server.rows, waiting), processes, where),
         values | {"lost_per_s": server.lost_per_s, "oldest_s": oldest},
-        tuple(_evidence(look, server, oldest, peak, servers.named(people))),
-        _advice(look, server, words.printable(people[0].name) if people else "the server"),
+        tuple(_evidence(seen, server, oldest, peak, servers.named(processes))),
+        _advice(seen, server, words.printable(processes[0].name) if processes else "the server"),
         f"ss -ltnm 'sport = {words.port(table, row)}'; "
         "nstat -az TcpExtListenOverflows TcpExtListenDrops",
     )
@@ -153,8 +153,10 @@ def _symptom(server: Server, limits: Limits) -> str:
     return f"slow to accept: its queue is {share} full ({server.queued} of {server.capacity})"
 
 
-def _evidence(look: Look, server: Server, oldest: float, peak: int, who: str) -> Iterator[str]:
-    table, row = look.table, server.row
+def _evidence(
+    seen: Observations, server: Server, oldest: float, peak: int, who: str
+) -> Iterator[str]:
+    table, row = seen.table, server.row
     yield (
         f"{server.queued} of the {server.capacity} connections that fit wait for accept() on "
         f"{words.local(table, row)} (peak {peak}); it is up to {who} to accept them."
@@ -170,7 +172,7 @@ def _evidence(look: Look, server: Server, oldest: float, peak: int, who: str) ->
         yield f"It has dropped {words.count(dropped, 'packet')} since it listens."
     if server.siblings > 1:
         yield _siblings(server)
-    yield servers.backlog(look, row)
+    yield servers.backlog(seen, row)
 
 
 def _siblings(server: Server) -> str:
@@ -183,12 +185,12 @@ def _siblings(server: Server) -> str:
     return f"{said}; the others have room, but the kernel spreads connections by hash."
 
 
-def _advice(look: Look, server: Server, who: str) -> str:
+def _advice(seen: Observations, server: Server, who: str) -> str:
     first = (
         f"Let {who} accept faster: see what keeps it from calling accept() (a blocked or stopped "
         "process, work done in the accepting thread, a connection limit), and add workers. "
     )
-    longer = servers.larger_backlog(look, server.row)
+    longer = servers.larger_backlog(seen, server.row)
     return f"{first}A longer queue only helps against bursts: {longer}."
 
 

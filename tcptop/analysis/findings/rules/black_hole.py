@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis import computed, stalls
+from tcptop.analysis import stalls, timeouts
 from tcptop.analysis.findings import parties, words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model import address
@@ -31,16 +31,16 @@ class Lost(NamedTuple):
     for_s: F64
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    table = look.table
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    table = seen.table
     rows = stalls.pending(table)
     rows = rows[np.isin(table.state[rows], stalls.TALKING)]
     if not len(rows):
         return
-    for_s = stalls.unanswered_s(look.snapshot, rows, limits["backoff"], limits["probes"])
+    for_s = stalls.unanswered_s(seen.snapshot, rows, limits["backoff"], limits["probes"])
     lost = for_s > limits["unanswered_s"]
     for each in _by_network(table, rows[lost], for_s[lost]):
-        yield _finding(look, each)
+        yield _finding(seen, each)
 
 
 def _by_network(table: SocketTable, rows: Index, for_s: F64) -> Iterator[Lost]:
@@ -71,12 +71,12 @@ def _where(table: SocketTable, rows: Index) -> str:
     return f"{address.text(first_hi, first_lo)}/{24 if first_lo else 64}"
 
 
-def _finding(look: Look, lost: Lost) -> Finding:
-    table, rows, longest = look.table, lost.rows, float(lost.for_s.max())
-    found = parties.parties(look, rows)
+def _finding(seen: Observations, lost: Lost) -> Finding:
+    table, rows, longest = seen.table, lost.rows, float(lost.for_s.max())
+    found = parties.parties(seen, rows)
     waiting = int(table.send_q[rows].sum())
     who = f" of {parties.first_name(found)}" if found else ""
-    left = stalls.give_up_in_s(look.snapshot, int(rows[lost.for_s.argmax()]))
+    left = stalls.give_up_in_s(seen.snapshot, int(rows[lost.for_s.argmax()]))
     hi, lo = (int(half[0]) for half in _network(table, rows))
     values = {"connections": len(rows), "send_q": waiting, "longest_s": longest}
     return Finding(
@@ -85,19 +85,19 @@ def _finding(look: Look, lost: Lost) -> Finding:
         "critical",
         f"Nothing comes back from {lost.where}: {words.count(len(rows), 'connection')}{who} "
         f"retransmit{'s' if len(rows) == 1 else ''}",
-        named(look, rows, [each.process for each in found], None, lost.where),
+        named(seen, rows, [each.process for each in found], None, lost.where),
         values | ({} if left is None else {"give_up_in_s": left}),
-        tuple(_evidence(look, lost, found, left)),
-        _advice(look, lost),
+        tuple(_evidence(seen, lost, found, left)),
+        _advice(seen, lost),
         f"ss -tinpo 'dst {words.in_filter(lost.where)}'",
-        since=look.sample.taken_at - longest,
+        since=seen.sample.taken_at - longest,
     )
 
 
 def _evidence(
-    look: Look, lost: Lost, found: list[parties.Party], left: float | None
+    seen: Observations, lost: Lost, found: list[parties.Party], left: float | None
 ) -> Iterator[str]:
-    table, rows = look.table, lost.rows
+    table, rows = seen.table, lost.rows
     worst = int(rows[lost.for_s.argmax()])
     backoff = float(table.info_of("backoff", rows).max())
     yield (
@@ -112,14 +112,14 @@ def _evidence(
     if left is not None:
         yield (
             f"The kernel gives up the oldest in about {words.duration(left)} "
-            f"(net.ipv4.tcp_retries2 = {_retries(look, worst)}); until then its program is told "
+            f"(net.ipv4.tcp_retries2 = {_retries(seen, worst)}); until then its program is told "
             "nothing."
         )
 
 
-def _advice(look: Look, lost: Lost) -> str:
-    retries = _retries(look, int(lost.rows[0]))
-    sooner = computed.model_timeout_s(SHORTER, computed.RTO_MIN_S, computed.RTO_MAX_S)
+def _advice(seen: Observations, lost: Lost) -> str:
+    retries = _retries(seen, int(lost.rows[0]))
+    sooner = timeouts.model_timeout_s(SHORTER, timeouts.RTO_MIN_S, timeouts.RTO_MAX_S)
     last = (
         f" Only if that cannot be done: net.ipv4.tcp_retries2 = {SHORTER} (now {retries}) gives up "
         f"after about {words.duration(sooner)}, for every connection of the host."
@@ -134,8 +134,8 @@ def _advice(look: Look, lost: Lost) -> str:
     )
 
 
-def _retries(look: Look, row: int) -> int | None:
-    return look.sysctl(int(look.table.netns[row]), "net.ipv4.tcp_retries2")
+def _retries(seen: Observations, row: int) -> int | None:
+    return seen.sysctl(int(seen.table.netns[row]), "net.ipv4.tcp_retries2")
 
 
 RULE = Rule(

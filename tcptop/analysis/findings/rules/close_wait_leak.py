@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tcptop.analysis.findings import close_wait, fds, words
-from tcptop.analysis.findings.close_wait import Held
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.close_wait import CloseWaits
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
@@ -14,17 +14,17 @@ from tcptop.model.finding import Finding
 ID = "close-wait-leak"
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    for each in close_wait.held(look, unread=False):
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    for each in close_wait.close_waits(seen, unread=False):
         leaked = each.rows[each.age_s >= limits["age_s"]]
-        growing = close_wait.grew(look, each.process, len(each.rows))
+        growing = close_wait.grew(seen, each.process, len(each.rows))
         if max(len(leaked), len(each.rows) * growing) >= limits["sockets"]:
-            yield _finding(look, limits, each, growing)
+            yield _finding(seen, limits, each, growing)
 
 
-def _finding(look: Look, limits: Limits, each: Held, growing: bool) -> Finding:
+def _finding(seen: Observations, limits: Limits, each: CloseWaits, growing: bool) -> Finding:
     process, count = each.process, len(each.rows)
-    filling = fds.filling(look, process)
+    filling = fds.filling(seen, process)
     full = filling.share >= limits["fd_share"] or filling.full_in_s < limits["full_in_s"]
     oldest = float(each.age_s.max())
     return Finding(
@@ -33,7 +33,7 @@ def _finding(look: Look, limits: Limits, each: Held, growing: bool) -> Finding:
         "critical" if full else "warning",
         f"{words.printable(process.name)} does not close: {words.count(count, 'connection')} "
         "left in CLOSE_WAIT",
-        named(look, each.rows, [process]),
+        named(seen, each.rows, [process]),
         {"sockets": count, "oldest_s": oldest, "fd_share": filling.share},
         (
             f"{words.who(process)} holds {words.count(count, 'socket')} whose peer has closed; "
@@ -46,7 +46,7 @@ def _finding(look: Look, limits: Limits, each: Held, growing: bool) -> Finding:
         "the error paths: a connection pool or HTTP client whose responses are not closed is the "
         "usual cause. No sysctl ends CLOSE_WAIT; a restart frees the sockets until it leaks again.",
         f"ss -tanp state close-wait | grep pid={process.pid},",
-        since=look.sample.taken_at - oldest,
+        since=seen.sample.taken_at - oldest,
     )
 
 

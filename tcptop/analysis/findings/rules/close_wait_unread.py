@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tcptop.analysis.findings import close_wait, fds, words
-from tcptop.analysis.findings.close_wait import Held
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.close_wait import CloseWaits
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
@@ -14,17 +14,17 @@ from tcptop.model.finding import Finding
 ID = "close-wait-unread"
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    for each in close_wait.held(look, unread=True):
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    for each in close_wait.close_waits(seen, unread=True):
         stuck = each.rows[each.age_s >= limits["age_s"]]
-        growing = close_wait.grew(look, each.process, len(each.rows))
+        growing = close_wait.grew(seen, each.process, len(each.rows))
         if max(len(stuck), len(each.rows) * growing) >= limits["sockets"]:
-            yield _finding(look, each, growing)
+            yield _finding(seen, each, growing)
 
 
-def _finding(look: Look, each: Held, growing: bool) -> Finding:
+def _finding(seen: Observations, each: CloseWaits, growing: bool) -> Finding:
     process, count, name = each.process, len(each.rows), words.printable(each.process.name)
-    unread = int(look.table.recv_q[each.rows].sum()) - count  # a FIN counts 1 in Recv-Q
+    unread = int(seen.table.recv_q[each.rows].sum()) - count  # a FIN counts 1 in Recv-Q
     oldest = float(each.age_s.max())
     return Finding(
         ID,
@@ -32,7 +32,7 @@ def _finding(look: Look, each: Held, growing: bool) -> Finding:
         "warning",
         f"{name} does not read: {words.count(count, 'connection')} in CLOSE_WAIT whose end it has "
         "not seen",
-        named(look, each.rows, [process]),
+        named(seen, each.rows, [process]),
         {"sockets": count, "unread_bytes": unread, "oldest_s": oldest},
         (
             f"{words.who(process)} holds {words.count(count, 'socket')} whose peer has closed and "
@@ -40,13 +40,13 @@ def _finding(look: Look, each: Held, growing: bool) -> Finding:
             "data.",
             f"The oldest has been so for at least {words.duration(oldest)}"
             + (", and their number grew through three minutes." if growing else "."),
-            *fds.filling(look, process).evidence,
+            *fds.filling(seen, process).evidence,
         ),
         f"See what {name} does now (a stack or thread dump): all workers wait for one slow back "
         "end or one lock, or sockets dropped out of its event loop. Give its calls a timeout "
         "shorter than its clients', and let it turn requests away early. No sysctl helps.",
         f"ss -tanp state close-wait | grep pid={process.pid},",
-        since=look.sample.taken_at - oldest,
+        since=seen.sample.taken_at - oldest,
     )
 
 

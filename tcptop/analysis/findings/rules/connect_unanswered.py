@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.analysis.computed import syn_give_up_in_s, syn_give_up_s
 from tcptop.analysis.findings import unanswered, words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.unanswered import Attempts
+from tcptop.analysis.timeouts import syn_give_up_in_s, syn_give_up_s
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
@@ -22,57 +22,59 @@ MOST = 20  # destinations
 UNKNOWN = "an unknown process"
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    table = look.table
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    table = seen.table
     rows = np.flatnonzero(table.state == tcp.SYN_SENT)
     if not len(rows):
         return
-    age = unanswered.age_s(look, rows)
+    age = unanswered.age_s(seen, rows)
     late = (table.retrans[rows] >= limits["retransmissions"]) | (age >= limits["age_s"])
-    for attempts in unanswered.by_destination(look, rows[late], age[late], MOST):
-        yield _finding(look, limits, attempts)
+    for attempts in unanswered.by_destination(seen, rows[late], age[late], MOST):
+        yield _finding(seen, limits, attempts)
 
 
-def _finding(look: Look, limits: Limits, attempts: Attempts) -> Finding:
-    table, row, count = look.table, int(attempts.rows[0]), len(attempts.rows)
-    people = _people(look, attempts.rows)
+def _finding(seen: Observations, limits: Limits, attempts: Attempts) -> Finding:
+    table, row, count = seen.table, int(attempts.rows[0]), len(attempts.rows)
+    processes = _people(seen, attempts.rows)
     to, oldest = words.remote(table, row), float(attempts.age_s.max())
     many = words.count(count, "connection attempt")
     return Finding(
         ID,
         words.key(ID, int(table.netns[row]), to),
         "critical" if count >= limits["critical"] else "warning",
-        f"{_who(people)} no answer from {to}: {many} waiting",
-        named(look, attempts.rows, people, destination=to),
-        {"sockets": count, "oldest_s": oldest, "retransmissions": _again(look, attempts)},
-        tuple(_evidence(look, attempts, people, to)),
-        _advice(look, row),
+        f"{_who(processes)} no answer from {to}: {many} waiting",
+        named(seen, attempts.rows, processes, destination=to),
+        {"sockets": count, "oldest_s": oldest, "retransmissions": _again(seen, attempts)},
+        tuple(_evidence(seen, attempts, processes, to)),
+        _advice(seen, row),
         f"ss -tnop state syn-sent 'dport = :{int(table.remote_port[row])}'; "
         "nstat -az TcpExtTCPSynRetrans",
-        since=look.sample.taken_at - oldest,
+        since=seen.sample.taken_at - oldest,
     )
 
 
-def _people(look: Look, rows: Index) -> list[Process]:
-    first = np.unique(look.first_person[rows])
-    return [look.snapshot.holders.people[person] for person in first.tolist() if person >= 0]
+def _people(seen: Observations, rows: Index) -> list[Process]:
+    first = np.unique(seen.first_process[rows])
+    return [seen.snapshot.holders.processes[process] for process in first.tolist() if process >= 0]
 
 
-def _who(people: list[Process]) -> str:
-    names = list(dict.fromkeys(words.printable(each.name) for each in people))
+def _who(processes: list[Process]) -> str:
+    names = list(dict.fromkeys(words.printable(each.name) for each in processes))
     if len(names) > 2:
         return f"{names[0]} and {len(names) - 1} others get"
     return " and ".join(names) + " get" if len(names) == 2 else f"{(*names, UNKNOWN)[0]} gets"
 
 
-def _again(look: Look, attempts: Attempts) -> int:
-    return int(look.table.retrans[attempts.rows].max())
+def _again(seen: Observations, attempts: Attempts) -> int:
+    return int(seen.table.retrans[attempts.rows].max())
 
 
-def _evidence(look: Look, attempts: Attempts, people: list[Process], to: str) -> Iterator[str]:
-    table, again = look.table, _again(look, attempts)
-    who = words.who(people[0]) if people else "A process that is not known"
-    more = f" and {words.count(len(people) - 1, 'more')}" if len(people) > 1 else ""
+def _evidence(
+    seen: Observations, attempts: Attempts, processes: list[Process], to: str
+) -> Iterator[str]:
+    table, again = seen.table, _again(seen, attempts)
+    who = words.who(processes[0]) if processes else "A process that is not known"
+    more = f" and {words.count(len(processes) - 1, 'more')}" if len(processes) > 1 else ""
     many = words.count(len(attempts.rows), "socket")
     oldest = float(attempts.age_s.max())
     yield (
@@ -80,7 +82,7 @@ def _evidence(look: Look, attempts: Attempts, people: list[Process], to: str) ->
         f"{words.count(again, 'retransmission')} of its SYN, and neither a SYN-ACK nor a reset."
     )
     row = int(attempts.rows[np.argmax(attempts.age_s)])
-    sysctls = look.sample.kernel_of(int(table.netns[row])).sysctls
+    sysctls = seen.sample.kernel_of(int(table.netns[row])).sysctls
     whole = syn_give_up_s(sysctls)
     left = syn_give_up_in_s(sysctls, int(table.retrans[row]), float(table.expires[row]))
     if whole is not None and left is not None:
@@ -89,13 +91,13 @@ def _evidence(look: Look, attempts: Attempts, people: list[Process], to: str) ->
             f"(tcp_syn_retries = {sysctls.get('net.ipv4.tcp_syn_retries')}), the oldest in "
             f"{words.duration(left)}, unless the program gives up sooner."
         )
-    if look.remote_here[row]:
+    if seen.remote_here[row]:
         yield "The destination is an address of this host: no network lies between."
 
 
-def _advice(look: Look, row: int) -> str:
-    to = words.remote(look.table, row)
-    if look.remote_here[row]:
+def _advice(seen: Observations, row: int) -> str:
+    to = words.remote(seen.table, row)
+    if seen.remote_here[row]:
         causes = f"a full accept queue of the listener on {to}, or a local firewall that drops"
     else:
         causes = (

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tcptop.analysis import computed
+from tcptop.analysis import timeouts
 from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.churn import Churn, answered, churned, over, pooled
-from tcptop.analysis.findings.look import Look
-from tcptop.analysis.findings.moments import Moment
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
+from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import (
     halves,
     lengths,
@@ -39,60 +39,60 @@ ADVICE = (
 )
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    moments = window(look, limits["window_s"])
-    for kernel in look.sample.kernel if moments else ():
-        if _opening(moments, kernel.netns, limits["per_s"]):
-            yield from _findings(look, limits, kernel.netns, moments)
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    summaries = window(seen, limits["window_s"])
+    for kernel in seen.sample.kernel if summaries else ():
+        if _opening(summaries, kernel.netns, limits["per_s"]):
+            yield from _findings(seen, limits, kernel.netns, summaries)
 
 
-def _opening(moments: Sequence[Moment], netns: int, per_s: float) -> bool:
+def _opening(summaries: Sequence[SampleSummary], netns: int, per_s: float) -> bool:
     """Whether so many are opened at all; the kernel's own number, where it has one."""
-    opened = answered(moments, netns)
+    opened = answered(summaries, netns)
     if opened is None:
         return True
-    older, newer = halves(moments)
-    steady = (mean_of(opened, moments, part) for part in (older, newer, slice(-NOW, None)))
-    return mean(opened, moments) > per_s and all(each > STEADY * per_s for each in steady)
+    older, newer = halves(summaries)
+    steady = (mean_of(opened, summaries, part) for part in (older, newer, slice(-NOW, None)))
+    return mean(opened, summaries) > per_s and all(each > STEADY * per_s for each in steady)
 
 
 def _findings(
-    look: Look, limits: Limits, netns: int, moments: Sequence[Moment]
+    seen: Observations, limits: Limits, netns: int, summaries: Sequence[SampleSummary]
 ) -> Iterator[Finding]:
-    churn = churned(look, netns, moments)
-    newest = moments[halves(moments)[1].start :]
-    newer = over(look, churn, newest)
+    churn = churned(seen, netns, summaries)
+    newest = summaries[halves(summaries)[1].start :]
+    newer = over(seen, churn, newest)
     older = np.maximum(churn.short - newer, 0)
-    spans = lengths(moments)
-    split = halves(moments)[1].start
+    spans = lengths(summaries)
+    split = halves(summaries)[1].start
     least = STEADY * limits["per_s"]
     steady = (newer > least * spans[split:].sum()) & (older > least * spans[:split].sum())
     per_s = (churn.short + churn.inferred) / churn.seconds
     many = (per_s > limits["per_s"]) & (steady | (churn.inferred > churn.short))
-    many &= ~pooled(look, churn.ends)
+    many &= ~pooled(seen, churn.ends)
     worst = np.argsort(-per_s, kind="stable")[:MOST]
     for place in worst[many[worst]].tolist():
-        yield _finding(look, churn, place, float(per_s[place]))
+        yield _finding(seen, churn, place, float(per_s[place]))
     if churn.unseen / churn.seconds > limits["per_s"]:
-        yield _unseen(netns, churn, mean(rates_or_zero(moments, netns, OVERFLOW), moments))
+        yield _unseen(netns, churn, mean(rates_or_zero(summaries, netns, OVERFLOW), summaries))
 
 
-def _finding(look: Look, churn: Churn, place: int, per_s: float) -> Finding:
-    ends, table = churn.ends, look.table
+def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Finding:
+    ends, table = churn.ends, seen.table
     ours, theirs = ends.ours[ends.at == place], ends.theirs[ends.their_at == place]
     rows = ours if len(ours) else theirs
     side, end = (words.remote, "dst") if len(ours) else (words.local, "src")
     to, netns = side(table, int(rows[0])), int(table.netns[rows[0]])
-    who = parties.parties(look, ours)
+    who = parties.parties(seen, ours)
     waiting = int(np.count_nonzero(table.state[np.concatenate([ours, theirs])] == tcp.TIME_WAIT))
     by = f", by {parties.first_name(who)} it seems" if who else ""
-    sustained, said = _sustained(look, ours)
+    sustained, said = _sustained(seen, ours)
     return Finding(
         ID,
         words.key(ID, netns, to),
         "warning",
         f"{words.number(per_s)} short connections/s to {to}{by}",
-        named(look, rows, (each.process for each in who), destination=to),
+        named(seen, rows, (each.process for each in who), destination=to),
         {"per_s": per_s, "inferred_per_s": float(churn.inferred[place]) / churn.seconds}
         | {"time_wait": waiting}
         | sustained,
@@ -124,13 +124,13 @@ def _whose(listed: str) -> str:
     return f"By the connections to it that were seen with a process, they are of {listed}."
 
 
-def _sustained(look: Look, rows: Index) -> tuple[dict[str, float], list[str]]:
+def _sustained(seen: Observations, rows: Index) -> tuple[dict[str, float], list[str]]:
     """What the range of local ports sustains, where this end closes first."""
-    groups = np.unique(look.snapshot.ports.group[rows])
+    groups = np.unique(seen.snapshot.ports.group[rows])
     if not len(groups):
         return {}, []
-    capacity = int(look.snapshot.ports.capacity[groups].sum())
-    per_s = computed.sustained_connections_per_s(capacity)
+    capacity = int(seen.snapshot.ports.capacity[groups].sum())
+    per_s = timeouts.sustained_connections_per_s(capacity)
     said = (
         f"{words.number(capacity)} local ports sustain {words.number(per_s)} connections/s to it "
         "where this end closes first: each is held for 60 s."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Kernel
@@ -14,9 +14,9 @@ ID = "conntrack-full"
 COUNT, MOST = "net.netfilter.nf_conntrack_count", "net.netfilter.nf_conntrack_max"
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    for kernel in look.sample.kernel:
-        count, most = (look.sysctl(kernel.netns, name) for name in (COUNT, MOST))
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    for kernel in seen.sample.kernel:
+        count, most = (seen.sysctl(kernel.netns, name) for name in (COUNT, MOST))
         if count is not None and most and count >= limits["share"] * most:
             yield _finding(kernel, count, most, limits)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.findings import bound_ports, parties, words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.parties import Party
 from tcptop.analysis.findings.port_advice import RANGE, reuse, wider
 from tcptop.analysis.findings.port_forecast import Forecast, forecast
@@ -27,33 +27,35 @@ MOST = 20  # groups: the fullest
 FEW = 8  # ports: of so few, 20 % are one; only none left counts
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    yield from bound_ports.findings(look, limits, ID)
-    ports = look.snapshot.ports
-    near = _near(look, limits)
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    yield from bound_ports.findings(seen, limits, ID)
+    ports = seen.snapshot.ports
+    near = _near(seen, limits)
     filling = (ports.used >= limits["used_share"] * ports.capacity) & (ports.capacity >= FEW)
-    groups = np.flatnonzero((near | filling) & ~bound_ports.blocked(look, limits))
+    groups = np.flatnonzero((near | filling) & ~bound_ports.blocked(seen, limits))
     order = np.argsort(ports.headroom[groups] / np.maximum(ports.capacity[groups], 1))
     for group in groups[order][:MOST].tolist():
         rows = np.flatnonzero(ports.group == group)
-        soon = forecast(look, group, rows, limits["growth_s"])
+        soon = forecast(seen, group, rows, limits["growth_s"])
         if near[group] or soon.exhausted_in_s < limits["exhausted_in_s"]:
-            yield _finding(look, limits, group, rows, soon)
+            yield _finding(seen, limits, group, rows, soon)
 
 
-def _near(look: Look, limits: Limits) -> Bools:
-    ports = look.snapshot.ports
+def _near(seen: Observations, limits: Limits) -> Bools:
+    ports = seen.snapshot.ports
     low = ports.headroom <= limits["headroom_share"] * ports.capacity
     near: Bools = low & (ports.capacity > 0) & ((ports.capacity >= FEW) | (ports.headroom == 0))
     return near
 
 
-def _finding(look: Look, limits: Limits, group: int, rows: Index, soon: Forecast) -> Finding:
-    ports = look.snapshot.ports
+def _finding(
+    seen: Observations, limits: Limits, group: int, rows: Index, soon: Forecast
+) -> Finding:
+    ports = seen.snapshot.ports
     used, left, capacity = (
         int(column[group]) for column in (ports.used, ports.headroom, ports.capacity)
     )
-    who, to = parties.parties(look, rows), parties.destination(ports, group)
+    who, to = parties.parties(seen, rows), parties.destination(ports, group)
     source = address.text(int(ports.local_hi[group]), int(ports.local_lo[group]))
     worst = left <= limits["critical_share"] * capacity
     return Finding(
@@ -63,15 +65,15 @@ def _finding(look: Look, limits: Limits, group: int, rows: Index, soon: Forecast
         f"{_name(who)} {'has no' if left == 0 else 'runs out of'} local ports "
         f"{'left ' if left == 0 else ''}to {to}: {words.number(used)} of {words.number(capacity)} "
         "used",
-        named(look, rows, (each.process for each in who), destination=to),
-        _values(look, group, soon),
+        named(seen, rows, (each.process for each in who), destination=to),
+        _values(seen, group, soon),
         (
             f"From {source} to {to} {words.number(used)} of {words.number(capacity)} ports are "
             f"used, {words.number(left)} {'is' if left == 1 else 'are'} left for connect().",
             *_when(soon),
-            *_composed(look, group, rows, who),
+            *_composed(seen, group, rows, who),
         ),
-        _advice(look, group, who),
+        _advice(seen, group, who),
         f"ss -Htan 'dst {to}' | wc -l; ss -Htan state time-wait 'dst {to}' | wc -l; sysctl {RANGE}",
     )
 
@@ -80,8 +82,8 @@ def _name(who: list[Party]) -> str:
     return parties.first_name(who) or "this host"
 
 
-def _values(look: Look, group: int, soon: Forecast) -> dict[str, float]:
-    ports = look.snapshot.ports
+def _values(seen: Observations, group: int, soon: Forecast) -> dict[str, float]:
+    ports = seen.snapshot.ports
     names = ("used", "capacity", "headroom", "headroom_bind", "time_wait", "blocked")
     values: dict[str, float] = {name: int(getattr(ports, name)[group]) for name in names}
     if math.isfinite(soon.exhausted_in_s):
@@ -98,13 +100,13 @@ def _when(soon: Forecast) -> list[str]:
     ]
 
 
-def _composed(look: Look, group: int, rows: Index, who: list[Party]) -> Iterator[str]:
-    ports = look.snapshot.ports
+def _composed(seen: Observations, group: int, rows: Index, who: list[Party]) -> Iterator[str]:
+    ports = seen.snapshot.ports
     yield (
-        f"{parties.states(look, rows)}. "
+        f"{parties.states(seen, rows)}. "
         + (f"Held, or known to have been, by {parties.listed(who)}." if who else "")
     ).rstrip()
-    nobody = int(np.count_nonzero(look.first_person[rows] < 0))
+    nobody = int(np.count_nonzero(seen.first_process[rows] < 0))
     if nobody:
         yield f"Of {words.number(nobody)} it is not known whose they were."
     if ports.blocked[group]:
@@ -115,8 +117,8 @@ def _composed(look: Look, group: int, rows: Index, who: list[Party]) -> Iterator
     yield f"bind() to port 0 finds {words.number(ports.headroom_bind[group])} more at most."
 
 
-def _advice(look: Look, group: int, who: list[Party]) -> str:
-    ports, netns = look.snapshot.ports, int(look.snapshot.ports.netns[group])
+def _advice(seen: Observations, group: int, who: list[Party]) -> str:
+    ports, netns = seen.snapshot.ports, int(seen.snapshot.ports.netns[group])
     name = _name(who) if who else "the program"
     waiting = ports.time_wait[group] > ports.used[group] / 2
     first = (
@@ -128,7 +130,7 @@ def _advice(look: Look, group: int, who: list[Party]) -> str:
     return (
         f"{first} If it chooses its source address: IP_BIND_ADDRESS_NO_PORT. More addresses or "
         "ports of the server, or more local addresses, have as many ports again each. Then "
-        f"{wider(look, netns)}.{reuse(look, netns) if waiting else ''}"
+        f"{wider(seen, netns)}.{reuse(seen, netns) if waiting else ''}"
     )
 
 

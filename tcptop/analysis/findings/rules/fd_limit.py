@@ -8,7 +8,7 @@ import numpy as np
 
 from tcptop.analysis.findings import fds, parties, words
 from tcptop.analysis.findings.fds import Filling
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
@@ -18,12 +18,12 @@ from tcptop.model.table import Index
 ID = "fd-limit"
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    alive = look.sample.owners.processes
-    for person, process in enumerate(look.snapshot.holders.people):
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    alive = seen.sample.owners.processes
+    for index, process in enumerate(seen.snapshot.holders.processes):
         # What is remembered of a process that is gone is no present number.
         if process.pid in alive and _share(process) >= limits["share"]:
-            yield from _findings(look, limits, person, process)
+            yield from _findings(seen, limits, index, process)
 
 
 def _share(process: Process) -> float:
@@ -33,14 +33,18 @@ def _share(process: Process) -> float:
     return process.open_fds / process.fd_limit
 
 
-def _findings(look: Look, limits: Limits, person: int, process: Process) -> Iterator[Finding]:
-    holders = look.snapshot.holders
-    rows = holders.row[(holders.person == person) & (holders.fd >= 0)]
+def _findings(
+    seen: Observations, limits: Limits, index: int, process: Process
+) -> Iterator[Finding]:
+    holders = seen.snapshot.holders
+    rows = holders.row[(holders.process == index) & (holders.fd >= 0)]
     if len(rows):
-        yield _finding(look, limits, process, rows, fds.filling(look, process))
+        yield _finding(seen, limits, process, rows, fds.filling(seen, process))
 
 
-def _finding(look: Look, limits: Limits, process: Process, rows: Index, full: Filling) -> Finding:
+def _finding(
+    seen: Observations, limits: Limits, process: Process, rows: Index, full: Filling
+) -> Finding:
     name, used, limit = words.printable(process.name), process.open_fds or 0, process.fd_limit or 0
     sockets = len(np.unique(rows))
     return Finding(
@@ -49,12 +53,12 @@ def _finding(look: Look, limits: Limits, process: Process, rows: Index, full: Fi
         "critical" if full.share >= limits["critical_share"] else "warning",
         f"{name} {'has no' if used >= limit else 'has hardly any'} file descriptors left: "
         f"{words.number(used)} of {words.number(limit)} in use",
-        named(look, rows, [process]),
+        named(seen, rows, [process]),
         {"open_fds": used, "fd_limit": limit, "share": full.share, "sockets": sockets},
         (
             f"{words.who(process)}: {full.evidence[0]}",
             f"{words.count(sockets, 'of them is a TCP socket', 'of them are TCP sockets')}: "
-            f"{parties.states(look, rows)}.",
+            f"{parties.states(seen, rows)}.",
             "Without a free one accept(), connect() and open() fail with EMFILE; what nobody can "
             "accept waits in the accept queue until that is full.",
         ),

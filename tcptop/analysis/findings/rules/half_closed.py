@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.analysis import computed
+from tcptop.analysis import timeouts
 from tcptop.analysis.findings import parties, words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model import tcp
@@ -26,104 +26,104 @@ RETRANSMIT = tcp.TIMERS.index("retransmit")
 MOST = 20  # processes: those with most
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    table = look.table
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    table = seen.table
     held = (table.state == tcp.FIN_WAIT2) & (table.inode != 0)
     if np.count_nonzero(held) >= limits["sockets"]:
-        yield from _held(look, limits, np.flatnonzero(held))
+        yield from _held(seen, limits, np.flatnonzero(held))
     orphaned = np.isin(table.state, ORPHANED) & (table.inode == 0)
     if np.count_nonzero(orphaned) >= limits["sockets"]:
-        yield from _orphans(look, limits, np.flatnonzero(orphaned))
+        yield from _orphans(seen, limits, np.flatnonzero(orphaned))
 
 
-def _held(look: Look, limits: Limits, rows: Index) -> Iterator[Finding]:
+def _held(seen: Observations, limits: Limits, rows: Index) -> Iterator[Finding]:
     """By process; those whose process is not known by namespace."""
-    table = look.table
+    table = seen.table
     rows = rows[table.ulp[rows] != b"mptcp"]  # subflows end when the connection of all of them does
-    age = _silent(look, rows)
+    age = _silent(seen, rows)
     old = age >= limits["age_s"]
     rows, age = rows[old], age[old]
-    person = look.first_person[rows]
-    key = np.where(person >= 0, person, -1 - table.netns[rows].astype(np.int64))
+    process = seen.first_process[rows]
+    key = np.where(process >= 0, process, -1 - table.netns[rows].astype(np.int64))
     kinds, number = np.unique(key, return_counts=True)
     for place in np.argsort(-number, kind="stable")[:MOST].tolist():
         if number[place] >= limits["sockets"]:
             mine = key == kinds[place]
-            yield _held_finding(look, rows[mine], float(age[mine].max()))
+            yield _held_finding(seen, rows[mine], float(age[mine].max()))
 
 
-def _silent(look: Look, rows: Index) -> F64:
+def _silent(seen: Observations, rows: Index) -> F64:
     """Seconds, at least, without a segment of data since our FIN was acknowledged.
 
     Nothing but answers to keepalive has come since then, so last_ack_recv is a lower bound. Who
     closes his half and goes on reading what still comes is well.
     """
-    acked = look.table.since_s("last_ack_recv", rows)
-    age = np.fmax(look.snapshot.lives.state_s[rows], acked)
-    silent: F64 = np.fmin(age, look.table.since_s("last_data_recv", rows))
+    acked = seen.table.since_s("last_ack_recv", rows)
+    age = np.fmax(seen.snapshot.durations.state_s[rows], acked)
+    silent: F64 = np.fmin(age, seen.table.since_s("last_data_recv", rows))
     return silent
 
 
-def _held_finding(look: Look, rows: Index, oldest: float) -> Finding:
-    who = parties.parties(look, rows)
+def _held_finding(seen: Observations, rows: Index, oldest: float) -> Finding:
+    who = parties.parties(seen, rows)
     process = who[0].process if who else None
     name = parties.first_name(who) or "a process that may not be read"
-    count, netns = len(rows), int(look.table.netns[rows[0]])
-    here = int(np.count_nonzero(look.twin[rows] >= 0))
+    count, netns = len(rows), int(seen.table.netns[rows[0]])
+    here = int(np.count_nonzero(seen.peer_rows[rows] >= 0))
     return Finding(
         ID,
         words.key(ID, process.pid if process else f"unknown/{netns}"),
         "warning",
         f"{name} waits for the other end to close: {words.count(count, 'connection')} in "
-        f"FIN_WAIT2{_to(look, rows)}",
-        named(look, rows, [process] if process else [], destination=_destination(look, rows)),
+        f"FIN_WAIT2{_to(seen, rows)}",
+        named(seen, rows, [process] if process else [], destination=_destination(seen, rows)),
         {"sockets": count, "oldest_s": oldest, "other_end_here": here},
         (
             f"{words.who(process) if process else name} has shut down its half of "
             f"{words.count(count, 'connection')} and holds the descriptors; no timer ends them.",
             f"Nothing has come on the oldest of them for {words.duration(oldest)}.",
-            *_others(look, rows, here),
+            *_others(seen, rows, here),
         ),
         f"Let the other end close. In {name}: after shutdown(SHUT_WR) read with a deadline, then "
         "close(); a proxy needs a timeout for the second half. tcp_fin_timeout does not touch "
         "sockets that are still open.",
         "ss -tanpo state fin-wait-2" + (f" | grep pid={process.pid}," if process else ""),
-        since=look.sample.taken_at - oldest,
+        since=seen.sample.taken_at - oldest,
     )
 
 
-def _others(look: Look, rows: Index, here: int) -> list[str]:
+def _others(seen: Observations, rows: Index, here: int) -> list[str]:
     if not here:
         return []
-    twins = look.twin[rows]
-    twins = twins[twins >= 0]
-    who = parties.listed(parties.parties(look, twins))
-    return [f"{words.number(here)} other ends are here: {parties.states(look, twins)}; {who}."]
+    peers = seen.peer_rows[rows]
+    peers = peers[peers >= 0]
+    who = parties.listed(parties.parties(seen, peers))
+    return [f"{words.number(here)} other ends are here: {parties.states(seen, peers)}; {who}."]
 
 
-def _orphans(look: Look, limits: Limits, rows: Index) -> Iterator[Finding]:
+def _orphans(seen: Observations, limits: Limits, rows: Index) -> Iterator[Finding]:
     """By namespace: they have no process any more, at most a remembered one."""
-    age = _unanswered(look, rows)
+    age = _unanswered(seen, rows)
     old = age >= limits["age_s"]
     rows, age = rows[old], age[old]
-    for netns in np.unique(look.table.netns[rows]).tolist():
-        mine = look.table.netns[rows] == netns
+    for netns in np.unique(seen.table.netns[rows]).tolist():
+        mine = seen.table.netns[rows] == netns
         if np.count_nonzero(mine) >= limits["sockets"]:
-            yield _orphans_finding(look, netns, rows[mine], float(age[mine].max()))
+            yield _orphans_finding(seen, netns, rows[mine], float(age[mine].max()))
 
 
-def _unanswered(look: Look, rows: Index) -> F64:
+def _unanswered(seen: Observations, rows: Index) -> F64:
     """Seconds, at least, as they are: by watching, or by how often the FIN was sent again.
 
     last_ack_recv is no evidence: it may be hours old on a connection that was closed just now.
     """
-    part = look.table.take(rows)
+    part = seen.table.take(rows)
     again = (part.timer == RETRANSMIT) & (part.info_of("backoff") > 0) & _only_fin(part.send_q)
     rto, backoff = part.tcp_info("rto").tolist(), part.tcp_info("backoff").tolist()
-    age: F64 = look.snapshot.lives.state_s[rows].copy()
+    age: F64 = seen.snapshot.durations.state_s[rows].copy()
     for place in np.flatnonzero(again).tolist():
         left = float(part.expires[place])
-        since = computed.retransmitting_for_s(rto[place], int(backoff[place]), left)
+        since = timeouts.retransmitting_for_s(rto[place], int(backoff[place]), left)
         age[place] = max(age[place], since)
     return age
 
@@ -134,39 +134,39 @@ def _only_fin(send_q: U32) -> Bools:
     return only
 
 
-def _orphans_finding(look: Look, netns: int, rows: Index, oldest: float) -> Finding:
-    count, who = len(rows), parties.parties(look, rows)
-    octets = int(np.maximum(look.table.send_q[rows].astype(np.int64) - 1, 0).sum())
+def _orphans_finding(seen: Observations, netns: int, rows: Index, oldest: float) -> Finding:
+    count, who = len(rows), parties.parties(seen, rows)
+    octets = int(np.maximum(seen.table.send_q[rows].astype(np.int64) - 1, 0).sum())
     closed = f"; they were closed by {parties.listed(who)}" if who else ""
     return Finding(
         ID,
         words.key(ID, "orphans", netns),
         "warning",
         f"{words.count(count, 'closed connection')} cannot end: the FIN is not acknowledged"
-        f"{_to(look, rows)}",
-        named(look, rows, (each.process for each in who), destination=_destination(look, rows)),
+        f"{_to(seen, rows)}",
+        named(seen, rows, (each.process for each in who), destination=_destination(seen, rows)),
         {"sockets": count, "oldest_s": oldest, "unsent_bytes": octets},
         (
-            f"{parties.states(look, rows)} without a process{closed}.",
+            f"{parties.states(seen, rows)} without a process{closed}.",
             f"The oldest has been so for at least {words.duration(oldest)}; "
             f"{words.size(octets)} of data wait before the FINs.",
         ),
         "Data before the FIN: the other end does not read, or does not answer. Look there, and let "
         "the program give up sooner on peers that take nothing (TCP_USER_TIMEOUT, a write "
-        f"timeout). The kernel gives up by tcp_orphan_retries (now {_retries(look, netns)}).",
+        f"timeout). The kernel gives up by tcp_orphan_retries (now {_retries(seen, netns)}).",
         "ss -tanoi state fin-wait-1 state last-ack state closing; grep TCP: /proc/net/sockstat",
-        since=look.sample.taken_at - oldest,
+        since=seen.sample.taken_at - oldest,
     )
 
 
-def _retries(look: Look, netns: int) -> str:
-    found = look.sysctl(netns, "net.ipv4.tcp_orphan_retries")
+def _retries(seen: Observations, netns: int) -> str:
+    found = seen.sysctl(netns, "net.ipv4.tcp_orphan_retries")
     return "not known" if found is None else f"{found}{', which means 8' if found == 0 else ''}"
 
 
-def _destination(look: Look, rows: Index) -> str | None:
+def _destination(seen: Observations, rows: Index) -> str | None:
     """The remote end, where all have the same."""
-    table = look.table
+    table = seen.table
     names = ("remote_hi", "remote_lo", "remote_port")
     same = all(
         (getattr(table, name)[rows] == getattr(table, name)[rows[0]]).all() for name in names
@@ -174,8 +174,8 @@ def _destination(look: Look, rows: Index) -> str | None:
     return words.remote(table, int(rows[0])) if same else None
 
 
-def _to(look: Look, rows: Index) -> str:
-    place = _destination(look, rows)
+def _to(seen: Observations, rows: Index) -> str:
+    place = _destination(seen, rows)
     return f" to {place}" if place else ""
 
 

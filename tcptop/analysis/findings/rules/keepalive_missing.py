@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.findings import idle, words
-from tcptop.analysis.findings.groups import Group, grouped
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.groups import ConnectionGroup, grouped
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
@@ -16,36 +16,36 @@ from tcptop.model.table import Index
 ID = "keepalive-missing"
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    for group in grouped(look, _rows(look, idle.timeout(look, limits)), by_process=False):
-        yield _finding(look, limits, group)
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    for group in grouped(seen, _rows(seen, idle.timeout(seen, limits)), by_process=False):
+        yield _finding(seen, limits, group)
 
 
-def _rows(look: Look, timeout_s: float) -> Index:
+def _rows(seen: Observations, timeout_s: float) -> Index:
     """Segments that come although no data does are the peer's keepalive: it keeps it alive."""
-    table = look.table
-    unarmed = idle.held(look) & np.isin(table.timer, idle.NO_TIMER)
+    table = seen.table
+    unarmed = idle.held(seen) & np.isin(table.timer, idle.NO_TIMER)
     if not unarmed.any():
         return np.flatnonzero(unarmed)
-    old = idle.quiet_s(look) > timeout_s
-    spoken = look.snapshot.lives.silent_s < min(look.watched_s, timeout_s) - 1
-    return np.flatnonzero(unarmed & old & ~spoken & ~look.remote_here)
+    old = idle.quiet_s(seen) > timeout_s
+    spoken = seen.snapshot.durations.silent_s < min(seen.watched_s, timeout_s) - 1
+    return np.flatnonzero(unarmed & old & ~spoken & ~seen.remote_here)
 
 
-def _finding(look: Look, limits: Limits, group: Group) -> Finding:
-    timeout_s = idle.timeout(look, limits)
-    quiet = float(idle.quiet_s(look)[group.rows].max())
-    certain = look.watched_s >= timeout_s
+def _finding(seen: Observations, limits: Limits, group: ConnectionGroup) -> Finding:
+    timeout_s = idle.timeout(seen, limits)
+    quiet = float(idle.quiet_s(seen)[group.rows].max())
+    certain = seen.watched_s >= timeout_s
     many = words.count(len(group.rows), "idle connection")
     return Finding(
         ID,
         group.key(ID),
-        "info" if look.settings.idle_timeout_s is None else "warning",
+        "info" if seen.settings.idle_timeout_s is None else "warning",
         f"{group.who}: {many} {group.where} without keepalive"
         + ("" if certain else " (suspected)"),
-        group.subject(look),
+        group.subject(seen),
         {"connections": len(group.rows), "idle_s": quiet, "idle_timeout_s": timeout_s},
-        tuple(_evidence(look, group, timeout_s, quiet, certain)),
+        tuple(_evidence(seen, group, timeout_s, quiet, certain)),
         f"Switch on SO_KEEPALIVE in {group.who} with TCP_KEEPIDLE below {timeout_s:.0f} s, or the "
         "keepalive of its protocol or pool (idle test, maximum idle time). The sysctls "
         "net.ipv4.tcp_keepalive_* act only on sockets that have SO_KEEPALIVE.",
@@ -54,18 +54,18 @@ def _finding(look: Look, limits: Limits, group: Group) -> Finding:
 
 
 def _evidence(
-    look: Look, group: Group, timeout_s: float, quiet: float, certain: bool
+    seen: Observations, group: ConnectionGroup, timeout_s: float, quiet: float, certain: bool
 ) -> Iterator[str]:
     yield (
         f"No data for up to {words.duration(quiet)}, and no keepalive timer is armed: if the peer "
         "or anything on the way has gone, nobody here learns it before the next write, and that "
         "one then hangs."
     )
-    whose = "the idle timeout given" if look.settings.idle_timeout_s is not None else "common"
+    whose = "the idle timeout given" if seen.settings.idle_timeout_s is not None else "common"
     yield f"Load balancers and NAT forget idle connections; {timeout_s:.0f} s is {whose}."
     if not certain:
         yield (
-            f"Suspected: only {words.duration(look.watched_s)} were watched, and the peer may send "
+            f"Suspected: only {words.duration(seen.watched_s)} were watched, and the peer may send "
             "keepalive probes of its own less often."
         )
 

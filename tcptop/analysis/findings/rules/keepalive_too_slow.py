@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.findings import idle, words
-from tcptop.analysis.findings.groups import Group, grouped
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.groups import ConnectionGroup, grouped
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64
@@ -16,51 +16,53 @@ from tcptop.model.table import F64
 ID = "keepalive-too-slow"
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    armed = idle.held(look) & (look.table.timer == idle.KEEPALIVE)
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    armed = idle.held(seen) & (seen.table.timer == idle.KEEPALIVE)
     if armed.any():
-        first = _first_probe_s(look)
-        late = armed & (first > idle.timeout(look, limits))
-        for group in grouped(look, np.flatnonzero(late), by_process=False):
-            yield _finding(look, limits, group, float(first[group.rows].max()))
+        first = _first_probe_s(seen)
+        late = armed & (first > idle.timeout(seen, limits))
+        for group in grouped(seen, np.flatnonzero(late), by_process=False):
+            yield _finding(seen, limits, group, float(first[group.rows].max()))
 
 
-def _first_probe_s(look: Look) -> F64:
+def _first_probe_s(seen: Observations) -> F64:
     """Seconds of silence before the first probe, at least.
 
     The timer was set when the connection was last heard of, or before: tcp_keepalive_timer,
     net/ipv4/tcp_timer.c, sets it anew only when it runs out.
     """
-    table = look.table
-    return idle.unheard_s(look) + table.expires / 1000
+    table = seen.table
+    return idle.unheard_s(seen) + table.expires / 1000
 
 
-def _finding(look: Look, limits: Limits, group: Group, first: float) -> Finding:
-    timeout_s = idle.timeout(look, limits)
+def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, first: float) -> Finding:
+    timeout_s = idle.timeout(seen, limits)
     many = words.count(len(group.rows), "connection")
     return Finding(
         ID,
         group.key(ID),
         "info",
         f"{group.who}: keepalive of {many} {group.where} probes later than {timeout_s:.0f} s",
-        group.subject(look),
+        group.subject(seen),
         {"connections": len(group.rows), "first_probe_s": first, "idle_timeout_s": timeout_s},
-        tuple(_evidence(look, group, timeout_s, first)),
+        tuple(_evidence(seen, group, timeout_s, first)),
         f"Set TCP_KEEPIDLE below {timeout_s:.0f} s in {group.who} (client libraries and servers "
         f"have an option for it), or for all that do not: sysctl -w "
         f"net.ipv4.tcp_keepalive_time={max(int(timeout_s * 0.8), 1)} "
-        f"(now {_sysctl(look, group, 'time', 7200)}).",
+        f"(now {_sysctl(seen, group, 'time', 7200)}).",
         "ss -tno state established | grep keepalive",
     )
 
 
-def _evidence(look: Look, group: Group, timeout_s: float, first: float) -> Iterator[str]:
+def _evidence(
+    seen: Observations, group: ConnectionGroup, timeout_s: float, first: float
+) -> Iterator[str]:
     yield (
         f"Keepalive is on, but its first probe comes after at least {words.duration(first)} of "
         f"silence; what is on the way may forget the connection after {timeout_s:.0f} s."
     )
     idle_s, interval, probes = (
-        _sysctl(look, group, name, default)
+        _sysctl(seen, group, name, default)
         for name, default in (("time", 7200), ("intvl", 75), ("probes", 9))
     )
     yield (
@@ -69,8 +71,8 @@ def _evidence(look: Look, group: Group, timeout_s: float, first: float) -> Itera
     )
 
 
-def _sysctl(look: Look, group: Group, name: str, default: int) -> int:
-    value = look.sysctl(int(look.table.netns[group.rows[0]]), f"net.ipv4.tcp_keepalive_{name}")
+def _sysctl(seen: Observations, group: ConnectionGroup, name: str, default: int) -> int:
+    value = seen.sysctl(int(seen.table.netns[group.rows[0]]), f"net.ipv4.tcp_keepalive_{name}")
     return default if value is None else value
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.groups import Group, grouped
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.groups import ConnectionGroup, grouped
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
@@ -19,33 +19,35 @@ ASKED = 8  # sockets of a group whose TCP_NODELAY is read
 ANSWER_MS = 1000  # a request that waits for its last piece is answered well within this
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    for group in grouped(look, _rows(look, limits)):
-        told = [_nodelay(look, int(row)) for row in group.rows[:ASKED]]
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    for group in grouped(seen, _rows(seen, limits)):
+        told = [_nodelay(seen, int(row)) for row in group.rows[:ASKED]]
         if True not in told or False in told:  # no Nagle where it is on
-            yield _finding(look, group, False in told, _answered(look, group))
+            yield _finding(seen, group, False in told, _answered(seen, group))
 
 
-def _rows(look: Look, limits: Limits) -> Index:
-    often = np.bitwise_count(look.snapshot.lives.delayed) >= limits["samples"]
+def _rows(seen: Observations, limits: Limits) -> Index:
+    often = np.bitwise_count(seen.snapshot.durations.delayed) >= limits["samples"]
     rows = np.flatnonzero(often)
-    least = look.table.info_of("min_rtt", rows) / 1000  # rtt itself has the delay in it
+    least = seen.table.info_of("min_rtt", rows) / 1000  # rtt itself has the delay in it
     found: Index = rows[least < limits["min_rtt_ms"]]
     return found
 
 
-def _nodelay(look: Look, row: int) -> bool | None:
-    options = look.options(row)
+def _nodelay(seen: Observations, row: int) -> bool | None:
+    options = seen.options(row)
     return options.nodelay if options is not None else None
 
 
-def _answered(look: Look, group: Group) -> bool:
+def _answered(seen: Observations, group: ConnectionGroup) -> bool:
     """Whether data comes back: a stream one way comes late, but nobody waits to go on."""
-    return bool((look.table.info_of("last_data_recv", group.rows) < ANSWER_MS).any())
+    return bool((seen.table.info_of("last_data_recv", group.rows) < ANSWER_MS).any())
 
 
-def _finding(look: Look, group: Group, confirmed: bool, answered: bool) -> Finding:
-    rtt_ms = float(np.median(look.table.info_of("min_rtt", group.rows))) / 1000
+def _finding(
+    seen: Observations, group: ConnectionGroup, confirmed: bool, answered: bool
+) -> Finding:
+    rtt_ms = float(np.median(seen.table.info_of("min_rtt", group.rows))) / 1000
     many = words.count(len(group.rows), "connection")
     sure = "" if confirmed else " (suspected)"
     return Finding(
@@ -53,7 +55,7 @@ def _finding(look: Look, group: Group, confirmed: bool, answered: bool) -> Findi
         group.key(ID),
         "warning" if confirmed and answered else "info",
         f"{group.who}: Nagle and delayed acks hold back {many} {group.where}{sure}",
-        group.subject(look),
+        group.subject(seen),
         {"connections": len(group.rows), "min_rtt_ms": rtt_ms},
         (
             "In at least three of five looks less than a segment lay unsent behind one that was "

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.model import sysctls
 from tcptop.model.finding import Finding, Subject
@@ -41,10 +41,10 @@ class _Host(NamedTuple):
         return self.pages is not None and len(self.marks) == 3 and self.pages >= self.marks[1]
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    if not look.sample.kernel:
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    if not seen.sample.kernel:
         return
-    host = _host(look)
+    host = _host(seen)
     if host.many_orphans >= limits["orphan_share"]:
         yield _orphans(host)
     pressed = host.past_mark or host.pressed_per_s > 0
@@ -53,14 +53,14 @@ def find(look: Look, limits: Limits) -> Iterator[Finding]:
         yield _memory(host)
 
 
-def _host(look: Look) -> _Host:
-    kernels = look.sample.kernel
+def _host(seen: Observations) -> _Host:
+    kernels = seen.sample.kernel
     limits = [sysctls.numbers(k.sysctls, ORPHANS) for k in kernels]
     marks = [sysctls.numbers(k.sysctls, MEMORY) for k in kernels]
     now = kernels[0].sockstat.get("TCP", {})
 
     def fastest(name: str) -> float:
-        return max((look.last_rate(k.netns, name) or 0.0) for k in kernels)
+        return max((seen.last_rate(k.netns, name) or 0.0) for k in kernels)
 
     return _Host(
         kernels[0].netns,

@@ -8,8 +8,8 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.groups import Group, grouped
-from tcptop.analysis.findings.look import PATIENCE, Look
+from tcptop.analysis.findings.groups import ConnectionGroup, grouped
+from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
@@ -18,41 +18,41 @@ from tcptop.model.table import F64
 ID = "recv-queue-unread"
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    table, least_s = look.table, limits["unread_s"] * PATIENCE
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    table, least_s = seen.table, limits["unread_s"] * PATIENCE
     waiting = (table.recv_q > 0) & (table.state != tcp.LISTEN)
-    rows = np.flatnonzero(waiting & (look.snapshot.lives.unread_s >= least_s))
+    rows = np.flatnonzero(waiting & (seen.snapshot.durations.unread_s >= least_s))
     if not len(rows):
         return
-    unread_s = stalls.unread_s(look.snapshot, rows)
+    unread_s = stalls.unread_s(seen.snapshot, rows)
     stuck = unread_s >= least_s
     rows, unread_s = rows[stuck], unread_s[stuck]
-    for group in grouped(look, rows):
-        yield _finding(look, group, unread_s[np.searchsorted(rows, group.rows)])
+    for group in grouped(seen, rows):
+        yield _finding(seen, group, unread_s[np.searchsorted(rows, group.rows)])
 
 
-def _finding(look: Look, group: Group, unread_s: F64) -> Finding:
+def _finding(seen: Observations, group: ConnectionGroup, unread_s: F64) -> Finding:
     rows, longest = group.rows, float(unread_s.max())
-    waiting = int(look.table.recv_q[rows].sum())
+    waiting = int(seen.table.recv_q[rows].sum())
     return Finding(
         ID,
         group.key(ID),
         "warning",
         f"{group.who} does not read: {words.size(waiting)} wait in Recv-Q on "
         f"{words.count(len(rows), 'connection')} {group.where}",
-        group.subject(look),
+        group.subject(seen),
         {"connections": len(rows), "recv_q": waiting, "longest_s": longest},
-        tuple(_evidence(look, group, longest)),
+        tuple(_evidence(seen, group, longest)),
         f"See what {group.who} waits for (a stack dump of its threads): a lock, a back end, or a "
         "peer of its own that does not read. State T in ps: it was stopped. A bigger "
         "net.ipv4.tcp_rmem only hides it for longer.",
         _confirm(group),
-        since=look.sample.taken_at - longest,
+        since=seen.sample.taken_at - longest,
     )
 
 
-def _evidence(look: Look, group: Group, longest: float) -> Iterator[str]:
-    table, rows = look.table, group.rows
+def _evidence(seen: Observations, group: ConnectionGroup, longest: float) -> Iterator[str]:
+    table, rows = seen.table, group.rows
     who = group.in_full
     yield (
         f"{who} took not a byte out of {words.count(len(rows), 'receive queue')} for up to "
@@ -65,7 +65,7 @@ def _evidence(look: Look, group: Group, longest: float) -> Iterator[str]:
         yield f"{words.count(shut, 'buffer is', 'buffers are')} full: the sender has been stopped."
 
 
-def _confirm(group: Group) -> str:
+def _confirm(group: ConnectionGroup) -> str:
     if group.destination:
         return f"ss -tinp 'dst {group.destination}'"
     return f"ss -tinp state connected 'sport = {group.listener}'"

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import parties, words
-from tcptop.analysis.findings.look import Look
-from tcptop.analysis.findings.moments import Moment
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.whereto import Where, where
 from tcptop.analysis.findings.windows import mean, rates, rates_or_zero, window
 from tcptop.model import tcp
@@ -34,51 +34,53 @@ class _Broken(NamedTuple):
     opened: F64
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    moments = window(look, limits["window_s"])
-    for kernel in look.sample.kernel if moments else ():
-        broken = _broken(look, moments, kernel.netns)
-        if broken is not None and _many(broken, moments, limits):
-            yield _finding(look, moments, kernel.netns, broken)
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    summaries = window(seen, limits["window_s"])
+    for kernel in seen.sample.kernel if summaries else ():
+        broken = _broken(seen, summaries, kernel.netns)
+        if broken is not None and _many(broken, summaries, limits):
+            yield _finding(seen, summaries, kernel.netns, broken)
 
 
-def _broken(look: Look, moments: Sequence[Moment], netns: int) -> _Broken | None:
+def _broken(seen: Observations, summaries: Sequence[SampleSummary], netns: int) -> _Broken | None:
     names = ("AttemptFails", "EstabResets", "ActiveOpens", "PassiveOpens")
-    failed, reset, active, passive = (rates(moments, netns, name) for name in names)
+    failed, reset, active, passive = (rates(summaries, netns, name) for name in names)
     if failed is None or reset is None or active is None or passive is None:
         return None
     if not (failed + reset).any():
         return None
     # Clients that only ask whether the port is open reset half-open connections: no harm to us.
-    failed = np.maximum(failed - rates_or_zero(moments, netns, "EmbryonicRsts"), 0)
-    local = _local_share(look, netns)
+    failed = np.maximum(failed - rates_or_zero(summaries, netns, "EmbryonicRsts"), 0)
+    local = _local_share(seen, netns)
     # A health check hangs up what it opened with SO_LINGER 0, which TCPAbortOnData counts.
-    aborted = rates_or_zero(moments, netns, "TCPAbortOnData")
+    aborted = rates_or_zero(summaries, netns, "TCPAbortOnData")
     checks = np.minimum(aborted, active) * (1 - local)
     # Of a connection within this host both ends count.
     reset = np.maximum(reset * (1 - local / 2) - checks, 0)
     return _Broken(failed, reset, active + passive)
 
 
-def _local_share(look: Look, netns: int) -> float:
+def _local_share(seen: Observations, netns: int) -> float:
     """Of the connections, those whose other end is here."""
-    table = look.table
+    table = seen.table
     rows = (table.netns == netns) & (table.state != tcp.LISTEN)
-    return float(look.remote_here[rows].mean()) if rows.any() else 0.0
+    return float(seen.remote_here[rows].mean()) if rows.any() else 0.0
 
 
-def _many(broken: _Broken, moments: Sequence[Moment], limits: Limits) -> bool:
+def _many(broken: _Broken, summaries: Sequence[SampleSummary], limits: Limits) -> bool:
     every = broken.failed + broken.reset
     return (
-        mean(every, moments) > limits["per_s"]
+        mean(every, summaries) > limits["per_s"]
         and bool((every >= STEADY * limits["per_s"]).all())
-        and mean(every, moments) > limits["share"] * mean(broken.opened, moments)
+        and mean(every, summaries) > limits["share"] * mean(broken.opened, summaries)
     )
 
 
-def _finding(look: Look, moments: Sequence[Moment], netns: int, broken: _Broken) -> Finding:
-    failed, reset, opened = (mean(values, moments) for values in broken)
-    found = where(look, netns, _outward(moments, netns))
+def _finding(
+    seen: Observations, summaries: Sequence[SampleSummary], netns: int, broken: _Broken
+) -> Finding:
+    failed, reset, opened = (mean(values, summaries) for values in broken)
+    found = where(seen, netns, _outward(summaries, netns))
     return Finding(
         ID,
         words.key(ID, netns),
@@ -89,9 +91,9 @@ def _finding(look: Look, moments: Sequence[Moment], netns: int, broken: _Broken)
         (
             f"{words.number(failed)} connects/s failed (AttemptFails), {words.number(reset)} open "
             f"connections/s ended in a reset (EstabResets), {words.number(opened)}/s were opened.",
-            *_reasons(moments, netns, reset),
+            *_reasons(summaries, netns, reset),
             *found.evidence,
-            *_asking(look, netns),
+            *_asking(seen, netns),
         ),
         _advice(failed, reset),
         "nstat -az TcpAttemptFails TcpEstabResets TcpOutRsts TcpExtTCPAbortOnClose "
@@ -99,10 +101,10 @@ def _finding(look: Look, moments: Sequence[Moment], netns: int, broken: _Broken)
     )
 
 
-def _outward(moments: Sequence[Moment], netns: int) -> bool:
+def _outward(summaries: Sequence[SampleSummary], netns: int) -> bool:
     """Whether this host calls, mostly, or is called."""
-    active, passive = (rates_or_zero(moments, netns, f"{n}Opens") for n in ("Active", "Passive"))
-    return mean(active, moments) >= mean(passive, moments)
+    active, passive = (rates_or_zero(summaries, netns, f"{n}Opens") for n in ("Active", "Passive"))
+    return mean(active, summaries) >= mean(passive, summaries)
 
 
 def _title(failed: float, reset: float, found: Where) -> str:
@@ -114,10 +116,10 @@ def _title(failed: float, reset: float, found: Where) -> str:
     return f"{what}{found.said}"
 
 
-def _reasons(moments: Sequence[Moment], netns: int, reset: float) -> list[str]:
+def _reasons(summaries: Sequence[SampleSummary], netns: int, reset: float) -> list[str]:
     """Who sent the resets, and why, as far as this end counts it."""
     sent, unread, late, given_up = (
-        mean(rates_or_zero(moments, netns, name), moments)
+        mean(rates_or_zero(summaries, netns, name), summaries)
         for name in ("OutRsts", "TCPAbortOnClose", "TCPAbortOnData", "TCPAbortOnTimeout")
     )
     said = [f"This host sent {words.number(sent)} resets/s (OutRsts)."]
@@ -132,10 +134,10 @@ def _reasons(moments: Sequence[Moment], netns: int, reset: float) -> list[str]:
     return said
 
 
-def _asking(look: Look, netns: int) -> list[str]:
+def _asking(seen: Observations, netns: int) -> list[str]:
     """Connects that are still unanswered."""
-    rows = np.flatnonzero((look.table.state == tcp.SYN_SENT) & (look.table.netns == netns))
-    who = parties.listed(parties.parties(look, rows)) if len(rows) else ""
+    rows = np.flatnonzero((seen.table.state == tcp.SYN_SENT) & (seen.table.netns == netns))
+    who = parties.listed(parties.parties(seen, rows)) if len(rows) else ""
     said = f"{words.count(len(rows), 'connect')} in SYN_SENT now{': ' + who if who else ''}."
     return [said] if len(rows) else []
 

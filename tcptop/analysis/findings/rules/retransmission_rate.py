@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.look import Look
-from tcptop.analysis.findings.moments import Moment
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import halves, mean, mean_of, rates, rates_or_zero, window
 from tcptop.model import address
 from tcptop.model.finding import Finding, Subject
@@ -24,39 +24,43 @@ ID = "retransmission-rate"
 WORST = 3  # remotes to name
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    moments = window(look, limits["window_s"])
-    for kernel in look.sample.kernel if moments else ():
-        repeated = _repeated(moments, kernel.netns)
-        sent = rates(moments, kernel.netns, "OutSegs")
-        if repeated is None or sent is None or mean(sent, moments) <= limits["segments_per_s"]:
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    summaries = window(seen, limits["window_s"])
+    for kernel in seen.sample.kernel if summaries else ():
+        repeated = _repeated(summaries, kernel.netns)
+        sent = rates(summaries, kernel.netns, "OutSegs")
+        if repeated is None or sent is None or mean(sent, summaries) <= limits["segments_per_s"]:
             continue
-        if _lasting(repeated, sent, moments, limits["share"]):
-            yield _finding(look, limits, kernel.netns, mean(repeated, moments), mean(sent, moments))
+        if _lasting(repeated, sent, summaries, limits["share"]):
+            yield _finding(
+                seen, limits, kernel.netns, mean(repeated, summaries), mean(sent, summaries)
+            )
 
 
-def _repeated(moments: Sequence[Moment], netns: int) -> F64 | None:
-    every = rates(moments, netns, "RetransSegs")
+def _repeated(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
+    every = rates(summaries, netns, "RetransSegs")
     if every is None:
         return None
-    handshakes = rates_or_zero(moments, netns, "TCPSynRetrans")
-    needless = rates_or_zero(moments, netns, "TCPDSACKRecv")
+    handshakes = rates_or_zero(summaries, netns, "TCPSynRetrans")
+    needless = rates_or_zero(summaries, netns, "TCPDSACKRecv")
     repeated: F64 = np.maximum(every - handshakes - needless, 0)
     return repeated
 
 
-def _lasting(repeated: F64, sent: F64, moments: Sequence[Moment], share: float) -> bool:
+def _lasting(repeated: F64, sent: F64, summaries: Sequence[SampleSummary], share: float) -> bool:
     """Through the whole window, and in its older and its newer half: one burst is none."""
     both = (
-        mean_of(repeated, moments, part) > share / 2 * mean_of(sent, moments, part)
-        for part in halves(moments)
+        mean_of(repeated, summaries, part) > share / 2 * mean_of(sent, summaries, part)
+        for part in halves(summaries)
     )
-    return mean(repeated, moments) > share * mean(sent, moments) and all(both)
+    return mean(repeated, summaries) > share * mean(sent, summaries) and all(both)
 
 
-def _finding(look: Look, limits: Limits, netns: int, repeated: float, sent: float) -> Finding:
+def _finding(
+    seen: Observations, limits: Limits, netns: int, repeated: float, sent: float
+) -> Finding:
     share = repeated / sent
-    worst = _worst(look, netns)
+    worst = _worst(seen, netns)
     where = f", mostly to {worst[0][0]}" if worst else ""
     seconds = words.number(limits["window_s"])
     return Finding(
@@ -79,9 +83,9 @@ def _finding(look: Look, limits: Limits, netns: int, repeated: float, sent: floa
     )
 
 
-def _worst(look: Look, netns: int) -> list[tuple[str, float]]:
+def _worst(seen: Observations, netns: int) -> list[tuple[str, float]]:
     """The remotes that most is sent again to, in the last interval."""
-    remotes = look.snapshot.remotes
+    remotes = seen.snapshot.remotes
     rate = np.where(remotes.netns == netns, np.nan_to_num(remotes.retransmits_per_s), 0.0)
     order = np.argsort(-rate, kind="stable")[:WORST]
     return [

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import accept_queues, servers, words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding, Subject
@@ -17,7 +17,7 @@ ID = "risky-sysctl"
 MOST = 20  # listeners
 
 
-class Setting(NamedTuple):
+class RiskySetting(NamedTuple):
     """`safe` is what to set, where it is at `risky` now."""
 
     name: str
@@ -28,28 +28,28 @@ class Setting(NamedTuple):
 
 
 SETTINGS = (
-    Setting(
+    RiskySetting(
         "net.ipv4.tcp_syncookies",
         0,
         1,
         "once a listener's SYN queue is full, SYNs of honest clients are dropped too: a small "
         "flood takes the service down.",
     ),
-    Setting(
+    RiskySetting(
         "net.ipv4.tcp_tw_recycle",
         1,
         0,
         "connections of clients that share an address (NAT) are dropped at random. Kernels since "
         "4.12 have it no more.",
     ),
-    Setting(
+    RiskySetting(
         "net.ipv4.tcp_abort_on_overflow",
         1,
         0,
         "where an accept queue is full for a moment, clients get a reset instead of a retry.",
     ),
 )
-TIMESTAMPS = Setting(
+TIMESTAMPS = RiskySetting(
     "net.ipv4.tcp_timestamps",
     0,
     1,
@@ -58,19 +58,19 @@ TIMESTAMPS = Setting(
 )
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    for kernel in look.sample.kernel:
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    for kernel in seen.sample.kernel:
         for setting in SETTINGS:
-            if look.sysctl(kernel.netns, setting.name) == setting.risky:
+            if seen.sysctl(kernel.netns, setting.name) == setting.risky:
                 yield _finding(kernel.netns, setting)
-        reuse = look.sysctl(kernel.netns, "net.ipv4.tcp_tw_reuse")
-        if reuse and look.sysctl(kernel.netns, TIMESTAMPS.name) == TIMESTAMPS.risky:
+        reuse = seen.sysctl(kernel.netns, "net.ipv4.tcp_tw_reuse")
+        if reuse and seen.sysctl(kernel.netns, TIMESTAMPS.name) == TIMESTAMPS.risky:
             why = TIMESTAMPS.why.format(reuse=reuse)
             yield _finding(kernel.netns, TIMESTAMPS._replace(why=why))
-    yield from _clamped(look, limits)
+    yield from _clamped(seen, limits)
 
 
-def _finding(netns: int, setting: Setting) -> Finding:
+def _finding(netns: int, setting: RiskySetting) -> Finding:
     name = setting.name.removeprefix("net.ipv4.")
     return Finding(
         ID,
@@ -86,35 +86,35 @@ def _finding(netns: int, setting: Setting) -> Finding:
     )
 
 
-def _clamped(look: Look, limits: Limits) -> Iterator[Finding]:
+def _clamped(seen: Observations, limits: Limits) -> Iterator[Finding]:
     """Listeners whose backlog is just somaxconn, and whose queue fills."""
-    queues = accept_queues.accept_queues(look)
+    queues = accept_queues.accept_queues(seen)
     filling = np.flatnonzero(
         (queues.queued >= limits["share"] * queues.capacity)
         & (queues.capacity >= limits["capacity"])
     )
-    clamped = [each for each in filling.tolist() if servers.clamped(look, int(queues.row[each]))]
+    clamped = [each for each in filling.tolist() if servers.clamped(seen, int(queues.row[each]))]
     for place in clamped[:MOST]:
-        yield _backlog(look, int(queues.row[place]))
+        yield _backlog(seen, int(queues.row[place]))
 
 
-def _backlog(look: Look, row: int) -> Finding:
-    table = look.table
-    people = accept_queues.people(look, np.array([row]))
+def _backlog(seen: Observations, row: int) -> Finding:
+    table = seen.table
+    holders = accept_queues.processes(seen, np.array([row]))
     where, given, queued = words.local(table, row), int(table.send_q[row]), int(table.recv_q[row])
     return Finding(
         ID,
         words.key(ID, int(table.netns[row]), servers.SOMAXCONN, where),
         "info",
-        f"{servers.title(look, row, people)} gets no longer queue than somaxconn = {given} allows",
-        named(look, np.array([row]), people, where),
+        f"{servers.title(seen, row, holders)} gets no longer queue than somaxconn = {given} allows",
+        named(seen, np.array([row]), holders, where),
         {"queued": queued, "somaxconn": given},
         (
             f"{queued} of the {given + 1} connections that fit wait to be accepted.",
-            servers.backlog(look, row),
+            servers.backlog(seen, row),
         ),
         "Accept faster first. "
-        f"If bursts are longer than that: {servers.larger_backlog(look, row)}.",
+        f"If bursts are longer than that: {servers.larger_backlog(seen, row)}.",
         f"ss -ltn 'sport = {words.port(table, row)}'; sysctl {servers.SOMAXCONN}",
     )
 

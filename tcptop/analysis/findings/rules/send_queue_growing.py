@@ -8,8 +8,8 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.groups import Group, grouped
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.groups import ConnectionGroup, grouped
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
@@ -17,29 +17,29 @@ from tcptop.model.table import Index
 ID = "send-queue-growing"
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    table, lives = look.table, look.snapshot.lives
-    large = (lives.rises >= limits["samples"]) & (table.send_q >= limits["bytes"])
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    table, durations = seen.table, seen.snapshot.durations
+    large = (durations.rises >= limits["samples"]) & (table.send_q >= limits["bytes"])
     rows = np.flatnonzero(large & np.isin(table.state, stalls.TALKING))
     if len(rows):
-        drain = stalls.drain_s(look.snapshot, rows, limits["samples"])
-        for group in grouped(look, rows[drain > limits["drain_s"]]):
-            yield _finding(look, group)
+        drain = stalls.drain_s(seen.snapshot, rows, limits["samples"])
+        for group in grouped(seen, rows[drain > limits["drain_s"]]):
+            yield _finding(seen, group)
 
 
-def _finding(look: Look, group: Group) -> Finding:
-    table, rows = look.table, group.rows
-    waiting, rate = int(table.send_q[rows].sum()), _rate(look, rows)
+def _finding(seen: Observations, group: ConnectionGroup) -> Finding:
+    table, rows = seen.table, group.rows
+    waiting, rate = int(table.send_q[rows].sum()), _rate(seen, rows)
     values = {"connections": len(rows), "send_q": waiting, "leaving_per_s": rate}
     return Finding(
         ID,
         group.key(ID),
         "warning",
-        f"{group.who} writes faster than it is taken {_where(look, group)}: "
+        f"{group.who} writes faster than it is taken {_where(seen, group)}: "
         f"{words.size(waiting)} wait in Send-Q",
-        group.subject(look),
+        group.subject(seen),
         values | ({"drain_s": waiting / rate} if rate else {}),
-        tuple(_evidence(look, group, rate)),
+        tuple(_evidence(seen, group, rate)),
         f"In {group.who}: heed that write() would block, and limit what waits for each peer. "
         "If the peer's window is what limits, its program is slow; if the path loses or is full, "
         "send less over it. A bigger net.ipv4.tcp_wmem only lets more wait.",
@@ -47,22 +47,22 @@ def _finding(look: Look, group: Group) -> Finding:
     )
 
 
-def _where(look: Look, group: Group) -> str:
+def _where(seen: Observations, group: ConnectionGroup) -> str:
     if group.destination:
         return f"by {group.destination}"
     if len(group.rows) == 1:
-        return f"by client {words.remote(look.table, int(group.rows[0]))}"
+        return f"by client {words.remote(seen.table, int(group.rows[0]))}"
     return f"by {len(group.rows)} clients of {group.listener}"
 
 
-def _evidence(look: Look, group: Group, rate: float) -> Iterator[str]:
-    table, rows = look.table, group.rows
+def _evidence(seen: Observations, group: ConnectionGroup, rate: float) -> Iterator[str]:
+    table, rows = seen.table, group.rows
     waiting = int(table.send_q[rows].sum())
     drain = f"; what waits would need {words.duration(waiting / rate)}" if rate else ""
     yield (
         f"Send-Q of {words.count(len(rows), 'connection')} rose through "
-        f"{int(look.snapshot.lives.rises[rows].min())} samples, to {words.size(waiting)}, while "
-        f"{words.size(rate)} left a second{drain}."
+        f"{int(seen.snapshot.durations.rises[rows].min())} samples, to {words.size(waiting)}, "
+        f"while {words.size(rate)} left a second{drain}."
     )
     busy = table.info_of("busy_time", rows)
     for name, why in (
@@ -74,8 +74,8 @@ def _evidence(look: Look, group: Group, rate: float) -> Iterator[str]:
             yield f"It was held back by {why} for {words.percent(share)} of the time it had data."
 
 
-def _rate(look: Look, rows: Index) -> float:
-    return float(np.nansum(stalls.leaving_per_s(look.snapshot, rows)))
+def _rate(seen: Observations, rows: Index) -> float:
+    return float(np.nansum(stalls.leaving_per_s(seen.snapshot, rows)))
 
 
 RULE = Rule(

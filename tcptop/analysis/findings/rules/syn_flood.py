@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import accept_queues, servers, syn_queues, words
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding, Subject
@@ -34,85 +34,87 @@ class Flood(NamedTuple):
     listener: int
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    if look.back(limits["window_s"]) is None:
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    if seen.back(limits["window_s"]) is None:
         return
-    half_open = syn_queues.half_open(look)
-    unfinished = _unexplained(look, half_open[look.table.retrans[half_open] > 0])
-    for kernel in look.sample.kernel:
-        here = half_open[look.table.netns[half_open] == kernel.netns]
-        mine = unfinished[look.table.netns[unfinished] == kernel.netns]
-        flood = _flood(look, limits, kernel.netns, here, mine)
-        going = _going(look, limits, kernel.netns, here)
-        if flood.by_cookies or (going and _many(look, limits, flood)):
-            yield _finding(look, flood)
+    half_open = syn_queues.half_open(seen)
+    unfinished = _unexplained(seen, half_open[seen.table.retrans[half_open] > 0])
+    for kernel in seen.sample.kernel:
+        here = half_open[seen.table.netns[half_open] == kernel.netns]
+        mine = unfinished[seen.table.netns[unfinished] == kernel.netns]
+        flood = _flood(seen, limits, kernel.netns, here, mine)
+        going = _going(seen, limits, kernel.netns, here)
+        if flood.by_cookies or (going and _many(seen, limits, flood)):
+            yield _finding(seen, flood)
 
 
-def _unexplained(look: Look, rows: Index) -> Index:
+def _unexplained(seen: Observations, rows: Index) -> Index:
     """Without those whose last ACK may have been dropped: their listener's queue was full."""
     if not len(rows):
         return rows
-    queues = accept_queues.accept_queues(look)
+    queues = accept_queues.accept_queues(seen)
     full = queues.group[queues.full | (queues.lost_per_s > 0)]
     explained = queues.row[np.isin(queues.group, full)]
-    return rows[~np.isin(look.snapshot.queue[rows], explained)]
+    return rows[~np.isin(seen.snapshot.queue[rows], explained)]
 
 
-def _flood(look: Look, limits: Limits, netns: int, half_open: Index, unfinished: Index) -> Flood:
+def _flood(
+    seen: Observations, limits: Limits, netns: int, half_open: Index, unfinished: Index
+) -> Flood:
     sent, returned = (
-        look.rate(netns, name, limits["window_s"]) or 0.0
+        seen.rate(netns, name, limits["window_s"]) or 0.0
         for name in ("SyncookiesSent", "SyncookiesRecv")
     )
     unreturned = max(sent - returned, 0.0)
-    queue = look.snapshot.queue[half_open]
+    queue = seen.snapshot.queue[half_open]
     return Flood(
         netns,
         unfinished,
-        syn_queues.remotes(look, unfinished),
+        syn_queues.remotes(seen, unfinished),
         unreturned,
         unreturned > limits["cookies_per_s"],
         int(np.bincount(queue[queue >= 0]).argmax()) if (queue >= 0).any() else -1,
     )
 
 
-def _going(look: Look, limits: Limits, netns: int, half_open: Index) -> bool:
+def _going(seen: Observations, limits: Limits, netns: int, half_open: Index) -> bool:
     """Whether SYNs still come: as new rows, or to a full queue."""
-    young = syn_queues.age_s(look, half_open) < GOING_S
-    answer = syn_queues.answer(look, netns, limits["window_s"])
+    young = syn_queues.age_s(seen, half_open) < GOING_S
+    answer = syn_queues.answer(seen, netns, limits["window_s"])
     return bool(young.any()) or max(answer) > 0
 
 
-def _many(look: Look, limits: Limits, flood: Flood) -> bool:
+def _many(seen: Observations, limits: Limits, flood: Flood) -> bool:
     """Of a busy public server some clients always vanish: then only a share of them counts."""
-    opened = look.rate(flood.netns, "PassiveOpens", limits["window_s"]) or 0.0
+    opened = seen.rate(flood.netns, "PassiveOpens", limits["window_s"]) or 0.0
     most = max(limits["half_open"], limits["share"] * opened * KEPT_S)
     return len(flood.unfinished) >= most and flood.remotes >= limits["half_open"]
 
 
-def _finding(look: Look, flood: Flood) -> Finding:
-    people: list[Process] = []
+def _finding(seen: Observations, flood: Flood) -> Finding:
+    processes: list[Process] = []
     if flood.listener >= 0:
-        people = accept_queues.people(look, np.array([flood.listener]))
+        processes = accept_queues.processes(seen, np.array([flood.listener]))
     return Finding(
         ID,
         words.key(ID, flood.netns),
         "critical",
-        _title(look, flood, people),
-        _subject(look, flood, people),
+        _title(seen, flood, processes),
+        _subject(seen, flood, processes),
         {
             "half_open": len(flood.unfinished),
             "remotes": flood.remotes,
             "cookies_per_s": flood.cookies_per_s,
         },
-        tuple(_evidence(look, flood)),
-        _advice(look, flood.netns),
+        tuple(_evidence(seen, flood)),
+        _advice(seen, flood.netns),
         "ss -tn state syn-recv; nstat -az TcpExtSyncookiesSent TcpExtSyncookiesRecv "
         "TcpExtTCPReqQFullDoCookies TcpExtListenDrops",
     )
 
 
-def _title(look: Look, flood: Flood, people: list[Process]) -> str:
-    where = servers.title(look, flood.listener, people) if flood.listener >= 0 else "this host"
+def _title(seen: Observations, flood: Flood, processes: list[Process]) -> str:
+    where = servers.title(seen, flood.listener, processes) if flood.listener >= 0 else "this host"
     if flood.by_cookies:
         rate = words.number(flood.cookies_per_s)
         return f"SYN flood against {where}: {rate} handshakes/s are never finished"
@@ -122,16 +124,16 @@ def _title(look: Look, flood: Flood, people: list[Process]) -> str:
     )
 
 
-def _subject(look: Look, flood: Flood, people: list[Process]) -> Subject:
+def _subject(seen: Observations, flood: Flood, processes: list[Process]) -> Subject:
     if flood.listener < 0 and not len(flood.unfinished):
         return Subject(flood.netns)
     rows, where = flood.unfinished, None
     if flood.listener >= 0:
-        rows, where = np.append(flood.listener, rows), words.local(look.table, flood.listener)
-    return named(look, rows, people, where)
+        rows, where = np.append(flood.listener, rows), words.local(seen.table, flood.listener)
+    return named(seen, rows, processes, where)
 
 
-def _evidence(look: Look, flood: Flood) -> Iterator[str]:
+def _evidence(seen: Observations, flood: Flood) -> Iterator[str]:
     if len(flood.unfinished):
         yield (
             f"{words.count(len(flood.unfinished), 'half-open connection')} from "
@@ -143,15 +145,15 @@ def _evidence(look: Look, flood: Flood) -> Iterator[str]:
             f"{words.number(flood.cookies_per_s)} SYN cookies/s were sent and not returned "
             "(SyncookiesSent less SyncookiesRecv)."
         )
-    cookies = look.sysctl(flood.netns, syn_queues.COOKIES)
+    cookies = seen.sysctl(flood.netns, syn_queues.COOKIES)
     if cookies is not None:
         works = "SYNs are dropped once the queue is full" if cookies == 0 else "clients get through"
         yield f"{syn_queues.COOKIES} = {cookies}: {works}."
 
 
-def _advice(look: Look, netns: int) -> str:
+def _advice(seen: Observations, netns: int) -> str:
     cookies = ""
-    if look.sysctl(netns, syn_queues.COOKIES) == 0:
+    if seen.sysctl(netns, syn_queues.COOKIES) == 0:
         cookies = f"Switch cookies on at once: sysctl -w {syn_queues.COOKIES}=1 (now 0). "
     return (
         f"{cookies}Where the senders are real clients, their way back is broken: see routing and "

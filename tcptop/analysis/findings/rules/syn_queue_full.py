@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop.analysis.findings import accept_queues, servers, syn_queues, words
 from tcptop.analysis.findings.accept_queues import AcceptQueues
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.syn_queues import Answer
@@ -17,7 +17,7 @@ from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
 ID = "syn-queue-full"
-MOST = 20  # findings of one look
+MOST = 20  # findings of one sample
 
 
 class Full(NamedTuple):
@@ -30,49 +30,49 @@ class Full(NamedTuple):
     answer: Answer
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    if not (look.snapshot.listeners.syn_queue >= limits["half_open"]).any():
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    if not (seen.snapshot.listeners.syn_queue >= limits["half_open"]).any():
         return
-    queues = accept_queues.accept_queues(look)
-    for place in _longest(look, queues, limits["half_open"])[:MOST]:
+    queues = accept_queues.accept_queues(seen)
+    for place in _longest(seen, queues, limits["half_open"])[:MOST]:
         row = int(queues.row[place])
         full = Full(
             row,
             queues.members(place),
-            int(look.snapshot.listeners.syn_queue[place]),
-            syn_queues.limit(look, row),
-            syn_queues.answer(look, int(look.table.netns[row]), limits["window_s"]),
+            int(seen.snapshot.listeners.syn_queue[place]),
+            syn_queues.limit(seen, row),
+            syn_queues.answer(seen, int(seen.table.netns[row]), limits["window_s"]),
         )
         # Kernels before 6.13 hold one less.
         if full.half_open >= full.limit - 1 and max(full.answer) > 0:
-            yield _finding(look, full)
+            yield _finding(seen, full)
 
 
-def _longest(look: Look, queues: AcceptQueues, least: float) -> list[int]:
+def _longest(seen: Observations, queues: AcceptQueues, least: float) -> list[int]:
     """A place for each address: the members of a SO_REUSEPORT group share the number."""
     _, first = np.unique(queues.group, return_index=True)
-    lengths = look.snapshot.listeners.syn_queue
+    lengths = seen.snapshot.listeners.syn_queue
     order = first[np.argsort(-lengths[first], kind="stable")]
     longest: list[int] = order[lengths[order] >= least].tolist()
     return longest
 
 
-def _finding(look: Look, full: Full) -> Finding:
-    table, row, answer = look.table, full.row, full.answer
-    people = accept_queues.people(look, full.members)
+def _finding(seen: Observations, full: Full) -> Finding:
+    table, row, answer = seen.table, full.row, full.answer
+    holders = accept_queues.processes(seen, full.members)
     where = words.local(table, row)
-    rows = syn_queues.half_open(look, full.members)
+    rows = syn_queues.half_open(seen, full.members)
     losing = answer.dropped_per_s > 0
     return Finding(
         ID,
         words.key(ID, int(table.netns[row]), where, int(table.interface[row])),
         "critical" if losing else "warning",
-        f"{servers.title(look, row, people)} has {full.half_open} half-open connections, as many "
+        f"{servers.title(seen, row, holders)} has {full.half_open} half-open connections, as many "
         f"as fit: {_becomes(answer)}",
-        named(look, np.append(full.members, rows), people, where),
+        named(seen, np.append(full.members, rows), holders, where),
         {"half_open": full.half_open, "limit": full.limit} | answer._asdict(),
-        tuple(_evidence(look, full, rows)),
-        _advice(look, full, losing),
+        tuple(_evidence(seen, full, rows)),
+        _advice(seen, full, losing),
         f"ss -tn state syn-recv 'sport = {words.port(table, row)}'; "
         "nstat -az TcpExtTCPReqQFullDoCookies TcpExtTCPReqQFullDrop TcpExtListenDrops",
     )
@@ -86,9 +86,9 @@ def _becomes(answer: Answer) -> str:
     return f"{words.number(rate)} SYNs/s {what}" if rate >= 0.1 else f"SYNs are {what}"
 
 
-def _evidence(look: Look, full: Full, rows: Index) -> Iterator[str]:
-    again = int(np.count_nonzero(look.table.retrans[rows] > 0))
-    senders = words.count(syn_queues.remotes(look, rows), "address", "addresses")
+def _evidence(seen: Observations, full: Full, rows: Index) -> Iterator[str]:
+    again = int(np.count_nonzero(seen.table.retrans[rows] > 0))
+    senders = words.count(syn_queues.remotes(seen, rows), "address", "addresses")
     yield (
         f"{full.half_open} half-open connections from {senders}, where {full.limit} fit; the "
         f"SYN-ACK had to be sent again to {again} of them."
@@ -103,39 +103,39 @@ def _evidence(look: Look, full: Full, rows: Index) -> Iterator[str]:
             f"{words.number(full.answer.dropped_per_s)} SYNs/s are dropped while its accept queue "
             "has room (ListenDrops or TCPReqQFullDrop; retries counted)."
         )
-    yield _bound(look, full)
+    yield _bound(seen, full)
 
 
-def _bound(look: Look, full: Full) -> str:
+def _bound(seen: Observations, full: Full) -> str:
     """What bounds the queue: tcp_max_syn_backlog where that is less, else the backlog."""
-    if not _shared_bound(look, full):
-        return servers.backlog(look, full.row)
-    most = look.sysctl(int(look.table.netns[full.row]), syn_queues.MAX_SYN_BACKLOG)
+    if not _shared_bound(seen, full):
+        return servers.backlog(seen, full.row)
+    most = seen.sysctl(int(seen.table.netns[full.row]), syn_queues.MAX_SYN_BACKLOG)
     return (
         f"Without cookies {syn_queues.MAX_SYN_BACKLOG} = {most} bounds it: three quarters of that "
-        f"and one are for unknown clients, whatever the backlog ({look.table.send_q[full.row]})."
+        f"and one are for unknown clients, whatever the backlog ({seen.table.send_q[full.row]})."
     )
 
 
-def _shared_bound(look: Look, full: Full) -> bool:
-    return full.limit <= int(look.table.send_q[full.row])
+def _shared_bound(seen: Observations, full: Full) -> bool:
+    return full.limit <= int(seen.table.send_q[full.row])
 
 
-def _longer(look: Look, full: Full) -> str:
-    if not _shared_bound(look, full):
-        return servers.larger_backlog(look, full.row)
-    most = look.sysctl(int(look.table.netns[full.row]), syn_queues.MAX_SYN_BACKLOG) or 0
+def _longer(seen: Observations, full: Full) -> str:
+    if not _shared_bound(seen, full):
+        return servers.larger_backlog(seen, full.row)
+    most = seen.sysctl(int(seen.table.netns[full.row]), syn_queues.MAX_SYN_BACKLOG) or 0
     return f"sysctl -w {syn_queues.MAX_SYN_BACKLOG}={max(4 * most, 4096)} (now {most})"
 
 
-def _advice(look: Look, full: Full, losing: bool) -> str:
+def _advice(seen: Observations, full: Full, losing: bool) -> str:
     cookies = ""
-    if losing and look.sysctl(int(look.table.netns[full.row]), syn_queues.COOKIES) == 0:
+    if losing and seen.sysctl(int(seen.table.netns[full.row]), syn_queues.COOKIES) == 0:
         cookies = f"Switch cookies on: sysctl -w {syn_queues.COOKIES}=1 (now 0). "
     return (
         "See whether the answers get back to these clients (routing, a firewall that sees one "
         f"direction only), or whether their addresses are forged. {cookies}"
-        f"For clients that are only far away: {_longer(look, full)}."
+        f"For clients that are only far away: {_longer(seen, full)}."
     )
 
 

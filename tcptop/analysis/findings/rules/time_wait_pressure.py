@@ -12,7 +12,7 @@ import numpy as np
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import accepted
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.model import tcp
 from tcptop.model.finding import Finding, Subject
@@ -22,18 +22,18 @@ ID = "time-wait-pressure"
 LIMIT, OVERFLOW = "net.ipv4.tcp_max_tw_buckets", "TCPTimeWaitOverflow"
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    for kernel in look.sample.kernel:
-        most = look.sysctl(kernel.netns, LIMIT)
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    for kernel in seen.sample.kernel:
+        most = seen.sysctl(kernel.netns, LIMIT)
         held = kernel.sockstat.get("TCP", {}).get("tw")
-        overflow = look.last_rate(kernel.netns, OVERFLOW) or 0.0
+        overflow = seen.last_rate(kernel.netns, OVERFLOW) or 0.0
         near = bool(most) and held is not None and held >= limits["share"] * (most or 0)
         if near or overflow > 0:
-            yield _finding(look, kernel, held, most, overflow)
+            yield _finding(seen, kernel, held, most, overflow)
 
 
 def _finding(
-    look: Look, kernel: Kernel, held: int | None, most: int | None, overflow: float
+    seen: Observations, kernel: Kernel, held: int | None, most: int | None, overflow: float
 ) -> Finding:
     full = f"{_known(held)} of {_known(most)}"
     per_s = f"{words.number(overflow)}/s end without it" if overflow else "the limit is near"
@@ -45,7 +45,7 @@ def _finding(
         f"TIME_WAIT sockets fill their table: {full}, {per_s}",
         Subject(kernel.netns),
         {name: value for name, value in values.items() if value is not None},
-        (*_evidence(kernel, full, overflow), *_whose(look, kernel.netns)),
+        (*_evidence(kernel, full, overflow), *_whose(seen, kernel.netns)),
         "Close less often: a pool, or keep-alive, so that a connection serves many requests. Then "
         f"raise the limit, it is cheap: {_raise(most)}. TIME_WAIT itself is healthy and lasts "
         "60 s whatever is set.",
@@ -72,13 +72,13 @@ def _evidence(kernel: Kernel, full: str, overflow: float) -> list[str]:
     return said
 
 
-def _whose(look: Look, netns: int) -> list[str]:
+def _whose(seen: Observations, netns: int) -> list[str]:
     """The end that they wait at most: a port of ours that is called, or one that we call."""
-    table = look.table
+    table = seen.table
     rows = np.flatnonzero((table.state == tcp.TIME_WAIT) & (table.netns == netns))
     if not len(rows):
         return []
-    served = accepted(look)[rows]
+    served = accepted(seen)[rows]
     port = np.where(served, table.local_port[rows], table.remote_port[rows])
     kinds, number = np.unique(port.astype(np.int64) * 2 + served, return_counts=True)
     best = int(np.argmax(number))

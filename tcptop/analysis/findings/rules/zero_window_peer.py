@@ -8,8 +8,8 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.groups import Group, grouped
-from tcptop.analysis.findings.look import Look
+from tcptop.analysis.findings.groups import ConnectionGroup, grouped
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
@@ -18,61 +18,63 @@ from tcptop.model.table import F64
 ID = "zero-window-peer"
 
 
-def find(look: Look, limits: Limits) -> Iterator[Finding]:
-    rows = stalls.pending(look.table)
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    rows = stalls.pending(seen.table)
     if not len(rows):
         return
-    shut_s = stalls.shut_s(look.snapshot, rows)
+    shut_s = stalls.shut_s(seen.snapshot, rows)
     stuck = shut_s >= limits["shut_s"]
     rows, shut_s = rows[stuck], shut_s[stuck]
-    for group in grouped(look, rows):
+    for group in grouped(seen, rows):
         for_s = shut_s[np.searchsorted(rows, group.rows)]
-        yield _finding(look, limits, group, for_s)
+        yield _finding(seen, limits, group, for_s)
 
 
-def _finding(look: Look, limits: Limits, group: Group, for_s: F64) -> Finding:
-    table, rows, longest = look.table, group.rows, float(for_s.max())
+def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, for_s: F64) -> Finding:
+    table, rows, longest = seen.table, group.rows, float(for_s.max())
     waiting = int(table.send_q[rows].sum())
     worst = int(rows[for_s.argmax()])
-    reader = _reader(look, group)
+    reader = _reader(seen, group)
     return Finding(
         ID,
         group.key(ID),
         "critical" if longest >= limits["critical_s"] else "warning",
-        f"{_title(look, group, reader)}: {words.size(waiting)} wait in Send-Q",
-        group.subject(look),
+        f"{_title(seen, group, reader)}: {words.size(waiting)} wait in Send-Q",
+        group.subject(seen),
         {"connections": len(rows), "send_q": waiting, "longest_s": longest},
-        tuple(_evidence(look, group, worst, longest, reader)),
+        tuple(_evidence(seen, group, worst, longest, reader)),
         _advice(group, reader),
         f"ss -tinpo 'dst {words.remote(table, worst)}'",
-        since=look.sample.taken_at - longest,
+        since=seen.sample.taken_at - longest,
     )
 
 
-def _title(look: Look, group: Group, reader: Process | None) -> str:
+def _title(seen: Observations, group: ConnectionGroup, reader: Process | None) -> str:
     many, where = len(group.rows), group.destination or f"clients of {group.listener}"
     if reader:
         return f"{words.name(reader)} does not read what {group.who} sends"
     if many == 1:
         return (
-            f"{words.remote(look.table, int(group.rows[0]))} does not read what {group.who} sends"
+            f"{words.remote(seen.table, int(group.rows[0]))} does not read what {group.who} sends"
         )
     verb = "does" if group.destination else "do"
     connections = words.count(many, "connection")
     return f"{where} {verb} not read what {group.who} sends on {connections}"
 
 
-def _reader(look: Look, group: Group) -> Process | None:
+def _reader(seen: Observations, group: ConnectionGroup) -> Process | None:
     """The process at the other end, where that is here and one for all."""
-    twins = stalls.other_ends(look.table, group.rows)
-    people = {process for twin in set(twins.tolist()) if twin >= 0 for process in look.people(twin)}
-    return people.pop() if len(people) == 1 and (twins >= 0).all() else None
+    peers = stalls.peer_rows(seen.table, group.rows)
+    processes = {
+        process for peer in set(peers.tolist()) if peer >= 0 for process in seen.processes(peer)
+    }
+    return processes.pop() if len(processes) == 1 and (peers >= 0).all() else None
 
 
 def _evidence(
-    look: Look, group: Group, worst: int, longest: float, reader: Process | None
+    seen: Observations, group: ConnectionGroup, worst: int, longest: float, reader: Process | None
 ) -> Iterator[str]:
-    table = look.table
+    table = seen.table
     heard = float(table.since_s("last_ack_recv", group.rows).min())
     who, many = group.in_full, len(group.rows)
     up_to, on_it = (
@@ -84,7 +86,7 @@ def _evidence(
         f"{words.size(int(table.send_q[worst]))} wait{on_it}."
     )
     yield (
-        f"The peer's window is {_window(look, worst)} and its kernel answers the probes (heard "
+        f"The peer's window is {_window(seen, worst)} and its kernel answers the probes (heard "
         f"from {words.duration(heard)} ago): it is alive, and its program takes nothing out of its "
         "buffer."
     )
@@ -94,13 +96,13 @@ def _evidence(
         yield "A proxy whose other side is slow looks the same from here."
 
 
-def _window(look: Look, row: int) -> str:
+def _window(seen: Observations, row: int) -> str:
     """`snd_wnd` is known since 5.4; the persist timer says as much."""
-    window = float(look.table.info_of("snd_wnd", np.array([row]))[0])
+    window = float(seen.table.info_of("snd_wnd", np.array([row]))[0])
     return "shut (persist timer)" if np.isnan(window) else words.count(window, "byte")
 
 
-def _advice(group: Group, reader: Process | None) -> str:
+def _advice(group: ConnectionGroup, reader: Process | None) -> str:
     there = words.name(reader) if reader else "the program at the other end"
     return (
         f"Look at {there}: it is stuck, or slower than what it is sent. Here: a timeout for "

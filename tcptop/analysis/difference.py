@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tcptop.analysis.kernel import GAUGES
+from tcptop.analysis.counters import GAUGES
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
 from tcptop.model.finding import Finding
@@ -15,7 +15,7 @@ from tcptop.model.sample import Process
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
 
-Pair = tuple[int, int]  # then and now
+ThenNow = tuple[int, int]  # then and now
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -38,8 +38,8 @@ class ProcessChange:
     process: Process | None
     owner: int  # a code of model.owner
     netns: int
-    sockets: Pair
-    close_wait: Pair
+    sockets: ThenNow
+    close_wait: ThenNow
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ListenerChange:
     key: int
     row: int
     there: tuple[bool, bool]
-    queue: Pair
+    queue: ThenNow
     dropped: int | None
 
 
@@ -60,7 +60,7 @@ class ListenerChange:
 class RemoteChange:
     netns: int
     address: tuple[int, int]  # the halves
-    sockets: Pair
+    sockets: ThenNow
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class CounterChange:
     netns: int
     section: str
     name: str
-    value: Pair
+    value: ThenNow
 
     @property
     def grown(self) -> int:
@@ -83,7 +83,7 @@ class Difference:
 
     over_s: float
     sockets: Sockets
-    by_state: tuple[Pair, ...]  # indexed by the kernel's number
+    by_state: tuple[ThenNow, ...]  # indexed by the kernel's number
     processes: tuple[ProcessChange, ...]
     listeners: tuple[ListenerChange, ...]
     remotes: tuple[RemoteChange, ...]
@@ -107,7 +107,7 @@ def diff(old: Snapshot, new: Snapshot) -> Difference:
     )
 
 
-def _moved(pair: Pair) -> int:
+def _moved(pair: ThenNow) -> int:
     return abs(pair[1] - pair[0])
 
 
@@ -129,13 +129,13 @@ Holding = tuple[Process | None, int, int, int]  # the process, its owner code, s
 
 
 def _holding(snapshot: Snapshot) -> dict[Identity, Holding]:
-    found, people = snapshot.processes, snapshot.holders.people
+    found, processes = snapshot.processes, snapshot.holders.processes
     holding: dict[Identity, Holding] = {}
-    columns = (found.person, found.owner, found.netns, found.sockets)
+    columns = (found.process, found.owner, found.netns, found.sockets)
     closing = found.by_state[:, tcp.CLOSE_WAIT].tolist()
     listed = (column.tolist() for column in columns)
-    for person, owner, netns, sockets, close_wait in zip(*listed, closing, strict=True):
-        process = people[person] if person >= 0 else None
+    for index, owner, netns, sockets, close_wait in zip(*listed, closing, strict=True):
+        process = processes[index] if index >= 0 else None
         key = (process.pid, process.start_time, 0) if process else (0, 0, owner)
         holding[*key, netns] = process, owner, sockets, close_wait
     return holding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop.analysis import computed, levels
+from tcptop.analysis import levels, timeouts
 from tcptop.analysis.findings.words import exactly
 from tcptop.model.sample import Kernel
 
@@ -25,26 +25,26 @@ def with_(**values: object) -> dict[str, str]:
 
 
 def test_the_defaults() -> None:
-    assert computed.keepalive_detection_s(DEFAULTS) == 7875
-    assert computed.give_up_s(DEFAULTS) == pytest.approx(924.6)  # as ip-sysctl.rst says
-    assert computed.orphan_give_up_s(DEFAULTS) == pytest.approx(102.2)
-    assert computed.syn_give_up_s(DEFAULTS) == 4 + 127
-    assert computed.synack_give_up_s(DEFAULTS) == 63
+    assert timeouts.keepalive_detection_s(DEFAULTS) == 7875
+    assert timeouts.give_up_s(DEFAULTS) == pytest.approx(924.6)  # as ip-sysctl.rst says
+    assert timeouts.orphan_give_up_s(DEFAULTS) == pytest.approx(102.2)
+    assert timeouts.syn_give_up_s(DEFAULTS) == 4 + 127
+    assert timeouts.synack_give_up_s(DEFAULTS) == 63
 
 
 def test_what_is_not_known_is_none() -> None:
     functions = (
-        computed.keepalive_detection_s,
-        computed.give_up_s,
-        computed.orphan_give_up_s,
-        computed.syn_give_up_s,
-        computed.synack_give_up_s,
+        timeouts.keepalive_detection_s,
+        timeouts.give_up_s,
+        timeouts.orphan_give_up_s,
+        timeouts.syn_give_up_s,
+        timeouts.synack_give_up_s,
     )
     for function in functions:
         assert function({}) is None
         assert function(dict.fromkeys(DEFAULTS, "strange")) is None
-    assert computed.give_up_in_s({}, 200_000, 1, 0) is None
-    assert computed.syn_give_up_in_s({}, 0, 1000) is None
+    assert timeouts.give_up_in_s({}, 200_000, 1, 0) is None
+    assert timeouts.syn_give_up_in_s({}, 0, 1000) is None
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_not_known_is_none() -> None:
     ],
 )
 def test_tcp_retries2(retries: int, longest_ms: int, seconds: float) -> None:
-    found = computed.give_up_s(with_(tcp_retries2=retries, tcp_rto_max_ms=longest_ms))
+    found = timeouts.give_up_s(with_(tcp_retries2=retries, tcp_rto_max_ms=longest_ms))
     assert found == pytest.approx(seconds)
 
 
@@ -82,7 +82,7 @@ def test_syn_retries(retries: int, linear: int | None, seconds: float) -> None:
     values = with_(tcp_syn_retries=retries, tcp_syn_linear_timeouts=linear)
     if linear is None:  # before 6.5
         del values["net.ipv4.tcp_syn_linear_timeouts"]
-    assert computed.syn_give_up_s(values) == seconds
+    assert timeouts.syn_give_up_s(values) == seconds
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_syn_retries(retries: int, linear: int | None, seconds: float) -> None:
 )
 def test_what_is_left_of_a_connect(retrans: int, expires_ms: int, seconds: float) -> None:
     # Timers fire after 1, 2, 3, 4, 5, 7, 11, 19, 35, 67 and 131 s.
-    assert computed.syn_give_up_in_s(DEFAULTS, retrans, expires_ms) == seconds
+    assert timeouts.syn_give_up_in_s(DEFAULTS, retrans, expires_ms) == seconds
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_what_is_left_of_a_connect(retrans: int, expires_ms: int, seconds: float
 def test_for_how_long_it_has_been_going_on(
     rto_ms: int, backoff: int, expires_ms: int, seconds: float
 ) -> None:
-    found = computed.retransmitting_for_s(rto_ms * 1000, backoff, expires_ms)
+    found = timeouts.retransmitting_for_s(rto_ms * 1000, backoff, expires_ms)
     assert found == pytest.approx(seconds)
 
 
@@ -132,19 +132,19 @@ def test_for_how_long_it_has_been_going_on(
 def test_what_is_left_of_a_black_hole(
     rto_ms: int, backoff: int, expires_ms: int, seconds: float
 ) -> None:
-    found = computed.give_up_in_s(with_(tcp_retries2=3), rto_ms * 1000, backoff, expires_ms)
+    found = timeouts.give_up_in_s(with_(tcp_retries2=3), rto_ms * 1000, backoff, expires_ms)
     assert found == pytest.approx(seconds)
 
 
 def test_what_is_left_of_a_black_hole_by_default() -> None:
     # 0.408 doubled to 104.448 s, nine timers: 208.488 s; six of 120 s reach the model's 924.6 s.
-    found = computed.give_up_in_s(DEFAULTS, 204_000, 0, 204)
+    found = timeouts.give_up_in_s(DEFAULTS, 204_000, 0, 204)
     assert found == pytest.approx(0.204 + 208.488 + 6 * 120)
 
 
 def test_what_the_ports_sustain() -> None:
-    assert computed.sustained_connections_per_s(28_232) == pytest.approx(470.53, abs=0.01)
-    assert computed.sustained_connections_per_s(600, 1.0) == 600
+    assert timeouts.sustained_connections_per_s(28_232) == pytest.approx(470.53, abs=0.01)
+    assert timeouts.sustained_connections_per_s(600, 1.0) == 600
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tcptop.analysis.findings.rules import RULES
-from tcptop.analysis.findings.settings import Settings
-from tcptop.commands.ending import CommandError
+from tcptop.analysis.findings.settings import FindingSettings
+from tcptop.commands.errors import CommandError
 from tcptop.configuration import (
     Configuration,
     ConfigurationError,
-    Limits,
+    LimitsByRule,
     check_finding,
     check_threshold,
     parse,
@@ -25,16 +25,16 @@ INTERVAL_S = 1.0
 THRESHOLDS = {rule.id: {each.name: each.default for each in rule.thresholds} for rule in RULES}
 
 
-class Decided(NamedTuple):
+class EffectiveConfiguration(NamedTuple):
     """`keys` and `theme` are those of the live view, as the file has them."""
 
     interval: float
-    findings: Settings
+    findings: FindingSettings
     keys: Mapping[str, str]
     theme: str | None = None
 
 
-def decided(chosen: Namespace, lowered: Limits | None = None) -> Decided:
+def decided(chosen: Namespace, lowered: LimitsByRule | None = None) -> EffectiveConfiguration:
     """The command line wins over the file; `lowered` are thresholds that lie between the two.
 
     Raises UsageError, CommandError where the file says what nobody knows, and OSError.
@@ -45,9 +45,9 @@ def decided(chosen: Namespace, lowered: Limits | None = None) -> Decided:
     for finding, name, value in chosen.set:
         typed.setdefault(finding, {})[name] = value
     timeout = file.idle_timeout_s if chosen.idle_timeout is None else chosen.idle_timeout
-    return Decided(
+    return EffectiveConfiguration(
         chosen.interval or file.interval or INTERVAL_S,
-        Settings(
+        FindingSettings(
             _over(_over(file.limits, lowered or {}), typed),
             file.ignored.union(chosen.ignore),
             timeout,
@@ -71,7 +71,7 @@ def _check(chosen: Namespace) -> None:
         raise UsageError(f"tcptop: {visible(option)}: {error}") from error
 
 
-def _over(below: Limits, above: Limits) -> Limits:
+def _over(below: LimitsByRule, above: LimitsByRule) -> LimitsByRule:
     return {id: {**below.get(id, {}), **above.get(id, {})} for id in {**below, **above}}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop.analysis.history import Known, Now, rate, recalled
+from tcptop.analysis.history import KnownSockets, SocketJoin, rate, recalled
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import ListenerPeaks
@@ -60,21 +60,25 @@ def queues(table: SocketTable) -> Index:
     return queue
 
 
-def peaks(table: SocketTable, polled: ListenerPeaks, now: Now, known: Known) -> I64:
+def peaks(
+    table: SocketTable, polled: ListenerPeaks, joined: SocketJoin, known: KnownSockets
+) -> I64:
     """The longest accept queue seen of each LISTEN row, 0 for other rows."""
     keys = polled.key
     order = np.argsort(keys)
     place = index_of(table.key, keys[order])
     between = np.zeros(len(table), np.int64)
     between[place >= 0] = polled.peaks[order][place[place >= 0]]
-    before = np.nan_to_num(recalled(known.peak.astype(np.float64), now)).astype(np.int64)
+    before = np.nan_to_num(recalled(known.peak.astype(np.float64), joined)).astype(np.int64)
     peak = np.maximum(np.maximum(table.recv_q, between), before)
     return np.where(table.state == tcp.LISTEN, peak, 0)
 
 
-def listeners(table: SocketTable, queue: Index, peak: I64, now: Now, known: Known) -> Listeners:
+def listeners(
+    table: SocketTable, queue: Index, peak: I64, joined: SocketJoin, known: KnownSockets
+) -> Listeners:
     row = np.flatnonzero(table.state == tcp.LISTEN)
-    dropped = rate(table.drops(), recalled(known.drops, now), now, known)
+    dropped = rate(table.drops(), recalled(known.drops, joined), joined, known)
     group = row_hash(*_identity(table, row))
     _, inverse, siblings = np.unique(group, return_inverse=True, return_counts=True)
     half_open = queue[(table.state == tcp.SYN_RECV) & (queue >= 0)]

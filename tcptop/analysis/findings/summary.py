@@ -1,4 +1,4 @@
-"""Moments: the little that rules remember of each sample, for windows of up to three minutes."""
+"""Summaries: the little that rules remember of each sample, for windows of up to three minutes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tcptop.model.snapshot import Ports, Processes
 from tcptop.model.table import F64, I64, U64
 
 WINDOW_S = 185.0  # three minutes, and a sample to spare
-CLOSER_S = 0.4  # the present one replaces the last where looks follow each other faster than this
+CLOSER_S = 0.4  # the present one replaces the last where samples follow each other faster than this
 
 # Counters that rules ask for over more than one interval; names are unique across sections.
 _COUNTERS = """
@@ -28,7 +28,7 @@ COUNTERS = frozenset(_COUNTERS.split())
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Moment:
+class SampleSummary:
     """Columns are sorted by their key: `process` is a `process_key`, `listener` a socket's key."""
 
     clock: float
@@ -54,20 +54,22 @@ def destinations(ports: Ports) -> U64:
     return row_hash(ports.netns, *columns, ports.remote_port)
 
 
-def moment(sample: Sample, processes: Processes, people: Sequence[Process], ports: Ports) -> Moment:
+def summary(
+    sample: Sample, processes: Processes, holders: Sequence[Process], ports: Ports
+) -> SampleSummary:
     table = sample.sockets
     rows = np.flatnonzero(table.state == tcp.LISTEN)
     listeners = table.key[rows]
     order = np.argsort(listeners)
     rows, listeners = rows[order], listeners[order]
-    held = np.flatnonzero(processes.person >= 0)
-    keys = np.array([process_key(p) for p in people], np.uint64)[processes.person[held]]
+    held = np.flatnonzero(processes.process >= 0)
+    keys = np.array([process_key(p) for p in holders], np.uint64)[processes.process[held]]
     held = held[np.argsort(keys)]
     keys.sort()
-    fds = np.array([_known(p.open_fds) for p in people], np.float64)[processes.person[held]]
+    fds = np.array([_known(p.open_fds) for p in holders], np.float64)[processes.process[held]]
     groups = destinations(ports)
     order = np.argsort(groups)
-    return Moment(
+    return SampleSummary(
         sample.clock,
         {kernel.netns: _counters(kernel.counters) for kernel in sample.kernel},
         listeners,
@@ -82,16 +84,18 @@ def moment(sample: Sample, processes: Processes, people: Sequence[Process], port
     )
 
 
-def with_moment(moments: Sequence[Moment], present: Moment) -> tuple[Moment, ...]:
-    """The moments with one more, those out of the window forgotten."""
-    kept = [m for m in moments if present.clock - m.clock <= WINDOW_S]
+def with_summary(
+    summaries: Sequence[SampleSummary], present: SampleSummary
+) -> tuple[SampleSummary, ...]:
+    """The summaries with one more, those out of the window forgotten."""
+    kept = [m for m in summaries if present.clock - m.clock <= WINDOW_S]
     if len(kept) > 1 and kept[-1].clock - kept[-2].clock < CLOSER_S:
         kept.pop()
     return (*kept, present)
 
 
 def at(keys: U64, values: I64 | F64, key: int) -> float | None:
-    """The value of a key in a moment's columns; None where it was not there."""
+    """The value of a key in a summary's columns; None where it was not there."""
     place = int(index_of(np.array([key], np.uint64), keys)[0])
     return float(values[place]) if place >= 0 else None
 

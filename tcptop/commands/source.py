@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tcptop.commands.ending import CommandError
+from tcptop.commands.errors import CommandError
 
 if TYPE_CHECKING:
     from tcptop.sources.live import LiveSource
     from tcptop.sources.sock_diag import Request
 
-OWNERS_BUDGET_S = 0.3  # a look of the live view; who holds 100,000 sockets takes three
+OWNERS_BUDGET_S = 0.3  # a sample of the live view; who holds 100,000 sockets takes three
 
 
 @contextmanager

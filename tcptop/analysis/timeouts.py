@@ -68,7 +68,7 @@ def model_timeout_s(retries: int, rto_s: float, longest_s: float) -> float:
 def retransmitting_for_s(
     rto_us: float, backoff: int, expires_ms: float, longest_s: float = RTO_MAX_S
 ) -> float:
-    """How long the oldest unanswered data has been waiting for its answer, from one look.
+    """How long the oldest unanswered data has been waiting for its answer, from one sample.
 
     The timeouts that ran out, and what has passed of the present one. A lower bound once the
     timeout has reached the longest: what it was at first is no longer known then.

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tcptop.analysis.derive import derive
-from tcptop.analysis.differing import Difference, diff
+from tcptop.analysis.difference import Difference, diff
 from tcptop.analysis.history import History
 from tcptop.model import tcp
 from tcptop.model.address import halves

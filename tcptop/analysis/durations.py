@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.history import Known, Now, counter, recalled
+from tcptop.analysis.history import KnownSockets, SocketJoin, counter, recalled
 from tcptop.model import tcp
-from tcptop.model.snapshot import Lives
+from tcptop.model.snapshot import Durations
 from tcptop.model.table import F64, I64, U8, Bools, SocketTable
 
 SAMPLES = 0b11111  # of which `delayed` remembers a bit each
 
 
-class Lived(NamedTuple):
-    """What `Known` remembers of it: the fields of the same names, beside the table."""
+class QueueProgress(NamedTuple):
+    """What `KnownSockets` remembers of it: the fields of the same names, beside the table."""
 
     state_since: F64
     unacked_since: F64
@@ -31,7 +31,7 @@ class Lived(NamedTuple):
     delayed: U8
 
 
-def lived(table: SocketTable, now: Now, known: Known) -> Lived:
+def queue_progress(table: SocketTable, joined: SocketJoin, known: KnownSockets) -> QueueProgress:
     send_q = table.send_q.astype(np.float64)
     recv_q = table.recv_q.astype(np.float64)
     queues = table.state != tcp.LISTEN  # a listener's queues count connections
@@ -39,81 +39,86 @@ def lived(table: SocketTable, now: Now, known: Known) -> Lived:
     acked = counter(table, "bytes_acked")
     consumed = counter(table, "bytes_received") - recv_q
     segs_in = counter(table, "segs_in")
-    grown = queues & (send_q > recalled(known.send_q, now))
-    return Lived(
-        _since(known.state_since, _same_state(table, now, known), now),
-        _since(known.unacked_since, sending & _same(known.acked, acked, now), now),
-        _since(known.unread_since, waiting & _same(known.consumed, consumed, now), now),
-        _since(known.silent_since, _same(known.segs_in, segs_in, now), now),
+    grown = queues & (send_q > recalled(known.send_q, joined))
+    return QueueProgress(
+        _since(known.state_since, _same_state(table, joined, known), joined),
+        _since(known.unacked_since, sending & _same(known.acked, acked, joined), joined),
+        _since(known.unread_since, waiting & _same(known.consumed, consumed, joined), joined),
+        _since(known.silent_since, _same(known.segs_in, segs_in, joined), joined),
         # An empty queue starts the count anew, whatever the counter does.
         np.where(sending, acked, np.nan),
         np.where(waiting, consumed, np.nan),
-        _pause(known.ack_pause, known.unacked_since, acked > recalled(known.acked, now), now),
-        _pause(known.read_pause, known.unread_since, consumed > recalled(known.consumed, now), now),
+        _pause(known.ack_pause, known.unacked_since, acked > recalled(known.acked, joined), joined),
+        _pause(
+            known.read_pause,
+            known.unread_since,
+            consumed > recalled(known.consumed, joined),
+            joined,
+        ),
         segs_in,
         send_q,
-        np.where(grown, np.minimum(_before(known.rises, now), 254) + 1, 0).astype(np.uint8),
-        ((_before(known.delayed, now) << 1 | _delayed(table)) & SAMPLES).astype(np.uint8),
+        np.where(grown, np.minimum(_before(known.rises, joined), 254) + 1, 0).astype(np.uint8),
+        ((_before(known.delayed, joined) << 1 | _delayed(table)) & SAMPLES).astype(np.uint8),
     )
 
 
-def lives(table: SocketTable, now: Now, lived: Lived) -> Lives:
+def durations(table: SocketTable, joined: SocketJoin, progress: QueueProgress) -> Durations:
     """As durations; what the kernel does not count is unknown."""
-    unacked = now.clock - lived.unacked_since
-    unread = now.clock - lived.unread_since
-    silent = now.clock - lived.silent_since
-    return Lives(
-        now.clock - lived.state_since,
+    unacked = joined.clock - progress.unacked_since
+    unread = joined.clock - progress.unread_since
+    silent = joined.clock - progress.silent_since
+    return Durations(
+        joined.clock - progress.state_since,
         np.where(table.tcp_info_known("bytes_acked"), unacked, np.nan),
         np.where(table.tcp_info_known("bytes_received"), unread, np.nan),
-        lived.ack_pause,
-        lived.read_pause,
+        progress.ack_pause,
+        progress.read_pause,
         np.where(table.tcp_info_known("segs_in"), silent, np.nan),
-        lived.rises,
-        lived.delayed,
+        progress.rises,
+        progress.delayed,
     )
 
 
-def changes(table: SocketTable, now: Now, known: Known) -> I64:
+def changes(table: SocketTable, joined: SocketJoin, known: KnownSockets) -> I64:
     """(12, 12): sockets by state before, 0 new, and now, 0 gone; no change at the first sample."""
-    if now.dt is None:
+    if joined.dt is None:
         return np.zeros((12, 12), np.int64)
-    old = now.place >= 0
+    old = joined.place >= 0
     before = np.zeros(len(table), np.int64)
-    before[old] = known.state[now.place[old]]
+    before[old] = known.state[joined.place[old]]
     seen = np.bincount(before * 12 + table.state, minlength=144).reshape(12, 12)
     missed = np.ones(len(known), bool)
-    missed[now.place[old]] = False
+    missed[joined.place[old]] = False
     # Missed twice is gone (see history.MISSES): the second time is now.
     gone = missed & (known.misses == 1)
     seen[:, 0] += np.bincount(known.state[gone], minlength=12)
     return seen
 
 
-def _since(before: F64, still: Bools, now: Now) -> F64:
-    return np.where(still, recalled(before, now), now.clock)
+def _since(before: F64, still: Bools, joined: SocketJoin) -> F64:
+    return np.where(still, recalled(before, joined), joined.clock)
 
 
-def _pause(before: F64, since: F64, went_on: Bools, now: Now) -> F64:
+def _pause(before: F64, since: F64, went_on: Bools, joined: SocketJoin) -> F64:
     """The longest of the times for which something stood still, once it goes on."""
-    longest = np.nan_to_num(recalled(before, now))
-    return np.where(went_on, np.fmax(longest, now.clock - recalled(since, now)), longest)
+    longest = np.nan_to_num(recalled(before, joined))
+    return np.where(went_on, np.fmax(longest, joined.clock - recalled(since, joined)), longest)
 
 
-def _same(before: F64, value: F64, now: Now) -> Bools:
+def _same(before: F64, value: F64, joined: SocketJoin) -> Bools:
     """False for new rows and for unknown values: NaN equals nothing."""
-    same: Bools = recalled(before, now) == value
+    same: Bools = recalled(before, joined) == value
     return same
 
 
-def _same_state(table: SocketTable, now: Now, known: Known) -> Bools:
-    return _same(known.state.astype(np.float64), table.state.astype(np.float64), now)
+def _same_state(table: SocketTable, joined: SocketJoin, known: KnownSockets) -> Bools:
+    return _same(known.state.astype(np.float64), table.state.astype(np.float64), joined)
 
 
-def _before(values: U8, now: Now) -> I64:
-    out = np.zeros(len(now.place), np.int64)
-    old = now.place >= 0
-    out[old] = values[now.place[old]]
+def _before(values: U8, joined: SocketJoin) -> I64:
+    out = np.zeros(len(joined.place), np.int64)
+    old = joined.place >= 0
+    out[old] = values[joined.place[old]]
     return out
 
 

@@ -18,7 +18,7 @@ PROCESS, REMOTE, SOCKET = range(3)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Level:
+class TreeLevel:
     """The groups of one level, in the order of the tree.
 
     `group` says for each socket which one it is in; the sockets of a group are neighbours.
@@ -38,7 +38,7 @@ class Branches:
     """
 
     rows: Index
-    levels: tuple[Level, Level]  # of PROCESS and REMOTE
+    levels: tuple[TreeLevel, TreeLevel]  # of PROCESS and REMOTE
     kind: NDArray[np.uint8]
     ref: Index
 
@@ -68,7 +68,7 @@ class Branches:
         return np.flatnonzero(show)
 
 
-def _turned(level: Level, kind: int, turned: frozenset[tuple[int, int]]) -> Bools:
+def _turned(level: TreeLevel, kind: int, turned: frozenset[tuple[int, int]]) -> Bools:
     keys = np.array(sorted(key for of, key in turned if of == kind), np.uint64)
     return index_of(level.keys, keys) >= 0
 
@@ -115,14 +115,14 @@ def _inverse(order: Index) -> Index:
 
 def _process_keys(snapshot: Snapshot) -> U64:
     """For each socket of the table who holds it first, or why nobody does."""
-    people = snapshot.holders.people
-    pids = np.array([person.pid for person in people], np.int64)
-    started = np.array([person.start_time for person in people], np.int64)
+    processes = snapshot.holders.processes
+    pids = np.array([process.pid for process in processes], np.int64)
+    started = np.array([process.start_time for process in processes], np.int64)
     keys = row_hash(pids, started)
     start = snapshot.holders.start
     held = start[:-1] < start[1:]
     found = row_hash(np.zeros(len(held), np.int64), snapshot.note.astype(np.int64))
-    found[held] = keys[snapshot.holders.person[start[:-1][held]]]
+    found[held] = keys[snapshot.holders.process[start[:-1][held]]]
     return found
 
 
@@ -134,16 +134,16 @@ def _remote_keys(selection: Selection, rows: Index, process: U64) -> U64:
     return row_hash(process, table.remote_hi[rows], table.remote_lo[rows], own)
 
 
-def _level(keys: U64) -> Level:
+def _level(keys: U64) -> TreeLevel:
     """Of sockets in their order, hence with equal keys beside each other."""
     first = np.ones(len(keys), bool)
     first[1:] = keys[1:] != keys[:-1]
     start = np.flatnonzero(first)
     size = np.diff(np.append(start, len(keys)))
-    return Level(keys[start], start, size, np.cumsum(first) - 1)
+    return TreeLevel(keys[start], start, size, np.cumsum(first) - 1)
 
 
-def _lines(processes: Level, remotes: Level) -> tuple[NDArray[np.uint8], Index]:
+def _lines(processes: TreeLevel, remotes: TreeLevel) -> tuple[NDArray[np.uint8], Index]:
     """A line for each group before its first socket, and one for each socket."""
     sockets = len(processes.group)
     line = np.arange(sockets) + processes.group + remotes.group + 2

@@ -8,10 +8,10 @@ import numpy as np
 
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
-from tcptop.demo.held import Held
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.held import HeldSockets
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import owner
-from tcptop.model.route import Way
+from tcptop.model.route import RouteKey
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.socket_id import SocketId
@@ -22,7 +22,7 @@ from tcptop.sources.sock_diag import EVERYTHING, Request, SockDiag
 
 
 def dump(
-    namespace: Namespace, request: Request = EVERYTHING, *, legacy: bool = True
+    namespace: DemoNamespace, request: Request = EVERYTHING, *, legacy: bool = True
 ) -> SocketTable:
     """One dump: the legacy request for both families, or one of the second version for each."""
     with namespace.entered(), SockDiag(namespace.inode) as diag:
@@ -36,7 +36,7 @@ class Watch:
     `budget_s` is for the search for owners, which takes long on a machine of many sockets.
     """
 
-    def __init__(self, namespace: Namespace, budget_s: float | None = None) -> None:
+    def __init__(self, namespace: DemoNamespace, budget_s: float | None = None) -> None:
         self.namespace = namespace
         self.history = History()
         with namespace.entered():
@@ -48,7 +48,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self.source.close()
 
-    def look(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         with self.namespace.entered():
             return self.feed(self.source.sample())
 
@@ -57,7 +57,7 @@ class Watch:
         snapshot, self.history = derive(sample, self.history)
         return snapshot
 
-    def request(self, sockets: Collection[SocketId], routes: Collection[Way] = ()) -> None:
+    def request(self, sockets: Collection[SocketId], routes: Collection[RouteKey] = ()) -> None:
         """Have the next looks read these options and routes."""
         self.source.request(Requests(frozenset(sockets), frozenset(routes)))
 
@@ -66,13 +66,13 @@ class Watch:
             self.source.poll_listeners()
 
 
-def look(namespace: Namespace, budget_s: float | None = None) -> Snapshot:
+def snapshot_of(namespace: DemoNamespace, budget_s: float | None = None) -> Snapshot:
     """A single look."""
     with Watch(namespace, budget_s) as watch:
-        return watch.look()
+        return watch.snapshot()
 
 
-def row_of(table: SocketTable, made: Held) -> int:
+def row_of(table: SocketTable, made: HeldSockets) -> int:
     """The row of a socket that is held open. Raises ValueError unless there is one."""
     (row,) = np.flatnonzero(table.inode == made.inode).tolist()
     return int(row)

@@ -7,21 +7,21 @@ from collections.abc import Iterable, Mapping
 from tcptop.analysis.history import History
 from tcptop.model.sample import Kernel, Sample
 
-Rates = Mapping[str, Mapping[str, float]]  # section -> name -> per second
+CounterRates = Mapping[str, Mapping[str, float]]  # section -> name -> per second
 # Gauges and settings among the counters of /proc/net/snmp: they have no rate.
 GAUGES = frozenset({"RtoAlgorithm", "RtoMin", "RtoMax", "MaxConn", "CurrEstab"})
 
 
 def rates(
     kernel: Iterable[Kernel], before: Mapping[int, Kernel], dt: float | None
-) -> dict[int, Rates]:
+) -> dict[int, CounterRates]:
     """Per second, by namespace; empty at the first sample. A counter that ran back has none."""
     if dt is None:
         return {}
     return {k.netns: _rates(k, before[k.netns], dt) for k in kernel if k.netns in before}
 
 
-def _rates(kernel: Kernel, before: Kernel, dt: float) -> Rates:
+def _rates(kernel: Kernel, before: Kernel, dt: float) -> CounterRates:
     return {
         section: {
             name: (value - old[name]) / dt

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.history import Known, Now
-from tcptop.analysis.listening import waiting
+from tcptop.analysis.history import KnownSockets, SocketJoin
+from tcptop.analysis.listeners import waiting
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import index_of, sorted_unique
 from tcptop.model.sample import Owners, Process, Sample
@@ -16,32 +16,38 @@ from tcptop.model.snapshot import Holders
 from tcptop.model.table import I64, U8, Bools, Index, SocketTable
 
 
-class Held(NamedTuple):
-    """`person` is each row's first holder, a key of `people`; -1 where nobody is known."""
+class Attribution(NamedTuple):
+    """`process` is each row's first holder, a key of `processes`; -1 where nobody is known."""
 
     holders: Holders
     owner: U8
     note: U8
-    person: Index
-    people: Mapping[int, Process]
+    process: Index
+    processes: Mapping[int, Process]
 
 
-def hold(sample: Sample, queue: Index, now: Now, known: Known, past: Mapping[int, Process]) -> Held:
-    """Owners of every row. `past` are the people that `known.person` refers to."""
+def attribute_owners(
+    sample: Sample,
+    queue: Index,
+    joined: SocketJoin,
+    known: KnownSockets,
+    past: Mapping[int, Process],
+) -> Attribution:
+    """Owners of every row. `past` are the processes that `known.process` refers to."""
     table = sample.sockets
     row, pid, fd = _entries(table, sample.owners)
     ids = _identities(sample.owners.processes, past)
-    person = np.array([ids[p] for p in pid.tolist()], np.int64)
-    people = dict(past) | {ids[p]: process for p, process in sample.owners.processes.items()}
-    remembered = _remembered(table, row, now, known)
+    process = np.array([ids[p] for p in pid.tolist()], np.int64)
+    processes = dict(past) | {ids[p]: process for p, process in sample.owners.processes.items()}
+    remembered = _remembered(table, row, joined, known)
     row = np.concatenate([row, remembered])
-    person = np.concatenate([person, known.person[now.place[remembered]]])
+    process = np.concatenate([process, known.process[joined.place[remembered]]])
     fd = np.concatenate([fd, np.full(len(remembered), -1, np.int64)])
     kinds = _kinds(table, row, remembered)
-    first = _first(row, person, len(table))
-    people = {key: people[key] for key in sorted_unique(person).tolist()}
-    holders = _holders(len(table), row, person, fd, people)
-    return Held(holders, kinds, _notes(sample, kinds, queue), first, people)
+    first = _first(row, process, len(table))
+    processes = {key: processes[key] for key in sorted_unique(process).tolist()}
+    holders = _holders(len(table), row, process, fd, processes)
+    return Attribution(holders, kinds, _notes(sample, kinds, queue), first, processes)
 
 
 def _entries(table: SocketTable, owners: Owners) -> tuple[Index, I64, I64]:
@@ -71,16 +77,16 @@ def _identities(processes: Mapping[int, Process], past: Mapping[int, Process]) -
     return ids
 
 
-def _remembered(table: SocketTable, held: Index, now: Now, known: Known) -> Index:
+def _remembered(table: SocketTable, held: Index, joined: SocketJoin, known: KnownSockets) -> Index:
     """Rows without an inode that once had a process.
 
     Not those in an accept queue: nobody can have closed them. Without real cookies (/proc/net/tcp)
     they may follow a connection of the same four ends.
     """
-    candidates = (table.inode == 0) & (now.place >= 0) & ~waiting(table)
+    candidates = (table.inode == 0) & (joined.place >= 0) & ~waiting(table)
     candidates[held] = False
     rows = np.flatnonzero(candidates)
-    return rows[known.person[now.place[rows]] >= 0]
+    return rows[known.process[joined.place[rows]] >= 0]
 
 
 def _kinds(table: SocketTable, row: Index, remembered: Index) -> U8:
@@ -91,21 +97,21 @@ def _kinds(table: SocketTable, row: Index, remembered: Index) -> U8:
     return kinds
 
 
-def _first(row: Index, person: Index, rows: int) -> Index:
+def _first(row: Index, process: Index, rows: int) -> Index:
     first = np.full(rows, -1, np.int64)
-    first[row[::-1]] = person[::-1]
+    first[row[::-1]] = process[::-1]
     return first
 
 
 def _holders(
-    rows: int, row: Index, person: Index, fd: I64, people: Mapping[int, Process]
+    rows: int, row: Index, process: Index, fd: I64, processes: Mapping[int, Process]
 ) -> Holders:
     order = np.argsort(row, kind="stable")
-    keys = np.array(list(people), np.int64)
+    keys = np.array(list(processes), np.int64)
     start = np.zeros(rows + 1, np.int64)
     np.cumsum(np.bincount(row, minlength=rows), out=start[1:])
-    places = np.argsort(keys)[index_of(person[order], np.sort(keys))] if len(keys) else person
-    return Holders(start, row[order], places, fd[order], tuple(people.values()))
+    places = np.argsort(keys)[index_of(process[order], np.sort(keys))] if len(keys) else process
+    return Holders(start, row[order], places, fd[order], tuple(processes.values()))
 
 
 def _notes(sample: Sample, kinds: U8, queue: Index) -> U8:

@@ -13,7 +13,7 @@ from tcptop.model.snapshot import Holders, Processes, Remotes
 from tcptop.model.table import F64, I64, U8, Bools, Index, SocketTable
 
 
-class Rates:
+class SocketRates:
     """Per-socket rates, NaN where unknown: bytes a second sent and received, retransmits."""
 
     __slots__ = ("received", "retransmits", "sent")
@@ -23,15 +23,15 @@ class Rates:
 
 
 def processes(
-    table: SocketTable, holders: Holders, kinds: U8, rates: Rates, selected: Bools
+    table: SocketTable, holders: Holders, kinds: U8, rates: SocketRates, selected: Bools
 ) -> Processes:
     """Selected sockets by (process, namespace); those without a process by kind and namespace.
 
     A socket of several processes counts for each of them, and in `shared`.
     """
-    row, person = _pairs(holders, kinds, selected)
-    held = person >= 0
-    key = row_hash(person + 1, table.netns[row], np.where(held, 0, kinds[row]))
+    row, process = _pairs(holders, kinds, selected)
+    held = process >= 0
+    key = row_hash(process + 1, table.netns[row], np.where(held, 0, kinds[row]))
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     groups = len(first)
     number = np.diff(holders.start)
@@ -39,7 +39,7 @@ def processes(
     queued = np.where(state == tcp.LISTEN, 0, 1)  # a listener's queues count connections
     alive = np.bincount(inverse[kinds[row] == owner.PROCESS], minlength=groups) > 0
     return Processes(
-        person[first],
+        process[first],
         np.where(alive, owner.PROCESS, kinds[row][first]).astype(np.uint8),
         table.netns[row][first],
         np.bincount(inverse, minlength=groups),
@@ -58,8 +58,8 @@ def _pairs(holders: Holders, kinds: U8, selected: Bools) -> tuple[Index, Index]:
     alone = np.flatnonzero((np.diff(holders.start) == 0) & selected)
     mine = selected[holders.row]
     row = np.concatenate([holders.row[mine], alone])
-    person = np.concatenate([holders.person[mine], np.full(len(alone), -1, np.int64)])
-    return row, person
+    process = np.concatenate([holders.process[mine], np.full(len(alone), -1, np.int64)])
+    return row, process
 
 
 def known_sums(group: Index, groups: int, values: F64) -> F64:
@@ -79,7 +79,7 @@ def _sum(group: Index, groups: int, values: NDArray[Any]) -> I64:
     return np.bincount(group, values, groups).astype(np.int64)
 
 
-def remotes(table: SocketTable, rates: Rates, with_port: bool) -> Remotes:
+def remotes(table: SocketTable, rates: SocketRates, with_port: bool) -> Remotes:
     """Sockets that have a remote end, by its address or by address and port."""
     row = np.flatnonzero((table.state != tcp.LISTEN) & (table.remote_port != 0))
     port = table.remote_port[row].astype(np.int64) if with_port else np.full(len(row), -1)

@@ -1,4 +1,4 @@
-"""Look: all that a rule may ask of this moment and of those before it."""
+"""Observations: all that a rule may ask of this sample and of those before it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcptop.analysis.findings.moments import Moment
-from tcptop.analysis.findings.settings import DEFAULTS, Settings
+from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
+from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import Process, Sample
@@ -18,22 +18,25 @@ from tcptop.model.socket_id import SocketId
 from tcptop.model.sysctls import number
 from tcptop.model.table import Bools, Index, SocketTable
 
-PATIENCE = 0.95  # looks come a little late or early: a window of 10 s may be 9.5 s long
+PATIENCE = 0.95  # samples come a little late or early: a window of 10 s may be 9.5 s long
 
 if TYPE_CHECKING:
     from tcptop.model.sockopt import SocketOptions
 
 
-class Look:
-    """The snapshot, and the moments up to it, oldest first; the last one is the present."""
+class Observations:
+    """The snapshot, and the summaries up to it, oldest first; the last one is the present."""
 
     def __init__(
-        self, snapshot: Snapshot, moments: Sequence[Moment], settings: Settings = DEFAULTS
+        self,
+        snapshot: Snapshot,
+        summaries: Sequence[SampleSummary],
+        settings: FindingSettings = DEFAULTS,
     ) -> None:
         self.snapshot = snapshot
-        self.moments = moments
+        self.summaries = summaries
         self.settings = settings
-        self.wanted: set[SocketId] = set()  # whose options the next sample should bring
+        self.requests: set[SocketId] = set()  # whose options the next sample should bring
 
     @property
     def sample(self) -> Sample:
@@ -45,23 +48,23 @@ class Look:
 
     @property
     def watched_s(self) -> float:
-        """How long has been watched; 0 at the first look."""
+        """How long has been watched; 0 at the first sample."""
         return self.snapshot.over_s or 0.0
 
-    def back(self, seconds: float) -> Moment | None:
-        """The latest moment that long ago; None where the watch is shorter."""
+    def back(self, seconds: float) -> SampleSummary | None:
+        """The latest summary that long ago; None where the watch is shorter."""
         end = self.sample.clock - seconds * PATIENCE
-        return next((m for m in reversed(self.moments) if m.clock <= end), None)
+        return next((m for m in reversed(self.summaries) if m.clock <= end), None)
 
     def grown(self, netns: int, name: str, seconds: float) -> tuple[float, float] | None:
         """(By how much a counter grew, in how many seconds) over such a window; None if unknown.
 
-        Names are those of `moments.COUNTERS`.
+        Names are those of `summary.COUNTERS`.
         """
         then = self.back(seconds)
         if then is None:
             return None
-        before, value = (m.counters.get(netns, {}).get(name) for m in (then, self.moments[-1]))
+        before, value = (m.counters.get(netns, {}).get(name) for m in (then, self.summaries[-1]))
         if before is None or value is None or value < before:
             return None
         return value - before, self.sample.clock - then.clock
@@ -72,7 +75,7 @@ class Look:
         return None if grown is None else grown[0] / grown[1]
 
     def last_rate(self, netns: int, name: str) -> float | None:
-        """Growth of a counter a second since the sample before; None at the first look."""
+        """Growth of a counter a second since the sample before; None at the first sample."""
         sections = self.snapshot.kernel_rates.get(netns, {})
         return next((names[name] for names in sections.values() if name in names), None)
 
@@ -80,27 +83,27 @@ class Look:
         """A sysctl that is one number, by its full dotted name."""
         return number(self.sample.kernel_of(netns).sysctls, name)
 
-    def people(self, row: int) -> list[Process]:
+    def processes(self, row: int) -> list[Process]:
         """The processes that hold a socket, or are remembered for it."""
         return [process for process, _ in self.snapshot.holders.of(row)]
 
     @cached_property
-    def first_person(self) -> Index:
-        """For each row its first holder, a place in `snapshot.holders.people`; -1 for none."""
+    def first_process(self) -> Index:
+        """For each row its first holder, a place in `snapshot.holders.processes`; -1 for none."""
         holders = self.snapshot.holders
         some = holders.start[:-1] < holders.start[1:]
         first = np.full(len(self.table), -1, np.int64)
-        first[some] = holders.person[holders.start[:-1][some]]
+        first[some] = holders.process[holders.start[:-1][some]]
         return first
 
     def options(self, row: int) -> SocketOptions | None:
         """A socket's options, where they were read; asks for them otherwise."""
         socket = self.table.id(row)
-        self.wanted.add(socket)
+        self.requests.add(socket)
         return self.sample.options.get(socket)
 
     @cached_property
-    def twin(self) -> Index:
+    def peer_rows(self) -> Index:
         """For each row the other end of its connection, where that is in the table too; or -1."""
         table = self.table
         ends = (table.local_hi, table.local_lo, table.local_port.astype(np.int64))
@@ -108,9 +111,9 @@ class Look:
         key = row_hash(table.netns, *ends, *others)
         order = np.argsort(key)
         place = index_of(row_hash(table.netns, *others, *ends), key[order])
-        twin = np.where(place >= 0, order[place], -1)
-        twin[table.state == tcp.LISTEN] = -1
-        return twin
+        peer = np.where(place >= 0, order[place], -1)
+        peer[table.state == tcp.LISTEN] = -1
+        return peer
 
     @cached_property
     def remote_here(self) -> Bools:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tcptop.analysis import subject
-from tcptop.analysis.gathering import Rates, processes, remotes
-from tcptop.analysis.listening import match
+from tcptop.analysis.groups import SocketRates, processes, remotes
+from tcptop.analysis.listeners import match
 from tcptop.analysis.ports import port_bounds
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
@@ -24,12 +24,12 @@ def facts(snapshot: Snapshot) -> language.Facts:
     from tcptop.analysis import filter as language
 
     sample, holders = snapshot.sample, snapshot.holders
-    pids = np.array([process.pid for process in holders.people], np.int64)
+    pids = np.array([process.pid for process in holders.processes], np.int64)
     return language.Facts(
         table=sample.sockets,
         holder_rows=holders.row,
-        holder_pids=pids[holders.person] if len(pids) else holders.person,
-        process_names={process.pid: process.name for process in holders.people},
+        holder_pids=pids[holders.process] if len(pids) else holders.process,
+        process_names={process.pid: process.name for process in holders.processes},
         users=sample.users,
         cgroups=sample.cgroups,
         namespaces={space.inode: space.name for space in sample.namespaces},
@@ -71,7 +71,7 @@ def select(
     but some sockets.
     """
     table = snapshot.sample.sockets
-    rates = Rates(
+    rates = SocketRates(
         snapshot.bytes_sent_per_s, snapshot.bytes_received_per_s, snapshot.retransmits_per_s
     )
     groups = remotes(table, rates, with_port=True) if by_port else snapshot.remotes
@@ -99,7 +99,7 @@ def _selected(
 ) -> Bools:
     if expression is None:
         return np.ones(len(snapshot.sample.sockets), bool) if among is None else among
-    from tcptop.analysis import filter as language  # 50 ms that a plain look saves
+    from tcptop.analysis import filter as language  # 50 ms that a plain snapshot saves
 
     selected = language.select(expression, facts(snapshot))
     return selected if among is None else selected & among

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from tcptop.analysis import computed
+from tcptop.analysis import timeouts
 from tcptop.demo import held, sockets, veth
-from tcptop.demo.namespace import Namespace
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.queues import keep_alive
-from tcptop.demo.states import Pair
+from tcptop.demo.states import SocketPair
 from tcptop.model import tcp
 from tcptop.sources.counters import read_kernel
 from tcptop.sources.sock_diag import SockDiag
@@ -27,10 +27,10 @@ SLACK_S = 0.25  # a loaded machine, and the interval of the looks
 DEADLINE_S = 10.0
 LOOKS_S = 0.02
 
-Link = tuple[Namespace, Namespace]
+Link = tuple[DemoNamespace, DemoNamespace]
 
 
-class Look(NamedTuple):
+class Dump(NamedTuple):
     """A socket's timer, and when it was read (monotonic clock)."""
 
     at: float
@@ -41,18 +41,18 @@ class Look(NamedTuple):
     backoff: int
 
 
-def sysctls(namespace: Namespace) -> computed.Sysctls:
+def sysctls(namespace: DemoNamespace) -> timeouts.Sysctls:
     return namespace.in_thread(read_kernel, namespace.inode).sysctls
 
 
-def joined(client: Namespace, server: Namespace) -> Pair:
+def joined(client: DemoNamespace, server: DemoNamespace) -> SocketPair:
     """A connection over the link that the two namespaces share."""
     listener = server.run(sockets.listening, veth.SERVER.v4)
     ours = client.run(sockets.connected, veth.SERVER.v4, listener.local[1])
-    return Pair(ours, server.run(sockets.accepted, listener.fd))
+    return SocketPair(ours, server.run(sockets.accepted, listener.fd))
 
 
-def looks(namespace: Namespace, inode: int) -> Iterator[Look]:
+def dumps(namespace: DemoNamespace, inode: int) -> Iterator[Dump]:
     """Looks at one socket until it is gone."""
     end = time.monotonic() + DEADLINE_S
     with namespace.entered(), SockDiag(namespace.inode) as diag:
@@ -62,7 +62,7 @@ def looks(namespace: Namespace, inode: int) -> Iterator[Look]:
             if not len(rows):
                 return
             row = table.take(rows)
-            yield Look(
+            yield Dump(
                 time.monotonic(),
                 int(row.timer[0]),
                 int(row.expires[0]),
@@ -88,21 +88,21 @@ def test_a_black_hole_is_given_up_when_computed(linked: Link, retries: int) -> N
     veth.black_hole(client, veth.SERVER)
     sent = time.monotonic()
     client.run(held.send, pair.client.fd, 100)
-    seen = [look for look in looks(client, pair.client.inode) if look.backoff]
+    seen = [dump for dump in dumps(client, pair.client.inode) if dump.backoff]
     gone = time.monotonic()
-    assert {look.backoff for look in seen} >= set(range(1, retries + 1))
-    limit = computed.give_up_s(values)
+    assert {dump.backoff for dump in seen} >= set(range(1, retries + 1))
+    limit = timeouts.give_up_s(values)
     assert limit is not None
     assert gone - sent > limit
-    for look in seen:
-        left = computed.give_up_in_s(values, look.rto_us, look.backoff, look.expires_ms)
+    for dump in seen:
+        left = timeouts.give_up_in_s(values, dump.rto_us, dump.backoff, dump.expires_ms)
         assert left is not None
-        timeout = look.rto_us / 1e6
-        assert as_predicted(left, gone - look.at, left + timeout), look
-        spent = computed.retransmitting_for_s(look.rto_us, look.backoff, look.expires_ms)
+        timeout = dump.rto_us / 1e6
+        assert as_predicted(left, gone - dump.at, left + timeout), dump
+        spent = timeouts.retransmitting_for_s(dump.rto_us, dump.backoff, dump.expires_ms)
         # A loss probe may come before the first timeout, and take as long.
-        first = timeout / 2**look.backoff
-        assert spent - SLACK_S <= look.at - sent <= (spent + first) * 9 / 8 + SLACK_S
+        first = timeout / 2**dump.backoff
+        assert spent - SLACK_S <= dump.at - sent <= (spent + first) * 9 / 8 + SLACK_S
     assert client.run(error, pair.client.fd) == errno.ETIMEDOUT
 
 
@@ -117,18 +117,18 @@ def test_a_connect_is_given_up_when_computed(linked: Link, retries: int, linear:
     if "net.ipv4.tcp_syn_linear_timeouts" in sysctls(client):  # 6.5
         client.sysctl("net.ipv4.tcp_syn_linear_timeouts", linear)
     values = sysctls(client)
-    limit = computed.syn_give_up_s(values)
+    limit = timeouts.syn_give_up_s(values)
     assert limit is not None
     began = time.monotonic()
     made = client.run(sockets.dialing, veth.NOBODY, 80)
-    seen = list(looks(client, made.inode))
+    seen = list(dumps(client, made.inode))
     gone = time.monotonic()
     assert as_predicted(limit, gone - began, limit)
     assert seen
-    for look in seen:
-        left = computed.syn_give_up_in_s(values, look.retrans, look.expires_ms)
+    for dump in seen:
+        left = timeouts.syn_give_up_in_s(values, dump.retrans, dump.expires_ms)
         assert left is not None
-        assert as_predicted(left, gone - look.at, limit), look
+        assert as_predicted(left, gone - dump.at, limit), dump
     assert client.run(error, made.fd) == errno.ETIMEDOUT
 
 
@@ -139,7 +139,7 @@ def test_a_vanished_peer_is_noticed_when_computed(linked: Link) -> None:
     veth.black_hole(client, veth.SERVER)
     began = time.monotonic()
     client.run(keep_alive, pair.client.fd, 1, 1)
-    timers = {look.timer for look in looks(client, pair.client.inode)}
+    timers = {dump.timer for dump in dumps(client, pair.client.inode)}
     assert timers == {tcp.TIMERS.index("keepalive")}
-    assert as_predicted(computed.keepalive_s(1, 1, 2), time.monotonic() - began, 3)
+    assert as_predicted(timeouts.keepalive_s(1, 1, 2), time.monotonic() - began, 3)
     assert client.run(error, pair.client.fd) == errno.ETIMEDOUT
