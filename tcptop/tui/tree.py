@@ -57,7 +57,7 @@ class TreeModel(ListingModel):
         """Fold and unfold; everything else stays."""
         self._lines = self._branches.unfolded(turned)
         self._blocks.clear()
-        self._looks.clear()
+        self._styles.clear()
 
     def _grown(self, sort: Sort) -> Branches:
         if sort.key not in SUMMED:

@@ -78,7 +78,7 @@ def _watch(host: Host, limits: Limits) -> SetWatch:
 
 
 def _looked(watch: SetWatch) -> Snapshot:
-    snapshot = watch.look()
+    snapshot = watch.snapshot()
     watch.source.request(snapshot.requests)
     return snapshot
 
