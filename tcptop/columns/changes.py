@@ -10,9 +10,21 @@ import numpy as np
 
 from tcptop.analysis.difference import Difference, ProcessChange, ThenNow, diff
 from tcptop.analysis.selection import everything
-from tcptop.columns import KERNEL, findings, states, units
+from tcptop.columns import (
+    FINDINGS,
+    KERNEL,
+    LISTENERS,
+    PROCESSES,
+    REMOTES,
+    STATES,
+    Listing,
+    findings,
+    states,
+    units,
+)
 from tcptop.columns.endpoints import addresses, endpoints, first_holders, owner_texts
 from tcptop.columns.kernel import entries, kernel
+from tcptop.columns.listing import within
 from tcptop.columns.marks import STYLES
 from tcptop.columns.processes import NOBODY
 from tcptop.model import tcp
@@ -33,7 +45,7 @@ class Change(NamedTuple):
     section: str
     what: str
     pair: ThenNow | None = None
-    item: tuple[str, int] | None = None
+    item: tuple[Listing, int] | None = None
     scope: str = ""
     style: str = ""
     page: str | None = None
@@ -70,7 +82,7 @@ def rows(compared: SnapshotPair) -> Iterator[Change]:
 
 def _begun(found: Difference) -> Iterator[Change]:
     for each in found.begun:
-        item = "findings", findings.number(each.key)
+        item = FINDINGS, findings.number(each.key)
         yield Change("begun", _titled(each), None, item, "", STYLES[each.severity], each.id)
 
 
@@ -87,20 +99,20 @@ def _states(found: Difference) -> Iterator[Change]:
     for state, pair in enumerate(found.by_state):
         if pair[0] != pair[1]:
             name = tcp.SS_STATES[state]
-            yield Change("states", name, pair, scope=states.scope(state), page=name)
+            yield Change(STATES.name, name, pair, scope=states.scope(state), page=name)
 
 
 def _processes(found: Difference, now: Snapshot) -> Iterator[Change]:
     for each in found.processes:
         who, text = _who(each)
-        text += _within(now, each.netns)
+        text += within(now, each.netns)
         if each.sockets[0] != each.sockets[1]:
             scope = text if each.sockets[1] else ""
-            yield Change("processes", who, each.sockets, scope=scope)
+            yield Change(PROCESSES.name, who, each.sockets, scope=scope)
         if each.close_wait[0] != each.close_wait[1]:
             scope = f"{text} and state close-wait" if each.close_wait[1] else ""
             style = "warn" if each.close_wait[1] > each.close_wait[0] else ""
-            yield Change("processes", f"{who} CLOSE-WAIT", each.close_wait, None, scope, style)
+            yield Change(PROCESSES.name, f"{who} CLOSE-WAIT", each.close_wait, None, scope, style)
 
 
 def _who(change: ProcessChange) -> tuple[str, str]:
@@ -115,13 +127,13 @@ def _listeners(found: Difference, compared: SnapshotPair) -> Iterator[Change]:
     for each in found.listeners:
         was, there = each.there
         name = _local(compared.new if there else compared.old, each.row)
-        item = ("listeners", each.key) if there else None
+        item = (LISTENERS, each.key) if there else None
         if was != there:
-            yield Change("listeners", f"{name} {'gone' if was else 'new'}", None, item)
+            yield Change(LISTENERS.name, f"{name} {'gone' if was else 'new'}", None, item)
         if each.queue[0] != each.queue[1]:
-            yield Change("listeners", f"{name} accept queue", each.queue, item)
+            yield Change(LISTENERS.name, f"{name} accept queue", each.queue, item)
         if each.dropped:
-            yield Change("listeners", f"{name} drops", (0, each.dropped), item, style="bad")
+            yield Change(LISTENERS.name, f"{name} drops", (0, each.dropped), item, style="bad")
 
 
 def _local(snapshot: Snapshot, row: int) -> str:
@@ -133,8 +145,8 @@ def _local(snapshot: Snapshot, row: int) -> str:
 def _remotes(found: Difference, now: Snapshot) -> Iterator[Change]:
     for each in found.remotes:
         (name,) = addresses(*(np.array([half], np.uint64) for half in each.address))
-        scope = f"dst {bracketed(name)}{_within(now, each.netns)}"
-        yield Change("remotes", name, each.sockets, scope=scope if each.sockets[1] else "")
+        scope = f"dst {bracketed(name)}{within(now, each.netns)}"
+        yield Change(REMOTES.name, name, each.sockets, scope=scope if each.sockets[1] else "")
 
 
 def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Iterator[Change]:
@@ -150,7 +162,7 @@ def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Itera
     remotes = addresses(hi[first], lo[first])
     spaces = table.netns[rows[first]].tolist()
     for who, remote, count, netns in zip(owners, remotes, counts.tolist(), spaces, strict=True):
-        scope = f"dst {bracketed(remote)}{_within(snapshot, netns)}"
+        scope = f"dst {bracketed(remote)}{within(snapshot, netns)}"
         pair = (0, count) if there else (count, 0)
         yield Change(section, f"{who} to {remote}", pair, scope=scope if there else "")
 
@@ -163,10 +175,5 @@ def _counters(found: Difference, now: Snapshot) -> Iterator[Change]:
     listed = dict(zip((each.name for each in entries(selection)), keys, strict=True))
     for each in found.counters:
         key = listed.get(each.name) if here is not None and here.netns == each.netns else None
-        item = None if key is None else ("kernel", key)
+        item = None if key is None else (KERNEL, key)
         yield Change("counters", f"{each.section}{each.name}", each.value, item)
-
-
-def _within(snapshot: Snapshot, netns: int) -> str:
-    """Its namespace, where more than one is looked at."""
-    return f" and netns = {netns}" if len(snapshot.sample.namespaces) > 1 else ""

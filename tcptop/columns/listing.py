@@ -15,6 +15,7 @@ from tcptop.columns.column import Column, StyleName
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U64, Index
 
 
@@ -88,13 +89,17 @@ def netns_of(listing: Listing, selection: Selection, place: int) -> int:
 
 
 def scope_of(listing: Listing, selection: Selection, place: int) -> str:
-    """A filter for the sockets of a row, in words that the user could have typed: with its
-    namespace, where more than one is looked at."""
+    """A filter for the sockets of a row, in words that the user could have typed."""
     assert listing.scope is not None
     text = listing.scope(selection, place)
-    if listing.netns is None or len(selection.snapshot.sample.namespaces) < 2:
+    if listing.netns is None:
         return text
-    return f"{text} and netns = {netns_of(listing, selection, place)}"
+    return text + within(selection.snapshot, netns_of(listing, selection, place))
+
+
+def within(snapshot: Snapshot, netns: int) -> str:
+    """What follows a filter for its namespace, where more than one is looked at."""
+    return f" and netns = {netns}" if len(snapshot.sample.namespaces) > 1 else ""
 
 
 def shell_command(

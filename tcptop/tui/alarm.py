@@ -9,16 +9,17 @@ from collections.abc import Sequence
 
 from tcptop.analysis.findings import engine
 from tcptop.analysis.findings.settings import FindingSettings
-from tcptop.columns import units
+from tcptop.columns import FINDINGS, units
 from tcptop.columns.findings import severity
 from tcptop.columns.marks import STYLES
 from tcptop.model.finding import Finding, causes
 from tcptop.model.snapshot import Snapshot
+from tcptop.tui.views import digit
 from tcptop.tui.widgets.layout import Line, cut
 
 ROWS = 12  # of the terminal: with fewer there is no room for it
 WIDE = 100  # columns of the terminal; with fewer, titles need the room of all that is obvious
-KEY = "7 lists all"
+KEY = f"{digit(FINDINGS)} lists all"
 
 
 def line(snapshot: Snapshot | None, settings: FindingSettings, width: int) -> Line:

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.message import Message
 
 from tcptop.analysis import filter as language
+from tcptop.columns import SOCKETS
 from tcptop.tui.chooser import Chooser
 from tcptop.tui.moving import Moving
 from tcptop.tui.place import Sort
@@ -18,7 +19,7 @@ from tcptop.tui.session import Session
 from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.tree import LABEL, REDUNDANT, TreeGroup
 from tcptop.tui.viewing import live_listing
-from tcptop.tui.views import VIEWS
+from tcptop.tui.views import VIEWS, digit
 from tcptop.tui.watcher import OpenSource
 from tcptop.tui.widgets.overlay import Overlay
 
@@ -104,8 +105,8 @@ class Choosing(Moving, inherit_bindings=False):
 
     def action_tree(self) -> None:
         session = self.session
-        if self.here.view != "sockets" or not self.here.listing:
-            self._say("only connections are grouped; 2 shows them")
+        if self.here.view != SOCKETS.name or not self.here.listing:
+            self._say(f"only connections are grouped; {digit(SOCKETS)} shows them")
             return
         session.tree = not session.tree
         self._show()
@@ -134,7 +135,7 @@ class Choosing(Moving, inherit_bindings=False):
         self.session.arrangements[view] = arrangement
         self._show()
         widths = self._table.widths_shown
-        grouped = self.session.tree and view == "sockets"  # one column says both
+        grouped = self.session.tree and view == SOCKETS.name  # one column says both
         return {**widths, REDUNDANT: widths[LABEL]} if grouped else widths
 
 

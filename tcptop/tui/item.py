@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selection import everything, select
@@ -15,10 +13,8 @@ from tcptop.columns import FINDINGS, findings, units
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
 from tcptop.model.finding import Finding
-from tcptop.model.route import route_key
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.source import Requests
 from tcptop.tui.panes import PaneModel, Room, Scene, Target, place_of
 from tcptop.tui.viewing import Shown
 from tcptop.tui.views import View
@@ -56,15 +52,6 @@ def pane(shown: Shown, view: View, item: int, rings: Rings, room: Room) -> Opene
     if made is None:
         return None
     return OpenedItem(item, [], sample.clock, sample.taken_at, None, PaneModel(made))
-
-
-def requests(snapshot: Snapshot, key: int) -> Requests:
-    """For the options of a socket, and for its route where it has one."""
-    table = snapshot.sample.sockets
-    rows = np.flatnonzero(table.key == np.uint64(key)).tolist()
-    found = (route_key(table, row) for row in rows)
-    routes = frozenset(each for each in found if each is not None)
-    return Requests(frozenset(map(table.id, rows)), routes)
 
 
 def scope(shown: Shown, target: Target) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from tcptop.analysis.filter.clause import NO_FILTER, Clause
+from tcptop.columns import FINDINGS
 from tcptop.tui.picture import Picture
 from tcptop.tui.place import CONTENTS
 from tcptop.tui.top import Top
@@ -28,7 +29,7 @@ class Moving(Picture, inherit_bindings=False):
         self.action_view(message.view)
 
     def on_top_alarm_clicked(self) -> None:
-        self.action_view("findings")
+        self.action_view(FINDINGS.name)
 
     def action_into(self) -> None:
         self._open(self.cursor)

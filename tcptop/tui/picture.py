@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from tcptop.analysis import filter as language
+from tcptop.columns import FINDINGS, SOCKETS
 from tcptop.model import tcp
 from tcptop.tui import alarm, header, keys, machine, showing, state_view
 from tcptop.tui.filter_bar import FilterBar
@@ -69,7 +70,7 @@ class Picture(TerminalApp, inherit_bindings=False):
     def pictured(self) -> bool:
         """Whether the diagram is shown, and not the table."""
         room = self.size.width >= state_view.LEAST[0] and self.size.height >= state_view.LEAST[1]
-        return self.here.view == "states" and self.here.listing and room
+        return self.session.view.diagram and self.here.listing and room
 
     @property
     def _main(self) -> Widget:
@@ -110,7 +111,7 @@ class Picture(TerminalApp, inherit_bindings=False):
     def _model(self) -> TableModel | None:
         """What the table shows."""
         session, table, rings = self.session, self._table, self._watcher.rings
-        if session.here.view == "sockets" and session.here.item is not None:
+        if session.here.view == SOCKETS.name and session.here.item is not None:
             rings.watch(session.here.item)
         room = Room(table.row_width, table.size.height - 1, self.settings.ascii_only)
         pane = session.pane(rings, room)
@@ -177,7 +178,7 @@ class Picture(TerminalApp, inherit_bindings=False):
             return keys.PAGE_HINTS
         if here.changes and not here.help:
             return keys.CHANGES_HINTS
-        if here.view == "findings" and not here.help:
+        if here.view == FINDINGS.name and not here.help:
             return keys.FINDING_HINTS
         if self.session.has_pane:
             return keys.PANE_HINTS

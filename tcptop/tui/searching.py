@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from time import perf_counter
 
+from tcptop.columns import SOCKETS
 from tcptop.tui.find_bar import FindBar
 from tcptop.tui.finding_text import Search
 from tcptop.tui.moving import Moving
+from tcptop.tui.views import digit
 
 SLICE_S = 0.02  # after which keys are looked at
 
@@ -19,7 +21,7 @@ class Searching(Moving, inherit_bindings=False):
 
     def action_find(self) -> None:
         if self.pictured:
-            self._say("there are no rows to search; 2 shows the connections")
+            self._say(f"there are no rows to search; {digit(SOCKETS)} shows the connections")
             return
         self._status.display = False
         self._find.open()

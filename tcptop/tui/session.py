@@ -10,7 +10,7 @@ from tcptop.analysis.filter.clause import NO_FILTER, Clause, together
 from tcptop.analysis.findings.scope import scope
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.rings import Rings
-from tcptop.columns import SOCKETS, Listing
+from tcptop.columns import FINDINGS, PROCESSES, SOCKETS, Listing
 from tcptop.columns.changes import Change
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
@@ -43,7 +43,7 @@ class Session(Moments):
     settings: FindingSettings = DEFAULTS  # of the findings
     by_port: bool = False
     rings: Rings | None = None  # what is recorded meanwhile
-    trail: Trail = Trail((Place("processes"),))  # noqa: RUF009 it is frozen
+    trail: Trail = Trail((Place(PROCESSES.name),))  # noqa: RUF009 it is frozen
     sorts: dict[str, Sort] = field(default_factory=_first_sorts)
     names: AddressNames | None = None  # to show for addresses
     tree: bool = False  # whether connections are grouped
@@ -101,11 +101,11 @@ class Session(Moments):
 
     @property
     def requests(self) -> Requests:
-        """For the options and the route of the socket that is looked at."""
-        here, snapshot = self.here, self.snapshot
-        if snapshot is None or here.item is None or here.view not in ("sockets", "listeners"):
+        """What is to be known of the item that is looked at."""
+        key, snapshot = self.here.item, self.snapshot
+        if snapshot is None or key is None:
             return NO_REQUESTS
-        return item.requests(snapshot, here.item)
+        return self.view.requests(snapshot, key)
 
     @property
     def shown(self) -> Shown | None:
@@ -178,7 +178,7 @@ class Session(Moments):
             return self._led(past, past.pane, key)
         named = item.named(past.facts, key, snapshot)
         if named is not None and named != past.item:
-            return Place("findings", item=named)
+            return Place(FINDINGS.name, item=named)
         if past.finding is None:
             return None
         now = item.finding(snapshot, past.item) or past.finding
@@ -188,7 +188,7 @@ class Session(Moments):
         """Where a line of a pane leads to; one that leads nowhere, to the connections it counts."""
         shown, here = self.shown, self.here
         target = pane.target(key)
-        if target is None and here.view != "sockets":
+        if target is None and here.view != SOCKETS.name:
             target = Target(self.view.listing, past.item, sockets=True)
         if target is None or shown is None:
             return None
@@ -292,6 +292,6 @@ def _goal(change: Change | None) -> Place | None:
     if change is None:
         return None
     if change.item is not None:
-        view, key = change.item
-        return Place(view, item=key)
+        listing, key = change.item
+        return Place(listing.name, item=key)
     return sockets_where(change.scope) if change.scope else None

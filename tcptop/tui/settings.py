@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tcptop.analysis.filter.clause import NO_FILTER, Clause
 from tcptop.analysis.findings import settings as findings
+from tcptop.columns import PROCESSES
 from tcptop.columns.names import OpenNames
 
 
@@ -24,7 +25,7 @@ class ScreenSettings:
     user: str = ""
     ascii_only: bool = False
     findings: findings.FindingSettings = findings.DEFAULTS
-    opening: str = "processes"
+    opening: str = PROCESSES.name
     keys: Mapping[str, str] = field(default_factory=dict)
     theme: str | None = None
     no_themes: str = ""  # why there are only the terminal's own colours

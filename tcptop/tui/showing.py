@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from tcptop.analysis.findings import engine
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.words import clock_time
+from tcptop.columns import FINDINGS
 from tcptop.columns.units import coarse_age
 from tcptop.explain import page
 from tcptop.tui import header, helping, pages
@@ -38,7 +39,7 @@ def model(session: Session, width: int, keys: Mapping[str, str]) -> TableModel |
         return _page(here.page, width)
     if here.changes:
         return session.changes
-    if here.item is not None and here.view == "findings":
+    if here.item is not None and here.view == FINDINGS.name:
         return FactsModel(session.watch(here.item), FINDING_TITLES, width, "")
     if here.item is not None:
         return FactsModel(session.watch(here.item), FACT_TITLES, width)
@@ -75,7 +76,7 @@ def empty(session: Session, width: int) -> str:
         return "Nothing here passes the filter. Esc clears it, / changes it."
     if session.fixed.text:
         return "Nothing here passes the filter of the command line."
-    if session.here.view == "findings":
+    if session.here.view == FINDINGS.name:
         return "\n".join(_nothing_found(session, width))
     return session.listing.empty
 

@@ -21,7 +21,13 @@ from tcptop.columns import (
 )
 from tcptop.columns.detail import Fact
 from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.tui.panes import Pane, Scene, connection, destination, listener, process
+
+
+def _no_requests(snapshot: Snapshot, key: int) -> Requests:
+    return NO_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class View:
     listing: Listing
     pane: Callable[[Scene, int], Pane | None] | None = None  # of a key
     facts: Callable[[Selection, int, FindingSettings], list[Fact]] | None = None  # of a place
+    requests: Callable[[Snapshot, int], Requests] = _no_requests  # while the item of a key is open
+    diagram: bool = False  # drawn as the state machine where there is room
     counted: bool = True  # whether the number of rows is said beside the title
 
     @property
@@ -42,15 +50,20 @@ VIEWS = {
     view.listing.name: view
     for view in (
         View(PROCESSES, process.pane),
-        View(SOCKETS, connection.pane),
-        View(LISTENERS, listener.pane),
+        View(SOCKETS, connection.pane, requests=connection.requests),
+        View(LISTENERS, listener.pane, requests=connection.requests),
         View(PORTS, destination.pane),
         View(REMOTES, destination.remote),
         View(KERNEL, facts=lambda s, place, _: kernel.facts(s, place), counted=False),
         View(FINDINGS, facts=findings.facts),
-        View(STATES, counted=False),
+        View(STATES, diagram=True, counted=False),
     )
 }
+
+
+def digit(listing: Listing) -> str:
+    """The key of a list's view."""
+    return str([*VIEWS].index(listing.name) + 1)
 
 
 def beside(name: str, steps: int) -> str:

@@ -13,6 +13,9 @@ from tcptop.analysis.verdicts import verdicts
 from tcptop.columns import LISTENERS, PORTS, REMOTES, SOCKETS, detail, sockets, units
 from tcptop.columns.detail import STATE_MEANINGS, TIMER_MEANINGS, Fact
 from tcptop.model import tcp
+from tcptop.model.route import route_key
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.source import Requests
 from tcptop.tui.panes import listener
 from tcptop.tui.panes.facts import option_facts, route_facts
 from tcptop.tui.panes.grid import grid
@@ -61,6 +64,15 @@ def pane(scene: Scene, key: int) -> Pane | None:
             *(line for band in others for line in band),
         ],
     )
+
+
+def requests(snapshot: Snapshot, key: int) -> Requests:
+    """For the options of a socket, and for its route where it has one."""
+    table = snapshot.sample.sockets
+    rows = np.flatnonzero(table.key == np.uint64(key)).tolist()
+    found = (route_key(table, row) for row in rows)
+    routes = frozenset(each for each in found if each is not None)
+    return Requests(frozenset(map(table.id, rows)), routes)
 
 
 def _ends(scene: Scene, row: int) -> tuple[str, str]:
