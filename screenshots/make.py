@@ -68,7 +68,7 @@ class Anonymous:
 
 @contextmanager
 def anonymous(pid: int) -> Iterator[Source]:
-    with source(options.parse(["--netns", str(pid)]), OWNERS_BUDGET_S) as real:
+    with source(options.SourceOptions(str(pid)), OWNERS_BUDGET_S) as real:
         yield Anonymous(real)
 
 

@@ -89,12 +89,17 @@ def _leave_stdout() -> None:
 
 def run(words: Sequence[str]) -> int:
     """The exit code of a command line. Raises UsageError, CommandError, OSError and SystemExit."""
+    if words and words[0] in options.LATER:
+        raise CommandError(f"{words[0]}: not in this version")
     chosen = options.parse(words)
-    if chosen.command in options.LATER:
-        raise CommandError(f"{chosen.command}: not in this version")
-    if getattr(chosen, "recording", None) is not None:
-        raise CommandError("--from: not in this version, which makes no recordings yet")
-    if getattr(chosen, "netns", None) == "all":
-        raise CommandError("--netns all: not in this version; name one namespace, or a pid in it")
+    if isinstance(chosen, options.SourceOptions):
+        _refuse_later(chosen)
     code: int = import_module(f"tcptop.commands.{chosen.command}").run(chosen)
     return code
+
+
+def _refuse_later(chosen: options.SourceOptions) -> None:
+    if chosen.recording is not None:
+        raise CommandError("--from: not in this version, which makes no recordings yet")
+    if chosen.netns == "all":
+        raise CommandError("--netns all: not in this version; name one namespace, or a pid in it")

@@ -1,11 +1,16 @@
-"""The command line: words -> Options. Imports nothing that a `--help` does not need."""
+"""The command line: words -> the options of a command, a dataclass each.
+
+A parser says only what was typed; what is not typed is as the dataclass has it. Imports nothing
+that a `--help` does not need.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NoReturn
 
 from tcptop import __version__
 
@@ -36,39 +41,116 @@ commands:
 """
 
 
+@dataclass(frozen=True)
+class FilterOptions:
+    """What is shown."""
+
+    filter: Sequence[str] = ()
+    process: Sequence[str] = ()
+    port: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What is looked at."""
+
+    netns: str = "current"
+    recording: str | None = None
+
+
+@dataclass(frozen=True)
+class ConfigOptions:
+    """How often to look, and what counts as trouble; None where the configuration may decide."""
+
+    interval: float | None = None
+    idle_timeout: float | None = None
+    set: Sequence[tuple[str, str, float]] = ()  # finding, threshold and value
+    ignore: Sequence[str] = ()
+    config: str | None = None
+
+
+@dataclass(frozen=True)
+class ScreenOptions:
+    mouse: bool | None = None  # None: as the terminal is
+    ascii: bool = False
+
+
+@dataclass(frozen=True)
+class LiveOptions(FilterOptions, SourceOptions, ConfigOptions, ScreenOptions):
+    command: ClassVar[str] = "live"
+
+
+@dataclass(frozen=True)
+class SnapshotOptions(FilterOptions, SourceOptions, ConfigOptions):
+    command: ClassVar[str] = "snapshot"
+    format: str | None = None  # one of FORMATS; None: as the output is
+    output: str | None = None
+    over: float = 0.0
+    only: Sequence[str] = ()  # of LISTS
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class CheckOptions(FilterOptions, SourceOptions, ConfigOptions):
+    command: ClassVar[str] = "check"
+    over: float = 5.0
+    format: str = "text"
+
+
+@dataclass(frozen=True)
+class DemoOptions(ConfigOptions, ScreenOptions):
+    command: ClassVar[str] = "demo"
+    scenario: Sequence[str] = ()
+    list: bool = False
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    command: ClassVar[str] = "explain"
+    word: str | None = None
+
+
+Options = LiveOptions | SnapshotOptions | CheckOptions | DemoOptions | ExplainOptions
+
+
 class UsageError(Exception):
     """A command line that means nothing: one line for stderr, or two where a caret helps."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Usage errors in one line."""
+    """Usage errors in one line, and no defaults."""
+
+    def __init__(self, command: str, description: str, **more: Any) -> None:
+        super().__init__(
+            command,
+            description=description,
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
+            **more,
+        )
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message} (see {self.prog} --help)")
 
 
-def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Options of a command line; `command` is `live`, another subcommand or one of LATER.
+def parse(words: Sequence[str]) -> Options:
+    """The options of a command line; what begins with no subcommand is the live view.
 
     Raises UsageError, and SystemExit for --help and --version.
     """
     first = words[0] if words else ""
-    if first in LATER:
-        return argparse.Namespace(command=first)
     if first in SUBCOMMANDS:
-        chosen = SUBCOMMANDS[first]().parse_intermixed_args(words[1:])
-        return argparse.Namespace(command=first, **vars(chosen))
-    return argparse.Namespace(command="live", **vars(_live().parse_intermixed_args(words)))
+        parser, kind = SUBCOMMANDS[first]
+        return kind(**vars(parser().parse_intermixed_args(words[1:])))
+    return LiveOptions(**vars(live().parse_intermixed_args(words)))
 
 
-def _live() -> Parser:
+def live() -> Parser:
     parser = Parser(
         "tcptop",
-        description="A top for TCP: who holds which connections, which queues are full, "
-        "which ports run out.",
+        "A top for TCP: who holds which connections, which queues are full, which ports run out.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     _selecting(parser)
     _looking(parser)
@@ -79,8 +161,7 @@ def _live() -> Parser:
 def _snapshot() -> Parser:
     parser = Parser(
         "tcptop snapshot",
-        description="One look at the host, to stdout or a file.",
-        allow_abbrev=False,
+        "One look at the host, to stdout or a file.",
     )
     _selecting(parser)
     _looking(parser)
@@ -98,7 +179,7 @@ def _snapshot() -> Parser:
         help="poll each interval for that long; rates are those of the last interval (see -i)",
     )
     parser.add_argument(
-        "--only", action="append", choices=LISTS, default=[], help="only this list (repeatable)"
+        "--only", action="append", choices=LISTS, help="only this list (repeatable)"
     )
     parser.add_argument("--limit", type=_whole, metavar="N", help="at most N rows a list")
     return parser
@@ -107,10 +188,9 @@ def _snapshot() -> Parser:
 def _check() -> Parser:
     parser = Parser(
         "tcptop check",
-        description="What is wrong, as a monitoring plug-in says it: one line, then details. "
+        "What is wrong, as a monitoring plug-in says it: one line, then details. "
         "Exits with 0 (nothing of warning or above), 1 (warning), 2 (critical) or 3 (could not "
         "look).",
-        allow_abbrev=False,
     )
     _selecting(parser)
     _looking(parser)
@@ -118,20 +198,18 @@ def _check() -> Parser:
     parser.add_argument(
         "--over",
         type=_seconds(0, 86_400),
-        default=5.0,
         metavar="SECONDS",
         help="how long to look, polling each interval; default 5",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument("--format", choices=("text", "json"), help="default: text")
     return parser
 
 
 def _demo() -> Parser:
     parser = Parser(
         "tcptop demo",
-        description="The live view on real sockets in trouble, made in private network "
+        "The live view on real sockets in trouble, made in private network "
         "namespaces that are gone when it ends.",
-        allow_abbrev=False,
     )
     parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list")
     parser.add_argument("--list", action="store_true", help="the scenarios, and what happens")
@@ -143,8 +221,7 @@ def _demo() -> Parser:
 def _explain() -> Parser:
     parser = Parser(
         "tcptop explain",
-        description="What it means, why it happens, how to confirm and fix it: a page of text.",
-        allow_abbrev=False,
+        "What it means, why it happens, how to confirm and fix it: a page of text.",
     )
     parser.add_argument(
         "word", nargs="?", metavar="FINDING|STATE|TOPIC", help="without it, the list of pages"
@@ -152,17 +229,20 @@ def _explain() -> Parser:
     return parser
 
 
-SUBCOMMANDS = {"snapshot": _snapshot, "check": _check, "demo": _demo, "explain": _explain}
+SUBCOMMANDS: Mapping[str, tuple[Callable[[], Parser], type[Options]]] = {
+    "snapshot": (_snapshot, SnapshotOptions),
+    "check": (_check, CheckOptions),
+    "demo": (_demo, DemoOptions),
+    "explain": (_explain, ExplainOptions),
+}
 
 
 def _selecting(parser: Parser) -> None:
-    """What is shown, and of which namespace."""
     parser.add_argument("filter", nargs="*", metavar="FILTER", help="an expression as ss takes it")
     parser.add_argument(
         "-p",
         "--process",
         action="append",
-        default=[],
         metavar="NAME|PID",
         help="a pid, or a name with * and ? (repeatable)",
     )
@@ -170,20 +250,17 @@ def _selecting(parser: Parser) -> None:
         "-P",
         "--port",
         action="append",
-        default=[],
         metavar="PORT[-PORT]",
         help="local or remote port (repeatable)",
     )
     parser.add_argument(
         "--netns",
-        default="current",
         metavar="current|NAME|PID",
         help="the network namespace to look at",
     )
 
 
 def _looking(parser: Parser) -> None:
-    """How often to look, and what counts as trouble; None where the configuration may decide."""
     parser.add_argument(
         "-i",
         "--interval",
@@ -201,14 +278,12 @@ def _looking(parser: Parser) -> None:
         "--set",
         action="append",
         type=_limit,
-        default=[],
         metavar="ID.NAME=VALUE",
         help="a threshold of a finding (repeatable); `tcptop explain ID` lists them",
     )
     parser.add_argument(
         "--ignore",
         action="append",
-        default=[],
         metavar="ID",
         help="a finding that is none here (repeatable)",
     )
@@ -227,7 +302,7 @@ def _recorded(parser: Parser) -> None:
 
 def _on_screen(parser: Parser) -> None:
     mouse = parser.add_mutually_exclusive_group()
-    mouse.add_argument("--mouse", action="store_true", default=None, help="listen to the mouse")
+    mouse.add_argument("--mouse", action="store_true", help="listen to the mouse")
     mouse.add_argument(
         "--no-mouse",
         dest="mouse",
@@ -255,7 +330,7 @@ class _seconds:  # noqa: N801 argparse shows the name of a type in its errors
 
 
 def _limit(text: str) -> tuple[str, str, float]:
-    """Finding, threshold and value of `--set`; whether they exist is not known here."""
+    """Of `--set`; whether there is such a finding and threshold is not known here."""
     name, _, value = text.partition("=")
     finding, _, threshold = name.strip().partition(".")
     if not (finding and threshold and value):

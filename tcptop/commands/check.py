@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcptop.commands.filter import compiled, filter_text
 from tcptop.commands.source import source
+from tcptop.options import CheckOptions
 
 if TYPE_CHECKING:
     from tcptop.analysis.findings.settings import FindingSettings
@@ -19,7 +19,7 @@ CODES = {"info": 0, "warning": 1, "critical": 2}
 OF_PROCESSES = ("close-wait-leak", "close-wait-unread", "fd-limit")  # a finding for each process
 
 
-def run(chosen: Namespace) -> int:
+def run(chosen: CheckOptions) -> int:
     """Look for `--over` seconds, tell the findings, and end with the code of the worst cause."""
     from tcptop.analysis.selection import select
     from tcptop.analysis.watch import WatchLoop, watched

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tcptop.commands import live
@@ -11,10 +11,11 @@ from tcptop.commands.errors import DONE, CommandError
 from tcptop.configuration import unknown
 from tcptop.demo.scenarios import DemoError, choose, scenarios
 from tcptop.demo.stage import Stage
+from tcptop.options import DemoOptions, SourceOptions
 from tcptop.views import output
 
 
-def run(chosen: Namespace) -> int:
+def run(chosen: DemoOptions) -> int:
     """The list, or the live view until it is left; then everything that was made is gone."""
     _check(chosen.scenario)
     if chosen.list:
@@ -27,7 +28,7 @@ def run(chosen: Namespace) -> int:
         raise CommandError(str(error)) from error
 
 
-def _check(words: list[str]) -> None:
+def _check(words: Sequence[str]) -> None:
     known = scenarios()
     for word in words:
         if word not in known:
@@ -35,7 +36,7 @@ def _check(words: list[str]) -> None:
             raise CommandError(f"demo: {told}")
 
 
-def _list(words: list[str]) -> int:
+def _list(words: Sequence[str]) -> int:
     known = scenarios()
     listed = [known[word] for word in words] or [*known.values()]
     width = max(len(each.id) for each in listed)
@@ -44,7 +45,7 @@ def _list(words: list[str]) -> int:
     return DONE
 
 
-def _watch(chosen: Namespace, stage: Stage) -> int:
+def _watch(chosen: DemoOptions, stage: Stage) -> int:
     """The live view, in the namespace that this whole process enters."""
     for note in stage.notes:
         print(f"tcptop: demo: {note}", file=sys.stderr)
@@ -52,7 +53,5 @@ def _watch(chosen: Namespace, stage: Stage) -> int:
     from tcptop.commands.effective import decided  # numpy: its threads could not be taken along
 
     user = decided(chosen, stage.limits_by_finding)
-    everything = Namespace(**vars(chosen), filter=[], process=[], port=[], netns="current")
-    settings = live.settings(everything, user)
-    scope = f"demo, netns {stage.pid}"
-    return live.show(everything, replace(settings, scope=scope, opening="findings"))
+    settings = live.settings(chosen, user, f"demo, netns {stage.pid}")
+    return live.show(replace(settings, opening="findings"), chosen.mouse, SourceOptions())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from tcptop.configuration import (
     check_threshold,
     parse,
 )
-from tcptop.options import UsageError
+from tcptop.options import ConfigOptions, UsageError
 from tcptop.views.foreign import visible
 
 INTERVAL_S = 1.0
@@ -34,7 +33,7 @@ class EffectiveConfiguration(NamedTuple):
     theme: str | None = None
 
 
-def decided(chosen: Namespace, lowered: LimitsByRule | None = None) -> EffectiveConfiguration:
+def decided(chosen: ConfigOptions, lowered: LimitsByRule | None = None) -> EffectiveConfiguration:
     """The command line wins over the file; `lowered` are thresholds that lie between the two.
 
     Raises UsageError, CommandError where the file says what nobody knows, and OSError.
@@ -57,7 +56,7 @@ def decided(chosen: Namespace, lowered: LimitsByRule | None = None) -> Effective
     )
 
 
-def _check(chosen: Namespace) -> None:
+def _check(chosen: ConfigOptions) -> None:
     """Whether the findings and thresholds on the command line exist."""
     option = ""
     try:

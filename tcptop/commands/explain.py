@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from tcptop.commands.errors import DONE, CommandError
 from tcptop.explain import contents, page, suggestions
+from tcptop.options import ExplainOptions
 from tcptop.views import pager
 from tcptop.views.foreign import visible
 
 
-def run(chosen: Namespace) -> int:
-    word: str | None = chosen.word
+def run(chosen: ExplainOptions) -> int:
+    word = chosen.word
     found = page(word) if word is not None else None
     if word is not None and found is None:
         near = ", ".join(suggestions(word))

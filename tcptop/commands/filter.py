@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from tcptop.options import UsageError
+from tcptop.options import FilterOptions, UsageError
 
 if TYPE_CHECKING:
     from tcptop.analysis.filter import Expression
 
 
-def compiled(chosen: Namespace) -> Expression | None:
+def compiled(chosen: FilterOptions) -> Expression | None:
     """What is to be shown, bound; None for everything. Raises UsageError.
 
     The same option repeated is or, different ones are and.
@@ -24,7 +23,7 @@ def compiled(chosen: Namespace) -> Expression | None:
         raise UsageError(_under("tcptop: filter: ", str(error))) from error
 
 
-def _compiled(chosen: Namespace) -> Expression:
+def _compiled(chosen: FilterOptions) -> Expression:
     from tcptop.analysis import filter as language
     from tcptop.sources.names import SystemNames
 
@@ -39,7 +38,7 @@ def _compiled(chosen: Namespace) -> Expression:
     return language.all_of(*parts)
 
 
-def filter_text(chosen: Namespace) -> str | None:
+def filter_text(chosen: FilterOptions) -> str | None:
     """The filter and the options that say the same, as typed."""
     parts = [" ".join(chosen.filter)] if chosen.filter else []
     parts += [f"-p {name}" for name in chosen.process] + [f"-P {port}" for port in chosen.port]

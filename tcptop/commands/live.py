@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcptop.commands.errors import CommandError
 from tcptop.commands.filter import compiled, filter_text
+from tcptop.options import LiveOptions, ScreenOptions, SourceOptions
 from tcptop.tui.terminal import environment
 
 if TYPE_CHECKING:
-    from tcptop.analysis.filter import Expression
     from tcptop.commands.effective import EffectiveConfiguration
     from tcptop.tui.app import ScreenSettings
 
 
-def run(chosen: Namespace) -> int:
+def run(chosen: LiveOptions) -> int:
     expression = compiled(chosen)
     refuse_without_terminal("the live view", "`tcptop snapshot` needs no terminal")
     from tcptop.commands.effective import decided
 
-    return show(chosen, settings(chosen, decided(chosen), expression))
+    made = settings(chosen, decided(chosen), f"netns {chosen.netns}")
+    if expression is not None:
+        from tcptop.analysis.filter.clause import Clause
+
+        made = replace(made, clause=Clause(filter_text(chosen) or "", expression))
+    return show(made, chosen.mouse, chosen)
 
 
 def refuse_without_terminal(what: str, instead: str) -> None:
@@ -33,25 +38,22 @@ def refuse_without_terminal(what: str, instead: str) -> None:
         raise CommandError(f"{what}: {why_not}; {instead}")
 
 
-def show(chosen: Namespace, settings: ScreenSettings) -> int:
+def show(settings: ScreenSettings, mouse: bool | None, looked_at: SourceOptions) -> int:
     """The screen, until it is left."""
     from tcptop.commands.source import OWNERS_BUDGET_S, source
     from tcptop.sources.names import SystemNames
     from tcptop.tui.app import TcptopApp
     from tcptop.tui.terminal.display import finish
 
-    app = TcptopApp(lambda: source(chosen, OWNERS_BUDGET_S), SystemNames(), settings)
+    app = TcptopApp(lambda: source(looked_at, OWNERS_BUDGET_S), SystemNames(), settings)
     sys.setswitchinterval(0.0005)  # a key press waits less for the collector's thread
-    app.run(mouse=environment.mouse(os.environ) if chosen.mouse is None else chosen.mouse)
+    app.run(mouse=environment.mouse(os.environ) if mouse is None else mouse)
     return finish(app)
 
 
-def settings(
-    chosen: Namespace, user: EffectiveConfiguration, expression: Expression | None = None
-) -> ScreenSettings:
+def settings(chosen: ScreenOptions, user: EffectiveConfiguration, scope: str) -> ScreenSettings:
     """What the screen has to know of what was typed and configured."""
     environment.prepare(os.environ)  # before Textual is imported, which reads it once
-    from tcptop.analysis.filter.clause import NO_FILTER, Clause
     from tcptop.sources.live import user_name
     from tcptop.sources.namespaces import current_inode
     from tcptop.sources.resolver import Resolver
@@ -60,8 +62,7 @@ def settings(
 
     return ScreenSettings(
         interval=user.interval,
-        clause=Clause(filter_text(chosen) or "", expression) if expression else NO_FILTER,
-        scope=f"netns {chosen.netns}",
+        scope=scope,
         user=user_name(os.geteuid()),
         ascii_only=chosen.ascii or environment.glyphs(os.environ) == "ascii",
         findings=user.findings,

@@ -6,13 +6,12 @@ import importlib
 import os
 import sys
 import threading
-from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from tcptop.commands.errors import DONE, before_the_end
 from tcptop.commands.filter import compiled, filter_text
 from tcptop.commands.source import source
-from tcptop.options import UsageError
+from tcptop.options import SnapshotOptions, UsageError
 from tcptop.views import output
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 ENDINGS = {".json": "json", ".ndjson": "ndjson", ".csv": "csv", ".txt": "text", ".md": "markdown"}
 
 
-def run(chosen: Namespace) -> int:
+def run(chosen: SnapshotOptions) -> int:
     """Write what the filter selects."""
     from tcptop.analysis.selection import select
     from tcptop.analysis.watch import WatchLoop, watched
@@ -35,14 +34,14 @@ def run(chosen: Namespace) -> int:
     view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
     with source(chosen, dump=request(chosen, expression)) as live_source:
         loop = WatchLoop(live_source, user.findings)
-        last = watched(loop, user.interval, chosen.over or 0.0, threading.Event())
+        last = watched(loop, user.interval, chosen.over, threading.Event())
     selection = select(last, expression, filter_text(chosen))
     with output.opened(chosen.output) as out:
         view.write(selection, out, frozenset(chosen.only), chosen.limit)
     return DONE
 
 
-def request(chosen: Namespace, expression: Expression | None) -> Request | None:
+def request(chosen: SnapshotOptions, expression: Expression | None) -> Request | None:
     """Less than everything to ask the kernel for, where one sample writes rows of sockets alone.
 
     CSV holds nothing but rows: states that the filter cannot select are left out, but listeners,
@@ -66,9 +65,9 @@ def request(chosen: Namespace, expression: Expression | None) -> Request | None:
     return None
 
 
-def _format(chosen: Namespace) -> str:
+def _format(chosen: SnapshotOptions) -> str:
     if chosen.format:
-        return str(chosen.format)
+        return chosen.format
     ending = os.path.splitext(chosen.output or "")[1].lower()
     if ending in ENDINGS:
         return ENDINGS[ending]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tcptop.commands.errors import CommandError
+from tcptop.options import SourceOptions
 
 if TYPE_CHECKING:
     from tcptop.sources.live import LiveSource
@@ -19,7 +19,7 @@ OWNERS_BUDGET_S = 0.3  # a sample of the live view; who holds 100,000 sockets ta
 
 @contextmanager
 def source(
-    chosen: Namespace, budget_s: float | None = None, dump: Request | None = None
+    chosen: SourceOptions, budget_s: float | None = None, dump: Request | None = None
 ) -> Iterator[LiveSource]:
     """The live source of the chosen namespace, in this thread."""
     from tcptop.sources import namespaces

@@ -113,7 +113,7 @@ class TestHealthy:
 
 
 def notes() -> tuple[str, ...]:
-    with source(options.parse(["check"])) as live:
+    with source(options.SourceOptions()) as live:
         return noted(WatchLoop(live).step(), 0, DEFAULTS).sample.notes
 
 

@@ -13,7 +13,7 @@ from tcptop.analysis.history import History
 from tcptop.analysis.selection import select
 from tcptop.commands.snapshot import request as asked_for
 from tcptop.model.tcp import LISTEN
-from tcptop.options import parse
+from tcptop.options import SnapshotOptions, parse
 from tcptop.sources.live import LiveSource
 from tcptop.sources.sock_diag import EVERYTHING, Request
 from tcptop.views import csv as view
@@ -38,6 +38,12 @@ def rows(zoo: Zoo, text: str, request: Request) -> list[dict[str, str]]:
     return [{k: v for k, v in row.items() if k.startswith(KEPT)} for row in written]
 
 
+def parsed(words: list[str]) -> SnapshotOptions:
+    chosen = parse(words)
+    assert isinstance(chosen, SnapshotOptions)
+    return chosen
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -50,7 +56,7 @@ def rows(zoo: Zoo, text: str, request: Request) -> list[dict[str, str]]:
     ],
 )
 def test_the_same_rows(zoo: Zoo, text: str) -> None:
-    chosen = parse(["snapshot", "--format", "csv", text])
+    chosen = parsed(["snapshot", "--format", "csv", text])
     request = asked_for(chosen, language.parse(text))
     assert request is not None
     assert request.states >> LISTEN & 1
@@ -60,7 +66,7 @@ def test_the_same_rows(zoo: Zoo, text: str) -> None:
 
 
 def test_text_of_all_sockets_is_the_same_without_tcp_info(zoo: Zoo) -> None:
-    request = asked_for(parse(["snapshot", "--format", "text", "--only", "sockets"]), None)
+    request = asked_for(parsed(["snapshot", "--format", "text", "--only", "sockets"]), None)
     assert request is not None
     assert request.ext == 0
     assert rows(zoo, "state all", request) == rows(zoo, "state all", EVERYTHING)
@@ -82,6 +88,6 @@ def test_text_of_all_sockets_is_the_same_without_tcp_info(zoo: Zoo) -> None:
     ],
 )
 def test_what_holds_more_than_rows_reads_every_socket(words: list[str]) -> None:
-    chosen = parse(words)
+    chosen = parsed(words)
     expression = language.parse(" ".join(chosen.filter)) if chosen.filter else None
     assert asked_for(chosen, expression) is None

@@ -26,7 +26,7 @@ SAMPLES, BEFORE_S = 12, 8.0  # what is long in a state is so from the first samp
 def record(stage: Stage) -> list[Sample]:
     """Samples a second apart, with the options and the route of every connection."""
     never = threading.Event()
-    with source(options.parse(["--netns", str(stage.pid)]), OWNERS_BUDGET_S) as live:
+    with source(options.SourceOptions(str(stage.pid)), OWNERS_BUDGET_S) as live:
         want_everything(live, live.sample())
         live.wait(BEFORE_S, never)
         taken = []

@@ -187,7 +187,7 @@ def next_look(before: Sample, **fields: object) -> Sample:
 
 def inside(pid: int) -> OpenSource:
     """The real source in the namespace of a process."""
-    chosen = options.parse(["--netns", str(pid)])
+    chosen = options.SourceOptions(str(pid))
     return lambda: source(chosen, OWNERS_BUDGET_S)
 
 

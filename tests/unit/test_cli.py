@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
 import stat
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -27,18 +29,35 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_words_that_are_no_option_are_the_filter() -> None:
     chosen = options.parse(["snapshot", "dport", "=", ":443", "-p", "nginx", "or", "sport", ":80"])
+    assert isinstance(chosen, options.SnapshotOptions)
     assert chosen.filter == ["dport", "=", ":443", "or", "sport", ":80"]
     assert chosen.process == ["nginx"]
 
 
+PARSERS = {"live": (options.live, options.LiveOptions), **options.SUBCOMMANDS}
+
+
+@pytest.mark.parametrize("command", PARSERS)
+def test_a_parser_and_its_dataclass_have_the_same_options(command: str) -> None:
+    parser, kind = PARSERS[command]
+    words = [] if command == "live" else [command]
+    assert options.parse(words) == kind()
+    assert kind.command == command
+    unseen = {"help", "version", argparse.SUPPRESS}
+    assert {a.dest for a in parser()._actions} - unseen <= {each.name for each in fields(kind)}
+
+
 def test_a_filter_may_begin_with_anything_but_a_subcommand() -> None:
     assert options.parse(["!", "sport", "=", ":22"]).command == "live"
-    assert options.parse(["(", "sport", "=", ":22", ")"]).filter[0] == "("
+    live = options.parse(["(", "sport", "=", ":22", ")"])
+    assert isinstance(live, options.LiveOptions)
+    assert live.filter[0] == "("
     assert options.parse(["snapshot"]).command == "snapshot"
 
 
 def test_the_filter_text_repeats_what_was_typed() -> None:
     chosen = options.parse(["snapshot", "state", "listening", "-P", "80", "-P", "443", "-p", "7"])
+    assert isinstance(chosen, options.SnapshotOptions)
     assert filter_text(chosen) == "state listening -p 7 -P 80 -P 443"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -101,8 +100,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "tcptop" / "config.toml"
 
 
-def chosen(*words: str) -> Namespace:
-    return options.parse(["check", *words])
+def chosen(*words: str) -> options.CheckOptions:
+    parsed = options.parse(["check", *words])
+    assert isinstance(parsed, options.CheckOptions)
+    return parsed
 
 
 RULE, OTHER = RULES[0], RULES[-1]

@@ -11,7 +11,9 @@ import tcptop
 from tcptop import options
 
 PAGE = (Path(tcptop.__file__).parent / "man" / "tcptop.1").read_text("ascii")
-PARSERS = {"tcptop": options._live, **options.SUBCOMMANDS}
+PARSERS = {"tcptop": options.live} | {
+    name: parser for name, (parser, _) in options.SUBCOMMANDS.items()
+}
 
 
 def told(page: str) -> str:
