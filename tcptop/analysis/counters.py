@@ -1,11 +1,10 @@
-"""Counters of a namespace as rates, and how many openings tcptop saw of those they counted."""
+"""Counters of namespaces as rates, and the openings among them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tcptop.analysis.history import History
-from tcptop.model.sample import Kernel, Sample
+from tcptop.model.sample import Kernel
 
 CounterRates = Mapping[str, Mapping[str, float]]  # section -> name -> per second
 # Gauges and settings among the counters of /proc/net/snmp: they have no rate.
@@ -33,20 +32,10 @@ def _rates(kernel: Kernel, before: Kernel, dt: float) -> CounterRates:
     }
 
 
-def seen_ratio(sample: Sample, history: History, opens: int) -> float | None:
-    """Connections seen to open / those that ActiveOpens and PassiveOpens counted since start.
-
-    None at the first sample, and while nothing was counted. At most 1: the counters are read a
-    moment after the sockets.
-    """
-    if history.began is None:
-        return None
-    counted = sum(
-        _opens(kernel) - _opens(history.kernel_began[kernel.netns])
-        for kernel in sample.kernel
-        if kernel.netns in history.kernel_began
-    )
-    return min(opens / counted, 1.0) if counted > 0 else None
+def counted_opens(kernel: Iterable[Kernel], before: Mapping[int, Kernel]) -> int:
+    """Connections that ActiveOpens and PassiveOpens counted since the sample before, in the
+    namespaces that were looked at then."""
+    return sum(_opens(each) - _opens(before[each.netns]) for each in kernel if each.netns in before)
 
 
 def _opens(kernel: Kernel) -> int:

@@ -10,8 +10,8 @@ import numpy as np
 from tcptop.analysis import durations, listeners, ports
 from tcptop.analysis import history as past
 from tcptop.analysis.attribution import Attribution, attribute_owners
+from tcptop.analysis.counters import counted_opens
 from tcptop.analysis.counters import rates as kernel_rates
-from tcptop.analysis.counters import seen_ratio
 from tcptop.analysis.findings import engine
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
@@ -38,6 +38,7 @@ class _Step(NamedTuple):
     rates: SocketRates
     progress: durations.QueueProgress
     opens: int
+    counted: int
     totals: Totals
     trend: Trend
 
@@ -67,12 +68,14 @@ def _summary(snapshot: Snapshot) -> SampleSummary:
 
 def _step(sample: Sample, history: History) -> _Step:
     table, known = sample.sockets, history.known
-    joined = past.join(table, history, sample.clock)
+    joined = past.join(sample, history)
     queue = listeners.queues(table)
     attribution = attribute_owners(sample, queue, joined, known, history.processes)
     ranges = ports.ranges(sample, history)
     opens = history.opens + past.witnessed_opens(table, joined, known)
-    totals = _totals(sample, attribution, seen_ratio(sample, history, opens))
+    counted = history.counted + counted_opens(sample.kernel, history.kernel)
+    # At most 1: the counters are read a moment after the sockets.
+    totals = _totals(sample, attribution, min(opens / counted, 1.0) if counted > 0 else None)
     return _Step(
         joined,
         queue,
@@ -83,6 +86,7 @@ def _step(sample: Sample, history: History) -> _Step:
         _rates(table, joined, known),
         durations.queue_progress(table, joined, known),
         opens,
+        counted,
         totals,
         past.with_trend(history.trend, sample.clock, totals.by_state),
     )
@@ -133,10 +137,11 @@ def _remembered(sample: Sample, history: History, step: _Step) -> History:
         known=kept,
         processes=_still_known(step.attribution, history, kept),
         opens=step.opens,
-        kernel_began=history.kernel_began or kernel,
+        counted=step.counted,
+        namespaces=sample.netns,
         kernel=kernel,
         listener_ports=ports.listener_ports(step.ranges),
-        port_use=(*history.port_use, ports.use(step.ports, sample.clock))[-ports.USES :],
+        port_use=(*history.port_use, ports.use(step.ports, sample))[-ports.USES :],
         trend=step.trend,
     )
 
@@ -154,8 +159,7 @@ def _age(joined: SocketJoin, known: KnownSockets, witnessed: bool) -> F64:
     age = joined.clock - np.where(joined.new, joined.clock, past.recalled(known.first_seen, joined))
     if not witnessed:
         return age
-    seen = np.full(len(age), joined.dt is not None)
-    old = ~joined.new
+    seen, old = joined.arrived, ~joined.new
     seen[old] = known.witnessed[joined.place[old]]
     return np.where(seen, age, np.nan)
 

@@ -80,13 +80,13 @@ def durations(table: SocketTable, joined: SocketJoin, progress: QueueProgress) -
 
 
 def changes(table: SocketTable, joined: SocketJoin, known: KnownSockets) -> I64:
-    """(12, 12): sockets by state before, 0 new, and now, 0 gone; no change at the first sample."""
-    if joined.dt is None:
-        return np.zeros((12, 12), np.int64)
+    """(12, 12): sockets by state before, 0 new, and now, 0 gone; those of a namespace that is
+    looked at first have not changed."""
     old = joined.place >= 0
     before = np.zeros(len(table), np.int64)
     before[old] = known.state[joined.place[old]]
-    seen = np.bincount(before * 12 + table.state, minlength=144).reshape(12, 12)
+    told = old | joined.arrived
+    seen = np.bincount((before * 12 + table.state)[told], minlength=144).reshape(12, 12)
     missed = np.ones(len(known), bool)
     missed[joined.place[old]] = False
     # Missed twice is gone (see history.MISSES): the second time is now.

@@ -13,7 +13,7 @@ from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
-from tcptop.model.sample import Kernel, Process
+from tcptop.model.sample import Kernel, Process, Sample
 from tcptop.model.snapshot import Trend
 from tcptop.model.table import F64, I64, U8, U64, Bools, Index, SocketTable
 
@@ -70,6 +70,7 @@ class PortUse:
     clock: float
     key: U64
     used: I64
+    namespaces: frozenset[int]  # that were looked at
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -81,7 +82,8 @@ class History:
     known: KnownSockets = field(default_factory=_no_sockets)
     processes: Mapping[int, Process] = field(default_factory=dict)
     opens: int = 0  # connections seen to open since `began`
-    kernel_began: Mapping[int, Kernel] = field(default_factory=dict)
+    counted: int = 0  # those that the kernel counted
+    namespaces: frozenset[int] = frozenset()  # of the last sample
     kernel: Mapping[int, Kernel] = field(default_factory=dict)
     listener_ports: Mapping[int, frozenset[int]] = field(default_factory=dict)
     port_use: tuple[PortUse, ...] = ()
@@ -101,17 +103,26 @@ class SocketJoin:
     place: Index
     clock: float
     dt: float | None  # since the sample before; None at the first
+    first_look: Bools  # rows of namespaces that the sample before had not
 
     @property
     def new(self) -> Bools:
         """Rows that were not there before; all of them at the first sample."""
         return self.place < 0
 
+    @property
+    def arrived(self) -> Bools:
+        """Rows that were not there before, in a namespace that was looked at."""
+        return self.new & ~self.first_look
 
-def join(table: SocketTable, history: History, clock: float) -> SocketJoin:
+
+def join(sample: Sample, history: History) -> SocketJoin:
+    table, clock = sample.sockets, sample.clock
     dt = None if history.began is None else max(clock - history.clock, 1e-3)
     key = table.key
-    return SocketJoin(np.argsort(key), index_of(key, history.known.key), clock, dt)
+    fresh = np.unique(table.netns) if dt is None else [*sample.netns - history.namespaces]
+    first_look = np.isin(table.netns, fresh)
+    return SocketJoin(np.argsort(key), index_of(key, history.known.key), clock, dt, first_look)
 
 
 def recalled(values: F64, joined: SocketJoin) -> F64:
@@ -137,11 +148,12 @@ def rate(values: F64, before: F64, joined: SocketJoin, known: KnownSockets) -> F
     """Per second since a row was last seen; the counter of a new socket began at 0.
 
     So did that of one that was half-open, whose counters the kernel did not tell then. NaN at the
-    first sample, where unknown, and where a counter ran backwards.
+    first look at a namespace, where unknown, and where a counter ran backwards.
     """
     if joined.dt is None:
         return np.full(len(values), np.nan)
     elapsed = np.where(joined.new, joined.dt, joined.clock - recalled(known.clock, joined))
+    elapsed[joined.new & joined.first_look] = np.nan
     grown = values - np.nan_to_num(before)
     return np.where(grown >= 0, grown / np.maximum(elapsed, 1e-3), np.nan)
 
@@ -161,7 +173,7 @@ def remember(
     alone = old & (process < 0)
     holder = process.copy()
     holder[alone] = known.process[joined.place[alone]]
-    witnessed = np.full(len(table), joined.dt is not None)
+    witnessed = joined.arrived
     witnessed[old] = known.witnessed[joined.place[old]]
     columns: list[NDArray[Any]] = [
         table.key,
@@ -209,9 +221,6 @@ def with_trend(trend: Trend, clock: float, by_state: tuple[int, ...]) -> Trend:
 
 def witnessed_opens(table: SocketTable, joined: SocketJoin, known: KnownSockets) -> int:
     """Connections first seen open in this sample; half-open ones count when they are open."""
-    if joined.dt is None:
-        return 0
-    fresh = joined.new.copy()
-    old = ~fresh
+    fresh, old = joined.arrived, ~joined.new
     fresh[old] = known.state[joined.place[old]] == tcp.SYN_RECV
     return int(np.count_nonzero(fresh & ~np.isin(table.state, (tcp.SYN_RECV, tcp.LISTEN))))

@@ -6,7 +6,7 @@ its (local address, remote address, remote port): __inet_hash_connect, net/ipv4/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -124,7 +124,8 @@ def ports(
     capacity = _of(netns, {n: r.capacity for n, r in found.items()})
     lost = _of(netns, {n: int(np.count_nonzero(r.blocked)) for n, r in found.items()})
     headroom = np.maximum(capacity - lost - taken, 0)
-    opened = np.bincount(inverse[joined.new[rows]], minlength=groups)
+    opened = np.bincount(inverse[joined.arrived[rows]], minlength=groups).astype(np.float64)
+    opened[joined.first_look[lead]] = np.nan
     group = np.full(len(table), -1, np.int64)
     group[rows] = inverse
     return Ports(
@@ -141,17 +142,17 @@ def ports(
         capacity,
         headroom,
         _headroom_bind(sample, lead, found),
-        opened / joined.dt if joined.dt else np.full(groups, np.nan),
-        _exhausted_in(keys, busy, headroom, joined, history),
+        opened / (joined.dt or 1.0),
+        _exhausted_in(keys, netns, busy, headroom, joined, history),
     )
 
 
-def use(found: Ports, clock: float) -> PortUse:
+def use(found: Ports, sample: Sample) -> PortUse:
     """The port use of this moment, for the forecasts of later ones."""
     columns = (found.local_hi, found.local_lo, found.remote_hi, found.remote_lo)
     key = row_hash(found.netns, *columns, found.remote_port)
     order = np.argsort(key)
-    return PortUse(clock, key[order], found.used[order])
+    return PortUse(sample.clock, key[order], found.used[order], sample.netns)
 
 
 def _rows(table: SocketTable, found: Mapping[int, Range]) -> tuple[Index, Bools]:
@@ -241,18 +242,30 @@ def _in(address: U64, here: Bools, wanted: U64) -> Bools:
     return np.isin(wanted, address[here])
 
 
-def _exhausted_in(keys: U64, used: I64, headroom: I64, joined: SocketJoin, history: History) -> F64:
+def _exhausted_in(
+    keys: U64, netns: U32, used: I64, headroom: I64, joined: SocketJoin, history: History
+) -> F64:
     """Seconds until the headroom is gone at the growth of the last half minute, or of the last
     interval where that is longer; NaN if there was none."""
-    if not history.port_use:
-        return np.full(len(keys), np.nan)
-    recent = [use for use in history.port_use if joined.clock - use.clock <= GROWTH_S]
-    then = recent[0] if recent else history.port_use[-1]
-    place = index_of(keys, then.key)
-    before = np.where(place >= 0, then.used[place] if len(then.used) else 0, 0)
-    growth = (used - before) / max(joined.clock - then.clock, 1e-3)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(growth > 0, headroom / growth, np.nan)
+    left = np.full(len(keys), np.nan)
+    for then, namespaces in _first_uses(history, joined.clock):
+        here = np.isin(netns, namespaces)
+        place = index_of(keys[here], then.key)
+        before = np.where(place >= 0, then.used[place] if len(then.used) else 0, 0)
+        growth = (used[here] - before) / max(joined.clock - then.clock, 1e-3)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            left[here] = np.where(growth > 0, headroom[here] / growth, np.nan)
+    return left
+
+
+def _first_uses(history: History, clock: float) -> Iterator[tuple[PortUse, list[int]]]:
+    """The first use that is recent, and later ones with the namespaces that appeared then."""
+    recent = [use for use in history.port_use if clock - use.clock <= GROWTH_S]
+    known = frozenset[int]()
+    for use in recent or history.port_use[-1:]:
+        if fresh := use.namespaces - known:
+            yield use, [*fresh]
+            known |= fresh
 
 
 def port_bounds(sample: Sample) -> dict[int, tuple[int, int]]:

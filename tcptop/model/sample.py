@@ -163,6 +163,11 @@ class Sample:
     unix_listeners: tuple[UnixListener, ...] = ()  # of the namespace of the reader
     notes: tuple[str, ...] = ()
 
+    @property
+    def netns(self) -> frozenset[int]:
+        """The namespaces that were looked at."""
+        return frozenset(each.inode for each in self.namespaces)
+
     def kernel_of(self, netns: int) -> Kernel:
         """Counters and limits of a namespace; empty where they were not read."""
         return next((each for each in self.kernel if each.netns == netns), Kernel(netns))

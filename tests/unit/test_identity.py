@@ -1,8 +1,9 @@
-"""The same cookie in two namespaces is two sockets, whatever looks at them."""
+"""The same cookie in two namespaces is two sockets; one that appears later begins by itself."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,16 +12,20 @@ from tcptop.analysis.difference import diff
 from tcptop.columns import LISTINGS
 from tcptop.columns.detail import facts
 from tcptop.columns.marks import about
+from tcptop.model import tcp
 from tcptop.model.finding import Subject
-from tcptop.model.sample import ListenerPeaks, Sample
+from tcptop.model.sample import ListenerPeaks, Namespace, Sample
+from tcptop.model.snapshot import Snapshot
 from tcptop.model.socket_id import SocketId
 from tcptop.model.sockopt import SocketOptions
 from tcptop.sources.proc_net_tcp import parse
 from tests.unit.prepared import (
     NETNS,
     OTHER_NETNS,
+    Row,
     derived,
     finding,
+    kernel,
     later,
     sample,
     selected,
@@ -107,3 +112,59 @@ def test_proc_net_tcp_tells_namespaces_apart() -> None:
     one, other = (parse(line, netns) for netns in (NETNS, OTHER_NETNS))
     assert one.cookie.tolist() == other.cookie.tolist()
     assert one.key.tolist() != other.key.tolist()
+
+
+# -- a namespace that appears later
+
+
+OLD = {"bytes_sent": 9_000_000_000, "bytes_received": 5, "total_retrans": 5}
+
+
+def later_namespace(*rows: list[Row]) -> Snapshot:
+    """Samples two seconds apart; of the first on only one namespace is looked at."""
+    spaces = (Namespace(NETNS, None), Namespace(OTHER_NETNS, "late"))
+    kernels = [(kernel(),), *((kernel(), kernel(OTHER_NETNS, opens=900 + n)) for n in range(9))]
+    return derived(
+        *(
+            sample(each, clock=1000.0 + 2 * n, namespaces=spaces[: n + 1], kernel=kernels[n])
+            for n, each in enumerate(rows)
+        )
+    )
+
+
+def client(port: int, **columns: Any) -> Row:
+    there = {"netns": OTHER_NETNS, "cookie": port, "inode": port, "info": OLD}
+    return socket("ESTABLISHED", f"10.0.0.1:{port}", "10.0.0.9:443", **there | columns)
+
+
+STAYS = socket("ESTABLISHED", *HERE, cookie=7, info=OLD)
+
+
+def test_an_old_connection_in_a_namespace_that_appears_is_not_new() -> None:
+    seen = later_namespace([STAYS], [STAYS, client(40010)])
+    assert np.isnan(seen.bytes_sent_per_s).tolist() == [False, True]
+    assert np.isnan(seen.retransmits_per_s).tolist() == [False, True]
+    assert np.isnan(seen.age_s).all()
+    assert seen.seen_s.tolist() == [2, 0]
+    assert seen.changes.sum() == 1
+    assert seen.totals.opens_seen_ratio is None
+    late = seen.ports.netns == OTHER_NETNS
+    assert seen.ports.opens_per_s[~late].tolist() == [0]
+    assert np.isnan(seen.ports.opens_per_s[late]).all()
+    assert np.isnan(seen.ports.exhausted_in_s[late]).all()
+
+
+def test_from_its_second_sample_on_a_namespace_is_as_the_others() -> None:
+    seen = later_namespace(
+        [STAYS],
+        [STAYS, client(40010)],
+        [STAYS, client(40010, info=OLD | {"bytes_sent": 9_000_000_200}), client(40011)],
+    )
+    assert seen.bytes_sent_per_s[:2].tolist() == [0, 100]
+    assert seen.bytes_sent_per_s[2] == OLD["bytes_sent"] / 2
+    assert np.isnan(seen.age_s).tolist() == [True, True, False]
+    assert seen.changes[0, tcp.ESTABLISHED] == 1
+    assert seen.totals.opens_seen_ratio == 1.0  # one was seen, and ActiveOpens rose by one
+    late = seen.ports.netns == OTHER_NETNS
+    assert seen.ports.opens_per_s[late].tolist() == [0.5]
+    assert np.isfinite(seen.ports.exhausted_in_s[late]).all()
