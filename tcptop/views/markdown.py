@@ -7,9 +7,19 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TextIO
 
 from tcptop import __version__
-from tcptop.columns import LISTINGS, Column
+from tcptop.columns import (
+    LISTENERS,
+    PORTS,
+    PROCESSES,
+    REMOTES,
+    SOCKETS,
+    Column,
+    Listing,
+    ports,
+    processes,
+    remotes,
+)
 from tcptop.columns.units import UNKNOWN, duration
-from tcptop.model.address import bracketed, endpoint, text
 from tcptop.model.finding import Finding, tree
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
@@ -24,20 +34,21 @@ ROOMY = 3  # columns that go first on a narrow terminal are not for a ticket eit
 
 
 class Section(NamedTuple):
-    """The heading of a list, and the options with which ss shows it."""
+    """The heading of a list, the options with which ss shows it, and whether it comes unasked."""
 
+    listing: Listing
     title: str
     options: str
+    usual: bool = False
 
 
-SECTIONS = {
-    "listeners": Section("Listeners, the fullest accept queue first", "-ltnpm"),
-    "ports": Section("Destinations, the least ephemeral ports left first", "-tanp"),
-    "processes": Section("Processes, the most sockets first", "-tanp"),
-    "remotes": Section("Remote addresses, the most sockets first", "-tan"),
-    "sockets": Section("Sockets", "-tanpoi"),
-}
-USUAL = frozenset({"listeners", "ports", "processes"})
+SECTIONS = (
+    Section(LISTENERS, "Listeners, the fullest accept queue first", "-ltnpm", True),
+    Section(PORTS, "Destinations, the least ephemeral ports left first", "-tanp", True),
+    Section(PROCESSES, "Processes, the most sockets first", "-tanp", True),
+    Section(REMOTES, "Remote addresses, the most sockets first", "-tan"),
+    Section(SOCKETS, "Sockets", "-tanpoi"),
+)
 
 
 def write(
@@ -51,9 +62,9 @@ def write(
     out.write("\n".join(_summary(selection)) + "\n")
     if "findings" in (only or ("findings",)):
         out.writelines(f"{line}\n" for line in _findings(selection, limit))
-    for name in SECTIONS:
-        if name in (only or USUAL):
-            out.writelines(f"{line}\n" for line in _section(selection, name, limit))
+    for section in SECTIONS:
+        if section.listing.name in only if only else section.usual:
+            out.writelines(f"{line}\n" for line in _section(selection, section, limit))
 
 
 def _summary(selection: Selection) -> Iterator[str]:
@@ -106,17 +117,17 @@ def _share(shown: int, every: int) -> str:
     return f" ({shown} of {every})" if shown < every else ""
 
 
-def _section(selection: Selection, name: str, limit: int | None) -> Iterator[str]:
-    places = LISTS[name].order(selection)
+def _section(selection: Selection, section: Section, limit: int | None) -> Iterator[str]:
+    places = LISTS[section.listing.name].order(selection)
     shown = places[: ROWS if limit is None else limit]
     if not len(shown):
         return
     yield ""
-    yield f"### {SECTIONS[name].title}{_share(len(shown), len(places))}"
+    yield f"### {section.title}{_share(len(shown), len(places))}"
     yield ""
-    yield from _table(selection, LISTINGS[name].columns, shown)
+    yield from _table(selection, section.listing.columns, shown)
     yield ""
-    yield f"Shown by {code(_command(selection, name, int(shown[0])))}."
+    yield f"Shown by {code(_command(selection, section, int(shown[0])))}."
 
 
 def _table(selection: Selection, columns: Sequence[Column], rows: Index) -> Iterator[str]:
@@ -138,24 +149,15 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _command(selection: Selection, name: str, place: int) -> str:
+def _command(selection: Selection, section: Section, place: int) -> str:
     """What shows the same of the whole list, or of its first row."""
-    snapshot = selection.snapshot
-    ss = " ".join(["ss", *_namespace(selection), SECTIONS[name].options])
-    if name == "ports":
-        ports = snapshot.ports
-        local = text(int(ports.local_hi[place]), int(ports.local_lo[place]))
-        remote = text(int(ports.remote_hi[place]), int(ports.remote_lo[place]))
-        ends = f"src {bracketed(local)} and dst {endpoint(remote, int(ports.remote_port[place]))}"
-        return f"{ss} '{ends}'"
-    if name == "remotes":
-        remotes = selection.remote_groups
-        remote = text(int(remotes.remote_hi[place]), int(remotes.remote_lo[place]))
-        return f"{ss} 'dst {bracketed(remote)}'"
-    process = int(selection.processes.process[place]) if name == "processes" else -1
-    if process >= 0:
-        return f"{ss} | grep pid={snapshot.holders.processes[process].pid},"
-    return ss
+    ss = " ".join(["ss", *_namespace(selection), section.options])
+    if section.listing is PORTS:
+        return f"{ss} '{ports.scope(selection, place)}'"
+    if section.listing is REMOTES:
+        return f"{ss} '{remotes.scope(selection, place)}'"
+    process = processes.process(selection, place) if section.listing is PROCESSES else None
+    return ss if process is None else f"{ss} | grep pid={process.pid},"
 
 
 def _namespace(selection: Selection) -> list[str]:
