@@ -50,8 +50,10 @@ def _watch(chosen: DemoOptions, stage: Stage) -> int:
     for note in stage.notes:
         print(f"tcptop: demo: {note}", file=sys.stderr)
     stage.enter()
-    from tcptop.commands.effective import decided  # numpy: its threads could not be taken along
+    # These load numpy, whose threads could not be taken along.
+    from tcptop.columns import FINDINGS
+    from tcptop.commands.effective import decided
 
     user = decided(chosen, stage.limits_by_finding)
     settings = live.settings(chosen, user, f"demo, netns {stage.pid}")
-    return live.show(replace(settings, opening="findings"), chosen.mouse, SourceOptions())
+    return live.show(replace(settings, opening=FINDINGS.name), chosen.mouse, SourceOptions())

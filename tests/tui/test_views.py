@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tcptop.columns import units
+from tcptop import columns
+from tcptop.columns import Listing, units
 from tcptop.tui import header
-from tcptop.tui.views import VIEWS
+from tcptop.tui.views import VIEWS, digit
 from tests.tui.live import live, next_look
-from tests.unit.prepared import everything, later, sample, socket
+from tests.unit.prepared import everything, later, sample, selected, socket
 
 
 async def test_the_header_says_where_and_how_it_goes() -> None:
@@ -200,3 +201,17 @@ async def test_a_tiny_terminal_gives_no_cell_to_a_scroll_bar_of_the_screen() -> 
         assert view.app.screen.max_scroll_y > 0
         assert max(map(len, view.lines())) <= 10
         assert not any(set(line) & set("▁▂▃▄▅▆▇█") for line in view.lines())
+
+
+def test_every_list_has_a_view_and_every_view_what_its_rows_open_as() -> None:
+    assert {view.listing for view in VIEWS.values()} == {
+        each for each in vars(columns).values() if isinstance(each, Listing)
+    }
+    for name, view in VIEWS.items():
+        assert name == view.listing.name
+        assert (view.pane is None) or (view.facts is None)
+        assert view.opens or view.listing.scope is not None
+        assert view.listing.rows(selected(everything())).size
+    numbers = [digit(view.listing) for view in VIEWS.values()]
+    assert numbers == [str(number) for number in range(1, len(VIEWS) + 1)]
+    assert len(VIEWS) < 10  # a digit each
