@@ -22,7 +22,6 @@ from tcptop.model import owner
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Ports, Snapshot, Totals, Trend
-from tcptop.model.source import Requests
 from tcptop.model.table import F64, I64, Index, SocketTable
 
 
@@ -55,7 +54,7 @@ def derive(
     snapshot = replace(
         bare,
         findings=findings,
-        requests=Requests(frozenset(seen.requests)),
+        requests=seen.requests,
         idle_timeout_s=settings.idle_timeout_s or bare.idle_timeout_s,
     )
     return snapshot, replace(_remembered(sample, history, step), summaries=summaries, active=active)

@@ -78,7 +78,7 @@ def _lost_finding(
 ) -> Finding:
     who = _binders(seen, kernel.netns)
     left = max(capacity - lost, 0)
-    name = words.printable(who[0].name) if who else "bound sockets"
+    name = words.called(who[0]) if who else "bound sockets"
     return Finding(
         rule,
         words.key(rule, kernel.netns, "bound"),

@@ -12,9 +12,10 @@ from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
-from tcptop.model.sample import Process, Sample
+from tcptop.model.sample import Process, ProcessFacts, Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.socket_id import SocketId
+from tcptop.model.source import Requests
 from tcptop.model.sysctls import number
 from tcptop.model.table import Bools, Index, SocketTable
 
@@ -36,7 +37,8 @@ class Observations:
         self.snapshot = snapshot
         self.summaries = summaries
         self.settings = settings
-        self.requests: set[SocketId] = set()  # whose options the next sample should bring
+        self._sockets: set[SocketId] = set()  # whose options the next sample should bring
+        self._pids: set[int] = set()  # whose facts
 
     @property
     def sample(self) -> Sample:
@@ -99,8 +101,18 @@ class Observations:
     def options(self, row: int) -> SocketOptions | None:
         """A socket's options, where they were read; asks for them otherwise."""
         socket = self.table.id(row)
-        self.requests.add(socket)
+        self._sockets.add(socket)
         return self.sample.options.get(socket)
+
+    def facts(self, process: Process) -> ProcessFacts | None:
+        """What a process is doing, where it was read; asks for it otherwise."""
+        self._pids.add(process.pid)
+        return self.sample.facts.get(process.pid)
+
+    @property
+    def requests(self) -> Requests:
+        """What the rules would be surer with."""
+        return Requests(frozenset(self._sockets), processes=frozenset(self._pids))
 
     @cached_property
     def peer_rows(self) -> Index:

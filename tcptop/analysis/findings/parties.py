@@ -41,7 +41,7 @@ def listed(found: list[Party]) -> str:
 
 def first_name(found: list[Party]) -> str:
     """The name of the one with most; empty where nobody is known."""
-    return words.printable(found[0].process.name) if found else ""
+    return words.called(found[0].process) if found else ""
 
 
 def destination(ports: Ports, group: int) -> str:

@@ -20,7 +20,7 @@ def where(table: SocketTable, row: int) -> str:
 
 def title(seen: Observations, row: int, processes: Sequence[Process]) -> str:
     """nginx on :8080"""
-    who = words.printable(processes[0].name) if processes else "the server"
+    who = words.called(processes[0]) if processes else "the server"
     return f"{who} on {where(seen.table, row)}"
 
 

@@ -68,7 +68,7 @@ def _listener(seen: Observations, netns: int) -> Where:
         return Where()
     row = int(listeners[table.local_port[listeners] == port][0])
     processes = seen.processes(row)
-    name = f" ({words.printable(processes[0].name)})" if processes else ""
+    name = f" ({words.called(processes[0])})" if processes else ""
     return Where(
         f", mostly at :{port}{name}, it seems",
         (

@@ -81,22 +81,37 @@ def printable(text: str) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
-def unit(process: Process) -> str:
-    """The systemd unit or container of a process, from its cgroup; empty where there is none."""
-    parts = (process.cgroup or "").split("/")
-    named = [part for part in parts if part.endswith((".service", ".scope"))]
-    return printable(named[-1].removesuffix(".scope")) if named else ""
+def called(process: Process) -> str:
+    """What the operator calls it: leaky.py, where python3 says little; nginx."""
+    plain = process.label is None or process.label.startswith(f"{process.name}:")
+    return printable(process.name if plain or process.label is None else process.label)
 
 
 def name(process: Process) -> str:
-    """nginx (pid 812)"""
-    return f"{printable(process.name)} (pid {process.pid})"
+    """nginx (pid 812); leaky.py (python3, pid 812)"""
+    return f"{called(process)} ({', '.join(_kind(process))})"
 
 
 def who(process: Process) -> str:
     """nginx (pid 812, nginx.service)"""
-    named = unit(process)
-    return f"{printable(process.name)} (pid {process.pid}{', ' + named if named else ''})"
+    where = place(process)
+    return f"{called(process)} ({', '.join([*_kind(process), *([where] if where else [])])})"
+
+
+def place(process: Process) -> str:
+    """The container, else the systemd unit, that it runs in; empty where there is none."""
+    box = process.container
+    if box is not None:
+        return printable(f"{box.runtime} container {box.id[:12]}")
+    unit = process.unit or ""
+    return "" if unit.endswith(".slice") else printable(unit.removesuffix(".scope"))
+
+
+def _kind(process: Process) -> list[str]:
+    """Its command's name, where that is not what it is called, and its pid."""
+    short = printable(process.name)
+    known = called(process).startswith(short)
+    return [*([] if known else [short]), f"pid {process.pid}"]
 
 
 def local(table: SocketTable, row: int) -> str:

@@ -134,7 +134,7 @@ def _finding(seen: Observations, limits: Limits, server: Server) -> Finding:
         named(seen, np.append(server.rows, waiting), processes, where),
         values | {"lost_per_s": server.lost_per_s, "oldest_s": oldest},
         tuple(_evidence(seen, server, oldest, peak, servers.named(processes))),
-        _advice(seen, server, words.printable(processes[0].name) if processes else "the server"),
+        _advice(seen, server, words.called(processes[0]) if processes else "the server"),
         f"ss -ltnm 'sport = {words.port(table, row)}'; "
         "nstat -az TcpExtListenOverflows TcpExtListenDrops",
     )

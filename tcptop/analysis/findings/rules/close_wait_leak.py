@@ -31,7 +31,7 @@ def _finding(seen: Observations, limits: Limits, each: CloseWaits, growing: bool
         ID,
         words.key(ID, process.pid),
         "critical" if full else "warning",
-        f"{words.printable(process.name)} does not close: {words.count(count, 'connection')} "
+        f"{words.called(process)} does not close: {words.count(count, 'connection')} "
         "left in CLOSE_WAIT",
         named(seen, each.rows, [process]),
         {"sockets": count, "oldest_s": oldest, "fd_share": filling.share},
@@ -42,7 +42,7 @@ def _finding(seen: Observations, limits: Limits, each: CloseWaits, growing: bool
             + (", and their number grew through three minutes." if growing else "."),
             *filling.evidence,
         ),
-        f"Close the connection in {words.printable(process.name)} once read() returns 0, also on "
+        f"Close the connection in {words.called(process)} once read() returns 0, also on "
         "the error paths: a connection pool or HTTP client whose responses are not closed is the "
         "usual cause. No sysctl ends CLOSE_WAIT; a restart frees the sockets until it leaks again.",
         f"ss -tanp state close-wait | grep pid={process.pid},",

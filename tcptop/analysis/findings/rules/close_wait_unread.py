@@ -23,7 +23,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 
 
 def _finding(seen: Observations, each: CloseWaits, growing: bool) -> Finding:
-    process, count, name = each.process, len(each.rows), words.printable(each.process.name)
+    process, count, name = each.process, len(each.rows), words.called(each.process)
     unread = int(seen.table.recv_q[each.rows].sum()) - count  # a FIN counts 1 in Recv-Q
     oldest = float(each.age_s.max())
     return Finding(

@@ -59,7 +59,7 @@ def _people(seen: Observations, rows: Index) -> list[Process]:
 
 
 def _who(processes: list[Process]) -> str:
-    names = list(dict.fromkeys(words.printable(each.name) for each in processes))
+    names = list(dict.fromkeys(words.called(each) for each in processes))
     if len(names) > 2:
         return f"{names[0]} and {len(names) - 1} others get"
     return " and ".join(names) + " get" if len(names) == 2 else f"{(*names, UNKNOWN)[0]} gets"

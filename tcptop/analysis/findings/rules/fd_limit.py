@@ -45,7 +45,7 @@ def _findings(
 def _finding(
     seen: Observations, limits: Limits, process: Process, rows: Index, full: Filling
 ) -> Finding:
-    name, used, limit = words.printable(process.name), process.open_fds or 0, process.fd_limit or 0
+    name, used, limit = words.called(process), process.open_fds or 0, process.fd_limit or 0
     sockets = len(np.unique(rows))
     return Finding(
         ID,

@@ -1,0 +1,72 @@
+"""What the culprits are doing: stopped, stuck, busy, or asleep in a call of the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model.sample import Process, ProcessFacts
+
+BUSY = 0.95  # of a core
+MOST = 3  # processes that are told of
+STOPPED, UNINTERRUPTIBLE = ("stopped", "tracing-stop"), "disk-sleep"
+# Kernel functions that a first thread sleeps in, by how their names begin, as /proc/PID/wchan has
+# them.
+CALLS = (
+    ("inet_csk_accept", "waits in accept()"),
+    ("ep_poll", "waits for events (epoll)"),
+    ("do_epoll_wait", "waits for events (epoll)"),
+    ("do_poll", "waits for events (poll)"),
+    ("poll_schedule_timeout", "waits for events (poll)"),
+    ("do_select", "waits for events (select)"),
+    ("futex", "waits for a lock or for another thread (futex)"),
+    ("wait_woken", "waits in a read or write of a socket"),
+    ("sk_wait_data", "waits to read from a socket"),
+    ("sk_stream_wait_memory", "waits to write to a socket"),
+    ("unix_stream", "waits for the other end of a UNIX socket"),
+    ("pipe_", "waits for a pipe"),
+    ("anon_pipe", "waits for a pipe"),
+    ("hrtimer_nanosleep", "sleeps for a time that it chose"),
+    ("do_nanosleep", "sleeps for a time that it chose"),
+    ("do_wait", "waits for a child process"),
+    ("flock", "waits for a file lock"),
+    ("fcntl_setlk", "waits for a file lock"),
+)
+
+
+def evidence(seen: Observations, processes: Iterable[Process]) -> Iterator[str]:
+    """A sentence for each of the first processes of which something is told; asks for the facts."""
+    for process in list(processes)[:MOST]:
+        facts = seen.facts(process)
+        said = None if facts is None else _said(facts)
+        if said:
+            yield f"{words.name(process)} {said}."
+
+
+def stopped(seen: Observations, process: Process) -> bool:
+    """Whether it is known to be stopped (SIGSTOP, a debugger)."""
+    facts = seen.facts(process)
+    return facts is not None and facts.state in STOPPED
+
+
+def _said(facts: ProcessFacts) -> str | None:
+    since = f" for at least {words.duration(facts.state_s)}" if facts.state_s >= 1 else ""
+    if facts.state in STOPPED:
+        return (
+            f"is stopped (state T{since}): SIGSTOP, job control or a debugger; SIGCONT resumes it"
+        )
+    if facts.state == UNINTERRUPTIBLE:
+        return f"is in uninterruptible sleep (D{since}): a disk or a network file system"
+    if facts.cpu_share is not None and facts.cpu_share >= BUSY:
+        threads = words.count(facts.threads, "thread")
+        return f"uses {words.percent(facts.cpu_share)} of a core, with {threads}"
+    return _asleep(facts)
+
+
+def _asleep(facts: ProcessFacts) -> str | None:
+    """Only of a single thread: which of several would have to act is not known."""
+    if facts.threads > 1 or facts.sleeps_in is None:
+        return None
+    said = next((said for begins, said in CALLS if facts.sleeps_in.startswith(begins)), None)
+    return None if said is None else f"{said} ({facts.sleeps_in})"
