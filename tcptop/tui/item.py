@@ -34,14 +34,15 @@ class OpenedItem:
 
 def facts(shown: Shown, view: View, item: int, settings: FindingSettings) -> OpenedItem | None:
     """None where there is no such item (any more), whether the filter selects it or not."""
-    whole = _whole(shown)
-    place = place_of(view.listing, whole, item)
+    selection, snapshot = shown.selection, shown.selection.snapshot
+    place = shown.model.place(item)
+    if place is None:
+        place = place_of(view.listing, everything(snapshot), item)
     if place is None or view.facts is None:
         return None
-    sample = whole.snapshot.sample
-    found = whole.snapshot.findings[place] if view.listing is FINDINGS else None
-    known = view.facts(whole, place, settings)
-    return OpenedItem(item, known, sample.clock, sample.taken_at, found)
+    found = snapshot.findings[place] if view.listing is FINDINGS else None
+    known = view.facts(selection, place, settings)
+    return OpenedItem(item, known, snapshot.sample.clock, snapshot.sample.taken_at, found)
 
 
 def pane(shown: Shown, view: View, item: int, rings: Rings, room: Room) -> OpenedItem | None:
