@@ -11,7 +11,7 @@ from tests.incidents.proving import Silence, parameters, shown
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.cls is None or not issubclass(metafunc.cls, Silence):
         return
-    for fixture in ("incident", "loud", "well"):
+    for fixture in ("incident", "loud", "counted", "well"):
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, parameters(metafunc.cls, fixture))
 

@@ -106,21 +106,23 @@ class Play:
 
 @dataclass
 class Incident:
-    """`missing` is why it is not said yet as it must be, `noisy` why more is said than that."""
+    """`missing` is why it is not said yet as it must be, `noisy` why more is said than that, and
+    `miscounted` why numbers of its evidence are not those of the kernel."""
 
     play: Play
     says: Mapping[str, Sequence[Says]]
     missing: str = ""
     noisy: str = ""
-    peer_rows: Play | None = None
+    miscounted: str = ""
+    twin: Play | None = None
 
     def healthy(self, *, alarm: str = "", over_s: float = 0.0) -> Callable[[Make], Play]:
         """The same without the trouble, of which nothing above info may be said at any look."""
 
         def made(make: Make) -> Play:
             p = self.play
-            self.peer_rows = Play(make, p.hosts, over_s or p.over_s, p.limits, p.routed, alarm)
-            return self.peer_rows
+            self.twin = Play(make, p.hosts, over_s or p.over_s, p.limits, p.routed, alarm)
+            return self.twin
 
         return made
 
@@ -134,6 +136,7 @@ def incident(
     limits: Limits | None = None,
     missing: str = "",
     noisy: str = "",
+    miscounted: str = "",
 ) -> Callable[[Make], Incident]:
     """What must be said at each host that is looked at; with a gateway there are three."""
     every = {"server": server, "client": client, "gateway": gateway}
@@ -141,7 +144,7 @@ def incident(
 
     def made(make: Make) -> Incident:
         play = Play(make, tuple(says), over_s, limits or {}, gateway is not None)
-        return Incident(play, says, missing, noisy)
+        return Incident(play, says, missing, noisy, miscounted)
 
     return made
 

@@ -15,6 +15,7 @@ import pytest
 from tcptop.model.finding import Finding
 from tests.incidents.incident import Incident, Play, Says, text
 from tests.incidents.playing import LONGEST_S, Played, playing
+from tests.kernel.recount.recount import recount
 
 PATIENCE_S = 8.0  # for a busy machine: what is not said yet may be soon
 Shows = Mapping[str, Played]
@@ -46,18 +47,24 @@ class Proving(Silence):
         more = [each for host, says in loud.says.items() for each in besides(played, says, host)]
         assert not more, "\n".join(["", *more, *told(played)])
 
+    @pytest.mark.timeout(LONGEST_S + 60)
+    def test_its_numbers_are_true(self, shows: Shows, counted: Incident) -> None:
+        played = shows[counted.play.name]
+        wrong = [each for host in played.play.hosts for each in miscounted(played, host)]
+        assert not wrong, "\n".join(["", *wrong])
+
 
 def plays(cls: type[Silence]) -> list[Play]:
-    peers = [each.peer_rows for each in cls.incidents if each.peer_rows]
-    return [*(each.play for each in cls.incidents), *peers, *cls.loads]
+    twins = [each.twin for each in cls.incidents if each.twin]
+    return [*(each.play for each in cls.incidents), *twins, *cls.loads]
 
 
 def parameters(cls: type[Silence], fixture: str) -> list[object]:
     """The constructions for one fixture; what the product cannot do yet is marked so."""
     if fixture == "well":
-        peers = [each.peer_rows for each in cls.incidents if each.peer_rows]
-        return [_parameter(each, each.name, each.alarm) for each in (*peers, *cls.loads)]
-    why = "missing" if fixture == "incident" else "noisy"
+        twins = [each.twin for each in cls.incidents if each.twin]
+        return [_parameter(each, each.name, each.alarm) for each in (*twins, *cls.loads)]
+    why = {"incident": "missing", "loud": "noisy", "counted": "miscounted"}[fixture]
     return [_parameter(each, each.play.name, getattr(each, why)) for each in cls.incidents]
 
 
@@ -116,6 +123,13 @@ def alarmed(played: Played) -> Iterator[str]:
     for host, looks in played.looks.items():
         for each in (f for look in looks for f in look.findings if f.severity != "info"):
             yield f"{host}: {each.severity} {each.id}: {text(each)}"
+
+
+def miscounted(played: Played, host: str) -> Iterator[str]:
+    """Numbers of whatever is said at the last look that nothing bears out."""
+    limits = tuple(played.play.limits.values())
+    for finding in played.found(host):
+        yield from recount(finding, played.looks[host], limits)
 
 
 def told(played: Played) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.incidents.incident import Incident, Play
 from tests.incidents.playing import Played, playing
-from tests.incidents.proving import Silence, alarmed, besides, plays, told, unsaid
+from tests.incidents.proving import Silence, alarmed, besides, miscounted, plays, told, unsaid
 
 
 def classes() -> Iterator[type[Silence]]:
@@ -29,6 +29,7 @@ def verdict(played: Played, incident: Incident | None) -> str:
     if incident is None:
         return "silent" if not list(alarmed(played)) else "FALSE ALARM"
     wrong = [each for host in incident.says for each in unsaid(played, incident, host)]
+    wrong += [each for host in incident.says for each in miscounted(played, host)]
     more = [each for host, says in incident.says.items() for each in besides(played, says, host)]
     return "\n  ".join(["as it must be" if not wrong + more else "WRONG:", *wrong, *more])
 

@@ -1,0 +1,352 @@
+"""What is so, counted from samples alone: rows, counters, limits. No rule and no text is asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.model import tcp
+from tcptop.model.finding import Subject
+from tcptop.model.sample import Kernel, Sample
+from tcptop.model.table import Bools, SocketTable
+from tests.kernel.recount.places import at
+
+SLACK_S = 1.5  # between two looks something can have been so for a while already
+_CLOCKS = ("last_ack_recv", "last_data_recv", "last_data_sent")
+_RETRANSMIT, _PERSIST = tcp.TIMERS.index("retransmit"), tcp.TIMERS.index("persist")
+_FIRST_S, _RTO_S, _LONGEST_S = 1.0, 0.2, 120.0  # tcp.h: TCP_TIMEOUT_INIT, TCP_RTO_MIN and _MAX
+_ORPHAN_RETRIES = 8  # tcp_orphan_retries, net/ipv4/tcp_timer.c
+
+
+class Fact(NamedTuple):
+    kind: str  # as in claims.Claim
+    low: float
+    high: float
+    what: str
+
+
+def exactly(kind: str, value: float, what: str) -> Fact:
+    return Fact(kind, value, value, what)
+
+
+class Seen(NamedTuple):
+    """The samples of a watch up to that of the finding, and whom the finding is about."""
+
+    samples: Sequence[Sample]
+    subject: Subject
+
+    @property
+    def sample(self) -> Sample:
+        return self.samples[-1]
+
+    @property
+    def table(self) -> SocketTable:
+        return self.sample.sockets
+
+    @property
+    def kernel(self) -> Kernel:
+        return next(k for k in self.sample.kernel if k.netns == self.subject.netns)
+
+    def sysctl(self, name: str) -> str | None:
+        return next(
+            (v for k, v in self.kernel.sysctls.items() if k == name or k.endswith(f".{name}")), None
+        )
+
+
+def facts(seen: Seen, named: str) -> Iterator[Fact]:
+    """All facts about the subject; `named` is a text with the names of the counters that matter."""
+    for name, rows in groups(seen):
+        yield from _of_rows(seen, rows, name)
+    yield from _of_listeners(seen)
+    yield from _of_ports(seen)
+    yield from _of_processes(seen)
+    yield from _of_counters(seen, named)
+    yield from _of_limits(seen)
+    for sample in seen.samples:
+        yield exactly("seconds", seen.sample.clock - sample.clock, "watched")
+
+
+def groups(seen: Seen) -> Iterator[tuple[str, Bools]]:
+    """The rows that the subject may mean: by place, by process, both, and those it names."""
+    subject, table = seen.subject, seen.table
+    here = (table.netns == subject.netns) & (table.state != tcp.LISTEN)
+    place = here.copy()
+    if subject.destination:
+        place &= at(table, subject.destination, "remote")
+    if subject.listener:
+        place &= at(table, subject.listener, "local")
+    inodes = seen.sample.owners.inodes[np.isin(seen.sample.owners.pids, subject.pids)]
+    held = here & (table.inode != 0) & np.isin(table.inode, inodes)
+    named = np.isin(table.cookie, np.array(subject.cookies, np.uint64)) & here
+    yield "there", place
+    if subject.destination:
+        yield "at either end", place | (here & at(table, subject.destination, "local"))
+    if subject.pids:
+        yield "its own", held
+        yield "its own there", held & place
+    if subject.cookies:
+        yield "named", named
+        yield "named, other ends", _other_ends(table, named)
+
+
+def _other_ends(table: SocketTable, rows: Bools) -> Bools:
+    """Rows of this namespace that are the peers of others in it."""
+    ours = set(zip(*(getattr(table, f"{e}_{f}")[rows].tolist() for e, f in _PARTS), strict=True))
+    swapped = ((e, f) for e, f in (*_PARTS[3:], *_PARTS[:3]))
+    theirs = zip(*(getattr(table, f"{e}_{f}").tolist() for e, f in swapped), strict=True)
+    return np.array([each in ours for each in theirs], bool)
+
+
+_PARTS = [(end, part) for end in ("local", "remote") for part in ("hi", "lo", "port")]
+
+
+def _of_rows(seen: Seen, rows: Bools, name: str) -> Iterator[Fact]:
+    table = seen.table
+    for state in (0, *np.unique(table.state[rows]).tolist()):
+        mine = rows & (table.state == state) if state else rows
+        for what, such in _such(table):
+            if (mine & such).any():
+                label = f"{name} {tcp.STATES[state]} {what}"
+                yield from _of_part(seen, table.take(mine & such), label)
+    yield exactly("count", 0, "none")
+
+
+def _such(table: SocketTable) -> Iterator[tuple[str, Bools]]:
+    yield "all", np.ones(len(table), bool)
+    yield "sent again", (table.timer == _RETRANSMIT) & (table.retrans > 0)
+    yield "doubled", (table.timer == _RETRANSMIT) & (table.tcp_info("backoff") >= 3)
+    yield "probing", table.timer == _PERSIST
+    yield "unread", (table.recv_q > 0) & (table.inode != 0)
+    yield "without an inode", table.inode == 0
+    yield "buffer full", (table.tcp_info("rcv_wnd") == 0) & (table.recv_q > 0)
+
+
+def _of_part(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
+    yield exactly("count", len(part), f"{name}: rows")
+    for before in seen.samples[:-1]:
+        new = int(np.count_nonzero(~np.isin(part.cookie, before.sockets.cookie)))
+        yield exactly("count", new, f"{name}: new rows")
+    yield exactly("count", len(np.unique(part.remote_lo)), f"{name}: remote addresses")
+    yield exactly("count", int(part.retrans.max()), f"{name}: retransmissions")
+    yield exactly("count", int(part.tcp_info("backoff").max()), f"{name}: doublings")
+    for queue in ("recv_q", "send_q"):
+        column = getattr(part, queue).astype(np.int64)
+        for what, value in (
+            ("all", column.sum()),
+            ("most", column.max()),
+            ("without FINs", np.maximum(column - 1, 0).sum()),
+        ):
+            yield exactly("bytes", int(value), f"{name}: {queue}, {what}")
+    yield from _durations(seen, part, name)
+
+
+def _durations(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
+    """By the kernel's clocks, by what was watched, and by how often something was sent again."""
+    for clock in _CLOCKS:
+        known_rows = part.tcp_info_known(clock)
+        if not known_rows.any():
+            continue
+        values = part.tcp_info(clock)[known_rows] / 1000
+        yield exactly("seconds", float(values.max()), f"{name}: {clock}")
+        yield exactly("seconds", float(values.min()), f"{name}: {clock}, least")
+    yield exactly("seconds", float(part.expires.max()) / 1000, f"{name}: timer")
+    known = max(_watched(seen, cookie, state) for cookie, state in _identities(part))
+    yield Fact("seconds", known, known + SLACK_S, f"{name}: watched in this state")
+    for stage, handshake in _stages(seen, part):
+        waited = stage.waited_s
+        yield Fact("seconds", waited - 0.3, waited + 0.3, f"{name}: has waited")
+        for total in _totals(seen, handshake):
+            left = stage.left_s(total)
+            yield Fact("seconds", left - 1.0, left + 1.0, f"{name}: until given up")
+    first = float((part.tcp_info("last_ack_recv") / 1000 + part.expires / 1000).max())
+    yield Fact("seconds", first - 1, first + 1, f"{name}: keepalive's first probe")
+
+
+def _identities(part: SocketTable) -> Iterator[tuple[int, int]]:
+    return zip(part.cookie.tolist(), part.state.tolist(), strict=True)
+
+
+def _watched(seen: Seen, cookie: int, state: int) -> float:
+    """Seconds since the earliest look from which on this socket was always in this state."""
+    since = seen.sample.clock
+    for sample in reversed(seen.samples):
+        row = np.flatnonzero((sample.sockets.cookie == cookie) & (sample.sockets.state == state))
+        if not len(row):
+            break
+        since = sample.clock
+    return seen.sample.clock - since
+
+
+class Stage(NamedTuple):
+    """How far a row has come with what it sends again and again."""
+
+    waited_s: float  # timeouts that ran out, and what is over of the present one
+    timer_s: float  # what is left of that
+    next_s: float  # the timeout after it
+
+    def left_s(self, total_s: float) -> float:
+        """Until the first timeout after so many seconds: then the kernel gives up."""
+        left, wait = self.timer_s, self.next_s
+        while self.waited_s + left < total_s:
+            left += min(wait, _LONGEST_S)
+            wait *= 2
+        return left
+
+
+def _stages(seen: Seen, part: SocketTable) -> Iterator[tuple[Stage, bool]]:
+    """Of the row that has waited longest, of handshakes and of connections; the first timeouts
+    of a SYN do not double (tcp_syn_linear_timeouts)."""
+    timed = part.take(np.isin(part.timer, (_RETRANSMIT, _PERSIST)))
+    linear = int(seen.sysctl("tcp_syn_linear_timeouts") or 0)
+    handshakes, connections = [], []
+    for row in range(len(timed)):
+        left = float(timed.expires[row]) / 1000
+        if timed.state[row] in (tcp.SYN_SENT, tcp.SYN_RECV):
+            skip, again = linear * (timed.state[row] == tcp.SYN_SENT), int(timed.retrans[row])
+            waits = [_FIRST_S * 2 ** max(n - skip, 0) for n in range(again + 2)]
+            handshakes.append(Stage(sum(waits[:-1]) - left, left, waits[-1]))
+            continue
+        rto, doubled = float(timed.tcp_info("rto")[row]) / 1e6, int(timed.tcp_info("backoff")[row])
+        spent = rto / 2**doubled * (2**doubled - 1)
+        connections.append(Stage(spent + rto - left, left, 2 * rto))
+    for stages in (handshakes, connections):
+        if stages:
+            yield max(stages), stages is handshakes
+
+
+def _totals(seen: Seen, handshake: bool) -> Iterator[float]:
+    """How long the kernel tries, by each of its sysctls."""
+    if handshake:
+        linear = int(seen.sysctl("tcp_syn_linear_timeouts") or 0)
+        yield _tries(int(seen.sysctl("tcp_syn_retries") or 0), _FIRST_S, linear)
+        yield _tries(int(seen.sysctl("tcp_synack_retries") or 0), _FIRST_S)
+    else:
+        yield _tries(int(seen.sysctl("tcp_retries2") or 0), _RTO_S)
+        yield _tries(int(seen.sysctl("tcp_orphan_retries") or 0) or _ORPHAN_RETRIES, _RTO_S)
+
+
+def _tries(retries: int, first: float, linear: int = 0) -> float:
+    """Timeouts of so many retries and the last wait, up to the longest (RFC 6298, 5.5)."""
+    waits = (min(first * 2 ** max(n - linear, 0), _LONGEST_S) for n in range(retries + linear + 1))
+    return float(sum(waits))
+
+
+def _of_listeners(seen: Seen) -> Iterator[Fact]:
+    table, subject = seen.table, seen.subject
+    if not subject.listener:
+        return
+    rows = np.flatnonzero((table.state == tcp.LISTEN) & at(table, subject.listener, "local"))
+    yield exactly("count", len(rows), "listeners there")
+    yield exactly("count", int(np.count_nonzero(table.recv_q[rows])), "listeners with a queue")
+    for row in rows.tolist():
+        queued, backlog = int(table.recv_q[row]), int(table.send_q[row])
+        drops = int(table.memory_of("drops")[row])
+        for value, what in (
+            (queued, "queued"),
+            (backlog, "backlog"),
+            (backlog + 1, "capacity"),
+            (drops, "drops since it listens"),
+            (_peak(seen, int(table.cookie[row])), "peak"),
+        ):
+            yield exactly("count", value, f"listener: {what}")
+        yield exactly("percent", 100 * queued / (backlog + 1), "listener: fill")
+        for before in seen.samples[:-1]:
+            then = np.flatnonzero(before.sockets.cookie == table.cookie[row])
+            if len(then):
+                grown = drops - int(before.sockets.memory_of("drops")[then[0]])
+                yield exactly("rate", grown / (seen.sample.clock - before.clock), "listener: drops")
+
+
+def _peak(seen: Seen, cookie: int) -> int:
+    """The longest queue at any look and at any poll between them."""
+    looked = [s.sockets.recv_q[s.sockets.cookie == cookie].max(initial=0) for s in seen.samples]
+    polled = [s.peaks.peaks[s.peaks.cookies == cookie].max(initial=0) for s in seen.samples]
+    return int(max(*looked, *polled))
+
+
+def _of_ports(seen: Seen) -> Iterator[Fact]:
+    """Of the ephemeral range, towards the destination."""
+    text = seen.sysctl("net.ipv4.ip_local_port_range")
+    if not text or not seen.subject.destination:
+        return
+    first, last = map(int, text.split())
+    table = seen.table
+    there = at(table, seen.subject.destination, "remote") & (table.state != tcp.LISTEN)
+    there &= (table.local_port >= first) & (table.local_port <= last)
+    used, every = len(np.unique(table.local_port[there])), last - first + 1
+    yield exactly("count", every, "ports in the range")
+    yield exactly("count", used, "ports used")
+    yield exactly("count", every - used, "ports left")
+    yield exactly("rate", every / 60, "ports that 60 s of TIME_WAIT sustain")
+    for before in seen.samples[:-1]:
+        new = ~np.isin(table.cookie[there], before.sockets.cookie)
+        seconds = seen.sample.clock - before.clock
+        yield exactly("rate", np.count_nonzero(new) / seconds, "new rows to there")
+        waiting = new & (table.state[there] == tcp.TIME_WAIT)
+        yield exactly("rate", np.count_nonzero(waiting) / seconds, "new TIME_WAIT to there")
+
+
+def _of_processes(seen: Seen) -> Iterator[Fact]:
+    yield exactly("count", len(seen.subject.pids), "processes")
+    yield exactly("count", max(len(seen.subject.pids) - 3, 0), "processes that are not named")
+    for pid in seen.subject.pids:
+        process = seen.sample.owners.processes.get(pid)
+        if process is None or process.open_fds is None or not process.fd_limit:
+            continue
+        now = _descriptors(pid, process.open_fds)
+        low, high = min(now, process.open_fds), max(now, process.open_fds)
+        yield Fact("count", low, high, "descriptors")
+        yield exactly("count", process.fd_limit, "limit of descriptors")
+        yield Fact("percent", 100 * low / process.fd_limit, 100 * high / process.fd_limit, "of it")
+
+
+def _descriptors(pid: int, otherwise: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return otherwise
+
+
+def _of_counters(seen: Seen, named: str) -> Iterator[Fact]:
+    """How fast the counters rose that are named, and the differences of two of them."""
+    for before in seen.samples[:-1]:
+        seconds = seen.sample.clock - before.clock
+        grown = _grown(before, seen, named)
+        for name, growth in grown.items():
+            yield exactly("rate", growth / seconds, name)
+            for other, less in grown.items():
+                yield exactly("rate", (growth - less) / seconds, f"{name} less {other}")
+                yield exactly("rate", (growth + less) / seconds, f"{name} and {other}")
+                yield exactly("percent", 100 * growth / max(less, 1), f"{name} of {other}")
+
+
+def _grown(before: Sample, seen: Seen, named: str) -> dict[str, int]:
+    then = next((k for k in before.kernel if k.netns == seen.subject.netns), None)
+    grown = {}
+    for section, counters in seen.kernel.counters.items():
+        for name, value in counters.items():
+            known = then.counters.get(section, {}).get(name) if then else None
+            if name in named and known is not None:
+                grown[name] = value - known
+    return grown
+
+
+def _of_limits(seen: Seen) -> Iterator[Fact]:
+    """Numbers of the sysctls, which texts give without their names too."""
+    for name, text in seen.kernel.sysctls.items():
+        for word in text.split():
+            if word.lstrip("-").isdigit():
+                yield exactly("count", int(word), name)
+    for name, value in seen.kernel.sockstat.get("TCP", {}).items():
+        yield exactly("count", value, f"sockstat {name}")
+    idle, interval, probes = (
+        int(seen.sysctl(f"tcp_keepalive_{name}") or 0) for name in ("time", "intvl", "probes")
+    )
+    yield exactly("seconds", idle + interval * probes, "keepalive gives up")
+    yield exactly("seconds", idle, "keepalive time")
+    yield exactly("seconds", interval, "keepalive interval")
+    for total in (*_totals(seen, True), *_totals(seen, False)):
+        yield Fact("seconds", total - 0.6, total + 0.6, "the kernel gives up")
