@@ -159,8 +159,9 @@ def _durations(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
         waited = stage.waited_s
         yield Fact("seconds", waited - 0.3, waited + 0.3, f"{name}: has waited")
         for total in _totals(seen, handshake):
-            left = stage.left_s(total)
-            yield Fact("seconds", left - 1.0, left + 1.0, f"{name}: until given up")
+            # A hair's breadth decides whether there is one more timeout.
+            least, most = stage.left_s(total - 1) - 1, stage.left_s(total + 1) + 1
+            yield Fact("seconds", least, most, f"{name}: until given up")
     first = float((part.tcp_info("last_ack_recv") / 1000 + part.expires / 1000).max())
     yield Fact("seconds", first - 1, first + 1, f"{name}: keepalive's first probe")
 
