@@ -55,7 +55,7 @@ HEADINGS = (
 )
 THRESHOLDS = "Thresholds"  # of the findings
 COMMAND = re.compile(r"^ {6,}((?:ss|nstat|sysctl|tcptop) .*)$", re.MULTILINE)
-CAMEL = re.compile(r"\b(?:TCP[A-Z]\w+|[A-Z][a-z]+(?:[A-Z]+[a-z]+|[A-Z]+\b)+)")
+CAMEL = re.compile(r"\b(?:TCP[A-Z]\w+|[A-Z][a-z]+(?:[A-Z][A-Z0-9]*[a-z]+|[A-Z]+\b)+)")
 NO_COUNTERS = """
 WebSocket LimitNOFILE ListenBacklog PostgreSQL ServerSocket NodePorts MongoDB WireGuard TCPMSS
 """
