@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from shlex import quote
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from tcptop.analysis.recorded import RecordedKind
 from tcptop.columns.column import Column, StyleName
 from tcptop.model.finding import Finding
-from tcptop.model.sample import Sample
+from tcptop.model.netns import from_outside
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U64, Index
@@ -111,19 +110,4 @@ def shell_command(
     digits); None is the shell's own.
     """
     command = listing.command(selection, place) if listing.command is not None else ""
-    return _within(command, inside) if command and inside is not None else command
-
-
-def reaching(sample: Sample, netns: int) -> str | None:
-    """What `inside` could be for a namespace: its name, else a process; None: no way is known."""
-    for namespace in sample.namespaces:
-        if namespace.inode == netns and namespace.name is not None:
-            return namespace.name
-    pids = [each.pid for each in sample.owners.processes.values() if each.netns == netns]
-    return str(min(pids)) if pids else None
-
-
-def _within(command: str, inside: str) -> str:
-    """Of a pipe only the first command looks at the network; of several, each may."""
-    enter = f"nsenter -t {inside} -n" if inside.isdecimal() else f"ip netns exec {quote(inside)}"
-    return f"{enter} sh -c {quote(command)}" if ";" in command else f"{enter} {command}"
+    return from_outside(command, inside) if command and inside is not None else command

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcptop.commands.filter import compiled, filter_text
-from tcptop.commands.source import source
+from tcptop.commands.source import at_home, source
 from tcptop.options import CheckOptions
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ def run(chosen: CheckOptions) -> int:
     from tcptop.views import json, output, plugin
 
     expression, user = compiled(chosen), decided(chosen)
+    findings = at_home(user.findings)
     with source(chosen) as live_source:
-        loop = WatchLoop(live_source, user.findings)
+        loop = WatchLoop(live_source, findings)
         last = watched(loop, user.interval, chosen.over, threading.Event())
     told = noted(last, chosen.over, user.findings)
     selection = select(told, expression, filter_text(chosen))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from tcptop.configuration import unknown
 from tcptop.demo.scenarios import DemoError, choose, scenarios
 from tcptop.demo.stage import Stage
 from tcptop.options import DemoOptions, SourceOptions
+from tcptop.sources.namespaces import current_inode
 from tcptop.views import output
 
 
@@ -49,6 +51,7 @@ def _watch(chosen: DemoOptions, stage: Stage) -> int:
     """The live view, in the namespace that this whole process enters."""
     for note in stage.notes:
         print(f"tcptop: demo: {note}", file=sys.stderr)
+    home = current_inode() if os.geteuid() == 0 else None  # who is not root cannot follow nsenter
     stage.enter()
     # These load numpy, whose threads could not be taken along.
     from tcptop.columns import FINDINGS
@@ -56,4 +59,7 @@ def _watch(chosen: DemoOptions, stage: Stage) -> int:
 
     user = decided(chosen, stage.limits_by_finding)
     settings = live.settings(chosen, user, f"demo, netns {stage.pid}")
+    if home is not None:
+        findings = replace(settings.findings, home=home)
+        settings = replace(settings, netns=home, findings=findings)
     return live.show(replace(settings, opening=FINDINGS.name), chosen.mouse, SourceOptions())

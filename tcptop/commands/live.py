@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tcptop.commands.errors import CommandError
 from tcptop.commands.filter import compiled, filter_text
+from tcptop.commands.source import at_home
 from tcptop.options import LiveOptions, ScreenOptions, SourceOptions
 from tcptop.tui.terminal import environment
 
@@ -65,7 +66,7 @@ def settings(chosen: ScreenOptions, user: EffectiveConfiguration, scope: str) ->
         scope=scope,
         user=user_name(os.geteuid()),
         ascii_only=chosen.ascii or environment.glyphs(os.environ) == "ascii",
-        findings=user.findings,
+        findings=at_home(user.findings),
         keys=_keys(user.keys),
         theme=user.theme,
         no_themes=environment.no_themes(os.environ),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tcptop.commands.errors import DONE, before_the_end
 from tcptop.commands.filter import compiled, filter_text
-from tcptop.commands.source import source
+from tcptop.commands.source import at_home, source
 from tcptop.options import SnapshotOptions, UsageError
 from tcptop.views import output
 
@@ -32,8 +32,9 @@ def run(chosen: SnapshotOptions) -> int:
         raise UsageError("tcptop: snapshot: csv holds one list; give one --only")
     expression, user = compiled(chosen), decided(chosen)
     view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
+    findings = at_home(user.findings)
     with source(chosen, dump=request(chosen, expression)) as live_source:
-        loop = WatchLoop(live_source, user.findings)
+        loop = WatchLoop(live_source, findings)
         last = watched(loop, user.interval, chosen.over, threading.Event())
     selection = select(last, expression, filter_text(chosen))
     with output.opened(chosen.output) as out:

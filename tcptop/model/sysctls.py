@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+# Of the whole host, and absent in other namespaces than the first (net/ipv4/sysctl_net_ipv4.c).
+FIRST_ONLY = ("net.ipv4.tcp_mem", "net.ipv4.tcp_max_orphans")
+SET_IN_FIRST = (
+    "net.netfilter.nf_conntrack_max",
+    "net.netfilter.nf_conntrack_buckets",
+)  # read-only in others (nf_conntrack_standalone.c)
+
 
 def numbers(sysctls: Mapping[str, str], name: str) -> tuple[int, ...]:
     """All numbers of a sysctl; empty where it is not known or is no list of numbers."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tcptop.columns.listing import netns_of, reaching, shell_command
+from tcptop.columns.listing import netns_of, shell_command
+from tcptop.model.netns import reaching
 from tcptop.tui.moving import Moving
 from tcptop.tui.place import Place
 from tcptop.tui.terminal.clipboard import copy

@@ -56,7 +56,16 @@ class TestTrouble:
         assert empty == ""
         assert first.startswith("CRITICAL: ")
         assert first.endswith(" [accept-queue-overflow]")
-        assert any(line.startswith("  Confirm: ss ") for line in details)
+        (confirm,) = [line for line in details if line.startswith("  Confirm: ")]
+        assert confirm.startswith(f"  Confirm: nsenter -t {namespace.pid} -n sh -c 'ss ")
+        typed = ["sh", "-c", confirm.removeprefix("  Confirm: ")]
+        shown = subprocess.run(typed, capture_output=True, text=True, timeout=30)
+        assert shown.stderr == ""
+        assert "LISTEN 6      5" in shown.stdout
+
+    def test_a_shell_inside_needs_no_way_in(self, namespace: DemoNamespace) -> None:
+        told = namespace.command([*COMMAND[:-1], "snapshot", "--format", "text"], 60)
+        assert "Confirm: ss " in told
 
     def test_json_holds_the_same(self, namespace: DemoNamespace) -> None:
         done = check_in(namespace, "--format", "json")

@@ -20,12 +20,13 @@ from tcptop.columns import (
     Listing,
 )
 from tcptop.columns.kernel import entries
-from tcptop.columns.listing import reaching, shell_command
+from tcptop.columns.listing import shell_command
 from tcptop.demo.held import until
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import connected, listening
 from tcptop.model import address, owner, tcp
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.netns import reaching
 from tcptop.model.sample import Namespace as Known
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index, SocketTable

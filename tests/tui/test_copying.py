@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptop.columns.listing import reaching
+from tcptop.model.netns import reaching
 from tcptop.tui.app import TcptopApp
 from tests.tui.live import Live, live
 from tests.tui.test_moving import to_row

@@ -23,8 +23,9 @@ from tcptop.columns import (
     STATES,
     Listing,
 )
-from tcptop.columns.listing import netns_of, reaching, scope_of, shell_command
+from tcptop.columns.listing import netns_of, scope_of, shell_command
 from tcptop.columns.marks import marked, page_of
+from tcptop.model.netns import reaching
 from tcptop.model.selection import Selection
 from tcptop.views import lists
 from tests.unit.prepared import (

@@ -11,6 +11,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding, worst_first
+from tcptop.model.netns import from_outside, reaching, text_from_outside
 
 HOLD_S = 3.0  # what is gone for a moment is still shown: flapping tires the reader
 MEMORY_S = 60.0  # what comes back within that time never really ended: it keeps its beginning
@@ -39,7 +40,18 @@ def _found(seen: Observations) -> Iterable[Finding]:
     settings = seen.settings
     for rule in RULES:
         if rule.id not in settings.ignored:
-            yield from rule.find(seen, rule.limits(settings.limits.get(rule.id, {})))
+            for finding in rule.find(seen, rule.limits(settings.limits.get(rule.id, {}))):
+                yield _for_shell(seen, finding)
+
+
+def _for_shell(seen: Observations, finding: Finding) -> Finding:
+    """With commands that reach the namespace of the finding from where they are typed."""
+    home, netns = seen.settings.home, finding.subject.netns
+    inside = reaching(seen.sample, netns) if home not in (None, netns) else None
+    if inside is None:
+        return finding
+    confirm = from_outside(finding.confirm, inside) if finding.confirm else ""
+    return replace(finding, advice=text_from_outside(finding.advice, inside), confirm=confirm)
 
 
 def _began(finding: Finding, known: Active | None, taken_at: float) -> float:

@@ -1,0 +1,47 @@
+"""Commands for a shell that is in another network namespace than what they are about."""
+
+from __future__ import annotations
+
+import re
+from shlex import quote
+
+from tcptop.model.sample import Sample
+from tcptop.model.sysctls import FIRST_ONLY, SET_IN_FIRST
+
+# Commands within a sentence that look at a namespace or change it.
+_SAID = re.compile(r"\b(?:sysctl (?:-w )?(net\.[\w.]+)|(?:ss|nstat|ping|conntrack) -|ip route )")
+
+
+def reaching(sample: Sample, netns: int) -> str | None:
+    """The name of a namespace, else the pid (all digits) of a process in it; None: no way in."""
+    for namespace in sample.namespaces:
+        if namespace.inode == netns and namespace.name is not None:
+            return namespace.name
+    pids = [each.pid for each in sample.owners.processes.values() if each.netns == netns]
+    return str(min(pids)) if pids else None
+
+
+def from_outside(command: str, inside: str) -> str:
+    """A command line as it is typed elsewhere; one that says the way in already stays.
+
+    Of a pipe only the first command looks at the network; of several, each may.
+    """
+    enter = _enter(inside)
+    if command.startswith(f"{enter} ") or any(name in command for name in FIRST_ONLY):
+        return command
+    return f"{enter} sh -c {quote(command)}" if ";" in command else f"{enter} {command}"
+
+
+def text_from_outside(text: str, inside: str) -> str:
+    """A text whose commands are typed elsewhere."""
+    enter = _enter(inside)
+    return _SAID.sub(lambda found: found[0] if _outside(found) else f"{enter} {found[0]}", text)
+
+
+def _outside(found: re.Match[str]) -> bool:
+    """Whether it can be done in the first namespace alone."""
+    return found[1] in FIRST_ONLY or (found[1] in SET_IN_FIRST and " -w " in found[0])
+
+
+def _enter(inside: str) -> str:
+    return f"nsenter -t {inside} -n" if inside.isdecimal() else f"ip netns exec {quote(inside)}"
