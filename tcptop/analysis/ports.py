@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.history import History, PortUse, SocketJoin
+from tcptop.analysis.peers import is_loopback
 from tcptop.model import sysctls, tcp
 from tcptop.model.arrays import index_of, row_hash, sorted_unique
 from tcptop.model.sample import Kernel, Sample
@@ -23,7 +24,6 @@ TIMEWAIT_MS = 60_000  # TCP_TIMEWAIT_LEN, include/net/tcp.h: fixed at compile ti
 REUSE_DELAY_MS = 1_000  # tcp_tw_reuse_delay has been a sysctl since 6.14
 GROWTH_S = 30.0  # the forecast looks back that far
 USES = 64  # samples of port use that are kept for it
-LOOPBACK_V4 = 0xFFFF_7F00_0000  # ::ffff:127.0.0.0/104
 LOOPBACK_IFINDEX = 1  # include/net/flow.h; the same in every namespace
 
 
@@ -174,15 +174,9 @@ def _rows(table: SocketTable, found: Mapping[int, Range]) -> tuple[Index, Bools]
 
 def _loopback(table: SocketTable) -> Bools:
     """tcp_twsk_unique: either end in 127/8 or ::1, or bound to the device lo."""
-
-    def local(hi: U64, lo: U64) -> Bools:
-        v4 = (lo >> np.uint64(24)) == np.uint64(LOOPBACK_V4 >> 24)
-        either: Bools = (hi == 0) & (v4 | (lo == 1))
-        return either
-
     bound: Bools = table.interface == LOOPBACK_IFINDEX
-    ends = local(table.local_hi, table.local_lo) | local(table.remote_hi, table.remote_lo)
-    return ends | bound
+    near = is_loopback(table.local_hi, table.local_lo)
+    return near | is_loopback(table.remote_hi, table.remote_lo) | bound
 
 
 def _destination(table: SocketTable, rows: Index) -> U64:

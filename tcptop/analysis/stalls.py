@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis import timeouts
+from tcptop.analysis.peers import peer_rows
 from tcptop.analysis.timeouts import ENDLESS, RTO_MAX_S, RTO_MIN_S
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, row_hash
+from tcptop.model.arrays import row_hash
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.sysctls import number
 from tcptop.model.table import F64, Bools, Index, SocketTable
@@ -147,20 +148,6 @@ def served(table: SocketTable, rows: Index) -> Bools:
     return ours
 
 
-def peer_rows(table: SocketTable, rows: Index) -> Index:
-    """For each row the other end of its connection, where that is in the table too; or -1."""
-    ports = np.zeros(65536, bool)
-    ports[table.remote_port[rows]] = True
-    near = np.flatnonzero(ports[table.local_port] & (table.state != tcp.LISTEN))
-    key = row_hash(table.netns[near], *_end(table, "local", near), *_end(table, "remote", near))
-    wanted = row_hash(table.netns[rows], *_end(table, "remote", rows), *_end(table, "local", rows))
-    order = np.argsort(key)
-    place = index_of(wanted, key[order])
-    found = np.full(len(rows), -1, np.int64)
-    found[place >= 0] = near[order[place[place >= 0]]]
-    return found
-
-
 def probe_s(table: SocketTable, rows: Index) -> F64:
     """The present wait between two window probes (tcp_probe0_when, include/net/tcp.h)."""
     doubled = table.info_of("backoff", rows)
@@ -272,7 +259,3 @@ def _present(table: SocketTable, rows: Index) -> F64:
     probing = table.timer[rows] == PERSIST
     whole = np.where(probing, probe_s(table, rows), _rto_s(table, rows))
     return np.maximum(whole - expires, 0.0)
-
-
-def _end(table: SocketTable, side: str, rows: Index) -> list[Index]:
-    return [getattr(table, f"{side}_{name}")[rows] for name in ("hi", "lo", "port")]

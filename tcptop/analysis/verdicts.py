@@ -9,12 +9,12 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings.words import count, duration, number, size
+from tcptop.analysis.peers import remote_is_local
 from tcptop.analysis.stalls import PERSIST, RETRANSMIT
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.sysctls import number as sysctl_number
-from tcptop.model.table import F64, U8, Bools, Index
+from tcptop.model.table import F64, U8, Index
 
 KEEPALIVE, DELACK = tcp.TIMERS.index("keepalive"), tcp.TIMERS.index("delack")
 QUEUED_S = 1.0
@@ -186,7 +186,7 @@ def _forgotten(asked: _Asked) -> Said:
     idle = _idle_s(asked.snapshot, rows)
     rows, idle = rows[idle > asked.idle_timeout_s], idle[idle > asked.idle_timeout_s]
     if len(rows):
-        away = ~_here(asked.snapshot, rows)
+        away = ~remote_is_local(table, rows)
         for row, seconds in zip(rows[away].tolist(), idle[away].tolist(), strict=True):
             rest = f"a {asked.idle_timeout_s:.0f} s load balancer would forget it"
             yield row, f"no keepalive, idle {duration(seconds)}: {rest}"
@@ -198,15 +198,6 @@ def _idle_s(snapshot: Snapshot, rows: Index) -> F64:
     idle = np.minimum(table.idle_s(rows), table.since_s("last_ack_recv", rows))
     spoken = silent_s < snapshot.seen_s[rows] - 1
     return np.where(spoken, silent_s, idle)
-
-
-def _here(snapshot: Snapshot, rows: Index) -> Bools:
-    """The remote end is an address of this namespace: no network is between."""
-    table = snapshot.sample.sockets
-    theirs = row_hash(table.netns[rows], table.remote_hi[rows], table.remote_lo[rows])
-    mine = row_hash(table.netns, table.local_hi, table.local_lo)
-    here: Bools = np.isin(theirs, mine)
-    return here
 
 
 def _pending(asked: _Asked) -> Index:

@@ -22,7 +22,7 @@ from tcptop.columns import (
     states,
     units,
 )
-from tcptop.columns.endpoints import addresses, endpoints, first_holders, owner_texts
+from tcptop.columns.endpoints import addresses, endpoints, owner_texts
 from tcptop.columns.kernel import entries, kernel
 from tcptop.columns.listing import within
 from tcptop.columns.marks import STYLES
@@ -154,7 +154,7 @@ def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Itera
     table = snapshot.sample.sockets
     rows = places[table.state[places] != tcp.LISTEN]
     hi, lo = table.remote_hi[rows], table.remote_lo[rows]
-    same = row_hash(first_holders(snapshot, rows), snapshot.note[rows], hi, lo)
+    same = row_hash(snapshot.holders.first(rows), snapshot.note[rows], hi, lo)
     _, first, counts = np.unique(same, return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     first, counts = first[order], counts[order]

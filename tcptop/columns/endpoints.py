@@ -88,16 +88,7 @@ def owner_values(selection: Selection, rows: Index) -> I64:
     ranks = np.empty(len(names) + 1, np.int64)
     ranks[-1] = len(names)
     ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-    return ranks[first_holders(snapshot, rows)]
-
-
-def first_holders(snapshot: Snapshot, rows: Index) -> I64:
-    """Of each row the place of its first holder in `holders.processes`; -1 where it has none."""
-    starts = snapshot.holders.start
-    some = starts[rows] < starts[rows + 1]
-    process = np.full(len(rows), -1, np.int64)
-    process[some] = snapshot.holders.process[starts[rows[some]]]
-    return process
+    return ranks[snapshot.holders.first(rows)]
 
 
 def people_of(snapshot: Snapshot, rows: Index) -> list[int]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process, Sample
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.model.table import F64, I64, U8, U32, U64, Index
+from tcptop.model.table import ALL, F64, I64, U8, U32, U64, Index, Rows
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -27,6 +29,13 @@ class Holders:
     process: Index
     fd: I64
     processes: tuple[Process, ...]
+
+    def first(self, rows: Rows = ALL) -> Index:
+        """Of each row its first holder, a place in `processes`; -1 where it has none."""
+        start, end = self.start[:-1][rows], self.start[1:][rows]
+        some, first = start < end, np.full(len(start), -1, np.int64)
+        first[some] = self.process[start[some]]
+        return first
 
     def of(self, row: int) -> list[tuple[Process, int]]:
         """The holders of one socket, with a descriptor."""

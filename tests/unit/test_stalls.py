@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcptop.analysis import stalls, timeouts
+from tcptop.analysis.peers import peer_rows
 from tests.unit.prepared import derived, everything, sample, socket
 
 ENDS = ("10.0.0.1:40001", "10.0.0.9:443")
@@ -31,7 +32,7 @@ def test_other_ends_are_found_in_any_order() -> None:
         socket("ESTABLISHED", "127.0.0.1:5001", "127.0.0.1:5000", netns=7),
     ]
     table = sample(rows).sockets
-    assert stalls.peer_rows(table, np.arange(len(rows))).tolist() == [-1, 4, 3, 2, 1, -1, -1]
+    assert peer_rows(table, np.arange(len(rows))).tolist() == [-1, 4, 3, 2, 1, -1, -1]
 
 
 def test_no_rows() -> None:

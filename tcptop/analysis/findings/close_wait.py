@@ -37,9 +37,10 @@ def close_waits(seen: Observations, unread: bool) -> Iterator[CloseWaits]:
         rows = rows[table.ulp[rows] != b"mptcp"]
     age = _age(seen)
     processes = seen.snapshot.holders.processes
-    for process in np.unique(seen.first_process[rows]).tolist():
+    first = seen.snapshot.holders.first(rows)
+    for process in np.unique(first).tolist():
         if process >= 0:
-            mine = rows[seen.first_process[rows] == process]
+            mine = rows[first == process]
             yield CloseWaits(processes[process], mine, age[mine])
 
 

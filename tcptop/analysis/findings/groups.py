@@ -62,7 +62,7 @@ def grouped(seen: Observations, rows: Index, by_process: bool = True) -> list[Co
     if not len(rows):
         return []
     table, served = seen.table, accepted(seen)[rows]
-    process = np.where(served & (not by_process), 0, seen.first_process[rows] + 1)
+    process = np.where(served & (not by_process), 0, seen.snapshot.holders.first(rows) + 1)
     far = [np.where(served, 0, getattr(table, f"remote_{name}")[rows]) for name in ("hi", "lo")]
     port = np.where(served, table.local_port[rows], table.remote_port[rows])
     key = row_hash(table.netns[rows], process, served, port, *far)
@@ -81,7 +81,7 @@ def accepted(seen: Observations) -> Bools:
 
 
 def _group(seen: Observations, rows: Index) -> ConnectionGroup:
-    row, holders = int(rows[0]), np.unique(seen.first_process[rows])
+    row, holders = int(rows[0]), np.unique(seen.snapshot.holders.first(rows))
     processes = tuple(seen.snapshot.holders.processes[p] for p in holders.tolist() if p >= 0)
     if accepted(seen)[row]:
         return ConnectionGroup(processes, rows, words.port(seen.table, row), None)

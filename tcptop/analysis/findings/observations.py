@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.summary import SampleSummary
-from tcptop.model import tcp
-from tcptop.model.arrays import index_of, row_hash
+from tcptop.analysis.peers import remote_is_local
 from tcptop.model.sample import Process, ProcessFacts, Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.socket_id import SocketId
 from tcptop.model.source import Requests
 from tcptop.model.sysctls import number
-from tcptop.model.table import Bools, Index, SocketTable
+from tcptop.model.table import Bools, SocketTable
 
 PATIENCE = 0.95  # samples come a little late or early: a window of 10 s may be 9.5 s long
 
@@ -89,15 +86,6 @@ class Observations:
         """The processes that hold a socket, or are remembered for it."""
         return [process for process, _ in self.snapshot.holders.of(row)]
 
-    @cached_property
-    def first_process(self) -> Index:
-        """For each row its first holder, a place in `snapshot.holders.processes`; -1 for none."""
-        holders = self.snapshot.holders
-        some = holders.start[:-1] < holders.start[1:]
-        first = np.full(len(self.table), -1, np.int64)
-        first[some] = holders.process[holders.start[:-1][some]]
-        return first
-
     def options(self, row: int) -> SocketOptions | None:
         """A socket's options, where they were read; asks for them otherwise."""
         socket = self.table.id(row)
@@ -115,25 +103,6 @@ class Observations:
         return Requests(frozenset(self._sockets), processes=frozenset(self._pids))
 
     @cached_property
-    def peer_rows(self) -> Index:
-        """For each row the other end of its connection, where that is in the table too; or -1."""
-        table = self.table
-        ends = (table.local_hi, table.local_lo, table.local_port.astype(np.int64))
-        others = (table.remote_hi, table.remote_lo, table.remote_port.astype(np.int64))
-        key = row_hash(table.netns, *ends, *others)
-        order = np.argsort(key)
-        place = index_of(row_hash(table.netns, *others, *ends), key[order])
-        peer = np.where(place >= 0, order[place], -1)
-        peer[table.state == tcp.LISTEN] = -1
-        return peer
-
-    @cached_property
     def remote_here(self) -> Bools:
         """Rows whose remote end is an address of this namespace: the network is not between."""
-        table = self.table
-        mine = row_hash(table.netns, table.local_hi, table.local_lo)
-        theirs = row_hash(table.netns, table.remote_hi, table.remote_lo)
-        v4_loopback = (table.remote_hi == 0) & (table.remote_lo >> np.uint64(24) == 0xFFFF7F)
-        v6_loopback = (table.remote_hi == 0) & (table.remote_lo == 1)
-        here: Bools = np.isin(theirs, mine) | v4_loopback | v6_loopback
-        return here
+        return remote_is_local(self.table)

@@ -23,7 +23,7 @@ class Party(NamedTuple):
 
 def parties(seen: Observations, rows: Index) -> list[Party]:
     """The processes that hold these rows or are remembered for them, the one of most first."""
-    process = seen.first_process[rows]
+    process = seen.snapshot.holders.first(rows)
     number = np.bincount(process[process >= 0])
     order = np.argsort(-number, kind="stable")
     processes = seen.snapshot.holders.processes

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from tcptop.analysis.listeners import match
-from tcptop.analysis.stalls import peer_rows
+from tcptop.analysis.peers import peer_rows
 from tcptop.analysis.verdicts import verdicts
 from tcptop.columns import LISTENERS, PORTS, REMOTES, SOCKETS, detail, sockets, units
 from tcptop.columns.detail import STATE_MEANINGS, TIMER_MEANINGS, Fact

@@ -6,6 +6,7 @@ import numpy as np
 
 from tcptop.analysis import subject
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.peers import peer_rows
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
@@ -16,7 +17,7 @@ MOST = 0.5  # of the effect's sockets
 def other_end_does_not_close(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """half-closed: the other ends of the FIN_WAIT2 sockets are those CLOSE_WAIT sockets."""
     rows = _rows(seen, effect)
-    peers = seen.peer_rows[rows]
+    peers = peer_rows(seen.table, rows)
     return len(rows) > 0 and _held(seen, peers[peers >= 0], cause) > MOST * len(rows)
 
 
@@ -64,7 +65,7 @@ def _held(seen: Observations, rows: Index, cause: Finding) -> int:
     """How many of these rows are CLOSE_WAIT sockets of the processes of a finding."""
     processes = seen.snapshot.holders.processes
     pids = np.array([process.pid for process in processes], np.int64)
-    process = seen.first_process[rows]
+    process = seen.snapshot.holders.first(rows)
     waiting = (seen.table.state[rows] == tcp.CLOSE_WAIT) & (process >= 0)
     return int(np.isin(pids[process[waiting]], cause.subject.pids).sum())
 

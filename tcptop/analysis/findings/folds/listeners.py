@@ -8,6 +8,7 @@ from tcptop.analysis import subject
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.listeners import waiting
+from tcptop.analysis.peers import peer_rows
 from tcptop.model import tcp
 from tcptop.model.address import halves
 from tcptop.model.finding import Finding
@@ -77,6 +78,6 @@ def _here(seen: Observations, effect: Finding) -> bool:
 
 def _not_accepted(seen: Observations, rows: Index) -> bool:
     """The other end is half-open still, forgotten, or in an accept queue."""
-    peer = seen.peer_rows[rows]
+    peer = peer_rows(seen.table, rows)
     pending = (seen.table.state == tcp.SYN_RECV) | waiting(seen.table)
     return bool((pending[peer] | (peer < 0)).all())

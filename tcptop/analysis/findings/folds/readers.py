@@ -6,7 +6,7 @@ import numpy as np
 
 from tcptop.analysis import subject
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.stalls import peer_rows
+from tcptop.analysis.peers import peer_rows
 from tcptop.model.finding import Finding
 
 MOST = 0.5  # of the connections that are not read

@@ -54,7 +54,7 @@ def _finding(seen: Observations, limits: Limits, attempts: Attempts) -> Finding:
 
 
 def _people(seen: Observations, rows: Index) -> list[Process]:
-    first = np.unique(seen.first_process[rows])
+    first = np.unique(seen.snapshot.holders.first(rows))
     return [seen.snapshot.holders.processes[process] for process in first.tolist() if process >= 0]
 
 

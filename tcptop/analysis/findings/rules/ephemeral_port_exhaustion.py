@@ -106,7 +106,7 @@ def _composed(seen: Observations, group: int, rows: Index, who: list[Party]) -> 
         f"{parties.states(seen, rows)}. "
         + (f"Held, or known to have been, by {parties.listed(who)}." if who else "")
     ).rstrip()
-    nobody = int(np.count_nonzero(seen.first_process[rows] < 0))
+    nobody = int(np.count_nonzero(seen.snapshot.holders.first(rows) < 0))
     if nobody:
         yield f"Of {words.number(nobody)} it is not known whose they were."
     if ports.blocked[group]:

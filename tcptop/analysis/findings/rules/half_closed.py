@@ -16,6 +16,7 @@ from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
+from tcptop.analysis.peers import peer_rows
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64, U32, Bools, Index
@@ -43,7 +44,7 @@ def _held(seen: Observations, limits: Limits, rows: Index) -> Iterator[Finding]:
     age = _silent(seen, rows)
     old = age >= limits["age_s"]
     rows, age = rows[old], age[old]
-    process = seen.first_process[rows]
+    process = seen.snapshot.holders.first(rows)
     key = np.where(process >= 0, process, -1 - table.netns[rows].astype(np.int64))
     kinds, number = np.unique(key, return_counts=True)
     for place in np.argsort(-number, kind="stable")[:MOST].tolist():
@@ -69,7 +70,7 @@ def _held_finding(seen: Observations, rows: Index, oldest: float) -> Finding:
     process = who[0].process if who else None
     name = parties.first_name(who) or "a process that may not be read"
     count, netns = len(rows), int(seen.table.netns[rows[0]])
-    here = int(np.count_nonzero(seen.peer_rows[rows] >= 0))
+    here = int(np.count_nonzero(peer_rows(seen.table, rows) >= 0))
     return Finding(
         ID,
         words.key(ID, process.pid if process else f"unknown/{netns}"),
@@ -95,7 +96,7 @@ def _held_finding(seen: Observations, rows: Index, oldest: float) -> Finding:
 def _others(seen: Observations, rows: Index, here: int) -> list[str]:
     if not here:
         return []
-    peers = seen.peer_rows[rows]
+    peers = peer_rows(seen.table, rows)
     peers = peers[peers >= 0]
     who = parties.listed(parties.parties(seen, peers))
     return [f"{words.number(here)} other ends are here: {parties.states(seen, peers)}; {who}."]

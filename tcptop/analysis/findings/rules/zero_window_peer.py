@@ -11,6 +11,7 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.peers import peer_rows
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64
@@ -64,7 +65,7 @@ def _title(seen: Observations, group: ConnectionGroup, reader: Process | None) -
 
 def _reader(seen: Observations, group: ConnectionGroup) -> Process | None:
     """The process at the other end, where that is here and one for all."""
-    peers = stalls.peer_rows(seen.table, group.rows)
+    peers = peer_rows(seen.table, group.rows)
     processes = {
         process for peer in set(peers.tolist()) if peer >= 0 for process in seen.processes(peer)
     }

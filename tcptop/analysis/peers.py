@@ -1,0 +1,43 @@
+"""The other end of a connection: its row, where it is in the table too, and whether it is local."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.model import tcp
+from tcptop.model.arrays import index_of, row_hash
+from tcptop.model.table import ALL, U64, Bools, Index, Rows, SocketTable
+
+LOOPBACK_V4 = np.uint64(0xFFFF_7F00_0000 >> 24)  # ::ffff:127.0.0.0/104
+
+
+def peer_rows(table: SocketTable, rows: Index) -> Index:
+    """For each row that of the other end of its connection, in the same namespace; or -1."""
+    ports = np.zeros(65536, bool)
+    ports[table.remote_port[rows]] = True
+    near = np.flatnonzero(ports[table.local_port] & (table.state != tcp.LISTEN))
+    key = row_hash(table.netns[near], *_end(table, "local", near), *_end(table, "remote", near))
+    wanted = row_hash(table.netns[rows], *_end(table, "remote", rows), *_end(table, "local", rows))
+    order = np.argsort(key)
+    place = index_of(wanted, key[order])
+    found = np.full(len(rows), -1, np.int64)
+    found[place >= 0] = near[order[place[place >= 0]]]
+    return found
+
+
+def _end(table: SocketTable, side: str, rows: Index) -> list[Index]:
+    return [getattr(table, f"{side}_{name}")[rows] for name in ("hi", "lo", "port")]
+
+
+def remote_is_local(table: SocketTable, rows: Rows = ALL) -> Bools:
+    """Rows whose remote end is an address of their namespace: no network is between."""
+    hi, lo = table.remote_hi[rows], table.remote_lo[rows]
+    mine = row_hash(table.netns, table.local_hi, table.local_lo)
+    return is_loopback(hi, lo) | np.isin(row_hash(table.netns[rows], hi, lo), mine)
+
+
+def is_loopback(hi: U64, lo: U64) -> Bools:
+    """Addresses in 127/8, and ::1."""
+    v4 = lo >> np.uint64(24) == LOOPBACK_V4
+    loopback: Bools = (hi == 0) & (v4 | (lo == 1))
+    return loopback
