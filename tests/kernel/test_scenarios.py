@@ -27,11 +27,13 @@ from tcptop.demo.held import until
 from tcptop.demo.holder import Holder
 from tcptop.demo.scenarios import TOUR, DemoError, choose, scenarios
 from tcptop.demo.stage import Stage
+from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.sources.live import LiveSource
 from tests.kernel.evidence import EVIDENCE
 from tests.kernel.nobody import become_nobody
+from tests.kernel.recount.recount import recount
 from tests.kernel.snapshots import Watch
 
 IDS = tuple(scenarios())
@@ -61,6 +63,8 @@ class Played:
     causes: set[str] = field(default_factory=set)
     found: bool = False
     recovered: bool = False
+    looks: list[Snapshot] = field(default_factory=list)  # before `recover`
+    told: dict[str, tuple[Finding, int]] = field(default_factory=dict)  # by key, and at which look
 
     @property
     def id(self) -> str:
@@ -71,6 +75,8 @@ class Played:
         self.evidence |= EVIDENCE[self.id](snapshot)
         self.found |= any(f.id == self.id and f.because is None for f in snapshot.findings)
         self.causes |= serious(snapshot)
+        self.told |= {each.key: (each, len(self.looks)) for each in snapshot.findings}
+        self.looks.append(snapshot)
 
     def look_again(self) -> None:
         """After `recover`."""
@@ -125,6 +131,18 @@ def test_it_is_found(shows: Mapping[str, Played], name: str) -> None:
 @pytest.mark.parametrize("name", IDS)
 def test_nothing_else_is_wrong(shows: Mapping[str, Played], name: str) -> None:
     assert shows[name].causes <= {name}
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_its_numbers_are_counted_again(shows: Mapping[str, Played], name: str) -> None:
+    played = shows[name]
+    limits = tuple(played.stage.limits.values())
+    wrong = [
+        each
+        for finding, at in played.told.values()
+        for each in recount(finding, played.looks[: at + 1], limits)
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("name", IDS)

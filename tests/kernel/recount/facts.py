@@ -18,6 +18,7 @@ SLACK_S = 1.5  # between two looks something can have been so for a while alread
 _CLOCKS = ("last_ack_recv", "last_data_recv", "last_data_sent")
 _RETRANSMIT, _PERSIST = tcp.TIMERS.index("retransmit"), tcp.TIMERS.index("persist")
 _FIRST_S, _RTO_S, _LONGEST_S = 1.0, 0.2, 120.0  # tcp.h: TCP_TIMEOUT_INIT, TCP_RTO_MIN and _MAX
+_TIME_WAIT_S = 60
 _ORPHAN_RETRIES = 8  # tcp_orphan_retries, net/ipv4/tcp_timer.c
 
 
@@ -211,6 +212,8 @@ def _stages(seen: Seen, part: SocketTable) -> Iterator[tuple[Stage, bool]]:
             handshakes.append(Stage(sum(waits[:-1]) - left, left, waits[-1]))
             continue
         rto, doubled = float(timed.tcp_info("rto")[row]) / 1e6, int(timed.tcp_info("backoff")[row])
+        if timed.timer[row] == _PERSIST:  # its timeout is computed anew from the RTO, each time
+            rto *= 2**doubled
         spent = rto / 2**doubled * (2**doubled - 1)
         connections.append(Stage(spent + rto - left, left, 2 * rto))
     for stages in (handshakes, connections):
@@ -281,13 +284,14 @@ def _of_ports(seen: Seen) -> Iterator[Fact]:
     yield exactly("count", every, "ports in the range")
     yield exactly("count", used, "ports used")
     yield exactly("count", every - used, "ports left")
-    yield exactly("rate", every / 60, "ports that 60 s of TIME_WAIT sustain")
+    yield exactly("rate", every / _TIME_WAIT_S, "ports that 60 s of TIME_WAIT sustain")
     for before in seen.samples[:-1]:
         new = ~np.isin(table.cookie[there], before.sockets.cookie)
         seconds = seen.sample.clock - before.clock
         yield exactly("rate", np.count_nonzero(new) / seconds, "new rows to there")
-        waiting = new & (table.state[there] == tcp.TIME_WAIT)
-        yield exactly("rate", np.count_nonzero(waiting) / seconds, "new TIME_WAIT to there")
+        young = table.expires[there] > 1000 * (_TIME_WAIT_S - seconds)
+        waiting = int(np.count_nonzero((table.state[there] == tcp.TIME_WAIT) & young))
+        yield exactly("rate", waiting / seconds, "new TIME_WAIT to there")
 
 
 def _of_processes(seen: Seen) -> Iterator[Fact]:
@@ -313,12 +317,13 @@ def _descriptors(pid: int, otherwise: int) -> int:
 
 def _of_counters(seen: Seen, named: str) -> Iterator[Fact]:
     """How fast the counters rose that are named, and the differences of two of them."""
+    yield exactly("rate", 0, "none")
     for before in seen.samples[:-1]:
         seconds = seen.sample.clock - before.clock
         grown = _grown(before, seen, named)
         for name, growth in grown.items():
             yield exactly("rate", growth / seconds, name)
-            for other, less in grown.items():
+            for other, less in ((n, v) for n, v in grown.items() if n != name):
                 yield exactly("rate", (growth - less) / seconds, f"{name} less {other}")
                 yield exactly("rate", (growth + less) / seconds, f"{name} and {other}")
                 yield exactly("percent", 100 * growth / max(less, 1), f"{name} of {other}")

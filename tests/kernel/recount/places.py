@@ -13,7 +13,8 @@ _ANY = ("", "*", "0.0.0.0", "::")
 
 
 def parsed(text: str) -> tuple[str, int]:
-    """Address or network ("" for any) and port (0 for any) of 10.0.0.1:80, [::1]:80, :80, ::1."""
+    """Address or network ("" for any) and port (0 for any) of [::1]:80, :80, ::1, port 80 …"""
+    text = text.replace("port ", ":")
     bare = text.count(":") > 1 and "]" not in text
     if bare or ":" not in text or text.endswith("]"):
         host, port = text, ""

@@ -106,7 +106,7 @@ def _wrong_values(finding: Finding, known: Sequence[Fact]) -> Iterator[str]:
 def _measure(name: str) -> tuple[tuple[str, ...], float]:
     """Kinds of fact, and how many of the value's units theirs is."""
     for ending, kind, scale in (
-        ("_per_s", "rate", 1.0),
+        ("per_s", "rate", 1.0),
         ("_ms", "seconds", 1000.0),
         ("_s", "seconds", 1.0),
         ("share", "percent", 0.01),
