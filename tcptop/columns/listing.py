@@ -18,10 +18,6 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U64, Index
 
 
-def _no_page(selection: Selection, place: int) -> None:
-    return None
-
-
 class Sparkline(NamedTuple):
     """What is recorded of a row and worth a small picture."""
 
@@ -47,7 +43,8 @@ class Listing:
     command: Callable[[Selection, int], str] | None = None  # ss, nstat or sysctl that shows a row
     # Of `findings` the place of the last one about each row, -1 for none; None: none is about any.
     worst: Callable[[Selection, Index, Sequence[Finding]], Index] | None = None
-    page: Callable[[Selection, int], str | None] = _no_page  # of a row that no finding is about
+    # The page that explains a row which no finding is about.
+    page: Callable[[Selection, int], str | None] = lambda selection, place: None
     recorded: RecordedKind | None = None
     sparkline: Sparkline | None = None
     whole: bool = False  # a filter chooses rows; what they count is of all sockets

@@ -26,18 +26,15 @@ from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.tui.panes import Pane, Scene, connection, destination, listener, process
 
 
-def _no_requests(snapshot: Snapshot, key: int) -> Requests:
-    return NO_REQUESTS
-
-
 @dataclass(frozen=True, slots=True)
 class View:
-    """A row opens as its pane, or as facts; where there is neither, as its sockets."""
+    """A row opens as its pane, or as facts; where there is neither, as its sockets. `requests` is
+    what the source is asked for while the item of a key is open."""
 
     listing: Listing
     pane: Callable[[Scene, int], Pane | None] | None = None  # of a key
     facts: Callable[[Selection, int, FindingSettings], list[Fact]] | None = None  # of a place
-    requests: Callable[[Snapshot, int], Requests] = _no_requests  # while the item of a key is open
+    requests: Callable[[Snapshot, int], Requests] = lambda snapshot, key: NO_REQUESTS
     diagram: bool = False  # drawn as the state machine where there is room
     counted: bool = True  # whether the number of rows is said beside the title
 
