@@ -95,6 +95,7 @@ class CheckOptions(FilterOptions, SourceOptions, ConfigOptions):
     command: ClassVar[str] = "check"
     over: float = 5.0
     format: str = "text"
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,11 @@ def _check() -> Parser:
         help="how long to look, polling each interval; default 5",
     )
     parser.add_argument("--format", choices=("text", "json"), help="default: text")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 3 where nothing is wrong but rules could not look",
+    )
     return parser
 
 

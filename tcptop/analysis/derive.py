@@ -15,6 +15,7 @@ from tcptop.analysis.counters import rates as kernel_rates
 from tcptop.analysis.findings import engine
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
+from tcptop.analysis.findings.silence import silences
 from tcptop.analysis.findings.summary import SampleSummary, summary, with_summary
 from tcptop.analysis.groups import SocketRates, processes, remotes
 from tcptop.analysis.history import History, KnownSockets, SocketJoin
@@ -54,6 +55,7 @@ def derive(
     snapshot = replace(
         bare,
         findings=findings,
+        silent=silences(bare, settings),
         requests=seen.requests,
         idle_timeout_s=settings.idle_timeout_s or bare.idle_timeout_s,
     )

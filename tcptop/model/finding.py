@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,13 @@ class Finding:
     confirm: str = ""
     since: float | None = None
     because: str | None = None
+
+
+class Silence(NamedTuple):
+    """Rules that could not look, by id, and a sentence that names them and says why."""
+
+    rules: tuple[str, ...]
+    note: str
 
 
 def worst_first(finding: Finding) -> tuple[bool, int, float, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tcptop.model.finding import Finding
+from tcptop.model.finding import Finding, Silence
 from tcptop.model.sample import Process, Sample
 from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.model.table import ALL, F64, I64, U8, U32, U64, Index, Rows
@@ -186,5 +186,6 @@ class Snapshot:
     durations: Durations
     changes: I64  # (12, 12): sockets by state in the sample before, 0 new, and now, 0 gone
     findings: tuple[Finding, ...] = ()  # worst first
+    silent: tuple[Silence, ...] = ()  # the rules whose input could not be read
     idle_timeout_s: float = 350.0  # after which what is on the way forgets a connection
     requests: Requests = NO_REQUESTS  # what the findings would be surer with

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tcptop.analysis.findings import engine
+from tcptop.analysis.findings import silence
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.columns import FINDINGS, units
 from tcptop.columns.findings import severity
@@ -34,7 +34,7 @@ def line(snapshot: Snapshot | None, settings: FindingSettings, width: int) -> Li
     notes = len(found) - len(worst)
     if worst:
         return _trouble(worst, notes, width)
-    early = engine.unlooked(snapshot.over_s, settings)
+    early = silence.unlooked(snapshot.over_s, settings)
     said = " ..  nothing wrong yet" if early else " ok  nothing wrong"
     if notes:
         said += f", {notes} worth knowing  {KEY}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 
-from tcptop.analysis.findings import engine
+from tcptop.analysis.findings import silence
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.words import clock_time
 from tcptop.columns import FINDINGS
@@ -88,8 +88,9 @@ def _nothing_found(session: Session, width: int) -> list[str]:
         return [""]
     watched = coarse_age(snapshot.over_s) if snapshot.over_s else "one look"
     said = [f"Nothing is wrong with what was watched: {watched}, {len(RULES)} kinds of trouble."]
-    if waiting := engine.unlooked(snapshot.over_s, settings):
+    if waiting := silence.unlooked(snapshot.over_s, settings):
         said += [f"These need a longer watch: {', '.join(waiting)}."]
+    said += [each.note for each in snapshot.silent]
     if settings.ignored:
         said += [f"These are ignored: {', '.join(sorted(settings.ignored))}."]
     said += ["X lists the pages that explain each of them."]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tcptop.views.rows import rfc3339, rounded
 SCHEMA = "tcptop.snapshot/1"
 
 
-def head(selection: Selection) -> dict[str, Any]:
+def head(selection: Selection, notes: Sequence[str] = ()) -> dict[str, Any]:
     """Which look at which host this is, and by what filter; `check` writes the same."""
     sample = selection.snapshot.sample
     return {
@@ -32,10 +33,16 @@ def head(selection: Selection) -> dict[str, Any]:
             "privileged": sample.privileged,
             "poll_ms": rounded(sample.poll_ms),
             "over_s": rounded(selection.snapshot.over_s),
-            "notes": list(sample.notes),
+            "silent_rules": silent_rules(selection.snapshot),
+            "notes": [*sample.notes, *notes],
         },
         "filter": selection.filter,
     }
+
+
+def silent_rules(snapshot: Snapshot) -> list[str]:
+    """Ids of the rules whose input could not be read."""
+    return list(dict.fromkeys(id for each in snapshot.silent for id in each.rules))
 
 
 def totals(selection: Selection) -> dict[str, Any]:

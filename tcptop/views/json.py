@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 from tcptop.model.selection import Selection
@@ -22,9 +22,9 @@ def write(
     _write(about, wanted(only), selection, out, limit)
 
 
-def write_findings(selection: Selection, out: TextIO) -> None:
-    """What `check` tells: the findings, and which look at which host they are of."""
-    _write(head(selection), ["findings"], selection, out, None)
+def write_findings(selection: Selection, out: TextIO, notes: Sequence[str] = ()) -> None:
+    """What `check` tells: the findings, which look at which host they are of, and more notes."""
+    _write(head(selection, notes), ["findings"], selection, out, None)
 
 
 def _write(

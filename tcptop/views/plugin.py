@@ -10,9 +10,17 @@ from tcptop.model.finding import SEVERITIES, Finding, causes
 from tcptop.model.selection import Selection
 from tcptop.views import findings
 from tcptop.views.foreign import visible
+from tcptop.views.head import silent_rules
 from tcptop.views.text import unowned
 
 WORDS = {"info": "OK", "warning": "WARNING", "critical": "CRITICAL"}
+
+
+def verdict(selection: Selection, strict: bool = False) -> str:
+    """OK, WARNING or CRITICAL; UNKNOWN for what is OK only because rules could not look, where
+    that is to be told apart."""
+    word = WORDS[severity(selection)]
+    return "UNKNOWN" if strict and word == "OK" and selection.snapshot.silent else word
 
 
 def severity(selection: Selection) -> str:
@@ -24,25 +32,40 @@ def _causes(selection: Selection) -> list[Finding]:
     return causes(findings.chosen(selection, selection.findings))
 
 
-def write(selection: Selection, out: TextIO) -> None:
+def write(
+    selection: Selection, out: TextIO, notes: Sequence[str] = (), strict: bool = False
+) -> None:
+    """The verdict, the findings, and what could not be seen: `notes` say more of that."""
     snapshot = selection.snapshot
     shown = findings.chosen(selection, selection.findings)
-    out.write(f"{line(selection)}\n")
+    out.write(f"{line(selection, strict)}\n")
     out.writelines(f"{each}\n" for each in findings.lines(shown, snapshot.sample.taken_at))
-    notes = [f"note: {visible(each)}\n" for each in (*snapshot.sample.notes, *unowned(snapshot))]
-    out.writelines(["\n", *notes] if notes else [])
+    unseen = (*snapshot.sample.notes, *notes, *unowned(snapshot))
+    told = [f"note: {visible(each)}\n" for each in unseen]
+    out.writelines(["\n", *told] if told else [])
 
 
-def line(selection: Selection) -> str:
+def line(selection: Selection, strict: bool = False) -> str:
     """The verdict. What comes after a `|` is performance data to Nagios: there is none."""
-    found = _causes(selection)
-    worst = severity(selection)
-    if worst == "info":
-        told = _nothing(selection, len(found))
-    else:
-        first = next(each for each in found if each.severity == worst)
-        told = f"{_counts(found)}: {visible(first.title)}"
-    return f"TCPTOP {WORDS[worst]}: {told}".replace("|", "/")
+    return f"TCPTOP {': '.join(_parts(selection, strict))}".replace("|", "/")
+
+
+def _parts(selection: Selection, strict: bool) -> tuple[str, ...]:
+    found, silent = _causes(selection), _silent(selection)
+    word = verdict(selection, strict)
+    if word == "UNKNOWN":
+        return word, silent, _nothing(selection, len(found))
+    if word == "OK":
+        return f"{word}, but {silent}" if silent else word, _nothing(selection, len(found))
+    worst = next(each for each in found if WORDS[each.severity] == word)
+    counts = f"{_counts(found)}, {silent}" if silent else _counts(found)
+    return word, counts, visible(worst.title)
+
+
+def _silent(selection: Selection) -> str:
+    """How many rules could not look, and might have had more to say; empty for none."""
+    count = len(silent_rules(selection.snapshot))
+    return f"{count} rule{'' if count == 1 else 's'} could not look" if count else ""
 
 
 def _counts(causes: Sequence[Finding]) -> str:

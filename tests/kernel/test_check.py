@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 
 from tcptop import options
+from tcptop.analysis.findings.rule import Need
 from tcptop.analysis.findings.rules import RULES
-from tcptop.analysis.findings.settings import DEFAULTS
 from tcptop.analysis.watch import WatchLoop
-from tcptop.commands.check import OF_PROCESSES, noted
 from tcptop.commands.source import source
-from tcptop.demo import queues, states
+from tcptop.demo import queues, sockets, states
 from tcptop.demo.held import until
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.scenarios import choose
@@ -27,6 +26,7 @@ from tests.kernel.nobody import become_nobody
 from tests.unit.written import VALIDATOR
 
 LEAK = ("--set", "close-wait-leak.age_s=1")
+OF_PROCESSES = {rule.id for rule in RULES if Need.OWNERS in rule.needs}
 COMMAND = [sys.executable, "-m", "tcptop", "check"]
 
 
@@ -123,7 +123,7 @@ class TestHealthy:
 
 def notes() -> tuple[str, ...]:
     with source(options.SourceOptions()) as live:
-        return noted(WatchLoop(live).step(), 0, DEFAULTS).sample.notes
+        return tuple(each.note for each in WatchLoop(live).step().silent)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="without root, no sockets of another user")
@@ -137,7 +137,70 @@ def test_rules_that_need_processes_are_named_where_these_are_not_known(
     helper.run(become_nobody)
     (note,) = [note for note in helper.run(notes) if "are not known: " in note]
     assert note.startswith("The processes of 2 sockets are not known: ")
-    assert {rule.id for rule in RULES if rule.id in note} == set(OF_PROCESSES)
+    assert {rule.id for rule in RULES if rule.id in note} == OF_PROCESSES
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="without root, no sockets of another user")
+class TestSilence:
+    """Without CAP_SYS_PTRACE, where another user's process listens."""
+
+    @pytest.fixture(autouse=True)
+    def strangers(self, namespace: DemoNamespace) -> None:
+        helper = namespace.helper()
+        helper.run(sockets.listening)  # imports what the other user may not be able to read
+        helper.run(become_nobody)
+        helper.run(sockets.listening)
+
+    def blind(
+        self, namespace: DemoNamespace, *words: str, over: str = "0"
+    ) -> subprocess.CompletedProcess[str]:
+        inside = [
+            "nsenter",
+            "-t",
+            str(namespace.pid),
+            "-n",
+            "setpriv",
+            "--bounding-set=-sys_ptrace",
+        ]
+        command = [*inside, *COMMAND, "--over", over, *words]
+        return subprocess.run([*command, *words], capture_output=True, text=True, timeout=60)
+
+    def test_is_counted_in_the_first_line(self, namespace: DemoNamespace) -> None:
+        done = self.blind(namespace)
+        verdict = done.stdout.splitlines()[0]
+        assert (done.returncode, done.stderr) == (0, "")
+        assert verdict.startswith(
+            f"TCPTOP OK, but {len(OF_PROCESSES)} rules could not look: nothing wrong with "
+        )
+
+    def test_is_3_where_that_is_asked_for(self, namespace: DemoNamespace) -> None:
+        done = self.blind(namespace, "--strict")
+        assert done.returncode == 3
+        assert done.stdout.startswith(
+            f"TCPTOP UNKNOWN: {len(OF_PROCESSES)} rules could not look: nothing wrong with "
+        )
+        ignored = [f"--ignore={id}" for id in OF_PROCESSES]
+        assert self.blind(namespace, "--strict", *ignored).returncode == 0
+
+    def test_is_listed_in_json(self, namespace: DemoNamespace) -> None:
+        done = self.blind(namespace, "--strict", "--format", "json")
+        told = json.loads(done.stdout)
+        VALIDATOR.validate(told)
+        assert done.returncode == 3
+        assert set(told["collector"]["silent_rules"]) == OF_PROCESSES
+
+    def test_trouble_is_told_all_the_same(self, namespace: DemoNamespace) -> None:
+        namespace.run(queues.accept_overflow, "127.0.0.1", 5, 12)
+        done = self.blind(namespace, "--strict", over="1")
+        assert done.returncode == 2
+        assert done.stdout.startswith(
+            f"TCPTOP CRITICAL: 1 critical, {len(OF_PROCESSES)} rules could not look: "
+        )
+
+
+def test_strict_is_content_where_every_rule_could_look(namespace: DemoNamespace) -> None:
+    namespace.run(states.established)
+    assert check_in(namespace, "--strict").returncode == 0
 
 
 class TestCannot:

@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 
 from tcptop import cli
+from tcptop.analysis.findings.rule import Need
+from tcptop.analysis.findings.rules import RULES
 from tcptop.demo import held, linux, queues, sockets, states
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.table import SocketTable
@@ -192,7 +194,7 @@ def test_churn_makes_no_socket_appear_twice(
         return distinct
 
     namespace.run(crowded if buckets == "crowded" else connect_many, 2 * SOCKETS)
-    monkeypatch.setattr(sock_diag, "distinct", counted)
+    monkeypatch.setattr(sock_diag, "without_repeats", counted)
     pid = namespace.run(start_churn, 20.0)
     try:
         with namespace.entered(), SockDiag() as diag:
@@ -246,6 +248,8 @@ def test_without_sock_diag_proc_is_read(
     assert collector["source"] == "procfs"
     (note,) = (note for note in collector["notes"] if "sock_diag" in note)
     assert os.strerror(number) in note
+    lacking = {Need.BACKLOG, Need.TCP_INFO, Need.CLOCKS}
+    assert set(collector["silent_rules"]) == {rule.id for rule in RULES if rule.needs & lacking}
     printed = Counter(row.state for row in ss_rows(namespace))
     shown = Counter(row["state"] for row in seen["sockets"])
     assert shown == Counter({STATES[state]: count for state, count in printed.items()})

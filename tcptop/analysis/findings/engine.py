@@ -9,7 +9,6 @@ from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.folding import folded
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rules import RULES
-from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding, worst_first
 from tcptop.model.netns import from_outside, reaching, text_from_outside
 
@@ -28,12 +27,6 @@ def run(
         active[finding.key] = Active(replace(finding, since=began), began, clock)
     shown = [each.finding for each in active.values() if clock - each.found <= HOLD_S]
     return tuple(sorted(folded(shown, seen), key=worst_first)), active
-
-
-def unlooked(over_s: float | None, settings: FindingSettings) -> list[str]:
-    """Ids of the rules that need to watch for longer than that to say anything."""
-    watched = over_s or 0.0
-    return [r.id for r in RULES if r.look_s > watched and r.id not in settings.ignored]
 
 
 def _found(seen: Observations) -> Iterable[Finding]:

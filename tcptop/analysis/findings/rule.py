@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum, auto
 from typing import NamedTuple
 
 from tcptop.analysis.findings.observations import Observations
@@ -19,6 +20,17 @@ class Threshold(NamedTuple):
     meaning: str
 
 
+class Need(Enum):
+    """What may not be readable, and without which a rule says nothing."""
+
+    OWNERS = auto()  # the process that a finding of processes is about
+    BACKLOG = auto()  # of listeners
+    TCP_INFO = auto()
+    CLOCKS = auto()  # since when a socket is as it is: tcp_info, or a watch as long
+    COUNTERS = auto()  # /proc/net/snmp, netstat, sockstat
+    SYSCTLS = auto()
+
+
 class Rule(NamedTuple):
     """`look_s`: how long must be watched before it can fire; 0 where one sample may be enough."""
 
@@ -26,6 +38,7 @@ class Rule(NamedTuple):
     look_s: float
     thresholds: tuple[Threshold, ...]
     find: Callable[[Observations, Limits], Iterable[Finding]]
+    needs: frozenset[Need] = frozenset()
 
     def limits(self, chosen: Limits) -> Limits:
         return {**{each.name: each.default for each in self.thresholds}, **chosen}

@@ -1,7 +1,7 @@
 """A finding has a beginning and an end; flapping is damped; ignored rules say nothing."""
 
-from tcptop.analysis.findings.engine import unlooked
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
+from tcptop.analysis.findings.silence import unlooked
 from tests.unit.findings.test_close_wait_leak import held_by, leaked
 from tests.unit.findings.watched import watch
 from tests.unit.prepared import CURL, TAKEN_AT, Row

@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis.findings import accept_queues, servers, words
 from tcptop.analysis.findings.accept_queues import AcceptQueues
 from tcptop.analysis.findings.observations import PATIENCE, Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import SEVERITIES, Finding
 from tcptop.model.table import Bools, Index
@@ -206,4 +206,5 @@ RULE = Rule(
         Threshold("waited_s", 10, "seconds that somebody waits in a queue with room (info)"),
     ),
     find,
+    frozenset({Need.BACKLOG}),
 )

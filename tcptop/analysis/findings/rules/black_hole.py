@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis import stalls, timeouts
 from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model import address
 from tcptop.model.arrays import row_hash
@@ -147,4 +147,5 @@ RULE = Rule(
         Threshold("probes", stalls.PROBES, "unanswered probes of a window that was shut"),
     ),
     find,
+    frozenset({Need.TCP_INFO}),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tcptop.analysis.findings import close_wait, fds, words
 from tcptop.analysis.findings.close_wait import CloseWaits
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
 
@@ -60,4 +60,5 @@ RULE = Rule(
         Threshold("full_in_s", 600, "seconds until they run out below which it is critical"),
     ),
     find,
+    frozenset({Need.OWNERS, Need.CLOCKS}),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tcptop.analysis.findings import close_wait, fds, words
 from tcptop.analysis.findings.close_wait import CloseWaits
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
 
@@ -58,4 +58,5 @@ RULE = Rule(
         Threshold("age_s", 60, "seconds that each has been so"),
     ),
     find,
+    frozenset({Need.OWNERS, Need.CLOCKS}),
 )

@@ -10,7 +10,7 @@ from tcptop.analysis import timeouts
 from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.churn import Churn, answered, churned, over, pooled
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import (
@@ -170,4 +170,5 @@ RULE = Rule(
         Threshold("window_s", 10, "seconds through which they are opened"),
     ),
     find,
+    frozenset({Need.SYSCTLS}),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Kernel
 
@@ -52,4 +52,5 @@ RULE = Rule(
         Threshold("critical_share", 0.95, "share from which it is critical"),
     ),
     find,
+    frozenset({Need.SYSCTLS}),
 )

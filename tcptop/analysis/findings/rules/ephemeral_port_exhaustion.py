@@ -16,7 +16,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.parties import Party
 from tcptop.analysis.findings.port_advice import RANGE, reuse, wider
 from tcptop.analysis.findings.port_forecast import Forecast, forecast
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model import address
 from tcptop.model.finding import Finding
@@ -145,4 +145,5 @@ RULE = Rule(
         Threshold("growth_s", 10, "seconds of growth that a forecast needs"),
     ),
     find,
+    frozenset({Need.SYSCTLS}),
 )

@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.analysis.findings import fds, parties, words
 from tcptop.analysis.findings.fds import Filling
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
@@ -77,4 +77,5 @@ RULE = Rule(
         Threshold("critical_share", 0.95, "share from which it is critical"),
     ),
     find,
+    frozenset({Need.OWNERS}),
 )

@@ -14,7 +14,7 @@ import numpy as np
 from tcptop.analysis import timeouts
 from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.peers import peer_rows
 from tcptop.model import tcp
@@ -188,4 +188,5 @@ RULE = Rule(
         Threshold("age_s", 60, "seconds that each has been so"),
     ),
     find,
+    frozenset({Need.CLOCKS}),
 )

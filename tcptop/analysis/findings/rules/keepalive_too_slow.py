@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.analysis.findings import idle, words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64
 
@@ -76,4 +76,10 @@ def _sysctl(seen: Observations, group: ConnectionGroup, name: str, default: int)
     return default if value is None else value
 
 
-RULE = Rule(ID, 0, (Threshold("idle_s", 350, "seconds of silence, without --idle-timeout"),), find)
+RULE = Rule(
+    ID,
+    0,
+    (Threshold("idle_s", 350, "seconds of silence, without --idle-timeout"),),
+    find,
+    frozenset({Need.TCP_INFO}),
+)

@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -80,4 +80,5 @@ RULE = Rule(
         Threshold("min_rtt_ms", 10, "round trip below which the delay is not the network's"),
     ),
     find,
+    frozenset({Need.TCP_INFO}),
 )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model import sysctls
 from tcptop.model.finding import Finding, Subject
 
@@ -147,4 +147,5 @@ RULE = Rule(
     0,
     (Threshold("orphan_share", 0.5, "share of tcp_max_orphans"),),
     find,
+    frozenset({Need.COUNTERS}),
 )

@@ -10,7 +10,7 @@ from tcptop.analysis import stalls
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import PATIENCE, Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64
@@ -76,4 +76,5 @@ RULE = Rule(
     5,
     (Threshold("unread_s", stalls.UNREAD_S, "seconds in which nothing was read"),),
     find,
+    frozenset({Need.TCP_INFO}),
 )

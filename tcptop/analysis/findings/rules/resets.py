@@ -14,7 +14,7 @@ import numpy as np
 
 from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.whereto import Where, where
 from tcptop.analysis.findings.windows import mean, rates, rates_or_zero, window
@@ -165,4 +165,5 @@ RULE = Rule(
         Threshold("window_s", 5, "seconds that are looked at"),
     ),
     find,
+    frozenset({Need.COUNTERS}),
 )

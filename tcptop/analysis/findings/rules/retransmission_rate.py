@@ -13,7 +13,7 @@ import numpy as np
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import halves, mean, mean_of, rates, rates_or_zero, window
 from tcptop.model import address
@@ -105,4 +105,5 @@ RULE = Rule(
         Threshold("window_s", 10, "seconds that are looked at"),
     ),
     find,
+    frozenset({Need.COUNTERS}),
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop.analysis.findings import accept_queues, servers, words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding, Subject
 
@@ -127,4 +127,5 @@ RULE = Rule(
         Threshold("capacity", 8, "connections that fit, below which that is usual"),
     ),
     find,
+    frozenset({Need.SYSCTLS}),
 )

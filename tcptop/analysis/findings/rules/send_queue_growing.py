@@ -10,7 +10,7 @@ from tcptop.analysis import stalls
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -87,4 +87,5 @@ RULE = Rule(
         Threshold("drain_s", stalls.DRAIN_S, "seconds that these need at the present rate"),
     ),
     find,
+    frozenset({Need.TCP_INFO}),
 )

@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis.findings import accept_queues, servers, syn_queues, words
 from tcptop.analysis.findings.accept_queues import AcceptQueues
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.syn_queues import Answer
 from tcptop.model.finding import Finding
@@ -147,4 +147,5 @@ RULE = Rule(
         Threshold("half_open", 3, "half-open connections, below which a queue may well be full"),
     ),
     find,
+    frozenset({Need.BACKLOG, Need.COUNTERS}),
 )

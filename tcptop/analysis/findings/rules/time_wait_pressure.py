@@ -13,7 +13,7 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import accepted
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model import tcp
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Kernel
@@ -91,4 +91,5 @@ RULE = Rule(
     0,
     (Threshold("share", 0.8, "share of tcp_max_tw_buckets that is in use"),),
     find,
+    frozenset({Need.COUNTERS}),
 )

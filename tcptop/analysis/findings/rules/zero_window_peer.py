@@ -10,7 +10,7 @@ from tcptop.analysis import stalls
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.peers import peer_rows
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
@@ -120,4 +120,5 @@ RULE = Rule(
         Threshold("critical_s", 60, "seconds from which it is critical"),
     ),
     find,
+    frozenset({Need.TCP_INFO}),
 )

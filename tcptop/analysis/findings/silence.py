@@ -1,0 +1,79 @@
+"""Which rules could not look, and why: what is not known is not sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.rule import Need
+from tcptop.analysis.findings.rules import RULES
+from tcptop.analysis.findings.settings import FindingSettings
+from tcptop.model.finding import Silence
+from tcptop.model.owner import NOT_PERMITTED, NOT_SEARCHED
+from tcptop.model.snapshot import Snapshot
+
+LONG_S = 60.0  # in a state: shorter is no trouble yet to the rules that need clocks
+
+
+def silences(snapshot: Snapshot, settings: FindingSettings) -> tuple[Silence, ...]:
+    """The rules whose input could not be read, by what they lacked."""
+    return tuple(
+        Silence(rules, f"{lack.why}: {', '.join(rules)} {_say(rules)} nothing{lack.of_what}.")
+        for lack in _lacks(snapshot)
+        if (rules := _rules(lack.need, settings))
+    )
+
+
+def too_early(over_s: float, settings: FindingSettings) -> tuple[Silence, ...]:
+    """The rules for which a watch of so many seconds is too short."""
+    early = unlooked(over_s, settings)
+    if not early:
+        return ()
+    needed = {rule.id: rule.look_s for rule in RULES if rule.id in early}
+    rules = ", ".join(f"{id} ({look_s:g} s)" for id, look_s in needed.items())
+    longest = max(needed.values())
+    note = f"{over_s:g} s of looking are too short for {rules}: --over {longest:g} is enough."
+    return (Silence(tuple(needed), note),)
+
+
+def unlooked(over_s: float | None, settings: FindingSettings) -> list[str]:
+    """Ids of the rules that need to watch for longer than that to say anything."""
+    watched = over_s or 0.0
+    return [r.id for r in RULES if r.look_s > watched and r.id not in settings.ignored]
+
+
+class _Lack(NamedTuple):
+    """What could not be read; `of_what` nothing is said where it is known of others."""
+
+    need: Need
+    why: str
+    of_what: str = ""
+
+
+def _lacks(snapshot: Snapshot) -> Iterator[_Lack]:
+    sample, note = snapshot.sample, snapshot.note
+    unknown = int(np.count_nonzero((note == NOT_PERMITTED) | (note == NOT_SEARCHED)))
+    if unknown:
+        sockets = words.count(unknown, "socket")
+        yield _Lack(Need.OWNERS, f"The processes of {sockets} are not known", " of them")
+    if not sample.backlog_told:
+        yield _Lack(Need.BACKLOG, "Without sock_diag the backlog of listeners is not known")
+        yield _Lack(Need.TCP_INFO, "Without sock_diag the tcp_info of sockets is not known")
+        if (snapshot.over_s or 0.0) < LONG_S:
+            yield _Lack(Need.CLOCKS, "Without sock_diag it is not known since when states last")
+    if not all(kernel.counters for kernel in sample.kernel):
+        yield _Lack(Need.COUNTERS, "The counters in /proc/net could not be read")
+    if not all(kernel.sysctls for kernel in sample.kernel):
+        yield _Lack(Need.SYSCTLS, "The sysctls in /proc/sys/net could not be read")
+
+
+def _rules(need: Need, settings: FindingSettings) -> tuple[str, ...]:
+    every = (rule.id for rule in RULES if need in rule.needs)
+    return tuple(id for id in every if id not in settings.ignored)
+
+
+def _say(rules: Sequence[str]) -> str:
+    return "say" if len(rules) > 1 else "says"

@@ -1,0 +1,129 @@
+"""Which rules could not look: what they need is declared, and what they declare is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tcptop.analysis.derive import derive
+from tcptop.analysis.findings.rule import Need
+from tcptop.analysis.findings.rules import RULES
+from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
+from tcptop.analysis.findings.silence import silences, too_early
+from tcptop.analysis.history import History
+from tcptop.model import tcp
+from tcptop.model.sample import NO_OWNERS, Sample
+from tests import recordings
+from tests.unit.prepared import derived, everything, later
+
+PROCESSES = tuple(rule.id for rule in RULES if Need.OWNERS in rule.needs)
+CLOCKED = {rule.id for rule in RULES if Need.CLOCKS in rule.needs}
+
+
+def from_proc(sample: Sample) -> Sample:
+    """As /proc/net/tcp has it: no backlog, no tcp_info."""
+    table = sample.sockets
+    bare = replace(
+        table,
+        has=table.has & ~np.array(1 << tcp.INFO, table.has.dtype),
+        info=np.zeros_like(table.info),
+        info_size=np.zeros_like(table.info_size),
+    )
+    return replace(sample, source="procfs", sockets=bare)
+
+
+def without_owners(sample: Sample) -> Sample:
+    return replace(sample, owners=replace(NO_OWNERS, complete=False))
+
+
+def without_counters(sample: Sample) -> Sample:
+    kernels = (replace(each, counters={}, sockstat={}) for each in sample.kernel)
+    return replace(sample, kernel=tuple(kernels))
+
+
+def without_sysctls(sample: Sample) -> Sample:
+    return replace(sample, kernel=tuple(replace(each, sysctls={}) for each in sample.kernel))
+
+
+Without = Callable[[Sample], Sample]
+LACKING: Mapping[Without, frozenset[Need]] = {
+    from_proc: frozenset({Need.BACKLOG, Need.TCP_INFO, Need.CLOCKS}),
+    without_owners: frozenset({Need.OWNERS}),
+    without_counters: frozenset({Need.COUNTERS}),
+    without_sysctls: frozenset({Need.SYSCTLS}),
+}
+
+
+def needing(needs: frozenset[Need]) -> set[str]:
+    return {rule.id for rule in RULES if rule.needs & needs}
+
+
+def silent(sample: Sample, settings: FindingSettings = DEFAULTS) -> set[str]:
+    return {id for each in silences(derived(sample), settings) for id in each.rules}
+
+
+def found(name: str, without: Without) -> set[str]:
+    """All that is found in a recording without some input."""
+    history, ids = History(), set()
+    for sample in recordings.load(name):
+        snapshot, history = derive(without(sample), history, recordings.settings(name))
+        ids |= {finding.id for finding in snapshot.findings}
+    return ids
+
+
+@pytest.mark.parametrize("without", LACKING)
+@pytest.mark.parametrize("name", ["tour", "churn"])
+def test_what_a_rule_does_not_find_without_an_input_it_declares(
+    name: str, without: Without
+) -> None:
+    whole = found(name, lambda sample: sample)
+    assert whole - found(name, without) <= needing(LACKING[without])
+
+
+@pytest.mark.parametrize("without", LACKING)
+@pytest.mark.parametrize("name", ["tour", "churn"])
+def test_a_rule_finds_nothing_without_what_it_declares(name: str, without: Without) -> None:
+    """But by a watch that is as long as a state has to last, which the tour lowers."""
+    assert not found(name, without) & needing(LACKING[without] - {Need.CLOCKS})
+
+
+@pytest.mark.parametrize("without", LACKING)
+def test_rules_are_silent_where_their_input_is_not_there(without: Without) -> None:
+    whole = everything()
+    assert silent(whole) == set()
+    assert silent(without(whole)) == needing(LACKING[without])
+
+
+def test_a_sentence_names_them_and_says_why() -> None:
+    (silence,) = silences(derived(everything(privileged=False)), DEFAULTS)
+    assert silence.rules == PROCESSES
+    assert silence.note == (
+        f"The processes of 1 socket are not known: {', '.join(PROCESSES)} say nothing of them."
+    )
+
+
+def test_what_is_ignored_is_not_missed() -> None:
+    snapshot = derived(everything(privileged=False))
+    (silence,) = silences(snapshot, FindingSettings(ignored=frozenset(PROCESSES[1:])))
+    assert silence.rules == PROCESSES[:1]
+    assert silence.note.endswith(f": {PROCESSES[0]} says nothing of them.")
+    assert silences(snapshot, FindingSettings(ignored=frozenset(PROCESSES))) == ()
+
+
+def test_a_long_watch_is_as_good_as_clocks() -> None:
+    first = from_proc(everything())
+    watched = [derived(first, later(first, seconds)) for seconds in (59.0, 60.0)]
+    named = [{id for each in snapshot.silent for id in each.rules} for snapshot in watched]
+    assert named[0] - named[1] == CLOCKED
+
+
+def test_a_short_watch_says_for_how_long_to_watch() -> None:
+    (silence,) = too_early(5, DEFAULTS)
+    slow = [rule for rule in RULES if rule.look_s > 5]
+    assert silence.rules == tuple(rule.id for rule in slow)
+    longest = max(rule.look_s for rule in slow)
+    assert silence.note.endswith(f": --over {longest:g} is enough.")
+    assert too_early(longest, DEFAULTS) == ()
