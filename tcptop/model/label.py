@@ -28,6 +28,7 @@ _SHELLS = {"sh", "bash", "dash", "ash", "zsh", "ksh"}
 _CODE = {"-c", "-e", "-p", "--eval", "--print"}  # the next argument is the program itself
 _CODE_OF = {"php": {"-r"}, "java": set(), "ruby": {"-e"}, "perl": {"-e", "-E"}}
 _COMMANDS = {"deno": {"run", "serve"}, "bun": {"run"}, "dotnet": {"exec", "run"}}
+_THREADS = ("MainThread",)  # Node.js calls itself so
 _VERSION = re.compile(r"[\d.]+$")
 _RUNTIMES = (
     ("docker", re.compile(r"(?:^|/)docker[-/]([0-9a-f]{64})")),
@@ -55,7 +56,7 @@ def label_of(name: str, arguments: Sequence[str]) -> str | None:
 
     leaky.py of `python3 -u /srv/leaky.py --fast`; http.server of `python3 -m http.server`.
     """
-    found = _title(arguments) or _program(arguments)
+    found = _title(arguments) or (_program(arguments) if _says_little(name) else None)
     if not found:
         return None
     same = found == name or (len(name.encode()) == 15 and found.startswith(name))
@@ -84,6 +85,11 @@ def container_of(cgroup: str | None) -> Container | None:
             uid = pod[1].replace("_", "-") if pod else None
             return Container(runtime, found[1], uid)
     return None
+
+
+def _says_little(name: str) -> bool:
+    """Whether it is an interpreter's: what a program calls itself (PR_SET_NAME) says more."""
+    return interpreter(name) is not None or name in _THREADS
 
 
 def _title(arguments: Sequence[str]) -> str | None:

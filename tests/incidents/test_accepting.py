@@ -24,7 +24,6 @@ _OK = 'location / { return 200 "ok"; }'
             never=[r"add workers"],
         )
     ],
-    missing=f"{OVERFLOW}: who has given up, and the one stuck member of a group: not built yet",
 )
 def one_reuseport_worker_is_stopped(lab: Lab) -> None:
     """Each of nginx's workers has its own queue; a third of the clients wait in that of one."""
@@ -60,7 +59,6 @@ def _reuseport(lab: Lab) -> None:
             never=[r"larger backlog|longer queue|backlog of 8192"],
         )
     ],
-    missing=f"{OVERFLOW}: nothing is accepted while many wait in a long queue: not built yet",
 )
 def sync_workers_wait_for_a_mute_backend(lab: Lab) -> None:
     """gunicorn's sync workers, each with a request to a back end that never answers."""
@@ -95,7 +93,6 @@ def _sync_workers(lab: Lab) -> None:
             never=[r"larger backlog|longer queue|listen\(\) with a backlog", r"SYNs/s dropped"],
         )
     ],
-    missing=f"{OVERFLOW}: nothing is accepted while some wait in a long queue: not built yet",
 )
 def a_long_backlog_hides_an_outage(lab: Lab) -> None:
     """60 wait, the first ones for more than 10 s, where 4097 fit: 1 % full, and nobody served."""
@@ -127,7 +124,6 @@ def _long_backlog(lab: Lab) -> int:
             never=[r"too slow to accept", r"blocked or stopped"],
         )
     ],
-    missing=f"{OVERFLOW}: a burst is told from a slow process: not built yet",
 )
 def bursts_are_longer_than_the_backlog(lab: Lab) -> None:
     """60 clients at once, each second, where 17 fit; the server takes all within milliseconds."""

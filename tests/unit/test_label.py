@@ -38,7 +38,9 @@ ID = "3f2a" * 16
         ("redis-server", ["/usr/bin/redis-server 127.0.0.1:6379"], None),
         ("nginx", ["nginx", "-g", "daemon off;"], None),
         ("leaky.py", ["python3", "./leaky.py"], None),
-        ("a-long-named-sc", ["python3", "a-long-named-script.py"], "a-long-named-script.py"),
+        ("slowpoke", ["python3", "app.py"], None),
+        ("MainThread", ["node", "server.js"], "server.js"),
+        ("a-long-named-sc", ["python3", "a-long-named-script.py"], None),
         ("x", [], None),
     ],
 )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.analysis import listeners
 from tcptop.analysis.findings.observations import Observations
+from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, I64, U64, Bools, Index
+
+TICK_S = 0.01  # the kernel's clocks of a socket count in ticks, of 10 ms at most
 
 
 class AcceptQueues(NamedTuple):
@@ -127,7 +131,86 @@ def waited_s(seen: Observations, rows: Index) -> F64:
     return waited
 
 
+class Waiters(NamedTuple):
+    """Who waits in the queues of one address: rows, and for how long each has, at least.
+
+    `gone`: those whose connection was reset meanwhile: still in the queue, in no dump. True where
+    the queue stands still: a dump takes time, and what is accepted meanwhile is in both or in none.
+    """
+
+    rows: Index
+    waited_s: F64
+    gone: int
+
+    @property
+    def oldest_s(self) -> float:
+        return float(self.waited_s.max(initial=0.0))
+
+    def given_up(self, seen: Observations, least_s: float, stands: bool) -> int:
+        """Clients that closed (CLOSE_WAIT) after waiting for so long, or were reset."""
+        closed = (seen.table.state[self.rows] == tcp.CLOSE_WAIT) & (self.waited_s >= least_s)
+        return int(np.count_nonzero(closed)) + (self.gone if stands else 0)
+
+    def younger(self, seconds: float) -> int:
+        return int(np.count_nonzero(self.waited_s < seconds))
+
+
+def waiters(seen: Observations, queues: AcceptQueues, place: int) -> Waiters:
+    """Of the address of a queue: members of one group cannot be told apart."""
+    members = queues.members(place)
+    rows = waiting(seen, members)
+    queued = int(seen.table.recv_q[members].sum())
+    return Waiters(rows, waited_s(seen, rows), max(queued - len(rows), 0) if len(rows) else 0)
+
+
+def stalled_s(seen: Observations, queues: AcceptQueues, place: int, waiters: Waiters) -> float:
+    """For how many seconds nothing was accepted from a queue while somebody waited.
+
+    The queue has not shrunk, and those who waited at a sample before are there still. Where several
+    queues share the address it is not known who waits in which.
+    """
+    alone = len(queues.members(place)) == 1
+    now = later = int(queues.queued[place])
+    since = 0.0
+    for back, summary in enumerate(reversed(seen.summaries[:-1]), 2):
+        ago = seen.sample.clock - summary.clock
+        then = int(queued_at(seen, queues, -back)[place])
+        young = waiters.younger(ago - TICK_S) if alone else 0
+        if then < 1 or then > later or then > now - young:
+            break
+        since, later = ago, then
+    return min(since, waiters.oldest_s)
+
+
 def processes(seen: Observations, listeners: Index) -> list[Process]:
-    """The processes that may accept, once each."""
+    """The processes that may accept, once each.
+
+    Where it is known of any holder that its epoll waits for a listener, these: a worker holds the
+    listeners of the others too. Else all but the parent of the others, which only minds them.
+    """
     found = {each.pid: each for row in listeners.tolist() for each in seen.processes(row)}
-    return list(found.values())
+    inodes = frozenset(seen.table.inode[listeners].tolist())
+    watching = [each for each in found.values() if _watches(seen, each, inodes)]
+    return watching or [each for each in found.values() if not _minds(seen, each, found.values())]
+
+
+def _minds(seen: Observations, process: Process, holders: Iterable[Process]) -> bool:
+    others = [each for each in holders if each.pid != process.pid]
+    facts = [seen.facts(each) for each in others]
+    return bool(facts) and all(each and each.parent == process.pid for each in facts)
+
+
+def _watches(seen: Observations, process: Process, inodes: frozenset[int]) -> bool:
+    facts = seen.facts(process)
+    return facts is not None and bool(inodes & (facts.waits_for or frozenset()))
+
+
+def unwatched(seen: Observations, listeners: Index) -> bool:
+    """Whether all holders have epoll descriptors, and none of these watches the listeners."""
+    holders = [each for row in listeners.tolist() for each in seen.processes(row)]
+    facts = [seen.facts(each) for each in holders]
+    inodes = frozenset(seen.table.inode[listeners].tolist())
+    return bool(facts) and all(
+        each is not None and each.waits_for is not None and not inodes & each.waits_for
+        for each in facts
+    )

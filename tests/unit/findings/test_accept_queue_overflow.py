@@ -225,4 +225,53 @@ def test_a_stopped_server_of_few_clients_is_told_as_info() -> None:
     assert after(9) == ()
     (finding,) = after(14)
     assert finding.severity == "info"
-    assert finding.title == "nginx on :8080 is slow to accept: 3 connections wait, 10 s or longer"
+    assert (
+        finding.title == "nginx on :8080 is slow to accept: 3 connections wait, the oldest for 14 s"
+    )
+
+
+def test_nothing_accepted_is_an_outage_however_much_room_there_is() -> None:
+    def rows(number: int) -> list[Row]:
+        return [listener(5, 4096), *waiting(5, 8.0 + number)]
+
+    severities = [[each.severity for each in found] for found in seen(rows, seconds=5)]
+    assert severities == [[], [], ["info"], ["critical"], ["critical"], ["critical"]]
+    (finding,) = seen(rows, seconds=5)[-1]
+    assert finding.title == "nginx on :8080 accepts nobody: 5 connections wait, the oldest for 13 s"
+    assert "none of them has been accepted" in " ".join(finding.evidence)
+    assert "listen()" not in finding.advice
+
+
+def test_a_queue_that_moves_is_none_though_it_stays_as_long() -> None:
+    def rows(number: int) -> list[Row]:
+        fresh = waiting(5, 0.4)
+        for place, row in enumerate(fresh):
+            row["cookie"] = 1000 * (number + 1) + place
+        return [listener(5, 4096), *fresh]
+
+    assert not any(seen(rows, seconds=6))
+
+
+def test_clients_that_gave_up_are_harm() -> None:
+    def rows(count: int, waited_s: float) -> list[Row]:
+        return [
+            listener(count, 4096),
+            *(row | {"state": "CLOSE_WAIT"} for row in waiting(count, waited_s)),
+        ]
+
+    assert of(once(rows(3, 0.5), owners=HELD), ID) == ()
+    assert of(once(rows(2, 2.0), owners=HELD), ID) == ()
+    (finding,) = of(once(rows(3, 2.0), owners=HELD), ID)
+    assert finding.severity == "critical"
+    assert finding.title == (
+        "nginx on :8080 is too slow to accept: 3 connections wait, 3 clients have given up"
+    )
+    assert finding.values["given_up"] == 3
+
+
+def test_a_burst_is_not_a_slow_process() -> None:
+    (finding,) = seen(lambda n: dropping(n, queued=3), OVERFLOWS)[2]
+    assert finding.title == (
+        "nginx on :8080 gets bursts longer than its backlog: 42 SYNs/s dropped (retries counted)"
+    )
+    assert finding.advice.startswith("Give it a longer queue: ")

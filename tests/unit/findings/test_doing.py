@@ -25,8 +25,8 @@ def seen(*facts: ProcessFacts) -> Observations:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"state": "stopped", "state_s": 8.0}, "is stopped (T for at least 8 s)"),
-        ({"state": "tracing-stop"}, "is stopped (T)"),
+        ({"state": "stopped", "state_s": 8.0}, "is stopped (state T for at least 8 s)"),
+        ({"state": "tracing-stop"}, "is stopped (state T)"),
         ({"state": "disk-sleep", "state_s": 0.5}, "is in uninterruptible sleep (D)"),
         ({"cpu_share": 0.99, "threads": 4}, "uses 99 % of a core, with 4 threads"),
         ({"cpu_share": 0.94}, None),

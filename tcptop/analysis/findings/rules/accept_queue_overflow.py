@@ -1,53 +1,21 @@
-"""accept-queue-overflow: a process does not accept as fast as connections come."""
+"""accept-queue-overflow: a process accepts slower than connections come, or not at all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import accept_queues, servers, words
-from tcptop.analysis.findings.accept_queues import AcceptQueues
+from tcptop.analysis.findings import accept_queues, slow_accept
+from tcptop.analysis.findings.accept_queues import AcceptQueues, Waiters
 from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
-from tcptop.analysis.findings.subjects import named
+from tcptop.analysis.findings.slow_accept import ID, Server
 from tcptop.model.finding import SEVERITIES, Finding
-from tcptop.model.table import Bools, Index
+from tcptop.model.table import F64, I64, Bools, Index
 
-ID = "accept-queue-overflow"
-MOST = 20  # findings of one sample
-
-
-class Server(NamedTuple):
-    """Listeners in trouble on one address; `fullest` is the worst of them, places in `queues`."""
-
-    queues: AcceptQueues
-    places: Index
-    fullest: int
-    siblings: int
-    lost_per_s: float
-    severity: str
-
-    @property
-    def critical(self) -> bool:
-        return self.severity == "critical"
-
-    @property
-    def rows(self) -> Index:
-        return self.queues.row[self.places]
-
-    @property
-    def row(self) -> int:
-        return int(self.queues.row[self.fullest])
-
-    @property
-    def queued(self) -> int:
-        return int(self.queues.queued[self.fullest])
-
-    @property
-    def capacity(self) -> int:
-        return int(self.queues.capacity[self.fullest])
+MOST = 20  # findings of one look
+INFO, WARNING, CRITICAL = 1, 2, 4
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -55,9 +23,10 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     if not ((queues.queued > 0) | (queues.lost_per_s > 0)).any():
         return
     over = _overflowing(seen, limits, queues)
-    levels = _left(seen, limits, queues) | 2 * _nearly(seen, limits, queues) | 4 * over
-    for server in _servers(seen, queues, levels):
-        yield _finding(seen, limits, server)
+    levels = WARNING * _nearly(seen, limits, queues) | CRITICAL * over
+    levels, stalled = _harmed(seen, limits, queues, levels)
+    for server in _servers(seen, limits, queues, levels, stalled):
+        yield slow_accept.finding(seen, server)
 
 
 def _overflowing(seen: Observations, limits: Limits, queues: AcceptQueues) -> Bools:
@@ -94,17 +63,56 @@ def _nearly(seen: Observations, limits: Limits, queues: AcceptQueues) -> Bools:
     return nearly
 
 
-def _left(seen: Observations, limits: Limits, queues: AcceptQueues) -> Bools:
-    """Queues with room, in which somebody waits for long: a stopped server of few clients."""
-    left: Bools = (queues.queued > 0) & (queues.capacity >= limits["least_capacity"])
-    for place in np.flatnonzero(left).tolist():
-        rows = accept_queues.waiting(seen, queues.members(place))
-        waited = accept_queues.waited_s(seen, rows).max(initial=0.0)
-        left[place] = waited >= limits["waited_s"]
-    return left
+def _harmed(
+    seen: Observations, limits: Limits, queues: AcceptQueues, levels: I64
+) -> tuple[I64, F64]:
+    """The levels with those by harm: who has given up, who waits while nothing is accepted; and for
+    how long nothing was.
+
+    How full a queue is says little: a backlog of 4096 hides an outage.
+    """
+    stalled = np.zeros(len(queues.row))
+    for place in np.flatnonzero(queues.queued > 0).tolist():
+        waiters = accept_queues.waiters(seen, queues, place)
+        stalled[place] = accept_queues.stalled_s(seen, queues, place, waiters)
+    for place in np.flatnonzero(queues.queued > 0).tolist():
+        group = queues.group == queues.group[place]
+        if _worst(queues, stalled, group, place):
+            waiters = accept_queues.waiters(seen, queues, place)
+            levels[place] |= _harm(seen, limits, queues, place, waiters, stalled[place])
+    return levels, stalled
 
 
-def _servers(seen: Observations, queues: AcceptQueues, levels: Index) -> Iterator[Server]:
+def _worst(queues: AcceptQueues, stalled: F64, group: Bools, place: int) -> bool:
+    """Of the queues of one address those that stand still, else the longest one."""
+    if stalled[group].any():
+        return bool(stalled[place] > 0)
+    return bool(queues.queued[place] == queues.queued[group].max())
+
+
+def _harm(
+    seen: Observations,
+    limits: Limits,
+    queues: AcceptQueues,
+    place: int,
+    waiters: Waiters,
+    stalled_s: float,
+) -> int:
+    stands = stalled_s >= limits["stalled_s"] * PATIENCE
+    if waiters.given_up(seen, limits["full_s"], stands) >= limits["given_up"]:
+        return CRITICAL
+    if queues.capacity[place] < limits["least_capacity"]:
+        return 0
+    old = waiters.oldest_s >= limits["waited_s"]
+    many = queues.queued[place] >= limits["given_up"]
+    if stands and (old or many):
+        return CRITICAL if old and many else WARNING
+    return INFO if old else 0
+
+
+def _servers(
+    seen: Observations, limits: Limits, queues: AcceptQueues, levels: I64, stalled: F64
+) -> Iterator[Server]:
     """By address, the most lost first; `levels` has a bit for each severity."""
     places = np.flatnonzero(levels)
     worst = np.lexsort([-queues.queued[places], -queues.lost_per_s[places], -levels[places]])
@@ -112,86 +120,33 @@ def _servers(seen: Observations, queues: AcceptQueues, levels: Index) -> Iterato
     for group in list(groups)[:MOST]:
         mine = places[queues.group[places] == group]
         fullest = int(mine[np.argmax(queues.queued[mine] / queues.capacity[mine])])
-        siblings = int(np.count_nonzero(queues.group == group))
-        lost = float(queues.lost_per_s[mine].sum())
-        severity = SEVERITIES[int(levels[mine].max()).bit_length() - 1]
-        yield Server(queues, mine, fullest, siblings, lost, severity)
+        yield _server(seen, limits, queues, mine, fullest, int(levels[mine].max()), stalled)
 
 
-def _finding(seen: Observations, limits: Limits, server: Server) -> Finding:
-    table, row = seen.table, server.row
-    processes = accept_queues.processes(seen, server.rows)
-    waiting = accept_queues.waiting(seen, server.queues.members(server.fullest))
-    oldest = float(accept_queues.waited_s(seen, waiting).max(initial=0.0))
-    peak = int(seen.snapshot.listeners.peak[server.places].max())
-    where = words.local(table, row)
-    values = {"queued": server.queued, "capacity": server.capacity, "peak": peak}
-    return Finding(
-        ID,
-        words.key(ID, int(table.netns[row]), where, int(table.interface[row])),
-        server.severity,
-        f"{servers.title(seen, row, processes)} is {_symptom(server, limits)}",
-        named(seen, np.append(server.rows, waiting), processes, where),
-        values | {"lost_per_s": server.lost_per_s, "oldest_s": oldest},
-        tuple(_evidence(seen, server, oldest, peak, servers.named(processes))),
-        _advice(seen, server, words.called(processes[0]) if processes else "the server"),
-        f"ss -ltnm 'sport = {words.port(table, row)}'; "
-        "nstat -az TcpExtListenOverflows TcpExtListenDrops",
+def _server(
+    seen: Observations,
+    limits: Limits,
+    queues: AcceptQueues,
+    mine: Index,
+    fullest: int,
+    level: int,
+    stalled: F64,
+) -> Server:
+    waiters = accept_queues.waiters(seen, queues, fullest)
+    stalled_s = float(stalled[mine].max())
+    stands = stalled_s >= limits["stalled_s"] * PATIENCE
+    return Server(
+        queues=queues,
+        places=mine,
+        fullest=fullest,
+        siblings=int(np.count_nonzero(queues.group == queues.group[fullest])),
+        lost_per_s=float(queues.lost_per_s[mine].sum()),
+        severity=SEVERITIES[level.bit_length() - 1],
+        processes=accept_queues.processes(seen, queues.row[mine]),
+        waiters=waiters,
+        given_up=waiters.given_up(seen, limits["full_s"], stands),
+        stalled_s=stalled_s if stands else 0.0,
     )
-
-
-def _symptom(server: Server, limits: Limits) -> str:
-    if server.lost_per_s >= 0.1:
-        lost = words.number(server.lost_per_s)
-        return f"too slow to accept: {lost} SYNs/s dropped (retries counted)"
-    if server.critical:
-        return f"too slow to accept: its queue is full ({server.queued} of {server.capacity})"
-    if server.severity == "info":
-        least = words.duration(limits["waited_s"])
-        return f"slow to accept: {words.count(server.queued, 'connection')} wait, {least} or longer"
-    share = words.percent(server.queued / server.capacity)
-    return f"slow to accept: its queue is {share} full ({server.queued} of {server.capacity})"
-
-
-def _evidence(
-    seen: Observations, server: Server, oldest: float, peak: int, who: str
-) -> Iterator[str]:
-    table, row = seen.table, server.row
-    yield (
-        f"{server.queued} of the {server.capacity} connections that fit wait for accept() on "
-        f"{words.local(table, row)} (peak {peak}); it is up to {who} to accept them."
-    )
-    if oldest > 0:
-        yield f"The oldest of them has waited for at least {words.duration(oldest)}."
-    if server.lost_per_s > 0:
-        yield (
-            f"This listener's drop counter and ListenOverflows rise together: "
-            f"{words.number(server.lost_per_s)} packets/s. Each retry of a client counts."
-        )
-    elif server.critical and not np.isnan(dropped := table.drops(np.array([row]))[0]):
-        yield f"It has dropped {words.count(dropped, 'packet')} since it listens."
-    if server.siblings > 1:
-        yield _siblings(server)
-    yield servers.backlog(seen, row)
-
-
-def _siblings(server: Server) -> str:
-    said = (
-        f"{len(server.places)} of {server.siblings} sockets that share the port (SO_REUSEPORT) "
-        f"{'is' if len(server.places) == 1 else 'are'} so"
-    )
-    if len(server.places) == server.siblings:
-        return f"{said}."
-    return f"{said}; the others have room, but the kernel spreads connections by hash."
-
-
-def _advice(seen: Observations, server: Server, who: str) -> str:
-    first = (
-        f"Let {who} accept faster: see what keeps it from calling accept() (a blocked or stopped "
-        "process, work done in the accepting thread, a connection limit), and add workers. "
-    )
-    longer = servers.larger_backlog(seen, server.row)
-    return f"{first}A longer queue only helps against bursts: {longer}."
 
 
 RULE = Rule(
@@ -203,7 +158,9 @@ RULE = Rule(
         Threshold("share", 0.8, "share of the queue from which it is a warning"),
         Threshold("samples", 3, "samples in a row with that share"),
         Threshold("warn_capacity", 8, "connections that fit, below which that share is usual"),
-        Threshold("waited_s", 10, "seconds that somebody waits in a queue with room (info)"),
+        Threshold("given_up", 3, "clients that have given up, or wait while nothing is accepted"),
+        Threshold("stalled_s", 3, "seconds in which nothing is accepted while somebody waits"),
+        Threshold("waited_s", 10, "seconds that somebody waits, from which it is told (info)"),
     ),
     find,
     frozenset({Need.BACKLOG}),

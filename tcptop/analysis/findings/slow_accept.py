@@ -1,0 +1,234 @@
+"""The finding about a server that does not accept, or accepts too slowly: what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import accept_queues, doing, servers, words
+from tcptop.analysis.findings.accept_queues import AcceptQueues, Waiters
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.subjects import named
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Process
+from tcptop.model.table import Index
+
+ID = "accept-queue-overflow"
+LEAST_LOST = 0.1  # SYNs a second that are told
+DRAINED = 0.5  # share of the queue below which it has been drained since the drops
+
+
+class Server(NamedTuple):
+    """Listeners in trouble on one address; `fullest` is the worst of them, places in `queues`.
+
+    `stalled_s`: for how long nothing has been accepted; 0 where something was, or not known.
+    """
+
+    queues: AcceptQueues
+    places: Index
+    fullest: int
+    siblings: int
+    lost_per_s: float
+    severity: str
+    processes: Sequence[Process]
+    waiters: Waiters
+    given_up: int
+    stalled_s: float
+
+    @property
+    def rows(self) -> Index:
+        return self.queues.row[self.places]
+
+    @property
+    def row(self) -> int:
+        return int(self.queues.row[self.fullest])
+
+    @property
+    def queued(self) -> int:
+        return int(self.queues.queued[self.fullest])
+
+    @property
+    def capacity(self) -> int:
+        return int(self.queues.capacity[self.fullest])
+
+    @property
+    def reset(self) -> int:
+        """Of those that have given up, the ones that are in no dump any more."""
+        return self.waiters.gone if self.stalled_s else 0
+
+    @property
+    def full(self) -> bool:
+        return self.queued >= self.capacity
+
+    @property
+    def burst(self) -> bool:
+        """Drops, though the queue is drained between samples."""
+        drained = self.queued < DRAINED * self.capacity
+        return self.lost_per_s >= LEAST_LOST and drained and not self.given_up
+
+
+def finding(seen: Observations, server: Server) -> Finding:
+    table, row = seen.table, server.row
+    peak = int(seen.snapshot.listeners.peak[server.places].max())
+    where = words.local(table, row)
+    values = {
+        "queued": server.queued,
+        "capacity": server.capacity,
+        "peak": peak,
+        "lost_per_s": server.lost_per_s,
+        "oldest_s": server.waiters.oldest_s,
+        "given_up": server.given_up,
+        "stalled_s": server.stalled_s,
+    }
+    return Finding(
+        ID,
+        words.key(ID, int(table.netns[row]), where, int(table.interface[row])),
+        server.severity,
+        f"{_who(seen, server)} {_symptom(seen, server)}",
+        named(seen, np.append(server.rows, server.waiters.rows), server.processes, where),
+        values,
+        tuple(_evidence(seen, server, peak)),
+        _advice(seen, server),
+        f"ss -ltnm 'sport = {words.port(table, row)}'; "
+        "nstat -az TcpExtListenOverflows TcpExtListenDrops",
+    )
+
+
+def _who(seen: Observations, server: Server) -> str:
+    """nginx on :8080; of a group that shares the port, with the pid of the one."""
+    if server.siblings > 1 and len(server.processes) == 1:
+        where = servers.where(seen.table, server.row)
+        return f"{words.name(server.processes[0])} on {where}"
+    return servers.title(seen, server.row, server.processes)
+
+
+def _stopped(seen: Observations, server: Server) -> bool:
+    """Whether all who might accept are stopped."""
+    stopped = [doing.stopped(seen, each) for each in server.processes]
+    return bool(stopped) and all(stopped)
+
+
+def _symptom(seen: Observations, server: Server) -> str:
+    waiting = words.count(server.queued, "connection")
+    lost = f"{words.number(server.lost_per_s)} SYNs/s dropped (retries counted)"
+    if server.burst:
+        return f"gets bursts longer than its backlog: {lost}"
+    if server.stalled_s:
+        verb = "is stopped and accepts nobody" if _stopped(seen, server) else "accepts nobody"
+        return f"{verb}: {_waiting(server)}"
+    if server.lost_per_s >= LEAST_LOST:
+        return f"is too slow to accept: {lost}"
+    if server.severity == "critical" and server.full:
+        return f"is too slow to accept: its queue is full ({server.queued} of {server.capacity})"
+    if server.severity == "critical":
+        return f"is too slow to accept: {_waiting(server)}"
+    if server.severity == "info":
+        oldest = words.duration(server.waiters.oldest_s)
+        return f"is slow to accept: {waiting} {_wait(server)}, the oldest for {oldest}"
+    share = words.percent(server.queued / server.capacity)
+    return f"is slow to accept: its queue is {share} full ({server.queued} of {server.capacity})"
+
+
+def _wait(server: Server) -> str:
+    return "waits" if server.queued == 1 else "wait"
+
+
+def _waiting(server: Server) -> str:
+    """60 connections wait, the oldest for 14 s; 203 wait, 200 clients have given up"""
+    waiting = f"{words.count(server.queued, 'connection')} {_wait(server)}"
+    if server.given_up and server.siblings == 1:
+        many = "client has" if server.given_up == 1 else "clients have"
+        return f"{waiting}, {words.number(server.given_up)} {many} given up"
+    return f"{waiting}, the oldest for {words.duration(server.waiters.oldest_s)}"
+
+
+def _evidence(seen: Observations, server: Server, peak: int) -> Iterator[str]:
+    table, row = seen.table, server.row
+    yield (
+        f"{server.queued} of the {server.capacity} connections that fit wait for accept() on "
+        f"{words.local(table, row)} (peak {peak}). {_up_to(server)}"
+    )
+    yield from _waits(server)
+    if server.stalled_s:
+        yield f"For at least {words.duration(server.stalled_s)} none of them has been accepted."
+    yield from doing.evidence(seen, server.processes)
+    if server.stalled_s and accept_queues.unwatched(seen, server.rows):
+        yield (
+            "No epoll descriptor of its processes watches this listener: they have stopped taking "
+            "connections, as programs do at their own limit of connections or descriptors."
+        )
+    if server.lost_per_s > 0:
+        yield (
+            f"This listener's drop counter and ListenOverflows rise together: "
+            f"{words.number(server.lost_per_s)} packets/s. Each retry of a client counts."
+        )
+    elif server.severity == "critical" and table.memory_known("drops")[row]:
+        dropped = words.count(int(table.memory_of("drops")[row]), "packet")
+        yield f"It has dropped {dropped} since it started listening."
+    if server.siblings > 1:
+        yield _siblings(server)
+    yield servers.backlog(seen, row)
+
+
+def _up_to(server: Server) -> str:
+    if not server.processes:
+        return "The process that should accept them is unknown."
+    return f"It is up to {servers.named(server.processes)} to accept them."
+
+
+def _waits(server: Server) -> Iterator[str]:
+    waiters = server.waiters
+    if waiters.oldest_s > 0:
+        yield f"The oldest of them has waited for at least {words.duration(waiters.oldest_s)}."
+    if server.given_up:
+        of = " of all that wait at this address" if server.siblings > 1 else ""
+        given_up = words.count(server.given_up, "client")
+        gone = f" ({words.number(server.reset)} by a reset)" if server.reset else ""
+        yield f"{given_up}{of} {_have(server.given_up)} given up: closed before accept(){gone}."
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
+def _siblings(server: Server) -> str:
+    said = (
+        f"{len(server.places)} of {server.siblings} sockets that share the port (SO_REUSEPORT) "
+        f"{'is' if len(server.places) == 1 else 'are'} so"
+    )
+    if len(server.places) == server.siblings:
+        return f"{said}."
+    return f"{said}; the others have room, but the kernel spreads connections by hash."
+
+
+def _advice(seen: Observations, server: Server) -> str:
+    who = words.called(server.processes[0]) if server.processes else "the server"
+    if _stopped(seen, server):
+        pids = " ".join(str(each.pid) for each in server.processes)
+        return (
+            f"Find out who stopped it (a debugger, a supervisor, Ctrl-Z), then resume it with "
+            f"kill -CONT {pids}, or restart it."
+        )
+    if server.burst:
+        return (
+            f"Give it a longer queue: {servers.larger_backlog(seen, server.row)}. {who} accepts "
+            "them, but not as fast as a burst comes: a thread or loop that only accepts helps too."
+        )
+    if server.stalled_s:
+        return (
+            f"See where {who} hangs: a stack of its threads (gdb -p, py-spy dump, jstack), a lock, "
+            "a call to a back end without a timeout, a limit of connections or descriptors. Give "
+            "such calls deadlines. More backlog would only hide it."
+        )
+    return _faster(seen, server, who)
+
+
+def _faster(seen: Observations, server: Server, who: str) -> str:
+    return (
+        f"Let {who} accept faster: see what keeps it from calling accept() (a blocked call, work "
+        "done in the accepting thread, a connection limit, too little CPU), and give it more "
+        f"workers where it can have them. A longer queue only helps against bursts: "
+        f"{servers.larger_backlog(seen, server.row)}."
+    )
