@@ -142,6 +142,69 @@ def _crowd(lab: Lab, backlog: int) -> None:
     lab.wait(2)
 
 
+@incident(
+    server=[
+        Says(
+            "resets",
+            "warning",
+            title=[r"nginx", r":8081\b"],
+            told=[r"data unread"],
+            listener="10.77.0.1:8081",
+        )
+    ],
+)
+def nginx_has_all_the_connections_it_may(lab: Lab) -> None:
+    """Two workers of 64, and a back end that answers nobody: more are taken and dropped at once."""
+    lab.client.python("mute", lab.client.address, 9000, port=9000)
+    _worker_connections(lab, 64)
+    lab.server.until(lambda: lab.server.counter("TcpOutRsts") >= 15, "resets")
+
+
+@nginx_has_all_the_connections_it_may.healthy()
+def nginx_has_room_for_all_connections(lab: Lab) -> None:
+    """The back end answers after two seconds."""
+    lab.client.python("orders", lab.client.address, 9000, 128, 2, port=9000)
+    _worker_connections(lab, 1024)
+    lab.wait(5)
+
+
+def _worker_connections(lab: Lab, connections: int) -> None:
+    server, client = lab.server, lab.client
+    place = f"location / {{ proxy_pass http://{client.address}:9000; }}"
+    http = f"server {{ listen {server.address}:8081; {place} }}"
+    server.nginx("nginx", http, 8081, workers=2, events=f"worker_connections {connections};")
+    client.python("browsers", server.address, 8081, 20, 60)
+
+
+@incident(
+    server=[
+        Says(
+            "fd-limit",
+            "critical",
+            who="orders",
+            title=[r"\b64 of 64\b"],
+            told=[r"LimitNOFILE|ulimit"],
+        )
+    ],
+)
+def a_server_has_no_descriptor_left(lab: Lab) -> None:
+    """64 in all: what it cannot accept waits in its queue."""
+    _descriptors(lab, 64)
+    lab.server.until(lambda: lab.server.queued(8082) >= 30, "30 that wait")
+
+
+@a_server_has_no_descriptor_left.healthy()
+def a_server_has_descriptors_left(lab: Lab) -> None:
+    _descriptors(lab, 1024)
+    lab.server.until(lambda: lab.server.count("ESTABLISHED", local=8082) == 100, "100 served")
+
+
+def _descriptors(lab: Lab, files: int) -> None:
+    server = lab.server
+    server.python("orders", server.address, 8082, port=8082, files=files)
+    lab.client.python("steady", server.address, 8082, 100, 50)
+
+
 @healthy()
 def all_clients_come_back_at_once(lab: Lab) -> None:
     """As after a restart: 400 connections beside 400 that are there, within a moment."""
@@ -158,5 +221,7 @@ class TestAccepting(Proving):
         sync_workers_wait_for_a_mute_backend,
         a_long_backlog_hides_an_outage,
         bursts_are_longer_than_the_backlog,
+        nginx_has_all_the_connections_it_may,
+        a_server_has_no_descriptor_left,
     )
     loads = (all_clients_come_back_at_once,)

@@ -135,6 +135,34 @@ def _agents(lab: Lab, idle_s: float, pause_s: float) -> None:
     server.until(lambda: server.counter("TcpPassiveOpens") >= 40, "40 connections")
 
 
+@incident(
+    client=[
+        Says(
+            "close-wait-leak close-wait-unread",
+            "warning",
+            who="borrowing",
+            title=[r"borrowing\.py|python", r"\b40\b"],
+            values={"sockets": 40},
+        )
+    ],
+    limits={"close-wait-leak.age_s": 5, "close-wait-unread.age_s": 5},
+)
+def a_pool_forgets_what_the_server_has_closed(lab: Lab) -> None:
+    """A pool without an idle test (5 s for 60)."""
+    lab.server.python("impatient", lab.server.address, 5432, 2, port=5432)
+    lab.client.python("borrowing", lab.server.address, 5432, 40, 40, 600)
+    lab.client.until(lambda: lab.client.count("CLOSE_WAIT", remote=5432) == 40, "40 closed")
+    lab.wait(1)
+
+
+@a_pool_forgets_what_the_server_has_closed.healthy()
+def a_pool_closes_what_the_server_has_closed(lab: Lab) -> None:
+    """It dials anew each time."""
+    lab.server.python("impatient", lab.server.address, 5432, 2, port=5432)
+    lab.client.python("agents", lab.server.address, 5432, 10, 3)
+    lab.client.until(lambda: lab.client.counter("TcpActiveOpens") >= 11, "one dialed anew")
+
+
 @healthy()
 def a_pool_shrinks(lab: Lab) -> None:
     _borrowing(lab, 40, 10)
@@ -161,5 +189,6 @@ class TestKeeping(Proving):
         a_client_is_made_anew_for_each_request,
         a_client_has_connected_to_itself,
         the_server_forgets_idle_clients_first,
+        a_pool_forgets_what_the_server_has_closed,
     )
     loads = (a_pool_shrinks, a_server_has_closed_an_idle_pool)

@@ -251,6 +251,59 @@ def _phones(lab: Lab) -> None:
     server.until(lambda: server.count("ESTABLISHED", local=8080) == 60, "60 phones")
 
 
+@incident(
+    client=[
+        Says(
+            HOLE,
+            "warning",
+            title=[r"\b6\b"],
+            told=[r"keepalive", r"10\.77\.0\.1:5432\b"],
+            never=[r"Nothing comes back from 10\.77\.0\.1:5432"],
+            values={"connections": 6},
+        )
+    ],
+    missing=f"{HOLE}: some of a destination's are lost, new ones answer: not built yet",
+)
+def a_firewall_has_forgotten_idle_connections(lab: Lab) -> None:
+    """Those of a pool that nobody used for long; whoever dials anew is answered."""
+    _pool_and_calls(lab)
+    forgotten = {row.local for row in lab.client.rows() if row.remote == 5432 and row.inode}
+    lab.server.ingress(f"tcp sport {{ {', '.join(map(str, forgotten))} }} drop")
+    lab.client.python("caller", lab.server.address, 5432, 5)
+    lab.client.until(lambda: lab.client.again(remote=5432, times=4) >= 6, "retransmissions")
+
+
+@a_firewall_has_forgotten_idle_connections.healthy()
+def a_firewall_remembers_idle_connections(lab: Lab) -> None:
+    _pool_and_calls(lab)
+    lab.client.python("caller", lab.server.address, 5432, 5)
+    lab.wait(2)
+
+
+def _pool_and_calls(lab: Lab) -> None:
+    lab.server.python("orders", lab.server.address, 5432, port=5432)
+    lab.client.python("pool", lab.server.address, 5432, 6, 1)
+    lab.client.until(lambda: lab.client.count("ESTABLISHED", remote=5432) == 6, "a pool")
+
+
+@incident(
+    client=[
+        Says(
+            "retransmission-rate",
+            "warning critical",
+            told=[r"10\.77\.0\.1\b"],
+            destination="10.77.0.1",
+        )
+    ],
+    over_s=13,
+)
+def the_way_loses_some_of_everything(lab: Lab) -> None:
+    """One segment of 16."""
+    lab.server.ingress("tcp dport 8080 numgen random mod 16 == 0 drop")
+    _talk(lab)
+    lab.client.until(lambda: lab.client.counter("TcpRetransSegs") >= 20, "retransmissions")
+
+
 class TestNetwork(Proving):
     incidents = (
         the_way_to_the_server_loses_acks,
@@ -260,4 +313,6 @@ class TestNetwork(Proving):
         large_packets_are_lost,
         the_gateway_has_no_port_left,
         a_third_of_the_phones_vanish,
+        a_firewall_has_forgotten_idle_connections,
+        the_way_loses_some_of_everything,
     )

@@ -159,10 +159,51 @@ def _closers(lab: Lab) -> None:
     server.until(lambda: server.count("CLOSE_WAIT", local=8080) == 60, "60 in CLOSE_WAIT")
 
 
+@incident(
+    server=[
+        Says(
+            "zero-window-peer",
+            "warning",
+            who="pushing",
+            title=[r"10\.77\.0\.50:\d+", r"does not read|do not read"],
+            told=[r":9092\b"],
+            values={"connections": 1},
+        )
+    ],
+)
+def one_consumer_of_twenty_is_stopped(lab: Lab) -> None:
+    """The others go on; what is pushed to it waits at the server."""
+    _consumers(lab)
+    os.kill(lab.pids["stuck"], signal.SIGSTOP)
+    lab.server.until(lambda: _probed(lab) == 1, "a window that is shut")
+    lab.wait(4)
+
+
+@one_consumer_of_twenty_is_stopped.healthy()
+def twenty_consumers_read(lab: Lab) -> None:
+    _consumers(lab)
+    lab.wait(3)
+
+
+def _consumers(lab: Lab) -> None:
+    server = lab.server
+    server.python("pushing", server.address, 9092, 20_000, port=9092)
+    lab.client.addresses("10.77.0.50")
+    lab.client.python("phones", server.address, 9092, "10.77.0.50", 1, name="stuck")
+    lab.client.addresses(*(f"10.77.0.{51 + number}" for number in range(19)))
+    lab.client.python("phones", server.address, 9092, "10.77.0.51", 19, name="others")
+    server.until(lambda: server.count("ESTABLISHED", local=9092) == 20, "20 consumers")
+
+
+def _probed(lab: Lab) -> int:
+    return sum(row.local == 9092 and row.timer == 4 for row in lab.server.rows())
+
+
 class TestReading(Proving):
     incidents = (
         redis_is_busy_with_one_command,
         a_server_with_a_pool_is_stopped,
         clients_stop_reading_large_answers,
         clients_vanish_while_they_close,
+        one_consumer_of_twenty_is_stopped,
     )

@@ -25,6 +25,7 @@ Told = tuple[Finding, list[Snapshot]]
     [
         ("17 of the 129 connections that fit", [("count", 17, 17), ("count", 129, 129)]),
         ("42.5 SYNs/s dropped", [("rate", 42.45, 42.55)]),
+        ("13 of 367 segments/s", [("rate", 12.5, 13.5), ("rate", 366.5, 367.5)]),
         ("for 2 min 11 s, 1,234 sockets", [("seconds", 130.5, 131.5), ("count", 1234, 1234)]),
         (
             "1.5 MiB wait on 10.0.0.1:80",

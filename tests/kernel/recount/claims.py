@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     | (?P<seconds> {_NUMBER}\s(?:d|h|min|s|ms)\b(?:\s\d+\s(?:h|min|s)\b)* )
     | (?P<bytes> {_NUMBER}\s(?:bytes?|KiB|MiB|GiB)\b )
     | (?P<percent> {_NUMBER}\s?% )
-    | (?P<rate> {_NUMBER}(?:\s[A-Za-z-]+){{0,3}}/s )
+    | (?P<rate> (?:{_NUMBER}\sof\s)?{_NUMBER}(?:\s[A-Za-z-]+){{0,3}}/s )
     | (?P<count> {_NUMBER} )
     """,
     re.VERBOSE,
@@ -41,8 +41,8 @@ def claims(sentence: str) -> Iterator[Claim]:
     for found in _TOKEN.finditer(sentence):
         kind, text = found.lastgroup or "", found.group()
         if kind not in NO_CLAIM:
-            low, high = _span(kind, text)
-            yield Claim(kind, low, high, text)
+            for part in text.split(" of ") if kind == "rate" else [text]:
+                yield Claim(kind, *_span(kind, part), text)
 
 
 def _span(kind: str, text: str) -> tuple[float, float]:

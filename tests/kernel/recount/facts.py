@@ -73,20 +73,22 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
 def groups(seen: Seen) -> Iterator[tuple[str, Bools]]:
     """The rows that the subject may mean: by place, by process, both, and those it names."""
     subject, table = seen.subject, seen.table
-    here = (table.netns == subject.netns) & (table.state != tcp.LISTEN)
+    every = table.netns == subject.netns
+    here = every & (table.state != tcp.LISTEN)
     place = here.copy()
     if subject.destination:
         place &= at(table, subject.destination, "remote")
     if subject.listener:
         place &= at(table, subject.listener, "local")
     inodes = seen.sample.owners.inodes[np.isin(seen.sample.owners.pids, subject.pids)]
-    held = here & (table.inode != 0) & np.isin(table.inode, inodes)
+    held = every & (table.inode != 0) & np.isin(table.inode, inodes)
     named = np.isin(table.cookie, np.array(subject.cookies, np.uint64)) & here
     yield "there", place
     if subject.destination:
         yield "at either end", place | (here & at(table, subject.destination, "local"))
     if subject.pids:
-        yield "its own", held
+        yield "its own", held & here
+        yield "its own and listeners", held
         yield "its own there", held & place
     if subject.cookies:
         yield "named", named
