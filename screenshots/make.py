@@ -18,7 +18,8 @@ from tcptop.demo.stage import Stage
 from tcptop.model.sample import Sample
 from tcptop.model.source import Requests, Source, Stop
 from tcptop.sources.names import SystemNames
-from tcptop.tui.app import ScreenSettings, TcptopApp
+from tcptop.tui.app import TcptopApp
+from tcptop.tui.settings import ScreenSettings
 
 HERE = Path(__file__).parent
 SIZE, SMALL = (120, 36), (80, 24)

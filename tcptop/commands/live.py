@@ -16,7 +16,7 @@ from tcptop.tui.terminal import environment
 
 if TYPE_CHECKING:
     from tcptop.commands.effective import EffectiveConfiguration
-    from tcptop.tui.app import ScreenSettings
+    from tcptop.tui.settings import ScreenSettings
 
 
 def run(chosen: LiveOptions) -> int:
@@ -58,8 +58,8 @@ def settings(chosen: ScreenOptions, user: EffectiveConfiguration, scope: str) ->
     from tcptop.sources.live import user_name
     from tcptop.sources.namespaces import current_inode
     from tcptop.sources.resolver import Resolver
-    from tcptop.tui.app import ScreenSettings
     from tcptop.tui.preferences import usual_path
+    from tcptop.tui.settings import ScreenSettings
 
     return ScreenSettings(
         interval=user.interval,

@@ -1,50 +1,116 @@
-"""The live view: one table whose model is swapped, a few lines around it, a thread that looks.
+"""The live view: it begins and ends here, and keys and messages become actions.
 
-What the user has chosen to see is a `Session`; the app turns keys into changes of it, and shows
-what it says in the widgets.
+What the user has chosen to see is the `Session`; `actions` change it, and `MainScreen` shows what
+it says. The `Watcher` brings snapshots.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from inspect import isawaitable
 from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
+from textual.message import Message
+from textual.screen import Screen
 
-from tcptop.tui import export, keys, showing
-from tcptop.tui.copying import Copying
+from tcptop.analysis import filter as language
+from tcptop.columns import FINDINGS, SOCKETS, Listing
+from tcptop.options import THEMES
+from tcptop.tui import keys
+from tcptop.tui.actions import ACTIONS, Told, apply_filter, find_text, open_row, sort_by, view
+from tcptop.tui.column_chooser import ColumnChooser
 from tcptop.tui.filter_bar import FilterBar
-from tcptop.tui.looking_back import LookingBack
-from tcptop.tui.place import Sort
-from tcptop.tui.searching import Searching
+from tcptop.tui.find_bar import FindBar
+from tcptop.tui.header import Status
+from tcptop.tui.palette import Palette
+from tcptop.tui.preferences import Arrangement, PreferencesFile
+from tcptop.tui.screen import MainScreen
+from tcptop.tui.search import Finder
+from tcptop.tui.session import Session
 from tcptop.tui.settings import ScreenSettings
-from tcptop.tui.theming import Theming
-from tcptop.tui.watcher import SampleFailed, SnapshotTaken, in_background
+from tcptop.tui.terminal.display import TerminalApp
+from tcptop.tui.themes import TERMINAL, themes
+from tcptop.tui.top import Top
+from tcptop.tui.tree import LABEL, REDUNDANT
+from tcptop.tui.viewing import live_listing
+from tcptop.tui.views import VIEWS
+from tcptop.tui.watcher import OpenSource, OwnCost, SampleFailed, SnapshotTaken, Watcher
+from tcptop.tui.widgets.diagram import Diagram
+from tcptop.tui.widgets.modal import Box, ChoiceScreen
 from tcptop.tui.widgets.table import Table
 
-__all__ = ["ScreenSettings", "TcptopApp"]
 
-INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+class NamesLearnt(Message):
+    """The resolver knows a name that it did not know when it was asked."""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, NamesLearnt)
 
 
-class TcptopApp(Theming, Copying, LookingBack, Searching, inherit_bindings=False):
+class TcptopApp(TerminalApp, inherit_bindings=False):
     """The app; see the module."""
 
     TITLE = "tcptop"
     CSS_PATH = "tcptop.tcss"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = keys.bindings(keys.GROUPS["keys"])
+    BINDINGS: ClassVar[list[BindingType]] = keys.app_bindings(keys.GROUPS["keys"])
+
+    def __init__(
+        self, open_source: OpenSource, names: language.NameResolver, settings: ScreenSettings
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.watcher = Watcher(open_source, settings.interval, self, settings.findings)
+        recent, rings = self.watcher.recent, self.watcher.rings
+        self.session = Session.opened(
+            settings.opening, settings.clause, settings.findings, recent, rings
+        )
+        self.main = MainScreen(self.session, names, settings)
+        self.finder = Finder(self.main.table, self.call_later, self.say)
+        self.palette = ChoiceScreen(Palette(self.run_action, settings.ascii_only))
+        self.column_chooser = ChoiceScreen(ColumnChooser(self.arrange, settings.ascii_only))
+        self.failed = ""  # why there was no sample, until the next one
+        self._cost = OwnCost()
+        self.memory = PreferencesFile(settings.state)
+        self.main.said = self.memory.complaint
+        self.session.choices.recall(self.memory.preferences.views, self._lists())
+        if self.memory.preferences.resolve:
+            self.resolve(True)
+        self._choose_theme()
+
+    def get_default_screen(self) -> Screen[None]:
+        return self.main
+
+    def _choose_theme(self) -> None:
+        """The configuration's, or the one of the last time, or the terminal's own colours."""
+        for theme in themes():
+            self.register_theme(theme)
+        self.theme = TERMINAL
+        wanted = self.settings.theme or self.memory.preferences.theme
+        why_not = self.settings.no_themes
+        if wanted in THEMES and wanted != TERMINAL and why_not:
+            self.main.said = self.main.said or f"{wanted} is not shown: {why_not}"
+        elif wanted in THEMES:
+            self.theme = wanted
 
     def on_mount(self) -> None:
+        self.install_screen(self.palette, "palette")
+        self.install_screen(self.column_chooser, "columns")
         self.set_keymap(dict(self.settings.keys))
-        self._table.focus()
-        self._draw_lines()
-        self._watcher.criteria = self.session.criteria
-        self._watcher.start()
+        self.paint()
+        self.watcher.start()
 
     def on_unmount(self) -> None:
-        self._watcher.stop()
+        self.watcher.stop()
+        self.remember()
+        self.resolve(False)
+
+    # -- keys
 
     async def on_event(self, event: events.Event) -> None:
         """Keys act at once, in the order in which they were typed.
@@ -53,117 +119,136 @@ class TcptopApp(Theming, Copying, LookingBack, Searching, inherit_bindings=False
         as on a slow link, `/` would find those after it already gone to the table.
         """
         if isinstance(event, events.Key) and not event.is_forwarded:
-            self._said = ""
-            self._draw_status()
-            if self._written(event):
+            self.say("")
+            text = event.character if event.is_printable else None
+            opened = isinstance(self.screen, ChoiceScreen) and self.screen.box
+            if opened and text is not None and opened.take_text(text):
                 return
-            if not self.typing and await self._bound(event.key):
+            if not self.main.typing and await self._check_bindings(event.key):
                 return
-            if event.is_printable and not (self.typing or self.overlaid):
-                self._say(f"{event.character} is no key here; ? lists the keys")
+            if text is not None and not (self.main.typing or opened):
+                self.say(f"{text} is no key here; ? lists the keys")
         await super().on_event(event)
 
-    async def _bound(self, key: str) -> bool:
-        """Do what a key is bound to."""
-        return await self._check_bindings(key, priority=True) or await self._check_bindings(key)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        always = {name for _, _, name, *_ in keys.ALWAYS}
+        return not self.main.typing or action != "do" or parameters[0] in always
+
+    async def action_do(self, name: str, *arguments: object) -> None:
+        """One of the `ACTIONS`."""
+        told = ACTIONS[name](self, *arguments)
+        self.done(await told if isawaitable(told) else told)
+
+    def done(self, told: Told) -> None:
+        """An action has changed what is shown, and this is to be said of it."""
+        if told is not None:
+            self.main.said = told
+        self.paint()
+
+    def say(self, text: str) -> None:
+        """Say it in the last line until the next key."""
+        self.main.say(text)
+
+    def paint(self) -> None:
+        """Have the screen show what the session says, and the watcher look for it."""
+        session, watcher, time = self.session, self.watcher, self.session.time
+        watcher.criteria = session.criteria if time.held is None else None
+        watcher.requests = session.requests
+        status = Status(
+            self.settings.scope,
+            self.settings.user,
+            watcher.interval,
+            time.held.sample.taken_at if time.held else None,
+            time.past,
+            *self._cost.shown(time.newest if time.held is None else None),
+            self.failed,
+        )
+        self.main.paint(status)
+
+    async def open_box(self, screen: ChoiceScreen[Box]) -> None:
+        """The box has the keys when this returns: the next one may be here already."""
+        await self.push_screen(screen, lambda _: self.remember())
+        screen.box.open()
 
     # -- what arrives
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
-        first = self.session.newest is None
-        self._failed = ""
+        self.failed = ""
         self.session.take(message.snapshot, message.shown)
-        self._show(swapped=first)
+        self.paint()
 
     def on_sample_failed(self, message: SampleFailed) -> None:
-        if message.final and self.session.newest is None:
+        if message.final and self.session.time.newest is None:
             self.crash = f"tcptop: {message.why}\n"
             self.exit(return_code=1)
-        self._failed = message.why
-        self._draw_lines()
+        self.failed = message.why
+        self.paint()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        typing = self.typing or self.overlaid
-        return not typing or action in keys.WHILE_TYPING
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.paint)
 
-    def action_follow(self) -> None:
-        follow = self._table.followed is None
-        self._table.follow(follow)
-        self._say(
-            "the cursor goes where its row goes" if follow else "the cursor stays in its line"
-        )
+    def on_top_tab_clicked(self, message: Top.TabClicked) -> None:
+        self.done(view(self, message.view))
 
-    # -- sorting
+    def on_top_alarm_clicked(self) -> None:
+        self.done(view(self, FINDINGS.name))
+
+    def on_table_opened(self, message: Table.Opened) -> None:
+        self.done(open_row(self, message.key))
 
     def on_table_sort_asked(self, message: Table.SortAsked) -> None:
-        sort = self.session.sort
-        self._sort(Sort(message.column_key, sort.key == message.column_key and not sort.reverse))
+        sort, key = self.session.sort, message.column_key
+        self.done(sort_by(self, key, sort.key == key and not sort.reverse))
 
-    def action_sort(self, steps: int) -> None:
-        keys = [*self._table.widths_shown]
-        now = self.session.sort.key
-        at = keys.index(now) + steps if now in keys else 0
-        self._sort(Sort(keys[at % len(keys)] if keys else now))
+    def on_diagram_chosen(self) -> None:
+        self.paint()
 
-    def action_reverse(self) -> None:
-        sort = self.session.sort
-        self._sort(Sort(sort.key, not sort.reverse))
-
-    def _sort(self, sort: Sort) -> None:
-        if not self.here.listing or self.pictured:
-            self._say("only lists are sorted")
-            return
-        self.session.sorts[self.here.view] = sort
-        self._show()
-        key, descending = showing.mark(self.session)
-        self._table.sorted_by(key, descending)
-        title = self.session.listing.column(sort.key).title
-        self._say(f"sorted by {title}, {'descending' if descending else 'ascending'}")
-
-    # -- filtering
-
-    def action_filter(self) -> None:
-        self._status.display = False
-        self._filter.open(self.session.typed.text)
+    def on_diagram_opened(self, message: Diagram.Opened) -> None:
+        self.done(open_row(self, message.key))
 
     def on_filter_bar_applied(self, message: FilterBar.Applied) -> None:
-        self._apply(message.clause)
+        self.done(apply_filter(self, message.clause))
 
-    def on_filter_bar_closed(self) -> None:
-        self._status.display = True
-        self.screen.set_focus(self._main)
+    def on_find_bar_asked(self, message: FindBar.Asked) -> None:
+        self.done(find_text(self, message.text))
 
-    # -- the rest
+    # -- what is remembered from run to run
 
-    def action_group(self) -> None:
-        self.session.by_port = not self.session.by_port
-        self._show()
-        self._say("remotes by " + ("address and port" if self.session.by_port else "address"))
+    def _lists(self) -> dict[str, Listing]:
+        """Those of the views, as they are shown."""
+        rings = self.session.rings
+        return {name: live_listing(each.listing, rings=rings) for name, each in VIEWS.items()}
 
-    def action_wide(self) -> None:
-        wide = self._table.wide = not self._table.wide
-        self._say("all columns; Shift and arrows scroll" if wide else "the columns that fit")
+    def remember(self) -> None:
+        choices, memory = self.session.choices, self.memory
+        views = choices.remembered(memory.preferences.views, self._lists())
+        resolve = choices.names is not None
+        told = memory.keep(replace(memory.preferences, views=views, resolve=resolve))
+        if told:
+            self.say(told)
 
-    def action_interval(self, steps: int) -> None:
-        now = self._watcher.interval
-        others = [i for i in INTERVALS if (i > now if steps > 0 else i < now)]
-        if others:
-            self._watcher.interval = min(others) if steps > 0 else max(others)
-        self._draw_lines()
-        self._say(f"looking every {self._watcher.interval:g} s")
+    def arrange(self, view: str, arrangement: Arrangement) -> Mapping[str, int]:
+        """Show a list like this; the widths of the columns that are on the screen then."""
+        choices, table = self.session.choices, self.main.table
+        choices.arrangements[view] = arrangement
+        self.paint()
+        widths = table.widths_shown
+        grouped = choices.tree and view == SOCKETS.name  # one column says both
+        return {**widths, REDUNDANT: widths[LABEL]} if grouped else widths
 
-    def action_mouse(self) -> None:
-        self.mouse = not self.mouse
-        self._say("mouse on" if self.mouse else "mouse off: the terminal selects text")
+    # -- names for addresses
 
-    def action_repaint(self) -> None:
-        self.repaint_all()
+    def resolve(self, on: bool) -> None:
+        """Begin to ask for names, or end."""
+        choices, open_names = self.session.choices, self.settings.open_names
+        if choices.names is not None:
+            choices.names.close()
+        learnt = partial(self.post_message, NamesLearnt())
+        choices.names = open_names(learnt) if on and open_names is not None else None
 
-    def action_export(self) -> None:
+    def on_names_learnt(self) -> None:
+        """Only lines with another text than before are painted."""
         shown = self.session.shown
-        if shown is None:
-            self._say("nothing to export yet")
-            return
-        selection = shown.selection
-        self._say("exporting…")
-        in_background(self, lambda: export.write(selection), self._say)
+        if shown is not None:
+            shown.model.name(self.session.choices.names, anew=True)
+            self.paint()

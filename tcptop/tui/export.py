@@ -1,18 +1,33 @@
-"""`e`: a snapshot of what is shown, to a file in the present directory."""
+"""What leaves the screen: the command that shows the same as a row, or all of it as a JSON file."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from itertools import count
 
+from tcptop.columns.listing import netns_of, shell_command
+from tcptop.model.netns import reaching
 from tcptop.model.selection import Selection
 from tcptop.tui.header import counted
+from tcptop.tui.viewing import Shown
 from tcptop.views import json, output
 
 
+def command(shown: Shown, key: Hashable, own: int) -> str:
+    """For the row of a key, typed into a shell in namespace `own`; empty where none shows it."""
+    place = shown.model.place(key)
+    if place is None:
+        return ""
+    listing, selection = shown.criteria.listing, shown.selection
+    netns = netns_of(listing, selection, place)
+    inside = reaching(selection.snapshot.sample, netns) if own and netns != own else None
+    return shell_command(listing, selection, place, inside)
+
+
 def write(selection: Selection) -> str:
-    """Write the file; returns what to say about it."""
+    """Write a file in the present directory; returns what to say about it."""
     name = _unused(file_name(selection))
     try:
         with output.opened(name) as out:

@@ -46,7 +46,7 @@ class Status:
     past: bool = False  # it was gone back to
     poll_ms: float | None = None  # about as long as the last samples took; None is exactly
     cpu: float | None = None  # tcptop's own, of one processor
-    failing: bool = False  # the last sample was not possible
+    failed: str = ""  # why the last sample was not possible
 
 
 def title(selection: Selection | None, status: Status, width: int) -> Line:
@@ -101,7 +101,7 @@ def _mode(status: Status) -> tuple[str, str]:
     if status.held_at is not None:  # by its time: an age would change every second
         word = "PAST" if status.past else "PAUSED"
         return f"{word} {clock_time(status.held_at)}", "warn header"
-    if status.failing:
+    if status.failed:
         return "FAILING", "bad header"
     return f"LIVE {status.interval:g}s", "header"
 

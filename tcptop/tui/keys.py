@@ -19,7 +19,7 @@ KeyHint = tuple[str, str, str]  # id, usual key, what it does
 KEYS: tuple[Key, ...] = (
     ("help", "question_mark,h,f1", "help", "help", "All keys and columns of this view"),
     ("quit", "q,f10,ctrl+c,ctrl+q", "quit", "quit", "End tcptop"),
-    ("commands", "colon", "commands", "commands", "Everything that can be done, by name"),
+    ("commands", "colon", "commands_by_name", "commands", "Everything that can be done, by name"),
     ("into", "enter,right", "into", "open", "Open the row under the cursor"),
     ("explain", "x,i", "explain", "explain",
      "What the row under the cursor means, how to confirm and fix it"),
@@ -53,13 +53,14 @@ KEYS: tuple[Key, ...] = (
     ("copy_row", "y", "copy_row", "copy", "Copy the row, to the clipboard and to a file"),
     ("copy_command", "Y", "copy_command", "copy ss",
      "Copy the command that shows the same: ss, nstat or sysctl"),
-    ("export", "e,ctrl+s", "export", "export", "Write what the filter selects to a file, as JSON"),
+    ("export", "e,ctrl+s", "export_json", "export",
+     "Write what the filter selects to a file, as JSON"),
     ("faster", "plus,equals_sign", "interval(-1)", "faster", "Look more often"),
     ("slower", "minus", "interval(1)", "slower", "Look less often"),
     ("theme", "T", "next_theme", "theme", "Other colours; first come the terminal's own"),
     ("mouse", "M", "mouse", "mouse", "Give the mouse to tcptop, or back to the terminal"),
     ("repaint", "ctrl+l", "repaint", "repaint", "Paint the whole screen again"),
-    ("suspend", "ctrl+z", "suspend_process", "suspend", "Stop; `fg` goes on"),
+    ("suspend", "ctrl+z", "suspend", "suspend", "Stop; `fg` goes on"),
 )  # fmt: skip
 
 VIEW_KEYS: tuple[Key, ...] = (
@@ -134,11 +135,8 @@ GROUPS: dict[str, Sequence[Key]] = {
     "commands": PALETTE_KEYS,
 }
 
-# Screens move the focus with these unless the app takes them first.
-PRIORITY = ("view.next", "view.previous")
-
-# What works while a filter is typed; all other keys are text or nothing.
-WHILE_TYPING = {"quit", "repaint", "suspend_process"}
+# What works whatever is typed or open.
+ALWAYS = tuple(key for key in KEYS if key[0] in ("quit", "repaint", "suspend"))
 
 # What the last line of the screen names, the most needed first.
 HELP: KeyHint = ("help", "?", "help")
@@ -199,9 +197,20 @@ KEY_NAMES = {
 def bindings(keys: Sequence[Key]) -> list[BindingType]:
     """As Textual wants them; the last line and the help are our own."""
     return [
-        Binding(pressed, action, label, show=False, tooltip=told, id=id, priority=id in PRIORITY)
+        Binding(pressed, action, label, show=False, tooltip=told, id=id)
         for id, pressed, action, label, told in keys
     ]
+
+
+def app_bindings(keys: Sequence[Key]) -> list[BindingType]:
+    """Of keys whose actions are those of `actions.ACTIONS`."""
+    return bindings([(id, key, doing(do), label, told) for id, key, do, label, told in keys])
+
+
+def doing(action: str) -> str:
+    """`step(-1)` as Textual runs it."""
+    name, _, arguments = action.partition("(")
+    return f"app.do('{name}', {arguments}" if arguments else f"app.do('{name}')"
 
 
 def key_names(keys: str) -> list[str]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar, NamedTuple, TypeVar
 
 from textual import events
 from textual.binding import BindingType
 
+from tcptop.columns.marks import KEY as MARK
+from tcptop.explain import pages
+from tcptop.options import THEMES
 from tcptop.tui import keys
-from tcptop.tui.fuzzy import fitting
+from tcptop.tui.session import Session
 from tcptop.tui.widgets.layout import Line, cut
-from tcptop.tui.widgets.overlay import Overlay
+from tcptop.tui.widgets.modal import ChoiceBox
 
 NAME = 22  # cells, at least
+
+T = TypeVar("T")
+Rank = tuple[int, int]  # the less the better: the kind of the fit, and where or how wide it is
 
 
 class Command(NamedTuple):
@@ -25,7 +31,7 @@ class Command(NamedTuple):
     action: str
 
 
-class Palette(Overlay, inherit_bindings=False):
+class Palette(ChoiceBox, inherit_bindings=False):
     """Shows the commands that fit what is typed, and runs the chosen one when it is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings(keys.PALETTE_KEYS)
@@ -38,14 +44,13 @@ class Palette(Overlay, inherit_bindings=False):
         self._typed = ""
 
     def begin(self, commands: Sequence[Command]) -> None:
-        """Open with all of them."""
+        """Have these to choose from, before it is opened."""
         self._commands = commands
         self._type("")
-        self.open()
 
-    def type(self, text: str) -> None:
-        """More text."""
+    def take_text(self, text: str) -> bool:
         self._type(self._typed + text)
+        return True
 
     def _type(self, text: str) -> None:
         self._typed, self.row = text, 0
@@ -54,7 +59,7 @@ class Palette(Overlay, inherit_bindings=False):
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
-        self.type("".join(filter(str.isprintable, event.text)))
+        self.take_text("".join(filter(str.isprintable, event.text)))
 
     # -- what is shown
 
@@ -92,3 +97,73 @@ def _line(command: Command, name: int, width: int) -> Line:
         (told, "dim"),
         (command.key, "header" if command.key else ""),
     )
+
+
+# -- what there is
+
+
+def commands(session: Session, pictured: bool, chosen: Mapping[str, str]) -> Iterator[Command]:
+    """All that can be done at the moment; `chosen` are the keys that were bound anew, by id."""
+    for id, usual, action, label, told in keys.GROUPS["keys"]:
+        name = f"view {label}" if action.startswith("view(") else label
+        key = keys.key_names(chosen.get(id, usual))[0]
+        if id != "commands":
+            yield Command(name, "" if told == label else told, key, keys.doing(action))
+    if session.here.listing and not pictured:
+        for column in session.listing.columns:
+            if column.key != MARK:
+                action = keys.doing(f"sort_by('{column.key}')")
+                yield Command(f"sort by {column.title}", column.meaning, "", action)
+    for name in THEMES:
+        yield Command(f"theme {name}", "", "", keys.doing(f"use_theme('{name}')"))
+    for page in pages():
+        action = keys.doing(f"explain_page('{page.name}')")
+        yield Command(f"explain {page.name}", page.summary, "", action)
+
+
+# -- how well it fits
+
+
+def fit(text: str, typed: str) -> Rank | None:
+    """None where it does not fit: the letters have to occur in their order."""
+    text, typed = text.lower(), typed.lower()
+    at = text.find(typed)
+    if at == 0:
+        return 0, 0
+    if at > 0:
+        return (1, at) if not text[at - 1].isalnum() else (2, at)
+    spread = _spread(text, typed)
+    return None if spread is None else (3, spread)
+
+
+def _spread(text: str, typed: str) -> int | None:
+    """The cells from the first letter to the last one, of the first way to find them all."""
+    first = at = -1
+    for letter in typed:
+        at = text.find(letter, at + 1)
+        if at < 0:
+            return None
+        first = at if first < 0 else first
+    return at - first
+
+
+def fitting(things: Iterable[T], typed: str, texts: Callable[[T], Iterable[str]]) -> list[T]:
+    """The things that fit, best first; of a thing's texts an earlier one weighs more, and of two
+    equal fits the one of the shorter first text."""
+    words = typed.split()
+    if not words:
+        return list(things)
+    found = [(_best(words, [*texts(thing)]), thing) for thing in things]
+    ranked = [(rank, thing) for rank, thing in found if rank is not None]
+    return [thing for _, thing in sorted(ranked, key=lambda each: each[0])]
+
+
+def _best(words: list[str], texts: list[str]) -> tuple[int, Rank, int] | None:
+    """In one text all words, in any order; letters that lie apart count in the first text only."""
+    for nth, text in enumerate(texts):
+        ranks = [fit(text, word) for word in words]
+        known = [rank for rank in ranks if rank is not None and (nth == 0 or rank[0] < 3)]
+        if len(known) == len(words):
+            far = any(kind == 3 for kind, _ in known)
+            return (len(texts) if far else nth), max(known), len(texts[0])
+    return None

@@ -10,57 +10,56 @@ from tcptop.analysis.filter.clause import NO_FILTER, Clause, together
 from tcptop.analysis.findings.scope import scope
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.rings import Rings
-from tcptop.columns import FINDINGS, PROCESSES, SOCKETS, Listing
+from tcptop.columns import FINDINGS, SOCKETS, Listing
 from tcptop.columns.changes import Change
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
 from tcptop.columns.marks import page_of
-from tcptop.columns.names import AddressNames
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.tui import item, pages
 from tcptop.tui.item import OpenedItem
-from tcptop.tui.moments import Moments
+from tcptop.tui.lists import ListChoices
 from tcptop.tui.panes import PaneModel, Room, Target
 from tcptop.tui.place import CONTENTS, About, Place, Sort, Trail, sockets_where
-from tcptop.tui.preferences import Arrangement
-from tcptop.tui.tree import TreeGroup
+from tcptop.tui.time_cursor import TimeCursor, Timeline
 from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, live_listing, show
 from tcptop.tui.views import VIEWS, View
 
 
-def _first_sorts() -> dict[str, Sort]:
-    return {name: Sort(view.listing.sort_by) for name, view in VIEWS.items()}
-
-
 @dataclass
-class Session(Moments):
+class Session:
     """`fixed` is the command line's filter, `typed` the one of `/`."""
 
+    trail: Trail
+    time: TimeCursor
+    rings: Rings  # what is recorded meanwhile
+    choices: ListChoices
     fixed: Clause = NO_FILTER
     typed: Clause = NO_FILTER
     settings: FindingSettings = DEFAULTS  # of the findings
-    by_port: bool = False
-    rings: Rings | None = None  # what is recorded meanwhile
-    trail: Trail = Trail((Place(PROCESSES.name),))  # noqa: RUF009 it is frozen
-    sorts: dict[str, Sort] = field(default_factory=_first_sorts)
-    names: AddressNames | None = None  # to show for addresses
-    tree: bool = False  # whether connections are grouped
-    turned: frozenset[TreeGroup] = frozenset()
-    arrangements: dict[str, Arrangement] = field(default_factory=dict)  # of the columns, by view
     _shown: Shown | None = None
     _watched: OpenedItem | None = None
     _cursors: dict[str, Hashable | None] = field(default_factory=dict)
 
     @classmethod
-    def opened(cls, view: str, fixed: Clause, settings: FindingSettings) -> Session:
+    def opened(
+        cls, view: str, fixed: Clause, settings: FindingSettings, recent: Timeline, rings: Rings
+    ) -> Session:
         """A session that begins with a view."""
-        return cls(fixed=fixed, settings=settings, trail=Trail((Place(view),)))
+        sorts = {name: Sort(view.listing.sort_by) for name, view in VIEWS.items()}
+        first = Trail((Place(view),))
+        return cls(first, TimeCursor(recent), rings, ListChoices(sorts), fixed, settings=settings)
 
     @property
     def here(self) -> Place:
         return self.trail.here
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The one that is shown."""
+        return self.time.snapshot
 
     @property
     def view(self) -> View:
@@ -68,7 +67,7 @@ class Session(Moments):
 
     @property
     def sort(self) -> Sort:
-        return self.sorts[self.here.view]
+        return self.choices.sorts[self.here.view]
 
     @property
     def clause(self) -> Clause:
@@ -77,16 +76,15 @@ class Session(Moments):
 
     @property
     def criteria(self) -> Criteria:
-        here = self.here
-        timeout = self._idle_timeout_s
+        choices = self.choices
         return Criteria(
             self.view.listing,
             self.sort,
             self.clause,
-            here.about,
-            self.by_port,
-            timeout,
-            self.turned if self.tree else None,
+            self.here.about,
+            choices.by_port,
+            self._idle_timeout_s,
+            choices.turned if choices.tree else None,
             self.rings,
         )
 
@@ -118,9 +116,9 @@ class Session(Moments):
         return self._shown
 
     def take(self, snapshot: Snapshot, ready: Shown | None) -> None:
-        """A new look, with what the collector has made of it already."""
-        self.newest = snapshot
-        if self.held is None and ready is not None:
+        """A new look, with what the watcher has made of it already."""
+        self.time.newest = snapshot
+        if self.time.held is None and ready is not None:
             self._shown = ready
 
     # -- moving about; `cursor` is the row that is left, to come back to
@@ -155,7 +153,7 @@ class Session(Moments):
 
     def _changed(self, key: Hashable) -> Change | None:
         """The row of what changed."""
-        here, changes = self.here, self.changes
+        here, changes = self.here, self.time.changes
         shown = here.changes and not here.help and here.page is None
         return changes.change(key) if shown and changes is not None else None
 
@@ -246,12 +244,14 @@ class Session(Moments):
         past = self._watched
         return past.facts if past is not None and past.item == key else []
 
-    def pane(self, rings: Rings, room: Room) -> PaneModel | None:
+    def pane(self, room: Room) -> PaneModel | None:
         """All about the row that was opened, as it was last when it is gone; None for no pane."""
         shown, here = self.shown, self.here
         if shown is None or not self.has_pane or here.item is None:
             return None
-        self._watched = item.pane(shown, self.view, here.item, rings, room) or self._watched
+        if self.view.listing is SOCKETS:
+            self.rings.watch(here.item)
+        self._watched = item.pane(shown, self.view, here.item, self.rings, room) or self._watched
         past = self.watched
         return past.pane if past is not None else None
 

@@ -79,3 +79,11 @@ _FULL = (
         ("#9db300", "#d5a500", "#ff8a80"),
     ),
 )  # fmt: skip
+
+MEANINGS = {
+    "terminal": "the terminal's own colours",
+    "dark": "light on dark",
+    "light": "dark on light",
+    "contrast": "white and bright on black",
+    "solarized": "on blue",
+}

@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from textual import events
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from tcptop import options
 from tcptop.analysis.filter import parse
@@ -17,8 +19,9 @@ from tcptop.analysis.filter.clause import NO_FILTER, Clause
 from tcptop.commands.source import OWNERS_BUDGET_S, source
 from tcptop.model.sample import Sample
 from tcptop.model.source import Requests, Stop
-from tcptop.tui.app import ScreenSettings, TcptopApp
+from tcptop.tui.app import TcptopApp
 from tcptop.tui.session import Session
+from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.watcher import OpenSource
 from tests.unit.prepared import everything, later
 
@@ -101,7 +104,7 @@ class Live:
         """All messages are handled and painted, those that they send too, and feedback given."""
         for _ in range(3):
             await self.pilot.pause(0)
-        while self.app._filter._due:
+        while self.app.main.filter_bar._due:
             await self.pilot.pause(0.005)
 
     async def type(self, text: str) -> None:
@@ -109,7 +112,7 @@ class Live:
         await self.press("slash")
         self.app.query_one("#prompt").value = text  # type: ignore[attr-defined]
         await self.press("enter")
-        await self.until(lambda: not self.app._filter.is_open, f"applied {text}")
+        await self.until(lambda: not self.app.main.filter_bar.is_open, f"applied {text}")
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + DEADLINE
@@ -118,7 +121,7 @@ class Live:
             await self.pilot.pause(0.005)
         await self.settled()
 
-    async def style(self, sample: Sample | Exception) -> None:
+    async def take(self, sample: Sample | Exception) -> None:
         """One more look, taken and painted."""
         assert self.source is not None
         self.source.serve(sample)
@@ -128,32 +131,35 @@ class Live:
             await self.until(lambda: str(sample) in self.text(), "told")
 
     def _newest(self) -> Sample | None:
-        newest = self.session.newest
+        newest = self.session.time.newest
         return newest.sample if newest is not None else None
 
     # -- what is on the screen
 
+    def strips(self) -> list[Strip]:
+        visible_screen_stack.set(self.app._background_screens)  # what shines through a modal one
+        return self.app.screen._compositor.render_strips()
+
     def lines(self) -> list[str]:
-        strips = self.app.screen._compositor.render_strips()
-        return [strip.text.rstrip() for strip in strips]
+        return [strip.text.rstrip() for strip in self.strips()]
 
     def text(self) -> str:
         return "\n".join(self.lines())
 
     def rows(self) -> list[str]:
         """The lines of the table, without its titles."""
-        region = self.app._table.region
+        region = self.app.main.table.region
         return [line for line in self.lines()[region.y + 1 : region.bottom] if line]
 
     def titles(self) -> str:
-        return self.lines()[self.app._table.region.y]
+        return self.lines()[self.app.main.table.region.y]
 
     def status(self) -> str:
         return self.lines()[-1]
 
     def cursor(self) -> str:
         """The text of the row under the cursor."""
-        table = self.app._table
+        table = self.app.main.table
         return self.lines()[table.region.y + 1 + table._row - table.scroll_offset.y]
 
 
@@ -198,5 +204,5 @@ async def live_in(pid: int, size: tuple[int, int] = (120, 40), **more: Any) -> A
     app = TcptopApp(inside(pid), NoNames(), settings)
     async with app.run_test(size=size) as pilot:
         made = Live(app, pilot)
-        await made.until(lambda: app.session.newest is not None, "looked")
+        await made.until(lambda: app.session.time.newest is not None, "looked")
         yield made

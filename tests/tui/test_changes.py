@@ -60,7 +60,7 @@ async def compared(view: Live) -> None:
     """Mark, look again, compare."""
     await view.press("m")
     assert "marked" in view.status()
-    await view.style(after())
+    await view.take(after())
     await view.press("D")
 
 
@@ -109,7 +109,7 @@ async def test_findings_that_began_and_ended_are_on_top(told: list[Finding]) -> 
     async with live(first, size=(120, 50)) as view:
         await view.press("m")
         told[:] = [OVERFLOW]
-        await view.style(later(first, 1.0))
+        await view.take(later(first, 1.0))
         await view.press("D")
         assert view.rows()[0].startswith("begun")
         assert OVERFLOW.title in view.rows()[0]
@@ -144,7 +144,7 @@ async def test_the_list_follows_the_looks_and_says_what_the_filter_does_not_do()
         assert "Nothing has changed since" in view.text()
         await view.type("state established")
         assert "what changed is told of all sockets" in view.text()
-        await view.style(after())
+        await view.take(after())
         assert row(view, "TcpActiveOpens")[-3:] == ["10", "25", "+15"]
 
 
@@ -155,7 +155,7 @@ async def test_of_very_many_changes_the_largest_are_listed() -> None:
     ]
     async with live(first, size=(120, 200)) as view:
         await view.press("m")
-        await view.style(replace(later(first, 1.0), sockets=sample(rows).sockets))
+        await view.take(replace(later(first, 1.0), sockets=sample(rows).sockets))
         await view.press("D")
         assert view.text().count("551 more") == 1
         assert "550 more" in view.text()

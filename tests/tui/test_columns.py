@@ -13,17 +13,17 @@ from tests.tui.live import Live, live
 
 def keys(view: Live) -> list[str]:
     """The columns of the table, without the marks."""
-    return [key for key in view.app._table.widths_shown if key != "mark"]
+    return [key for key in view.app.main.table.widths_shown if key != "mark"]
 
 
 def box(view: Live) -> list[str]:
     """The lines of the overlay."""
-    return view.app._chooser.text().split("\n")
+    return view.app.column_chooser.box.text().split("\n")
 
 
 def chosen(view: Live) -> str:
     """The row under the cursor of the overlay."""
-    chooser = view.app._chooser
+    chooser = view.app.column_chooser.box
     line = chooser.lines[1 + chooser.row - chooser._first]
     assert any("cursor" in style for _, style in line)
     return "".join(text for text, _ in line)
@@ -92,11 +92,11 @@ async def test_a_column_moves_and_goes_on_moving() -> None:
 async def test_a_column_is_made_wider_and_narrower() -> None:
     async with live() as view:
         await view.press("2", "o", "j", *["greater_than_sign"] * 3)
-        assert view.app._table.widths_shown["recv_q"] == 9
+        assert view.app.main.table.widths_shown["recv_q"] == 9
         await view.press(*["less_than_sign"] * 20)
-        assert view.app._table.widths_shown["recv_q"] == 3
+        assert view.app.main.table.widths_shown["recv_q"] == 3
         await view.press("r")
-        assert view.app._table.widths_shown["recv_q"] == 6
+        assert view.app.main.table.widths_shown["recv_q"] == 6
 
 
 async def test_one_column_stays() -> None:
@@ -127,7 +127,7 @@ async def test_it_opens_over_lists_only() -> None:
     async with live() as view:
         await view.press("question_mark", "o")
         assert "only lists have columns" in view.status()
-        assert not view.app.overlaid
+        assert view.app.screen is view.app.main
 
 
 async def test_it_fits_on_small_screens() -> None:

@@ -23,7 +23,7 @@ def prompt_lines(view: Live) -> list[str]:
 async def ask(view: Live, text: str) -> None:
     """Type without applying."""
     await view.press("slash")
-    view.app._filter._prompt.begin(text)
+    view.app.main.filter_bar._prompt.begin(text)
     await view.settled()
 
 
@@ -38,7 +38,7 @@ async def test_feedback_counts_while_typing() -> None:
         assert prompt_lines(view)[0] == " 2 of 18 sockets"
         assert prompt_lines(view)[1] == " / state listen"
         await view.press("enter")
-        await view.until(lambda: not view.app._filter.is_open, "applied")
+        await view.until(lambda: not view.app.main.filter_bar.is_open, "applied")
         assert "filter: state listen  2 sockets" in view.text()
 
 
@@ -68,7 +68,7 @@ async def test_the_caret_is_under_the_first_wrong_character() -> None:
         assert said.startswith(' "dprot" cannot stand here (did you mean "dport"?)')
         assert caret.index("^") == typed.index("dprot")
         await view.press("enter")
-        assert view.app._filter.is_open
+        assert view.app.main.filter_bar.is_open
 
 
 async def test_the_caret_follows_text_that_is_wider_than_the_screen() -> None:
@@ -95,7 +95,7 @@ async def test_wide_characters_do_not_shift_the_caret() -> None:
 async def test_tab_completes_and_lists() -> None:
     async with live() as view:
         await view.press("slash", *"dpo", "tab")
-        assert view.app._filter._prompt.value == "dport "
+        assert view.app.main.filter_bar._prompt.value == "dport "
         await view.press("equals_sign", *"80", "space", *"and", "space", *"st", "tab", "tab")
         assert prompt_lines(view)[1] == " / dport =80 and state"
         await view.press("tab")
@@ -106,7 +106,7 @@ async def test_tab_completes_and_lists() -> None:
 async def test_keys_of_the_view_are_text_in_the_prompt() -> None:
     async with live() as view:
         await view.press("slash", *"q2s", "question_mark")
-        assert view.app._filter._prompt.value == "q2s?"
+        assert view.app.main.filter_bar._prompt.value == "q2s?"
         await view.press("f1", "f10")
         assert view.app._exit
 
@@ -114,7 +114,7 @@ async def test_keys_of_the_view_are_text_in_the_prompt() -> None:
 async def test_ctrl_c_leaves_the_prompt_and_not_the_program() -> None:
     async with live() as view:
         await view.press("slash", "x", "ctrl+c")
-        assert not view.app._filter.is_open
+        assert not view.app.main.filter_bar.is_open
         assert not view.app._exit
         assert not view.session.typed.text
 
@@ -124,11 +124,11 @@ async def test_earlier_filters_come_back() -> None:
         await view.type("state listen")
         await view.type("state established")
         await view.press("escape", "slash", "up")
-        assert view.app._filter._prompt.value == "state established"
+        assert view.app.main.filter_bar._prompt.value == "state established"
         await view.press("up", "up")
-        assert view.app._filter._prompt.value == "state listen"
+        assert view.app.main.filter_bar._prompt.value == "state listen"
         await view.press("down", "down")
-        assert view.app._filter._prompt.value == ""
+        assert view.app.main.filter_bar._prompt.value == ""
 
 
 async def test_a_typed_filter_stays_across_views() -> None:
@@ -160,7 +160,7 @@ async def test_a_click_elsewhere_leaves_the_prompt() -> None:
     async with live() as view:
         await view.press("slash", "x")
         await view.pilot.click("#table", offset=(5, 3))
-        assert not view.app._filter.is_open
+        assert not view.app.main.filter_bar.is_open
         await view.press("2")
         assert view.session.here.view == "sockets"
 
@@ -184,7 +184,7 @@ class SlowNames:
 
 
 async def submit(view: Live, text: str) -> None:
-    view.app._filter._prompt.begin(text)
+    view.app.main.filter_bar._prompt.begin(text)
     await view.press("enter")
 
 
@@ -194,9 +194,9 @@ async def test_names_are_looked_up_off_the_loop() -> None:
         await view.press("slash")
         await submit(view, "dst first")
         assert "looking up names" in prompt_lines(view)[0]
-        await view.style(everything(clock=1001.0))  # the screen goes on
+        await view.take(everything(clock=1001.0))  # the screen goes on
         names.answers["first"].set()
-        await view.until(lambda: not view.app._filter.is_open, "applied")
+        await view.until(lambda: not view.app.main.filter_bar.is_open, "applied")
         assert "filter: dst first  3 sockets" in view.text()
 
 
@@ -208,7 +208,7 @@ async def test_an_earlier_lookup_cannot_overtake_a_later_one() -> None:
         await submit(view, "dst second")
         await view.until(lambda: len(names.asked) == 2, "both asked")
         names.answers["second"].set()
-        await view.until(lambda: not view.app._filter.is_open, "applied")
+        await view.until(lambda: not view.app.main.filter_bar.is_open, "applied")
         names.answers["first"].set()
         await finished("background")
         await view.settled()
@@ -249,7 +249,7 @@ async def test_the_filter_in_force_can_be_gone_on_with() -> None:
     async with live(size=(40, 24)) as view:
         await view.type("state established and dport = 8080")
         await view.press("slash", "space", *"or", "space", "colon", "1")
-        assert view.app._filter._prompt.value == "state established and dport = 8080 or :1"
+        assert view.app.main.filter_bar._prompt.value == "state established and dport = 8080 or :1"
         assert prompt_lines(view)[1].endswith("8080 or :1")
 
 

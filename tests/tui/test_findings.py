@@ -160,10 +160,10 @@ async def test_the_sockets_of_a_finding_follow_it(told: list[Finding]) -> None:
         assert " filter: sockets of finding close-wait-unread" in view.text()
         assert [row.split()[4] for row in view.rows()] == ["10.0.0.1:1", "10.0.0.1:3"]
         told[:] = [replace(STUCK, subject=replace(about, cookies=(FIRST_COOKIE + 1,)))]
-        await view.style(next_look(first))
+        await view.take(next_look(first))
         assert [row.split()[4] for row in view.rows()] == ["10.0.0.1:2"]
         told.clear()
-        await view.style(next_look(next_look(first)))
+        await view.take(next_look(next_look(first)))
         assert [row.split()[3] for row in view.rows()] == ["10.0.0.1:1", "10.0.0.1:3"]
 
 
@@ -192,10 +192,10 @@ async def test_a_finding_that_is_over_says_since_when(told: list[Finding]) -> No
     async with live(first, size=(100, 30)) as view:
         await view.press("7", "enter")
         told.clear()
-        await view.style(next_look(first))
+        await view.take(next_look(first))
         assert re.search(r"this is over since \d\d:\d\d:\d\d; what was known last is", view.text())
         before = view.lines()[2:]
-        await view.style(next_look(next_look(first)))
+        await view.take(next_look(next_look(first)))
         assert view.lines()[2:] == before
         assert OVERFLOW.advice in view.text()
         await view.press("enter")
@@ -212,7 +212,7 @@ async def test_the_empty_tab_says_what_was_looked_for(told: list[Finding]) -> No
         waiting = [rule.id for rule in RULES if rule.look_s > 1]
         assert f"These need a longer watch: {waiting[0]}" in text
         assert "These are ignored: fd-limit." in text
-        await view.style(next_look(first))
+        await view.take(next_look(first))
         assert "watched: <10s" in words(view)
 
 
@@ -280,5 +280,5 @@ async def test_nothing_changes_on_the_screen_while_nothing_happens(told: list[Fi
         now: Sample = first
         for _ in range(3):
             now = next_look(now)
-            await view.style(now)
+            await view.take(now)
         assert view.lines()[1:] == before[1:]

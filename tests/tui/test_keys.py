@@ -33,7 +33,7 @@ def sorted_title(view: Live) -> str:
 async def test_sorting_walks_over_the_columns_on_the_screen() -> None:
     async with live() as view:
         await view.press("2")
-        shown = [*view.app._table.widths_shown]
+        shown = [*view.app.main.table.widths_shown]
         walked = []
         for _ in shown:
             await view.press("s")
@@ -88,7 +88,7 @@ async def test_a_held_picture_stays_and_can_be_worked_with() -> None:
         assert view.lines()[0][:-9].endswith("PAUSED")
         held = view.lines()[0]
         second = next_look(first, sockets=first.sockets.part(0, 2))
-        await view.style(second)
+        await view.take(second)
         assert view.lines()[0] == held
         assert "18 sockets" in view.lines()[0]
         await view.press("2", "s")
@@ -116,18 +116,18 @@ async def test_pausing_before_the_first_look_does_nothing() -> None:
 async def test_a_failing_look_is_said_and_got_over() -> None:
     first = everything()
     async with live(first) as view:
-        await view.style(OSError(5, "Input/output error"))
+        await view.take(OSError(5, "Input/output error"))
         assert "look failed, trying again: [Errno 5] Input/output error" in view.text()
         assert view.lines()[0].endswith("FAILING")
         assert view.rows()
-        await view.style(next_look(first))
+        await view.take(next_look(first))
         assert "look failed" not in view.text()
         assert view.lines()[0].endswith("LIVE 1s")
 
 
 async def test_a_source_that_breaks_is_said() -> None:
     async with live(size=(80, 30)) as view:
-        await view.style(KeyError("a bug"))
+        await view.take(KeyError("a bug"))
         assert "cannot look: 'a bug'" in view.text()
         await view.press("2")
         assert len(view.rows()) == 18

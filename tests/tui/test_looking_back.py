@@ -58,7 +58,7 @@ async def test_after_the_newest_it_is_live_again() -> None:
         assert shown(view) == 18
         await view.press(BACK)
         assert "this is the oldest look that is kept" in view.status()
-        await view.style(third)
+        await view.take(third)
         assert shown(view) == 18
         await view.press(ON)
         assert shown(view) == 17
@@ -97,7 +97,7 @@ async def test_findings_of_the_past_are_those_of_then(told: list) -> None:  # ty
     told[:] = [STUCK]
     async with live(first, size=(120, 40)) as view:
         told.clear()
-        await view.style(next_look(first))
+        await view.take(next_look(first))
         await view.press("7")
         assert "Nothing is wrong" in view.text()
         await view.press(BACK)
@@ -111,11 +111,11 @@ async def test_a_socket_that_is_gone_now_is_there_in_the_past() -> None:
     key = int(first.sockets.key[0])
     left = first.sockets.take(first.sockets.key != np.uint64(key))
     async with live(first, size=(120, 40)) as view:
-        await view.style(replace(next_look(first), sockets=left))
+        await view.take(replace(next_look(first), sockets=left))
         await view.press("2")
-        assert view.app._table._model.row_of(key) is None  # type: ignore[union-attr]
+        assert view.app.main.table.model.row_of(key) is None  # type: ignore[union-attr]
         await view.press(BACK)
-        assert view.app._table._model.row_of(key) is not None  # type: ignore[union-attr]
+        assert view.app.main.table.model.row_of(key) is not None  # type: ignore[union-attr]
 
 
 async def test_before_the_first_look_there_is_nothing_to_go_to() -> None:

@@ -77,9 +77,9 @@ async def test_the_options_of_what_is_looked_at_are_asked_for() -> None:
         await view.press("2", "enter")
         row = first.sockets.key.tolist().index(view.session.here.item)
         asked = first.sockets.id(row)
-        await view.style(next_look(first))
+        await view.take(next_look(first))
         assert view.source is not None
         assert asked in view.source.requests.sockets
         await view.press("escape")
-        await view.style(next_look(next_look(first)))
+        await view.take(next_look(next_look(first)))
         assert asked not in view.source.requests.sockets

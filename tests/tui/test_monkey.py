@@ -20,7 +20,7 @@ from textual.binding import Binding, BindingType
 from tcptop.demo.scenarios import choose
 from tcptop.demo.stage import Stage
 from tcptop.tui.app import TcptopApp
-from tcptop.tui.chooser import Chooser
+from tcptop.tui.column_chooser import ColumnChooser
 from tcptop.tui.palette import Palette
 from tcptop.tui.prompt import Prompt
 from tcptop.tui.widgets.diagram import Diagram
@@ -44,7 +44,7 @@ def every_key() -> list[str]:
     """Of all bindings; text; none that ends or stops the program."""
     groups: Sequence[Sequence[BindingType]] = (
         *(TcptopApp.BINDINGS, Table.BINDINGS, Diagram.BINDINGS),
-        *(Prompt.BINDINGS, Chooser.BINDINGS, Palette.BINDINGS),
+        *(Prompt.BINDINGS, ColumnChooser.BINDINGS, Palette.BINDINGS),
     )
     bound = [each for group in groups for each in group if isinstance(each, Binding)]
     ends = {"q", "f10", "ctrl+c", "ctrl+q", "ctrl+z"}
@@ -68,7 +68,7 @@ class Cost:
             threading.active_count(),
             len(os.listdir("/proc/self/fd")),
             pages * os.sysconf("SC_PAGE_SIZE"),
-            view.session.recent.nbytes,
+            view.app.watcher.recent.nbytes,
         )
 
 
@@ -95,7 +95,7 @@ async def press_on(view: Live, dice: random.Random, pressed: list[str], until: f
             pressed.append("click %d,%d" % where)
             await view.pilot.click(offset=where, times=dice.randint(1, 2))
         assert view.app.crash is None
-        assert "cannot look" not in view.app._failed
+        assert "cannot look" not in view.app.failed
         for path in Path().glob("tcptop-*.json"):
             path.unlink()
 
@@ -133,11 +133,11 @@ async def still_there(view: Live) -> None:
     await view.pilot.resize_terminal(80, 24)
     for _ in range(12):  # out of whatever is open, of which each has the keys alone
         await view.press("escape")
-    if view.session.held is not None:
+    if view.session.time.held is not None:
         await view.press("space")
-    seen = view.session.newest
+    seen = view.session.time.newest
     await view.press(*["plus"] * 9, "2", "home")
-    await view.until(lambda: view.session.newest is not seen, "looked again")
+    await view.until(lambda: view.session.time.newest is not seen, "looked again")
     assert view.rows()
     await view.press("question_mark")
     assert "All keys and columns of this view" in view.text()

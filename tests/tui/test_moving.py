@@ -114,11 +114,11 @@ async def test_the_cursor_stays_on_its_socket_while_rows_move() -> None:
     async with live(first) as view:
         await view.press("2")
         await to_row(view, "10.0.0.7:51001")
-        await view.style(shuffled(next_look(first)))
+        await view.take(shuffled(next_look(first)))
         assert "10.0.0.7:51001" in view.cursor()
         await view.press("s", "s", "S")
         assert "10.0.0.7:51001" in view.cursor()
-        await view.style(without(shuffled(next_look(next_look(first))), FIRST_COOKIE))
+        await view.take(without(shuffled(next_look(next_look(first))), FIRST_COOKIE))
         assert "10.0.0.7:51001" in view.cursor()
 
 
@@ -143,7 +143,7 @@ async def test_a_socket_that_vanishes_keeps_its_last_facts() -> None:
         await view.press("2")
         await to_row(view, "10.0.0.8:51002")
         await view.press("enter")
-        await view.style(without(next_look(first), FIRST_COOKIE + 4))
+        await view.take(without(next_look(first), FIRST_COOKIE + 4))
         assert "; what was known last is shown" in view.text()
         assert "10.0.0.8:51002" in view.text()
         await view.press("question_mark", "escape")
@@ -173,7 +173,7 @@ async def test_escape_closes_one_thing_after_another() -> None:
         assert view.session.here.listing
         assert view.session.typed.text
         await view.press("slash", "x", "escape")
-        assert not view.app._filter.is_open
+        assert not view.app.main.filter_bar.is_open
         assert view.session.typed.text == "state established"
         await view.press("escape")
         assert not view.session.typed.text
@@ -192,5 +192,5 @@ async def test_an_empty_drill_says_how_to_leave() -> None:
     first = everything()
     async with live(first) as view:
         await view.press("5", "end", "enter", "enter")
-        await view.style(next_look(first, sockets=first.sockets.part(0, 0)))
+        await view.take(next_look(first, sockets=first.sockets.part(0, 0)))
         assert view.rows() == ["Nothing is left of it. Esc goes back."]

@@ -44,7 +44,7 @@ async def test_a_drill_finds_what_its_row_counts(zoo: Zoo, name: str) -> None:
             key = shown.model.key(row)
             place = shown.model.place(key)
             assert view.session.open(key)
-            view.app._show()  # the pane, whose first row leads to the sockets
+            view.app.paint()  # the pane, whose first row leads to the sockets
             past = view.session.watched
             assert past is not None
             assert past.pane is not None

@@ -76,7 +76,7 @@ async def test_numbers_first_and_names_when_they_come() -> None:
         made[0].names = {"10.0.0.7": "seven.example"}
         made[0].changed()
         await view.until(lambda: "seven.example:51000" in view.text(), "named")
-        await view.style(next_look(everything()))
+        await view.take(next_look(everything()))
         assert "seven.example:51000" in view.text()
         await view.press("t")
         assert "seven.example" in view.text()
@@ -103,7 +103,7 @@ async def test_only_what_changed_is_painted() -> None:
     async with live(size=(120, 40), open_names=lambda changed: known) as view:
         await view.press("2", "d", "space")
         painted: list[object] = []
-        view.app._table.refresh = lambda *regions, **_: painted.extend(regions)  # type: ignore
+        view.app.main.table.refresh = lambda *regions, **_: painted.extend(regions)  # type: ignore
         known.names = {"10.0.0.8": "eight.example"}
         view.app.on_names_learnt()
         assert 0 < len(painted) < len(view.rows())
@@ -127,7 +127,7 @@ async def test_the_choice_is_remembered(tmp_path: Path) -> None:
         await view.press("d")
     assert json.loads(state.read_text())["resolve"] is True
     async with live(state=state, open_names=Known) as view:
-        assert view.session.names is not None
+        assert view.session.choices.names is not None
         await view.press("d")
     assert json.loads(state.read_text())["resolve"] is False
 

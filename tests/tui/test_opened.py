@@ -57,7 +57,7 @@ async def test_enter_opens_a_pane_of_any_row(size: tuple[int, int], ascii_only: 
             await view.press(number, "end", "enter")
             assert view.titles().startswith(title)
             now = next_look(now)
-            await view.style(now)
+            await view.take(now)
             assert any(row.startswith(chart) for row in view.rows())  # on the first screen
             assert "Enter open" in view.status()
             assert not ascii_only or view.text().isascii()
@@ -114,7 +114,7 @@ async def test_what_is_gone_is_shown_as_it_was() -> None:
     async with live(first) as view:
         await view.press("3", "enter")
         before = view.rows()[:3]
-        await view.style(without(next_look(next_look(first)), FIRST_COOKIE))
+        await view.take(without(next_look(next_look(first)), FIRST_COOKIE))
         assert "this is gone since " in view.text()
         assert "what was known last is shown" in view.text()
         assert view.rows()[:3] == before
@@ -128,15 +128,15 @@ async def test_options_and_route_are_asked_for_while_they_are_shown() -> None:
         await to_row(view, "10.0.0.7:51000")
         asked = first.sockets.id(2)
         await view.press("enter")
-        await view.style(next_look(first))
-        await view.until(lambda: view.app._watcher.requests.sockets == {asked}, "wanted")
+        await view.take(next_look(first))
+        await view.until(lambda: view.app.watcher.requests.sockets == {asked}, "wanted")
         where = route_key(first.sockets, 2)
-        assert view.app._watcher.requests.routes == {where}
-        await view.style(next_look(next_look(first)))
+        assert view.app.watcher.requests.routes == {where}
+        await view.take(next_look(next_look(first)))
         assert view.source.requests.sockets >= {asked}
         assert view.source.requests.routes == {where}
         await view.press("escape")
-        assert view.app._watcher.requests == Requests()
+        assert view.app.watcher.requests == Requests()
 
 
 async def test_a_connection_is_recorded_from_when_it_was_opened() -> None:
@@ -146,7 +146,7 @@ async def test_a_connection_is_recorded_from_when_it_was_opened() -> None:
         await to_row(view, "10.0.0.8:51002")
         await view.press("enter")
         assert "Queues" not in view.text()
-        await view.style(next_look(first))
+        await view.take(next_look(first))
         assert "Queues, bytes  ⠒ Recv-Q 1  o Send-Q 0" in view.text()
 
 

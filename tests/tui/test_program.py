@@ -125,12 +125,12 @@ def test_a_signal_restores_the_terminal(pid: int, number: signal.Signals) -> Non
 def test_a_crash_restores_the_terminal(pid: int, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "from tcptop.tui import export\nexport.file_name = None\n"
-        "import tcptop.tui.showing as showing\n"
-        "real = showing.model\n"
-        "def model(session, *more):\n"
-        "    assert session.here.view != 'ports', 'crashed on purpose'\n"
-        "    return real(session, *more)\n"
-        "showing.model = model\n"
+        "import tcptop.tui.header as header\n"
+        "real = header.tabs\n"
+        "def tabs(selection, view, width):\n"
+        "    assert view != 'ports', 'crashed on purpose'\n"
+        "    return real(selection, view, width)\n"
+        "header.tabs = tabs\n"
     )
     extra = {"PYTHONPATH": f"{tmp_path}:{environ()['PYTHONPATH']}"}
     with running(pid, **extra) as terminal:

@@ -38,7 +38,7 @@ async def test_the_last_line_names_the_new_keys() -> None:
         assert "| filter" in view.status()
         assert "Q pause" in view.status()
         await view.press("vertical_line")
-        assert view.app._filter.is_open
+        assert view.app.main.filter_bar.is_open
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from tcptop.columns import SOCKETS
-from tcptop.tui.finding_text import BLOCK, Search
 from tcptop.tui.place import Sort
+from tcptop.tui.search import BLOCK, Search
 from tcptop.tui.viewing import Criteria, show
 from tests.tui.live import Live, live, next_look
 from tests.unit.prepared import derived, everything, sample, socket
@@ -57,7 +57,7 @@ async def test_the_found_row_stays_under_the_cursor() -> None:
     async with live(first, size=(120, 40)) as view:
         await view.press("2")
         await find(view, "51002")
-        await view.style(next_look(first))
+        await view.take(next_look(first))
         assert "51002" in view.cursor()
         await view.press("s", "s")
         assert "51002" in view.cursor()
@@ -89,7 +89,7 @@ async def test_without_a_text_n_asks_for_one() -> None:
         await view.press("n")
         assert "find" in view.lines()[-1]
         await view.press("q", "escape")
-        assert view.app._main.has_focus
+        assert view.app.main.body.has_focus
         assert "? help" in view.status()
         await view.press("8", "n")
         assert "no rows to search" in view.status()

@@ -13,13 +13,13 @@ SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
 def chosen(view: Live) -> int:
-    return view.app._diagram.chosen
+    return view.app.main.diagram.chosen
 
 
 async def choose(view: Live, state: int) -> None:
     """By clicking on it."""
     box = machine.BOXES[state]
-    await view.pilot.click("#diagram", offset=(box.x, box.y - view.app._diagram._top))
+    await view.pilot.click("#diagram", offset=(box.x, box.y - view.app.main.diagram._top))
     assert chosen(view) == state
 
 
@@ -44,7 +44,7 @@ async def test_arrows_choose_enter_lists_and_escape_comes_back() -> None:
         assert chosen(view) == tcp.CLOSE_WAIT
         await view.press("enter")
         assert view.session.here.scope.text == "state close-wait"
-        assert view.app.focused is view.app._table
+        assert view.app.focused is view.app.main.table
         assert [row.split()[0] for row in view.rows()] == ["CLOSE-WAIT"]
         await view.press("j", "escape")
         assert view.session.here.view == "states"
@@ -79,7 +79,7 @@ async def test_rates_are_seen_between_looks() -> None:
         await view.press("8")
         assert "/s" not in view.text()
         assert "rates need a second look" in view.text()
-        await view.style(next_look(first, sockets=second.sockets))
+        await view.take(next_look(first, sockets=second.sockets))
         assert "FIN came 1.0/s" in view.text()
 
 
@@ -87,20 +87,20 @@ async def test_a_filter_counts_its_sockets_only() -> None:
     first = everything()
     async with live(first) as view:
         await view.press("8")
-        await view.style(next_look(first))
+        await view.take(next_look(first))
         await view.type("state established")
         assert "[ ESTAB 7 ]" in view.text()
         assert "( CLOSED )" in view.text()
         assert "[ LISTEN 0 ]" in view.text()
         assert "rates count all sockets" in view.text()
-        assert view.app.focused is view.app._diagram
+        assert view.app.focused is view.app.main.diagram
 
 
 async def test_where_there_is_room_it_says_who_and_how_many_there_were() -> None:
     first = everything()
     async with live(first, size=(200, 60)) as view:
         await view.press("8", "l")
-        await view.style(next_look(first))
+        await view.take(next_look(first))
         assert "the peer has closed and this process has not" in view.text()
         assert "by process" in view.text()
         assert "-30s" in view.text()

@@ -52,7 +52,7 @@ async def test_an_idle_host_changes_nothing_on_the_screen() -> None:
             before = view.lines()
             for poll_ms in (4.0, 2.5, 3.0):
                 last = next_look(last, poll_ms=poll_ms)
-                await view.style(last)
+                await view.take(last)
                 assert view.lines()[1:21] == before[1:21], key  # a chart below moves
                 assert "poll 3 ms" in view.lines()[0]
 
@@ -65,6 +65,6 @@ async def test_a_held_picture_changes_nothing_at_all() -> None:
             before = view.lines()
             for _ in range(3):
                 first = next_look(first, poll_ms=90.0)
-                await view.style(first)
+                await view.take(first)
                 assert view.lines() == before
             await view.press("space")

@@ -54,8 +54,8 @@ async def test_every_socket_is_below_its_process_and_remote() -> None:
         await view.press("g")
         for key in folded:
             if key.level == 1:
-                view.session.turned ^= {key}
-        view.app._show()
+                view.session.choices.turned ^= {key}
+        view.app.paint()
         await view.settled()
         model = view.session.shown.model  # type: ignore[union-attr]
         assert isinstance(model, TreeModel)
@@ -127,9 +127,9 @@ async def test_the_cursor_stays_on_its_socket_and_group() -> None:
     async with live(first, size=(120, 60)) as view:
         await opened(view)
         await view.press("down", "down", "down", "down", "down", "down")
-        key, text = view.app._table.cursor, view.cursor()
-        await view.style(next_look(first, sockets=first.sockets.part(1, 6)))
-        assert view.app._table.cursor == key
+        key, text = view.app.main.table.cursor, view.cursor()
+        await view.take(next_look(first, sockets=first.sockets.part(1, 6)))
+        assert view.app.main.table.cursor == key
         assert view.cursor().split()[0] == text.split()[0]
 
 

@@ -36,7 +36,7 @@ async def test_the_strip_shows_changes_and_a_trend() -> None:
     rows = [socket("ESTABLISHED", f"10.0.0.1:{n}", "10.0.0.2:2") for n in range(1, 9)]
     async with live(first, size=(120, 30)) as view:
         assert view.lines()[2] == " ESTAB 1"
-        await view.style(next_look(first, sockets=sample(rows).sockets))
+        await view.take(next_look(first, sockets=sample(rows).sockets))
         assert view.lines()[2] == " ESTAB 8 +7 ▁█"
 
 
@@ -52,7 +52,7 @@ async def test_digits_choose_the_view(number: int) -> None:
         name, shown = [*VIEWS.items()][number - 1]
         assert view.session.here.view == name
         assert f"[{number} {shown.listing.title}" in view.lines()[3]
-        assert view.rows() or view.app.pictured
+        assert view.rows() or view.app.main.pictured
 
 
 async def test_tab_goes_round() -> None:
@@ -104,7 +104,7 @@ async def test_the_counters_rate_is_known_after_two_looks() -> None:
     async with live(first) as view:
         await view.press("6")
         assert view.rows()[0].split()[:2] == ["ActiveOpens", "–"]
-        await view.style(later(first, 2.0, kernel=(more,)))
+        await view.take(later(first, 2.0, kernel=(more,)))
         assert view.rows()[0].split()[:2] == ["ActiveOpens", "10"]
 
 
@@ -157,7 +157,7 @@ async def test_ascii_only_draws_nothing_else() -> None:
     notes = ("– … † ü.",)
     async with live(everything(notes=notes), size=(200, 60), ascii_only=True) as view:
         later_one = next_look(everything(notes=notes), sockets=sample([]).sockets)
-        await view.style(later_one)
+        await view.take(later_one)
         for key in ("1", "2", "S", "3", "4", "5", "6", "enter", "question_mark", "slash", "tab"):
             await view.press(key)
             assert view.text().isascii(), key

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from tcptop.tui.app import TcptopApp
-from tcptop.tui.chooser import Chooser
+from tcptop.tui.column_chooser import ColumnChooser
 from tcptop.tui.palette import Palette
 from tcptop.tui.prompt import Prompt
 from tcptop.tui.views import VIEWS
@@ -40,7 +40,7 @@ PLACES = {
 TYPED = {
     "filter": ("2 slash", Prompt.BINDINGS),
     "find": ("2 ctrl+f", Prompt.BINDINGS),
-    "columns": ("2 o", Chooser.BINDINGS),
+    "columns": ("2 o", ColumnChooser.BINDINGS),
     "commands": ("2 colon", Palette.BINDINGS),
 }
 UNSEEN = {"repaint", "suspend"}  # the tests of the display and of the driver see them
@@ -68,28 +68,34 @@ async def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
 def seen(view: Live) -> list[Strip]:
     """The screen with its colours."""
-    return view.app.screen._compositor.render_strips()
+    return view.strips()
 
 
 def stand(view: Live) -> tuple[object, ...]:
     """Where the user is."""
     app, session = view.app, view.session
-    return session.trail, session.held is None, app.typing, app.overlaid, session.typed.text
+    return (
+        session.trail,
+        session.time.held is None,
+        app.main.typing,
+        app.screen is app.main,
+        session.typed.text,
+    )
 
 
 async def go(view: Live, way: str) -> tuple[object, ...]:
     """To a place, from wherever."""
     session = view.session
-    if view.app.typing or view.app.overlaid:
+    if view.app.main.typing or view.app.screen is not view.app.main:
         await view.press("escape")
-    back = [*["space"] * (session.held is not None), *["escape"] * len(session.trail.places)]
+    back = [*["space"] * (session.time.held is not None), *["escape"] * len(session.trail.places)]
     await view.press(*back, "1", "g", *way.split())
     return stand(view)
 
 
 async def pressed(view: Live, key: str) -> bool:
     """Whether a key changed anything, be it only what the last line says."""
-    if view.app._said:  # what is said again is no change
+    if view.app.main.said:  # what is said again is no change
         await view.press(SILENT)
     before = seen(view)
     await view.press(key)

@@ -88,6 +88,20 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         return self._key if self._pinned else None
 
     @property
+    def model(self) -> TableModel | None:
+        return self._model
+
+    @property
+    def row(self) -> int:
+        """The number of the row under the cursor."""
+        return self._row
+
+    @property
+    def columns_shown(self) -> Sequence[TableColumn]:
+        """Those that have room."""
+        return self._columns
+
+    @property
     def widths_shown(self) -> dict[str, int]:
         """The cells of each column that has room, by key."""
         return {column.key: size for column, size in zip(self._columns, self._sizes, strict=True)}
@@ -130,12 +144,28 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._settle(reveal=visible)
 
     def sorted_by(self, sort_key: str | None, reverse: bool) -> None:
-        """Mark another column as the one that the model is sorted by, and bring it into view."""
+        """Mark the column that the model is sorted by; another one is brought into view."""
+        if (sort_key, reverse) == (self._sort, self._reverse):
+            return
         self._sort, self._reverse = sort_key, reverse
         if self._wide and sort_key is not None:
             span = layout.span(self._columns, self._sizes, sort_key)
             self._left = min(max(self._left, span.stop - self._width), span.start)
         self._settle(reveal=False)
+
+    def go_to(self, key: Hashable) -> None:
+        """Put the cursor on the row of a key, if there is one."""
+        row = self._model.row_of(key) if self._model is not None else None
+        if row is not None:
+            self._move_to(row)
+
+    def row_text(self) -> str:
+        """The columns of the row under the cursor, each in full; empty where there is no row."""
+        if self._model is None or not len(self._model):
+            return ""
+        cells = self._model.cells(self._row, self._columns)
+        texts = (cell if isinstance(cell, str) else cell[0] for cell in cells)
+        return "  ".join(text.strip() for text in texts if text.strip())
 
     # -- the cursor
 

@@ -1,15 +1,18 @@
-"""Search: the rows of a table whose cells have a text, found in blocks so that nobody waits."""
+"""The rows of a table whose cells have a text, found in blocks so that nobody waits."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter
 
 from tcptop.tui.models import ListingModel
 from tcptop.tui.widgets.layout import TableColumn
 from tcptop.tui.widgets.model import TableModel
+from tcptop.tui.widgets.table import Table
 
 BLOCK = 2048  # rows: some milliseconds
+SLICE_S = 0.02  # after which keys are looked at
 
 
 class Search:
@@ -41,6 +44,52 @@ class Search:
         """The number of the first one among all that were found so far, and how many these are."""
         hits = sorted(self._hits)
         return bisect_left(hits, self.first or 0) + 1, len(hits)
+
+
+class Finder:
+    """Puts the cursor of a table on the nearest row that has a text, and counts all of them.
+
+    It goes on in slices, between which keys act; the search that was begun last wins.
+    """
+
+    def __init__(
+        self, table: Table, later: Callable[..., object], say: Callable[[str], object]
+    ) -> None:
+        """`later` calls a function with arguments after what is waiting, `say` tells the user."""
+        self.wanted = ""
+        self._table, self._later, self._say = table, later, say
+        self._search: Search | None = None
+
+    def begin(self, beyond: int, steps: int) -> str | None:
+        """Search for what is wanted from so many rows beyond the cursor on; what to say of it."""
+        model = self._table.model
+        if model is None or not len(model):
+            return "there are no rows to search"
+        start = (self._table.row + beyond) % len(model)
+        self._search = Search(model, self._table.columns_shown, self.wanted, start, steps)
+        self._go_on(self._search)
+        return None
+
+    def _go_on(self, search: Search) -> None:
+        """A slice of the search, unless a later one has taken its place."""
+        end = perf_counter() + SLICE_S
+        while search is self._search:
+            known = search.first
+            if not search.go_on():
+                self._search = None
+                self._say(_told(search))
+            elif known is None and search.first is not None:
+                self._table.go_to(search.model.key(search.first))
+            if perf_counter() > end:
+                self._later(self._go_on, search)
+                return
+
+
+def _told(search: Search) -> str:
+    if search.first is None:
+        return f"not found: {search.text}"
+    number, count = search.rank
+    return f"{number:,} of {count:,}: {search.text}"
 
 
 def _blocks(rows: int, start: int, steps: int) -> Iterator[range]:

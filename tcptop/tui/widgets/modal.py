@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar, Generic, TypeVar
 
 from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.geometry import Offset
-from textual.message import Message
-from textual.widget import Widget
+from textual.screen import ModalScreen
 
+from tcptop.tui import keys
 from tcptop.tui.widgets.layout import Line, cut, merge, window
 from tcptop.tui.widgets.lines import Lines
 
 WIDEST = 96  # cells
 
 
-class Overlay(Lines, can_focus=True, inherit_bindings=False):
-    """Closed until `open`; a click elsewhere closes it. To derive from: the three methods below.
+class ChoiceBox(Lines, can_focus=True, inherit_bindings=False):
+    """Rows to choose from, in a `ChoiceScreen`. To derive from: the methods below.
 
     What a key does is done when it returns, with no message on the way: the next key may be here
     already.
     """
 
-    DEFAULT_CSS = "Overlay { layer: above; display: none; }"
-
-    class Closed(Message):
-        """The keys are another's again."""
-
     def __init__(self, ascii_only: bool, id: str) -> None:
         super().__init__(ascii_only, id, rows=0)
         self.row = 0  # under the cursor
         self._first = 0  # the row at the top
-        self._back: Widget | None = None  # what had the keys before
 
     # -- what a derived class says
 
@@ -47,25 +44,25 @@ class Overlay(Lines, can_focus=True, inherit_bindings=False):
         """What there is to choose from, in lines of `width` cells."""
         raise NotImplementedError
 
+    def take_text(self, text: str) -> bool:
+        """Whether a printable key is text for this box, and not one of its keys."""
+        return False
+
     # -- what the owner calls
 
     @property
     def is_open(self) -> bool:
-        return self.display
+        return self.is_attached and self.screen.is_active
 
     def open(self) -> None:
-        """Begin with the first row."""
+        """Begin with the first row; the screen is there."""
         self.row = self._first = 0
-        self._back = self.screen.focused
-        self.display = True
         self.draw()
         self.screen.set_focus(self)  # at once, for the next key may be here already
 
     def close(self) -> None:
         if self.is_open:
-            self.display = False
-            self.screen.set_focus(self._back)
-            self.post_message(self.Closed())
+            self.screen.dismiss()
 
     def draw(self) -> None:
         """Paint the lines that changed, and lay out where their number did."""
@@ -105,10 +102,6 @@ class Overlay(Lines, can_focus=True, inherit_bindings=False):
     def action_close(self) -> None:
         self.close()
 
-    def on_blur(self) -> None:
-        """Another widget was clicked."""
-        self.close()
-
     def on_resize(self) -> None:
         self.draw()
 
@@ -123,6 +116,28 @@ class Overlay(Lines, can_focus=True, inherit_bindings=False):
 
     def act(self) -> None:
         """What a double click does."""
+
+
+Box = TypeVar("Box", bound=ChoiceBox)
+
+
+class ChoiceScreen(ModalScreen[None], Generic[Box], inherit_bindings=False):
+    """Shows a box above the others; a click beside it closes it."""
+
+    # Without a tint: every cell of the screen beneath would be another one.
+    DEFAULT_CSS = "ChoiceScreen { background: transparent; overflow: hidden; }"
+    BINDINGS: ClassVar[list[BindingType]] = keys.app_bindings(keys.ALWAYS)
+
+    def __init__(self, box: Box) -> None:
+        super().__init__()
+        self.box = box
+
+    def compose(self) -> ComposeResult:
+        yield self.box
+
+    def on_click(self, event: events.Click) -> None:
+        if event.widget is self:
+            self.box.close()
 
 
 def _edge(corners: str, text: str, width: int) -> Line:

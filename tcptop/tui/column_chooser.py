@@ -12,13 +12,13 @@ from tcptop.columns.marks import KEY as MARK
 from tcptop.tui import arranging, keys
 from tcptop.tui.preferences import Arrangement
 from tcptop.tui.widgets.layout import Line
-from tcptop.tui.widgets.overlay import Overlay
+from tcptop.tui.widgets.modal import ChoiceBox
 
 # Has a view shown like this; returns the widths of the columns that are on the screen then.
 Apply = Callable[[str, Arrangement], Mapping[str, int]]
 
 
-class Chooser(Overlay, inherit_bindings=False):
+class ColumnChooser(ChoiceBox, inherit_bindings=False):
     """Each change is handed on at once, and answered with what is on the screen then."""
 
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings(keys.CHOOSER_KEYS)
@@ -31,10 +31,9 @@ class Chooser(Overlay, inherit_bindings=False):
         self._widths: Mapping[str, int] = {}  # of the columns on the screen
 
     def begin(self, listing: Listing, arrangement: Arrangement) -> None:
-        """Open for a list."""
+        """Have the columns of a list to choose from, before it is opened."""
         self._listing, self._arrangement = listing, arrangement
         self._widths = self._apply(listing.name, arrangement)
-        self.open()
 
     # -- what is shown
 

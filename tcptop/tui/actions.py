@@ -1,0 +1,311 @@
+"""What each key does: a function each, given the app; it returns what to say of it, if anything.
+
+The screen is painted after each of them. `keys.py` says which keys do it, and the palette offers
+all of them by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tcptop.analysis.filter.clause import NO_FILTER, Clause
+from tcptop.columns import SOCKETS
+from tcptop.options import THEMES
+from tcptop.tui import export
+from tcptop.tui.palette import commands
+from tcptop.tui.place import CONTENTS, Sort
+from tcptop.tui.preferences import Arrangement
+from tcptop.tui.terminal.clipboard import copy
+from tcptop.tui.themes import MEANINGS, TERMINAL
+from tcptop.tui.tree import TreeGroup
+from tcptop.tui.views import beside, digit
+from tcptop.tui.watcher import in_background
+
+if TYPE_CHECKING:
+    from tcptop.tui.app import TcptopApp as App
+
+INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+NOTHING_YET = "nothing was seen yet"
+
+Told = str | None
+
+
+# -- moving about
+
+
+def view(app: App, name: str) -> Told:
+    session = app.session
+    if session.here.view != name or len(session.trail.places) > 1:
+        session.go_to(name, app.main.followed)
+    return None
+
+
+def turn(app: App, steps: int) -> Told:
+    return view(app, beside(app.session.here.view, steps))
+
+
+def into(app: App) -> Told:
+    return open_row(app, app.main.cursor)
+
+
+def open_row(app: App, key: Hashable | None) -> Told:
+    choices = app.session.choices
+    if isinstance(key, TreeGroup):
+        choices.turned ^= {key}
+        return None
+    opened = key is not None and app.session.open(key)
+    return None if opened else "there is nothing to open here"
+
+
+def leave(app: App) -> Told:
+    if app.session.back():
+        return None
+    if not app.session.typed.text:
+        return "this is the first view; q quits"
+    apply_filter(app, NO_FILTER)
+    return "the filter is cleared; / and Up bring it back"
+
+
+def help(app: App) -> Told:
+    if app.session.here.help:
+        return leave(app)
+    app.session.help(app.main.followed)
+    return None
+
+
+def explain(app: App) -> Told:
+    return explain_page(app, app.session.page_of(app.main.cursor))
+
+
+def pages(app: App) -> Told:
+    return explain_page(app, CONTENTS)
+
+
+def explain_page(app: App, name: str) -> Told:
+    app.session.explain(name, app.main.followed)
+    return None
+
+
+# -- time
+
+
+def pause(app: App) -> Told:
+    app.session.time.pause()
+    return None
+
+
+def step(app: App, steps: int) -> Told:
+    return app.session.time.step(steps)
+
+
+def minute(app: App, minutes: int) -> Told:
+    return app.session.time.minute(minutes)
+
+
+def mark(app: App) -> Told:
+    return app.session.time.mark()
+
+
+def changes(app: App) -> Told:
+    session = app.session
+    if not session.time.marks():
+        return NOTHING_YET
+    if session.here.changes and not session.here.help:
+        return leave(app)
+    session.compare(app.main.followed)
+    return None
+
+
+# -- lists
+
+
+def sort(app: App, steps: int) -> Told:
+    shown = [*app.main.table.widths_shown]
+    now = app.session.sort.key
+    at = shown.index(now) + steps if now in shown else 0
+    return sort_by(app, shown[at % len(shown)] if shown else now)
+
+
+def reverse(app: App) -> Told:
+    sort = app.session.sort
+    return sort_by(app, sort.key, not sort.reverse)
+
+
+def sort_by(app: App, key: str, reverse: bool = False) -> Told:
+    session = app.session
+    if not session.here.listing or app.main.pictured:
+        return "only lists are sorted"
+    session.choices.sorts[session.here.view] = Sort(key, reverse)
+    column = session.listing.column(key)
+    descending = column.largest_first != reverse
+    return f"sorted by {column.title}, {'descending' if descending else 'ascending'}"
+
+
+def tree(app: App) -> Told:
+    session = app.session
+    if session.here.view != SOCKETS.name or not session.here.listing:
+        return f"only connections are grouped; {digit(SOCKETS)} shows them"
+    grouped = session.choices.tree = not session.choices.tree
+    return "by process and remote; Enter folds and unfolds" if grouped else "a plain list"
+
+
+async def columns(app: App) -> Told:
+    session = app.session
+    if not session.here.listing or app.main.pictured:
+        return "only lists have columns to choose"
+    arrangement = session.choices.arrangements.get(session.here.view, Arrangement())
+    app.column_chooser.box.begin(session.listing, arrangement)
+    await app.open_box(app.column_chooser)
+    return None
+
+
+def names(app: App) -> Told:
+    on = app.session.choices.names is None
+    app.resolve(on)
+    app.remember()
+    if on:
+        return "names of hosts and services where they are known; asked for in the background"
+    return "addresses and ports as numbers"
+
+
+def group(app: App) -> Told:
+    by_port = app.session.choices.by_port = not app.session.choices.by_port
+    return "remotes by " + ("address and port" if by_port else "address")
+
+
+def wide(app: App) -> Told:
+    wide = app.main.table.wide = not app.main.table.wide
+    return "all columns; Shift and arrows scroll" if wide else "the columns that fit"
+
+
+def follow(app: App) -> Told:
+    follow = app.main.table.followed is None
+    app.main.table.follow(follow)
+    if follow:
+        return "the cursor goes where its row goes"
+    return "the cursor stays in its line"
+
+
+# -- filtering and finding
+
+
+def filter(app: App) -> Told:
+    app.main.type_filter()
+    return None
+
+
+def apply_filter(app: App, clause: Clause) -> Told:
+    app.session.typed = clause
+    return None
+
+
+def find(app: App) -> Told:
+    if app.main.pictured:
+        return f"there are no rows to search; {digit(SOCKETS)} shows the connections"
+    app.main.type_text()
+    return None
+
+
+def find_text(app: App, text: str) -> Told:
+    """Empty: the one before."""
+    app.finder.wanted = text or app.finder.wanted
+    return app.finder.begin(0, 1) if app.finder.wanted else None
+
+
+def find_next(app: App, steps: int) -> Told:
+    if not app.finder.wanted or app.main.pictured:
+        return find(app)
+    return app.finder.begin(steps, steps)
+
+
+# -- what leaves the screen
+
+
+def copy_row(app: App) -> Told:
+    text = "" if app.main.pictured else app.main.table.row_text()
+    return _copy(app, text, "there is no row to copy; Y copies a command")
+
+
+def copy_command(app: App) -> Told:
+    shown, here = app.session.shown, app.session.here
+    key = here.item if here.item is not None else app.main.cursor
+    reads = here.help or here.changes or here.page is not None
+    command = "" if reads or shown is None else export.command(shown, key, app.settings.netns)
+    return _copy(app, command, "no command shows this")
+
+
+def _copy(app: App, text: str, otherwise: str) -> Told:
+    return f"{copy(text, app.write_through)}: {text}" if text else otherwise
+
+
+def export_json(app: App) -> Told:
+    shown = app.session.shown
+    if shown is None:
+        return "nothing to export yet"
+    selection = shown.selection
+    in_background(app, lambda: export.write(selection), app.say)
+    return "exporting…"
+
+
+# -- the program
+
+
+async def commands_by_name(app: App) -> Told:
+    app.palette.box.begin([*commands(app.session, app.main.pictured, app.settings.keys)])
+    await app.open_box(app.palette)
+    return None
+
+
+def interval(app: App, steps: int) -> Told:
+    now = app.watcher.interval
+    others = [i for i in INTERVALS if (i > now if steps > 0 else i < now)]
+    if others:
+        app.watcher.interval = min(others) if steps > 0 else max(others)
+    return f"looking every {app.watcher.interval:g} s"
+
+
+def next_theme(app: App) -> Told:
+    return use_theme(app, THEMES[(THEMES.index(app.theme) + 1) % len(THEMES)])
+
+
+def use_theme(app: App, name: str) -> Told:
+    if app.settings.no_themes and name != TERMINAL:
+        return f"no other themes: {app.settings.no_themes}"
+    app.theme = name
+    app.memory.keep(replace(app.memory.preferences, theme=name))
+    return f"theme {name}: {MEANINGS[name]}"
+
+
+def mouse(app: App) -> Told:
+    app.mouse = not app.mouse
+    return "mouse on" if app.mouse else "mouse off: the terminal selects text"
+
+
+def repaint(app: App) -> Told:
+    app.repaint_all()
+    return None
+
+
+def suspend(app: App) -> Told:
+    app.action_suspend_process()
+    return None
+
+
+async def quit(app: App) -> Told:
+    await app.action_quit()
+    return None
+
+
+# As keys.py and the palette call them; the other functions are what clicks and prompts do.
+ACTIONS: dict[str, Callable[..., Told | Awaitable[Told]]] = {
+    function.__name__: function
+    for function in (
+        *(view, turn, into, leave, help, explain, pages, explain_page),
+        *(pause, step, minute, mark, changes),
+        *(sort, reverse, sort_by, tree, columns, names, group, wide, follow),
+        *(filter, find, find_next, copy_row, copy_command, export_json),
+        *(commands_by_name, interval, next_theme, use_theme, mouse, repaint, suspend, quit),
+    )
+}

@@ -1,0 +1,314 @@
+"""The main screen: its widgets, and what they show of a session.
+
+┌ Top ─────────────────────────── title, alarm, states, tabs; the filter in force, a remark
+│ Table, or Diagram ───────────── a list, a pane, a text; the states as a picture
+│ FilterBar, FindBar ──────────── while one types
+└ Lines ───────────────────────── the last line: keys, or what is said until the next one
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tcptop.analysis import filter as language
+from tcptop.analysis.findings import silence
+from tcptop.analysis.findings.rules import RULES
+from tcptop.analysis.findings.words import clock_time
+from tcptop.columns import FINDINGS
+from tcptop.columns.units import coarse_age
+from tcptop.explain import page
+from tcptop.model import tcp
+from tcptop.tui import alarm, header, helping, keys, machine, pages, state_view
+from tcptop.tui.filter_bar import FilterBar
+from tcptop.tui.find_bar import FindBar
+from tcptop.tui.models import FactsModel
+from tcptop.tui.pages import PageModel
+from tcptop.tui.panes import Room
+from tcptop.tui.place import CONTENTS, Place
+from tcptop.tui.session import Session
+from tcptop.tui.settings import ScreenSettings
+from tcptop.tui.top import Top
+from tcptop.tui.widgets.diagram import Diagram
+from tcptop.tui.widgets.layout import Line
+from tcptop.tui.widgets.lines import Lines
+from tcptop.tui.widgets.model import TableModel
+from tcptop.tui.widgets.table import Table
+
+ROOM_FOR_NOTES = 16  # rows of the terminal; the help has them too
+FACT_TITLES = ("", "What", "Value", "Meaning")
+HELP_TITLES = ("", "Keys", "", "What it does, or what the column means")
+FINDING_TITLES = ("", "What", "", "How it is")
+PAGE_TITLES = ("", "Page", "", "What it is about")
+
+
+class MainScreen(Screen[None], inherit_bindings=False):
+    """Has the widgets show what the session says; see the module.
+
+    Without the bindings of Textual's screens, which would move the focus on Tab.
+    """
+
+    def __init__(
+        self, session: Session, names: language.NameResolver, settings: ScreenSettings
+    ) -> None:
+        super().__init__()
+        self._session, self._settings = session, settings
+        self._place: tuple[int, Place] | None = None  # what the table shows
+        ascii_only = settings.ascii_only
+        self.said = ""  # in the last line, until the next key
+        self.top = Top(ascii_only)
+        self.table = Table(ascii_only=ascii_only, id="table")
+        self.diagram = Diagram(
+            tcp.ESTABLISHED, machine.neighbour, machine.state_at, ascii_only, "diagram"
+        )
+        self.diagram.display = False
+        self.filter_bar = FilterBar(names, ascii_only)
+        self.find_bar = FindBar(ascii_only)
+        self.last_line = Lines(ascii_only, id="status")
+
+    def compose(self) -> ComposeResult:
+        yield from (self.top, self.table, self.diagram)
+        yield from (self.filter_bar, self.find_bar, self.last_line)
+
+    def on_mount(self) -> None:
+        self.table.focus()
+
+    # -- what has the keys, and where the cursor is
+
+    @property
+    def typing(self) -> bool:
+        """Whether the keys are text."""
+        return self.filter_bar.is_open or self.find_bar.is_open
+
+    @property
+    def pictured(self) -> bool:
+        """Whether the diagram is shown, and not the table."""
+        width, height = self.app.size
+        room = width >= state_view.LEAST[0] and height >= state_view.LEAST[1]
+        return self._session.view.diagram and self._session.here.listing and room
+
+    @property
+    def body(self) -> Widget:
+        """The widget that has the keys where nobody types."""
+        return self.diagram if self.pictured else self.table
+
+    @property
+    def cursor(self) -> Hashable | None:
+        """The key of what is chosen; None where there is nothing."""
+        return self.diagram.chosen if self.pictured else self.table.cursor
+
+    @property
+    def followed(self) -> Hashable | None:
+        """The key to come back to; None while the cursor stays at the top."""
+        return self.diagram.chosen if self.pictured else self.table.followed
+
+    def type_filter(self) -> None:
+        """Have the keys write a filter, beginning with the one in force."""
+        self.last_line.display = False
+        self.filter_bar.open(self._session.typed.text)
+
+    def type_text(self) -> None:
+        """Have the keys write a text to find."""
+        self.last_line.display = False
+        self.find_bar.open()
+
+    def on_filter_bar_closed(self) -> None:
+        self._typed()
+
+    def on_find_bar_closed(self) -> None:
+        self._typed()
+
+    def _typed(self) -> None:
+        self.last_line.display = True
+        self.set_focus(self.body)
+
+    # -- painting
+
+    def paint(self, status: header.Status) -> None:
+        """Show what the session says now; only what differs is painted."""
+        session = self._session
+        self.filter_bar.snapshot = session.snapshot
+        self.table.empty = empty(session, self.table.row_width)
+        if self.pictured != self.diagram.display:
+            self._swap(status)
+        if self.pictured:
+            self._draw_diagram()
+        else:
+            self._draw_table()
+        shown = session.shown
+        selection = shown.selection if shown is not None else None
+        width, height = self.app.size
+        worst = alarm.line(session.snapshot, session.settings, width)
+        remark = remarked(session, status.failed, width, height)
+        self.top.show(selection, session.here.view, status, worst, remark)
+        self.draw_last_line()
+
+    def _swap(self, status: header.Status) -> None:
+        """The diagram in place of the table, or back."""
+        pictured = self.pictured
+        self.diagram.display, self.table.display = pictured, not pictured
+        self._place = None
+        if not pictured:  # texts and panes are made for a width, which the table has to get first
+            self.call_after_refresh(self.paint, status)
+        if not self.typing:
+            self.set_focus(self.body)
+        followed = self._session.here.followed
+        if pictured and isinstance(followed, int):
+            self.diagram.chosen = followed
+
+    def _draw_diagram(self) -> None:
+        session, diagram = self._session, self.diagram
+        shown = session.shown
+        if shown is None or not diagram.size:
+            return  # it says when it has room
+        ascii_only = self._settings.ascii_only
+        size = diagram.size.width, diagram.size.height
+        lines = state_view.lines(shown.selection, diagram.chosen, session.rings, size, ascii_only)
+        diagram.draw(lines, machine.BOXES[diagram.chosen].y)
+
+    def _draw_table(self) -> None:
+        session, model = self._session, self._model()
+        if model is None:
+            return
+        place = len(session.trail.places), replace(session.here, followed=None)
+        if place != self._place:
+            self.table.show(model, *sorted_by(session), session.here.followed)
+        else:
+            self.table.changed(model)
+            self.table.sorted_by(*sorted_by(session))
+        self._place = place
+
+    def _model(self) -> TableModel | None:
+        """What the table shows; None before the first sample."""
+        session, table = self._session, self.table
+        here, width = session.here, table.row_width
+        if here.help:
+            told = helping.facts(session.listing, notes(session), self._settings.keys)
+            return FactsModel(told, HELP_TITLES, width)
+        if here.page is not None:
+            return _page(here.page, width)
+        if here.changes:
+            return session.time.changes
+        pane = session.pane(Room(width, table.size.height - 1, self._settings.ascii_only))
+        if pane is not None:
+            return pane
+        if here.item is not None and here.view == FINDINGS.name:
+            return FactsModel(session.watch(here.item), FINDING_TITLES, width, "")
+        if here.item is not None:
+            return FactsModel(session.watch(here.item), FACT_TITLES, width)
+        shown = session.shown
+        if shown is not None:
+            shown.model.name(session.choices.names)
+            shown.model.arrange(session.choices.arrangements.get(here.view))
+        return shown.model if shown is not None else None
+
+    # -- the last line
+
+    def say(self, text: str) -> None:
+        """Say it in the last line until the next key."""
+        self.said = text
+        self.draw_last_line()
+
+    def draw_last_line(self) -> None:
+        width = self.app.size.width
+        if self.said:
+            self.last_line.show(header.remark(self.said, "warn", width))
+            return
+        chosen = self._settings.keys
+        named = [
+            (keys.key_names(chosen.get(id, usual))[0], what) for id, usual, what in self._hints()
+        ]
+        self.last_line.show(header.footer(named, width))
+
+    def _hints(self) -> Sequence[keys.KeyHint]:
+        here = self._session.here
+        if self.pictured:
+            return keys.STATE_HINTS
+        if here.listing:
+            return keys.LIST_HINTS
+        if here.page is not None and not here.help:
+            return keys.PAGE_HINTS
+        if here.changes and not here.help:
+            return keys.CHANGES_HINTS
+        if here.view == FINDINGS.name and not here.help:
+            return keys.FINDING_HINTS
+        return keys.PANE_HINTS if self._session.has_pane else keys.FACT_HINTS
+
+
+def _page(name: str, width: int) -> FactsModel | PageModel:
+    found = page(name) if name != CONTENTS else None
+    return PageModel(found, width) if found else FactsModel(pages.contents(), PAGE_TITLES, width)
+
+
+def sorted_by(session: Session) -> tuple[str | None, bool]:
+    """The column that a list is sorted by, and whether its largest value is on top."""
+    if not session.here.listing:
+        return None, False
+    sort = session.sort
+    return sort.key, session.listing.column(sort.key).largest_first != sort.reverse
+
+
+def empty(session: Session, width: int) -> str:
+    """Why there are no rows, and what to do; in lines."""
+    changes = session.time.changes
+    if session.here.changes and changes is not None:
+        return f"Nothing has changed since {clock_time(changes.compared.old.sample.taken_at)}."
+    if len(session.trail.places) > 1:
+        return "Nothing is left of it. Esc goes back."
+    if session.typed.text:
+        return "Nothing here passes the filter. Esc clears it, / changes it."
+    if session.fixed.text:
+        return "Nothing here passes the filter of the command line."
+    if session.here.view == FINDINGS.name:
+        return "\n".join(_nothing_found(session, width))
+    return session.listing.empty
+
+
+def _nothing_found(session: Session, width: int) -> list[str]:
+    """What was watched for how long, and what could not be found."""
+    snapshot, settings = session.snapshot, session.settings
+    if snapshot is None:
+        return [""]
+    watched = coarse_age(snapshot.over_s) if snapshot.over_s else "one look"
+    said = [f"Nothing is wrong with what was watched: {watched}, {len(RULES)} kinds of trouble."]
+    if waiting := silence.unlooked(snapshot.over_s, settings):
+        said += [f"These need a longer watch: {', '.join(waiting)}."]
+    said += [each.note for each in snapshot.silent]
+    if settings.ignored:
+        said += [f"These are ignored: {', '.join(sorted(settings.ignored))}."]
+    said += ["X lists the pages that explain each of them."]
+    return [line for each in said for line in textwrap.wrap(each, max(20, width))]
+
+
+def notes(session: Session) -> tuple[str, ...]:
+    """What the sample that is shown could not see."""
+    return session.snapshot.sample.notes if session.snapshot is not None else ()
+
+
+def remarked(session: Session, failed: str, width: int, height: int) -> Line | None:
+    """What has to be known of the picture: it is old, or not complete."""
+    if failed:
+        return header.remark(failed, "bad", width)
+    gone = _gone(session)
+    if gone:
+        return header.remark(gone, "warn", width)
+    if session.here.changes and session.clause.text:
+        return header.remark("what changed is told of all sockets", "dim", width)
+    noted = " ".join(notes(session)) if height >= ROOM_FOR_NOTES else ""
+    return header.remark(f"note: {noted}", "dim", width) if noted else None
+
+
+def _gone(session: Session) -> str:
+    """That the item which is looked at is no more; since when, which does not tick."""
+    past, snapshot = session.gone, session.snapshot
+    if past is None or snapshot is None:
+        return ""
+    if snapshot.sample.clock < past.clock:
+        return f"this was not there yet; what is shown is of {clock_time(past.taken_at)}"
+    end = "over" if past.finding is not None else "gone"
+    return f"this is {end} since {clock_time(past.taken_at)}; what was known last is shown"

@@ -1,0 +1,118 @@
+"""Which snapshot is shown: the newest, one that is held, or an earlier one; and the marked one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from tcptop.analysis.findings.words import clock_time
+from tcptop.columns import units
+from tcptop.columns.changes import SnapshotPair
+from tcptop.model.snapshot import Snapshot
+from tcptop.tui.models import ChangesModel
+
+MINUTE_S = 60.0
+NOTHING_YET = "nothing was seen yet"
+
+
+class Timeline(Protocol):
+    """The snapshots that one can go back to."""
+
+    @property
+    def oldest(self) -> Snapshot | None: ...
+
+    def before(self, snapshot: Snapshot) -> Snapshot | None: ...
+
+    def after(self, snapshot: Snapshot) -> Snapshot | None: ...
+
+    def at(self, clock: float) -> Snapshot | None:
+        """The last one up to a moment, or else the oldest."""
+
+
+@dataclass
+class TimeCursor:
+    """`newest` is the last snapshot; `held` the one that is shown instead while paused, or `past`
+    where it was gone back to. `marked` is the one to compare with.
+
+    What moves it returns what is to be said of that.
+    """
+
+    timeline: Timeline
+    newest: Snapshot | None = None
+    held: Snapshot | None = None
+    past: bool = False
+    marked: Snapshot | None = None
+    _changes: ChangesModel | None = None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The one that is shown."""
+        return self.held or self.newest
+
+    def pause(self) -> None:
+        """Hold the present one, or go on with the newest."""
+        self.held, self.past = (self.newest if self.held is None else None), False
+
+    def step(self, steps: int) -> str:
+        now = self.snapshot
+        if now is None:
+            return NOTHING_YET
+        if steps < 0:
+            return self._go_back(self.timeline.before(now))
+        return self._go_on(self.timeline.after(now))
+
+    def minute(self, minutes: int) -> str:
+        now = self.snapshot
+        if now is None or self.newest is None:
+            return NOTHING_YET
+        moment = now.sample.clock + minutes * MINUTE_S
+        found = self.timeline.at(moment)
+        if minutes > 0:
+            return self._go_on(found if moment < self.newest.sample.clock else None)
+        oldest = found is None or found.sample.clock >= now.sample.clock
+        return self._go_back(None if oldest else found)
+
+    def _go_back(self, snapshot: Snapshot | None) -> str:
+        if snapshot is None:
+            return "this is the oldest look that is kept"
+        return self._go_to(snapshot)
+
+    def _go_on(self, snapshot: Snapshot | None) -> str:
+        if self.held is None:
+            return "this is the newest look"
+        if snapshot is None:
+            self.held, self.past = None, False
+            return "live again"
+        return self._go_to(snapshot)
+
+    def _go_to(self, snapshot: Snapshot) -> str:
+        self.held, self.past = snapshot, True
+        newest = self.newest or snapshot
+        ago = units.duration(newest.sample.clock - snapshot.sample.clock)
+        return f"{ago} ago; Space is back to now"
+
+    # -- what changed
+
+    def mark(self) -> str:
+        """Have the present one to compare with."""
+        self.marked = self.snapshot
+        if self.marked is None:
+            return ""
+        at = clock_time(self.marked.sample.taken_at)
+        return f"marked {at}; D shows what changes from now on"
+
+    def marks(self) -> bool:
+        """Whether there is one to compare with: the marked one, or else the oldest."""
+        self.marked = self.marked or self.timeline.oldest
+        return self.marked is not None
+
+    @property
+    def changes(self) -> ChangesModel | None:
+        """What changed from the mark to what is shown, or the other way round."""
+        if self.marked is None or self.snapshot is None:
+            return None
+        both = sorted((self.marked, self.snapshot), key=lambda each: each.sample.clock)
+        compared = SnapshotPair(*both)
+        if self._changes is None or self._changes.compared != compared:
+            self._changes = ChangesModel(compared, backwards=compared.old is not self.marked)
+        return self._changes
