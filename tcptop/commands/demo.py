@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from tcptop.commands import live
 from tcptop.commands.errors import DONE, CommandError
@@ -57,9 +56,7 @@ def _watch(chosen: DemoOptions, stage: Stage) -> int:
     from tcptop.columns import FINDINGS
     from tcptop.commands.effective import decided
 
-    user = decided(chosen, stage.limits_by_finding)
-    settings = live.settings(chosen, user, f"demo, netns {stage.pid}")
-    if home is not None:
-        findings = replace(settings.findings, home=home)
-        settings = replace(settings, netns=home, findings=findings)
-    return live.show(replace(settings, opening=FINDINGS.name), chosen.mouse, SourceOptions())
+    user = decided(chosen, stage.limits_by_finding, home or current_inode())
+    scope = f"demo, netns {stage.pid}"
+    settings = live.settings(chosen, user, scope, opening=FINDINGS.name)
+    return live.show(settings, chosen.mouse, SourceOptions())

@@ -33,8 +33,12 @@ class EffectiveConfiguration(NamedTuple):
     theme: str | None = None
 
 
-def decided(chosen: ConfigOptions, lowered: LimitsByRule | None = None) -> EffectiveConfiguration:
+def decided(
+    chosen: ConfigOptions, lowered: LimitsByRule | None = None, home: int | None = None
+) -> EffectiveConfiguration:
     """The command line wins over the file; `lowered` are thresholds that lie between the two.
+
+    `home` is the namespace of the shell that the commands of findings are for.
 
     Raises UsageError, CommandError where the file says what nobody knows, and OSError.
     """
@@ -50,6 +54,7 @@ def decided(chosen: ConfigOptions, lowered: LimitsByRule | None = None) -> Effec
             _over(_over(file.limits, lowered or {}), typed),
             file.ignored.union(chosen.ignore),
             timeout,
+            home,
         ),
         file.keys,
         file.theme,

@@ -1,4 +1,4 @@
-"""FILTER and the options that say the same -> one expression."""
+"""FILTER and the options that say the same -> one clause, and what it selects."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from tcptop.options import FilterOptions, UsageError
 
 if TYPE_CHECKING:
     from tcptop.analysis.filter import Expression
+    from tcptop.analysis.filter.clause import Clause
+    from tcptop.model.selection import Selection
+    from tcptop.model.snapshot import Snapshot
 
 
-def compiled(chosen: FilterOptions) -> Expression | None:
+def clause(chosen: FilterOptions) -> Clause | None:
     """What is to be shown, bound; None for everything. Raises UsageError.
 
     The same option repeated is or, different ones are and.
     """
-    if not (chosen.filter or chosen.process or chosen.port):
+    text = filter_text(chosen)
+    if text is None:
         return None
+    from tcptop.analysis.filter.clause import Clause
+
     try:
-        return _compiled(chosen)
+        return Clause(text, _compiled(chosen))
     except ValueError as error:  # FilterError, which would load the grammar here
         raise UsageError(_under("tcptop: filter: ", str(error))) from error
 
@@ -43,6 +49,13 @@ def filter_text(chosen: FilterOptions) -> str | None:
     parts = [" ".join(chosen.filter)] if chosen.filter else []
     parts += [f"-p {name}" for name in chosen.process] + [f"-P {port}" for port in chosen.port]
     return " ".join(parts) or None
+
+
+def selected(snapshot: Snapshot, chosen: Clause | None) -> Selection:
+    """What of a snapshot is shown."""
+    from tcptop.analysis.selection import select
+
+    return select(snapshot) if chosen is None else select(snapshot, chosen.expression, chosen.text)
 
 
 def _under(head: str, text: str) -> str:

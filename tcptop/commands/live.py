@@ -5,31 +5,27 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcptop.commands.errors import CommandError
-from tcptop.commands.filter import compiled, filter_text
-from tcptop.commands.source import at_home
+from tcptop.commands.filter import clause
 from tcptop.options import LiveOptions, ScreenOptions, SourceOptions
 from tcptop.tui.terminal import environment
 
 if TYPE_CHECKING:
+    from tcptop.analysis.filter.clause import Clause
     from tcptop.commands.effective import EffectiveConfiguration
     from tcptop.tui.settings import ScreenSettings
 
 
 def run(chosen: LiveOptions) -> int:
-    expression = compiled(chosen)
+    shown = clause(chosen)
     refuse_without_terminal("the live view", "`tcptop snapshot` needs no terminal")
     from tcptop.commands.effective import decided
+    from tcptop.sources.namespaces import current_inode
 
-    made = settings(chosen, decided(chosen), f"netns {chosen.netns}")
-    if expression is not None:
-        from tcptop.analysis.filter.clause import Clause
-
-        made = replace(made, clause=Clause(filter_text(chosen) or "", expression))
-    return show(made, chosen.mouse, chosen)
+    user = decided(chosen, home=current_inode())
+    return show(settings(chosen, user, f"netns {chosen.netns}", shown), chosen.mouse, chosen)
 
 
 def refuse_without_terminal(what: str, instead: str) -> None:
@@ -52,27 +48,36 @@ def show(settings: ScreenSettings, mouse: bool | None, looked_at: SourceOptions)
     return finish(app)
 
 
-def settings(chosen: ScreenOptions, user: EffectiveConfiguration, scope: str) -> ScreenSettings:
+def settings(
+    chosen: ScreenOptions,
+    user: EffectiveConfiguration,
+    scope: str,
+    shown: Clause | None = None,
+    opening: str | None = None,
+) -> ScreenSettings:
     """What the screen has to know of what was typed and configured."""
     environment.prepare(os.environ)  # before Textual is imported, which reads it once
+    from tcptop.analysis.filter.clause import NO_FILTER
+    from tcptop.columns import PROCESSES
     from tcptop.sources.live import user_name
-    from tcptop.sources.namespaces import current_inode
     from tcptop.sources.resolver import Resolver
     from tcptop.tui.preferences import usual_path
     from tcptop.tui.settings import ScreenSettings
 
     return ScreenSettings(
         interval=user.interval,
+        clause=shown or NO_FILTER,
         scope=scope,
         user=user_name(os.geteuid()),
         ascii_only=chosen.ascii or environment.glyphs(os.environ) == "ascii",
-        findings=at_home(user.findings),
+        findings=user.findings,
         keys=_keys(user.keys),
         theme=user.theme,
         no_themes=environment.no_themes(os.environ),
         open_names=Resolver,
-        netns=current_inode(),
+        netns=user.findings.home or 0,
         state=usual_path(os.environ),
+        opening=opening or PROCESSES.name,
     )
 
 

@@ -9,8 +9,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from tcptop.commands.errors import DONE, before_the_end
-from tcptop.commands.filter import compiled, filter_text
-from tcptop.commands.source import at_home, source
+from tcptop.commands.filter import clause, selected
+from tcptop.commands.source import source
 from tcptop.options import SnapshotOptions, UsageError
 from tcptop.views import output
 
@@ -23,20 +23,20 @@ ENDINGS = {".json": "json", ".ndjson": "ndjson", ".csv": "csv", ".txt": "text", 
 
 def run(chosen: SnapshotOptions) -> int:
     """Write what the filter selects."""
-    from tcptop.analysis.selection import select
     from tcptop.analysis.watch import WatchLoop, watched
     from tcptop.commands.effective import decided
+    from tcptop.sources.namespaces import current_inode
 
     before_the_end.append(output.remove_unfinished)
     if _format(chosen) == "csv" and len(set(chosen.only)) > 1:
         raise UsageError("tcptop: snapshot: csv holds one list; give one --only")
-    expression, user = compiled(chosen), decided(chosen)
+    shown, user = clause(chosen), decided(chosen, home=current_inode())
     view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
-    findings = at_home(user.findings)
+    expression = None if shown is None else shown.expression
     with source(chosen, dump=request(chosen, expression)) as live_source:
-        loop = WatchLoop(live_source, findings)
+        loop = WatchLoop(live_source, user.findings)
         last = watched(loop, user.interval, chosen.over, threading.Event())
-    selection = select(last, expression, filter_text(chosen))
+    selection = selected(last, shown)
     with output.opened(chosen.output) as out:
         view.write(selection, out, frozenset(chosen.only), chosen.limit)
     return DONE

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcptop.commands.errors import CommandError
 from tcptop.options import SourceOptions
 
 if TYPE_CHECKING:
-    from tcptop.analysis.findings.settings import FindingSettings
     from tcptop.sources.live import LiveSource
     from tcptop.sources.sock_diag import Request
 
@@ -36,13 +34,6 @@ def source(
                 live_source.close()
     except namespaces.NamespaceError as error:
         raise CommandError(str(error)) from error
-
-
-def at_home(settings: FindingSettings) -> FindingSettings:
-    """For a shell where this thread is, before it goes elsewhere."""
-    from tcptop.sources.namespaces import current_inode
-
-    return replace(settings, home=current_inode())
 
 
 @contextmanager
