@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,14 +75,35 @@ class UnixListener:
     backlog: int
 
 
+class LostSocket(NamedTuple):
+    """A TCP socket that is in no dump, as far as is known: 0 and "" are unknown.
+
+    `was` "connected" until a reset or a timeout; a connect() has "failed"; or "unused".
+    """
+
+    was: str = ""
+    local_port: int = 0
+    remote_hi: int = 0
+    remote_lo: int = 0
+    remote_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """Descriptors of one process whose TCP sockets are in no dump; `known` are some of those."""
+
+    sockets: int
+    known: tuple[LostSocket, ...] = ()
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Owners:
     """Who holds which socket inode: one row per (socket, process, descriptor), sorted by inode.
 
     `unreadable` counts processes whose descriptors may not be read; `unreadable_uids` says whose
     they are. `hidden_from` is the user to whom /proc shows no process of another one (hidepid).
-    `complete` is false where the search ran out of its time budget. `unlisted` counts, by pid, the
-    descriptors of TCP sockets that are in no dump, of processes that have many.
+    `complete` is false where the search ran out of its time budget. `unlisted` has, by pid, the
+    TCP sockets that are in no dump, of processes that have many.
     """
 
     inodes: U32
@@ -92,7 +114,7 @@ class Owners:
     unreadable_uids: frozenset[int] = frozenset()
     complete: bool = True
     hidden_from: int | None = None
-    unlisted: Mapping[int, int] = field(default_factory=dict)
+    unlisted: Mapping[int, Unlisted] = field(default_factory=dict)
 
 
 NO_OWNERS = Owners(np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.int64), {})

@@ -84,7 +84,8 @@ class LiveSource:
         sockets, bound = self._apart(table)
         self._rows = len(sockets)
         unix = unix_listeners.read()
-        owners = self._owners.find(_inodes(sockets, bound), [each.inode for each in unix])
+        beside = [each.inode for each in unix]
+        owners = self._owners.find(_inodes(sockets, bound), beside, sockets)
         rights = privileged()
         sample = Sample(
             taken_at=taken_at,

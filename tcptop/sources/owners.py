@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from tcptop.model.arrays import isin_sorted, sorted_unique
-from tcptop.model.sample import NO_OWNERS, Owners, Process
-from tcptop.model.table import I64, U32
+from tcptop.model.sample import NO_OWNERS, Owners, Process, Unlisted
+from tcptop.model.table import EMPTY, I64, U32, SocketTable
 from tcptop.sources import procfs
 from tcptop.sources.fd_table import FdTable
 from tcptop.sources.processes import ProcessReader, owner
@@ -63,10 +63,11 @@ class OwnerFinder:
         self._vain = _Vain()
         self._next_walk = -math.inf
 
-    def find(self, inodes: U32, others: Sequence[int] = ()) -> Owners:
+    def find(self, inodes: U32, others: Sequence[int] = (), dump: SocketTable = EMPTY) -> Owners:
         """The holders of these sockets; 0 is no socket, order and repetition do not matter.
 
-        `others` are sockets of another family, which are no reason to read a table again.
+        `others` are sockets of another family, which are no reason to read a table again. `dump` is
+        what tells, later, where a socket led that is in none any more.
         """
         now = self._clock()
         wanted = sorted_unique(inodes[inodes != 0])
@@ -78,7 +79,7 @@ class OwnerFinder:
             self._known = _join(self._tables.values())
             self._sharing = _sharing(self._known)
         self._wanted = wanted
-        unlisted = self._unlisted.count(self._known, wanted, self._netns)
+        unlisted = self._unlisted.find(self._known, wanted, dump, self._netns)
         beside = np.array(others, np.uint32)
         return self._select(sorted_unique(np.append(wanted, beside)), unlisted, complete)
 
@@ -153,7 +154,7 @@ class OwnerFinder:
         if not reading.cut:
             self._vain.add(reading.left(), reading.now)
 
-    def _select(self, wanted: U32, unlisted: Mapping[int, int], complete: bool) -> Owners:
+    def _select(self, wanted: U32, unlisted: Mapping[int, Unlisted], complete: bool) -> Owners:
         rows = isin_sorted(self._known.inodes, wanted)
         pids = {*self._known.pids[rows].tolist(), *unlisted}
         facts = self._facts(pids)

@@ -43,6 +43,14 @@ def copied_socket(pid: int, fd: int, inode: int, privileged: bool) -> Iterator[i
         os.close(copy)
 
 
+def option(copy: int, level: int, name: int, size: int) -> bytes | None:
+    """getsockopt(2); None where the kernel does not know the option, or it is no socket."""
+    buffer, length = ctypes.create_string_buffer(size), ctypes.c_uint(size)
+    if libc.getsockopt(copy, level, name, buffer, ctypes.byref(length)) < 0:
+        return None
+    return buffer.raw[: length.value]
+
+
 def _copy(pid: int, fd: int, inode: int) -> int:
     process = _syscall(_OPEN, pid, 0)
     try:

@@ -5,7 +5,6 @@ Nothing is set on the copy, and no Python socket is made of it, which may set O_
 
 from __future__ import annotations
 
-import ctypes
 import math
 import socket
 import struct
@@ -147,7 +146,7 @@ def _unheld(wanted: _Wanted) -> str:
 
 def _other_socket(copy: int, cookie: int) -> str:
     """Empty where the copy is the socket that was dumped."""
-    if _get(copy, _SOCKET, _SO_COOKIE, 8) == struct.pack("Q", cookie):
+    if pidfd.option(copy, _SOCKET, _SO_COOKIE, 8) == struct.pack("Q", cookie):
         return ""
     if _number(copy, _SOCKET, socket.SO_PROTOCOL) == socket.IPPROTO_MPTCP:
         return "a subflow of an MPTCP socket: only that one has a descriptor"
@@ -162,24 +161,16 @@ def _read(copy: int) -> dict[str, Any]:
     locks = _number(copy, _SOCKET, _SO_BUF_LOCK)
     if locks is not None:  # SOCK_SNDBUF_LOCK 1, SOCK_RCVBUF_LOCK 2
         found |= {"sndbuf_locked": bool(locks & 1), "rcvbuf_locked": bool(locks & 2)}
-    linger = _get(copy, _SOCKET, socket.SO_LINGER, 8)
+    linger = pidfd.option(copy, _SOCKET, socket.SO_LINGER, 8)
     if linger is not None and len(linger) == 8:
         on, seconds = struct.unpack("ii", linger)
         found |= {"linger": bool(on), "linger_s": seconds if on else None}
-    congestion = _get(copy, _TCP, socket.TCP_CONGESTION, 16)
+    congestion = pidfd.option(copy, _TCP, socket.TCP_CONGESTION, 16)
     if congestion is not None:
         found["congestion"] = procfs.text(congestion.partition(b"\0")[0])
     return found
 
 
 def _number(copy: int, level: int, name: int) -> int | None:
-    data = _get(copy, level, name, 4)
+    data = pidfd.option(copy, level, name, 4)
     return struct.unpack("i", data)[0] if data is not None and len(data) == 4 else None
-
-
-def _get(copy: int, level: int, name: int, size: int) -> bytes | None:
-    """getsockopt(2); None where the kernel does not know the option, or it is no socket."""
-    buffer, length = ctypes.create_string_buffer(size), ctypes.c_uint(size)
-    if pidfd.libc.getsockopt(copy, level, name, buffer, ctypes.byref(length)) < 0:
-        return None
-    return buffer.raw[: length.value]

@@ -7,22 +7,27 @@ attribute system.sockprotoname (sockfs_xattr_get, net/socket.c; since 3.7), as l
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from tcptop.model.arrays import isin_sorted
-from tcptop.model.sample import Owners
-from tcptop.model.table import I64, U32, Index
+from tcptop.model.sample import LostSocket, Owners, Unlisted
+from tcptop.model.table import EMPTY, I64, U32, Index, SocketTable
+from tcptop.sources import lost
 from tcptop.sources.processes import netns
 
 LEAST = 20  # sockets of one process that are no TCP socket of the dump; below that none is asked
 AT_ONCE = 2_000  # descriptors a call, some 10 ms
+BUDGET_S = 0.02  # a call, to ask those what they were: 0.1 ms each
+MOST = 1_000  # sockets of a process that are told of one by one
 PROTOCOLS = (b"TCP", b"TCPv6")
+UNKNOWN = LostSocket()
 
 
 class UnlistedSockets:
-    """Counts them; keep one, as it remembers the kind of each socket, and which were there before.
+    """Finds them; keep one, as it remembers what each socket was, and which were there before.
 
     A socket counts when two calls in a row miss it: it may be younger than the dump.
     """
@@ -30,23 +35,30 @@ class UnlistedSockets:
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
         self._is_tcp: dict[int, bool] = {}  # by inode, of those that are not listed
+        self._was: dict[int, LostSocket] = {}  # of these the TCP sockets of which it was asked
         self._missed: frozenset[int] = frozenset()
+        self._dump = EMPTY  # the last one
 
-    def count(self, known: Owners, listed: U32, inside: int | None) -> Mapping[int, int]:
-        """By pid: descriptors of TCP sockets that are not `listed` (sorted inodes).
+    def find(
+        self, known: Owners, listed: U32, dump: SocketTable, inside: int | None
+    ) -> Mapping[int, Unlisted]:
+        """By pid: TCP sockets that are not `listed` (sorted inodes).
 
         `known` are all sockets of all processes; those of another network namespace than `inside`
-        are in another dump. A process with fewer than LEAST such descriptors is left out.
+        are in another dump. A process with fewer than LEAST such descriptors is left out. `dump`
+        are the listed sockets, by which a later call knows what those were that it misses.
         """
         rows = np.flatnonzero(~isin_sorted(known.inodes, listed))
         rows = rows[np.isin(known.pids[rows], self._many(known.pids[rows], inside))]
         missed, before = self._tcp(known, rows), self._missed
-        self._missed = frozenset(known.inodes[missed].tolist())
+        inodes = known.inodes[missed].tolist()
+        self._missed = frozenset(inodes)
+        self._remember(known, missed)
+        self._dump = dump
         again = missed[np.isin(known.inodes[missed], list(before))] if before else missed[:0]
-        held = [row for row in again.tolist() if self._held(known, row)]
+        held = np.array([row for row in again.tolist() if self._held(known, row)], np.int64)
         pids, counts = np.unique(known.pids[held], return_counts=True)
-        numbers = zip(pids.tolist(), counts.tolist(), strict=True)
-        return {pid: count for pid, count in numbers if count >= LEAST}
+        return {pid: self._unlisted(known, held, pid) for pid in pids[counts >= LEAST].tolist()}
 
     def _many(self, pids: I64, inside: int | None) -> list[int]:
         """Processes of the namespace with so many sockets that are not listed."""
@@ -70,6 +82,21 @@ class UnlistedSockets:
         except OSError:
             return b""
 
+    def _remember(self, known: Owners, missed: Index) -> None:
+        """What each of them was: by the dump before, else asked of the socket itself."""
+        inodes = known.inodes[missed].tolist()
+        self._was = {i: self._was[i] for i in inodes if i in self._was}
+        new = [row for row, i in zip(missed.tolist(), inodes, strict=True) if i not in self._was]
+        if new:
+            self._was |= lost.dumped(self._dump, known.inodes[new])
+        began = time.monotonic()
+        for row in new:
+            inode = int(known.inodes[row])
+            if inode not in self._was:
+                self._was[inode] = lost.asked(int(known.pids[row]), int(known.fds[row]), inode)
+            if time.monotonic() - began > BUDGET_S:
+                return
+
     def _held(self, known: Owners, row: int) -> bool:
         """Whether the descriptor is that socket still: tables are read now and then."""
         path = f"{self._proc}/{known.pids[row]}/fd/{known.fds[row]}"
@@ -77,6 +104,12 @@ class UnlistedSockets:
             return os.readlink(path) == f"socket:[{known.inodes[row]}]"
         except OSError:
             return False
+
+    def _unlisted(self, known: Owners, held: Index, pid: int) -> Unlisted:
+        inodes = known.inodes[held[known.pids[held] == pid]].tolist()
+        were = (self._was.get(inode, UNKNOWN) for inode in inodes)
+        told = [each for each in were if each != UNKNOWN]
+        return Unlisted(len(inodes), tuple(told[:MOST]))
 
 
 def _first(rows: Iterator[int], most: int) -> Iterator[int]:

@@ -8,16 +8,20 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tcptop.demo import states
 from tcptop.demo.namespace import DemoNamespace
-from tcptop.model.sample import ProcessFacts
+from tcptop.model.address import halves
+from tcptop.model.sample import LostSocket, ProcessFacts
 from tcptop.model.source import Requests
-from tcptop.sources import unix_listeners
+from tcptop.sources import lost, unix_listeners
 from tcptop.sources.live import LiveSource
 from tcptop.sources.process_facts import FactsReader
 
@@ -117,11 +121,70 @@ server = socket.create_server(("127.0.0.1", 0))
 """
     with namespace.entered(), program(code) as pid:
         source = LiveSource()
-        counts = [source.sample().owners.unlisted.get(pid) for _ in range(3)]
+        found = [source.sample().owners.unlisted.get(pid) for _ in range(3)]
         owners = source.sample().owners
         source.close()
-    assert counts == [None, 35, 35]
+    assert [each and each.sockets for each in found] == [None, 35, 35]
     assert owners.processes[pid].open_fds is not None
+
+
+LOST = """
+import errno, os, socket, struct, time
+host, port = {where!r}
+kept = []
+def refused(timeout=None):
+    kept.append(socket.socket(FAMILY))
+    kept[-1].settimeout(timeout)
+    try: kept[-1].connect((host, port + 1))
+    except OSError: pass
+FAMILY = socket.AF_INET6 if ":" in host else socket.AF_INET
+server = socket.create_server((host, port), family=FAMILY)
+for _ in range(8): refused()
+for _ in range(7): refused(5)
+kept += [socket.socket(FAMILY) for _ in range(6)]
+for _ in range(5):
+    kept.append(socket.create_connection((host, port)))
+    taken = server.accept()[0]
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    taken.close()
+print("ready", flush=True)
+input()
+"""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_what_they_were_and_where_they_led_is_asked_of_themselves(
+    namespace: DemoNamespace, host: str
+) -> None:
+    with namespace.entered(), program(LOST.format(where=(host, 7000))) as pid:
+        source = LiveSource()
+        source.sample()
+        found = source.sample().owners.unlisted[pid]
+        source.close()
+    assert found.sockets == 26
+    hi, lo = halves(host)
+    were = Counter((e.was, (e.remote_hi, e.remote_lo, e.remote_port)) for e in found.known)
+    assert were == {
+        ("failed", (0, 0, 0)): 8,  # a blocking connect() forgets
+        ("failed", (hi, lo, 7001)): 7,
+        ("unused", (0, 0, 0)): 6,
+        ("connected", (hi, lo, 7000)): 5,
+    }
+
+
+def test_the_dump_before_is_remembered(namespace: DemoNamespace) -> None:
+    """Where a socket itself may not be asked: its descriptor is not that number's."""
+    made = namespace.run(states.established)
+    with namespace.entered():
+        source = LiveSource()
+        sockets = source.sample().sockets
+        source.close()
+    row = np.flatnonzero(sockets.inode == made.client.inode)
+    (was,) = lost.dumped(sockets, sockets.inode[row]).values()
+    assert was == LostSocket(
+        "connected", made.client.local[1], *halves("127.0.0.1"), made.server.local[1]
+    )
+    assert lost.asked(os.getpid(), 0, 1) == LostSocket()
 
 
 def test_those_of_another_namespace_are_not(namespace: DemoNamespace) -> None:

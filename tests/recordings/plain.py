@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from tcptop.model.route import Link, Neighbour, Route, RouteKey
-from tcptop.model.sample import Host, Kernel, ListenerPeaks, Namespace, Owners, Process, Sample
+from tcptop.model.sample import (
+    Host,
+    Kernel,
+    ListenerPeaks,
+    LostSocket,
+    Namespace,
+    Owners,
+    Process,
+    Sample,
+    Unlisted,
+)
 from tcptop.model.socket_id import SocketId
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.table import SocketTable, blank
@@ -16,7 +26,7 @@ from tcptop.model.table import SocketTable, blank
 CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *(Host, Kernel, ListenerPeaks, Namespace, Owners, Process, Sample),
+        *(Host, Kernel, ListenerPeaks, LostSocket, Namespace, Owners, Process, Sample, Unlisted),
         *(Link, Neighbour, Route, RouteKey, SocketId, SocketOptions, SocketTable),
     )
 }
@@ -32,7 +42,7 @@ def taken_apart(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         parts = {each.name: taken_apart(getattr(value, each.name)) for each in fields(value)}
         return {MARK: type(value).__name__, **parts}
-    if isinstance(value, (SocketId, RouteKey)):
+    if isinstance(value, (LostSocket, RouteKey, SocketId)):
         return {MARK: type(value).__name__, **value._asdict()}
     if isinstance(value, np.ndarray):
         return np.asfortranarray(value)
