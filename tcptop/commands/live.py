@@ -43,7 +43,7 @@ def show(settings: ScreenSettings, mouse: bool | None, looked_at: SourceOptions)
     from tcptop.tui.terminal.display import finish
 
     app = TcptopApp(lambda: source(looked_at, OWNERS_BUDGET_S), SystemNames(), settings)
-    sys.setswitchinterval(0.0005)  # a key press waits less for the collector's thread
+    sys.setswitchinterval(0.0005)  # a key press waits less for the watcher's thread
     app.run(mouse=environment.mouse(os.environ) if mouse is None else mouse)
     return finish(app)
 

@@ -1,4 +1,4 @@
-"""What is shown of a snapshot: selected and sorted, by the collector's thread or on a key press."""
+"""What is shown of a snapshot: selected and sorted, by the watcher's thread or on a key press."""
 
 from __future__ import annotations
 

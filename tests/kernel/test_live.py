@@ -14,6 +14,7 @@ from tcptop import __version__
 from tcptop.demo import queues, sockets, states
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.route import route_key
+from tcptop.model.source import Requests
 from tcptop.sources.live import LEAST_REST_S, LiveSource
 from tests.kernel.nobody import become_nobody
 from tests.kernel.snapshots import Watch, row_of
@@ -63,17 +64,19 @@ def test_a_sample_stays_as_it_is(namespace: DemoNamespace) -> None:
         row = row_of(table, pair.client)
         where = route_key(table, row)
         assert where is not None
-        watch.request([table.id(row)], [where])
+        every = frozenset(table.id(each) for each in range(len(table)))
+        holders = frozenset((namespace.pid, stranger.pid))
+        watch.source.request(Requests(every, frozenset((where,)), holders))
         watch.poll_listeners()
         first = watch.snapshot().sample
-        for name in ("users", "cgroups", "options", "routes"):
+        for name in ("users", "cgroups", "options", "routes", "facts"):
             assert getattr(first, name), name
         before = pickle.dumps(taken_apart(first))
         users = set(first.users)
         stranger.run(become_nobody)
         stranger.run(sockets.listening)
         namespace.run(states.established)
-        watch.request([table.id(each) for each in range(len(table))])
+        watch.source.request(Requests(every, processes=frozenset((namespace.pid,))))
         watch.poll_listeners()
         uids = [set(watch.snapshot().sample.users) for _ in range(2)][-1]
     assert uids > users
