@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from textual import _compositor
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
+from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.strip import Strip
 
@@ -254,3 +256,29 @@ def test_updates_hold_what_they_did() -> None:
     assert (chops.spans, chops.chop_ends) == ([(0, 0, 3)], [[3]])
     assert chops.chops[0][0] is strip
     assert [(text, style) for text, style, _ in strip] == [("   ", None)]
+
+
+class BoundApp(App[None]):
+    """It counts what its keys do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "count"),
+        Binding("p", "count", priority=True),
+    ]
+    counted = 0
+
+    def action_count(self) -> None:
+        self.counted += 1
+
+
+async def test_textual_does_at_once_what_a_key_is_bound_to() -> None:
+    """And says whether it did; the app relies on it for keys that come in one read."""
+    assert parameters(App._check_bindings) == ["self", "key", "priority"]
+    app = BoundApp()
+    async with app.run_test():
+        assert await app._check_bindings("t")
+        assert app.counted == 1
+        assert not await app._check_bindings("x")
+        assert not await app._check_bindings("p")
+        assert await app._check_bindings("p", priority=True)
+        assert app.counted == 2

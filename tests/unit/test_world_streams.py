@@ -113,14 +113,16 @@ def test_a_signal_while_writing_leaves_the_old_file_alone(number: int, tmp_path:
 def test_a_signal_among_the_imports_ends_it_without_a_word(number: int) -> None:
     """-v names every module when it is read; half of numpy is not there yet at this one."""
     words = [sys.executable, "-v", "-m", "tcptop", "snapshot", "--over", "60"]
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr
-    for line in process.stderr:
-        if line.startswith("import 'numpy._core.multiarray'"):
-            break
-    process.send_signal(number)
-    assert "Traceback" not in process.stderr.read()
-    assert process.wait() == 128 + number
+    with subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith("import 'numpy._core.multiarray'"):
+                break
+        process.send_signal(number)
+        assert "Traceback" not in process.stderr.read()
+        assert process.wait() == 128 + number
 
 
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
