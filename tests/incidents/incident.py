@@ -121,7 +121,8 @@ class Incident:
 
         def made(make: Make) -> Play:
             p = self.play
-            self.twin = Play(make, p.hosts, over_s or p.over_s, p.limits, p.routed, alarm)
+            hosts = ("server", "client", *(("gateway",) if p.routed else ()))
+            self.twin = Play(make, hosts, over_s or p.over_s, p.limits, p.routed, alarm)
             return self.twin
 
         return made
