@@ -61,8 +61,7 @@ def settings(
     from tcptop.columns import PROCESSES
     from tcptop.sources.live import user_name
     from tcptop.sources.resolver import Resolver
-    from tcptop.tui.preferences import usual_path
-    from tcptop.tui.settings import ScreenSettings
+    from tcptop.tui.settings import ScreenSettings, usual_path
 
     return ScreenSettings(
         interval=user.interval,

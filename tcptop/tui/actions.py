@@ -16,10 +16,10 @@ from tcptop.options import THEMES
 from tcptop.tui import export
 from tcptop.tui.palette import commands
 from tcptop.tui.place import CONTENTS, Sort
-from tcptop.tui.preferences import Arrangement
+from tcptop.tui.settings import Arrangement
 from tcptop.tui.terminal.clipboard import copy
 from tcptop.tui.themes import MEANINGS, TERMINAL
-from tcptop.tui.tree import TreeGroup
+from tcptop.tui.tree_model import TreeGroup
 from tcptop.tui.views import beside, digit
 from tcptop.tui.watcher import in_background
 

@@ -23,25 +23,24 @@ from tcptop.options import THEMES
 from tcptop.tui import keys
 from tcptop.tui.actions import ACTIONS, Told, apply_filter, find_text, open_row, sort_by, view
 from tcptop.tui.column_chooser import ColumnChooser
-from tcptop.tui.filter_bar import FilterBar
-from tcptop.tui.find_bar import FindBar
 from tcptop.tui.header import Status
+from tcptop.tui.lists import live_listing
 from tcptop.tui.palette import Palette
-from tcptop.tui.preferences import Arrangement, PreferencesFile
 from tcptop.tui.screen import MainScreen
 from tcptop.tui.search import Finder
 from tcptop.tui.session import Session
-from tcptop.tui.settings import ScreenSettings
+from tcptop.tui.settings import Arrangement, PreferencesFile, ScreenSettings
 from tcptop.tui.terminal.display import TerminalApp
 from tcptop.tui.themes import TERMINAL, themes
-from tcptop.tui.top import Top
-from tcptop.tui.tree import LABEL, REDUNDANT
-from tcptop.tui.viewing import live_listing
+from tcptop.tui.tree_model import LABEL, REDUNDANT
 from tcptop.tui.views import VIEWS
 from tcptop.tui.watcher import OpenSource, OwnCost, SampleFailed, SnapshotTaken, Watcher
-from tcptop.tui.widgets.diagram import Diagram
+from tcptop.tui.widgets.filter_bar import FilterBar
+from tcptop.tui.widgets.lines import Diagram
 from tcptop.tui.widgets.modal import Box, ChoiceScreen
+from tcptop.tui.widgets.prompt import FindBar
 from tcptop.tui.widgets.table import Table
+from tcptop.tui.widgets.top import Top
 
 
 class NamesLearnt(Message):

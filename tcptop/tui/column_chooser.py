@@ -9,8 +9,8 @@ from textual.binding import BindingType
 
 from tcptop.columns import Listing
 from tcptop.columns.marks import KEY as MARK
-from tcptop.tui import arranging, keys
-from tcptop.tui.preferences import Arrangement
+from tcptop.tui import keys
+from tcptop.tui.settings import Arrangement
 from tcptop.tui.widgets.layout import Line
 from tcptop.tui.widgets.modal import ChoiceBox
 
@@ -63,7 +63,7 @@ class ColumnChooser(ChoiceBox, inherit_bindings=False):
 
     @property
     def _order(self) -> list[str]:
-        return arranging.order(self._arrangement, self._keys)
+        return self._arrangement.order_of(self._keys)
 
     @property
     def _key(self) -> str:
@@ -80,22 +80,22 @@ class ColumnChooser(ChoiceBox, inherit_bindings=False):
         on = self._key not in self._widths
         last = set(self._keys) <= self._arrangement.hidden | {self._key}
         if on or not last:
-            self._tell(arranging.switched(self._arrangement, self._key, on))
+            self._tell(self._arrangement.switched(self._key, on))
 
     def action_shift(self, steps: int) -> None:
         key = self._key
-        arrangement = arranging.moved(self._arrangement, self._keys, key, steps)
-        self.row = arranging.order(arrangement, self._keys).index(key)
+        arrangement = self._arrangement.moved(self._keys, key, steps)
+        self.row = arrangement.order_of(self._keys).index(key)
         self._tell(arrangement)
 
     def action_widen(self, steps: int) -> None:
         assert self._listing is not None
         usual = self._widths.get(self._key, self._listing.column(self._key).width)
         now = self._arrangement.widths.get(self._key, usual)
-        self._tell(arranging.widened(self._arrangement, self._key, now, steps))
+        self._tell(self._arrangement.widened(self._key, now, steps))
 
     def action_reset(self) -> None:
-        self._tell(arranging.usual(self._arrangement))
+        self._tell(self._arrangement.usual())
 
     def _tell(self, arrangement: Arrangement) -> None:
         assert self._listing is not None

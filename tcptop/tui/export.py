@@ -11,7 +11,7 @@ from tcptop.columns.listing import netns_of, shell_command
 from tcptop.model.netns import reaching
 from tcptop.model.selection import Selection
 from tcptop.tui.header import counted
-from tcptop.tui.viewing import Shown
+from tcptop.tui.lists import Shown
 from tcptop.views import json, output
 
 

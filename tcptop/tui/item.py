@@ -15,8 +15,8 @@ from tcptop.columns.listing import scope_of
 from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
-from tcptop.tui.panes import PaneModel, Room, Scene, Target, place_of
-from tcptop.tui.viewing import Shown
+from tcptop.tui.lists import Shown
+from tcptop.tui.panes.rows import PaneModel, Room, Scene, Target, place_of
 from tcptop.tui.views import View
 
 

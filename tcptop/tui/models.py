@@ -20,9 +20,8 @@ from tcptop.columns.names import COLUMNS as NAMED
 from tcptop.columns.names import AddressNames, named
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
-from tcptop.tui.arranging import arranged
 from tcptop.tui.place import Sort
-from tcptop.tui.preferences import Arrangement
+from tcptop.tui.settings import Arrangement
 from tcptop.tui.widgets import layout
 from tcptop.tui.widgets.layout import Cell, TableColumn
 
@@ -54,7 +53,7 @@ class ListingModel:
 
     def arrange(self, arrangement: Arrangement | None) -> None:
         """Have the columns as the user wants them; None: as usual."""
-        self._columns = arranged(self._usual, arrangement) if arrangement else self._usual
+        self._columns = arrangement.laid_out(self._usual) if arrangement else self._usual
 
     def name(self, names: AddressNames | None, anew: bool = False) -> None:
         """Show names for addresses; `anew` where there are other ones now."""

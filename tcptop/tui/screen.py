@@ -24,21 +24,19 @@ from tcptop.columns import FINDINGS
 from tcptop.columns.units import coarse_age
 from tcptop.explain import page
 from tcptop.model import tcp
-from tcptop.tui import alarm, header, helping, keys, machine, pages, state_view
-from tcptop.tui.filter_bar import FilterBar
-from tcptop.tui.find_bar import FindBar
+from tcptop.tui import header, help, keys, state_diagram
+from tcptop.tui.help import PageModel
 from tcptop.tui.models import FactsModel
-from tcptop.tui.pages import PageModel
-from tcptop.tui.panes import Room
+from tcptop.tui.panes.rows import Room
 from tcptop.tui.place import CONTENTS, Place
 from tcptop.tui.session import Session
 from tcptop.tui.settings import ScreenSettings
-from tcptop.tui.top import Top
-from tcptop.tui.widgets.diagram import Diagram
-from tcptop.tui.widgets.layout import Line
-from tcptop.tui.widgets.lines import Lines
-from tcptop.tui.widgets.model import TableModel
+from tcptop.tui.widgets.filter_bar import FilterBar
+from tcptop.tui.widgets.layout import Line, TableModel
+from tcptop.tui.widgets.lines import Diagram, Lines
+from tcptop.tui.widgets.prompt import FindBar
 from tcptop.tui.widgets.table import Table
+from tcptop.tui.widgets.top import Top
 
 ROOM_FOR_NOTES = 16  # rows of the terminal; the help has them too
 FACT_TITLES = ("", "What", "Value", "Meaning")
@@ -64,7 +62,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.top = Top(ascii_only)
         self.table = Table(ascii_only=ascii_only, id="table")
         self.diagram = Diagram(
-            tcp.ESTABLISHED, machine.neighbour, machine.state_at, ascii_only, "diagram"
+            tcp.ESTABLISHED, state_diagram.neighbour, state_diagram.state_at, ascii_only, "diagram"
         )
         self.diagram.display = False
         self.filter_bar = FilterBar(names, ascii_only)
@@ -89,7 +87,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def pictured(self) -> bool:
         """Whether the diagram is shown, and not the table."""
         width, height = self.app.size
-        room = width >= state_view.LEAST[0] and height >= state_view.LEAST[1]
+        room = width >= state_diagram.LEAST[0] and height >= state_diagram.LEAST[1]
         return self._session.view.diagram and self._session.here.listing and room
 
     @property
@@ -143,7 +141,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         shown = session.shown
         selection = shown.selection if shown is not None else None
         width, height = self.app.size
-        worst = alarm.line(session.snapshot, session.settings, width)
+        worst = header.alarm(session.snapshot, session.settings, width)
         remark = remarked(session, status.failed, width, height)
         self.top.show(selection, session.here.view, status, worst, remark)
         self.draw_last_line()
@@ -168,8 +166,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
             return  # it says when it has room
         ascii_only = self._settings.ascii_only
         size = diagram.size.width, diagram.size.height
-        lines = state_view.lines(shown.selection, diagram.chosen, session.rings, size, ascii_only)
-        diagram.draw(lines, machine.BOXES[diagram.chosen].y)
+        drawing = shown.selection, diagram.chosen, session.rings, size, ascii_only
+        lines = state_diagram.lines(*drawing)
+        diagram.draw(lines, state_diagram.BOXES[diagram.chosen].y)
 
     def _draw_table(self) -> None:
         session, model = self._session, self._model()
@@ -188,7 +187,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         session, table = self._session, self.table
         here, width = session.here, table.row_width
         if here.help:
-            told = helping.facts(session.listing, notes(session), self._settings.keys)
+            told = help.facts(session.listing, notes(session), self._settings.keys)
             return FactsModel(told, HELP_TITLES, width)
         if here.page is not None:
             return _page(here.page, width)
@@ -242,7 +241,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
 def _page(name: str, width: int) -> FactsModel | PageModel:
     found = page(name) if name != CONTENTS else None
-    return PageModel(found, width) if found else FactsModel(pages.contents(), PAGE_TITLES, width)
+    return PageModel(found, width) if found else FactsModel(help.contents(), PAGE_TITLES, width)
 
 
 def sorted_by(session: Session) -> tuple[str | None, bool]:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
 from tcptop.tui.models import ListingModel
-from tcptop.tui.widgets.layout import TableColumn
-from tcptop.tui.widgets.model import TableModel
+from tcptop.tui.widgets.layout import TableColumn, TableModel
 from tcptop.tui.widgets.table import Table
 
 BLOCK = 2048  # rows: some milliseconds

@@ -18,13 +18,12 @@ from tcptop.columns.marks import page_of
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.tui import item, pages
+from tcptop.tui import help, item
 from tcptop.tui.item import OpenedItem
-from tcptop.tui.lists import ListChoices
-from tcptop.tui.panes import PaneModel, Room, Target
+from tcptop.tui.lists import IDLE_TIMEOUT_S, Criteria, ListChoices, Shown, live_listing, show
+from tcptop.tui.panes.rows import PaneModel, Room, Target
 from tcptop.tui.place import CONTENTS, About, Place, Sort, Trail, sockets_where
 from tcptop.tui.time_cursor import TimeCursor, Timeline
-from tcptop.tui.viewing import IDLE_TIMEOUT_S, Criteria, Shown, live_listing, show
 from tcptop.tui.views import VIEWS, View
 
 
@@ -148,7 +147,7 @@ class Session:
 
     def _linked(self, key: Hashable) -> Place | None:
         """The page that a line of a page names."""
-        name = pages.named(key)
+        name = help.named(key)
         return None if name is None else replace(self.here, page=name, followed=None)
 
     def _changed(self, key: Hashable) -> Change | None:

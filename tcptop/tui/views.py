@@ -23,7 +23,8 @@ from tcptop.columns.detail import Fact
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.tui.panes import Pane, Scene, connection, destination, listener, process
+from tcptop.tui.panes import connection, destination, listener, process
+from tcptop.tui.panes.rows import Pane, Scene
 
 
 @dataclass(frozen=True, slots=True)

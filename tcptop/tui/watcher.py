@@ -20,7 +20,7 @@ from tcptop.analysis.watch import WatchLoop
 from tcptop.columns import RECORDED
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, EndOfSamples, Source
-from tcptop.tui.viewing import Criteria, Shown, show
+from tcptop.tui.lists import Criteria, Shown, show
 
 CPU_S = 0.9  # shorter stretches say little of the share of a processor
 STEADY_S = 5.0  # between two changes of a number

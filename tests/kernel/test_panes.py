@@ -16,7 +16,7 @@ from tcptop.demo.scenarios import choose
 from tcptop.demo.stage import Stage
 from tcptop.model.route import route_key
 from tcptop.model.snapshot import Snapshot
-from tcptop.tui.panes import PaneModel, Room, Scene
+from tcptop.tui.panes.rows import PaneModel, Room, Scene
 from tests.kernel.snapshots import Watch, row_of
 from tests.kernel.ss import SsRow, of_inode, ss_rows
 from tests.kernel.ss_fields import IF_NOT_ZERO, PAIRS, SINGLES, SS_MEMORY

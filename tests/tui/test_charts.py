@@ -13,7 +13,7 @@ from tcptop.analysis.rings import Series
 from tcptop.columns import units
 from tcptop.columns.units import spark
 from tcptop.model.table import F64
-from tcptop.tui.charts import Limit, chart
+from tcptop.tui.chart import Limit, chart
 from tcptop.tui.widgets.layout import Line
 
 SIZE = (70, 12)

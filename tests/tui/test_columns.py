@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from tcptop.columns import SOCKETS
-from tcptop.tui.viewing import live_listing
+from tcptop.tui.lists import live_listing
 from tests.tui.live import Live, live
 
 

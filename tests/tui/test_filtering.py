@@ -10,7 +10,7 @@ import pytest
 
 from tcptop.analysis.filter.clause import Feedback, feedback
 from tcptop.model.snapshot import Snapshot
-from tcptop.tui import filter_bar
+from tcptop.tui.widgets import filter_bar
 from tests.tui.live import Live, live
 from tests.unit.prepared import everything
 

@@ -12,7 +12,7 @@ from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.columns import findings, units
 from tcptop.model.finding import Finding, Subject, tree
 from tcptop.model.sample import Sample
-from tcptop.tui import alarm
+from tcptop.tui import header
 from tcptop.tui.session import sockets_of
 from tests.tui.live import live, next_look
 from tests.tui.telling import STUCK, words
@@ -65,7 +65,7 @@ async def test_a_low_terminal_has_no_room_for_the_line(told: list[Finding]) -> N
 def test_quiet_words() -> None:
     def said(*listed: Finding, watched: float | None = None) -> str:
         snapshot = replace(found(*listed).snapshot, over_s=watched)
-        return "".join(text for text, _ in alarm.line(snapshot, FindingSettings(), 80)).strip()
+        return "".join(text for text, _ in header.alarm(snapshot, FindingSettings(), 80)).strip()
 
     assert said() == "..  nothing wrong yet; some findings need a longer watch"
     assert said(watched=3600) == said(watched=3601) == "ok  nothing wrong"
@@ -76,7 +76,7 @@ def test_quiet_words() -> None:
 def test_the_line_fits(width: int) -> None:
     many = [finding("fd-limit", title="x" * n, key=f"fd-limit/{n}") for n in (10, 300, 20, 30)]
     snapshot = found(*many).snapshot
-    line = alarm.line(snapshot, FindingSettings(), width)
+    line = header.alarm(snapshot, FindingSettings(), width)
     assert sum(len(text) for text, _ in line) <= width or width < 14
     shown = sum(text == "x" * len(text) and len(text) > 5 for text, _ in line)
     if width == 200:

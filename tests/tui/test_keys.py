@@ -15,9 +15,9 @@ from textual.binding import Binding
 from tcptop.columns import LISTINGS
 from tcptop.tui.app import TcptopApp
 from tcptop.tui.keys import GROUPS, key_name
-from tcptop.tui.prompt import Prompt
-from tcptop.tui.viewing import live_listing
+from tcptop.tui.lists import live_listing
 from tcptop.tui.views import VIEWS
+from tcptop.tui.widgets.prompt import Prompt
 from tcptop.tui.widgets.table import Table
 from tests.tui.live import Live, live, next_look
 from tests.unit.prepared import everything

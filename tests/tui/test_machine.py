@@ -7,7 +7,7 @@ import pytest
 
 from tcptop.analysis.transitions import flow
 from tcptop.model import tcp
-from tcptop.tui.machine import BOXES, HEIGHT, WIDTH, neighbour, picture, remark, state_at
+from tcptop.tui.state_diagram import BOXES, HEIGHT, WIDTH, neighbour, picture, state_at, unseen
 
 COUNTS = [0, 1032, 2, 3, 0, 1, 158, 0, 3, 0, 14, 0]
 
@@ -47,8 +47,8 @@ def test_rates_are_on_their_arrows() -> None:
 def test_what_was_too_quick_is_said() -> None:
     matrix = np.zeros((12, 12), np.int64)
     matrix[0, tcp.ESTABLISHED] = 12
-    assert remark(flow(matrix, 1.0)) == "too quick for the arrows: ESTAB 12/s opened"
-    assert "second look" in remark(None)
+    assert unseen(flow(matrix, 1.0)) == "too quick for the arrows: ESTAB 12/s opened"
+    assert "second look" in unseen(None)
 
 
 def test_the_abnormal_is_lit() -> None:

@@ -22,8 +22,8 @@ from tcptop.demo.stage import Stage
 from tcptop.tui.app import TcptopApp
 from tcptop.tui.column_chooser import ColumnChooser
 from tcptop.tui.palette import Palette
-from tcptop.tui.prompt import Prompt
-from tcptop.tui.widgets.diagram import Diagram
+from tcptop.tui.widgets.lines import Diagram
+from tcptop.tui.widgets.prompt import Prompt
 from tcptop.tui.widgets.table import Table
 from tests.tui.live import CHARACTERS, Live, live_in
 

@@ -8,7 +8,7 @@ import pytest
 
 from tcptop.explain import Page, pages
 from tcptop.model.finding import Finding
-from tcptop.tui.pages import PageModel
+from tcptop.tui.help import PageModel
 from tests.tui.live import live
 from tests.tui.test_moving import to_row
 

@@ -9,8 +9,8 @@ from textual.strip import Strip
 from tcptop.columns import SOCKETS
 from tcptop.explain import pages
 from tcptop.tui.keys import KEYS, VIEW_KEYS
+from tcptop.tui.lists import live_listing
 from tcptop.tui.palette import fit, fitting
-from tcptop.tui.viewing import live_listing
 from tests.tui.live import Live, live
 
 

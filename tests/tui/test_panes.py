@@ -19,10 +19,9 @@ from tcptop.model.finding import Subject
 from tcptop.model.route import Link, Neighbour, Route, route_key
 from tcptop.model.sample import Sample
 from tcptop.model.sockopt import SocketOptions
-from tcptop.tui.panes import PaneModel, Room, Scene, Target
-from tcptop.tui.panes.row import place_of
+from tcptop.tui.panes.rows import PaneModel, Room, Scene, Target, place_of
 from tcptop.tui.views import VIEWS
-from tcptop.tui.widgets.look import to_ascii
+from tcptop.tui.widgets.lines import to_ascii
 from tests.tui.test_charts import over
 from tests.unit.prepared import (
     CURL,

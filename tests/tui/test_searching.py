@@ -7,9 +7,9 @@ import time
 import pytest
 
 from tcptop.columns import SOCKETS
+from tcptop.tui.lists import Criteria, show
 from tcptop.tui.place import Sort
 from tcptop.tui.search import BLOCK, Search
-from tcptop.tui.viewing import Criteria, show
 from tests.tui.live import Live, live, next_look
 from tests.unit.prepared import derived, everything, sample, socket
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcptop.model import tcp
-from tcptop.tui import machine
+from tcptop.tui import state_diagram
 from tests.tui.live import Live, live, next_look
 from tests.unit.prepared import everything, sample, socket
 
@@ -18,7 +18,7 @@ def chosen(view: Live) -> int:
 
 async def choose(view: Live, state: int) -> None:
     """By clicking on it."""
-    box = machine.BOXES[state]
+    box = state_diagram.BOXES[state]
     await view.pilot.click("#diagram", offset=(box.x, box.y - view.app.main.diagram._top))
     assert chosen(view) == state
 
@@ -66,7 +66,7 @@ async def test_each_state_has_its_page_one_key_away() -> None:
 async def test_the_second_click_opens() -> None:
     async with live() as view:
         await view.press("8")
-        box = machine.BOXES[tcp.TIME_WAIT]
+        box = state_diagram.BOXES[tcp.TIME_WAIT]
         await view.pilot.click("#diagram", offset=(box.x, box.y), times=2)
         assert view.session.here.scope.text == "state time-wait"
         assert [row.split()[0] for row in view.rows()] == ["TIME-WAIT"]

@@ -6,7 +6,7 @@ import pytest
 
 from tcptop.columns import FINDINGS, KERNEL, LISTINGS
 from tcptop.columns.units import coarse_age
-from tcptop.tui.steady import AGES
+from tcptop.tui.lists import AGES
 from tcptop.tui.watcher import Steady
 from tests.tui.live import live, next_look
 from tests.unit.prepared import everything, kernel, later, sample, socket

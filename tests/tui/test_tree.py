@@ -11,9 +11,9 @@ from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.columns import LISTINGS
 from tcptop.model.sample import Sample
+from tcptop.tui.lists import Criteria, show
 from tcptop.tui.place import Sort
-from tcptop.tui.tree import TreeGroup, TreeModel
-from tcptop.tui.viewing import Criteria, show
+from tcptop.tui.tree_model import TreeGroup, TreeModel
 from tests.tui.live import Live, live, next_look
 from tests.unit.prepared import CURL, NGINX, owners, sample, socket, table
 

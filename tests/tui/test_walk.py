@@ -13,9 +13,9 @@ from textual.strip import Strip
 from tcptop.tui.app import TcptopApp
 from tcptop.tui.column_chooser import ColumnChooser
 from tcptop.tui.palette import Palette
-from tcptop.tui.prompt import Prompt
 from tcptop.tui.views import VIEWS
-from tcptop.tui.widgets.diagram import Diagram
+from tcptop.tui.widgets.lines import Diagram
+from tcptop.tui.widgets.prompt import Prompt
 from tcptop.tui.widgets.table import Table
 from tests.recordings import load, settings
 from tests.tui.live import Live, live

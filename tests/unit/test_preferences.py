@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcptop.tui import preferences
-from tcptop.tui.preferences import (
+from tcptop.tui.settings import (
     Arrangement,
     Preferences,
     PreferencesError,
@@ -197,7 +196,7 @@ def test_a_sort_by_what_is_there() -> None:
 
 
 def test_what_is_read_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preferences, "MOST", 10)
+    monkeypatch.setattr("tcptop.tui.settings.MOST", 10)
     path = tmp_path / "state.json"
     path.write_text(text(SOME))
     assert load(path)[1].endswith("it is too long")

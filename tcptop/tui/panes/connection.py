@@ -17,18 +17,16 @@ from tcptop.model.route import route_key
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import Requests
 from tcptop.tui.panes import listener
-from tcptop.tui.panes.facts import option_facts, route_facts
-from tcptop.tui.panes.grid import grid
-from tcptop.tui.panes.lists import found
-from tcptop.tui.panes.owners import holders
-from tcptop.tui.panes.pictures import Drawing, bands, recorded
-from tcptop.tui.panes.row import (
+from tcptop.tui.panes.charts import Drawing, bands, recorded
+from tcptop.tui.panes.parts import found, holders, option_facts, route_facts
+from tcptop.tui.panes.rows import (
     MARK,
     NAME,
     Pane,
     PaneRow,
     Scene,
     Target,
+    grid,
     place_of,
     told,
     wrapped,

@@ -11,11 +11,19 @@ from tcptop.analysis import levels
 from tcptop.analysis.rings import Series
 from tcptop.columns import PORTS, REMOTES, SOCKETS, ports, remotes, units
 from tcptop.model.snapshot import Ports
-from tcptop.tui.charts import SPANS, Limit
-from tcptop.tui.panes.lists import Excerpt, excerpt, found, own_counts, states, worst_first
-from tcptop.tui.panes.owners import ITS, responsible
-from tcptop.tui.panes.pictures import Drawing, bands, recorded
-from tcptop.tui.panes.row import Pane, PaneRow, Scene, Target, place_of, told, wrapped
+from tcptop.tui.chart import SPANS, Limit
+from tcptop.tui.panes.charts import Drawing, bands, recorded
+from tcptop.tui.panes.parts import (
+    ITS,
+    Excerpt,
+    excerpt,
+    found,
+    own_counts,
+    responsible,
+    states,
+    worst_first,
+)
+from tcptop.tui.panes.rows import Pane, PaneRow, Scene, Target, place_of, told, wrapped
 
 LONGEST_S = 1800.0
 

@@ -10,13 +10,10 @@ import numpy as np
 from tcptop.columns import LISTENERS, SOCKETS, detail, listeners, units
 from tcptop.columns.detail import Fact
 from tcptop.model.sysctls import number
-from tcptop.tui.charts import Limit
-from tcptop.tui.panes.facts import option_facts
-from tcptop.tui.panes.grid import grid
-from tcptop.tui.panes.lists import Excerpt, excerpt, found
-from tcptop.tui.panes.owners import holders
-from tcptop.tui.panes.pictures import Drawing, bands, recorded
-from tcptop.tui.panes.row import Pane, PaneRow, Scene, Target, place_of, told
+from tcptop.tui.chart import Limit
+from tcptop.tui.panes.charts import Drawing, bands, recorded
+from tcptop.tui.panes.parts import Excerpt, excerpt, found, holders, option_facts
+from tcptop.tui.panes.rows import Pane, PaneRow, Scene, Target, grid, place_of, told
 from tcptop.tui.widgets.layout import TableColumn
 
 WAITS = TableColumn("waits", "Waits", 7, right=True)

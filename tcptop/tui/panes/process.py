@@ -12,12 +12,19 @@ from tcptop.columns import LISTENERS, PORTS, PROCESSES, REMOTES, SOCKETS, proces
 from tcptop.model import owner, tcp
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
-from tcptop.tui.charts import Limit
-from tcptop.tui.panes.grid import columns
-from tcptop.tui.panes.lists import MOST, Excerpt, excerpt, found, own_counts, states, worst_first
-from tcptop.tui.panes.owners import ITS
-from tcptop.tui.panes.pictures import Drawing, bands, recorded
-from tcptop.tui.panes.row import Pane, PaneRow, Scene, Target, place_of, told, wrapped
+from tcptop.tui.chart import Limit
+from tcptop.tui.panes.charts import Drawing, bands, recorded
+from tcptop.tui.panes.parts import (
+    ITS,
+    MOST,
+    Excerpt,
+    excerpt,
+    found,
+    own_counts,
+    states,
+    worst_first,
+)
+from tcptop.tui.panes.rows import Pane, PaneRow, Scene, Target, columns, place_of, told, wrapped
 
 USER_HZ = 100  # of field 22 of /proc/PID/stat, include/asm-generic/param.h
 

@@ -1,9 +1,10 @@
-"""How a table lays out its columns, as plain functions over text; no widget here."""
+"""What a table shows and how its columns are laid out: plain functions over text, no widget."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 Cell = str | tuple[str, str]  # text, or (text, look)
 Line = tuple[tuple[str, str], ...]  # (text, look) from left to right, neighbours differ in look
@@ -168,3 +169,45 @@ def column_at(columns: Sequence[TableColumn], sizes: Sequence[int], x: int) -> T
         if x < 0:
             return column
     return None
+
+
+# -- what a table shows
+
+
+class TableModel(Protocol):
+    """Rows in their order; asked for visible rows only, on the event loop."""
+
+    @property
+    def columns(self) -> Sequence[TableColumn]:
+        """All columns, from left to right."""
+
+    def __len__(self) -> int: ...
+
+    def key(self, row: int) -> Hashable:
+        """What identifies the row when rows move."""
+
+    def row_of(self, key: Hashable) -> int | None:
+        """Where the row is now, None when it is gone."""
+
+    def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
+        """Text, or (text, look), per column; single-width and without control characters."""
+
+    def style(self, row: int) -> str:
+        """One of "", "dim", "warn", "bad", "good"."""
+
+
+@runtime_checkable
+class DrawnModel(Protocol):
+    """A model whose rows are lines already, and no cells."""
+
+    def line(self, row: int) -> Line:
+        """The row from left to right, in looks."""
+
+
+def model_line(
+    model: TableModel, row: int, columns: Sequence[TableColumn], sizes: Sequence[int]
+) -> Line:
+    """A row, of columns that are so wide."""
+    if isinstance(model, DrawnModel):
+        return model.line(row)
+    return row_line(model.cells(row, columns), columns, sizes, model.style(row))

@@ -17,10 +17,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tcptop.tui import keys
-from tcptop.tui.widgets import layout, look
-from tcptop.tui.widgets.layout import Line, TableColumn
-from tcptop.tui.widgets.model import TableModel
-from tcptop.tui.widgets.model import line as drawn
+from tcptop.tui.widgets import layout
+from tcptop.tui.widgets.layout import Line, TableColumn, TableModel
+from tcptop.tui.widgets.layout import model_line as drawn
+from tcptop.tui.widgets.lines import COMPONENT_CLASSES, CSS, Painter, SolidBar
 
 STEP = 8  # cells per horizontal scroll
 
@@ -33,8 +33,8 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
     """
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = look.COMPONENT_CLASSES
-    DEFAULT_CSS = look.CSS
+    COMPONENT_CLASSES = COMPONENT_CLASSES
+    DEFAULT_CSS = CSS
     BINDINGS = keys.bindings(keys.TABLE_KEYS)
 
     class Opened(Message):
@@ -59,7 +59,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
             super().__init__()
 
     def __init__(self, empty: str = "", ascii_only: bool = False, id: str | None = None) -> None:
-        self._painter = look.Painter(self, ascii_only)
+        self._painter = Painter(self, ascii_only)
         self._lines: list[Line] = []  # as painted last, from the header down
         self._drawn = Size(0, 0)  # the size they were drawn for
         self._model: TableModel | None = None
@@ -248,7 +248,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Use the plain scroll bar."""
-        self.vertical_scrollbar.renderer = look.SolidBar  # type: ignore[misc]
+        self.vertical_scrollbar.renderer = SolidBar  # type: ignore[misc]
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Paint what differs, instead of everything."""

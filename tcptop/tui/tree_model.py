@@ -16,7 +16,7 @@ from tcptop.model.selection import Selection
 from tcptop.model.table import F64, Index
 from tcptop.tui.models import BLOCK, ListingModel
 from tcptop.tui.place import Sort
-from tcptop.tui.preferences import Arrangement
+from tcptop.tui.settings import Arrangement
 from tcptop.tui.widgets.layout import Cell, TableColumn
 
 LABEL, REDUNDANT = "remote", "process"  # the column of the tree, and what it says already

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from tcptop.model.selection import Selection
-from tcptop.tui import alarm, header
+from tcptop.tui import header
 from tcptop.tui.widgets.layout import Line
 from tcptop.tui.widgets.lines import Lines
 
@@ -47,7 +47,7 @@ class Top(Vertical):
     ) -> None:
         """`selection` None: before the first sample."""
         width, height = self.app.size
-        self._alarm.show(*([worst] if height >= alarm.ROWS else []))
+        self._alarm.show(*([worst] if height >= header.ALARM_ROWS else []))
         self._title.show(header.title(selection, status, width))
         self._tabs.show(header.tabs(selection, view, width))
         if selection is None:

@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.rings import Series
-from tcptop.tui.charts import Limit, Unit, chart
-from tcptop.tui.panes.grid import beside, columns
-from tcptop.tui.panes.row import PaneRow, Room, Scene
+from tcptop.tui.chart import Limit, Unit, chart
+from tcptop.tui.panes.rows import PaneRow, Room, Scene, beside, columns
 from tcptop.tui.widgets.layout import Line
 
 GAP = 1

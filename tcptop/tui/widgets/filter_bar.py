@@ -22,10 +22,10 @@ from tcptop.analysis.filter.clause import (
 )
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import header, keys
-from tcptop.tui.prompt import Prompt
 from tcptop.tui.watcher import in_background
 from tcptop.tui.widgets.layout import cut
 from tcptop.tui.widgets.lines import Lines
+from tcptop.tui.widgets.prompt import Prompt
 
 SIGN = " / "
 EXAMPLE = "e.g. state established and dport = :443"  # not to be taken for a filter
