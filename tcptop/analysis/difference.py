@@ -59,6 +59,7 @@ class ListenerChange:
 @dataclass(frozen=True, slots=True)
 class RemoteChange:
     netns: int
+    interface: int
     address: tuple[int, int]  # the halves
     sockets: ThenNow
 
@@ -196,15 +197,15 @@ def _remotes(old: Snapshot, new: Snapshot) -> Iterator[RemoteChange]:
     for key in {**now, **then}:
         sockets = then.get(key, 0), now.get(key, 0)
         if sockets[0] != sockets[1]:
-            netns, hi, lo = key
-            yield RemoteChange(netns, (hi, lo), sockets)
+            netns, interface, *halves = key
+            yield RemoteChange(netns, interface, (halves[0], halves[1]), sockets)
 
 
-def _by_remote(snapshot: Snapshot) -> dict[tuple[int, int, int], int]:
+def _by_remote(snapshot: Snapshot) -> dict[tuple[int, ...], int]:
     found = snapshot.remotes
-    columns = (found.netns, found.remote_hi, found.remote_lo, found.sockets)
-    listed = zip(*(column.tolist() for column in columns), strict=True)
-    return {(netns, hi, lo): sockets for netns, hi, lo, sockets in listed}
+    columns = (found.netns, found.interface, found.remote_hi, found.remote_lo)
+    keys = zip(*(column.tolist() for column in columns), strict=True)
+    return dict(zip(keys, found.sockets.tolist(), strict=True))
 
 
 def _counters(old: Snapshot, new: Snapshot) -> Iterator[CounterChange]:

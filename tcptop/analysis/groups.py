@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import owner, tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import paired, row_hash
 from tcptop.model.snapshot import Holders, Processes, Remotes
 from tcptop.model.table import F64, I64, U8, Bools, Index, SocketTable
 
@@ -83,7 +83,8 @@ def remotes(table: SocketTable, rates: SocketRates, with_port: bool) -> Remotes:
     """Sockets that have a remote end, by its address or by address and port."""
     row = np.flatnonzero((table.state != tcp.LISTEN) & (table.remote_port != 0))
     port = table.remote_port[row].astype(np.int64) if with_port else np.full(len(row), -1)
-    key = row_hash(table.netns[row], table.remote_hi[row], table.remote_lo[row], port)
+    link = paired(table.netns[row], table.interface[row])
+    key = row_hash(link, table.remote_hi[row], table.remote_lo[row], port)
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     groups = len(first)
     group = np.full(len(table), -1, np.int64)
@@ -94,6 +95,7 @@ def remotes(table: SocketTable, rates: SocketRates, with_port: bool) -> Remotes:
         table.remote_hi[row][first],
         table.remote_lo[row][first],
         port[first],
+        table.interface[row][first],
         np.bincount(inverse, minlength=groups),
         by_state(inverse, groups, table.state[row]),
         _sum(inverse, groups, table.recv_q[row]),

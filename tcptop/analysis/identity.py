@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import paired, row_hash
 from tcptop.model.selection import Selection
-from tcptop.model.table import U64, Index
+from tcptop.model.snapshot import Ports
+from tcptop.model.table import U64, Index, SocketTable
 
 
 def process_keys(selection: Selection, rows: Index) -> U64:
@@ -34,12 +35,17 @@ def listener_keys(selection: Selection, rows: Index) -> U64:
 
 
 def port_keys(selection: Selection, rows: Index) -> U64:
-    ports = selection.snapshot.ports
-    names = ("netns", "local_hi", "local_lo", "remote_hi", "remote_lo", "remote_port")
-    return row_hash(*(getattr(ports, name)[rows] for name in names))
+    return destination_keys(selection.snapshot.ports, rows)
+
+
+def destination_keys(found: Ports | SocketTable, rows: Index | slice) -> U64:
+    """Where ports are used up: by device, as two networks may have the same addresses."""
+    names = ("local_hi", "local_lo", "remote_hi", "remote_lo", "remote_port")
+    link = paired(found.netns[rows], found.interface[rows])
+    return row_hash(link, *(getattr(found, name)[rows] for name in names))
 
 
 def remote_keys(selection: Selection, rows: Index) -> U64:
     remotes = selection.remote_groups
-    names = ("netns", "remote_hi", "remote_lo", "remote_port")
+    names = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
     return row_hash(*(getattr(remotes, name)[rows] for name in names))

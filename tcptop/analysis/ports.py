@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.history import History, PortUse, SocketJoin
+from tcptop.analysis.identity import destination_keys
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import sysctls, tcp
 from tcptop.model.arrays import index_of, row_hash, sorted_unique
@@ -112,7 +113,7 @@ def ports(
     """Groups in no order that means anything. The head of this module says what they count."""
     table = sample.sockets
     rows, reusable = _rows(table, found)
-    key = _destination(table, rows)
+    key = destination_keys(table, rows)
     keys, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     groups = len(keys)
     lead = rows[first]
@@ -136,6 +137,7 @@ def ports(
         table.remote_hi[lead],
         table.remote_lo[lead],
         table.remote_port[lead].astype(np.int64),
+        table.interface[lead],
         busy,
         np.bincount(inverse[table.state[rows] == tcp.TIME_WAIT], minlength=groups),
         lost,
@@ -149,8 +151,7 @@ def ports(
 
 def use(found: Ports, sample: Sample) -> PortUse:
     """The port use of this moment, for the forecasts of later ones."""
-    columns = (found.local_hi, found.local_lo, found.remote_hi, found.remote_lo)
-    key = row_hash(found.netns, *columns, found.remote_port)
+    key = destination_keys(found, slice(None))
     order = np.argsort(key)
     return PortUse(sample.clock, key[order], found.used[order], sample.netns)
 
@@ -177,11 +178,6 @@ def _loopback(table: SocketTable) -> Bools:
     bound: Bools = table.interface == LOOPBACK_IFINDEX
     near = is_loopback(table.local_hi, table.local_lo)
     return near | is_loopback(table.remote_hi, table.remote_lo) | bound
-
-
-def _destination(table: SocketTable, rows: Index) -> U64:
-    names = ("netns", "local_hi", "local_lo", "remote_hi", "remote_lo", "remote_port")
-    return row_hash(*(getattr(table, name)[rows] for name in names))
 
 
 def _by_netns(table: SocketTable, rows: Index, found: Mapping[int, Range], mask: str) -> Bools:

@@ -127,11 +127,12 @@ def _process_keys(snapshot: Snapshot) -> U64:
 
 
 def _remote_keys(selection: Selection, rows: Index, process: U64) -> U64:
-    """Listeners have no remote: each is a group of its own."""
+    """By address and device; listeners have no remote: each is a group of its own."""
     table = selection.snapshot.sample.sockets
     nobody = table.state[rows] == tcp.LISTEN
     own = np.where(nobody, table.key[rows], np.uint64(0))
-    return row_hash(process, table.remote_hi[rows], table.remote_lo[rows], own)
+    remote = table.remote_hi[rows], table.remote_lo[rows]
+    return row_hash(process, table.interface[rows], *remote, own)
 
 
 def _level(keys: U64) -> TreeLevel:

@@ -22,13 +22,14 @@ from tcptop.columns import (
     states,
     units,
 )
-from tcptop.columns.endpoints import addresses, endpoints, owner_texts
+from tcptop.columns.endpoints import addresses, on_device, owner_texts, zones
 from tcptop.columns.kernel import entries, kernel
 from tcptop.columns.listing import within
 from tcptop.columns.marks import STYLES
 from tcptop.columns.processes import NOBODY
+from tcptop.columns.sockets import local_texts
 from tcptop.model import tcp
-from tcptop.model.address import bracketed
+from tcptop.model.address import bracketed, text
 from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.owner import OWNER_KINDS
@@ -68,7 +69,7 @@ def rows(compared: SnapshotPair) -> Iterator[Change]:
         _states(found),
         _processes(found, compared.new),
         _listeners(found, compared),
-        _remotes(found, compared.new),
+        _remotes(found, compared),
         _ends("opened", compared.new, found.sockets.opened, there=True),
         _ends("closed", compared.old, found.sockets.closed, there=False),
         _counters(found, compared.new),
@@ -137,34 +138,40 @@ def _listeners(found: Difference, compared: SnapshotPair) -> Iterator[Change]:
 
 
 def _local(snapshot: Snapshot, row: int) -> str:
-    table = snapshot.sample.sockets.take(np.array([row]))
-    (text,) = endpoints(table.local_hi, table.local_lo, table.local_port.tolist(), [False])
+    (text,) = local_texts(everything(snapshot), np.array([row]))
     return text
 
 
-def _remotes(found: Difference, now: Snapshot) -> Iterator[Change]:
+def _remotes(found: Difference, compared: SnapshotPair) -> Iterator[Change]:
     for each in found.remotes:
-        (name,) = addresses(*(np.array([half], np.uint64) for half in each.address))
-        scope = f"dst {bracketed(name)}{within(now, each.netns)}"
-        yield Change(REMOTES.name, name, each.sockets, scope=scope if each.sockets[1] else "")
+        last = compared.new if each.sockets[1] else compared.old
+        name, zone = text(*each.address), last.sample.zone(each.netns, each.interface)
+        scope = _towards(last, name, zone, each.netns) if each.sockets[1] else ""
+        yield Change(REMOTES.name, name + zone, each.sockets, scope=scope)
 
 
 def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Iterator[Change]:
     """Connections by who has them and to where, the largest groups first."""
     table = snapshot.sample.sockets
     rows = places[table.state[places] != tcp.LISTEN]
-    hi, lo = table.remote_hi[rows], table.remote_lo[rows]
-    same = row_hash(snapshot.holders.first(rows), snapshot.note[rows], hi, lo)
+    hi, lo, interface = table.remote_hi[rows], table.remote_lo[rows], table.interface[rows]
+    same = row_hash(snapshot.holders.first(rows), snapshot.note[rows], hi, lo, interface)
     _, first, counts = np.unique(same, return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     first, counts = first[order], counts[order]
     owners = owner_texts(everything(snapshot), rows[first])
     remotes = addresses(hi[first], lo[first])
-    spaces = table.netns[rows[first]].tolist()
-    for who, remote, count, netns in zip(owners, remotes, counts.tolist(), spaces, strict=True):
-        scope = f"dst {bracketed(remote)}{within(snapshot, netns)}"
+    spaces = table.netns[rows[first]]
+    scopes = zones(snapshot.sample, spaces, interface[first])
+    columns = (owners, counts.tolist(), remotes, scopes, spaces.tolist())
+    for who, count, remote, zone, netns in zip(*columns, strict=True):
+        scope = _towards(snapshot, remote, zone, netns) if there else ""
         pair = (0, count) if there else (count, 0)
-        yield Change(section, f"{who} to {remote}", pair, scope=scope if there else "")
+        yield Change(section, f"{who} to {remote}{zone}", pair, scope=scope)
+
+
+def _towards(snapshot: Snapshot, remote: str, zone: str, netns: int) -> str:
+    return f"dst {bracketed(remote)}{on_device(zone)}{within(snapshot, netns)}"
 
 
 def _counters(found: Difference, now: Snapshot) -> Iterator[Change]:

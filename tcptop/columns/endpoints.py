@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from tcptop.columns.units import safe
 from tcptop.model import address, owner
+from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import I64, U64, Index
+from tcptop.model.table import I64, U32, U64, Index
 
 
 def addresses(hi: U64, lo: U64) -> list[str]:
@@ -18,12 +19,21 @@ def addresses(hi: U64, lo: U64) -> list[str]:
     return [address.text(h, low) for h, low in zip(hi.tolist(), lo.tolist(), strict=True)]
 
 
-def endpoints(hi: U64, lo: U64, port: Sequence[int], listening: Sequence[bool]) -> list[str]:
-    """`address:port`, with `*` for the remote port of a listener."""
-    return [
-        address.endpoint(text, "*" if listens else number)
-        for text, number, listens in zip(addresses(hi, lo), port, listening, strict=True)
-    ]
+def endpoints(hi: U64, lo: U64, ports: Iterable[int | str], zones: Iterable[str]) -> list[str]:
+    """`address%eth0:port` of each."""
+    return list(map(address.endpoint, addresses(hi, lo), ports, zones))
+
+
+def zones(sample: Sample, netns: U32, interface: U32) -> list[str]:
+    """`%eth0` of each, empty where it is bound to no device."""
+    if not interface.any():
+        return [""] * len(interface)
+    return list(map(sample.zone, netns.tolist(), interface.tolist()))
+
+
+def on_device(zone: str) -> str:
+    """The end of a filter for the sockets that are bound to the device of a zone."""
+    return f" and dev = {zone[1:]}" if zone else ""
 
 
 def source(selection: Selection, row: int) -> str:
@@ -32,10 +42,7 @@ def source(selection: Selection, row: int) -> str:
     table = sample.sockets
     local = address.text(int(table.local_hi[row]), int(table.local_lo[row]))
     text = f"src {address.endpoint(local, int(table.local_port[row]))}"
-    index = int(table.interface[row])
-    if not index:
-        return text
-    return f"{text} and dev = {sample.device(int(table.netns[row]), index) or index}"
+    return text + on_device(sample.zone(int(table.netns[row]), int(table.interface[row])))
 
 
 def rank(*columns: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> I64:

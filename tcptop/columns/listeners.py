@@ -11,7 +11,15 @@ from tcptop.analysis.identity import listener_keys
 from tcptop.analysis.recorded import OF_LISTENERS
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
-from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank, source
+from tcptop.columns.endpoints import (
+    endpoints,
+    on_device,
+    owner_texts,
+    owner_values,
+    rank,
+    source,
+    zones,
+)
 from tcptop.columns.listing import Listing, Sparkline, plain
 from tcptop.columns.marks import of_named
 from tcptop.model import address, tcp
@@ -78,8 +86,8 @@ def _kinds(selection: Selection, rows: Index) -> list[str]:
 def local_texts(selection: Selection, rows: Index) -> list[str]:
     table, places = _table(selection), sockets(selection, rows)
     port = table.local_port[places].tolist()
-    never = [False] * len(rows)
-    return endpoints(table.local_hi[places], table.local_lo[places], port, never)
+    scopes = zones(selection.snapshot.sample, table.netns[places], table.interface[places])
+    return endpoints(table.local_hi[places], table.local_lo[places], port, scopes)
 
 
 def _local(selection: Selection, rows: Index) -> I64:
@@ -144,8 +152,12 @@ COLUMNS = (
 
 def scope(selection: Selection, place: int) -> str:
     """Its own socket and those that came in through it; a wildcard answers every address."""
-    table = _table(selection)
-    row = int(selection.snapshot.listeners.row[place])
+    table, row = _table(selection), int(selection.snapshot.listeners.row[place])
+    zone = selection.snapshot.sample.zone(int(table.netns[row]), int(table.interface[row]))
+    return _answered(table, row) + on_device(zone)
+
+
+def _answered(table: SocketTable, row: int) -> str:
     port = int(table.local_port[row])
     hi, lo = int(table.local_hi[row]), int(table.local_lo[row])
     if (hi, lo) == (0, 0):  # of both families
@@ -165,9 +177,11 @@ def listening(selection: Selection, row: int) -> str:
 
 
 def worst(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Index:
-    """By key, or by address and port."""
-    ranks = {each.subject.listener: rank for rank, each in enumerate(findings)}
-    by_text = [ranks.get(text, -1) for text in local_texts(selection, rows)]
+    """By key, or by namespace, address and port."""
+    ranks = {(f.subject.netns, f.subject.listener): rank for rank, f in enumerate(findings)}
+    spaces = _table(selection).netns[sockets(selection, rows)].tolist()
+    places = zip(spaces, local_texts(selection, rows), strict=True)
+    by_text = [ranks.get(place, -1) for place in places]
     named = of_named(listener_keys(selection, rows), findings)
     return np.maximum(named, np.array(by_text, np.int64))
 

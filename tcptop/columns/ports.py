@@ -10,7 +10,15 @@ from tcptop.analysis.identity import port_keys
 from tcptop.analysis.recorded import OF_PORTS
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
-from tcptop.columns.endpoints import addresses, endpoints, owner_values, people_of, rank
+from tcptop.columns.endpoints import (
+    addresses,
+    endpoints,
+    on_device,
+    owner_values,
+    people_of,
+    rank,
+    zones,
+)
 from tcptop.columns.listing import Listing, Sparkline, plain
 from tcptop.columns.marks import of_groups
 from tcptop.model import address, sysctls
@@ -39,13 +47,20 @@ def _remote(selection: Selection, rows: Index) -> I64:
 
 def local_texts(selection: Selection, rows: Index) -> list[str]:
     ports = _ports(selection)
-    return addresses(ports.local_hi[rows], ports.local_lo[rows])
+    local = addresses(ports.local_hi[rows], ports.local_lo[rows])
+    return list(map(str.__add__, local, _zones(selection, rows)))
 
 
 def remote_texts(selection: Selection, rows: Index) -> list[str]:
     ports = _ports(selection)
     numbers = ports.remote_port[rows].tolist()
-    return endpoints(ports.remote_hi[rows], ports.remote_lo[rows], numbers, [False] * len(rows))
+    scopes = _zones(selection, rows)
+    return endpoints(ports.remote_hi[rows], ports.remote_lo[rows], numbers, scopes)
+
+
+def _zones(selection: Selection, rows: Index) -> list[str]:
+    ports = _ports(selection)
+    return zones(selection.snapshot.sample, ports.netns[rows], ports.interface[rows])
 
 
 def share(selection: Selection, rows: Index) -> F64:
@@ -143,7 +158,8 @@ def scope(selection: Selection, place: int) -> str:
     local = address.text(int(ports.local_hi[place]), int(ports.local_lo[place]))
     remote = address.text(int(ports.remote_hi[place]), int(ports.remote_lo[place]))
     goal = address.endpoint(remote, int(ports.remote_port[place]))
-    return f"src {address.bracketed(local)} and dst {goal}"
+    (zone,) = _zones(selection, np.array([place]))
+    return f"src {address.bracketed(local)} and dst {goal}{on_device(zone)}"
 
 
 def command(selection: Selection, place: int) -> str:

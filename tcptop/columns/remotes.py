@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from shlex import quote
 
+import numpy as np
+
 from tcptop.analysis.identity import remote_keys
 from tcptop.analysis.recorded import OF_REMOTES
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
-from tcptop.columns.endpoints import addresses, rank
+from tcptop.columns.endpoints import addresses, on_device, rank, zones
 from tcptop.columns.listing import Listing, Sparkline, plain
 from tcptop.columns.marks import of_groups
 from tcptop.columns.ports import first_owner, process_texts
@@ -37,11 +39,16 @@ def _state(*states: int) -> Values:
 def remote_texts(selection: Selection, rows: Index) -> list[str]:
     remotes = _remotes(selection)
     texts = addresses(remotes.remote_hi[rows], remotes.remote_lo[rows])
-    ports = remotes.remote_port[rows].tolist()
+    ports, scopes = remotes.remote_port[rows].tolist(), _zones(selection, rows)
     return [
-        address.endpoint(text, port) if port >= 0 else text
-        for text, port in zip(texts, ports, strict=True)
+        address.endpoint(text, port, zone) if port >= 0 else text + zone
+        for text, port, zone in zip(texts, ports, scopes, strict=True)
     ]
+
+
+def _zones(selection: Selection, rows: Index) -> list[str]:
+    remotes = _remotes(selection)
+    return zones(selection.snapshot.sample, remotes.netns[rows], remotes.interface[rows])
 
 
 def _remote(selection: Selection, rows: Index) -> I64:
@@ -101,7 +108,9 @@ def scope(selection: Selection, place: int) -> str:
     remotes = _remotes(selection)
     text = address.text(int(remotes.remote_hi[place]), int(remotes.remote_lo[place]))
     port = int(remotes.remote_port[place])
-    return f"dst {address.endpoint(text, port) if port >= 0 else address.bracketed(text)}"
+    goal = address.endpoint(text, port) if port >= 0 else address.bracketed(text)
+    (zone,) = _zones(selection, np.array([place]))
+    return f"dst {goal}{on_device(zone)}"
 
 
 def command(selection: Selection, place: int) -> str:

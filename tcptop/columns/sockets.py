@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from shlex import quote
 from typing import Any
 
@@ -13,7 +14,7 @@ from tcptop.analysis import subject
 from tcptop.analysis.identity import socket_keys
 from tcptop.columns import units
 from tcptop.columns.column import Column, Texts, Values, shown
-from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank, source
+from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank, source, zones
 from tcptop.columns.listeners import listening
 from tcptop.columns.listing import Listing
 from tcptop.columns.marks import of_named
@@ -72,17 +73,15 @@ def _local(selection: Selection, rows: Index) -> NDArray[Any]:
 
 
 def local_texts(selection: Selection, rows: Index) -> list[str]:
-    table = _table(selection)
-    never = [False] * len(rows)
-    port = table.local_port[rows].tolist()
-    return endpoints(table.local_hi[rows], table.local_lo[rows], port, never)
+    table, port = _table(selection), _table(selection).local_port[rows].tolist()
+    scopes = zones(selection.snapshot.sample, table.netns[rows], table.interface[rows])
+    return endpoints(table.local_hi[rows], table.local_lo[rows], port, scopes)
 
 
 def remote_texts(selection: Selection, rows: Index) -> list[str]:
     table = _table(selection)
-    port = table.remote_port[rows].tolist()
-    none = (table.remote_port[rows] == 0).tolist()
-    return endpoints(table.remote_hi[rows], table.remote_lo[rows], port, none)
+    port = [number or "*" for number in table.remote_port[rows].tolist()]
+    return endpoints(table.remote_hi[rows], table.remote_lo[rows], port, repeat(""))
 
 
 def state_texts(selection: Selection, rows: Index) -> list[str]:

@@ -25,9 +25,9 @@ def halves(address: str) -> tuple[int, int]:
     return number >> 64, number & 0xFFFF_FFFF_FFFF_FFFF
 
 
-def endpoint(address: str, port: int | str) -> str:
-    """`address:port` as ss prints it, IPv6 in brackets."""
-    return f"{bracketed(address)}:{port}"
+def endpoint(address: str, port: int | str, zone: str = "") -> str:
+    """`address%eth0:port` as ss prints it, IPv6 in brackets; `zone` is `%eth0`, or empty."""
+    return f"{bracketed(address)}{zone}:{port}"
 
 
 def bracketed(address: str) -> str:

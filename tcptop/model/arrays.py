@@ -25,6 +25,11 @@ def row_hash(*columns: NDArray[Any]) -> NDArray[np.uint64]:
     return key
 
 
+def paired(upper: NDArray[np.uint32], lower: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Two columns of 32 bits as one."""
+    return upper.astype(np.uint64) << np.uint64(32) | lower
+
+
 def index_of(keys: NDArray[Any], among: NDArray[Any]) -> NDArray[np.int64]:
     """For each key its place in `among`, which is sorted; -1 where it is not there."""
     if not len(among):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,6 +15,10 @@ from tcptop.model.route import Route, RouteKey
 from tcptop.model.socket_id import SocketId, socket_keys
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.table import EMPTY, I64, U32, U64, SocketTable
+
+# Names of devices that may stand in a filter and in a shell as they are. Others may be anything but
+# blank, "/" and ":" (dev_valid_name, net/core/dev.c).
+_PLAIN = re.compile(r"(?!(?:and|or|not)$)[A-Za-z0-9_.@-]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,14 @@ class Sample:
     def backlog_told(self) -> bool:
         """/proc/net/tcp has no backlog: 0 there is not a limit."""
         return self.source != "procfs"
+
+    def zone(self, netns: int, index: int) -> str:
+        """`%eth0` after an address, as ss prints it, or `%if7`, which filters take as well; empty
+        where the index is 0."""
+        if not index:
+            return ""
+        name = self.device(netns, index) or ""
+        return f"%{name}" if _PLAIN.fullmatch(name) else f"%if{index}"
 
     def device(self, netns: int, index: int) -> str | None:
         """The name of an interface; None where it has none there (any more)."""

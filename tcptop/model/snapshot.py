@@ -79,7 +79,7 @@ class Processes:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Ports:
-    """Ephemeral ports by (namespace, local address, remote address and port).
+    """Ephemeral ports by (namespace, device, local address, remote address and port).
 
     `group` has, for each row of the socket table, the number of its group here, or -1.
     """
@@ -91,6 +91,7 @@ class Ports:
     remote_hi: U64
     remote_lo: U64
     remote_port: I64
+    interface: U32  # that the sockets are bound to; 0: none
     used: I64
     time_wait: I64
     blocked: I64
@@ -106,13 +107,15 @@ class Ports:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Remotes:
-    """Sockets by remote address (remote_port -1), or by address and port; `group` as in Ports."""
+    """Sockets by remote address (remote_port -1), or by address and port, and by device; `group`
+    and `interface` as in Ports."""
 
     group: Index
     netns: U32
     remote_hi: U64
     remote_lo: U64
     remote_port: I64
+    interface: U32
     sockets: I64
     by_state: I64
     recv_q: I64

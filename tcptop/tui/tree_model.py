@@ -177,9 +177,11 @@ class TreeModel(ListingModel):
         if kind == PROCESS:
             owner = endpoints.owner_text(self.selection.snapshot, row).partition(" +")[0]
             return sign + (owner.rstrip("†") or "(nobody)")
-        table = self.selection.snapshot.sample.sockets
+        sample = self.selection.snapshot.sample
+        table = sample.sockets
         remote = address.text(int(table.remote_hi[row]), int(table.remote_lo[row]))
-        return INDENT + sign + named([remote], self._names)[0]
+        zone = sample.zone(int(table.netns[row]), int(table.interface[row]))
+        return INDENT + sign + named([remote], self._names)[0] + zone
 
     def _opened(self, kind: int, ref: int) -> bool:
         """Whether something of the group is shown after its line."""

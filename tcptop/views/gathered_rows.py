@@ -12,10 +12,10 @@ from tcptop.columns.ports import share
 from tcptop.model import owner
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
-from tcptop.model.snapshot import Snapshot
+from tcptop.model.snapshot import Ports, Remotes, Snapshot
 from tcptop.model.table import Index
 from tcptop.views.rows import Columns, by_state, integers, measured, named
-from tcptop.views.socket_rows import users
+from tcptop.views.socket_rows import interfaces, users
 
 
 def processes_order(selection: Selection) -> Index:
@@ -72,6 +72,7 @@ def ports(selection: Selection, places: Index) -> Columns:
         "local_address": addresses(groups.local_hi[places], groups.local_lo[places]),
         "remote_address": addresses(groups.remote_hi[places], groups.remote_lo[places]),
         "remote_port": groups.remote_port[places].tolist(),
+        "interface": _interfaces(selection, groups, places),
         "used": groups.used[places].tolist(),
         "time_wait": groups.time_wait[places].tolist(),
         "blocked": groups.blocked[places].tolist(),
@@ -96,6 +97,7 @@ def remotes(selection: Selection, places: Index) -> Columns:
     return {
         "netns": groups.netns[places].tolist(),
         "address": addresses(groups.remote_hi[places], groups.remote_lo[places]),
+        "interface": _interfaces(selection, groups, places),
         "sockets": groups.sockets[places].tolist(),
         "by_state": by_state(groups.by_state[places]),
         "recv_q": groups.recv_q[places].tolist(),
@@ -104,6 +106,11 @@ def remotes(selection: Selection, places: Index) -> Columns:
         "rtt_us": integers(groups.rtt_us[places]),
         "processes": _processes_of(selection.snapshot, groups.group, places),
     }
+
+
+def _interfaces(selection: Selection, groups: Ports | Remotes, places: Index) -> list[str | None]:
+    sample = selection.snapshot.sample
+    return interfaces(sample, groups.netns[places], groups.interface[places])
 
 
 def _processes_of(snapshot: Snapshot, group: Index, places: Index) -> list[list[dict[str, Any]]]:

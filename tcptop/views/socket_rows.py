@@ -15,7 +15,7 @@ from tcptop.model.address import endpoint, text
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import Bools, Index, SocketTable
+from tcptop.model.table import U32, Bools, Index, SocketTable
 from tcptop.views.rows import Columns, integers, known, measured, named
 
 FAMILIES = {tcp.AF_INET: "inet", tcp.AF_INET6: "inet6"}
@@ -69,7 +69,7 @@ def identity(sample: Sample, table: SocketTable) -> Columns:
         "local_port": table.local_port.tolist(),
         "remote_address": addresses(table.remote_hi, table.remote_lo),
         "remote_port": table.remote_port.tolist(),
-        "interface": _interfaces(sample, table),
+        "interface": interfaces(sample, table.netns, table.interface),
     }
 
 
@@ -106,11 +106,11 @@ def _holder(snapshot: Snapshot, entry: int) -> dict[str, Any]:
     return {"pid": process.pid, "name": process.name, "fd": None if fd < 0 else fd}
 
 
-def _interfaces(sample: Sample, table: SocketTable) -> list[str | None]:
+def interfaces(sample: Sample, netns: U32, interface: U32) -> list[str | None]:
     """The bound device's name, or its number as text if it has no name here any more."""
     return [
-        (sample.device(netns, index) or str(index)) if index else None
-        for netns, index in zip(table.netns.tolist(), table.interface.tolist(), strict=True)
+        (sample.device(space, index) or str(index)) if index else None
+        for space, index in zip(netns.tolist(), interface.tolist(), strict=True)
     ]
 
 
@@ -166,5 +166,6 @@ def owner_note(snapshot: Snapshot, row: int) -> str:
 def _listener(snapshot: Snapshot, row: int) -> str:
     table = snapshot.sample.sockets
     local = text(int(table.local_hi[row]), int(table.local_lo[row]))
+    zone = snapshot.sample.zone(int(table.netns[row]), int(table.interface[row]))
     processes = [f"{process.name} {process.pid}" for process, _ in snapshot.holders.of(row)]
-    return ", ".join([f"listener {endpoint(local, int(table.local_port[row]))}", *processes])
+    return ", ".join([f"listener {endpoint(local, int(table.local_port[row]), zone)}", *processes])

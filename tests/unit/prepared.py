@@ -178,7 +178,7 @@ def _rows() -> list[Row]:
         socket("SYN_SENT", "10.0.0.1:40003", "192.0.2.1:80", inode=6, uid=1000, interface=2)
         | {"info": {"min_rtt": 0xFFFF_FFFF, "last_data_sent": 4_000_000_000}},
         socket("FIN_WAIT1", "10.0.0.1:40004", "10.0.0.9:8080", send_q=5000, timer=4),
-        socket("LAST_ACK", "10.0.0.1:40005", "10.0.0.9:8080", timer=9, interface=44),
+        socket("LAST_ACK", "10.0.0.1:40005", "10.0.0.9:8080", timer=9),
         socket("CLOSING", "10.0.0.1:40006", "10.0.0.9:8080"),
         socket("CLOSE", "10.0.0.1:40007", "10.0.0.9:8080", inode=7, uid=1000, info_size=104),
         socket("ESTABLISHED", web, "10.0.0.8:51009", inode=9, netns=OTHER_NETNS, memory_count=8),

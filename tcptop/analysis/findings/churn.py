@@ -15,8 +15,9 @@ import numpy as np
 
 from tcptop.analysis.findings.groups import accepted
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.summary import SampleSummary, destinations
+from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
+from tcptop.analysis.identity import destination_keys
 from tcptop.analysis.ports import TIMEWAIT_MS
 from tcptop.model import sysctls, tcp
 from tcptop.model.arrays import index_of, row_hash
@@ -136,7 +137,7 @@ def _count(at: Index, chosen: Bools, number: int) -> F64:
 def _opened(seen: Observations, ends: Ends, summaries: Sequence[SampleSummary]) -> F64:
     """Connections that were seen to open in the intervals between these summaries."""
     ports = seen.snapshot.ports
-    groups = destinations(ports)
+    groups = destination_keys(ports, slice(None))
     opened = np.zeros(len(groups))
     for summary, seconds in zip(summaries[1:], lengths(summaries), strict=True):
         place = index_of(groups, summary.destination)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.summary import at, destinations
+from tcptop.analysis.findings.summary import at
+from tcptop.analysis.identity import destination_keys
 from tcptop.analysis.ports import TIMEWAIT_MS
 from tcptop.model import tcp
 from tcptop.model.table import F64, Index
@@ -49,10 +50,11 @@ def _growth(seen: Observations, group: int, window_s: float) -> float:
     """The slower half of the window: what was opened in a burst does not go on."""
     summaries = [seen.back(window_s), seen.back(window_s / 2)]
     ports, slowest = seen.snapshot.ports, math.inf
-    key = int(destinations(ports)[group])
+    (key,) = destination_keys(ports, np.array([group])).tolist()
+    netns = int(ports.netns[group])
     used, clock = float(ports.used[group]), seen.sample.clock
     for then in reversed(summaries):
-        if then is None or then.clock >= clock:
+        if then is None or then.clock >= clock or netns not in then.counters:
             return 0.0
         before = at(then.destination, then.used, key) or 0.0
         slowest = min(slowest, (used - before) / (clock - then.clock))
@@ -69,7 +71,8 @@ def _gone(seen: Observations, group: int, window_s: float) -> float:
     then, ports = seen.back(window_s), seen.snapshot.ports
     if then is None:
         return 0.0
-    key, clock = int(destinations(ports)[group]), then.clock
+    (key,) = destination_keys(ports, np.array([group])).tolist()
+    clock = then.clock
     opened = 0.0
     for summary in seen.summaries[seen.summaries.index(then) + 1 :]:
         rate = at(summary.destination, summary.opened, key) or 0.0

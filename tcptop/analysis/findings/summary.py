@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tcptop.analysis.identity import destination_keys
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, row_hash
+from tcptop.model.arrays import index_of
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Ports, Processes
 from tcptop.model.table import F64, I64, U64
@@ -39,7 +40,7 @@ class SampleSummary:
     process: U64
     close_wait: I64
     open_fds: F64
-    destination: U64  # keys of groups of Ports, see `destinations`
+    destination: U64  # `destination_keys` of Ports
     opened: F64  # connections a second that were seen to open
     used: I64
 
@@ -47,11 +48,6 @@ class SampleSummary:
 def process_key(process: Process) -> int:
     """A pid is used again; with its start time it is not."""
     return process.start_time << 22 | process.pid  # pids have 22 bits at most
-
-
-def destinations(ports: Ports) -> U64:
-    columns = (ports.local_hi, ports.local_lo, ports.remote_hi, ports.remote_lo)
-    return row_hash(ports.netns, *columns, ports.remote_port)
 
 
 def summary(
@@ -67,7 +63,7 @@ def summary(
     held = held[np.argsort(keys)]
     keys.sort()
     fds = np.array([_known(p.open_fds) for p in holders], np.float64)[processes.process[held]]
-    groups = destinations(ports)
+    groups = destination_keys(ports, slice(None))
     order = np.argsort(groups)
     return SampleSummary(
         sample.clock,
