@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from tcptop.analysis.findings.observations import Observations
-from tcptop.model import sysctls
+from tcptop.model import sysctls, tcp
+
+Ports = tuple[int, int]  # the first and the last
 
 RANGE = "net.ipv4.ip_local_port_range"
+RESERVED = "net.ipv4.ip_local_reserved_ports"
 REUSE = "net.ipv4.tcp_tw_reuse"
 USUAL = (32768, 60999)  # the kernel's default since 4.2
-WIDE = (16384, 65535)  # leaves the ports of most services alone
+WIDE = (16384, 65535)
+# Redis Sentinel, MongoDB, Kubernetes NodePorts.
+SERVICES = ((26379, 26379), (27017, 27017), (30000, 32767))
+MOST = 8  # listeners that are named
 
 
 def wider(seen: Observations, netns: int) -> str:
-    """sysctl -w net.ipv4.ip_local_port_range="32768 60999" (now 40000 40199)"""
-    now = sysctls.port_range(seen.sample.kernel_of(netns).sysctls)
+    """sysctl -w net.ipv4.ip_local_port_range="32768 60999" (now 40000 40199), and before it which
+    ports to reserve."""
+    values = seen.sample.kernel_of(netns).sysctls
+    now = sysctls.port_range(values)
     if now is None:
         return f"widen {RANGE}"
     new = USUAL if now[1] - now[0] < USUAL[1] - USUAL[0] else WIDE
     first, last = min(now[0], new[0]), max(now[1], new[1])
-    return f'sysctl -w {RANGE}="{first} {last}" (now {now[0]} {now[1]})'
+    reserve = _reserve(values, _services(seen, netns, (first, last), now))
+    return f'{reserve}sysctl -w {RANGE}="{first} {last}" (now {now[0]} {now[1]})'
+
+
+def _services(seen: Observations, netns: int, new: Ports, now: Ports) -> list[Ports]:
+    """Ports that clients must not take: those of listeners, and usual ones in what is added."""
+    table = seen.table
+    listening = (table.netns == netns) & (table.state == tcp.LISTEN)
+    here = np.unique(table.local_port[listening]).tolist()
+    added = ((new[0], now[0] - 1), (now[1] + 1, new[1]))
+    usual = [(a, b) for a, b in SERVICES if any(a <= last and first <= b for first, last in added)]
+    return [(port, port) for port in here if new[0] <= port <= new[1]][:MOST] + usual
+
+
+def _reserve(values: Mapping[str, str], services: list[Ports]) -> str:
+    known = sysctls.reserved_ports(values)
+    open_ = [s for s in services if not any(k[0] <= s[0] and s[1] <= k[1] for k in known)]
+    if not open_:
+        return ""
+    texts = (f"{a}-{b}" if a < b else str(a) for a, b in sorted({*known, *open_}))
+    return (
+        f"sysctl -w {RESERVED}={','.join(texts)}, so that no client takes a service's port, then "
+    )
 
 
 def reuse(seen: Observations, netns: int) -> str:

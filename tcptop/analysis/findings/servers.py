@@ -11,6 +11,18 @@ from tcptop.model.table import SocketTable
 
 SOMAXCONN = "net.core.somaxconn"
 NAMED = 3  # processes that a sentence names
+# How a program's backlog is set, by how its name begins; `tcptop explain backlog` has more.
+OPTIONS = {
+    "nginx": "backlog= of its listen directive",
+    "apache2": "ListenBacklog",
+    "httpd": "ListenBacklog",
+    "haproxy": "backlog",
+    "redis-server": "tcp-backlog",
+    "valkey-server": "tcp-backlog",
+    "php-fpm": "listen.backlog",
+    "gunicorn": "--backlog",
+    "postgres": "max_connections, of which it is twice",
+}
 
 
 def where(table: SocketTable, row: int) -> str:
@@ -27,7 +39,7 @@ def title(seen: Observations, row: int, processes: Sequence[Process]) -> str:
 def named(processes: Sequence[Process]) -> str:
     """nginx (pid 812, nginx.service), nginx (pid 813, nginx.service) and 6 more"""
     if not processes:
-        return "a process that is not known"
+        return "an unknown process"
     said = ", ".join(words.who(each) for each in processes[:NAMED])
     more = len(processes) - NAMED
     return f"{said} and {more} more" if more > 0 else said
@@ -57,9 +69,12 @@ def larger_backlog(seen: Observations, row: int) -> str:
     given = int(seen.table.send_q[row])
     more = max(4 * given, 511)
     limit = seen.sysctl(int(seen.table.netns[row]), SOMAXCONN)
-    if limit is not None and limit < more:
-        return (
-            f"sysctl -w {SOMAXCONN}={more} (now {limit}), listen() with a backlog of {more} "
-            f"(now {given}), and a restart"
-        )
-    return f"listen() with a backlog of {more} (now {given})"
+    first = f"sysctl -w {SOMAXCONN}={more} (now {limit}), " if limit and limit < more else ""
+    option = _option(seen.processes(row))
+    return f"{first}listen() with a backlog of {more} (now {given}{option}), and a restart"
+
+
+def _option(processes: Sequence[Process]) -> str:
+    names = [process.name for process in processes]
+    found = (said for begins, said in OPTIONS.items() if any(n.startswith(begins) for n in names))
+    return "".join(f", set by {said}" for said in list(found)[:1])

@@ -47,7 +47,7 @@ def _destination(seen: Observations, netns: int) -> Where:
     who = parties.parties(seen, rows)
     name = f" ({parties.first_name(who)})" if who else ""
     return Where(
-        f", mostly to {place}{name}, it seems",
+        f", apparently mostly to {place}{name}",
         (f"{words.count(len(rows), 'new connection')} to {place} now; a reset one leaves none.",),
         _pids(who),
         destination=place,
@@ -70,7 +70,7 @@ def _listener(seen: Observations, netns: int) -> Where:
     processes = seen.processes(row)
     name = f" ({words.called(processes[0])})" if processes else ""
     return Where(
-        f", mostly at :{port}{name}, it seems",
+        f", apparently mostly at :{port}{name}",
         (
             f"{words.number(100 * number[port] / len(ports))} % of the accepted connections are at "
             f":{port}.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
-from tests.unit.findings.watched import ids, once, watch
+from tests.unit.findings.watched import ids, of, once, watch
 from tests.unit.prepared import CURL, TAKEN_AT, Row, owners, socket
 
 ID = "close-wait-unread"
@@ -27,11 +27,27 @@ def test_one_look_is_enough_where_the_kernel_says_how_long() -> None:
     (finding,) = once(stuck(20, recv_q=101), owners=HELD)
     assert (finding.id, finding.severity) == (ID, "warning")
     assert finding.title == (
-        "curl does not read: 20 connections in CLOSE_WAIT whose end it has not seen"
+        "curl does not read: 20 connections in CLOSE_WAIT with an unread end of file"
     )
     assert finding.values["unread_bytes"] == 2000
     assert finding.subject.pids == (CURL.pid,)
     assert finding.since == pytest.approx(TAKEN_AT - 90)
+
+
+@pytest.mark.parametrize(
+    ("more", "advised"),
+    [
+        ([], "sooner than the server does"),  # curl called: an idle pool
+        ([socket("LISTEN", "0.0.0.0:8080")], "a stack or thread dump"),  # curl was called
+    ],
+)
+def test_a_pool_of_ours_is_told_from_clients_of_ours(more: list[Row], advised: str) -> None:
+    served = [
+        row | {"local": "10.0.0.1:8080", "remote": f"10.0.0.9:{number}"}
+        for number, row in enumerate(stuck(20), 1000)
+    ]
+    (finding,) = of(once([*(served if more else stuck(20)), *more], owners=HELD), ID)
+    assert advised in finding.advice
 
 
 @pytest.mark.parametrize(

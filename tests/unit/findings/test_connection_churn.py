@@ -64,7 +64,7 @@ def test_it_needs_ten_seconds_and_says_where_and_who() -> None:
     assert fired(found) == [False] * 10 + [True] * 3
     (finding,) = of(found[-1], ID)
     assert finding.severity == "warning"
-    assert finding.title == "80 short connections/s to 10.0.0.9:80, by curl it seems"
+    assert finding.title == "80 short connections/s to 10.0.0.9:80, apparently by curl"
     assert finding.subject.pids == (CURL.pid,)
     assert finding.subject.destination == THERE
     assert "28,232 local ports sustain 471 connections/s" in "".join(finding.evidence)
@@ -137,7 +137,7 @@ def seen_at_times(number: int) -> list[Row]:
 def test_where_the_other_end_closes_first_it_is_inferred() -> None:
     found = watch(12, seen_at_times, owners=HELD, kernel=counted(lambda _: 70))
     (finding,) = of(found[-1], ID)
-    assert finding.title == "70 short connections/s to 10.0.0.9:80, by curl it seems"
+    assert finding.title == "70 short connections/s to 10.0.0.9:80, apparently by curl"
     assert finding.values["inferred_per_s"] > 60
     assert "inferred" in finding.evidence[1]
 

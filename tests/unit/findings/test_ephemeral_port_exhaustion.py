@@ -45,6 +45,18 @@ def test_one_look_at_what_is_left() -> None:
     assert found(live(100))[0].title.startswith("curl has no local ports left to 10.0.0.9:80")
 
 
+def test_services_are_reserved_before_the_range_is_widened() -> None:
+    wide = {
+        "net.ipv4.ip_local_port_range": "32768 60999",
+        "net.ipv4.ip_local_reserved_ports": "27017,40000",
+    }
+    rows = [*live(28_000, 32_768), socket("LISTEN", "0.0.0.0:20000", cookie=1)]
+    (finding,) = found(rows, kernel=(kernel(sysctls=wide),))
+    first, _, second = finding.advice.partition(", then sysctl -w net.ipv4.ip_local_port_range")
+    assert "ip_local_reserved_ports=20000,26379,27017,30000-32767,40000, " in first
+    assert second.startswith('="16384 65535" (now 32768 60999)')
+
+
 def test_the_limit_is_for_each_destination() -> None:
     assert found(live(70) + live(70, to="10.0.0.9:81", cookie=0)) == ()
 

@@ -48,6 +48,20 @@ def test_a_share_of_the_soft_limit() -> None:
     assert of(findings_of(100, 1000, FindingSettings({ID: {"share": 0.1}})), ID)
 
 
+@pytest.mark.parametrize(
+    ("limit", "advised"),
+    [
+        (1000, "prlimit --pid 200 --nofile=4000:4000"),
+        (1000, "LimitNOFILE=4000 "),
+        (524_288, "LimitNOFILE=1048576 "),  # fs.nr_open: more is refused
+        (1_048_576, "as high as fs.nr_open is by default"),
+    ],
+)
+def test_no_more_is_advised_than_can_be_set(limit: int, advised: str) -> None:
+    (finding,) = of(findings_of(limit, limit), ID)
+    assert advised in finding.advice
+
+
 @pytest.mark.parametrize("known", [(None, 100), (100, None), (100, 0)])
 def test_unknown_is_no_trouble(known: tuple[int | None, int | None]) -> None:
     assert of(findings_of(*known), ID) == ()

@@ -74,7 +74,7 @@ def test_it_names_where_most_new_connections_go() -> None:
     held = owners(*((n, CURL, n) for n in range(1, 5)))
     kernel = steadily(**NONE | {"EstabResets": 20, "ActiveOpens": 40})
     (finding,) = of(watch(6, rows, owners=held, kernel=kernel)[-1], ID)
-    assert finding.title.endswith("end in a reset, mostly to 10.0.0.9:80 (curl), it seems")
+    assert finding.title.endswith("end in a reset, apparently mostly to 10.0.0.9:80 (curl)")
     assert finding.subject.pids == (CURL.pid,)
     assert finding.subject.destination == "10.0.0.9:80"
 
@@ -84,7 +84,7 @@ def test_a_server_is_named_by_its_listener() -> None:
     kernel = steadily(**NONE | {"EstabResets": 20, "PassiveOpens": 40})
     found = watch(6, lambda _: rows, owners=owners((1, CURL, 3)), kernel=kernel)
     (finding,) = of(found[-1], ID)
-    assert finding.title == "20 connections/s end in a reset, mostly at :8080 (curl), it seems"
+    assert finding.title == "20 connections/s end in a reset, apparently mostly at :8080 (curl)"
     assert finding.subject.pids == (CURL.pid,)
 
 

@@ -22,7 +22,7 @@ def test_a_share_of_the_limit() -> None:
     (finding,) = findings_of(800, 1000)
     assert (finding.id, finding.severity) == (ID, "warning")
     assert "800 of 1,000" in finding.title
-    assert f"{LIMIT}=65536 (now 1000)" in finding.advice
+    assert f"{LIMIT}=2000 (now 1000)" in finding.advice
     assert findings_of(300, 1000, FindingSettings({ID: {"share": 0.3}}))
 
 
@@ -59,6 +59,8 @@ def test_it_says_where_they_are() -> None:
     ]
     kernel = host({}, {"tw": 8}, {LIMIT: "10"})
     (finding,) = of(once(rows, kernel=kernel), ID)
-    assert finding.evidence[-1] == "Most of them, 5, are at our port 8080."
+    assert (
+        finding.evidence[-1] == "Most of them, 5, are at our port 8080, where they block no client."
+    )
     (finding,) = of(once(rows[6:], kernel=kernel), ID)
     assert finding.evidence[-1] == "Most of them, 3, are towards port 5432."

@@ -101,7 +101,7 @@ def _evidence(
     worst = int(rows[lost.for_s.argmax()])
     backoff = float(table.info_of("backoff", rows).max())
     yield (
-        f"{words.count(len(rows), 'connection')} to {lost.where} sent again up to "
+        f"{words.count(len(rows), 'connection')} to {lost.where} retransmitted up to "
         f"{words.count(backoff, 'time')}, the wait doubled each time; nothing has come back for "
         f"{words.duration(float(lost.for_s.max()))}, not even an acknowledgement."
     )
@@ -122,14 +122,14 @@ def _advice(seen: Observations, lost: Lost) -> str:
     sooner = timeouts.model_timeout_s(SHORTER, timeouts.RTO_MIN_S, timeouts.RTO_MAX_S)
     last = (
         f" Only if that cannot be done: net.ipv4.tcp_retries2 = {SHORTER} (now {retries}) gives up "
-        f"after about {words.duration(sooner)}, for every connection of the host."
+        f"after about {words.duration(sooner)}, for every connection of this namespace."
         if retries is not None and retries > SHORTER
         else ""
     )
     return (
         "Give requests a deadline, or the socket TCP_USER_TIMEOUT, and connect anew. If the "
-        "connections had been idle, a firewall or NAT has forgotten them: keepalive below its idle "
-        f"timeout. Else look for the hop: does a new connection to {lost.where} get an answer?"
+        "connections had been idle, a firewall or NAT may have dropped them: keepalive below its "
+        f"idle timeout. Else look for the hop: does a new connection to {lost.where} get an answer?"
         + last
     )
 

@@ -37,9 +37,9 @@ def _finding(seen: Observations, limits: Limits, each: CloseWaits, growing: bool
         {"sockets": count, "oldest_s": oldest, "fd_share": filling.share},
         (
             f"{words.who(process)} holds {words.count(count, 'socket')} whose peer has closed; "
-            "it has read the end of file of each (Recv-Q 0) and not closed them.",
-            f"The oldest has been so for at least {words.duration(oldest)}"
-            + (", and their number grew through three minutes." if growing else "."),
+            "it has read all data of each (Recv-Q 0) and not closed them.",
+            f"Oldest: at least {words.duration(oldest)} in this state"
+            + ("; their number grew through three minutes." if growing else "."),
             *filling.evidence,
         ),
         f"Close the connection in {words.called(process)} once read() returns 0, also on "

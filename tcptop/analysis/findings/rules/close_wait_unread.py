@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tcptop.analysis.findings import close_wait, fds, words
 from tcptop.analysis.findings.close_wait import CloseWaits
+from tcptop.analysis.findings.groups import accepted
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
@@ -30,23 +31,42 @@ def _finding(seen: Observations, each: CloseWaits, growing: bool) -> Finding:
         ID,
         words.key(ID, process.pid),
         "warning",
-        f"{name} does not read: {words.count(count, 'connection')} in CLOSE_WAIT whose end it has "
-        "not seen",
+        f"{name} does not read: {words.count(count, 'connection')} in CLOSE_WAIT with an unread "
+        "end of file",
         named(seen, each.rows, [process]),
         {"sockets": count, "unread_bytes": unread, "oldest_s": oldest},
         (
             f"{words.who(process)} holds {words.count(count, 'socket')} whose peer has closed and "
             f"whose end of file is unread (Recv-Q 1 or more), and with it {words.size(unread)} of "
             "data.",
-            f"The oldest has been so for at least {words.duration(oldest)}"
-            + (", and their number grew through three minutes." if growing else "."),
+            f"Oldest: at least {words.duration(oldest)} in this state"
+            + ("; their number grew through three minutes." if growing else "."),
             *fds.filling(seen, process).evidence,
         ),
-        f"See what {name} does now (a stack or thread dump): all workers wait for one slow back "
-        "end or one lock, or sockets dropped out of its event loop. Give its calls a timeout "
-        "shorter than its clients', and let it turn requests away early. No sysctl helps.",
+        _of_pool(name) if unread == 0 and _dialed(seen, each) else _of_server(name),
         f"ss -tanp state close-wait | grep pid={process.pid},",
         since=seen.sample.taken_at - oldest,
+    )
+
+
+def _dialed(seen: Observations, each: CloseWaits) -> bool:
+    """Whether the process has opened most of them: no listener here has their local port."""
+    return float(accepted(seen)[each.rows].mean()) < 0.5
+
+
+def _of_pool(name: str) -> str:
+    return (
+        f"{name} opened these connections, and the servers have closed them: so does an idle pool "
+        "look. Let it close idle connections sooner than the server does, and look for the end of "
+        "file before it lends one out; or each costs a failed request. No sysctl helps."
+    )
+
+
+def _of_server(name: str) -> str:
+    return (
+        f"See what {name} does now (a stack or thread dump): all workers wait for one slow back "
+        "end or one lock, or sockets dropped out of its event loop. Give its calls a timeout "
+        "shorter than its clients', and let it turn requests away early. No sysctl helps."
     )
 
 

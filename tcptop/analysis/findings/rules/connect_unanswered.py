@@ -20,6 +20,7 @@ from tcptop.model.table import Index
 ID = "connect-unanswered"
 MOST = 20  # destinations
 UNKNOWN = "an unknown process"
+ARP_S = 4.0  # mcast_solicit x retrans_time_ms, 3 x 1 s, and some delay
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -73,7 +74,7 @@ def _evidence(
     seen: Observations, attempts: Attempts, processes: list[Process], to: str
 ) -> Iterator[str]:
     table, again = seen.table, _again(seen, attempts)
-    who = words.who(processes[0]) if processes else "A process that is not known"
+    who = words.who(processes[0]) if processes else "An unknown process"
     more = f" and {words.count(len(processes) - 1, 'more')}" if len(processes) > 1 else ""
     many = words.count(len(attempts.rows), "socket")
     oldest = float(attempts.age_s.max())
@@ -89,10 +90,17 @@ def _evidence(
         yield (
             f"Each connect() fails with ETIMEDOUT after {words.exactly(whole)} "
             f"(tcp_syn_retries = {sysctls.get('net.ipv4.tcp_syn_retries')}), the oldest in "
-            f"{words.duration(left)}, unless the program gives up sooner."
+            f"{words.duration(left)}, unless the program gives up sooner{_sooner(oldest)}."
         )
     if seen.remote_here[row]:
         yield "The destination is an address of this host: no network lies between."
+
+
+def _sooner(oldest_s: float) -> str:
+    """Of a dead host on the own subnet a connect() tells after three questions of ARP or ND."""
+    if oldest_s > ARP_S:
+        return ""
+    return ", or with EHOSTUNREACH after 3 s where ARP has no answer (ip neigh)"
 
 
 def _advice(seen: Observations, row: int) -> str:
@@ -101,8 +109,8 @@ def _advice(seen: Observations, row: int) -> str:
         causes = f"a full accept queue of the listener on {to}, or a local firewall that drops"
     else:
         causes = (
-            "a firewall that drops, a wrong route or address, a host that is down, or a full "
-            "accept queue at the server"
+            "a firewall that drops, a wrong route or address, a host that is down behind a router, "
+            "or a full accept queue at the server"
         )
     return (
         f"Find out who is silent ({causes}). Give the program a connect timeout of a few seconds "

@@ -33,9 +33,9 @@ SYNS = "tcp[13] & 18 == 2 or (ip6 proto 6 and ip6[53] & 18 == 2)"
 NOW = 2  # intervals: what has stopped since is over
 STEADY = 0.5  # of the threshold, in each half of the window and just now: a burst is none
 ADVICE = (
-    "Use connections again: one HTTP client object for the whole process, answers read to their "
+    "Reuse connections: one HTTP client object for the whole process, answers read to their "
     'end, no "Connection: close"; a pool for databases; keep-alive to the back ends in proxies. '
-    "No sysctl mends it: tcp_tw_reuse spares ports, not handshakes."
+    "No sysctl fixes this: tcp_tw_reuse spares ports, not handshakes."
 )
 
 
@@ -85,7 +85,7 @@ def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Find
     to, netns = side(table, int(rows[0])), int(table.netns[rows[0]])
     who = parties.parties(seen, ours)
     waiting = int(np.count_nonzero(table.state[np.concatenate([ours, theirs])] == tcp.TIME_WAIT))
-    by = f", by {parties.first_name(who)} it seems" if who else ""
+    by = f", apparently by {parties.first_name(who)}" if who else ""
     sustained, said = _sustained(seen, ours)
     return Finding(
         ID,
@@ -97,7 +97,7 @@ def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Find
         | {"time_wait": waiting}
         | sustained,
         (
-            f"{words.number(per_s)} connections/s to {to} were opened and were over again in the "
+            f"{words.number(per_s)} connections/s to {to} were opened and closed within the "
             f"last {words.duration(churn.seconds)}; {words.number(waiting)} wait in TIME_WAIT.",
             *_how(churn, place),
             *said,
@@ -120,8 +120,8 @@ def _how(churn: Churn, place: int) -> list[str]:
 
 def _whose(listed: str) -> str:
     if not listed:
-        return "Whose they are is not known: none was seen with a process."
-    return f"By the connections to it that were seen with a process, they are of {listed}."
+        return "Their process is unknown: none was seen with one."
+    return f"By the connections to it that were seen with a process, they belong to {listed}."
 
 
 def _sustained(seen: Observations, rows: Index) -> tuple[dict[str, float], list[str]]:

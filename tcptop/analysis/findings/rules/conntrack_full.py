@@ -34,12 +34,14 @@ def _finding(kernel: Kernel, count: int, most: int, limits: Limits) -> Finding:
         {"count": count, "max": most, "share": share},
         (
             f"{COUNT} is {words.number(count)}, {words.percent(share)} of nf_conntrack_max.",
-            "A packet that would begin a connection and finds no room is dropped before TCP sees "
-            "it: clients wait as if this host were down, and no listener counts a drop.",
+            "A connection that begins and finds no room takes the place of one that was never "
+            "answered (early_drop), or is dropped before TCP sees it: clients wait as if this host "
+            "were down, and no listener counts a drop.",
         ),
         "Open fewer connections (pools, keep-alive) and close those that are idle; do not track "
         "what needs no state (a notrack rule). Then raise the limit, outside containers: "
-        f"sysctl -w {MOST}={2 * most} (now {most}).",
+        f"sysctl -w {MOST}={2 * most} (now {most}), and nf_conntrack_buckets to a quarter of it or "
+        "more.",
         f"sysctl {COUNT} {MOST}; dmesg | grep 'table full'",
     )
 

@@ -70,7 +70,7 @@ def _finding(
         (
             f"From {source} to {to} {words.number(used)} of {words.number(capacity)} ports are "
             f"used, {words.number(left)} {'is' if left == 1 else 'are'} left for connect().",
-            *_when(soon),
+            *(_when(soon) if left else ["connect() to it fails with EADDRNOTAVAIL."]),
             *_composed(seen, group, rows, who),
         ),
         _advice(seen, group, who),
@@ -108,7 +108,7 @@ def _composed(seen: Observations, group: int, rows: Index, who: list[Party]) -> 
     ).rstrip()
     nobody = int(np.count_nonzero(seen.snapshot.holders.first(rows) < 0))
     if nobody:
-        yield f"Of {words.number(nobody)} it is not known whose they were."
+        yield f"{words.number(nobody)} have no known process."
     if ports.blocked[group]:
         yield (
             f"{words.number(ports.blocked[group])} ports are lost to every connect(): a listener "
@@ -122,10 +122,10 @@ def _advice(seen: Observations, group: int, who: list[Party]) -> str:
     name = _name(who) if who else "the program"
     waiting = ports.time_wait[group] > ports.used[group] / 2
     first = (
-        f"Let {name} keep connections and use them again (a pool, keep-alive): each one that it "
-        "closes holds its port for 60 s."
+        f"Let {name} keep and reuse connections (a pool, keep-alive): each one that it closes "
+        "holds its port for 60 s."
         if waiting
-        else f"Bound the pool of {name}, and close connections that it no longer needs."
+        else f"Limit the pool of {name}, and close connections that it no longer needs."
     )
     return (
         f"{first} If it chooses its source address: IP_BIND_ADDRESS_NO_PORT. More addresses or "

@@ -16,6 +16,7 @@ from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
 ID = "fd-limit"
+NR_OPEN = 1048576  # fs.nr_open by default (fs/file.c)
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -62,10 +63,20 @@ def _finding(
             "Without a free one accept(), connect() and open() fail with EMFILE; what nobody can "
             "accept waits in the accept queue until that is full.",
         ),
-        f"Close what {name} no longer needs: a number that only grows is a leak. If it is load, "
-        f"set its limit for what it is meant to hold (now {limit}): LimitNOFILE={4 * limit} in "
-        "its systemd unit, or ulimit -n, and restart it.",
+        f"Close what {name} no longer needs: a number that only grows is a leak. "
+        + _more(process.pid, limit),
         f"ls /proc/{process.pid}/fd | wc -l; grep 'open files' /proc/{process.pid}/limits",
+    )
+
+
+def _more(pid: int, limit: int) -> str:
+    """setrlimit() refuses more than fs.nr_open."""
+    if limit >= NR_OPEN:
+        return f"Its limit ({limit}) is as high as fs.nr_open is by default: share the load."
+    more = min(4 * limit, NR_OPEN)
+    return (
+        f"If it is load: prlimit --pid {pid} --nofile={more}:{more} raises its limit at once (now "
+        f"{limit}), LimitNOFILE={more} in its systemd unit, or ulimit -n, for good."
     )
 
 

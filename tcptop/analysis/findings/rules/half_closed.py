@@ -149,12 +149,14 @@ def _orphans_finding(seen: Observations, netns: int, rows: Index, oldest: float)
         {"sockets": count, "oldest_s": oldest, "unsent_bytes": octets},
         (
             f"{parties.states(seen, rows)} without a process{closed}.",
-            f"The oldest has been so for at least {words.duration(oldest)}; "
+            f"Oldest: at least {words.duration(oldest)} in this state; "
             f"{words.size(octets)} of data wait before the FINs.",
         ),
         "Data before the FIN: the other end does not read, or does not answer. Look there, and let "
         "the program give up sooner on peers that take nothing (TCP_USER_TIMEOUT, a write "
-        f"timeout). The kernel gives up by tcp_orphan_retries (now {_retries(seen, netns)}).",
+        "timeout). The kernel gives up unanswered ones by tcp_orphan_retries (now "
+        f"{_retries(seen, netns)}), and after minutes those whose window stays shut: then the data "
+        "is lost.",
         "ss -tanoi state fin-wait-1 state last-ack state closing; grep TCP: /proc/net/sockstat",
         since=seen.sample.taken_at - oldest,
     )

@@ -58,11 +58,11 @@ def _evidence(
 ) -> Iterator[str]:
     yield (
         f"No data for up to {words.duration(quiet)}, and no keepalive timer is armed: if the peer "
-        "or anything on the way has gone, nobody here learns it before the next write, and that "
-        "one then hangs."
+        "or anything on the way has gone, nobody here learns it before the next write, which then "
+        "hangs or is reset."
     )
     whose = "the idle timeout given" if seen.settings.idle_timeout_s is not None else "common"
-    yield f"Load balancers and NAT forget idle connections; {timeout_s:.0f} s is {whose}."
+    yield f"Load balancers and NAT drop idle connections; {timeout_s:.0f} s is {whose}."
     if not certain:
         yield (
             f"Suspected: only {words.duration(seen.watched_s)} were watched, and the peer may send "

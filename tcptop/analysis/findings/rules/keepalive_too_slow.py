@@ -49,7 +49,8 @@ def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, first: 
         f"Set TCP_KEEPIDLE below {timeout_s:.0f} s in {group.who} (client libraries and servers "
         f"have an option for it), or for all that do not: sysctl -w "
         f"net.ipv4.tcp_keepalive_time={max(int(timeout_s * 0.8), 1)} "
-        f"(now {_sysctl(seen, group, 'time', 7200)}).",
+        f"(now {_sysctl(seen, group, 'time', 7200)}), which counts for timers set from then on: "
+        "connections that are idle now keep theirs.",
         "ss -tno state established | grep keepalive",
     )
 
@@ -59,7 +60,8 @@ def _evidence(
 ) -> Iterator[str]:
     yield (
         f"Keepalive is on, but its first probe comes after at least {words.duration(first)} of "
-        f"silence; what is on the way may forget the connection after {timeout_s:.0f} s."
+        f"silence; a firewall, NAT or load balancer on the path may drop the connection after "
+        f"{timeout_s:.0f} s."
     )
     idle_s, interval, probes = (
         _sysctl(seen, group, name, default)

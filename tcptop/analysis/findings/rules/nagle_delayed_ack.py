@@ -58,15 +58,16 @@ def _finding(
         group.subject(seen),
         {"connections": len(group.rows), "min_rtt_ms": rtt_ms},
         (
-            "In at least three of five looks less than a segment lay unsent behind one that was "
-            f"not acknowledged, with the window open and a round trip of {rtt_ms:.2g} ms at best: "
-            "Nagle's algorithm waits for the ack, and the peer delays it for up to 40 ms.",
+            "In at least three of five samples a partial segment waited for the ACK of another, "
+            f"with the window open and a round trip of {rtt_ms:.2g} ms at best: Nagle's algorithm "
+            "waits for the ACK, and the peer delays it by 40 ms or more.",
             "TCP_NODELAY is off on it (read from the socket)."
             if confirmed
             else "Whether TCP_NODELAY is off could not be read.",
             *([] if answered else ["Nothing comes back: a stream, late by that and no slower."]),
         ),
-        f"In {group.who} write a message with one write() or writev(), or set TCP_NODELAY. Every "
+        f"In {group.who} write a message with one write() or writev(), or set TCP_NODELAY; where "
+        "only the receiver can be changed, TCP_QUICKACK there, after each read. Every "
         "write-write-read exchange pays the delay; no sysctl switches it off.",
         "ss -tnmi state established | grep -B1 notsent",
     )

@@ -55,7 +55,7 @@ def _evidence(seen: Observations, group: ConnectionGroup, longest: float) -> Ite
     table, rows = seen.table, group.rows
     who = group.in_full
     yield (
-        f"{who} took not a byte out of {words.count(len(rows), 'receive queue')} for up to "
+        f"{who} read nothing from {words.count(len(rows), 'receive queue')} for up to "
         f"{words.duration(longest)} (bytes received less Recv-Q did not change)."
     )
     most = int(rows[table.recv_q[rows].argmax()])

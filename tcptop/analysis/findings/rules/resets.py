@@ -128,7 +128,7 @@ def _reasons(summaries: Sequence[SampleSummary], netns: int, reset: float) -> li
     if unread > 0:
         said.append(f"{words.number(unread)}/s were closed here with data unread.")
     if late > 0:
-        said.append(f"{words.number(late)}/s got data after close(), or had SO_LINGER 0.")
+        said.append(f"{words.number(late)}/s were closed with SO_LINGER 0, or got data just then.")
     if given_up > 0:
         said.append(f"{words.number(given_up)}/s were given up unanswered (TCPAbortOnTimeout).")
     return said
@@ -145,14 +145,15 @@ def _asking(seen: Observations, netns: int) -> list[str]:
 def _advice(failed: float, reset: float) -> str:
     if failed > reset:
         return (
-            "Start the service that is called, or mend the address. During a restart let the old "
+            "Start the service that is called, or fix the address. During a restart let the old "
             "process accept until the new one listens, and let clients wait longer after each "
             "failure."
         )
     return (
         "Read requests to their end before close(), also when the answer is early; take SO_LINGER "
-        "0 out; let the client's idle timeout be shorter than the server's, and let it try again "
-        "once. No sysctl helps; tcp_abort_on_overflow must be 0."
+        "0 out; let the client's idle timeout be shorter than the server's, and let it repeat what "
+        "may run twice. Empty a listener's queue before closing it: who waits there is reset. No "
+        "sysctl helps; tcp_abort_on_overflow must be 0."
     )
 
 

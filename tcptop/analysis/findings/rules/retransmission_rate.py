@@ -67,7 +67,7 @@ def _finding(
         ID,
         words.key(ID, netns),
         "critical" if share > limits["critical_share"] else "warning",
-        f"{share * 100:.1f} % of all segments are sent again{where}",
+        f"{share * 100:.1f} % of all segments are retransmitted{where}",
         Subject(netns, destination=worst[0][0] if worst else None),
         {"share": share, "retransmits_per_s": repeated, "segments_per_s": sent},
         (
@@ -77,7 +77,7 @@ def _finding(
         ),
         "One remote: its path, or that host. One network: a link on the way to it. All of them: "
         "this host's own link, cable, driver or share of bandwidth. A program that writes "
-        "megabytes at once into a slow path should write steadily. No sysctl mends a path.",
+        "megabytes at once into a slow path should write steadily. No sysctl fixes a path.",
         "nstat -az TcpOutSegs TcpRetransSegs TcpExtTCPTimeouts TcpExtTCPSpuriousRTOs"
         + (f"; ss -tin 'dst {words.in_filter(worst[0][0])}'" if worst else ""),
     )

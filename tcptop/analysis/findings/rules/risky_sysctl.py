@@ -46,15 +46,16 @@ SETTINGS = (
         "net.ipv4.tcp_abort_on_overflow",
         1,
         0,
-        "where an accept queue is full for a moment, clients get a reset instead of a retry.",
+        "clients whose last ACK meets an accept queue that is full for a moment get a reset, not a "
+        "retry; SYNs are dropped without a word all the same.",
     ),
 )
 TIMESTAMPS = RiskySetting(
     "net.ipv4.tcp_timestamps",
     0,
     1,
-    "tcp_tw_reuse = {reuse} has no effect without timestamps, and old segments of a connection "
-    "are told from new ones by sequence number alone.",
+    "tcp_tw_reuse = {reuse} has no effect without timestamps, old segments of a connection are "
+    "told from new ones by sequence number alone, and SYN cookies lose SACK and window scaling.",
 )
 
 
@@ -80,8 +81,8 @@ def _finding(netns: int, setting: RiskySetting) -> Finding:
         Subject(netns),
         {name: setting.risky},
         (f"With {setting.name} = {setting.risky} {setting.why}",),
-        f"sysctl -w {setting.name}={setting.safe} (now {setting.risky}), and the same in "
-        "/etc/sysctl.d.",
+        f"sysctl -w {setting.name}={setting.safe} (now {setting.risky}), and the same where it is "
+        "set at every start: in /etc/sysctl.d, or in the settings of the container.",
         f"sysctl {setting.name}",
     )
 

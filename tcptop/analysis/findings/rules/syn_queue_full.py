@@ -91,12 +91,13 @@ def _evidence(seen: Observations, full: Full, rows: Index) -> Iterator[str]:
     senders = words.count(syn_queues.remotes(seen, rows), "address", "addresses")
     yield (
         f"{full.half_open} half-open connections from {senders}, where {full.limit} fit; the "
-        f"SYN-ACK had to be sent again to {again} of them."
+        f"SYN-ACK had to be retransmitted to {again} of them."
     )
     if full.answer.cookies_per_s > 0:
         yield (
             f"TCPReqQFullDoCookies rises by {words.number(full.answer.cookies_per_s)}/s: further "
-            "SYNs are answered with cookies. Nothing is lost by that but TCP options."
+            "SYNs are answered with cookies. No connection is lost by that; one without "
+            "TCP timestamps loses SACK and window scaling."
         )
     if full.answer.dropped_per_s > 0:
         yield (

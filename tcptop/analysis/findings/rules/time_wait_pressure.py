@@ -48,7 +48,7 @@ def _finding(
         (*_evidence(kernel, full, overflow), *_whose(seen, kernel.netns)),
         "Close less often: a pool, or keep-alive, so that a connection serves many requests. Then "
         f"raise the limit, it is cheap: {_raise(most)}. TIME_WAIT itself is healthy and lasts "
-        "60 s whatever is set.",
+        "60 s regardless of settings.",
         f"grep TCP: /proc/net/sockstat; sysctl {LIMIT}; nstat -az TcpExt{OVERFLOW}",
     )
 
@@ -58,7 +58,7 @@ def _known(value: int | None) -> str:
 
 
 def _raise(most: int | None) -> str:
-    return f"sysctl -w {LIMIT}={max(4 * most, 65536)} (now {most})" if most else f"sysctl {LIMIT}"
+    return f"sysctl -w {LIMIT}={2 * most} (now {most})" if most else f"sysctl {LIMIT}"
 
 
 def _evidence(kernel: Kernel, full: str, overflow: float) -> list[str]:
@@ -82,7 +82,9 @@ def _whose(seen: Observations, netns: int) -> list[str]:
     port = np.where(served, table.local_port[rows], table.remote_port[rows])
     kinds, number = np.unique(port.astype(np.int64) * 2 + served, return_counts=True)
     best = int(np.argmax(number))
-    where = f"{'at our' if kinds[best] & 1 else 'towards'} port {int(kinds[best]) // 2}"
+    number_of, ours = divmod(int(kinds[best]), 2)
+    towards = f"towards port {number_of}"
+    where = f"at our port {number_of}, where they block no client" if ours else towards
     return [f"Most of them, {words.number(number[best])}, are {where}."]
 
 
