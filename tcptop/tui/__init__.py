@@ -1,1 +1,18 @@
-"""The live view."""
+"""The live view. Where to look:
+
+    app.py            begins and ends it; keys and messages become actions
+    keys.py           which keys do what; keymap.py: `[keys]` of the configuration
+    actions.py        what each key does
+    session.py        what is shown: a place (place.py), a moment (time_cursor.py), lists (lists.py)
+    item.py           one row, opened: its pane or facts, as it was last when it is gone
+    watcher.py        the thread that samples; a snapshot waits in SnapshotTaken until it is painted
+    screen.py         the main screen: paints what the session says; its lines are from header.py
+    views.py          the eight views: the list of each (columns/), and what Enter shows (panes/)
+    models.py         rows of a list, of facts, of what changed; tree_model.py, help.py: other rows
+    settings.py       what was decided, and what is remembered from run to run
+    widgets/          tables, lines, prompts and boxes, which know no session
+    terminal/         the bytes that go to the terminal, and the keys that come
+
+`lists.py` and `panes/` are given a list and never ask `views.py`; `help.py` asks `keys.py` and no
+widget: so no two of them need each other.
+"""

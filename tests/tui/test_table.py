@@ -80,9 +80,6 @@ class TableApp(App[None]):
     def on_table_opened(self, message: Table.Opened) -> None:
         self.messages.append(message)
 
-    def on_table_moved(self, message: Table.Moved) -> None:
-        self.messages.append(message)
-
     def on_table_sort_asked(self, message: Table.SortAsked) -> None:
         self.messages.append(message)
 
@@ -179,7 +176,6 @@ async def test_cursor_keeps_its_position_when_its_socket_is_gone() -> None:
         app.table.changed(Rows([10]))
         await settle(pilot)
         assert (app.table.cursor, cursor_line(app)) == (10, 1)
-        assert [m.key for m in app.messages if isinstance(m, Table.Moved)][-2:] == [40, 10]
 
 
 async def test_unattended_table_keeps_showing_its_top() -> None:
@@ -351,7 +347,6 @@ async def test_empty_model_shows_its_placeholder() -> None:
         await pilot.press("j", "G", "enter")
         assert screen(app)[1] == "no sockets"
         assert app.table.cursor is None
-        assert [m.key for m in app.messages if isinstance(m, Table.Moved)] == [None]
         app.table.changed(Rows([5]))
         await settle(pilot)
         assert app.table.cursor == 5

@@ -44,13 +44,6 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
             self.key = key
             super().__init__()
 
-    class Moved(Message):
-        """Another row is under the cursor, or another model is shown; None: there is no row."""
-
-        def __init__(self, key: Hashable | None) -> None:
-            self.key = key
-            super().__init__()
-
     class SortAsked(Message):
         """A click on a title."""
 
@@ -133,7 +126,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._row, self._key, self._pinned, self._left = 0, cursor, cursor is not None, 0
         self._lay_out()  # scrolling paints, and must not ask this model for the last one's columns
         self.scroll_to(y=0, animate=False, force=True)
-        self._find_cursor(told=False)
+        self._find_cursor()
         self._settle(reveal=True)
 
     def changed(self, model: TableModel | None = None) -> None:
@@ -173,20 +166,17 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         top = self.scroll_offset.y
         return top <= self._row < top + self._rows_shown
 
-    def _find_cursor(self, told: bool = True) -> None:
+    def _find_cursor(self) -> None:
         """Put the cursor on the row of its key, or leave it where it is when that is gone."""
         found = None
         if self._pinned and self._model is not None and self._key is not None:
             found = self._model.row_of(self._key)
-        self._place_cursor(self._row if found is None else found, told)
+        self._place_cursor(self._row if found is None else found)
 
-    def _place_cursor(self, row: int, told: bool = True) -> None:
-        """`told`: the owner knows the key from before, and hears only of another one."""
-        before, rows = self._key, len(self._model) if self._model is not None else 0
+    def _place_cursor(self, row: int) -> None:
+        rows = len(self._model) if self._model is not None else 0
         self._row = max(0, min(row, rows - 1))
         self._key = self._model.key(self._row) if self._model is not None and rows else None
-        if self._key != before or not told:
-            self.post_message(self.Moved(self._key))
 
     def _move_to(self, row: int, scroll: int = 0) -> None:
         self._pinned = True
