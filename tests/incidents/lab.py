@@ -113,16 +113,12 @@ class Host:
         debug = ["--enable-debug-command", "yes", "--save", "", "--dir", self.home]
         return self.start(name, "redis-server", *bind, *debug, port=port)
 
-    def worker(self, name: str) -> int:
-        """The first child of a program that forks workers."""
+    def workers(self, name: str, count: int = 1) -> list[int]:
+        """The first children of a program that forks workers."""
         pid = self.pids[name]
         children = Path(f"/proc/{pid}/task/{pid}/children")
-        self.until(lambda: bool(children.read_text().split()), f"workers of {name}")
-        return int(children.read_text().split()[0])
-
-    def workers(self, name: str) -> list[int]:
-        pid = self.pids[name]
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        self.until(lambda: len(children.read_text().split()) >= count, f"workers of {name}")
+        return [int(word) for word in children.read_text().split()[:count]]
 
     def said(self, name: str) -> str:
         """What a program has printed, its end."""

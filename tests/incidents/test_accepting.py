@@ -28,7 +28,7 @@ _OK = 'location / { return 200 "ok"; }'
 def one_reuseport_worker_is_stopped(lab: Lab) -> None:
     """Each of nginx's workers has its own queue; a third of the clients wait in that of one."""
     _reuseport(lab)
-    stuck = lab.server.worker("nginx")
+    (stuck,) = lab.server.workers("nginx")
     lab.pids["stuck"] = stuck
     os.kill(stuck, signal.SIGSTOP)
     lab.server.until(lambda: lab.server.queued(80) >= 20, "20 that wait")
@@ -78,7 +78,7 @@ def sync_workers_get_answers(lab: Lab) -> None:
 def _sync_workers(lab: Lab) -> None:
     server, client = lab.server, lab.client
     server.python("sync_workers", server.address, 8000, 2, client.address, 9000, port=8000)
-    lab.pids["worker1"], lab.pids["worker2"] = server.workers("sync_workers")
+    lab.pids["worker1"], lab.pids["worker2"] = server.workers("sync_workers", 2)
     client.python("browsers", server.address, 8000, 8, 3)
 
 

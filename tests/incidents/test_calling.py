@@ -96,8 +96,8 @@ def _proxied(lab: Lab, headers: str) -> None:
     upstream = f"upstream u {{ server 127.0.0.1:8080; {'keepalive 16; ' if headers else ''}}}"
     place = f"location / {{ proxy_pass http://u; {headers} }}"
     server.nginx("nginx", f"{upstream} server {{ listen {server.address}:80; {place} }}", 80)
-    lab.pids["front"] = server.worker("nginx")
-    lab.client.python("shop", server.address, 80, 160)
+    (lab.pids["front"],) = server.workers("nginx")
+    lab.client.python("shop", server.address, 80, 4, 40)
     server.until(lambda: server.counter("TcpPassiveOpens") >= 2, "the first requests")
 
 

@@ -64,6 +64,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_listeners(seen)
     yield from _of_ports(seen)
     yield from _of_processes(seen)
+    yield from _of_doings(seen)
     yield from _of_counters(seen, named)
     yield from _of_limits(seen)
     for sample in seen.samples:
@@ -310,11 +311,42 @@ def _of_processes(seen: Seen) -> Iterator[Fact]:
         yield Fact("percent", 100 * low / process.fd_limit, 100 * high / process.fd_limit, "of it")
 
 
-def _descriptors(pid: int, otherwise: int) -> int:
+def _of_doings(seen: Seen) -> Iterator[Fact]:
+    """Of the processes concerned: for how long each is in its state, and its share of a core."""
+    for pid in seen.subject.pids:
+        facts = [s.facts[pid] for s in seen.samples if pid in s.facts]
+        if not facts:
+            continue
+        yield Fact("seconds", facts[-1].state_s, facts[-1].state_s, "in its state")
+        yield exactly("count", facts[-1].threads, "threads")
+        yield exactly("percent", 100 * (facts[-1].cpu_share or 0.0), "of a core")
+    for pid in seen.subject.pids:
+        yield exactly("count", _lost_sockets(pid, seen), "descriptors of TCP sockets in no list")
+
+
+def _lost_sockets(pid: int, seen: Seen) -> int:
+    """As lsof would: what a descriptor is, and whether the dump has it."""
+    listed = {*seen.table.inode.tolist(), *seen.sample.bound.inode.tolist()}
+    lost = 0
+    for name in _listed(f"/proc/{pid}/fd"):
+        try:
+            kind = os.getxattr(f"/proc/{pid}/fd/{name}", "system.sockprotoname")
+            inode = os.stat(f"/proc/{pid}/fd/{name}").st_ino
+        except OSError:
+            continue
+        lost += kind.rstrip(b"\0") in (b"TCP", b"TCPv6") and inode not in listed
+    return lost
+
+
+def _listed(directory: str) -> list[str]:
     try:
-        return len(os.listdir(f"/proc/{pid}/fd"))
+        return os.listdir(directory)
     except OSError:
-        return otherwise
+        return []
+
+
+def _descriptors(pid: int, otherwise: int) -> int:
+    return len(_listed(f"/proc/{pid}/fd")) or otherwise
 
 
 def _of_counters(seen: Seen, named: str) -> Iterator[Fact]:
