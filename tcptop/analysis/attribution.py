@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.history import KnownSockets, SocketJoin
-from tcptop.analysis.listeners import waiting
+from tcptop.analysis.join import SocketJoin
+from tcptop.analysis.listeners import queues, waiting
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import index_of, sorted_unique
 from tcptop.model.sample import Owners, Process, Sample
@@ -17,37 +17,35 @@ from tcptop.model.table import I64, U8, Bools, Index, SocketTable
 
 
 class Attribution(NamedTuple):
-    """`process` is each row's first holder, a key of `processes`; -1 where nobody is known."""
+    """Who has each row: `process` is its first holder, a key of `processes`, or -1; `queue` the
+    row of the listener in whose queue it waits, or -1."""
 
     holders: Holders
     owner: U8
     note: U8
+    queue: Index
     process: Index
     processes: Mapping[int, Process]
 
 
 def attribute_owners(
-    sample: Sample,
-    queue: Index,
-    joined: SocketJoin,
-    known: KnownSockets,
-    past: Mapping[int, Process],
+    sample: Sample, joined: SocketJoin, past: Mapping[int, Process]
 ) -> Attribution:
-    """Owners of every row. `past` are the processes that `known.process` refers to."""
-    table = sample.sockets
+    """Owners of every row. `past` are the processes that the known sockets refer to."""
+    table, queue = sample.sockets, queues(sample.sockets)
     row, pid, fd = _entries(table, sample.owners)
     ids = _identities(sample.owners.processes, past)
     process = np.array([ids[p] for p in pid.tolist()], np.int64)
     processes = dict(past) | {ids[p]: process for p, process in sample.owners.processes.items()}
-    remembered = _remembered(table, row, joined, known)
+    remembered = _remembered(table, row, joined)
     row = np.concatenate([row, remembered])
-    process = np.concatenate([process, known.process[joined.place[remembered]]])
+    process = np.concatenate([process, joined.recalled("process", -1)[remembered]])
     fd = np.concatenate([fd, np.full(len(remembered), -1, np.int64)])
     kinds = _kinds(table, row, remembered)
     first = _first(row, process, len(table))
     processes = {key: processes[key] for key in sorted_unique(process).tolist()}
     holders = _holders(len(table), row, process, fd, processes)
-    return Attribution(holders, kinds, _notes(sample, kinds, queue), first, processes)
+    return Attribution(holders, kinds, _notes(sample, kinds, queue), queue, first, processes)
 
 
 def _entries(table: SocketTable, owners: Owners) -> tuple[Index, I64, I64]:
@@ -77,16 +75,15 @@ def _identities(processes: Mapping[int, Process], past: Mapping[int, Process]) -
     return ids
 
 
-def _remembered(table: SocketTable, held: Index, joined: SocketJoin, known: KnownSockets) -> Index:
+def _remembered(table: SocketTable, held: Index, joined: SocketJoin) -> Index:
     """Rows without an inode that once had a process.
 
     Not those in an accept queue: nobody can have closed them. Without real cookies (/proc/net/tcp)
     they may follow a connection of the same four ends.
     """
-    candidates = (table.inode == 0) & (joined.place >= 0) & ~waiting(table)
+    candidates = (table.inode == 0) & (joined.recalled("process", -1) >= 0) & ~waiting(table)
     candidates[held] = False
-    rows = np.flatnonzero(candidates)
-    return rows[known.process[joined.place[rows]] >= 0]
+    return np.flatnonzero(candidates)
 
 
 def _kinds(table: SocketTable, row: Index, remembered: Index) -> U8:

@@ -1,10 +1,15 @@
-"""Counters of namespaces as rates, and the openings among them."""
+"""Counters of namespaces as rates; openings that they counted, and those that were seen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
+from tcptop.analysis.join import SocketJoin
+from tcptop.model import tcp
 from tcptop.model.sample import Kernel
+from tcptop.model.table import SocketTable
 
 CounterRates = Mapping[str, Mapping[str, float]]  # section -> name -> per second
 # Gauges and settings among the counters of /proc/net/snmp: they have no rate.
@@ -38,6 +43,12 @@ def counted_opens(kernel: Iterable[Kernel], before: Mapping[int, Kernel]) -> int
     return sum(_opens(each) - _opens(before[each.netns]) for each in kernel if each.netns in before)
 
 
+def seen_opens(table: SocketTable, joined: SocketJoin) -> int:
+    """Connections first seen open in this sample; half-open ones count when they are open."""
+    fresh = joined.arrived | (joined.recalled("state", 0) == tcp.SYN_RECV)
+    return int(np.count_nonzero(fresh & ~np.isin(table.state, (tcp.SYN_RECV, tcp.LISTEN))))
+
+
 def _opens(kernel: Kernel) -> int:
-    tcp = kernel.counters.get("Tcp", {})
-    return tcp.get("ActiveOpens", 0) + tcp.get("PassiveOpens", 0)
+    counted = kernel.counters.get("Tcp", {})
+    return counted.get("ActiveOpens", 0) + counted.get("PassiveOpens", 0)

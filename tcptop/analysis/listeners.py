@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop.analysis.history import KnownSockets, SocketJoin, rate, recalled
+from tcptop.analysis.history import KnownSockets
+from tcptop.analysis.join import SocketJoin
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import ListenerPeaks
@@ -60,31 +61,29 @@ def queues(table: SocketTable) -> Index:
     return queue
 
 
-def peaks(
-    table: SocketTable, polled: ListenerPeaks, joined: SocketJoin, known: KnownSockets
-) -> I64:
+def peaks(table: SocketTable, polled: ListenerPeaks, joined: SocketJoin) -> I64:
     """The longest accept queue seen of each LISTEN row, 0 for other rows."""
-    keys = polled.key
+    rows, keys = np.flatnonzero(table.state == tcp.LISTEN), polled.key
     order = np.argsort(keys)
-    place = index_of(table.key, keys[order])
-    between = np.zeros(len(table), np.int64)
+    place = index_of(table.key[rows], keys[order])
+    between = np.zeros(len(rows), np.int64)
     between[place >= 0] = polled.peaks[order][place[place >= 0]]
-    before = np.nan_to_num(recalled(known.peak.astype(np.float64), joined)).astype(np.int64)
-    peak = np.maximum(np.maximum(table.recv_q, between), before)
-    return np.where(table.state == tcp.LISTEN, peak, 0)
+    peak = np.zeros(len(table), np.int64)
+    peak[rows] = np.maximum(
+        np.maximum(table.recv_q[rows], between), joined.recalled("peak", 0)[rows]
+    )
+    return peak
 
 
-def listeners(
-    table: SocketTable, queue: Index, peak: I64, joined: SocketJoin, known: KnownSockets
-) -> Listeners:
+def listeners(table: SocketTable, queue: Index, now: KnownSockets, joined: SocketJoin) -> Listeners:
     row = np.flatnonzero(table.state == tcp.LISTEN)
-    dropped = rate(table.drops(), recalled(known.drops, joined), joined, known)
+    dropped = joined.rate("drops", now.drops)[row]
     group = row_hash(*_identity(table, row))
     _, inverse, siblings = np.unique(group, return_inverse=True, return_counts=True)
     half_open = queue[(table.state == tcp.SYN_RECV) & (queue >= 0)]
     by_row = np.bincount(half_open, minlength=len(table))[row]
     syn_queue = np.bincount(inverse, by_row, len(siblings)).astype(np.int64)
-    return Listeners(row, peak[row], syn_queue[inverse], dropped[row], siblings[inverse])
+    return Listeners(row, now.peak[row], syn_queue[inverse], dropped, siblings[inverse])
 
 
 def _identity(table: SocketTable, row: Index) -> tuple[I64, ...]:

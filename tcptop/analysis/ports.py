@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.history import History, PortUse, SocketJoin
+from tcptop.analysis.history import History, PortUse
 from tcptop.analysis.identity import destination_keys
+from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import sysctls, tcp
 from tcptop.model.arrays import index_of, row_hash, sorted_unique
@@ -29,7 +30,7 @@ LOOPBACK_IFINDEX = 1  # include/net/flow.h; the same in every namespace
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Range:
+class _Range:
     """The ports that connect() and bind(0) may pick in one namespace; masks over 65536 ports."""
 
     candidate: Bools
@@ -44,7 +45,7 @@ class Range:
         return max(int(np.count_nonzero(self.candidate)) - self.missed, 0)
 
 
-def ranges(sample: Sample, history: History) -> dict[int, Range]:
+def _ranges(sample: Sample, history: History) -> dict[int, _Range]:
     """By namespace; one whose range is not known has none."""
     found = {}
     for kernel in sample.kernel:
@@ -74,7 +75,7 @@ def candidates(values: Mapping[str, str]) -> tuple[Bools, int] | None:
 
 def _range(
     sample: Sample, history: History, kernel: Kernel, candidate: Bools, missed: int
-) -> Range:
+) -> _Range:
     table, bound = sample.sockets, sample.bound
     here = table.netns == kernel.netns
     listening = np.zeros(65536, bool)
@@ -86,7 +87,7 @@ def _range(
     blocked = listening.copy()
     blocked[bound.local_port[bound.netns == kernel.netns]] = True
     reuse, loopback = _reuse(kernel)
-    return Range(candidate, missed, listening, blocked & candidate, reuse, loopback)
+    return _Range(candidate, missed, listening, blocked & candidate, reuse, loopback)
 
 
 def _reuse(kernel: Kernel) -> tuple[int | None, bool]:
@@ -100,18 +101,9 @@ def _reuse(kernel: Kernel) -> tuple[int | None, bool]:
     return REUSE_DELAY_MS if delay_ms is None else delay_ms, mode == 2
 
 
-def listener_ports(found: Mapping[int, Range]) -> dict[int, frozenset[int]]:
-    """What the next sample has to know of past listeners."""
-    return {
-        netns: frozenset(np.flatnonzero(value.listening).tolist()) for netns, value in found.items()
-    }
-
-
-def ports(
-    sample: Sample, joined: SocketJoin, history: History, found: Mapping[int, Range]
-) -> Ports:
+def ports(sample: Sample, joined: SocketJoin, history: History) -> Ports:
     """Groups in no order that means anything. The head of this module says what they count."""
-    table = sample.sockets
+    table, found = sample.sockets, _ranges(sample, history)
     rows, reusable = _rows(table, found)
     key = destination_keys(table, rows)
     keys, first, inverse = np.unique(key, return_index=True, return_inverse=True)
@@ -146,6 +138,7 @@ def ports(
         _headroom_bind(sample, lead, found),
         opened / (joined.dt or 1.0),
         _exhausted_in(keys, netns, busy, headroom, joined, history),
+        {n: frozenset(np.flatnonzero(r.listening).tolist()) for n, r in found.items()},
     )
 
 
@@ -156,7 +149,7 @@ def use(found: Ports, sample: Sample) -> PortUse:
     return PortUse(sample.clock, key[order], found.used[order], sample.netns)
 
 
-def _rows(table: SocketTable, found: Mapping[int, Range]) -> tuple[Index, Bools]:
+def _rows(table: SocketTable, found: Mapping[int, _Range]) -> tuple[Index, Bools]:
     """Rows that hold a port of the range, and which of them connect() could reuse."""
     holding = np.zeros(len(table), bool)
     reusable = np.zeros(len(table), bool)
@@ -180,7 +173,7 @@ def _loopback(table: SocketTable) -> Bools:
     return near | is_loopback(table.remote_hi, table.remote_lo) | bound
 
 
-def _by_netns(table: SocketTable, rows: Index, found: Mapping[int, Range], mask: str) -> Bools:
+def _by_netns(table: SocketTable, rows: Index, found: Mapping[int, _Range], mask: str) -> Bools:
     hit = np.zeros(len(rows), bool)
     for netns, value in found.items():
         hit |= (table.netns[rows] == netns) & getattr(value, mask)[table.local_port[rows]]
@@ -209,7 +202,7 @@ class _Places(NamedTuple):
         return cls(*(np.concatenate([getattr(t, name) for t in tables]) for name in cls._fields))
 
 
-def _headroom_bind(sample: Sample, lead: Index, found: Mapping[int, Range]) -> I64:
+def _headroom_bind(sample: Sample, lead: Index, found: Mapping[int, _Range]) -> I64:
     """Candidates less those with any socket on the same local address or the wildcard."""
     both = _Places.of(sample.sockets, sample.bound)
     wild = (both.local_hi == 0) & ((both.local_lo == 0) | (both.local_lo == 0xFFFF_0000_0000))

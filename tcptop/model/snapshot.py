@@ -100,6 +100,7 @@ class Ports:
     headroom_bind: I64
     opens_per_s: F64
     exhausted_in_s: F64
+    listening: Mapping[int, frozenset[int]]  # netns -> ports of listeners, of past ones too
 
     def __len__(self) -> int:
         return len(self.netns)
@@ -153,7 +154,13 @@ class Totals:
     sockets: int
     by_state: tuple[int, ...]  # indexed by the kernel's number
     attributed: int
-    opens_seen_ratio: float | None
+    opened: int  # connections that were seen to open since the first sample
+    counted: int  # those that the kernel counted as opened
+
+    @property
+    def opens_seen_ratio(self) -> float | None:
+        """None while nothing was counted; at most 1: counters are read after the sockets."""
+        return min(self.opened / self.counted, 1.0) if self.counted > 0 else None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -10,8 +10,8 @@ import numpy as np
 from tcptop.analysis.identity import destination_keys
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
-from tcptop.model.sample import Process, Sample
-from tcptop.model.snapshot import Ports, Processes
+from tcptop.model.sample import Process
+from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, I64, U64
 
 WINDOW_S = 185.0  # three minutes, and a sample to spare
@@ -50,10 +50,9 @@ def process_key(process: Process) -> int:
     return process.start_time << 22 | process.pid  # pids have 22 bits at most
 
 
-def summary(
-    sample: Sample, processes: Processes, holders: Sequence[Process], ports: Ports
-) -> SampleSummary:
-    table = sample.sockets
+def summary(snapshot: Snapshot) -> SampleSummary:
+    sample, processes, ports = snapshot.sample, snapshot.processes, snapshot.ports
+    table, holders = sample.sockets, snapshot.holders.processes
     rows = np.flatnonzero(table.state == tcp.LISTEN)
     listeners = table.key[rows]
     order = np.argsort(listeners)

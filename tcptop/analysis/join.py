@@ -1,0 +1,75 @@
+"""This sample's sockets joined with those that are known from the samples before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop.analysis.history import History, KnownSockets
+from tcptop.model.arrays import index_of
+from tcptop.model.sample import Sample
+from tcptop.model.table import F64, Bools, Index
+
+LEAST_S = 1e-3  # between two samples
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SocketJoin:
+    """`place` is each row's place in `known`, or -1."""
+
+    known: KnownSockets
+    place: Index
+    new: Bools  # rows that were not there before; all of them at the first sample
+    first_look: Bools  # rows of namespaces that the sample before had not
+    clock: float
+    dt: float | None  # since the sample before; None at the first
+
+    @property
+    def arrived(self) -> Bools:
+        """Rows that were not there before, in a namespace that was looked at."""
+        return self.new & ~self.first_look
+
+    def recalled(self, name: str, otherwise: float = np.nan) -> NDArray[Any]:
+        """A known column for this sample's rows, and what new ones have instead."""
+        column = getattr(self.known, name)
+        if not len(column):
+            return np.full(len(self.place), otherwise, column.dtype)
+        values: NDArray[Any] = column[self.place]
+        values[self.new] = otherwise
+        return values
+
+    def rate(self, name: str, values: F64) -> F64:
+        """Per second since a row was last seen; the counter of a new socket began at 0.
+
+        So did that of one that was half-open, whose counters the kernel did not tell then. NaN at
+        the first look at a namespace, where unknown, and where a counter ran backwards.
+        """
+        grown = values - np.nan_to_num(self.recalled(name, 0.0))
+        return np.where(grown >= 0, grown / self._elapsed_s(), np.nan)
+
+    def _elapsed_s(self) -> F64:
+        before = self.clock - (self.dt if self.dt is not None else np.nan)
+        elapsed = np.maximum(self.clock - self.recalled("clock", before), LEAST_S)
+        elapsed[self.new & self.first_look] = np.nan
+        return elapsed
+
+
+def join(sample: Sample, history: History) -> SocketJoin:
+    table, known = sample.sockets, history.known
+    first = history.began is None
+    fresh = np.unique(table.netns) if first else [*sample.netns - history.namespaces]
+    order = np.argsort(known.key)
+    place = index_of(table.key, known.key[order])
+    new = place < 0
+    place[~new] = order[place[~new]]
+    return SocketJoin(
+        known,
+        place,
+        new,
+        np.isin(table.netns, fresh),
+        sample.clock,
+        None if first else max(sample.clock - history.clock, LEAST_S),
+    )

@@ -1,0 +1,133 @@
+"""What the next sample has to know of the sockets of this one, and of those that it missed."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcptop.analysis import listeners
+from tcptop.analysis.history import KnownSockets
+from tcptop.analysis.join import SocketJoin
+from tcptop.model import tcp
+from tcptop.model.sample import Sample
+from tcptop.model.table import F64, Bools, Index, SocketTable
+
+MISSES = 2  # a crowded hash may skip a live socket in one dump, so one miss proves nothing
+SAMPLES = 0b11111  # of which `delayed` remembers a bit each
+
+Columns: TypeAlias = dict[str, NDArray[Any]]
+
+
+def known_sockets(sample: Sample, joined: SocketJoin, process: Index) -> KnownSockets:
+    """One for each row of the sample; `process` is its first holder."""
+    table = sample.sockets
+    return KnownSockets(
+        state=table.state,
+        peak=listeners.peaks(table, sample.peaks, joined),
+        drops=table.drops(),
+        **_seen(table, joined, process),
+        **_counters(table),
+        **_unchanged(table, joined),
+        **_send_queue(table, joined),
+    )
+
+
+def with_missed(present: KnownSockets, joined: SocketJoin) -> KnownSockets:
+    """Those of this sample, then those known before that were missed fewer than twice."""
+    seen = np.zeros(len(joined.known), bool)
+    seen[joined.place[~joined.new]] = True
+    missed = joined.known.take(~seen)
+    missed.misses[:] += 1
+    missed = missed.take(missed.misses < MISSES)
+    names = (each.name for each in fields(KnownSockets))
+    both = ((getattr(present, name), getattr(missed, name)) for name in names)
+    return KnownSockets(*map(np.concatenate, both)) if len(missed) else present
+
+
+def _seen(table: SocketTable, joined: SocketJoin, process: Index) -> Columns:
+    return {
+        "key": table.key,
+        "clock": np.full(len(table), joined.clock),
+        "first_seen": joined.recalled("first_seen", joined.clock),
+        "witnessed": joined.arrived | joined.recalled("witnessed", False),
+        "misses": np.zeros(len(table), np.uint8),
+        # While a socket is handed over or closed nobody has it open: its process is not forgotten.
+        "process": np.where(process < 0, joined.recalled("process", -1), process),
+    }
+
+
+def _counters(table: SocketTable) -> Columns:
+    """`bytes_sent` counts since 4.19; before that what was acknowledged stands in."""
+    sent = table.info_of("bytes_sent")
+    return {
+        "bytes_sent": np.where(np.isnan(sent), table.info_of("bytes_acked"), sent),
+        "bytes_received": table.info_of("bytes_received"),
+        "total_retrans": table.info_of("total_retrans"),
+        "segs_in": table.info_of("segs_in"),
+    }
+
+
+def _unchanged(table: SocketTable, joined: SocketJoin) -> Columns:
+    """Since when state, peer and queues are as they are."""
+    queues = table.state != tcp.LISTEN  # a listener's queues count connections
+    acked, received = table.info_of("bytes_acked"), table.info_of("bytes_received")
+    sending, waiting = queues & (table.send_q > 0), queues & (table.recv_q > 0)
+    same_state = joined.recalled("state", 0) == table.state
+    silent = joined.recalled("segs_in") == table.info_of("segs_in")
+    return {
+        "state_since": _since(joined, "state_since", same_state),
+        "silent_since": _since(joined, "silent_since", silent),
+        **_queue(joined, ("acked", "unacked_since", "ack_pause"), acked, sending),
+        **_queue(
+            joined, ("consumed", "unread_since", "read_pause"), received - table.recv_q, waiting
+        ),
+    }
+
+
+def _since(joined: SocketJoin, name: str, still: Bools) -> F64:
+    return np.where(still, joined.recalled(name), joined.clock)
+
+
+def _queue(
+    joined: SocketJoin, names: tuple[str, str, str], counter: F64, waiting: Bools
+) -> Columns:
+    """What has left a queue, since when nothing has, and the longest time after which it went on.
+
+    An empty queue starts the count anew, whatever the counter does.
+    """
+    name, since, pause = names
+    before, began = joined.recalled(name), joined.recalled(since, joined.clock)
+    longest = joined.recalled(pause, 0.0)
+    stood_s = np.fmax(longest, joined.clock - began)
+    return {
+        name: np.where(waiting, counter, np.nan),
+        since: np.where(waiting & (counter == before), began, joined.clock),
+        pause: np.where(counter > before, stood_s, longest),
+    }
+
+
+def _send_queue(table: SocketTable, joined: SocketJoin) -> Columns:
+    grown = (table.state != tcp.LISTEN) & (table.send_q > joined.recalled("send_q"))
+    rises = np.minimum(joined.recalled("rises", 0), 254) + 1
+    delayed = joined.recalled("delayed", 0) << 1 | _delayed(table)
+    return {
+        "send_q": table.send_q.astype(np.float64),
+        "rises": np.where(grown, rises, 0).astype(np.uint8),
+        "delayed": (delayed & SAMPLES).astype(np.uint8),
+    }
+
+
+def _delayed(table: SocketTable) -> Bools:
+    """Where less than a segment waits behind a single one that is not acknowledged, though the
+    window is open: Nagle's algorithm holds it back (RFC 9293 3.7.4)."""
+    talking = np.isin(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT))
+    rows = np.flatnonzero(talking & (table.send_q > 0))
+    unsent, window = table.info_of("notsent_bytes", rows), table.info_of("snd_wnd", rows)
+    small = (unsent > 0) & (unsent < table.info_of("snd_mss", rows))
+    open_window = np.isnan(window) | (window > table.send_q[rows])
+    delayed = np.zeros(len(table), bool)
+    delayed[rows] = small & open_window & (table.info_of("unacked", rows) == 1)
+    return delayed
