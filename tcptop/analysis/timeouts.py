@@ -6,11 +6,9 @@ Timers fire up to an eighth late (kernel/time/timer.c), so every real time is a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from tcptop.model.sysctls import number
-
-Sysctls = Mapping[str, str]
+from tcptop.model.sysctls import Sysctls, number
 
 RTO_MIN_S = 0.2  # TCP_RTO_MIN, include/net/tcp.h; the model below knows no other
 RTO_MAX_S = 120.0  # TCP_RTO_MAX; tcp_rto_max_ms since 6.15

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from tcptop.columns.sysctls import BY_NAME
 from tcptop.model.arrays import row_hash
 from tcptop.model.sample import Kernel
 from tcptop.model.selection import Selection
+from tcptop.model.sysctls import Sysctls
 from tcptop.model.table import F64, U64, Index
 
 
@@ -71,7 +72,7 @@ def facts(selection: Selection, place: int) -> list[Fact]:
     ]
 
 
-def _itself(row: KernelRow, sysctls: Mapping[str, str]) -> Iterator[Fact]:
+def _itself(row: KernelRow, sysctls: Sysctls) -> Iterator[Fact]:
     if row.kind == "setting":
         yield Fact(row.kind, row.limits[0], now(sysctls, row.limits[0]), row.meaning)
         yield Fact(row.kind, "default", *_default(row.limits[0]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from tcptop.analysis import timeouts as compute
 from tcptop.analysis.findings.words import exactly
 from tcptop.analysis.ports import candidates
 from tcptop.columns import units
-from tcptop.model.sysctls import number
+from tcptop.model.sysctls import Sysctls, number
 
 
 class Computed(NamedTuple):
@@ -24,9 +24,6 @@ class Computed(NamedTuple):
     meaning: str
     limits: tuple[str, ...]
     feeds: tuple[str, ...]
-
-
-Sysctls = Mapping[str, str]
 
 
 def computed(sysctls: Sysctls) -> Iterator[Computed]:

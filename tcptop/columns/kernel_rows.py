@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tcptop.analysis import levels
@@ -13,6 +13,7 @@ from tcptop.columns.kernel_computed import computed
 from tcptop.columns.kernel_counters import CATALOGUE, KNOWN, TOPICS, Entry
 from tcptop.columns.sysctls import SETTINGS, Sysctl
 from tcptop.model.sample import Kernel
+from tcptop.model.sysctls import Sysctls
 
 NAN = float("nan")
 OTHER = "Not described here; Documentation/networking/snmp_counter.rst may."
@@ -111,11 +112,11 @@ def _count(value: int) -> str:
     return exact if len(exact) <= VALUE_WIDTH else units.size(value)
 
 
-def _beside(names: tuple[str, ...], sysctls: Mapping[str, str]) -> str:
+def _beside(names: tuple[str, ...], sysctls: Sysctls) -> str:
     return "  ".join(f"{short(name)} {now(sysctls, name)}" for name in names if name in sysctls)
 
 
-def now(sysctls: Mapping[str, str], name: str) -> str:
+def now(sysctls: Sysctls, name: str) -> str:
     """A sysctl's present value as text."""
     return units.safe(" ".join(sysctls[name].split())) or "none"
 
@@ -158,7 +159,7 @@ def _level(gauge: _Gauge, name: str, level: levels.Level, confirm: str) -> Itera
     )  # fmt: skip
 
 
-def _settings(sysctls: Mapping[str, str]) -> Iterator[KernelRow]:
+def _settings(sysctls: Sysctls) -> Iterator[KernelRow]:
     for setting in SETTINGS:
         if setting.name in sysctls:
             yield _setting(setting, now(sysctls, setting.name))

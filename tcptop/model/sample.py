@@ -14,6 +14,7 @@ from tcptop.model.label import Container, container_of, unit_of
 from tcptop.model.route import Route, RouteKey
 from tcptop.model.socket_id import SocketId, socket_keys
 from tcptop.model.sockopt import SocketOptions
+from tcptop.model.sysctls import Sysctls
 from tcptop.model.table import EMPTY, I64, U32, U64, SocketTable
 
 # Names of devices that may stand in a filter and in a shell as they are. Others may be anything but
@@ -150,7 +151,7 @@ class Kernel:
     netns: int
     counters: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # section -> name
     sockstat: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # protocol -> name
-    sysctls: Mapping[str, str] = field(default_factory=dict)  # full dotted name -> text
+    sysctls: Sysctls = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

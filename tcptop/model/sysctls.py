@@ -1,8 +1,10 @@
-"""Sysctls as values: numbers and lists of ports. Names are full and dotted."""
+"""Sysctls as values: numbers and lists of ports."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+Sysctls = Mapping[str, str]  # full dotted name -> text
 
 # Of the whole host, and absent in other namespaces than the first (net/ipv4/sysctl_net_ipv4.c).
 FIRST_ONLY = ("net.ipv4.tcp_mem", "net.ipv4.tcp_max_orphans")
@@ -12,19 +14,19 @@ SET_IN_FIRST = (
 )  # read-only in others (nf_conntrack_standalone.c)
 
 
-def numbers(sysctls: Mapping[str, str], name: str) -> tuple[int, ...]:
+def numbers(sysctls: Sysctls, name: str) -> tuple[int, ...]:
     """All numbers of a sysctl; empty where it is not known or is no list of numbers."""
     words = sysctls.get(name, "").split()
     return tuple(map(int, words)) if all(word.isdecimal() for word in words) else ()
 
 
-def number(sysctls: Mapping[str, str], name: str) -> int | None:
+def number(sysctls: Sysctls, name: str) -> int | None:
     """A sysctl that is one number; None where it is not known."""
     found = numbers(sysctls, name)
     return found[0] if len(found) == 1 else None
 
 
-def port_range(sysctls: Mapping[str, str]) -> tuple[int, int] | None:
+def port_range(sysctls: Sysctls) -> tuple[int, int] | None:
     """The first and last ephemeral port; None where not known."""
     found = numbers(sysctls, "net.ipv4.ip_local_port_range")
     if len(found) != 2:
@@ -33,7 +35,7 @@ def port_range(sysctls: Mapping[str, str]) -> tuple[int, int] | None:
     return (first, last) if first <= last else None
 
 
-def reserved_ports(sysctls: Mapping[str, str]) -> list[tuple[int, int]]:
+def reserved_ports(sysctls: Sysctls) -> list[tuple[int, int]]:
     """Ports that are never given out, as ranges with both ends ("80,8000-8100")."""
     ranges = []
     for item in sysctls.get("net.ipv4.ip_local_reserved_ports", "").split(","):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from tcptop.model.sample import Kernel
+from tcptop.model.sysctls import Sysctls
 from tcptop.sources import namespaces, procfs
 
 _IPV4 = """
@@ -71,7 +72,7 @@ def read_sysctls(root: str = "/proc/sys", names: Sequence[str] = SYSCTLS) -> dic
     return found
 
 
-def _host_wide(sysctls: Mapping[str, str]) -> dict[str, str]:
+def _host_wide(sysctls: Sysctls) -> dict[str, str]:
     """Those that this namespace does not show, from one that does, if that may be entered.
 
     In a container there may be none.
@@ -84,7 +85,7 @@ def _host_wide(sysctls: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _missing(name: str, sysctls: Mapping[str, str]) -> bool:
+def _missing(name: str, sysctls: Sysctls) -> bool:
     """The limit of conntrack is of no use where it counts nothing."""
     of_use = "nf_conntrack" not in name or "net.netfilter.nf_conntrack_count" in sysctls
     return of_use and name not in sysctls

@@ -122,25 +122,25 @@ def _chart(
 # -- the picture
 
 
-class Box(NamedTuple):
+class StateBox(NamedTuple):
     """A state: its row, and the column of its middle."""
 
     y: int
     x: int
 
 
-BOXES: Mapping[int, Box] = {
-    tcp.CLOSE: Box(0, 34),
-    tcp.LISTEN: Box(3, 25),
-    tcp.SYN_SENT: Box(3, 50),
-    tcp.SYN_RECV: Box(6, 25),
-    tcp.ESTABLISHED: Box(8, 37),
-    tcp.FIN_WAIT1: Box(11, 25),
-    tcp.CLOSE_WAIT: Box(11, 57),
-    tcp.FIN_WAIT2: Box(14, 18),
-    tcp.CLOSING: Box(14, 37),
-    tcp.LAST_ACK: Box(14, 57),
-    tcp.TIME_WAIT: Box(17, 25),
+BOXES: Mapping[int, StateBox] = {
+    tcp.CLOSE: StateBox(0, 34),
+    tcp.LISTEN: StateBox(3, 25),
+    tcp.SYN_SENT: StateBox(3, 50),
+    tcp.SYN_RECV: StateBox(6, 25),
+    tcp.ESTABLISHED: StateBox(8, 37),
+    tcp.FIN_WAIT1: StateBox(11, 25),
+    tcp.CLOSE_WAIT: StateBox(11, 57),
+    tcp.FIN_WAIT2: StateBox(14, 18),
+    tcp.CLOSING: StateBox(14, 37),
+    tcp.LAST_ACK: StateBox(14, 57),
+    tcp.TIME_WAIT: StateBox(17, 25),
 }
 ORDER = tuple(sorted(BOXES, key=lambda state: BOXES[state]))
 
@@ -256,7 +256,7 @@ class Canvas:
         self.put(start, label.y, label.words, "dim")
         self.put(start + len(label.words), label.y, moving, "good")
 
-    def box(self, state: int, box: Box, count: int, chosen: bool) -> None:
+    def box(self, state: int, box: StateBox, count: int, chosen: bool) -> None:
         text = f"[ {tcp.SS_STATES[state]} {count:,} ]"
         if state == tcp.CLOSE:  # rows of it are rare; as a state it is the beginning and the end
             text = f"( CLOSED {count:,} )" if count else "( CLOSED )"

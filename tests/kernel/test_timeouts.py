@@ -20,6 +20,7 @@ from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.queues import keep_alive
 from tcptop.demo.states import SocketPair
 from tcptop.model import tcp
+from tcptop.model.sysctls import Sysctls
 from tcptop.sources.counters import read_kernel
 from tcptop.sources.sock_diag import SockDiag
 
@@ -41,7 +42,7 @@ class Dump(NamedTuple):
     backoff: int
 
 
-def sysctls(namespace: DemoNamespace) -> timeouts.Sysctls:
+def sysctls(namespace: DemoNamespace) -> Sysctls:
     return namespace.in_thread(read_kernel, namespace.inode).sysctls
 
 

@@ -10,7 +10,6 @@ from tcptop.model import tcp
 from tcptop.model.table import MAPPED, U16, U64, Bools, SocketTable
 
 _ONES = 0xFFFF_FFFF_FFFF_FFFF
-_LOWER_HALF = np.uint64(0xFFFF_FFFF)
 
 
 def host(wanted: HostMatch, table: SocketTable, exact: bool) -> Bools:

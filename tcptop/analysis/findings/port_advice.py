@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import sysctls, tcp
+from tcptop.model.sysctls import Sysctls
 
-Ports = tuple[int, int]  # the first and the last
+PortRange = tuple[int, int]  # the first and the last
 
 RANGE = "net.ipv4.ip_local_port_range"
 RESERVED = "net.ipv4.ip_local_reserved_ports"
@@ -34,7 +33,7 @@ def wider(seen: Observations, netns: int) -> str:
     return f'{reserve}sysctl -w {RANGE}="{first} {last}" (now {now[0]} {now[1]})'
 
 
-def _services(seen: Observations, netns: int, new: Ports, now: Ports) -> list[Ports]:
+def _services(seen: Observations, netns: int, new: PortRange, now: PortRange) -> list[PortRange]:
     """Ports that clients must not take: those of listeners, and usual ones in what is added."""
     table = seen.table
     listening = (table.netns == netns) & (table.state == tcp.LISTEN)
@@ -44,7 +43,7 @@ def _services(seen: Observations, netns: int, new: Ports, now: Ports) -> list[Po
     return [(port, port) for port in here if new[0] <= port <= new[1]][:MOST] + usual
 
 
-def _reserve(values: Mapping[str, str], services: list[Ports]) -> str:
+def _reserve(values: Sysctls, services: list[PortRange]) -> str:
     known = sysctls.reserved_ports(values)
     open_ = [s for s in services if not any(k[0] <= s[0] and s[1] <= k[1] for k in known)]
     if not open_:
