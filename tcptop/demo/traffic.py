@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from tcptop.demo import held, sockets, syn
+from tcptop.demo import held, sockets, syn, veth
 
 _over = threading.Event()
 _BEHIND = 1.0  # seconds that a late thread catches up on; it never becomes a burst
@@ -135,10 +135,10 @@ def slam(listener_fd: int, waiting: int) -> None:
     _repeat(step, 100)
 
 
-def forge(host: str, port: int, senders: int, per_s: float) -> None:
+def forge(host: str, port: int, senders: int, per_s: float, network: str = veth.SPOOFED) -> None:
     """SYNs from that many addresses that do not exist, in turn."""
     numbers = itertools.count()
-    _repeat(lambda: syn.send_one(host, port, next(numbers), senders), per_s)
+    _repeat(lambda: syn.send_one(host, port, next(numbers), senders, network), per_s)
 
 
 def _repeat(step: Callable[[], None], per_s: float) -> None:

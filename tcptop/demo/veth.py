@@ -8,6 +8,7 @@ from tcptop.demo.namespace import DemoNamespace
 DEVICE = "v0"  # in both namespaces of a pair
 NOBODY, NOBODY6 = "10.78.0.9", "fd78::9"  # on the link, and answered by no one
 SPOOFED = "10.77.0.0/16"  # routed to NOBODY: a network of senders that never see an answer
+UNROUTED = "192.0.2.0/24"  # neither end has a route to it (RFC 5737)
 _DEAD_MAC = "02:00:00:00:00:99"
 
 

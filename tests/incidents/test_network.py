@@ -35,7 +35,6 @@ _OK = 'location / { return 200 "ok"; }'
             never=[r"not even an acknowledgement"],
         )
     ],
-    missing=f"{UNFINISHED}: not built yet",
     noisy=f"{HOLE}: the other end does send, {UNFINISHED} is the cause",
 )
 def the_way_to_the_server_loses_acks(lab: Lab) -> None:
@@ -62,7 +61,6 @@ def _web(lab: Lab) -> None:
 @incident(
     server=[Says(DROPS, "warning", title=[r":80\b"], told=[r"(?i)no (way|route) back|route"])],
     client=[Says(UNANSWERED, "warning critical", destination="10.77.0.1:80")],
-    missing=f"{DROPS}: not built yet",
 )
 def there_is_no_way_back_to_the_clients(lab: Lab) -> None:
     """They come from a subnet of which the server knows nothing."""
@@ -224,7 +222,6 @@ def _translated(lab: Lab, rule: str) -> None:
             values={"connections": 20},
         )
     ],
-    missing=f"{HOLE}: some of many are lost, the others answer: not built yet",
 )
 def a_third_of_the_phones_vanish(lab: Lab) -> None:
     """A cell of the network is down: 20 of 60 clients."""

@@ -54,6 +54,15 @@ def syn_flood(snapshot: Snapshot) -> bool:
     return many and rate(snapshot, "SyncookiesSent") - rate(snapshot, "SyncookiesRecv") > 50
 
 
+def listener_drops(snapshot: Snapshot) -> bool:
+    return rate(snapshot, "ListenDrops") > 1 and rate(snapshot, "ListenOverflows") == 0
+
+
+def handshake_unfinished(snapshot: Snapshot) -> bool:
+    table = among(snapshot, tcp.SYN_RECV, local=9500)
+    return bool(np.count_nonzero(table.retrans >= 2) >= 3)
+
+
 def close_wait_leak(snapshot: Snapshot) -> bool:
     return _old(among(snapshot, tcp.CLOSE_WAIT, remote=5432), lambda table: table.recv_q == 0)
 
@@ -143,6 +152,8 @@ EVIDENCE: dict[str, Callable[[Snapshot], bool]] = {
         accept_queue_overflow,
         syn_queue_full,
         syn_flood,
+        listener_drops,
+        handshake_unfinished,
         close_wait_leak,
         close_wait_unread,
         half_closed,

@@ -20,7 +20,8 @@ from tcptop.sources import counters, procfs
 from tcptop.tui.views import VIEWS
 
 FINDINGS = """
-accept-queue-overflow syn-queue-full syn-flood close-wait-leak close-wait-unread
+accept-queue-overflow syn-queue-full syn-flood listener-drops
+handshake-unfinished close-wait-leak close-wait-unread
 ephemeral-port-exhaustion connection-churn time-wait-pressure zero-window-peer black-hole
 send-queue-growing recv-queue-unread connect-unanswered keepalive-missing keepalive-too-slow
 nagle-delayed-ack half-closed retransmission-rate resets fd-limit orphan-or-memory-pressure

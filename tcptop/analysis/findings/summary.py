@@ -24,6 +24,9 @@ ListenOverflows ListenDrops TCPReqQFullDoCookies TCPReqQFullDrop SyncookiesSent 
 SyncookiesFailed TCPDeferAcceptDrop EmbryonicRsts TW TWRecycled TCPTimeWaitOverflow
 TCPMemoryPressures TCPAbortOnMemory TCPAbortOnTimeout TCPAbortOnClose TCPAbortOnData
 TCPSynRetrans TCPDSACKRecv TCPTimeouts PruneCalled RcvPruned
+InCsumErrors InErrs InHdrErrors InAddrErrors OutNoRoutes IPReversePathFilter TSEcrRejected
+PAWSActive PAWSEstab TCPMD5NotFound TCPMD5Unexpected TCPMD5Failure TCPAOBad TCPAOKeyNotFound
+TCPAORequired TCPSYNChallenge TCPChallengeACK TCPRcvQDrop insert_failed drop early_drop
 """
 COUNTERS = frozenset(_COUNTERS.split())
 
@@ -102,7 +105,7 @@ def _known(number: int | None) -> float:
 def _counters(sections: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     return {
         name: value
-        for section in ("Tcp", "TcpExt")
+        for section in ("Ip", "Tcp", "TcpExt", "conntrack")
         for name, value in sections.get(section, {}).items()
         if name in COUNTERS
     }

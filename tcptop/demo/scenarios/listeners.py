@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.demo import held, pools, sockets, traffic
+from tcptop.demo import held, pools, sockets, traffic, veth
 from tcptop.demo.scenarios.scenario import Recover, Scenario
 from tcptop.demo.stage import HERE, Stage
 
@@ -24,6 +24,29 @@ def syn_queue_full(stage: Stage) -> Recover:
 def syn_flood(stage: Stage) -> Recover:
     """More a second would be more than a demo needs, fewer less than the finding asks for."""
     return _half_open(stage, "shop-tls", 8443, senders=60_000, per_s=75)
+
+
+def listener_drops(stage: Stage) -> Recover:
+    """Clients of a network that this host has no route to: their SYNs arrive, and that is all."""
+    stage.here.sysctl("net.ipv4.conf.all.rp_filter", 0)
+    stage.here.sysctl(f"net.ipv4.conf.{veth.DEVICE}.rp_filter", 0)
+    server, clients = stage.process_here("branch-api"), stage.process_there("branch-office")
+    server.run(sockets.listening, HERE.v4, 9443, 128)
+    clients.run(traffic.forge, HERE.v4, 9443, 20, 10, veth.UNROUTED)
+    return lambda: clients.run(traffic.stop)
+
+
+def handshake_unfinished(stage: Stage) -> Recover:
+    """One client whose way back is broken; 64 s later the kernel forgets each handshake."""
+    server, client = stage.process_here("ledger"), stage.process_there("cash-desk")
+    listener = server.run(sockets.listening, HERE.v4, 9500, 256)
+    client.run(traffic.forge, HERE.v4, 9500, 1, 2)
+
+    def recover() -> None:
+        client.run(traffic.stop)
+        server.run(held.close, listener.fd)
+
+    return recover
 
 
 def _half_open(stage: Stage, name: str, port: int, senders: int, per_s: float) -> Recover:
@@ -54,6 +77,17 @@ SCENARIOS = (
         "syn-flood",
         "SYNs from thousands of addresses, none of which answers.",
         syn_flood,
-        spoiled_by=frozenset({"syn-queue-full", "accept-queue-overflow"}),
+        spoiled_by=frozenset({"syn-queue-full", "accept-queue-overflow", "handshake-unfinished"}),
+    ),
+    Scenario(
+        "listener-drops",
+        "Clients of a network to which this host has no route: the kernel drops their SYNs.",
+        listener_drops,
+    ),
+    Scenario(
+        "handshake-unfinished",
+        "A client's SYNs arrive, this host's SYN-ACKs do not get there.",
+        handshake_unfinished,
+        limits={"handshake-unfinished.age_s": 3},
     ),
 )

@@ -149,7 +149,7 @@ def test_zero_window(stalls: Stalls) -> None:
     assert found[to(remote)].subject.pids == (remote.client.pid,)
     assert found[to(remote)].because is None
     assert "does not read what" in found[to(remote)].title
-    assert f"(pid {local.server.pid}) does not read what" in found[to(local)].title
+    assert f"pid {local.server.pid}) does not read what" in found[to(local)].title
 
 
 def test_the_local_reader_is_the_cause(stalls: Stalls) -> None:
@@ -166,13 +166,12 @@ def test_the_local_reader_is_the_cause(stalls: Stalls) -> None:
 
 def test_black_hole(stalls: Stalls) -> None:
     """The one had data under way; the other's window was shut when the network went."""
-    (found,) = of(stalls.late, "black-hole")
+    every = {f.subject.destination: f for f in of(stalls.late, "black-hole")}
+    lost, shut = to(stalls.pairs["lost"]), to(stalls.pairs["shut and lost"])
+    # A second probe may be due later. The network as a whole is not lost: others in it answer.
+    assert {lost} <= every.keys() <= {lost, shut}
+    found = every[lost]
     assert found.severity == "critical"
-    lost = stalls.pairs["lost"]
-    if found.values["connections"] == 1:  # a second probe may be due later
-        assert found.subject.destination == to(lost)
-    else:
-        assert found.subject.destination == "10.78.0.0/24"
     assert found.values["longest_s"] == pytest.approx(8, abs=3)
     assert found.values["give_up_in_s"] == pytest.approx(920, abs=150)
 

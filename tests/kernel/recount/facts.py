@@ -125,6 +125,8 @@ def _such(table: SocketTable) -> Iterator[tuple[str, Bools]]:
     yield "probing", table.timer == _PERSIST
     yield "unread", (table.recv_q > 0) & (table.inode != 0)
     yield "without an inode", table.inode == 0
+    heard = np.minimum(table.tcp_info("last_ack_recv"), table.tcp_info("last_data_recv"))
+    yield "heard of just now", table.tcp_info_known("last_ack_recv") & (heard < 3000)
     yield "buffer full", (table.tcp_info("rcv_wnd") == 0) & (table.recv_q > 0)
 
 

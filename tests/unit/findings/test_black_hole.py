@@ -111,3 +111,52 @@ def test_one_for_each_network() -> None:
 def test_its_key_stays_while_more_of_the_network_is_lost() -> None:
     ((one,), (more,)) = found(lost()), found(lost(), lost("10.0.0.7:80", cookie=5))
     assert one.key == more.key
+
+
+def answering(remote: str, cookie: int = 900) -> Row:
+    """Something came 0.1 s ago."""
+    row = socket("ESTABLISHED", "10.0.0.1:40009", remote, inode=3, cookie=cookie)
+    return row | {"info": {"last_ack_recv": 100, "last_data_recv": 100}}
+
+
+def test_a_network_of_which_one_answers_is_not_lost() -> None:
+    rows = [lost(f"10.0.0.{n}:5432", cookie=n) for n in (7, 8)]
+    findings = found(*rows, answering("10.0.0.9:5432"))
+    assert {f.subject.destination for f in findings} == {"10.0.0.7:5432", "10.0.0.8:5432"}
+    assert {f.severity for f in findings} == {"critical"}
+
+
+def test_an_address_and_port_of_which_some_answer_is_a_warning() -> None:
+    (finding,) = found(lost(), answering("10.0.0.9:5432"))
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "1 connection of curl to 10.0.0.9:5432 gets no answer, while 1 other there does"
+    )
+    assert finding.values["answering"] == 1
+
+
+def test_who_is_silent_for_long_is_no_witness() -> None:
+    quiet = answering("10.0.0.9:5432") | {"info": {"last_ack_recv": 9000, "last_data_recv": 9000}}
+    (finding,) = found(lost(), quiet)
+    assert finding.severity == "critical"
+
+
+@pytest.mark.parametrize(("gone", "severity"), [(1, "info"), (2, "warning"), (3, "critical")])
+def test_clients_that_vanish(gone: int, severity: str) -> None:
+    listener = socket("LISTEN", "10.0.0.1:8080", inode=20, cookie=800)
+    clients = [
+        answering(f"10.1.{n}.7:55{n:03d}", 100 + n) | {"local_port": 8080, "inode": 20}
+        for n in range(12)
+    ]
+    vanished = [lost(f"10.2.0.{n}:5555", cookie=n, local_port=8080) for n in range(gone)]
+    (finding,) = found(listener, *clients, *vanished)
+    assert finding.severity == severity
+    if severity == "info":
+        assert finding.title == "1 of 13 clients of curl on 10.0.0.1:8080 does not answer"
+
+
+def test_drops_of_this_host_itself_come_without_backoff() -> None:
+    row = lost(backoff=0) | {"retrans": 8, "expires": 300}
+    (finding,) = found(row)
+    assert finding.values["longest_s"] == pytest.approx(4.0)
+    assert found(row | {"retrans": 5}) == ()

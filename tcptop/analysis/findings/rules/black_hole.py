@@ -3,95 +3,108 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from itertools import islice
 
 import numpy as np
 
 from tcptop.analysis import stalls, timeouts
-from tcptop.analysis.findings import parties, words
+from tcptop.analysis.findings import handshakes, lost, parties, servers, words
+from tcptop.analysis.findings.lost import Lost
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
-from tcptop.model import address
-from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Finding
-from tcptop.model.table import F64, MAPPED, U64, Index, SocketTable
 
 ID = "black-hole"
 MOST = 20  # networks
-V4_HOST = np.uint64(0xFF)  # a /24; an IPv6 network is the upper half of its address
 SHORTER = 8  # what tcp_retries2 may be set to; RFC 1122 4.2.3.5 asks for 100 s at least
-
-
-class Lost(NamedTuple):
-    """Connections into one network; `where` is as near as they agree, `for_s` one of each."""
-
-    where: str
-    rows: Index
-    for_s: F64
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     table = seen.table
-    rows = stalls.pending(table)
+    rows = stalls.pending(table, limits["retransmits"])
     rows = rows[np.isin(table.state[rows], stalls.TALKING)]
+    rows = rows[~handshakes.unconfirmed(seen, rows)]
     if not len(rows):
         return
-    for_s = stalls.unanswered_s(seen.snapshot, rows, limits["backoff"], limits["probes"])
-    lost = for_s > limits["unanswered_s"]
-    for each in _by_network(table, rows[lost], for_s[lost]):
-        yield _finding(seen, each)
+    for_s = stalls.unanswered_s(
+        seen.snapshot, rows, limits["backoff"], limits["probes"], limits["retransmits"]
+    )
+    silent = for_s > limits["unanswered_s"]
+    found = lost.lost(seen, rows[silent], for_s[silent], limits["clients"])
+    for each in islice(found, MOST):
+        yield _finding(seen, limits, each)
 
 
-def _by_network(table: SocketTable, rows: Index, for_s: F64) -> Iterator[Lost]:
-    """Those with the most connections."""
-    hi, lo = _network(table, rows)
-    key = row_hash(table.netns[rows], hi, lo)
-    _, inverse, number = np.unique(key, return_inverse=True, return_counts=True)
-    for group in np.argsort(-number, kind="stable")[:MOST].tolist():
-        mine = inverse == group
-        yield Lost(_where(table, rows[mine]), rows[mine], for_s[mine])
+def _severity(lost: Lost, limits: Limits) -> str:
+    if lost.listener >= 0 and lost.share < limits["clients"]:
+        return "info"
+    some = lost.listener >= 0 and len(lost.rows) < min(limits["many"], lost.clients)
+    return "warning" if lost.answering or some else "critical"
 
 
-def _network(table: SocketTable, rows: Index) -> tuple[U64, U64]:
-    hi, lo = table.remote_hi[rows], table.remote_lo[rows]
-    v4 = (hi == 0) & (lo >> np.uint64(32) == MAPPED >> np.uint64(32))
-    return hi, np.where(v4, lo & ~V4_HOST, np.uint64(0))
-
-
-def _where(table: SocketTable, rows: Index) -> str:
-    """The destination where all share it, else the address, else the network."""
-    row = int(rows[0])
-    hi, lo = table.remote_hi[rows], table.remote_lo[rows]
-    if (hi == hi[0]).all() and (lo == lo[0]).all():
-        if (table.remote_port[rows] == table.remote_port[row]).all():
-            return words.remote(table, row)
-        return address.text(int(hi[0]), int(lo[0]))
-    first_hi, first_lo = (int(half[0]) for half in _network(table, rows))
-    return f"{address.text(first_hi, first_lo)}/{24 if first_lo else 64}"
-
-
-def _finding(seen: Observations, lost: Lost) -> Finding:
+def _finding(seen: Observations, limits: Limits, lost: Lost) -> Finding:
     table, rows, longest = seen.table, lost.rows, float(lost.for_s.max())
     found = parties.parties(seen, rows)
-    waiting = int(table.send_q[rows].sum())
-    who = f" of {parties.first_name(found)}" if found else ""
     left = stalls.give_up_in_s(seen.snapshot, int(rows[lost.for_s.argmax()]))
-    hi, lo = (int(half[0]) for half in _network(table, rows))
-    values = {"connections": len(rows), "send_q": waiting, "longest_s": longest}
+    port = int(table.local_port[lost.listener]) if lost.listener >= 0 else ""
+    values = {
+        "connections": len(rows),
+        "answering": lost.answering,
+        "send_q": int(table.send_q[rows].sum()),
+        "longest_s": longest,
+    }
     return Finding(
         ID,
-        words.key(ID, int(table.netns[rows[0]]), address.text(hi, lo)),
-        "critical",
-        f"Nothing comes back from {lost.where}: {words.count(len(rows), 'connection')}{who} "
-        f"retransmit{'s' if len(rows) == 1 else ''}",
-        named(seen, rows, [each.process for each in found], None, lost.where),
+        words.key(ID, int(table.netns[rows[0]]), lost.place, port),
+        _severity(lost, limits),
+        _title(seen, limits, lost, found),
+        named(seen, rows, [each.process for each in found], *_place(seen, lost)),
         values | ({} if left is None else {"give_up_in_s": left}),
         tuple(_evidence(seen, lost, found, left)),
         _advice(seen, lost),
-        f"ss -tinpo 'dst {words.in_filter(lost.where)}'",
+        _confirm(seen, lost),
         since=seen.sample.taken_at - longest,
     )
+
+
+def _place(seen: Observations, lost: Lost) -> tuple[str | None, str | None]:
+    """Listener and destination of the subject."""
+    if lost.listener >= 0 and lost.answering:
+        return words.local(seen.table, lost.listener), None
+    return None, lost.where
+
+
+def _confirm(seen: Observations, lost: Lost) -> str:
+    listener, destination = _place(seen, lost)
+    if listener is not None:
+        port = words.port(seen.table, lost.listener)
+        return f"ss -tinpo state established 'sport = {port}' | grep -B1 backoff"
+    return f"ss -tinpo 'dst {words.in_filter(destination or '')}'"
+
+
+def _title(seen: Observations, limits: Limits, lost: Lost, found: list[parties.Party]) -> str:
+    number = len(lost.rows)
+    who = f" of {parties.first_name(found)}" if found else ""
+    if lost.listener >= 0 and (lost.answering or _severity(lost, limits) == "info"):
+        where = servers.where(seen.table, lost.listener)
+        gone, every = words.number(number), words.count(lost.clients, "client")
+        return f"{gone} of {every}{who} on {where} do{_es(number)} not answer"
+    many = words.count(number, "connection")
+    if lost.answering:
+        return (
+            f"{many}{who} to {lost.where} get{_s(number)} no answer, while "
+            f"{words.count(lost.answering, 'other')} there do{_es(lost.answering)}"
+        )
+    return f"Nothing comes back from {lost.where}: {many}{who} retransmit{_s(number)}"
+
+
+def _s(number: int) -> str:
+    return "s" if number == 1 else ""
+
+
+def _es(number: int) -> str:
+    return "es" if number == 1 else ""
 
 
 def _evidence(
@@ -99,14 +112,20 @@ def _evidence(
 ) -> Iterator[str]:
     table, rows = seen.table, lost.rows
     worst = int(rows[lost.for_s.argmax()])
-    backoff = float(table.info_of("backoff", rows).max())
+    backoff = float(np.fmax(table.info_of("backoff", rows), table.retrans[rows]).max())
     yield (
-        f"{words.count(len(rows), 'connection')} to {lost.where} retransmitted up to "
-        f"{words.count(backoff, 'time')}, the wait doubled each time; nothing has come back for "
-        f"{words.duration(float(lost.for_s.max()))}, not even an acknowledgement."
+        f"{words.count(len(rows), 'connection')} {_whither(seen, lost)} retransmitted up to "
+        f"{words.count(backoff, 'time')}; nothing has come back {_silence(lost)}, not even an "
+        "acknowledgement."
     )
     waiting = words.size(int(table.send_q[rows].sum()))
     yield f"{waiting} wait in Send-Q, {words.size(int(table.send_q[worst]))} on the oldest one."
+    if lost.answering:
+        yield (
+            f"{words.count(lost.answering, 'other connection')} "
+            f"{'of this listener' if lost.listener >= 0 else 'there'} got something back in that "
+            "time: not everything is lost."
+        )
     if found:
         yield f"{'They belong' if len(lost.rows) > 1 else 'It belongs'} to {parties.listed(found)}."
     if left is not None:
@@ -115,6 +134,18 @@ def _evidence(
             f"(net.ipv4.tcp_retries2 = {_retries(seen, worst)}); until then its program is told "
             "nothing."
         )
+
+
+def _whither(seen: Observations, lost: Lost) -> str:
+    """What is said of a network holds for all there."""
+    if lost.listener >= 0 and lost.answering:
+        return f"of clients of {words.port(seen.table, lost.listener)}"
+    return f"to {lost.where}"
+
+
+def _silence(lost: Lost) -> str:
+    least, most = (words.duration(float(end)) for end in (lost.for_s.min(), lost.for_s.max()))
+    return f"for {most}" if least == most else f"for {least} at least, on the oldest for {most}"
 
 
 def _advice(seen: Observations, lost: Lost) -> str:
@@ -126,12 +157,24 @@ def _advice(seen: Observations, lost: Lost) -> str:
         if retries is not None and retries > SHORTER
         else ""
     )
+    if lost.listener >= 0:
+        return (
+            "Clients vanish without a word (a phone in a tunnel, a laptop that sleeps, a NAT that "
+            "dropped them): give accepted sockets TCP_USER_TIMEOUT or the program a ping, "
+            "and do not let one that does not answer block the others." + last
+        )
     return (
         "Give requests a deadline, or the socket TCP_USER_TIMEOUT, and connect anew. If the "
         "connections had been idle, a firewall or NAT may have dropped them: keepalive below its "
-        f"idle timeout. Else look for the hop: does a new connection to {lost.where} get an answer?"
-        + last
+        f"idle timeout. Else look for the hop: {_asked(lost)}" + last
     )
+
+
+def _asked(lost: Lost) -> str:
+    """What tcptop's own table answers is not asked of the reader."""
+    if lost.answering:
+        return f"others to {lost.where} do get answers, so it is not the whole way that is dead."
+    return f"does a new connection to {lost.where} get an answer?"
 
 
 def _retries(seen: Observations, row: int) -> int | None:
@@ -145,6 +188,9 @@ RULE = Rule(
         Threshold("backoff", stalls.BACKOFF, "doublings of the retransmission timeout"),
         Threshold("unanswered_s", stalls.UNANSWERED_S, "seconds in which nothing came"),
         Threshold("probes", stalls.PROBES, "unanswered probes of a window that was shut"),
+        Threshold("retransmits", 6, "retransmissions, where this host itself drops them"),
+        Threshold("clients", 0.1, "share of a listener's clients that may vanish (info)"),
+        Threshold("many", 3, "clients of one network, all of them lost, that are critical"),
     ),
     find,
     frozenset({Need.TCP_INFO}),

@@ -75,7 +75,7 @@ def _evidence(
 ) -> Iterator[str]:
     table, again = seen.table, _again(seen, attempts)
     who = words.who(processes[0]) if processes else "An unknown process"
-    more = f" and {words.count(len(processes) - 1, 'more')}" if len(processes) > 1 else ""
+    more = f" and {len(processes) - 1} more" if len(processes) > 1 else ""
     many = words.count(len(attempts.rows), "socket")
     oldest = float(attempts.age_s.max())
     yield (

@@ -1,0 +1,120 @@
+"""Connections that nobody answers, gathered so that what is said of a place holds for all there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis import stalls
+from tcptop.analysis.findings import networks, words
+from tcptop.analysis.findings.groups import accepted
+from tcptop.analysis.findings.handshakes import grouped
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
+from tcptop.model.table import F64, U64, Index, SocketTable
+
+JUST_S = 1.5
+
+
+class Lost(NamedTuple):
+    """Connections towards one place, or the clients of one listener; `for_s` one of each row.
+
+    `answering` are the others there of which something came meanwhile. `listener` is a LISTEN row,
+    or -1 where this host called; `clients` all its connections.
+    """
+
+    where: str  # as near as the rows agree
+    place: str  # what they were gathered by: it stays when more are lost
+    rows: Index
+    for_s: F64
+    answering: int
+    listener: int = -1
+    clients: int = 0
+
+    @property
+    def share(self) -> float:
+        """Of a listener's clients."""
+        return len(self.rows) / self.clients if self.clients else 1.0
+
+
+def lost(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterator[Lost]:
+    """The largest groups first. `few` is the share of a listener's clients up to which they are
+    told together: clients vanish, as telephones do."""
+    called = accepted(seen)[rows]
+    yield from _called_from_here(seen, rows[~called], for_s[~called])
+    yield from _clients(seen, rows[called], for_s[called], few)
+
+
+def _called_from_here(seen: Observations, rows: Index, for_s: F64) -> Iterator[Lost]:
+    """By network where nothing there answers, else by address, else by address and port."""
+    every = np.flatnonzero(np.isin(seen.table.state, stalls.TALKING))
+    every = every[~accepted(seen)[every]]
+    left = np.ones(len(rows), bool)
+    for keys, place in (
+        (networks.keys, networks.name),
+        (_address, _address_name),
+        (_endpoint, words.remote),
+    ):
+        for mine in grouped(np.flatnonzero(left), keys(seen.table, rows[left])):
+            others = _siblings(every, keys(seen.table, every), keys(seen.table, rows[mine[:1]]))
+            answering = _answering(seen, others, rows[mine], float(for_s[mine].min()))
+            if keys is _endpoint or not answering:
+                left[mine] = False
+                where = networks.where(seen.table, rows[mine])
+                name = place(seen.table, int(rows[mine[0]]))
+                yield Lost(where, name, rows[mine], for_s[mine], answering)
+
+
+def _clients(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterator[Lost]:
+    if not len(rows):
+        return
+    table = seen.table
+    ports = row_hash(table.netns, table.local_port)
+    open_rows = np.flatnonzero(np.isin(table.state, stalls.TALKING))
+    listening = np.flatnonzero(table.state == tcp.LISTEN)
+    for at in grouped(np.arange(len(rows)), ports[rows]):
+        mine, waited = rows[at], for_s[at]
+        all_clients = open_rows[ports[open_rows] == ports[mine[0]]]
+        listener = int(listening[ports[listening] == ports[mine[0]]][0])
+        if len(mine) < few * len(all_clients):
+            answering = _answering(seen, all_clients, mine, float(waited.min()))
+            where = networks.where(table, mine)
+            yield Lost(where, "", mine, waited, answering, listener, len(all_clients))
+            continue
+        for group in grouped(np.arange(len(mine)), networks.keys(table, mine)):
+            part = mine[group]
+            key = networks.keys(table, part[:1])
+            others = _siblings(all_clients, networks.keys(table, all_clients), key)
+            answering = _answering(seen, others, part, float(waited[group].min()))
+            where, name = networks.where(table, part), networks.name(table, int(part[0]))
+            yield Lost(where, name, part, waited[group], answering, listener, len(all_clients))
+
+
+def _address(table: SocketTable, rows: Index) -> U64:
+    columns = (table.netns, table.interface, table.remote_hi, table.remote_lo)
+    return row_hash(*(column[rows] for column in columns))
+
+
+def _address_name(table: SocketTable, row: int) -> str:
+    return networks.where(table, np.array([row]), with_port=False)
+
+
+def _endpoint(table: SocketTable, rows: Index) -> U64:
+    return row_hash(_address(table, rows), table.remote_port[rows])
+
+
+def _siblings(every: Index, keys: U64, key: U64) -> Index:
+    found: Index = every[keys == key[0]]
+    return found
+
+
+def _answering(seen: Observations, others: Index, lost: Index, for_s: float) -> int:
+    """How many of the others have heard something since these were lost, and not just then: what
+    came on its way when all were is no answer."""
+    others = others[~np.isin(others, lost)]
+    heard = seen.table.since_s("last_ack_recv", others) < for_s - JUST_S
+    arrived = seen.table.since_s("last_data_recv", others) < for_s - JUST_S
+    return int(np.count_nonzero(heard | arrived))

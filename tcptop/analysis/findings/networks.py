@@ -1,0 +1,41 @@
+"""Remote networks: a /24, or the upper half of an IPv6 address."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis.findings import words
+from tcptop.model import address
+from tcptop.model.arrays import row_hash
+from tcptop.model.table import MAPPED, U64, Index, SocketTable
+
+V4_HOST = np.uint64(0xFF)
+
+
+def halves(table: SocketTable, rows: Index) -> tuple[U64, U64]:
+    """The network of each row's remote address, as two halves."""
+    hi, lo = table.remote_hi[rows], table.remote_lo[rows]
+    v4 = (hi == 0) & (lo >> np.uint64(32) == MAPPED >> np.uint64(32))
+    return hi, np.where(v4, lo & ~V4_HOST, np.uint64(0))
+
+
+def keys(table: SocketTable, rows: Index) -> U64:
+    """The same for rows of one namespace, network and device."""
+    return row_hash(table.netns[rows], table.interface[rows], *halves(table, rows))
+
+
+def where(table: SocketTable, rows: Index, with_port: bool = True) -> str:
+    """As near as the rows agree: the destination, else the address, else the network."""
+    row = int(rows[0])
+    hi, lo = table.remote_hi[rows], table.remote_lo[rows]
+    if (hi == hi[0]).all() and (lo == lo[0]).all():
+        if with_port and (table.remote_port[rows] == table.remote_port[row]).all():
+            return words.remote(table, row)
+        return address.text(int(hi[0]), int(lo[0]))
+    return name(table, row)
+
+
+def name(table: SocketTable, row: int) -> str:
+    """10.77.0.0/24"""
+    hi, lo = (int(half[0]) for half in halves(table, np.array([row])))
+    return f"{address.text(hi, lo)}/{24 if lo else 64}"

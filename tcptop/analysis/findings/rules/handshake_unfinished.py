@@ -1,0 +1,154 @@
+"""handshake-unfinished: packets pass in one direction only, so that handshakes do not end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from tcptop.analysis.findings import (
+    accept_queues,
+    handshakes,
+    networks,
+    parties,
+    servers,
+    syn_queues,
+    words,
+)
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.rule import Limits, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
+from tcptop.model.finding import Finding
+from tcptop.model.table import Index
+
+ID = "handshake-unfinished"
+MOST = 20  # findings of one sample
+COUNTERS = "TcpExtTCPSynRetrans TcpExtTCPSYNChallenge TcpExtIPReversePathFilter"
+
+
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    yield from islice(_at_server(seen, limits), MOST)
+    yield from islice(_at_client(seen, limits), MOST)
+
+
+def _severity(rows: Index, limits: Limits) -> str:
+    return "critical" if len(rows) >= limits["critical"] else "warning"
+
+
+def _at_server(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    rows = handshakes.half_open(seen, limits["age_s"])
+    if len(rows) < limits["handshakes"] or syn_queues.remotes(seen, rows) >= limits["flood"]:
+        return
+    queue = seen.table.key[seen.snapshot.queue[rows]]
+    keys = row_hash(networks.keys(seen.table, rows), queue)
+    for group in handshakes.grouped(rows, keys):
+        if len(group) >= limits["handshakes"]:
+            yield _server(seen, limits, group)
+
+
+def _server(seen: Observations, limits: Limits, rows: Index) -> Finding:
+    table = seen.table
+    row = int(seen.snapshot.queue[rows[0]])
+    where, remotes = words.local(table, row), networks.where(table, rows, with_port=False)
+    holders = accept_queues.processes(seen, np.array([row]))
+    oldest = float(syn_queues.age_s(seen, rows).max())
+    return Finding(
+        ID,
+        words.key(ID, int(table.netns[row]), where, networks.name(table, int(rows[0]))),
+        _severity(rows, limits),
+        f"Handshakes from {remotes} to {servers.title(seen, row, holders)} do not finish: "
+        f"{words.count(len(rows), 'half-open connection')}",
+        named(seen, np.append(rows, row), holders, where),
+        {"handshakes": len(rows), "oldest_s": oldest, "established": len(_open(seen, rows))},
+        (
+            f"{words.number(len(rows))} half-open connections from {remotes} have waited for "
+            f"{words.duration(limits['age_s'])} or longer, the oldest for about "
+            f"{words.duration(oldest)}; SYN-ACKs were retransmitted up to "
+            f"{words.count(int(table.retrans[rows].max()), 'time')}.",
+            "Their SYNs arrive here; either the SYN-ACKs do not get there, or the last ACKs do not "
+            "get here.",
+            _others(len(_open(seen, rows)), remotes),
+        ),
+        f"Look which way the answers go (ip route get {remotes.partition('/')[0]}), and for a "
+        "firewall that sees one direction only; capture at both ends to see which packet is lost. "
+        "No queue is full: a larger backlog changes nothing.",
+        f"ss -tano state syn-recv 'sport = {words.port(table, row)}'; nstat -az {COUNTERS}",
+        since=seen.sample.taken_at - oldest,
+    )
+
+
+def _open(seen: Observations, rows: Index) -> Index:
+    """Connections from the same network to the same listener that are open."""
+    table = seen.table
+    same = table.local_port == table.local_port[rows[0]]
+    others = np.flatnonzero(same & (table.state == tcp.ESTABLISHED))
+    among = networks.keys(table, others) == networks.keys(table, rows[:1])[0]
+    found: Index = others[among]
+    return found
+
+
+def _others(number: int, remotes: str) -> str:
+    if not number:
+        return f"No other connection from {remotes} to this port is open."
+    return f"{words.count(number, 'other connection')} from there to this port work, or did."
+
+
+def _at_client(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    table = seen.table
+    rows = np.flatnonzero((table.state == tcp.ESTABLISHED) & (table.retrans > 0))
+    if not len(rows):
+        return
+    rows = rows[handshakes.unconfirmed(seen, rows)]
+    keys = row_hash(networks.keys(table, rows), table.remote_port[rows])
+    for group in handshakes.grouped(rows, keys):
+        if table.retrans[group].max() >= limits["retransmits"]:
+            yield _client(seen, limits, group)
+
+
+def _client(seen: Observations, limits: Limits, rows: Index) -> Finding:
+    table = seen.table
+    there, found = networks.where(table, rows), parties.parties(seen, rows)
+    again = int(table.tcp_info("segs_in")[rows].max()) - 1
+    who = f" ({parties.first_name(found)})" if found else ""
+    return Finding(
+        ID,
+        words.key(ID, int(table.netns[rows[0]]), "to", there),
+        _severity(rows, limits),
+        f"What this host sends to {there} does not get there: "
+        f"{words.count(len(rows), 'connection')}{who}, and SYN-ACKs come again",
+        named(seen, rows, [each.process for each in found], destination=there),
+        {"handshakes": len(rows), "syn_acks": again},
+        (
+            f"{words.count(len(rows), 'connection')} to {there}: open here, and their first data "
+            f"was retransmitted up to {words.count(int(table.retrans[rows].max()), 'time')}; of "
+            "what was sent after the SYN nothing has been acknowledged.",
+            f"Up to {words.count(again, 'repeated SYN-ACK')} came on one of them: the way from "
+            "there works, and the other end still waits for the last ACK of the handshake.",
+            *(
+                [f"{'It belongs' if len(rows) == 1 else 'They belong'} to {parties.listed(found)}."]
+                if found
+                else []
+            ),
+        ),
+        f"Look for what drops packets to {there} after the SYN: a firewall that lets new "
+        "connections begin and knows nothing of them later (asymmetric routes, state lost), or a "
+        "rule on ACKs, on the way or at the other end. Or its accept queue is full: look there.",
+        f"ss -tinpo 'dst {words.in_filter(there)}'; nstat -az {COUNTERS}",
+    )
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("age_s", 10, "seconds that a handshake is unfinished, with SYN-ACKs resent"),
+        Threshold("handshakes", 3, "such handshakes of one remote network at a listener"),
+        Threshold("flood", 16, "remote addresses from which it is a flood"),
+        Threshold("retransmits", 2, "retransmissions of a client's first data"),
+        Threshold("critical", 10, "connections from which it is critical"),
+    ),
+    find,
+)

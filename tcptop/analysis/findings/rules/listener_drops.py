@@ -1,0 +1,158 @@
+"""listener-drops: a listener's drop counter rises although none of its queues is full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import accept_queues, servers, words
+from tcptop.analysis.findings.accept_queues import AcceptQueues
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model.finding import Finding
+
+ID = "listener-drops"
+MOST = 20  # findings of one sample
+
+
+class Reason(NamedTuple):
+    """A counter that rises along, what it means and what to do."""
+
+    counter: str
+    title: str
+    said: str
+    advice: str
+
+
+# tcp_conn_request and tcp_v4_syn_recv_sock drop, each cause with a counter of its own or with none:
+# net/ipv4/tcp_input.c, tcp_ipv4.c, tcp_minisocks.c.
+REASONS = (
+    Reason(
+        "OutNoRoutes",
+        "this host has no route back to the clients",
+        "IpOutNoRoutes rises: for what is to be sent, an answer maybe, there is no route.",
+        "Find an address of a client that complains, and ask: ip route get ADDRESS. Add the route, "
+        "or the rule (ip rule) for the interface that the clients come in by.",
+    ),
+    Reason(
+        "TSEcrRejected",
+        "the timestamps of the last ACKs are wrong",
+        "TSEcrRejected rises: last ACKs of handshakes echo a timestamp that was never sent.",
+        "Look for a NAT or load balancer that mixes clients or rewrites TCP timestamps.",
+    ),
+    Reason(
+        "TCPMD5NotFound",
+        "clients do not sign their segments (TCP MD5)",
+        "TCPMD5NotFound rises: a signature is demanded of these clients and is not there.",
+        "Give both ends the same key for the address that really arrives here.",
+    ),
+    Reason(
+        "TCPMD5Failure",
+        "signatures of segments are wrong (TCP MD5)",
+        "TCPMD5Failure rises: signatures do not fit the key.",
+        "Give both ends the same key; a NAT on the way breaks signatures.",
+    ),
+    Reason(
+        "TCPMemoryPressures",
+        "TCP memory is short",
+        "TCPMemoryPressures rises: this host is short of memory for TCP.",
+        "See orphan-or-memory-pressure: who holds the memory?",
+    ),
+)
+UNKNOWN = Reason(
+    "",
+    "the counters do not say why",
+    "No counter that gives a reason rises along. A filter on the socket (SO_ATTACH_FILTER, BPF), a "
+    "security module or a lack of memory leaves none.",
+    "Look for a socket filter or a security module, and trace the drops: perf trace -e "
+    "skb:kfree_skb, or dropwatch.",
+)
+
+
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    drops = seen.snapshot.listeners.drops_per_s
+    if not (drops > 0).any():
+        return
+    queues = accept_queues.accept_queues(seen)
+    for place in np.flatnonzero(drops[: len(queues.row)] > 0)[:MOST].tolist():
+        per_s = _unexplained(seen, limits, queues, place)
+        if per_s > 0:
+            yield _finding(seen, limits, queues, place, per_s)
+
+
+def _unexplained(seen: Observations, limits: Limits, queues: AcceptQueues, place: int) -> float:
+    """Packets a second that no full queue and no TCP_DEFER_ACCEPT explains, through the window."""
+    netns = int(seen.table.netns[queues.row[place]])
+    window = limits["window_s"]
+    rates = {
+        name: seen.rate(netns, name, window)
+        for name in ("ListenDrops", "ListenOverflows", "TCPReqQFullDrop")
+    }
+    if rates["ListenDrops"] is None:
+        return 0.0
+    explained = sum(rate or 0.0 for name, rate in rates.items() if name != "ListenDrops")
+    peak = seen.snapshot.listeners.peak[place]
+    full = peak >= queues.capacity[place] or queues.lost_per_s[place] > 0
+    if full or _syn_queue_full(seen, queues, place):
+        return 0.0
+    own = float(seen.snapshot.listeners.drops_per_s[place])
+    return max(min(own, rates["ListenDrops"] - explained), 0.0)
+
+
+def _syn_queue_full(seen: Observations, queues: AcceptQueues, place: int) -> bool:
+    """Half full already counts: without cookies SYNs are dropped before the limit."""
+    half_open = seen.snapshot.listeners.syn_queue[place]
+    return bool(half_open > 0 and 2 * half_open >= queues.capacity[place])
+
+
+def _reason(seen: Observations, netns: int, seconds: float) -> Reason:
+    rising = (each for each in REASONS if (seen.rate(netns, each.counter, seconds) or 0.0) > 0)
+    return next(rising, UNKNOWN)
+
+
+def _finding(
+    seen: Observations, limits: Limits, queues: AcceptQueues, place: int, per_s: float
+) -> Finding:
+    table, row = seen.table, int(queues.row[place])
+    netns = int(table.netns[row])
+    reason = _reason(seen, netns, limits["window_s"])
+    holders = accept_queues.processes(seen, queues.row[[place]])
+    where = words.local(table, row)
+    queued, capacity = int(queues.queued[place]), int(queues.capacity[place])
+    counters = " ".join(f"Ip{c}" if c == "OutNoRoutes" else f"TcpExt{c}" for c in _named(reason))
+    return Finding(
+        ID,
+        words.key(ID, netns, where, int(table.interface[row])),
+        "warning",
+        f"{servers.title(seen, row, holders)} loses {words.number(per_s)} packets/s though its "
+        f"queues have room: {reason.title}",
+        named(seen, queues.row[[place]], holders, where),
+        {"drops_per_s": per_s, "queued": queued, "capacity": capacity},
+        (
+            f"The kernel drops {words.number(per_s)} packets/s at {where} (the listener's own "
+            "counter and ListenDrops); clients ask again, in vain while it lasts.",
+            f"{queued} of {capacity} places of its accept queue are taken, and "
+            f"{int(seen.snapshot.listeners.syn_queue[place])} connections are half-open: no queue "
+            "is full.",
+            reason.said,
+        ),
+        f"{reason.advice} The program never sees these clients: workers or backlog do not help.",
+        f"ss -ltnm 'sport = {words.port(table, row)}'; "
+        f"nstat -az TcpExtListenDrops TcpExtListenOverflows {counters}".rstrip(),
+    )
+
+
+def _named(reason: Reason) -> tuple[str, ...]:
+    return (reason.counter,) if reason.counter else ()
+
+
+RULE = Rule(
+    ID,
+    2,
+    (Threshold("window_s", 2, "seconds through which its drop counter rises"),),
+    find,
+    frozenset({Need.BACKLOG, Need.COUNTERS}),
+)

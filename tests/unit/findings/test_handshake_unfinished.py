@@ -1,0 +1,107 @@
+"""handshake-unfinished and listener-drops: what is lost although no queue is full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.unit.findings.counting import counters
+from tests.unit.findings.watched import Findings, of, once, watch
+from tests.unit.prepared import NGINX, Row, owners, socket
+
+HALF, DROPS = "handshake-unfinished", "listener-drops"
+HELD = owners((1, NGINX, 6))
+LISTENER = socket("LISTEN", "0.0.0.0:8080", inode=1, send_q=128, recv_q=0, cookie=7)
+
+
+def half_open(count: int, retrans: int = 4, network: str = "10.0.7", spread: int = 1) -> list[Row]:
+    return [
+        socket(
+            "SYN_RECV", "10.0.0.1:8080", f"{network}.{1 + n % spread}:{40000 + n}", cookie=50 + n
+        )
+        | {"retrans": retrans, "expires": 1000, "timer": 1, "inode": 0}
+        for n in range(count)
+    ]
+
+
+def found(*rows: Row) -> Findings:
+    return of(once([LISTENER, *rows], owners=HELD), HALF)
+
+
+@pytest.mark.parametrize(
+    ("rows", "severity"),
+    [
+        (half_open(2), None),
+        (half_open(3), "warning"),
+        (half_open(10), "critical"),
+        (half_open(9, retrans=2), None),  # for 6 s at most
+        (half_open(40, spread=40), None),  # a flood
+        ([*half_open(2), *half_open(2, network="10.0.8")], None),
+    ],
+)
+def test_at_the_server(rows: list[Row], severity: str | None) -> None:
+    finding = next(iter(found(*rows)), None)
+    assert (finding and finding.severity) == severity
+    if finding:
+        assert finding.subject.listener == "0.0.0.0:8080"
+        assert f"{len(rows)} half-open" in finding.title
+        assert "10.0.7.1" in finding.title
+        assert finding.values["handshakes"] == len(rows)
+
+
+def client(**info: int) -> Row:
+    told = {"bytes_acked": 1, "data_segs_in": 0, "segs_in": 4, "backoff": 4, "rto": 3_264_000}
+    row = socket("ESTABLISHED", "10.0.0.1:40001", "10.0.0.9:80", inode=1, send_q=74, timer=1)
+    return row | {"retrans": 4, "info": told | {"last_ack_recv": 9000} | info}
+
+
+def test_at_the_client() -> None:
+    every = once([client()], owners=HELD)
+    (finding,) = of(every, HALF)
+    assert finding.subject.destination == "10.0.0.9:80"
+    assert finding.values == {"handshakes": 1, "syn_acks": 3}
+    assert of(every, "black-hole") == ()
+
+
+@pytest.mark.parametrize("info", [{"bytes_acked": 75}, {"segs_in": 1}, {"data_segs_in": 1}])
+def test_where_more_came_it_is_a_black_hole(info: dict[str, int]) -> None:
+    every = once([client(**info)], owners=HELD)
+    assert of(every, HALF) == ()
+    assert len(of(every, "black-hole")) == 1
+
+
+def dropping(per_s: Mapping[str, float], **columns: Any) -> list[Findings]:
+    def rows(number: int) -> list[Row]:
+        memory: Row = {"memory": {"drops": 5 * number}, "memory_count": 9}
+        return [LISTENER | memory | columns]
+
+    return [of(each, DROPS) for each in watch(4, rows, kernel=counters(per_s), owners=HELD)]
+
+
+QUIET = {"ListenOverflows": 0, "ListenDrops": 0, "OutNoRoutes": 0, "TCPReqQFullDrop": 0}
+
+
+def test_drops_without_a_full_queue() -> None:
+    (finding,) = dropping(QUIET | {"ListenDrops": 5})[-1]
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "nginx on :8080 loses 5 packets/s though its queues have room: the counters do not say why"
+    )
+
+
+@pytest.mark.parametrize(
+    "per_s",
+    [
+        QUIET,
+        QUIET | {"ListenDrops": 5, "ListenOverflows": 5},
+        QUIET | {"ListenDrops": 5, "TCPReqQFullDrop": 5},
+    ],
+)
+def test_what_is_explained_is_none(per_s: Mapping[str, float]) -> None:
+    assert not any(dropping(per_s))
+
+
+def test_a_full_queue_explains_it() -> None:
+    assert not any(dropping(QUIET | {"ListenDrops": 5}, recv_q=129))
