@@ -189,7 +189,7 @@ def _tunnel(lab: Lab) -> None:
     missing=f"{NAT}: not built yet",
 )
 def the_gateway_has_no_port_left(lab: Lab) -> None:
-    """Its addresses are translated to 20 ports of one, for 30 connections."""
+    """All clients are translated to 20 ports of one address, and these are taken."""
     _translated(lab, "masquerade to :40000-40019")
     lab.client.until(lambda: lab.client.count("SYN_SENT", remote=80) >= 5, "some that wait")
     lab.wait(4)
@@ -207,8 +207,9 @@ def _translated(lab: Lab, rule: str) -> None:
         f"ip protocol tcp {rule}\n}}\n}}"
     )
     lab.server.python("orders", lab.server.address, 80, port=80)
-    lab.client.python("steady", lab.server.address, 80, 20, 20)
-    lab.client.python("failover", lab.server.address, 80, 0, 10)
+    lab.client.python("steady", lab.server.address, 80, 20, 40)
+    lab.server.until(lambda: lab.server.count("ESTABLISHED", local=80) == 20, "20 that stay")
+    lab.client.python("browsers", lab.server.address, 80, 5, 5)
 
 
 @incident(
