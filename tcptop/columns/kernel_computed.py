@@ -53,7 +53,7 @@ def _time(
 
 def _connect(sysctls: Sysctls) -> Iterator[Computed]:
     limits = ("net.ipv4.tcp_syn_retries", "net.ipv4.tcp_syn_linear_timeouts")
-    meaning = "A connect() that nobody answers fails after {}."
+    meaning = "A connect() that nobody answers fails after {}; after 3 s where ARP has no answer."
     seconds = compute.syn_give_up_s(sysctls)
     yield from _time(
         "opening", "connect() given up", seconds, meaning, limits, ("connect-unanswered",)

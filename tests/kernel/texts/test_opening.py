@@ -134,3 +134,45 @@ def test_abort_on_overflow_leaves_syns_unanswered(namespace: DemoNamespace) -> N
                 late.connect(full.getsockname())
     assert risen["ListenOverflows"] >= 1
     assert risen["OutRsts"] == 0
+
+
+def test_a_client_that_retries_in_the_range_meets_itself(namespace: DemoNamespace) -> None:
+    """And takes the port from the service that it waits for: see self-connect."""
+    namespace.sysctl("net.ipv4.ip_local_port_range", "40000 40003")
+    with namespace.entered():
+        ours = _retrying(("127.0.0.1", 40000), 100)
+        assert ours.getsockname() == ours.getpeername()
+        ours.send(b"echo")
+        assert ours.recv(4) == b"echo"
+        service = socket.socket()
+        service.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="Address already in use"):
+            service.bind(("0.0.0.0", 40000))
+
+
+def _retrying(to: tuple[str, int], tries: int) -> socket.socket:
+    for _ in range(tries):
+        made = socket.socket()
+        if made.connect_ex(to) == 0:
+            return made
+        made.close()
+    raise TimeoutError(f"not connected after {tries} tries")
+
+
+def test_a_syn_without_a_way_back_counts_at_the_listener(linked: Link) -> None:
+    """With strict filtering of sources it is dropped before, and counts elsewhere."""
+    client, server = linked
+    elsewhere = "10.99.0.1"
+    client.command(["ip", "addr", "add", f"{elsewhere}/32", "dev", "lo"])
+    with server.entered():
+        waiting = listener(veth.SERVER.v4)
+    for strict, rising in ((0, "ListenDrops"), (1, "IPReversePathFilter")):
+        for which in ("all", veth.DEVICE):
+            server.sysctl(f"net.ipv4.conf.{which}.rp_filter", strict)
+        with counted(server) as risen, client.entered(), socket.socket() as made:
+            made.settimeout(0.3)
+            made.bind((elsewhere, 0))
+            with pytest.raises(TimeoutError):
+                made.connect(waiting.getsockname())
+        names = ("ListenDrops", "IPReversePathFilter")
+        assert [name for name in names if risen[name]] == [rising]
