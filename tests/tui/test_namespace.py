@@ -116,7 +116,7 @@ async def test_a_leak_is_found_and_its_sockets_are_shown_until_it_ends(
     lowered = Findings(limits={"close-wait-leak": {"age_s": 0.5}})
     async with live_in(namespace.pid, findings=lowered) as view:
         await view.until(lambda: "! " in view.lines()[1] or "* " in view.lines()[1], "found")
-        assert "does not close: 20 connections left in CLOSE_WAIT" in view.lines()[1]
+        assert "leaks sockets: 20 connections" in view.lines()[1]
         await view.press("2")
         marked = [row for row in view.rows() if row.startswith("* CLOSE-WAIT")]
         assert len(marked) == 20

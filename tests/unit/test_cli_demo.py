@@ -34,7 +34,7 @@ def test_the_stage_is_gone_with_the_view(tmp_path: Path) -> None:
     command = [*COMMAND, "close-wait-leak"]
     with Terminal(command, environ, (120, 40), redirect={2: str(said)}) as terminal:
         terminal.wait_for("demo, netns ")
-        terminal.wait_for("does not close")  # after 5 s: its threshold is lowered
+        terminal.wait_for("leaks sockets")  # after 5 s: its threshold is lowered
         (pid,) = re.findall(r"demo, netns (\d+)", terminal.lines()[0])
         assert Path(f"/proc/{pid}").exists()
         terminal.type("q")

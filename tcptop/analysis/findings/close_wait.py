@@ -5,15 +5,20 @@ The peer has closed; the connection waits for our process to do so (RFC 9293 3.6
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.analysis.findings import doing, fds, words
+from tcptop.analysis.findings.ends import Ends, ends, told
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.rule import Limits
+from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.summary import at, process_key
 from tcptop.model import tcp
+from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
 
@@ -21,40 +26,98 @@ GROWTH_S = 180.0
 
 
 class CloseWaits(NamedTuple):
-    """CLOSE_WAIT rows of a process, and for how many seconds each has been so, at least."""
+    """CLOSE_WAIT rows of a process, and for how many seconds each has been so, at least.
+
+    `growing`: they became more through three minutes, and never fewer.
+    """
 
     process: Process
     rows: Index
     age_s: F64
+    ends: Ends
+    growing: bool
 
 
-def close_waits(seen: Observations, unread: bool) -> Iterator[CloseWaits]:
-    """By process; those whose end of file was read, or those where it was not."""
+class Said(NamedTuple):
+    """What each of the two rules says in its own words."""
+
+    title: str
+    what: str
+    advice: str
+    values: dict[str, float]
+
+
+def findings(
+    seen: Observations,
+    limits: Limits,
+    rule: str,
+    unread: bool,
+    said: Callable[[Observations, CloseWaits], Said],
+) -> Iterator[Finding]:
+    """For each process with so many that are old, or that grew."""
+    for process, rows, age in _by_process(seen, unread):
+        growing = _grew(seen, process, len(rows))
+        old = int(np.count_nonzero(age >= limits["age_s"]))
+        if max(old, len(rows) * growing) >= limits["sockets"]:
+            each = CloseWaits(process, rows, age, ends(seen, rows), growing)
+            yield _finding(seen, limits, rule, each, said(seen, each))
+
+
+def _finding(
+    seen: Observations, limits: Limits, rule: str, each: CloseWaits, said: Said
+) -> Finding:
+    process, oldest = each.process, float(each.age_s.max())
+    filled = fds.filling(seen, process)
+    values = {"sockets": len(each.rows), "oldest_s": oldest, "fd_share": filled.share}
+    return Finding(
+        rule,
+        words.key(rule, process.pid),
+        "critical" if fds.runs_out(filled, limits) else "warning",
+        said.title,
+        named(seen, each.rows, [process], each.ends.listener, each.ends.destination),
+        values | said.values,
+        (
+            f"{words.who(process)} holds {words.count(len(each.rows), 'socket')} {said.what}",
+            *told(seen, each.ends),
+            f"Oldest: at least {words.duration(oldest)} in this state"
+            + ("; their number grew through three minutes." if each.growing else "."),
+            *filled.evidence,
+            *doing.evidence(seen, [process]),
+        ),
+        said.advice,
+        f"ss -tanp state close-wait | grep pid={process.pid},",
+        since=seen.sample.taken_at - oldest,
+    )
+
+
+def _by_process(seen: Observations, unread: bool) -> Iterator[tuple[Process, Index, F64]]:
+    """Those whose end of file was read, or those where it was not, with their ages."""
     table = seen.table
     waiting = (table.state == tcp.CLOSE_WAIT) & (table.inode != 0)  # else in an accept queue
     rows = np.flatnonzero(waiting & (table.recv_q > 0 if unread else table.recv_q == 0))
     if unread:  # what MPTCP has not read lies in another socket than its subflow
         rows = rows[table.ulp[rows] != b"mptcp"]
-    age = _age(seen)
+    age = _age(seen, rows)
     processes = seen.snapshot.holders.processes
     first = seen.snapshot.holders.first(rows)
     for process in np.unique(first).tolist():
         if process >= 0:
-            mine = rows[first == process]
-            yield CloseWaits(processes[process], mine, age[mine])
+            mine = first == process
+            yield processes[process], rows[mine], age[mine]
 
 
-def _age(seen: Observations) -> F64:
+def _age(seen: Observations, rows: Index) -> F64:
     """The FIN refreshed last_ack_recv; later acks and answers to keepalive probes reset it.
 
     What the process still sends on is half-closed on purpose, and not forgotten.
     """
-    waited = np.fmax(seen.snapshot.durations.state_s, seen.table.since_s("last_ack_recv"))
-    age: F64 = np.fmin(waited, seen.table.since_s("last_data_sent"))
+    heard = seen.table.since_s("last_ack_recv", rows)
+    waited = np.fmax(seen.snapshot.durations.state_s[rows], heard)
+    age: F64 = np.fmin(waited, seen.table.since_s("last_data_sent", rows))
     return age
 
 
-def grew(seen: Observations, process: Process, count: int) -> bool:
+def _grew(seen: Observations, process: Process, count: int) -> bool:
     """Whether its CLOSE_WAIT sockets never became fewer in three minutes, and are more now."""
     if seen.back(GROWTH_S) is None:
         return False

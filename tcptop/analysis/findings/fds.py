@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.rule import Limits, Threshold
 from tcptop.analysis.findings.summary import at, process_key
 from tcptop.model.sample import Process
 
-GROWTH_S = 30.0  # a forecast needs a window: one burst is no trend
+GROWTH_S, LEAST_S = 30.0, 5.0  # a forecast needs a window: one burst is no trend
 
 
 class Filling(NamedTuple):
@@ -25,12 +26,31 @@ def filling(seen: Observations, process: Process) -> Filling:
     if process.open_fds is None or not process.fd_limit:
         return Filling(math.nan, math.inf, ())
     share = process.open_fds / process.fd_limit
-    full_in_s = _full_in(seen, process, process.open_fds, process.fd_limit)
+    growth = growth_per_s(seen, process)
+    full_in_s = (process.fd_limit - process.open_fds) / growth if growth > 0 else math.inf
     said = (
         f"{words.number(process.open_fds)} of {words.number(process.fd_limit)} file descriptors "
         f"are in use ({words.percent(share)})"
     )
     return Filling(share, full_in_s, (f"{said}{_forecast(full_in_s)}.",))
+
+
+def runs_out(filled: Filling, limits: Limits) -> bool:
+    """Whether it is critical, by the thresholds `fd_share` and `full_in_s`."""
+    return filled.share >= limits["fd_share"] or filled.full_in_s < limits["full_in_s"]
+
+
+def growth_per_s(seen: Observations, process: Process) -> float:
+    """Descriptors a second, in the slower half of the last half minute or of a shorter watch."""
+    span = min(max(seen.watched_s, LEAST_S), GROWTH_S)
+    slowest, count, clock = math.inf, float(process.open_fds or 0), seen.sample.clock
+    for then in (seen.back(span / 2), seen.back(span)):
+        before = at(then.alive, then.open_fds, process_key(process)) if then else None
+        if then is None or before is None or not count > before:
+            return 0.0
+        slowest = min(slowest, (count - before) / (clock - then.clock))
+        count, clock = before, then.clock
+    return slowest
 
 
 def _forecast(full_in_s: float) -> str:
@@ -39,9 +59,7 @@ def _forecast(full_in_s: float) -> str:
     return f"; at this growth they run out in {words.duration(full_in_s)}"
 
 
-def _full_in(seen: Observations, process: Process, open_fds: int, limit: int) -> float:
-    then = seen.back(GROWTH_S)
-    before = at(then.process, then.open_fds, process_key(process)) if then else None
-    if then is None or before is None or not open_fds > before:
-        return math.inf
-    return (limit - open_fds) * (seen.sample.clock - then.clock) / (open_fds - before)
+THRESHOLDS = (
+    Threshold("fd_share", 0.8, "share of its descriptors from which it is critical"),
+    Threshold("full_in_s", 600, "seconds until they run out below which it is critical"),
+)

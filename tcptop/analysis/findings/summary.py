@@ -33,7 +33,8 @@ COUNTERS = frozenset(_COUNTERS.split())
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SampleSummary:
-    """Columns are sorted by their key: `process` is a `process_key`, `listener` a socket's key."""
+    """Columns are sorted by their key: `process` and `alive` are a `process_key`, `listener` a
+    socket's key."""
 
     clock: float
     counters: Mapping[int, Mapping[str, int]]  # netns -> name
@@ -42,7 +43,9 @@ class SampleSummary:
     backlog: I64
     process: U64
     close_wait: I64
+    alive: U64  # processes with sockets, in a list or not
     open_fds: F64
+    unlisted: I64
     destination: U64  # `destination_keys` of Ports
     opened: F64  # connections a second that were seen to open
     used: I64
@@ -64,7 +67,8 @@ def summary(snapshot: Snapshot) -> SampleSummary:
     keys = np.array([process_key(p) for p in holders], np.uint64)[processes.process[held]]
     held = held[np.argsort(keys)]
     keys.sort()
-    fds = np.array([_known(p.open_fds) for p in holders], np.float64)[processes.process[held]]
+    alive = sorted(sample.owners.processes.values(), key=process_key)
+    lost = sample.owners.unlisted
     groups = destination_keys(ports, slice(None))
     order = np.argsort(groups)
     return SampleSummary(
@@ -75,7 +79,9 @@ def summary(snapshot: Snapshot) -> SampleSummary:
         table.send_q[rows].astype(np.int64),
         keys,
         processes.by_state[held, tcp.CLOSE_WAIT],
-        fds,
+        np.array([process_key(p) for p in alive], np.uint64),
+        np.array([_known(p.open_fds) for p in alive], np.float64),
+        np.array([lost[p.pid].sockets if p.pid in lost else 0 for p in alive], np.int64),
         groups[order],
         ports.opens_per_s[order],
         ports.used[order],

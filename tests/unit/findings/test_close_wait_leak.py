@@ -28,8 +28,11 @@ def held_by(process: Process, count: int) -> object:
 def test_one_look_is_enough_where_the_kernel_says_how_long() -> None:
     (finding,) = once(leaked(20), owners=held_by(CURL, 20))
     assert (finding.id, finding.severity) == (ID, "warning")
-    assert finding.title == "curl does not close: 20 connections left in CLOSE_WAIT"
+    assert finding.title == "curl leaks sockets: 20 connections to 10.0.0.9:80 left in CLOSE_WAIT"
     assert finding.subject.pids == (CURL.pid,)
+    assert finding.subject.destination == "10.0.0.9:80"
+    assert "20 were opened from here, to 10.0.0.9:80." in finding.evidence
+    assert "sooner than 10.0.0.9:80 closes them" in finding.advice
     assert len(finding.subject.cookies) == 20
     assert finding.since == pytest.approx(TAKEN_AT - 90)
     assert "5 of 256 file descriptors" in finding.evidence[-1]
@@ -78,9 +81,41 @@ def test_critical_when_they_will_run_out_soon() -> None:
         return held_by(replace(CURL, open_fds=50 + number), 30)
 
     found = watch(30, lambda _: leaked(30), owners=growing)
-    assert of(found[5], ID)[0].severity == "warning"
+    assert of(found[4], ID)[0].severity == "warning"  # a burst is no trend
+    assert of(found[5], ID)[0].severity == "critical"
     assert of(found[-1], ID)[0].severity == "critical"
     assert "run out in" in of(found[-1], ID)[0].evidence[-1]
+
+
+def test_a_burst_of_descriptors_is_no_trend() -> None:
+    burst = watch(
+        9,
+        lambda _: leaked(30),
+        owners=lambda n: held_by(replace(CURL, open_fds=50 if n < 7 else 100), 30),
+    )
+    assert {of(each, ID)[0].severity for each in burst} == {"warning"}
+
+
+def test_who_called_whom() -> None:
+    """Of those that were accepted the clients are named, and the advice is for a server."""
+    listener = socket("LISTEN", "0.0.0.0:80", inode=7, send_q=128)
+    served = [
+        row | {"local": "10.0.0.1:80", "remote": f"10.0.0.{7 + n % 2}:{5000 + n}"}
+        for n, row in enumerate(leaked(21))
+    ]
+    held = owners((7, CURL, 3), *((n, CURL, n) for n in range(1000, 1040)))
+    (finding,) = once([listener, *served], owners=held)
+    assert finding.title == (
+        "curl leaks sockets: 21 connections from clients of :80 left in CLOSE_WAIT"
+    )
+    assert (finding.subject.listener, finding.subject.destination) == ("0.0.0.0:80", None)
+    assert "21 were accepted on :80, from 10.0.0.7 (11), 10.0.0.8 (10)." in finding.evidence
+    assert "client goes away" in finding.advice
+    called = [row | {"inode": n + 1030} for n, row in enumerate(leaked(9))]
+    (finding,) = once([listener, *served, *called], owners=held)
+    assert finding.title == "curl leaks sockets: 30 connections left in CLOSE_WAIT"
+    assert finding.subject.listener is finding.subject.destination is None
+    assert finding.evidence[1] == "9 were opened from here, to 10.0.0.9:80."
 
 
 def test_thresholds() -> None:

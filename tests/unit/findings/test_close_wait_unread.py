@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
@@ -27,17 +29,68 @@ def test_one_look_is_enough_where_the_kernel_says_how_long() -> None:
     (finding,) = once(stuck(20, recv_q=101), owners=HELD)
     assert (finding.id, finding.severity) == (ID, "warning")
     assert finding.title == (
-        "curl does not read: 20 connections in CLOSE_WAIT with an unread end of file"
+        "curl does not read: 20 connections to 10.0.0.9:80 in CLOSE_WAIT with an unread end of file"
     )
     assert finding.values["unread_bytes"] == 2000
     assert finding.subject.pids == (CURL.pid,)
     assert finding.since == pytest.approx(TAKEN_AT - 90)
 
 
+POOLED = {"last_ack_recv": 90_000, "last_data_sent": 200_000, "last_data_recv": 199_990}
+
+
+@pytest.mark.parametrize(
+    ("given", "pool"),
+    [
+        ({}, True),
+        ({"recv_q": 32}, True),  # an alert of TLS before the FIN
+        ({"recv_q": 5000}, False),
+        ({"send_q": 9}, False),
+        ({"last_data_recv": 201_000}, False),  # the last request was not answered
+        ({"bytes_received": 1, "bytes_acked": 1}, True),  # it was never used
+        ({"bytes_received": 1}, False),  # its only request was not answered
+    ],
+)
+def test_an_idle_pool_whose_server_closed_first(given: dict[str, int], pool: bool) -> None:
+    told = dict(given)
+    recv_q, send_q = told.pop("recv_q", 1), told.pop("send_q", 0)
+    info = POOLED | {"bytes_received": 6000, "bytes_acked": 300} | told
+    rows = stuck(20, recv_q=recv_q, send_q=send_q, info=info)
+    (finding,) = of(once(rows, owners=HELD), ID)
+    assert finding.severity == "warning"
+    assert finding.subject.destination == "10.0.0.9:80"
+    assert ("does not read" in finding.title) is not pool
+    assert ("sooner than 10.0.0.9:80 closes them" in finding.advice) is pool
+    if pool:
+        assert finding.title == "10.0.0.9:80 has closed 20 idle connections that curl still keeps"
+        assert "workers" not in finding.advice
+
+
+def test_those_of_clients_are_no_pool() -> None:
+    listener = socket("LISTEN", "0.0.0.0:80", inode=7, send_q=128)
+    rows = [
+        row | {"local": "10.0.0.1:80", "remote": f"10.0.0.7:{5000 + n}"}
+        for n, row in enumerate(stuck(20, info=POOLED | {"bytes_received": 6000}))
+    ]
+    (finding,) = of(once([listener, *rows], owners=HELD), ID)
+    assert finding.title == (
+        "curl does not read: 20 connections from clients of :80 in CLOSE_WAIT with an unread end "
+        "of file"
+    )
+    assert "event loop" in finding.advice
+
+
+def test_critical_when_the_descriptors_run_out() -> None:
+    full = replace(CURL, open_fds=205)
+    held = owners(*((n, full, n) for n in range(1000, 1030)))
+    (finding,) = of(once(stuck(30), owners=held), ID)
+    assert finding.severity == "critical"
+
+
 @pytest.mark.parametrize(
     ("more", "advised"),
     [
-        ([], "sooner than the server does"),  # curl called: an idle pool
+        ([], "sooner than 10.0.0.9:80 closes them"),  # curl called: an idle pool
         ([socket("LISTEN", "0.0.0.0:8080")], "a stack or thread dump"),  # curl was called
     ],
 )

@@ -1,72 +1,84 @@
-"""close-wait-unread: the peer closed, and our process has not even read the end of file."""
+"""close-wait-unread: the peer closed, and our process has not even read the end of file.
+
+It is stuck, or it is a client whose idle connections the server has closed first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from tcptop.analysis import stalls
 from tcptop.analysis.findings import close_wait, fds, words
-from tcptop.analysis.findings.close_wait import CloseWaits
-from tcptop.analysis.findings.groups import accepted
+from tcptop.analysis.findings.close_wait import CloseWaits, Said
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
-from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
+from tcptop.model.table import Bools, Index
 
 ID = "close-wait-unread"
+MOSTLY = 0.8  # of the connections, from which they are called a pool
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
-    for each in close_wait.close_waits(seen, unread=True):
-        stuck = each.rows[each.age_s >= limits["age_s"]]
-        growing = close_wait.grew(seen, each.process, len(each.rows))
-        if max(len(stuck), len(each.rows) * growing) >= limits["sockets"]:
-            yield _finding(seen, each, growing)
+    return close_wait.findings(seen, limits, ID, True, _said)
 
 
-def _finding(seen: Observations, each: CloseWaits, growing: bool) -> Finding:
-    process, count, name = each.process, len(each.rows), words.called(each.process)
+def _said(seen: Observations, each: CloseWaits) -> Said:
+    count = len(each.rows)
     unread = int(seen.table.recv_q[each.rows].sum()) - count  # a FIN counts 1 in Recv-Q
-    oldest = float(each.age_s.max())
-    return Finding(
-        ID,
-        words.key(ID, process.pid),
-        "warning",
-        f"{name} does not read: {words.count(count, 'connection')} in CLOSE_WAIT with an unread "
-        "end of file",
-        named(seen, each.rows, [process]),
-        {"sockets": count, "unread_bytes": unread, "oldest_s": oldest},
-        (
-            f"{words.who(process)} holds {words.count(count, 'socket')} whose peer has closed and "
-            f"whose end of file is unread (Recv-Q 1 or more), and with it {words.size(unread)} of "
-            "data.",
-            f"Oldest: at least {words.duration(oldest)} in this state"
-            + ("; their number grew through three minutes." if growing else "."),
-            *fds.filling(seen, process).evidence,
-        ),
-        _of_pool(name) if unread == 0 and _dialed(seen, each) else _of_server(name),
-        f"ss -tanp state close-wait | grep pid={process.pid},",
-        since=seen.sample.taken_at - oldest,
+    pooled = int(np.count_nonzero(_idle(seen, each.ends.called))) >= MOSTLY * count
+    title, what, advice = _pool(each) if pooled else _stuck(each, unread)
+    return Said(title, what, advice, {"unread_bytes": unread})
+
+
+def _idle(seen: Observations, rows: Index) -> Bools:
+    """Connections that owed no answer when the other end closed them.
+
+    A goodbye may lie unread before the FIN: a TLS alert, a database's error message. The SYN
+    counts one among the bytes that were acknowledged.
+    """
+    table = seen.table
+    answered = table.info_of("bytes_received", rows) > table.recv_q[rows]
+    unused = (table.info_of("bytes_acked", rows) <= 1) & (table.recv_q[rows] == 1)
+    asked, heard = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
+    quiet = (table.recv_q[rows] <= stalls.TINY) & (table.send_q[rows] == 0)
+    idle: Bools = quiet & (unused | answered & (heard <= asked))
+    return idle
+
+
+def _pool(each: CloseWaits) -> tuple[str, str, str]:
+    name, server = words.called(each.process), each.ends.destination or "the server"
+    many = words.count(len(each.rows), "idle connection")
+    return (
+        f"{server} has closed {many} that {name} still keeps",
+        "in CLOSE_WAIT, as an idle pool does: no answer was due on them when the server closed, "
+        "and nobody has looked at them since (Recv-Q is the unread end of file).",
+        f"Let the pool of {name} drop idle connections sooner than {server} closes them: its idle "
+        "limit or maximum lifetime below the server's idle timeout; or let it test a connection "
+        "before it lends it out. Until then the next request on each of them fails, or is reset.",
     )
 
 
-def _dialed(seen: Observations, each: CloseWaits) -> bool:
-    """Whether the process has opened most of them: no listener here has their local port."""
-    return float(accepted(seen)[each.rows].mean()) < 0.5
-
-
-def _of_pool(name: str) -> str:
+def _stuck(each: CloseWaits, unread: int) -> tuple[str, str, str]:
+    name = words.called(each.process)
+    calls = len(each.ends.called) * 2 > len(each.rows)
+    waits = "all its workers wait for one slow back end or one lock"
     return (
-        f"{name} opened these connections, and the servers have closed them: so does an idle pool "
-        "look. Let it close idle connections sooner than the server does, and look for the end of "
-        "file before it lends one out; or each costs a failed request. No sysctl helps."
-    )
-
-
-def _of_server(name: str) -> str:
-    return (
-        f"See what {name} does now (a stack or thread dump): all workers wait for one slow back "
-        "end or one lock, or sockets dropped out of its event loop. Give its calls a timeout "
-        "shorter than its clients', and let it turn requests away early. No sysctl helps."
+        f"{name} does not read: {words.count(len(each.rows), 'connection')}{each.ends.where} in "
+        "CLOSE_WAIT with an unread end of file",
+        f"that the peer has closed, with an unread end of file (Recv-Q 1 or more) and "
+        f"{words.size(unread)} of unread data.",
+        f"See what {name} does now (a stack or thread dump): "
+        + (
+            f"it has opened these connections and does not look at them: {waits}, or the code that "
+            "should read the answers is gone. Give requests a deadline and close after it."
+            if calls
+            else f"{waits}, or sockets dropped out of its event loop. Give its calls a timeout "
+            "shorter than its clients', and let it turn requests away early."
+        )
+        + " No sysctl helps.",
     )
 
 
@@ -76,6 +88,7 @@ RULE = Rule(
     (
         Threshold("sockets", 20, "CLOSE_WAIT sockets of one process with the end unread"),
         Threshold("age_s", 60, "seconds that each has been so"),
+        *fds.THRESHOLDS,
     ),
     find,
     frozenset({Need.OWNERS, Need.CLOCKS}),

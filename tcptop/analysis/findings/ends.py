@@ -1,0 +1,118 @@
+"""Where many connections lead: the listener that accepted them, or whom they called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis import stalls
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.listeners import match
+from tcptop.model import address
+from tcptop.model.arrays import row_hash
+from tcptop.model.table import U64, Index, SocketTable
+
+NAMED = 3  # places in a sentence
+
+
+class Ends(NamedTuple):
+    """Rows of which the other end called us (`accepted`) and those where we did (`called`).
+
+    `listener` and `destination` are set where they hold for all rows.
+    """
+
+    called: Index
+    accepted: Index
+    listener: str | None
+    destination: str | None
+
+    @property
+    def where(self) -> str:
+        """to 10.0.0.9:5432; from clients of :8080; nothing where they lead to several places"""
+        if self.destination:
+            return f" to {self.destination}"
+        return f" from clients of {_short(self.listener)}" if self.listener else ""
+
+
+def ends(seen: Observations, rows: Index) -> Ends:
+    table = seen.table
+    served = stalls.served(table, rows)
+    called, accepted = rows[~served], rows[served]
+    listener = _listener(table, accepted) if len(accepted) == len(rows) else None
+    one = len(called) == len(rows) and len(np.unique(_endpoint(table, rows))) == 1
+    return Ends(called, accepted, listener, words.remote(table, int(rows[0])) if one else None)
+
+
+def told(seen: Observations, found: Ends) -> list[str]:
+    """Who called whom, a sentence for each direction."""
+    table, said = seen.table, []
+    if len(found.called):
+        many = words.count(len(found.called), "was", "were")
+        said.append(f"{many} opened from here, to {endpoints(table, found.called)}.")
+    if len(found.accepted):
+        many = words.count(len(found.accepted), "was", "were")
+        on = _listed(table, found.accepted, _port, words.port)
+        said.append(f"{many} accepted on {on}, from {addresses(table, found.accepted)}.")
+    return said
+
+
+def endpoints(table: SocketTable, rows: Index) -> str:
+    """10.0.0.9:5432 (60), 10.0.0.9:5433 (4) and 3 more: remote ends, most first; a single one
+    without its number."""
+    return _listed(table, rows, _endpoint, words.remote)
+
+
+def addresses(table: SocketTable, rows: Index) -> str:
+    """The same of remote addresses."""
+    return _listed(table, rows, _address, _host)
+
+
+def _listed(
+    table: SocketTable,
+    rows: Index,
+    key: Callable[[SocketTable, Index], U64],
+    named: Callable[[SocketTable, int], str],
+) -> str:
+    _, first, number = np.unique(key(table, rows), return_index=True, return_counts=True)
+    if len(number) == 1:
+        return named(table, int(rows[0]))
+    order = np.argsort(-number, kind="stable")
+    said = [
+        f"{named(table, int(rows[first[at]]))} ({words.number(number[at])})"
+        for at in order[:NAMED].tolist()
+    ]
+    more = len(number) - NAMED
+    return ", ".join(said) + (f" and {words.number(more)} more" if more > 0 else "")
+
+
+def _endpoint(table: SocketTable, rows: Index) -> U64:
+    return row_hash(table.remote_hi[rows], table.remote_lo[rows], table.remote_port[rows])
+
+
+def _address(table: SocketTable, rows: Index) -> U64:
+    return row_hash(table.remote_hi[rows], table.remote_lo[rows])
+
+
+def _port(table: SocketTable, rows: Index) -> U64:
+    return table.local_port[rows].astype(np.uint64)
+
+
+def _host(table: SocketTable, row: int) -> str:
+    return address.text(int(table.remote_hi[row]), int(table.remote_lo[row]))
+
+
+def _listener(table: SocketTable, rows: Index) -> str | None:
+    """As its LISTEN row has it, where all came in by one port."""
+    if len(np.unique(table.local_port[rows])) != 1:
+        return None
+    row = int(match(table, rows[:1])[0])
+    return words.local(table, row if row >= 0 else int(rows[0]))
+
+
+def _short(listener: str | None) -> str:
+    """:8080 for one on any address"""
+    host, _, port = (listener or "").rpartition(":")
+    return f":{port}" if host in ("0.0.0.0", "[::]", "*") else listener or ""
