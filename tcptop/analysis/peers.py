@@ -6,7 +6,7 @@ import numpy as np
 
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
-from tcptop.model.table import ALL, U64, Bools, Index, Rows, SocketTable
+from tcptop.model.table import ALL, U32, U64, Bools, Index, Rows, SocketTable
 
 LOOPBACK_V4 = np.uint64(0xFFFF_7F00_0000 >> 24)  # ::ffff:127.0.0.0/104
 
@@ -16,13 +16,18 @@ def peer_rows(table: SocketTable, rows: Index) -> Index:
     ports = np.zeros(65536, bool)
     ports[table.remote_port[rows]] = True
     near = np.flatnonzero(ports[table.local_port] & (table.state != tcp.LISTEN))
-    key = row_hash(table.netns[near], *_end(table, "local", near), *_end(table, "remote", near))
-    wanted = row_hash(table.netns[rows], *_end(table, "remote", rows), *_end(table, "local", rows))
+    key = _ends(table, near, "local", "remote")
+    wanted = _ends(table, rows, "remote", "local")
     order = np.argsort(key)
     place = index_of(wanted, key[order])
     found = np.full(len(rows), -1, np.int64)
     found[place >= 0] = near[order[place[place >= 0]]]
     return found
+
+
+def _ends(table: SocketTable, rows: Index, first: str, second: str) -> U64:
+    ends = (*_end(table, first, rows), *_end(table, second, rows))
+    return row_hash(*_place(table, rows, "remote"), *ends)
 
 
 def _end(table: SocketTable, side: str, rows: Index) -> list[Index]:
@@ -32,8 +37,17 @@ def _end(table: SocketTable, side: str, rows: Index) -> list[Index]:
 def remote_is_local(table: SocketTable, rows: Rows = ALL) -> Bools:
     """Rows whose remote end is an address of their namespace: no network is between."""
     hi, lo = table.remote_hi[rows], table.remote_lo[rows]
-    mine = row_hash(table.netns, table.local_hi, table.local_lo)
-    return is_loopback(hi, lo) | np.isin(row_hash(table.netns[rows], hi, lo), mine)
+    mine = row_hash(*_place(table, ALL, "local"), table.local_hi, table.local_lo)
+    return is_loopback(hi, lo) | np.isin(row_hash(*_place(table, rows, "remote"), hi, lo), mine)
+
+
+def _place(table: SocketTable, rows: Rows, side: str) -> tuple[U32, U32]:
+    """Where addresses are unique: in the namespace, link-local ones (fe80::/10) on their link."""
+    zone: U32 = table.interface[rows]
+    if zone.any():
+        link_local = getattr(table, f"{side}_hi")[rows] >> np.uint64(54) == 0xFE80 >> 6
+        zone = np.where(link_local, zone, np.uint32(0))
+    return table.netns[rows], zone
 
 
 def is_loopback(hi: U64, lo: U64) -> Bools:

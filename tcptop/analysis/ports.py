@@ -17,7 +17,7 @@ from tcptop.analysis.identity import destination_keys
 from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import sysctls, tcp
-from tcptop.model.arrays import index_of, row_hash, sorted_unique
+from tcptop.model.arrays import index_of, paired, row_hash, sorted_unique
 from tcptop.model.sample import Kernel, Sample
 from tcptop.model.snapshot import Ports
 from tcptop.model.table import F64, I64, U16, U32, U64, Bools, Index, SocketTable
@@ -112,7 +112,7 @@ def ports(sample: Sample, joined: SocketJoin, history: History) -> Ports:
     blocked = _by_netns(table, rows, found, "blocked")
     busy = _distinct_ports(inverse[~reusable], table.local_port[rows][~reusable], groups)
     extra = ~reusable & ~blocked
-    taken = _distinct_ports(inverse[extra], table.local_port[rows][extra], groups)
+    taken = _taken(table, lead, inverse[extra], table.local_port[rows][extra])
     netns = table.netns[lead]
     capacity = _of(netns, {n: r.capacity for n, r in found.items()})
     lost = _of(netns, {n: int(np.count_nonzero(r.blocked)) for n, r in found.items()})
@@ -180,6 +180,31 @@ def _by_netns(table: SocketTable, rows: Index, found: Mapping[int, _Range], mask
     return hit
 
 
+def _taken(table: SocketTable, lead: Index, group: Index, port: U16) -> I64:
+    """Ports that are gone for each group.
+
+    One bound to a device lacks those of sockets bound to none, too, but not the other way round:
+    inet_match, include/net/inet_hashtables.h.
+    """
+    groups, ports = [group], [port]
+    device = table.interface[lead]
+    for one in np.unique(device[device != 0]).tolist():
+        also = _bound_beside(table, lead, device == one)[group]
+        groups.append(also[also >= 0])
+        ports.append(port[also >= 0])
+    return _distinct_ports(np.concatenate(groups), np.concatenate(ports), len(lead))
+
+
+def _bound_beside(table: SocketTable, lead: Index, bound: Bools) -> Index:
+    """For each group of no device the one among `bound` with the same ends, or -1."""
+    names = ("netns", "local_hi", "local_lo", "remote_hi", "remote_lo", "remote_port")
+    ends = row_hash(*(getattr(table, name)[lead] for name in names))
+    those = np.flatnonzero(bound)
+    those = those[np.argsort(ends[those])]
+    place = index_of(ends, ends[those])
+    return np.where((place >= 0) & (table.interface[lead] == 0), those[place], -1)
+
+
 def _distinct_ports(group: Index, port: U16, groups: int) -> I64:
     pairs = sorted_unique(group * 65536 + port)
     return np.bincount(pairs // 65536, minlength=groups)
@@ -190,9 +215,10 @@ def _of(netns: U32, values: Mapping[int, int]) -> I64:
 
 
 class _Places(NamedTuple):
-    """Where sockets are bound: namespace, local address and port."""
+    """Where sockets are bound: namespace, device, local address and port."""
 
     netns: U32
+    interface: U32
     local_hi: U64
     local_lo: U64
     local_port: U16
@@ -203,26 +229,29 @@ class _Places(NamedTuple):
 
 
 def _headroom_bind(sample: Sample, lead: Index, found: Mapping[int, _Range]) -> I64:
-    """Candidates less those with any socket on the same local address or the wildcard."""
+    """Candidates less those with any socket on the same local address or the wildcard, unless
+    both are bound to devices that differ: inet_bind_conflict, net/ipv4/inet_connection_sock.c."""
     both = _Places.of(sample.sockets, sample.bound)
     wild = (both.local_hi == 0) & ((both.local_lo == 0) | (both.local_lo == 0xFFFF_0000_0000))
-    address = row_hash(both.netns, both.local_hi, both.local_lo)
-    wanted, inverse = np.unique(address[lead], return_inverse=True)
-    left = np.zeros(len(wanted), np.int64)
-    for netns, value in found.items():
+    address = row_hash(both.local_hi, both.local_lo)
+    left = np.zeros(len(lead), np.int64)
+    links = paired(both.netns[lead], both.interface[lead])
+    for link in np.unique(links).tolist():
+        netns, device = divmod(link, 1 << 32)
+        groups = np.flatnonzero(links == link)
         here = both.netns == netns
+        if device:
+            here &= (both.interface == 0) | (both.interface == device)
+        wanted, inverse = np.unique(address[lead[groups]], return_inverse=True)
+        value = found[netns]
         free = value.candidate.copy()
         free[both.local_port[here & wild]] = False
         place = index_of(address, wanted)
         inside = here & (place >= 0) & free[both.local_port]
         taken = _distinct_ports(place[inside], both.local_port[inside], len(wanted))
         spare = np.maximum(np.count_nonzero(free) - value.missed - taken, 0)
-        left += np.where(_in(address, here, wanted), spare, 0)
-    return left[inverse]
-
-
-def _in(address: U64, here: Bools, wanted: U64) -> Bools:
-    return np.isin(wanted, address[here])
+        left[groups] = spare[inverse]
+    return left
 
 
 def _exhausted_in(

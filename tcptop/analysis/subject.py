@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.model import tcp
-from tcptop.model.address import halves
-from tcptop.model.arrays import isin_sorted
+from tcptop.model.address import halves, split_zone
+from tcptop.model.arrays import isin_sorted, paired
 from tcptop.model.finding import Subject
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools, SocketTable
@@ -19,11 +19,9 @@ def rows(subject: Subject, snapshot: Snapshot) -> Bools:
     mine = named(subject, table)
     if mine.any():
         return mine
-    return (
-        _held(subject, snapshot)
-        | _at(subject.listener, snapshot, "local")
-        | _at(subject.destination, snapshot, "remote")
-    )
+    here: Bools = table.netns == subject.netns
+    ends = _at(subject.listener, snapshot, "local") | _at(subject.destination, snapshot, "remote")
+    return here & (ends | _held(subject, snapshot))
 
 
 def named(subject: Subject, table: SocketTable) -> Bools:
@@ -47,13 +45,24 @@ def _held(subject: Subject, snapshot: Snapshot) -> Bools:
 
 def _at(endpoint: str | None, snapshot: Snapshot, side: str) -> Bools:
     table = snapshot.sample.sockets
-    text, _, port = (endpoint or "").rpartition(":")
+    bare, zone = split_zone(endpoint or "")
+    text, _, port = bare.rpartition(":")
     try:
-        hi, lo = halves(text.strip("[]").partition("%")[0])
+        hi, lo = halves(text.strip("[]"))
         number = int(port)
     except ValueError:  # none, or a whole network
         return np.zeros(len(table), bool)
     at: Bools = getattr(table, f"{side}_port") == number
     if side == "remote" or (hi, lo) not in ((0, 0), halves("0.0.0.0")):
         at &= (getattr(table, f"{side}_hi") == hi) & (getattr(table, f"{side}_lo") == lo)
+    if zone:
+        at &= _on_device(zone, snapshot)
     return at & (table.state != tcp.LISTEN) if side == "remote" else at
+
+
+def _on_device(zone: str, snapshot: Snapshot) -> Bools:
+    sample, table = snapshot.sample, snapshot.sample.sockets
+    links = paired(table.netns, table.interface)
+    bound = [divmod(link, 1 << 32) for link in np.unique(links[table.interface != 0]).tolist()]
+    mine = [netns << 32 | index for netns, index in bound if sample.zone(netns, index) == zone]
+    return np.isin(links, np.array(mine, np.uint64))

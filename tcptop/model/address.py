@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
@@ -28,6 +29,13 @@ def halves(address: str) -> tuple[int, int]:
 def endpoint(address: str, port: int | str, zone: str = "") -> str:
     """`address%eth0:port` as ss prints it, IPv6 in brackets; `zone` is `%eth0`, or empty."""
     return f"{bracketed(address)}{zone}:{port}"
+
+
+def split_zone(text: str) -> tuple[str, str]:
+    """An address, endpoint or network without its zone, and that: `%eth0`, or empty."""
+    before, percent, rest = text.partition("%")
+    name = re.split("[:/]", rest, maxsplit=1)[0]  # neither may be in a device's name
+    return before + rest[len(name) :], percent + name
 
 
 def bracketed(address: str) -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import random
+import socket
 from contextlib import suppress
 
 import numpy as np
@@ -220,6 +221,55 @@ def test_the_servers_side_takes_no_ephemeral_port(small: DemoNamespace) -> None:
     snapshot = snapshot_of(small)
     assert np.count_nonzero(snapshot.sample.sockets.state == tcp.TIME_WAIT) == 1
     assert len(snapshot.ports) <= 1
+
+
+def taken_from(device: str, host: str | None = None) -> bool:
+    """Whether a socket that is bound to a device (empty: to none) got a port: by connect() towards
+    nobody, or by bind() to an address."""
+    made = socket.socket()
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    try:
+        made.bind((host, 0)) if host else made.connect((veth.NOBODY, 80))
+    except BlockingIOError:
+        pass
+    except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EADDRINUSE):
+            return False
+        raise
+    held.hold(made)
+    return True
+
+
+def by_device(namespace: DemoNamespace) -> dict[str, tuple[int, int]]:
+    """What is said to be left for connect() and for bind()."""
+    snapshot = snapshot_of(namespace)
+    ports = snapshot.ports
+    names = [snapshot.sample.device(namespace.inode, i) or "" for i in ports.interface.tolist()]
+    both = zip(ports.headroom.tolist(), ports.headroom_bind.tolist(), strict=True)
+    return dict(zip(names, both, strict=True))
+
+
+def test_a_device_has_ports_of_its_own_but_for_those_of_none(linked: Linked) -> None:
+    client, _ = linked
+    set_range(client, COUNT)
+    for device in [veth.DEVICE] * 4 + [""] * 6:
+        assert client.run(taken_from, device)
+    for device in (veth.DEVICE, ""):
+        said, _ = by_device(client)[device]
+        assert [client.run(taken_from, device) for _ in range(said + 1)] == [True] * said + [False]
+    assert by_device(client).keys() == {"", veth.DEVICE}
+
+
+def test_what_is_bound_to_another_device_leaves_ports_to_bind_to(linked: Linked) -> None:
+    client, _ = linked
+    set_range(client, COUNT)
+    assert client.run(taken_from, veth.DEVICE)
+    for device in [veth.DEVICE] * 3 + ["lo"] * 5:
+        assert client.run(taken_from, device, veth.CLIENT.v4)
+    _, said = by_device(client)[veth.DEVICE]
+    more = [client.run(taken_from, veth.DEVICE, veth.CLIENT.v4) for _ in range(said + 1)]
+    assert more == [True] * said + [False]
 
 
 DESTINATIONS = [("127.0.0.1", 80), ("127.0.0.1", 81), ("::1", 80), ("127.0.0.9", 80)]
