@@ -267,7 +267,7 @@ def test_plotext_is_loaded_by_the_first_chart_only() -> None:
     code = (
         "import sys, numpy as np\n"
         "from tcptop.columns.units import spark\n"
-        "from tcptop.tui.charts import chart\n"
+        "from tcptop.tui.chart import chart\n"
         "spark(np.arange(9.), 8)\n"
         "print(*sys.modules)"
     )
