@@ -1,4 +1,5 @@
-"""Stage: two hosts and the link between them, for one scenario or several at once.
+"""Scenario: a trouble that is made for real, and how to end it. Stage: two hosts and the link
+between them, for one scenario or several at once.
 
 All trouble is in the namespace `here`, the one to look at; `there` is the rest of the network.
 """
@@ -6,14 +7,14 @@ All trouble is in the namespace `here`, the one to look at; `there` is the rest 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Self
 
 from tcptop.demo import linux, owners, veth
 from tcptop.demo.holder import Holder
 from tcptop.demo.namespace import DemoNamespace
-from tcptop.demo.scenarios.scenario import DemoError, Recover, Scenario
 
 HERE, THERE = veth.CLIENT, veth.SERVER
 _ADVICE = (
@@ -22,6 +23,27 @@ _ADVICE = (
 )
 # Derived from the size of the hash table, which is kept small for fast dumps: as on a real host.
 _TW_BUCKETS = 65536
+
+Recover = Callable[[], None]
+
+
+class DemoError(Exception):
+    """One line: what could not be shown, and why."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`start` makes the trouble, in the namespace that is looked at, and returns what ends it.
+
+    `story` is a sentence for people. `limits` are thresholds ("ID.NAME") that the demo lowers,
+    for a condition that needs minutes otherwise. `spoiled_by` are ids that cannot run beside it.
+    """
+
+    id: str
+    story: str
+    start: Callable[[Stage], Recover]
+    limits: Mapping[str, float] = field(default_factory=dict)
+    spoiled_by: frozenset[str] = frozenset()
 
 
 class Stage:

@@ -6,6 +6,7 @@ Sources know the model only, and nobody but the commands knows both a source and
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import tcptop
 
 ROOT = Path(tcptop.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
 ALLOWED = {
     "model": {"model"},
     "analysis": {"analysis", "model"},
@@ -50,10 +52,16 @@ TOUCHING = {
 }
 
 
-def imports(path: Path) -> list[list[str]]:
-    """The dotted names that a file imports, in parts: `from time import sleep` is time, sleep."""
+def imports(path: Path, typed: bool = True) -> list[list[str]]:
+    """The dotted names that a file imports, in parts: `from time import sleep` is time, sleep.
+
+    Without `typed`, those that a type checker alone sees are left out.
+    """
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    nodes: list[ast.AST] = [ast.parse(path.read_text())]
+    for node in nodes:
+        if typed or not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
+            nodes += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -88,3 +96,16 @@ def test_only_sources_and_output_touch_the_system(part: str) -> None:
         allowed = next(may for place, may in TOUCHING.items() if f"{name}/".startswith(f"{place}/"))
         used = {names[0] for names in imports(path)} & SYSTEM
         assert used <= allowed, f"{name} imports {used - allowed}"
+
+
+def test_no_module_needs_one_that_needs_it() -> None:
+    """Nor by an import inside of a function; for type checkers one may go round."""
+    modules = {
+        ".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in FILES
+    }
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    needs = {}
+    for name, path in modules.items():
+        found = [(".".join(each), ".".join(each[:-1])) for each in imports(path, typed=False)]
+        needs[name] = {whole if whole in modules else part for whole, part in found}
+    TopologicalSorter(needs).prepare()  # CycleError tells the circle

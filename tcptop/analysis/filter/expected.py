@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tcptop.analysis.filter import states
 from tcptop.analysis.filter.error import FilterError
 from tcptop.analysis.filter.fields import FIELDS, Field
-from tcptop.analysis.filter.parse import parser
+from tcptop.analysis.filter.grammar import parser
 
 if TYPE_CHECKING:
     from lark.exceptions import UnexpectedInput

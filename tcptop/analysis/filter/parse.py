@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from tcptop.analysis.filter import hosts, states
 from tcptop.analysis.filter.error import FilterError
+from tcptop.analysis.filter.expected import syntax_error
 from tcptop.analysis.filter.fields import FIELDS
+from tcptop.analysis.filter.grammar import parser
 from tcptop.analysis.filter.nodes import (
     EVERYTHING,
     AllOf,
@@ -26,7 +26,7 @@ from tcptop.analysis.filter.nodes import (
 from tcptop.analysis.filter.words import elements, wrong
 
 if TYPE_CHECKING:
-    from lark import Lark, Token, Tree
+    from lark import Token, Tree
 
     Branch = Tree[Token]
     Links = list[tuple[str, Branch]]
@@ -53,22 +53,11 @@ def parse(text: str) -> Expression:
     """
     from lark.exceptions import UnexpectedInput
 
-    from tcptop.analysis.filter.expected import syntax_error
-
     try:
         tree = parser().parse(text)
     except UnexpectedInput as error:
         raise syntax_error(text, error) from None
     return _Builder(text).filter(tree)
-
-
-@lru_cache(maxsize=1)
-def parser() -> Lark:
-    """The LALR parser; lark is loaded with the first filter."""
-    from lark import Lark
-
-    grammar = Path(__file__).with_name("grammar.lark").read_text("utf-8")
-    return Lark(grammar, parser="lalr", propagate_positions=True)
 
 
 class _Builder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from tcptop.demo.scenarios.scenario import DemoError, Scenario
+from tcptop.demo.stage import DemoError, Scenario
 
 __all__ = ["TOUR", "DemoError", "Scenario", "choose", "scenarios"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tcptop.demo import held, pools
 from tcptop.demo.scenarios.pool import join
-from tcptop.demo.scenarios.scenario import Recover, Scenario
-from tcptop.demo.stage import HERE, THERE, Stage
+from tcptop.demo.stage import HERE, THERE, Recover, Scenario, Stage
 
 # No keepalive: a probe would show after a minute that the other end is gone, or reset the clocks.
 _MANY = 30

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tcptop.demo import held, pools, sockets, traffic, veth
-from tcptop.demo.scenarios.scenario import Recover, Scenario
-from tcptop.demo.stage import HERE, Stage
+from tcptop.demo.stage import HERE, Recover, Scenario, Stage
 
 
 def accept_queue_overflow(stage: Stage) -> Recover:

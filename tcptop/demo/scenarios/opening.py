@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tcptop.demo import held, sockets, traffic, veth
-from tcptop.demo.scenarios.scenario import Recover, Scenario
-from tcptop.demo.stage import THERE, Stage
+from tcptop.demo.stage import THERE, Recover, Scenario, Stage
 
 _SILENT = "10.78.0.67"
 

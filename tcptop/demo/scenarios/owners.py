@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tcptop.demo import held, pools
 from tcptop.demo.scenarios.pool import join
-from tcptop.demo.scenarios.scenario import Recover, Scenario
-from tcptop.demo.stage import THERE, Stage
+from tcptop.demo.stage import THERE, Recover, Scenario, Stage
 
 _LIMIT, _OPEN = 100, 88
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tcptop.demo import held, pools, sockets, traffic
 from tcptop.demo.scenarios.pool import join
-from tcptop.demo.scenarios.scenario import Recover, Scenario
-from tcptop.demo.stage import THERE, Stage
+from tcptop.demo.stage import THERE, Recover, Scenario, Stage
 
 _RANGE, _USED = "40000 40199", 180  # of 200
 _BUCKETS, _WAITING = 300, 270

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tcptop.demo import held, pools, sockets, states, traffic, veth
 from tcptop.demo.scenarios.pool import join
-from tcptop.demo.scenarios.scenario import Recover, Scenario
-from tcptop.demo.stage import HERE, THERE, Stage
+from tcptop.demo.stage import HERE, THERE, Recover, Scenario, Stage
 
 _LOST = "10.78.0.66"
 _SMALL_BUFFER = 16384  # bytes, which the kernel doubles: full at once

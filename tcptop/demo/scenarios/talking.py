@@ -5,8 +5,7 @@ from __future__ import annotations
 from tcptop.demo import pools, queues, sockets, traffic
 from tcptop.demo.holder import Holder
 from tcptop.demo.scenarios.pool import join
-from tcptop.demo.scenarios.scenario import Recover, Scenario
-from tcptop.demo.stage import THERE, Stage
+from tcptop.demo.stage import THERE, Recover, Scenario, Stage
 
 _REQUEST = 200  # bytes, in two writes
 _CONNECTIONS = 3
