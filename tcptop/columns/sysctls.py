@@ -38,7 +38,7 @@ SETTINGS = (
             "61000 before 4.2", ("ephemeral-port-exhaustion", "connection-churn")),
     Sysctl("net.ipv4.ip_local_reserved_ports", "",
             "Ports of that range that are never taken by themselves.",
-            "", ("ephemeral-port-exhaustion",)),
+            "", ("ephemeral-port-exhaustion", "self-connect")),
     Sysctl("net.ipv4.tcp_tw_reuse", "2",
             "Whether connect() may take a port in TIME_WAIT: 1 always, 2 on loopback, 0 never.",
             "0 before 4.19", ("ephemeral-port-exhaustion", "risky-sysctl")),

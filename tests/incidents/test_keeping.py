@@ -85,7 +85,6 @@ def _billing(lab: Lab, *words: float, files: int = 4000) -> None:
     server=[
         Says(SELF, "warning", who="agent", title=[r"127\.0\.0\.1:33100\b"], told=[r"bind|listen"])
     ],
-    missing=f"{SELF}: not built yet",
 )
 def a_client_has_connected_to_itself(lab: Lab) -> None:
     """A service that is down, on a port inside the ephemeral range: the kernel chose that port."""

@@ -33,6 +33,12 @@ def wider(seen: Observations, netns: int) -> str:
     return f'{reserve}sysctl -w {RANGE}="{first} {last}" (now {now[0]} {now[1]})'
 
 
+def reserve(seen: Observations, netns: int, port: int) -> str:
+    """sysctl -w net.ipv4.ip_local_reserved_ports=33100 (now none)"""
+    known = sysctls.reserved_ports(seen.sample.kernel_of(netns).sysctls)
+    return f"sysctl -w {RESERVED}={_ports([*known, (port, port)])} (now {_ports(known) or 'none'})"
+
+
 def _services(seen: Observations, netns: int, new: PortRange, now: PortRange) -> list[PortRange]:
     """Ports that clients must not take: those of listeners, and usual ones in what is added."""
     table = seen.table
@@ -48,10 +54,13 @@ def _reserve(values: Sysctls, services: list[PortRange]) -> str:
     open_ = [s for s in services if not any(k[0] <= s[0] and s[1] <= k[1] for k in known)]
     if not open_:
         return ""
-    texts = (f"{a}-{b}" if a < b else str(a) for a, b in sorted({*known, *open_}))
-    return (
-        f"sysctl -w {RESERVED}={','.join(texts)}, so that no client takes a service's port, then "
-    )
+    ports = _ports([*known, *open_])
+    return f"sysctl -w {RESERVED}={ports}, so that no client takes a service's port, then "
+
+
+def _ports(ranges: list[PortRange]) -> str:
+    """80,8000-8100, as the sysctl is written"""
+    return ",".join(f"{a}-{b}" if a < b else str(a) for a, b in sorted(set(ranges)))
 
 
 def reuse(seen: Observations, netns: int) -> str:
