@@ -41,7 +41,7 @@ STATE_MEANINGS = (
 # By tcp.TIMERS: what happens when it runs out.
 TIMER_MEANINGS = (
     "the kernel waits for nothing",
-    "unanswered: sent again then; #n tries so far",
+    "unanswered: retransmitted then; #n tries so far",
     "idle: the peer is probed then; an orphan in FIN-WAIT-2 is dropped",
     "the kernel forgets the socket then",
     "the peer's window is closed, its program does not read; probed again then",
@@ -84,7 +84,7 @@ def _plain(value: float) -> str:
 INFO: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
     ("sending", "bytes_sent", _bytes, "data sent, retransmissions included"),
     ("sending", "bytes_acked", _bytes, "data the peer has acknowledged"),
-    ("sending", "bytes_retrans", _bytes, "data sent again"),
+    ("sending", "bytes_retrans", _bytes, "data retransmitted"),
     ("sending", "unacked", _segments, "in flight: sent, not acknowledged"),
     ("sending", "notsent_bytes", _bytes, "written by the process, not sent yet"),
     ("sending", "snd_cwnd", _segments, "congestion window: how much may be in flight"),
@@ -93,8 +93,8 @@ INFO: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
     ("sending", "delivery_rate", _per_second, "goodput measured last"),
     ("sending", "pacing_rate", _per_second, "how fast segments are let go"),
     ("sending", "lost", _segments, "presumed lost"),
-    ("sending", "retrans", _segments, "sent again and not yet acknowledged"),
-    ("sending", "total_retrans", _plain, "segments sent again, in its life"),
+    ("sending", "retrans", _segments, "retransmitted and not yet acknowledged"),
+    ("sending", "total_retrans", _plain, "segments retransmitted, in its life"),
     ("sending", "segs_out", _plain, "segments sent"),
     ("sending", "busy_time", _spent, "time with data to send"),
     ("sending", "rwnd_limited", _spent, "of that, held up by the peer's window"),

@@ -14,7 +14,7 @@ SWITCHES = (
     (
         "nodelay",
         "TCP_NODELAY",
-        "a small write waits while earlier data is not acknowledged (Nagle)",
+        "a small write waits while a small segment is not acknowledged (Nagle)",
         "a small write is sent at once",
     ),
     ("cork", "TCP_CORK", "what is written is let go", "less than a segment waits, up to 200 ms"),
@@ -118,7 +118,7 @@ def _buffers(options: SocketOptions) -> Iterator[OptionLine]:
 def _closing(options: SocketOptions) -> Iterator[OptionLine]:
     seconds = options.linger_s
     if options.linger is False:
-        yield "SO_LINGER", "off", "close() returns at once, the kernel sends what is left"
+        yield "SO_LINGER", "off", "close() returns at once, the kernel sends on for some minutes"
     elif options.linger and seconds == 0:
         yield "SO_LINGER", "0 s", "close() resets the connection and drops what is left"
     elif options.linger and seconds is not None:

@@ -160,7 +160,7 @@ COLUMNS = (
     _size("bytes_sent_per_s", "Sent/s", "Bytes a second sent.", 1),
     _size("bytes_received_per_s", "Recv/s", "Bytes a second received.", 1),
     Column(
-        "retransmits_per_s", "Retr/s", 6, "Segments a second sent again.",
+        "retransmits_per_s", "Retr/s", 6, "Segments a second retransmitted.",
         _plain("retransmits_per_s"), shown(units.rate, _plain("retransmits_per_s")), right=True,
         priority=6,
     ),

@@ -232,7 +232,7 @@ COLUMNS = (
         right=True, priority=5,
     ),
     Column(
-        "retrans", "Retr", 5, "Segments sent again in this connection's life.",
+        "retrans", "Retr", 5, "Segments retransmitted in this connection's life.",
         _info("total_retrans"), shown(units.count, _info("total_retrans")), right=True,
         priority=6,
     ),
