@@ -29,7 +29,7 @@ async def write(view: Live, text: str) -> None:
     ("typed", "first"),
     [
         ("pause", "pause"),
-        ("ps", "pause"),
+        ("pse", "pause"),
         ("hold", "pause"),
         ("close-wait", "explain close-wait"),
         ("findi", "view Findings"),
@@ -123,6 +123,19 @@ async def test_it_fits_on_small_screens() -> None:
             assert offered(view)[0].startswith("pause")
             await view.press("enter")
             assert view.session.time.held is not None
+
+
+async def test_it_goes_on_fitting_when_the_terminal_changes() -> None:
+    async with live(size=(120, 40)) as view:
+        await view.press("colon")
+        for width, height in ((80, 20), (40, 10), (130, 30)):
+            await view.pilot.resize_terminal(width, height)
+            await view.settled()
+            box = view.app.palette.box.region
+            assert box.width == min(width, 96)
+            assert box.x == (width - box.width) // 2
+            assert box.bottom <= height
+            assert view.lines()[box.bottom - 1][box.x] == "└"
 
 
 async def test_a_click_elsewhere_closes_it() -> None:

@@ -102,9 +102,6 @@ class ChoiceBox(Lines, can_focus=True, inherit_bindings=False):
     def action_close(self) -> None:
         self.close()
 
-    def on_resize(self) -> None:
-        self.draw()
-
     def on_click(self, event: events.Click) -> None:
         """A row is chosen, and acted upon by a second click."""
         row = self._first + event.y - 1
@@ -134,6 +131,9 @@ class ChoiceScreen(ModalScreen[None], Generic[Box], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         yield self.box
+
+    def on_resize(self) -> None:
+        self.box.draw()
 
     def on_click(self, event: events.Click) -> None:
         if event.widget is self:
