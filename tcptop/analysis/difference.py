@@ -130,13 +130,13 @@ Holding = tuple[Process | None, int, int, int]  # the process, its owner code, s
 
 
 def _holding(snapshot: Snapshot) -> dict[Identity, Holding]:
-    found, processes = snapshot.processes, snapshot.holders.processes
+    found = snapshot.processes
     holding: dict[Identity, Holding] = {}
-    columns = (found.process, found.owner, found.netns, found.sockets)
-    closing = found.by_state[:, tcp.CLOSE_WAIT].tolist()
-    listed = (column.tolist() for column in columns)
-    for index, owner, netns, sockets, close_wait in zip(*listed, closing, strict=True):
-        process = processes[index] if index >= 0 else None
+    columns = (found.owner, found.netns, found.sockets, found.by_state[:, tcp.CLOSE_WAIT])
+    listed = zip(
+        snapshot.holders.at(found.process), *(each.tolist() for each in columns), strict=True
+    )
+    for process, owner, netns, sockets, close_wait in listed:
         key = (process.pid, process.start_time, 0) if process else (0, 0, owner)
         holding[*key, netns] = process, owner, sockets, close_wait
     return holding

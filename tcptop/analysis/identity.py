@@ -15,10 +15,8 @@ from tcptop.model.table import U64, Index, SocketTable
 
 def process_keys(selection: Selection, rows: Index) -> U64:
     """(pid, start time, namespace), so that a reused pid is another row."""
-    found, processes = selection.processes, selection.snapshot.holders.processes
-    held = [
-        processes[process] if process >= 0 else None for process in found.process[rows].tolist()
-    ]
+    found = selection.processes
+    held = selection.snapshot.holders.at(found.process[rows])
     pid = np.array([p.pid if p else 0 for p in held], np.int64)
     start = np.array([p.start_time if p else 0 for p in held], np.int64)
     kind = np.where(pid > 0, 0, found.owner[rows])

@@ -7,10 +7,10 @@ import numpy as np
 from tcptop.analysis.history import KnownSockets
 from tcptop.analysis.join import SocketJoin
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, row_hash
+from tcptop.model.arrays import index_of, isin_sorted, row_hash, sorted_unique
 from tcptop.model.sample import ListenerPeaks
 from tcptop.model.snapshot import Listeners
-from tcptop.model.table import I64, MAPPED, U64, Bools, Index, SocketTable
+from tcptop.model.table import ALL, I64, MAPPED, U64, Bools, Index, Rows, SocketTable
 
 
 def match(table: SocketTable, rows: Index) -> Index:
@@ -46,6 +46,15 @@ def _keys(table: SocketTable, rows: Index, device: bool, wildcard: bool) -> U64:
     )
 
 
+def accepted(table: SocketTable, rows: Rows = ALL) -> Bools:
+    """Connections whose local port is a listener's: the other end called."""
+    listening = table.state == tcp.LISTEN
+    ports = sorted_unique(row_hash(table.netns[listening], table.local_port[listening]))
+    here: Bools = isin_sorted(row_hash(table.netns[rows], table.local_port[rows]), ports)
+    here &= ~listening[rows]
+    return here
+
+
 def waiting(table: SocketTable) -> Bools:
     """Established on the wire and not accepted: no inode yet (net/ipv4/inet_connection_sock.c)."""
     established = np.isin(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT))
@@ -63,11 +72,8 @@ def queues(table: SocketTable) -> Index:
 
 def peaks(table: SocketTable, polled: ListenerPeaks, joined: SocketJoin) -> I64:
     """The longest accept queue seen of each LISTEN row, 0 for other rows."""
-    rows, keys = np.flatnonzero(table.state == tcp.LISTEN), polled.key
-    order = np.argsort(keys)
-    place = index_of(table.key[rows], keys[order])
-    between = np.zeros(len(rows), np.int64)
-    between[place >= 0] = polled.peaks[order][place[place >= 0]]
+    rows = np.flatnonzero(table.state == tcp.LISTEN)
+    between = polled.of(table.key[rows])
     peak = np.zeros(len(table), np.int64)
     peak[rows] = np.maximum(
         np.maximum(table.recv_q[rows], between), joined.recalled("peak", 0)[rows]
@@ -78,7 +84,7 @@ def peaks(table: SocketTable, polled: ListenerPeaks, joined: SocketJoin) -> I64:
 def listeners(table: SocketTable, queue: Index, now: KnownSockets, joined: SocketJoin) -> Listeners:
     row = np.flatnonzero(table.state == tcp.LISTEN)
     dropped = joined.rate("drops", now.drops)[row]
-    group = row_hash(*_identity(table, row))
+    group = group_keys(table, row)
     _, inverse, siblings = np.unique(group, return_inverse=True, return_counts=True)
     half_open = queue[(table.state == tcp.SYN_RECV) & (queue >= 0)]
     by_row = np.bincount(half_open, minlength=len(table))[row]
@@ -86,6 +92,7 @@ def listeners(table: SocketTable, queue: Index, now: KnownSockets, joined: Socke
     return Listeners(row, now.peak[row], syn_queue[inverse], dropped, siblings[inverse])
 
 
-def _identity(table: SocketTable, row: Index) -> tuple[I64, ...]:
+def group_keys(table: SocketTable, row: Index) -> U64:
+    """The same of listeners on one address, port and device: a SO_REUSEPORT group."""
     names = ("netns", "family", "local_port", "local_hi", "local_lo", "interface")
-    return tuple(getattr(table, name)[row] for name in names)
+    return row_hash(*(getattr(table, name)[row] for name in names))

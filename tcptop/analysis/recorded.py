@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from tcptop.analysis import identity
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of
-from tcptop.model.sample import ListenerPeaks
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import F64, I64, U64, Index
+from tcptop.model.table import F64, U64, Index
 
 SHORTLIST = 512  # of so many the keys are made: of 100,000 they would take longer than all else
 STATES = tuple(name.lower() for name in tcp.STATES[1:])
@@ -101,8 +99,7 @@ def of_processes(selection: Selection) -> Recorded:
     weights = found.sockets.astype(np.float64)
     rows = busiest(weights)
     close_wait = found.by_state[rows, tcp.CLOSE_WAIT]
-    holders = selection.snapshot.holders.processes
-    held = (holders[process] if process >= 0 else None for process in found.process[rows].tolist())
+    held = selection.snapshot.holders.at(found.process[rows])
     fds = np.array([p.open_fds if p else None for p in held], np.float64)  # None becomes NaN
     values = _table(found.sockets[rows], close_wait, *_plain(found, PROCESS[2:-1], rows), fds)
     return Recorded(identity.process_keys(selection, rows), weights[rows], values)
@@ -115,19 +112,10 @@ def of_listeners(selection: Selection) -> Recorded:
     weights = np.nan_to_num(found.drops_per_s) + queue + found.syn_queue
     rows = busiest(weights)
     keys, waiting = identity.listener_keys(selection, rows), queue[rows]
-    peak = np.maximum(waiting, _polled(sample.peaks, keys))
+    peak = np.maximum(waiting, sample.peaks.of(keys))
     backlog = sample.sockets.backlog(sample.backlog_told, found.row[rows])
     values = _table(waiting, peak, backlog, *_plain(found, LISTENER[3:], rows))
     return Recorded(keys, weights[rows], values)
-
-
-def _polled(peaks: ListenerPeaks, keys: U64) -> I64:
-    polled = peaks.key
-    order = np.argsort(polled)
-    place = index_of(keys, polled[order])
-    longest = np.zeros(len(keys), np.int64)
-    longest[place >= 0] = peaks.peaks[order][place[place >= 0]]
-    return longest
 
 
 def of_ports(selection: Selection) -> Recorded:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis import timeouts
+from tcptop.analysis.listeners import accepted
 from tcptop.analysis.peers import peer_rows
 from tcptop.analysis.timeouts import ENDLESS, RTO_MAX_S, RTO_MIN_S
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.sysctls import number
-from tcptop.model.table import F64, Bools, Index, SocketTable
+from tcptop.model.table import ALL, F64, Bools, Index, Rows, SocketTable
+from tcptop.model.tcp import PERSIST, RETRANSMIT
 
-RETRANSMIT, PERSIST = tcp.TIMERS.index("retransmit"), tcp.TIMERS.index("persist")
 TALKING = (tcp.ESTABLISHED, tcp.CLOSE_WAIT)
 ENDING = (tcp.FIN_WAIT1, tcp.CLOSING)  # a process may hold them still: shutdown(SHUT_WR)
 DOUBLINGS = np.arange(16)
@@ -39,16 +39,16 @@ RISES, RISE_S, QUEUE, DRAIN_S = 5, 5.0, 64 * 1024, 30.0
 TINY = 1024
 
 
-def pending(table: SocketTable, retransmits: float = RETRANSMITS) -> Index:
-    """Rows that retransmit or probe a window: few of a healthy host's are more than once so.
+def pending(table: SocketTable, rows: Rows = ALL, retransmits: float = RETRANSMITS) -> Index:
+    """Those that retransmit or probe a window: few of a healthy host's are more than once so.
 
     Where the device itself drops (a veth whose peer has a smaller MTU) the kernel tries again each
     half second and does not double the wait.
     """
-    again = ((table.timer == RETRANSMIT) | (table.timer == PERSIST)) & (table.send_q > 0)
-    rows = np.flatnonzero(again)
-    more = (table.info_of("backoff", rows) > 0) | (table.retrans[rows] >= retransmits)
-    pending: Index = rows[more]
+    again = np.isin(table.timer[rows], (RETRANSMIT, PERSIST)) & (table.send_q[rows] > 0)
+    found = np.arange(len(table))[rows][again]
+    more = (table.info_of("backoff", found) > 0) | (table.retrans[found] >= retransmits)
+    pending: Index = found[more]
     return pending
 
 
@@ -146,18 +146,10 @@ def unread_s(snapshot: Snapshot, rows: Index) -> F64:
     states = np.isin(table.state[rows], (*TALKING, *ENDING, tcp.FIN_WAIT2))
     plain = states & (data > 0) & (table.inode[rows] != 0) & (table.ulp[rows] != b"mptcp")
     due = np.flatnonzero(plain & (data <= TINY))
-    plain[due] = served(table, rows[due])
+    plain[due] = accepted(table, rows[due])
     unread = snapshot.durations.unread_s[rows]
     plain &= unread >= _usual_s(snapshot.durations.read_pause_s, rows)
     return np.where(plain, unread, np.nan)
-
-
-def served(table: SocketTable, rows: Index) -> Bools:
-    """Rows whose local port is a listener's: the other end called."""
-    listening = np.flatnonzero(table.state == tcp.LISTEN)
-    ports = row_hash(table.netns[listening], table.local_port[listening])
-    ours: Bools = np.isin(row_hash(table.netns[rows], table.local_port[rows]), ports)
-    return ours
 
 
 def probe_s(table: SocketTable, rows: Index) -> F64:

@@ -10,13 +10,12 @@ import numpy as np
 from tcptop.analysis import stalls
 from tcptop.analysis.findings.words import count, duration, number, size
 from tcptop.analysis.peers import remote_is_local
-from tcptop.analysis.stalls import PERSIST, RETRANSMIT
 from tcptop.model import tcp
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.sysctls import number as sysctl_number
 from tcptop.model.table import F64, U8, Index
+from tcptop.model.tcp import DELACK, KEEPALIVE, PERSIST
 
-KEEPALIVE, DELACK = tcp.TIMERS.index("keepalive"), tcp.TIMERS.index("delack")
 QUEUED_S = 1.0
 CLOSED_S = 60.0  # since the other end, or this one, has closed
 DOUBLED = 2  # a single retransmission is everyday
@@ -98,7 +97,7 @@ def _opening(asked: _Asked) -> Said:
 
 def _unanswered(asked: _Asked) -> Said:
     snapshot, table = asked.snapshot, asked.snapshot.sample.sockets
-    rows = _pending(asked)
+    rows = stalls.pending(table, asked.rows[asked.states != tcp.SYN_SENT], np.inf)
     for_s = stalls.unanswered_s(snapshot, rows, DOUBLED)
     for row, seconds in _over(rows, for_s, 1.0):
         left = stalls.give_up_in_s(snapshot, row)
@@ -113,7 +112,7 @@ def _unanswered(asked: _Asked) -> Said:
 
 def _shut(asked: _Asked) -> Said:
     snapshot, table = asked.snapshot, asked.snapshot.sample.sockets
-    rows = _pending(asked)
+    rows = stalls.pending(table, asked.rows[asked.states != tcp.SYN_SENT], np.inf)
     for row, seconds in _over(rows, stalls.shut_s(snapshot, rows), stalls.SHUT_S):
         yield row, f"peer's window is zero for {duration(seconds)}: it does not read"
     rows = rows[np.isin(table.state[rows], (tcp.FIN_WAIT1, tcp.LAST_ACK, tcp.CLOSING))]
@@ -198,15 +197,6 @@ def _idle_s(snapshot: Snapshot, rows: Index) -> F64:
     idle = np.minimum(table.idle_s(rows), table.since_s("last_ack_recv", rows))
     spoken = silent_s < snapshot.seen_s[rows] - 1
     return np.where(spoken, silent_s, idle)
-
-
-def _pending(asked: _Asked) -> Index:
-    table, rows = asked.snapshot.sample.sockets, asked.rows
-    timer = table.timer[rows]
-    again = ((timer == RETRANSMIT) | (timer == PERSIST)) & (table.send_q[rows] > 0)
-    rows = rows[again & (asked.states != tcp.SYN_SENT) & (asked.states != tcp.LISTEN)]
-    doubled: Index = rows[table.info_of("backoff", rows) > 0]
-    return doubled
 
 
 def _over(rows: Index, seconds: F64, least: float) -> Iterator[tuple[int, float]]:

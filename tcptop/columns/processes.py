@@ -26,12 +26,11 @@ NOBODY = {
 
 def process(selection: Selection, row: int) -> Process | None:
     """The process of a row; None for those that gather sockets without one."""
-    process = int(selection.processes.process[row])
-    return selection.snapshot.holders.processes[process] if process >= 0 else None
+    return _processes(selection, np.array([row]))[0]
 
 
 def _processes(selection: Selection, rows: Index) -> list[Process | None]:
-    return [process(selection, row) for row in rows.tolist()]
+    return selection.snapshot.holders.at(selection.processes.process[rows])
 
 
 def name(selection: Selection, row: int) -> str:

@@ -112,7 +112,7 @@ STATE_STYLES = {
 }
 
 
-QUIET_TIMERS = (tcp.TIMERS.index("keepalive"), tcp.TIMERS.index("timewait"))
+QUIET_TIMERS = (tcp.KEEPALIVE, tcp.TIMEWAIT)
 
 
 def timer_texts(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop import __version__
+from tcptop.model.arrays import index_of
 from tcptop.model.label import Container, container_of, unit_of
 from tcptop.model.route import Route, RouteKey
 from tcptop.model.socket_id import SocketId, socket_keys
@@ -139,6 +140,14 @@ class ListenerPeaks:
     def key(self) -> U64:
         """What `SocketTable.key` says of these listeners."""
         return socket_keys(self.netns, self.cookies)
+
+    def of(self, keys: U64) -> I64:
+        """Those of some listeners by `SocketTable.key`; 0 where none was polled."""
+        order = np.argsort(self.key)
+        place = index_of(keys, self.key[order])
+        longest = np.zeros(len(keys), np.int64)
+        longest[place >= 0] = self.peaks[order][place[place >= 0]]
+        return longest
 
 
 NO_PEAKS = ListenerPeaks(EMPTY.netns, EMPTY.cookie, EMPTY.recv_q)

@@ -37,6 +37,10 @@ class Holders:
         first[some] = self.process[start[some]]
         return first
 
+    def at(self, places: Index) -> list[Process | None]:
+        """The processes at places in `processes`; None for -1."""
+        return [self.processes[n] if n >= 0 else None for n in places.tolist()]
+
     def of(self, row: int) -> list[tuple[Process, int]]:
         """The holders of one socket, with a descriptor."""
         entries = range(int(self.start[row]), int(self.start[row + 1]))

@@ -167,8 +167,8 @@ class SocketTable:
     def mini(self, rows: Rows = ALL) -> Bools:
         """Kernel mini-sockets, whose uid, inode and cgroup are filler: SYN_RECV, TIME_WAIT, and
         FIN_WAIT2 after close (timer 3, no inode)."""
-        state = self.state[rows]
-        closed = (state == tcp.FIN_WAIT2) & (self.inode[rows] == 0) & (self.timer[rows] == 3)
+        state, timer = self.state[rows], self.timer[rows]
+        closed = (state == tcp.FIN_WAIT2) & (self.inode[rows] == 0) & (timer == tcp.TIMEWAIT)
         mini: Bools = closed | np.isin(state, (tcp.SYN_RECV, tcp.TIME_WAIT))
         return mini
 

@@ -48,6 +48,7 @@ FILTER_STATES = (
 
 # idiag_timer, net/ipv4/inet_diag.c; 5 since 7.0. Later kernels may add more.
 TIMERS = ("", "retransmit", "keepalive", "timewait", "persist", "delack")
+RETRANSMIT, KEEPALIVE, TIMEWAIT, PERSIST, DELACK = range(1, 6)
 
 AF_INET = 2
 AF_INET6 = 10

@@ -26,7 +26,7 @@ NOTE = (
 )
 LIMIT = 1 << 32  # bytes; a row has 150
 MAX_U32 = 0xFFFF_FFFF
-PROBING = (tcp.TIMERS.index("keepalive"), tcp.TIMERS.index("persist"))
+PROBING = (tcp.KEEPALIVE, tcp.PERSIST)
 MS_PER_TICK = 10  # clock_t of USER_HZ, which is 100 wherever Python runs on Linux
 
 _ROW = re.compile(

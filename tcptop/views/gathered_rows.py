@@ -26,10 +26,7 @@ def processes_order(selection: Selection) -> Index:
 def processes(selection: Selection, places: Index) -> Columns:
     """The fields of `processes[]`; a group that nobody can be named for has no pid."""
     snapshot, groups = selection.snapshot, selection.processes
-    processes = [
-        snapshot.holders.processes[index] if index >= 0 else None
-        for index in groups.process[places].tolist()
-    ]
+    processes = snapshot.holders.at(groups.process[places])
     return {
         "pid": _facts(processes, "pid"),
         "owner": named(owner.OWNER_KINDS, groups.owner[places]),

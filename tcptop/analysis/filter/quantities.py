@@ -17,9 +17,6 @@ from tcptop.model.table import Bools, SocketTable
 
 Measure = NDArray[Any]
 _CAN_KEEP_ALIVE = mask_of(tcp.ESTABLISHED, tcp.CLOSE_WAIT)
-_RETRANSMIT, _KEEPALIVE, _TIMEWAIT = (
-    tcp.TIMERS.index(name) for name in ("retransmit", "keepalive", "timewait")
-)
 
 
 def number(wanted: Number, facts: Facts) -> Bools:
@@ -87,9 +84,9 @@ def _retrans(facts: Facts) -> Measure:
     otherwise), tcp_info.retransmits always; a TIME_WAIT mini-socket retransmits nothing.
     """
     table = facts.table
-    running = np.where(table.timer == _RETRANSMIT, table.retrans, 0)
+    running = np.where(table.timer == tcp.RETRANSMIT, table.retrans, 0)
     tries = np.maximum(running, table.tcp_info("retransmits"))
-    return np.where(table.timer != _TIMEWAIT, tries, np.nan)
+    return np.where(table.timer != tcp.TIMEWAIT, tries, np.nan)
 
 
 _COLUMNS: dict[str, Callable[[Facts], Measure]] = {
@@ -118,8 +115,8 @@ def _keepalive(word: str, facts: Facts) -> Bools:
     """
     table = facts.table
     orphan = (table.state == tcp.FIN_WAIT2) & (table.inode == 0)
-    on = (table.timer == _KEEPALIVE) & ~orphan
-    bare = (table.timer == 0) | (table.timer == tcp.TIMERS.index("delack"))
+    on = (table.timer == tcp.KEEPALIVE) & ~orphan
+    bare = (table.timer == 0) | (table.timer == tcp.DELACK)
     off = in_states(_CAN_KEEP_ALIVE, table) & (table.send_q == 0) & bare
     rows: Bools = {"on": on, "off": off}.get(word, ~(on | off))
     return rows

@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis import listeners
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, row_hash
+from tcptop.model.arrays import index_of
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, I64, U64, Bools, Index
 
@@ -48,9 +48,7 @@ def accept_queues(seen: Observations) -> AcceptQueues:
         row = row[:0]
     queued = table.recv_q[row].astype(np.int64)
     capacity = table.send_q[row].astype(np.int64) + 1
-    columns = (table.netns, table.family, table.local_port, table.local_hi, table.local_lo)
-    group = row_hash(*(column[row] for column in columns), table.interface[row])
-    bare = AcceptQueues(row, queued, capacity, group, np.zeros(len(row)))
+    bare = AcceptQueues(row, queued, capacity, listeners.group_keys(table, row), np.zeros(len(row)))
     return bare._replace(lost_per_s=_lost(seen, bare)) if len(row) else bare
 
 

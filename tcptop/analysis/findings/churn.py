@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tcptop.analysis.findings.groups import accepted
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
@@ -103,7 +102,7 @@ def _ends(seen: Observations, netns: int) -> Ends:
     here = table.netns == netns
     ours = np.flatnonzero(here & (seen.snapshot.ports.group >= 0))
     waiting = here & (table.state == tcp.TIME_WAIT)
-    theirs = np.flatnonzero(waiting & accepted(seen) & seen.remote_here)
+    theirs = np.flatnonzero(waiting & seen.accepted & seen.remote_here)
     far, near = _key(seen, ours, "remote"), _key(seen, theirs, "local")
     keys = np.unique(np.concatenate([far, near]))
     return Ends(keys, ours, index_of(far, keys), theirs, index_of(near, keys))
@@ -162,7 +161,7 @@ def _elsewhere(seen: Observations, netns: int, seconds: float) -> int:
     """Young connections from ports outside the range, or where the range is not known."""
     table = seen.table
     young = (table.netns == netns) & (seen.snapshot.seen_s < seconds)
-    young &= (seen.snapshot.ports.group < 0) & ~accepted(seen)
+    young &= (seen.snapshot.ports.group < 0) & ~seen.accepted
     return int(np.count_nonzero(young & ~np.isin(table.state, (tcp.LISTEN, tcp.SYN_RECV))))
 
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis import stalls
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.listeners import match
@@ -39,7 +38,7 @@ class Ends(NamedTuple):
 
 def ends(seen: Observations, rows: Index) -> Ends:
     table = seen.table
-    served = stalls.served(table, rows)
+    served = seen.accepted[rows]
     called, accepted = rows[~served], rows[served]
     listener = _listener(table, accepted) if len(accepted) == len(rows) else None
     one = len(called) == len(rows) and len(np.unique(_endpoint(table, rows))) == 1

@@ -9,11 +9,10 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
-from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Subject
 from tcptop.model.sample import Process
-from tcptop.model.table import Bools, Index
+from tcptop.model.table import Index
 
 MOST = 20  # of the largest groups
 
@@ -61,7 +60,7 @@ def grouped(seen: Observations, rows: Index, by_process: bool = True) -> list[Co
     """
     if not len(rows):
         return []
-    table, served = seen.table, accepted(seen)[rows]
+    table, served = seen.table, seen.accepted[rows]
     process = np.where(served & (not by_process), 0, seen.snapshot.holders.first(rows) + 1)
     far = [np.where(served, 0, getattr(table, f"remote_{name}")[rows]) for name in ("hi", "lo")]
     port = np.where(served, table.local_port[rows], table.remote_port[rows])
@@ -71,18 +70,9 @@ def grouped(seen: Observations, rows: Index, by_process: bool = True) -> list[Co
     return [_group(seen, rows[inverse == number]) for number in largest.tolist()]
 
 
-def accepted(seen: Observations) -> Bools:
-    """Rows whose local port is a listener's: the other end called us."""
-    table = seen.table
-    listening = table.state == tcp.LISTEN
-    ports = np.unique(row_hash(table.netns[listening], table.local_port[listening]))
-    here: Bools = np.isin(row_hash(table.netns, table.local_port), ports) & ~listening
-    return here
-
-
 def _group(seen: Observations, rows: Index) -> ConnectionGroup:
     row, holders = int(rows[0]), np.unique(seen.snapshot.holders.first(rows))
     processes = tuple(seen.snapshot.holders.processes[p] for p in holders.tolist() if p >= 0)
-    if accepted(seen)[row]:
+    if seen.accepted[row]:
         return ConnectionGroup(processes, rows, words.port(seen.table, row), None)
     return ConnectionGroup(processes, rows, None, words.remote(seen.table, row))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.findings import syn_queues
-from tcptop.analysis.findings.groups import accepted
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.table import U64, Bools, Index
@@ -25,7 +24,7 @@ def unconfirmed(seen: Observations, rows: Index) -> Bools:
     again = table.tcp_info("segs_in")[rows] >= 2
     open_here = table.state[rows] == tcp.ESTABLISHED
     unconfirmed: Bools = known & bare & again & open_here & (table.retrans[rows] > 0)
-    return unconfirmed & ~accepted(seen)[rows]
+    return unconfirmed & ~seen.accepted[rows]
 
 
 def half_open(seen: Observations, age_s: float) -> Index:

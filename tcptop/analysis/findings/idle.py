@@ -9,8 +9,7 @@ from tcptop.analysis.findings.rule import Limits
 from tcptop.model import tcp
 from tcptop.model.table import F64, Bools
 
-KEEPALIVE = tcp.TIMERS.index("keepalive")
-NO_TIMER = (0, tcp.TIMERS.index("delack"))
+NO_TIMER = (0, tcp.DELACK)
 
 
 def timeout(seen: Observations, limits: Limits) -> float:

@@ -9,7 +9,6 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import networks, words
-from tcptop.analysis.findings.groups import accepted
 from tcptop.analysis.findings.handshakes import grouped
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
@@ -43,7 +42,7 @@ class Lost(NamedTuple):
 def lost(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterator[Lost]:
     """The largest groups first. `few` is the share of a listener's clients up to which they are
     told together: clients vanish, as telephones do."""
-    called = accepted(seen)[rows]
+    called = seen.accepted[rows]
     yield from _called_from_here(seen, rows[~called], for_s[~called])
     yield from _clients(seen, rows[called], for_s[called], few)
 
@@ -51,7 +50,7 @@ def lost(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterator[Lo
 def _called_from_here(seen: Observations, rows: Index, for_s: F64) -> Iterator[Lost]:
     """By network where nothing there answers, else by address, else by address and port."""
     every = np.flatnonzero(np.isin(seen.table.state, stalls.TALKING))
-    every = every[~accepted(seen)[every]]
+    every = every[~seen.accepted[every]]
     left = np.ones(len(rows), bool)
     for keys, place in (
         (networks.keys, networks.name),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.summary import SampleSummary
+from tcptop.analysis.listeners import accepted
 from tcptop.analysis.peers import remote_is_local
 from tcptop.model.sample import Process, ProcessFacts, Sample
 from tcptop.model.snapshot import Snapshot
@@ -101,6 +102,11 @@ class Observations:
     def requests(self) -> Requests:
         """What the rules would be surer with."""
         return Requests(frozenset(self._sockets), processes=frozenset(self._pids))
+
+    @cached_property
+    def accepted(self) -> Bools:
+        """Rows whose local port is a listener's: the other end called us."""
+        return accepted(self.table)
 
     @cached_property
     def remote_here(self) -> Bools:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.timeouts import ENDLESS, RTO_INIT_S
+from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.table import F64, Index
 
@@ -28,7 +29,7 @@ def age_s(seen: Observations, rows: Index) -> F64:
     expires = np.where(table.expires[rows] < ENDLESS, table.expires[rows] / 1000, 0.0)
     spent = (again - doubled) * first + (2**doubled - 1) * first
     age = spent + np.maximum(timeout - expires, 0.0)
-    timed = table.timer[rows] == 1
+    timed = table.timer[rows] == tcp.RETRANSMIT
     waited: F64 = np.fmax(np.where(timed, age, 0.0), seen.snapshot.durations.state_s[rows])
     return waited
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import parties, words
-from tcptop.analysis.findings.groups import accepted
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
@@ -34,7 +33,7 @@ def _destination(seen: Observations, netns: int) -> Where:
     table = seen.table
     fresh = (seen.snapshot.seen_s < 1.5) | (table.state == tcp.SYN_SENT)
     rows = np.flatnonzero(fresh & (table.netns == netns) & (table.state != tcp.LISTEN))
-    rows = rows[~accepted(seen)[rows]]
+    rows = rows[~seen.accepted[rows]]
     if not len(rows):
         return Where()
     key = row_hash(table.remote_hi[rows], table.remote_lo[rows], table.remote_port[rows])
@@ -57,7 +56,7 @@ def _destination(seen: Observations, netns: int) -> Where:
 def _listener(seen: Observations, netns: int) -> Where:
     """The listener's port that most connections are at."""
     table = seen.table
-    rows = np.flatnonzero(accepted(seen) & (table.netns == netns))
+    rows = np.flatnonzero(seen.accepted & (table.netns == netns))
     listeners = np.flatnonzero((table.state == tcp.LISTEN) & (table.netns == netns))
     ports = table.local_port[rows if len(rows) else listeners]
     if not len(ports):

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from tcptop.analysis.listeners import group_keys
 from tcptop.columns import LISTENERS, SOCKETS, detail, listeners, units
 from tcptop.columns.detail import Fact
 from tcptop.model.sysctls import number
@@ -103,10 +104,9 @@ def _waiting(scene: Scene, row: int) -> Iterator[PaneRow]:
 
 def _group(scene: Scene, row: int) -> list[int]:
     """The LISTEN rows on the same address and port, itself included."""
-    table, rows = scene.table, scene.snapshot.listeners.row
-    names = ("netns", "family", "local_port", "local_hi", "local_lo", "interface")
-    same = [getattr(table, name)[rows] == getattr(table, name)[row] for name in names]
-    found: list[int] = rows[np.logical_and.reduce(same)].tolist()
+    rows = scene.snapshot.listeners.row
+    keys = group_keys(scene.table, rows)
+    found: list[int] = rows[keys == keys[rows == row]].tolist()
     return found
 
 

@@ -15,7 +15,6 @@ from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
 ANY = ("0.0.0.0", "[::]")
-RETRANSMIT = tcp.TIMERS.index("retransmit")
 MOST = 1000  # rows that are looked at: they are enough to tell
 
 
@@ -44,7 +43,7 @@ def retransmitting(effect: Finding, cause: Finding, seen: Observations) -> bool:
 def repeated(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Most of what is sent again on this host is sent by such clients, closed ones included."""
     table = seen.table
-    again = (table.timer == RETRANSMIT) & (table.retrans > 0)
+    again = (table.timer == tcp.RETRANSMIT) & (table.retrans > 0)
     again &= ~np.isin(table.state, (tcp.SYN_SENT, tcp.SYN_RECV))
     rows = np.flatnonzero(again & (table.netns == effect.subject.netns))[:MOST]
     if not _losing(cause, effect) or not len(rows):

@@ -22,7 +22,7 @@ SHORTER = 8  # what tcp_retries2 may be set to; RFC 1122 4.2.3.5 asks for 100 s 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     table = seen.table
-    rows = stalls.pending(table, limits["retransmits"])
+    rows = stalls.pending(table, retransmits=limits["retransmits"])
     rows = rows[np.isin(table.state[rows], stalls.TALKING)]
     rows = rows[~handshakes.unconfirmed(seen, rows)]
     if not len(rows):

@@ -23,7 +23,6 @@ from tcptop.model.table import F64, U32, Bools, Index
 
 ID = "half-closed"
 ORPHANED = (tcp.FIN_WAIT1, tcp.LAST_ACK, tcp.CLOSING)
-RETRANSMIT = tcp.TIMERS.index("retransmit")
 MOST = 20  # processes: those with most
 
 
@@ -119,7 +118,7 @@ def _unanswered(seen: Observations, rows: Index) -> F64:
     last_ack_recv is no evidence: it may be hours old on a connection that was closed just now.
     """
     part = seen.table.take(rows)
-    again = (part.timer == RETRANSMIT) & (part.info_of("backoff") > 0) & _only_fin(part.send_q)
+    again = (part.timer == tcp.RETRANSMIT) & (part.info_of("backoff") > 0) & _only_fin(part.send_q)
     rto, backoff = part.tcp_info("rto").tolist(), part.tcp_info("backoff").tolist()
     age: F64 = seen.snapshot.durations.state_s[rows].copy()
     for place in np.flatnonzero(again).tolist():

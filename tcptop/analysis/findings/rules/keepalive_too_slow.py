@@ -10,6 +10,7 @@ from tcptop.analysis.findings import idle, words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64
 
@@ -17,7 +18,7 @@ ID = "keepalive-too-slow"
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
-    armed = idle.held(seen) & (seen.table.timer == idle.KEEPALIVE)
+    armed = idle.held(seen) & (seen.table.timer == tcp.KEEPALIVE)
     if armed.any():
         first = _first_probe_s(seen)
         late = armed & (first > idle.timeout(seen, limits))

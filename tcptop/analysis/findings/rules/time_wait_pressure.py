@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.findings import words
-from tcptop.analysis.findings.groups import accepted
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model import tcp
@@ -78,7 +77,7 @@ def _whose(seen: Observations, netns: int) -> list[str]:
     rows = np.flatnonzero((table.state == tcp.TIME_WAIT) & (table.netns == netns))
     if not len(rows):
         return []
-    served = accepted(seen)[rows]
+    served = seen.accepted[rows]
     port = np.where(served, table.local_port[rows], table.remote_port[rows])
     kinds, number = np.unique(port.astype(np.int64) * 2 + served, return_counts=True)
     best = int(np.argmax(number))
