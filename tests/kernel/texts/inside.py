@@ -106,6 +106,10 @@ def counted(namespace: DemoNamespace) -> Iterator[dict[str, int]]:
     risen.update({name: now - before[name] for name, now in _counters(namespace).items()})
 
 
+def counter(namespace: DemoNamespace, name: str) -> int:
+    return _counters(namespace)[name]
+
+
 def _counters(namespace: DemoNamespace) -> dict[str, int]:
     kernel = namespace.in_thread(read_kernel, namespace.inode)
     return {**kernel.counters["TcpExt"], **kernel.counters["Tcp"]}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from tcptop.demo import held
 from tcptop.demo import states as demo
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import tcp
-from tests.kernel.texts.inside import connected, counted, row, states
+from tests.kernel.texts.inside import connected, counted, counter, row, states
 
 
 def test_reading_exactly_the_last_byte_takes_the_fin_along(namespace: DemoNamespace) -> None:
@@ -59,7 +57,8 @@ def test_after_close_a_shut_window_is_given_up(namespace: DemoNamespace) -> None
         open_still = namespace.run(demo.zero_window)
         namespace.run(demo.fin_wait1, orphan=True)
         held.until(lambda: tcp.FIN_WAIT1 not in states(namespace), "it to be given up", 30)
-        time.sleep(2.5)  # as long again: the one that is still held has the same probes
+        sent = counter(namespace, "TCPWinProbe")  # from now on by the one that is still held
+        held.until(lambda: counter(namespace, "TCPWinProbe") >= sent + 3, "three probes", 20)
     assert risen["TCPAbortOnTimeout"] == 1
     assert risen["OutRsts"] == 0
     assert states(namespace) == [tcp.ESTABLISHED] * 3  # the peer of the lost one is not told

@@ -74,10 +74,12 @@ def test_what_the_own_device_drops_is_tried_twice_a_second(linked: Link) -> None
     made, _peer = connected(client, server, veth.SERVER.v4)
     server.command(["ip", "link", "set", veth.DEVICE, "mtu", "1000"])
     made.send(bytes(1400))
-    time.sleep(2.2)
-    assert 3 <= row(client, made).retrans <= 5
+    began = time.monotonic()
+    until(lambda: row(client, made).retrans == 6, "six tries", 20)
+    took = time.monotonic() - began
     assert info_byte(made, BACKOFF) == 0
     assert row(client, made).expires <= 600
+    assert 2.0 < took < 8.0  # 12.6 s if each wait were twice the one before
 
 
 class Path(NamedTuple):
