@@ -18,7 +18,7 @@ from tcptop.model.table import F64, Bools, Index, SocketTable
 MISSES = 2  # a crowded hash may skip a live socket in one dump, so one miss proves nothing
 SAMPLES = 0b11111  # of which `delayed` remembers a bit each
 
-Columns: TypeAlias = dict[str, NDArray[Any]]
+KnownColumns: TypeAlias = dict[str, NDArray[Any]]
 
 
 def known_sockets(sample: Sample, joined: SocketJoin, process: Index) -> KnownSockets:
@@ -47,7 +47,7 @@ def with_missed(present: KnownSockets, joined: SocketJoin) -> KnownSockets:
     return KnownSockets(*map(np.concatenate, both)) if len(missed) else present
 
 
-def _seen(table: SocketTable, joined: SocketJoin, process: Index) -> Columns:
+def _seen(table: SocketTable, joined: SocketJoin, process: Index) -> KnownColumns:
     return {
         "key": table.key,
         "clock": np.full(len(table), joined.clock),
@@ -59,7 +59,7 @@ def _seen(table: SocketTable, joined: SocketJoin, process: Index) -> Columns:
     }
 
 
-def _counters(table: SocketTable) -> Columns:
+def _counters(table: SocketTable) -> KnownColumns:
     """`bytes_sent` counts since 4.19; before that what was acknowledged stands in."""
     sent = table.info_of("bytes_sent")
     return {
@@ -70,7 +70,7 @@ def _counters(table: SocketTable) -> Columns:
     }
 
 
-def _unchanged(table: SocketTable, joined: SocketJoin) -> Columns:
+def _unchanged(table: SocketTable, joined: SocketJoin) -> KnownColumns:
     """Since when state, peer and queues are as they are."""
     queues = table.state != tcp.LISTEN  # a listener's queues count connections
     acked, received = table.info_of("bytes_acked"), table.info_of("bytes_received")
@@ -93,7 +93,7 @@ def _since(joined: SocketJoin, name: str, still: Bools) -> F64:
 
 def _queue(
     joined: SocketJoin, names: tuple[str, str, str], counter: F64, waiting: Bools
-) -> Columns:
+) -> KnownColumns:
     """What has left a queue, since when nothing has, and the longest time after which it went on.
 
     An empty queue starts the count anew, whatever the counter does.
@@ -109,7 +109,7 @@ def _queue(
     }
 
 
-def _send_queue(table: SocketTable, joined: SocketJoin) -> Columns:
+def _send_queue(table: SocketTable, joined: SocketJoin) -> KnownColumns:
     grown = (table.state != tcp.LISTEN) & (table.send_q > joined.recalled("send_q"))
     rises = np.minimum(joined.recalled("rises", 0), 254) + 1
     delayed = joined.recalled("delayed", 0) << 1 | _delayed(table)
