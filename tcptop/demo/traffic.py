@@ -122,6 +122,11 @@ def call(host: str, port: int, waiting: int, per_s: float) -> None:
     _repeat(step, per_s)
 
 
+def forget(host: str, port: int, per_s: float) -> None:
+    """A client that keeps each connection, whatever becomes of it, and looks at it no more."""
+    _repeat(lambda: _forget_one(host, port), per_s)
+
+
 def slam(listener_fd: int, waiting: int) -> None:
     """A server that resets all but the last `waiting` connections, their requests unread."""
     taken: deque[int] = deque()
@@ -158,6 +163,10 @@ def _request_once(host: str, port: int, size: int) -> None:
     with socket.create_connection((host, port), timeout=5) as made:
         made.sendall(bytes(size))
         made.recv(1)
+
+
+def _forget_one(host: str, port: int) -> None:
+    held.send(sockets.connected(host, port).fd, _HALF)
 
 
 def _two_writes(made: socket.socket) -> None:

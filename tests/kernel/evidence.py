@@ -71,6 +71,10 @@ def close_wait_unread(snapshot: Snapshot) -> bool:
     return _old(among(snapshot, tcp.CLOSE_WAIT, local=9000), lambda table: table.recv_q > 0)
 
 
+def socket_leak(snapshot: Snapshot) -> bool:
+    return any(each.sockets >= 30 for each in snapshot.sample.owners.unlisted.values())
+
+
 def half_closed(snapshot: Snapshot) -> bool:
     return _old(among(snapshot, tcp.FIN_WAIT2), lambda table: table.send_q == 0)
 
@@ -157,6 +161,7 @@ EVIDENCE: dict[str, Callable[[Snapshot], bool]] = {
         close_wait_leak,
         close_wait_unread,
         half_closed,
+        socket_leak,
         ephemeral_port_exhaustion,
         connection_churn,
         time_wait_pressure,

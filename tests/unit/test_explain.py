@@ -25,7 +25,7 @@ handshake-unfinished close-wait-leak close-wait-unread
 ephemeral-port-exhaustion connection-churn time-wait-pressure zero-window-peer black-hole
 send-queue-growing recv-queue-unread connect-unanswered keepalive-missing keepalive-too-slow
 nagle-delayed-ack half-closed retransmission-rate resets fd-limit orphan-or-memory-pressure
-conntrack-full risky-sysctl self-connect
+conntrack-full risky-sysctl self-connect socket-leak
 """
 TOPICS = """
 handshake teardown queues ports time-wait keepalive nagle pooling silent-hangs backlog sysctls

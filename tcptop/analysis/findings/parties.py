@@ -30,6 +30,14 @@ def parties(seen: Observations, rows: Index) -> list[Party]:
     return [Party(processes[p], int(number[p])) for p in order.tolist() if number[p]]
 
 
+def held(seen: Observations, process: Process) -> Index:
+    """The sockets that a process holds, each once."""
+    holders = seen.snapshot.holders
+    mine = [at for at, each in enumerate(holders.processes) if each.pid == process.pid]
+    rows: Index = np.unique(holders.row[np.isin(holders.process, mine) & (holders.fd >= 0)])
+    return rows
+
+
 def listed(found: list[Party]) -> str:
     """curl (pid 200): 17, python3 (pid 311): 3; a single one without its number"""
     if len(found) == 1:

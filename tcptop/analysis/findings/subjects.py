@@ -19,11 +19,12 @@ def named(
     listener: str | None = None,
     destination: str | None = None,
 ) -> Subject:
-    """Who is concerned; `rows` are not empty."""
-    table = seen.table
+    """Who is concerned. A finding without rows is about the namespace of its processes."""
+    table, about = seen.table, list(processes)
+    inside = (each.netns for each in about if each.netns)
     return Subject(
-        int(table.netns[rows[0]]),
-        tuple(sorted({process.pid for process in processes})),
+        int(table.netns[rows[0]]) if len(rows) else next(inside, min(seen.sample.netns)),
+        tuple(sorted({process.pid for process in about})),
         listener,
         destination,
         tuple(table.cookie[rows[:MOST]].tolist()),

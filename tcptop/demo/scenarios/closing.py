@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.demo import held, pools
+from tcptop.demo import held, pools, sockets, traffic
 from tcptop.demo.scenarios.pool import join
 from tcptop.demo.stage import HERE, THERE, Recover, Scenario, Stage
 
@@ -26,6 +26,22 @@ def close_wait_unread(stage: Stage) -> Recover:
     clients.run(held.close, *pool.client)
     server.run(pools.ended, pool.server)
     return lambda: server.run(pools.hang_up, pool.server)
+
+
+def socket_leak(stage: Stage) -> Recover:
+    client, server = stage.process_here("report-builder"), stage.process_there("templates")
+    listener = server.run(sockets.listening, THERE.v4, 6000, _MANY)
+    client.run(pools.connect, THERE.v4, 6000, _MANY)
+    taken = server.run(pools.accept, listener.fd, _MANY)
+    server.run(held.reset, *(each.fd for each in taken))
+    server.run(traffic.slam, listener.fd, 0)
+    client.run(traffic.forget, THERE.v4, 6000, 4)
+
+    def recover() -> None:
+        client.run(traffic.stop)
+        client.run(held.close_all)
+
+    return recover
 
 
 def half_closed(stage: Stage) -> Recover:
@@ -52,6 +68,11 @@ SCENARIOS = (
         "Clients have sent and gone, and a stuck worker has not even read it (5 s, not 60).",
         close_wait_unread,
         limits={"close-wait-unread.age_s": 5},
+    ),
+    Scenario(
+        "socket-leak",
+        "A server resets connections, and the program that called it closes none of its sockets.",
+        socket_leak,
     ),
     Scenario(
         "half-closed",

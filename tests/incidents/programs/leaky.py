@@ -1,7 +1,8 @@
-"""Forgets its sockets: leaky.py ADDRESS PORT COUNT PER_S [tidy]
+"""Forgets its sockets: leaky.py ADDRESS PORT COUNT PER_S [tidy] [deadline]
 
 It connects that many times, to whom refuses or resets, and keeps what has failed; a tidy one
-closes it and goes on. Then it listens on 8080 as programs do that serve somebody.
+closes it and goes on. It listens on 8080 as programs do that serve somebody. With a deadline it
+does not wait in connect() itself, as most programs do not.
 """
 
 import socket
@@ -13,6 +14,7 @@ kept: list[socket.socket] = []
 listener = socket.create_server(("0.0.0.0", 8080))
 while len(kept) < count:
     made = socket.socket()
+    made.settimeout(10 if "deadline" in sys.argv else None)
     try:
         made.connect((host, port))
         made.sendall(b"hello\n")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.model import tcp
+from tcptop.model import address, tcp
 from tcptop.model.finding import Subject
-from tcptop.model.sample import Kernel, Sample
+from tcptop.model.sample import Kernel, LostSocket, Process, Sample
 from tcptop.model.table import Bools, SocketTable
 from tests.kernel.recount.places import at
 
@@ -62,6 +63,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     for name, rows in groups(seen):
         yield from _of_rows(seen, rows, name)
     yield from _of_listeners(seen)
+    yield from _of_accepted(seen)
     yield from _of_ports(seen)
     yield from _of_processes(seen)
     yield from _of_doings(seen)
@@ -276,6 +278,16 @@ def _peak(seen: Seen, cookie: int) -> int:
     return int(max(*looked, *polled))
 
 
+def _of_accepted(seen: Seen) -> Iterator[Fact]:
+    """Which share of the accepted connections came in by each port."""
+    table = seen.table
+    here = table.netns == seen.subject.netns
+    ports = table.local_port[here & (table.state != tcp.LISTEN)]
+    ports = ports[np.isin(ports, table.local_port[here & (table.state == tcp.LISTEN)])]
+    for port, number in zip(*np.unique(ports, return_counts=True), strict=True):
+        yield exactly("percent", 100 * number / len(ports), f"accepted on {port}")
+
+
 def _of_ports(seen: Seen) -> Iterator[Fact]:
     """Of the ephemeral range, towards the destination."""
     text = seen.sysctl("net.ipv4.ip_local_port_range")
@@ -311,6 +323,19 @@ def _of_processes(seen: Seen) -> Iterator[Fact]:
         yield Fact("count", low, high, "descriptors")
         yield exactly("count", process.fd_limit, "limit of descriptors")
         yield Fact("percent", 100 * low / process.fd_limit, 100 * high / process.fd_limit, "of it")
+        yield from _until_full(seen, process)
+
+
+def _until_full(seen: Seen, process: Process) -> Iterator[Fact]:
+    """When its descriptors run out, by how they grew since any of the looks of the last 30 s."""
+    left, waits = (process.fd_limit or 0) - (process.open_fds or 0), []
+    for before in seen.samples[:-1]:
+        then, seconds = before.owners.processes.get(process.pid), seen.sample.clock - before.clock
+        grown = (process.open_fds or 0) - ((then.open_fds if then else None) or 0)
+        if then and grown > 0 and seconds < 33:
+            waits.append(left * seconds / grown)
+    if waits:
+        yield Fact("seconds", min(waits), max(waits), "until its descriptors run out")
 
 
 def _of_doings(seen: Seen) -> Iterator[Fact]:
@@ -323,7 +348,37 @@ def _of_doings(seen: Seen) -> Iterator[Fact]:
         yield exactly("count", facts[-1].threads, "threads")
         yield exactly("percent", 100 * (facts[-1].cpu_share or 0.0), "of a core")
     for pid in seen.subject.pids:
-        yield exactly("count", _lost_sockets(pid, seen), "descriptors of TCP sockets in no list")
+        lost = _lost_sockets(pid, seen)
+        yield exactly("count", lost, "descriptors of TCP sockets in no list")
+        inodes = seen.sample.owners.inodes[seen.sample.owners.pids == pid]
+        held = int(np.count_nonzero(np.isin(seen.table.inode, inodes) & (seen.table.inode != 0)))
+        yield exactly("count", held, "its listed sockets, listeners too")
+        yield exactly("count", held + lost, "its TCP sockets")
+        yield from _of_unlisted(pid, seen)
+
+
+def _of_unlisted(pid: int, seen: Seen) -> Iterator[Fact]:
+    """What they were, where they led, and how they grew: no faster than all descriptors."""
+    held = [(s.clock, s.owners.unlisted[pid]) for s in seen.samples if pid in s.owners.unlisted]
+    if not held:
+        return
+    known = held[-1][1].known
+    for alike in (
+        Counter(each.was for each in known),
+        Counter(lost_end(each) for each in known),
+        Counter(lost_end(each).rpartition(":")[0] for each in known),
+    ):
+        for what, many in alike.items():
+            yield exactly("count", many, f"sockets in no list: {what}")
+    for clock, before in held[:-1]:
+        grown = held[-1][1].sockets - before.sockets
+        yield exactly("rate", grown / (held[-1][0] - clock), "new sockets in no list")
+
+
+def lost_end(socket: LostSocket) -> str:
+    """10.0.0.9:5672, where it led."""
+    host = address.text(socket.remote_hi, socket.remote_lo)
+    return address.endpoint(host, socket.remote_port)
 
 
 def _lost_sockets(pid: int, seen: Seen) -> int:

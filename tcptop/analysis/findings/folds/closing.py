@@ -22,9 +22,24 @@ def other_end_does_not_close(effect: Finding, cause: Finding, seen: Observations
 
 
 def descriptors_leak(effect: Finding, cause: Finding, seen: Observations) -> bool:
-    """fd-limit: most descriptors of the process are those CLOSE_WAIT sockets."""
+    """fd-limit: most descriptors of the process are those CLOSE_WAIT or unlisted sockets."""
     leaked, used = cause.values.get("sockets", 0), effect.values.get("open_fds", 0)
     return effect.subject.pids == cause.subject.pids and leaked > MOST * used
+
+
+def leaks_more(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """CLOSE_WAIT, and what was reset after it, are one leak of one process: by which there is
+    more."""
+    more = cause.values.get("sockets", 0) >= effect.values.get("sockets", 0)
+    return effect.subject.pids == cause.subject.pids and more and _not_worse(effect, cause)
+
+
+def are_not_closed_after_it(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """resets: they end connections of a process that leaks as many sockets a second."""
+    place, same = effect.subject.destination, effect.subject.netns == cause.subject.netns
+    lost = effect.values.get("failed_per_s", 0) + effect.values.get("reset_per_s", 0)
+    many = cause.values.get("growth_per_s", 0) > MOST * lost
+    return same and many and place in (None, cause.subject.destination)
 
 
 def ports_leak(effect: Finding, cause: Finding, seen: Observations) -> bool:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from tcptop.analysis.findings import fds, parties, words
-from tcptop.analysis.findings.fds import Filling
+from tcptop.analysis.findings import doing, fds, parties, unlisted, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
@@ -21,10 +18,11 @@ NR_OPEN = 1048576  # fs.nr_open by default (fs/file.c)
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     alive = seen.sample.owners.processes
-    for index, process in enumerate(seen.snapshot.holders.processes):
-        # What is remembered of a process that is gone is no present number.
-        if process.pid in alive and _share(process) >= limits["share"]:
-            yield from _findings(seen, limits, index, process)
+    for process in alive.values():
+        if _share(process) >= limits["share"]:
+            rows, lost = parties.held(seen, process), unlisted.of(seen, process.pid).sockets
+            if len(rows) or lost:
+                yield _finding(seen, limits, process, rows, lost)
 
 
 def _share(process: Process) -> float:
@@ -34,20 +32,11 @@ def _share(process: Process) -> float:
     return process.open_fds / process.fd_limit
 
 
-def _findings(
-    seen: Observations, limits: Limits, index: int, process: Process
-) -> Iterator[Finding]:
-    holders = seen.snapshot.holders
-    rows = holders.row[(holders.process == index) & (holders.fd >= 0)]
-    if len(rows):
-        yield _finding(seen, limits, process, rows, fds.filling(seen, process))
-
-
 def _finding(
-    seen: Observations, limits: Limits, process: Process, rows: Index, full: Filling
+    seen: Observations, limits: Limits, process: Process, rows: Index, lost: int
 ) -> Finding:
     name, used, limit = words.called(process), process.open_fds or 0, process.fd_limit or 0
-    sockets = len(np.unique(rows))
+    full, sockets = fds.filling(seen, process), len(rows) + lost
     return Finding(
         ID,
         words.key(ID, process.pid),
@@ -59,14 +48,21 @@ def _finding(
         (
             f"{words.who(process)}: {full.evidence[0]}",
             f"{words.count(sockets, 'of them is a TCP socket', 'of them are TCP sockets')}: "
-            f"{parties.states(seen, rows)}.",
+            f"{_composed(seen, rows, lost)}.",
             "Without a free one accept(), connect() and open() fail with EMFILE; what nobody can "
             "accept waits in the accept queue until that is full.",
+            *doing.evidence(seen, [process]),
         ),
         f"Close what {name} no longer needs: a number that only grows is a leak. "
         + _more(process.pid, limit),
         f"ls /proc/{process.pid}/fd | wc -l; grep 'open files' /proc/{process.pid}/limits",
     )
+
+
+def _composed(seen: Observations, rows: Index, lost: int) -> str:
+    """61 ESTABLISHED, 20 CLOSE_WAIT, 40 in no list"""
+    listed = [parties.states(seen, rows)] if len(rows) else []
+    return ", ".join([*listed, *([f"{words.number(lost)} in no list"] if lost else [])])
 
 
 def _more(pid: int, limit: int) -> str:

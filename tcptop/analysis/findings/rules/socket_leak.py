@@ -1,0 +1,116 @@
+"""socket-leak: descriptors of TCP sockets that are over, and in no list any more.
+
+A reset, a refusal or a timeout takes a socket out of all of the kernel's tables at once (tcp_done);
+its descriptor stays until close(), and counts against the limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tcptop.analysis.findings import doing, fds, parties, unlisted, words
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.analysis.findings.unlisted import Remembered
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Process, Unlisted
+
+ID = "socket-leak"
+
+
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    owners = seen.sample.owners
+    for pid, found in owners.unlisted.items():
+        process = owners.processes.get(pid)
+        if process is None or found.sockets < limits["sockets"]:
+            continue
+        growth = unlisted.growth_per_s(seen, process)
+        if growth > 0 or found.sockets >= limits["many"]:
+            yield _finding(seen, limits, process, found, growth)
+
+
+def _finding(
+    seen: Observations, limits: Limits, process: Process, found: Unlisted, growth: float
+) -> Finding:
+    full, listed = fds.filling(seen, process), parties.held(seen, process)
+    led = unlisted.remembered(seen, found)
+    name, pid = words.called(process), process.pid
+    values = {"sockets": found.sockets, "fd_share": full.share}
+    return Finding(
+        ID,
+        words.key(ID, pid),
+        "critical" if fds.runs_out(full, limits) else "warning",
+        f"{name} leaks sockets: {words.number(found.sockets)} {_what(found, led)} never closed",
+        named(seen, listed[:0], [process], led.listener, led.destination),
+        values | ({"growth_per_s": growth} if growth else {}),
+        (
+            f"{words.who(process)} holds {words.count(found.sockets, 'descriptor')} of TCP sockets "
+            "that no list shows, neither ss nor /proc/net/tcp; of the others "
+            f"{words.count(len(listed), 'is a listed one', 'are listed ones')}.",
+            *_were(found, led),
+            *_grows(growth),
+            *full.evidence,
+            *doing.evidence(seen, [process]),
+        ),
+        _advice(name, found, led),
+        f"ls -l /proc/{pid}/fd | grep -c socket:; ss -tanp | grep -c pid={pid},",
+    )
+
+
+def _what(found: Unlisted, led: Remembered) -> str:
+    """failed connects to 10.0.0.9:5672 were"""
+    to = f" to {led.destination}" if led.destination else ""
+    if _mostly(found, "failed"):
+        return f"failed connects{to} were"
+    if _mostly(found, "connected"):
+        return f"connections{to} are over and were"
+    return "that no list shows were"
+
+
+def _mostly(found: Unlisted, was: str) -> bool:
+    return 2 * sum(each.was == was for each in found.known) > found.sockets
+
+
+def _were(found: Unlisted, led: Remembered) -> Iterator[str]:
+    kinds = unlisted.kinds(found)
+    if kinds:
+        yield f"{'; '.join(kinds)}."
+    if led.called:
+        yield f"Where they led, as far as is known: {unlisted.places(led.called)}."
+    if led.clients:
+        yield (
+            f"Accepted on {unlisted.places(led.listeners)}, as far as is known, from "
+            f"{unlisted.places(led.clients)}."
+        )
+
+
+def _grows(growth: float) -> list[str]:
+    return [f"They grow by {words.number(growth)}/s."] if growth else []
+
+
+def _advice(name: str, found: Unlisted, led: Remembered) -> str:
+    whom = led.destination or "the other end"
+    other = (
+        f"See also why {whom} refuses or does not answer, and let {name} wait between attempts."
+        if _mostly(found, "failed")
+        else f"Who ended them is another question (see resets): the leak is in {name}."
+    )
+    return (
+        f"Close the socket in {name} after every error too, when connect(), read() or write() "
+        "fails: try/finally, with, defer; a pool must drop what has failed. Until then a restart "
+        f"frees them; a higher limit only moves the hour. {other}"
+    )
+
+
+RULE = Rule(
+    ID,
+    5,
+    (
+        Threshold("sockets", 20, "descriptors of TCP sockets in no list, and growing"),
+        Threshold("many", 50, "such descriptors, growing or not"),
+        *fds.THRESHOLDS,
+    ),
+    find,
+    frozenset({Need.OWNERS}),
+)
