@@ -22,8 +22,6 @@ UNREAD, HALF = "recv-queue-unread", "half-closed"
             never=[r"add workers", r"stack dump of its threads"],
         )
     ],
-    missing=f"{UNREAD}: the one cause, advice for a program of one thread: not built yet",
-    noisy="accept-queue-overflow, close-wait-unread: effects of a stuck reader: not folded yet",
 )
 def redis_is_busy_with_one_command(lab: Lab) -> None:
     """One long command (KEYS, Lua; here DEBUG SLEEP): clients give up and come again."""
@@ -57,7 +55,6 @@ def _redis(lab: Lab, command: str) -> None:
             values={"connections": 24},
         )
     ],
-    missing=f"{UNREAD}: slow-process: not built yet",
 )
 def a_server_with_a_pool_is_stopped(lab: Lab) -> None:
     """A debugger, or a garbage collector that stops the world."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
@@ -48,6 +48,21 @@ def stopped(seen: Observations, process: Process) -> bool:
     """Whether it is known to be stopped (SIGSTOP, a debugger)."""
     facts = seen.facts(process)
     return facts is not None and facts.state in STOPPED
+
+
+def all_stopped(seen: Observations, processes: Sequence[Process]) -> bool:
+    """Whether all of them, of whom there are some, are known to be stopped; asks for the facts."""
+    found = [stopped(seen, each) for each in processes]
+    return bool(found) and all(found)
+
+
+def resume(processes: Iterable[Process]) -> str:
+    """Advice for those that are stopped."""
+    pids = " ".join(str(each.pid) for each in processes)
+    return (
+        "Find out who stopped it (a debugger, a supervisor, Ctrl-Z), then resume it with "
+        f"kill -CONT {pids}, or restart it."
+    )
 
 
 def _said(facts: ProcessFacts) -> str | None:

@@ -7,14 +7,17 @@ from dataclasses import replace
 
 from tcptop.analysis.findings.folds import closing, listeners, readers
 from tcptop.analysis.findings.observations import Observations
-from tcptop.model.finding import Finding
+from tcptop.model.finding import SEVERITIES, Finding
 
 # (effect, a possible cause, the sample) -> whether the one explains the other
 Explains = Callable[[Finding, Finding, Observations], bool]
 
 
 def folded(findings: Iterable[Finding], seen: Observations) -> list[Finding]:
-    """The findings, each with the key of the one that explains it, if one does."""
+    """The findings, each with the key of the one that explains it, if one does.
+
+    A cause is as bad as the worst that follows from it.
+    """
     every = list(findings)
     because: dict[str, str] = {}
     for effect, cause, explains in PAIRS:
@@ -26,7 +29,21 @@ def folded(findings: Iterable[Finding], seen: Observations) -> list[Finding]:
             )
             if found is not None:
                 because[finding.key] = found
-    return [replace(finding, because=because.get(finding.key)) for finding in every]
+    worst = _worst(every, because)
+    return [
+        replace(each, because=because.get(each.key), severity=SEVERITIES[worst[each.key]])
+        for each in every
+    ]
+
+
+def _worst(every: Iterable[Finding], because: Mapping[str, str]) -> dict[str, int]:
+    """By key, the place in SEVERITIES of the worst of a finding and all that it explains."""
+    worst: dict[str, int] = {}
+    for finding in every:
+        severity = SEVERITIES.index(finding.severity)
+        for key in _chain(finding.key, because):
+            worst[key] = max(worst.get(key, 0), severity)
+    return worst
 
 
 def _chain(key: str, because: Mapping[str, str]) -> Iterator[str]:
@@ -44,10 +61,14 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("zero-window-peer", "accept-queue-overflow", listeners.retransmitting),
     ("zero-window-peer", "recv-queue-unread", readers.other_end),
     ("recv-queue-unread", "close-wait-unread", readers.same_process),
+    ("accept-queue-overflow", "recv-queue-unread", readers.accepts_nobody_either),
+    ("accept-queue-overflow", "close-wait-unread", readers.accepts_nobody_either),
+    ("recv-queue-unread", "accept-queue-overflow", readers.reads_nothing_either),
     ("recv-queue-unread", "zero-window-peer", readers.cannot_pass_it_on),
     ("retransmission-rate", "accept-queue-overflow", listeners.repeated),
     ("syn-queue-full", "accept-queue-overflow", listeners.same_listener),
     ("syn-flood", "accept-queue-overflow", listeners.same_listener),
+    ("risky-sysctl", "accept-queue-overflow", listeners.same_listener),
     ("syn-queue-full", "syn-flood", listeners.same_listener),
     ("handshake-unfinished", "accept-queue-overflow", listeners.same_listener),
     ("handshake-unfinished", "syn-queue-full", listeners.same_listener),

@@ -27,11 +27,11 @@ class ConnectionGroup(NamedTuple):
 
     @property
     def who(self) -> str:
-        """nginx; postgres and others"""
+        """nginx; leaky.py; postgres and others"""
         if not self.processes:
             return "an unknown process"
         more = " and others" if len({process.name for process in self.processes}) > 1 else ""
-        return words.printable(self.processes[0].name) + more
+        return words.called(self.processes[0]) + more
 
     @property
     def in_full(self) -> str:

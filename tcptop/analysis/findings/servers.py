@@ -23,6 +23,31 @@ OPTIONS = {
     "gunicorn": "--backlog",
     "postgres": "max_connections, of which it is twice",
 }
+# What may hold up all clients of programs that serve them from one thread, and what to do.
+_REDIS = (
+    "{who} runs one command after another, so that a long one holds up all clients: look for KEYS, "
+    "SORT or DEL of very much, a script, DEBUG SLEEP, or a write that waits for the disk. Let "
+    "clients use SCAN and UNLINK and shorter scripts; SLOWLOG GET names the command once it is "
+    "over, SCRIPT KILL ends a script that has not written."
+)
+_NODE = (
+    "{who} runs one piece of JavaScript after another, so that a long one holds up all clients: a "
+    "synchronous call, a long loop, the JSON or regular expression of something very large. See "
+    "which (perf top -p {pid}, node --cpu-prof) and give it to a worker thread or to another "
+    "process."
+)
+ONE_THREAD = {
+    **dict.fromkeys(("redis-server", "valkey-server"), _REDIS),
+    **dict.fromkeys(("node", "nodejs", "node-MainThread"), _NODE),
+}
+
+
+def one_thread(processes: Sequence[Process]) -> str:
+    """Advice for a program that does one thing at a time; empty for others."""
+    if not processes:
+        return ""
+    first = processes[0]
+    return ONE_THREAD.get(first.name, "").format(who=words.called(first), pid=first.pid)
 
 
 def where(table: SocketTable, row: int) -> str:

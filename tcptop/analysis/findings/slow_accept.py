@@ -104,20 +104,14 @@ def _who(seen: Observations, server: Server) -> str:
     return servers.title(seen, server.row, server.processes)
 
 
-def _stopped(seen: Observations, server: Server) -> bool:
-    """Whether all who might accept are stopped."""
-    stopped = [doing.stopped(seen, each) for each in server.processes]
-    return bool(stopped) and all(stopped)
-
-
 def _symptom(seen: Observations, server: Server) -> str:
     waiting = words.count(server.queued, "connection")
     lost = f"{words.number(server.lost_per_s)} SYNs/s dropped (retries counted)"
     if server.burst:
         return f"gets bursts longer than its backlog: {lost}"
     if server.stalled_s:
-        verb = "is stopped and accepts nobody" if _stopped(seen, server) else "accepts nobody"
-        return f"{verb}: {_waiting(server)}"
+        stopped = "is stopped and " if doing.all_stopped(seen, server.processes) else ""
+        return f"{stopped}accepts nobody: {_waiting(server)}"
     if server.lost_per_s >= LEAST_LOST:
         return f"is too slow to accept: {lost}"
     if server.severity == "critical" and server.full:
@@ -205,17 +199,16 @@ def _siblings(server: Server) -> str:
 
 def _advice(seen: Observations, server: Server) -> str:
     who = words.called(server.processes[0]) if server.processes else "the server"
-    if _stopped(seen, server):
-        pids = " ".join(str(each.pid) for each in server.processes)
-        return (
-            f"Find out who stopped it (a debugger, a supervisor, Ctrl-Z), then resume it with "
-            f"kill -CONT {pids}, or restart it."
-        )
+    if doing.all_stopped(seen, server.processes):
+        return doing.resume(server.processes)
     if server.burst:
         return (
             f"Give it a longer queue: {servers.larger_backlog(seen, server.row)}. {who} accepts "
             "them, but not as fast as a burst comes: a thread or loop that only accepts helps too."
         )
+    held = servers.one_thread(server.processes)
+    if held:
+        return f"{held} More backlog would only hide it."
     if server.stalled_s:
         return (
             f"See where {who} hangs: a stack of its threads (gdb -p, py-spy dump, jstack), a lock, "

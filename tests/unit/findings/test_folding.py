@@ -3,11 +3,12 @@
 from typing import Any
 
 from tcptop.model.finding import Finding
+from tcptop.model.sample import Process
 from tests.unit.findings.test_zero_window_peer import shut
 from tests.unit.findings.watched import of, watch
-from tests.unit.prepared import CURL, NGINX, Row, owners, socket
+from tests.unit.prepared import CURL, NGINX, WORKER, Row, owners, socket
 
-UNREAD, SHUT = "recv-queue-unread", "zero-window-peer"
+UNREAD, SHUT, QUEUE = "recv-queue-unread", "zero-window-peer", "accept-queue-overflow"
 
 
 def unread(remote: str, local: str = "10.0.0.1:8080", **columns: Any) -> Row:
@@ -61,3 +62,45 @@ def test_two_that_wait_for_each_other_are_not_both_effects() -> None:
     last = watch(6, lambda _: rows, owners=held)[-1]
     assert len(last) == 4
     assert len([finding for finding in last if finding.because is None]) == 1
+
+
+def hung(waiting: int) -> list[Row]:
+    """A server that does nothing more: ten clients are not read, others wait to be accepted."""
+    listener = socket("LISTEN", "0.0.0.0:8080", inode=99, recv_q=waiting, send_q=1023)
+    info = {"last_data_sent": 30_000}
+    held = [unread(f"10.0.0.7:{5000 + n}", inode=n + 1) for n in range(10)]
+    queued = [
+        socket("ESTABLISHED", "10.0.0.1:8080", f"10.0.0.8:{5000 + n}", recv_q=6, info=info)
+        for n in range(waiting)
+    ]
+    return [row | {"cookie": n + 1} for n, row in enumerate([listener, *held, *queued])]
+
+
+def of_hung(waiting: int, *more: Process) -> tuple[Finding, Finding]:
+    """`more` have the listener too."""
+    held = owners(*((n, NGINX, n) for n in range(1, 100)), *((99, each, 3) for each in more))
+    last = watch(7, lambda _: hung(waiting), owners=held)[-1]
+    (queue,), (reader,) = of(last, QUEUE), of(last, UNREAD)
+    return queue, reader
+
+
+def test_a_server_that_does_not_read_takes_no_more_clients() -> None:
+    queue, reader = of_hung(16)
+    assert (queue.because, reader.because) == (reader.key, None)
+
+
+def test_a_cause_is_as_bad_as_the_worst_that_follows_from_it() -> None:
+    queue, reader = of_hung(16)
+    assert (queue.severity, reader.severity) == ("critical", "critical")
+
+
+def test_a_few_that_are_unread_are_a_detail_of_a_listener_that_stands_still() -> None:
+    queue, reader = of_hung(160)
+    assert (queue.because, reader.because) == (None, queue.key)
+    assert (queue.severity, reader.severity) == ("critical", "warning")
+
+
+def test_one_of_several_that_should_accept_is_not_why_none_does() -> None:
+    queue, reader = of_hung(16, WORKER)
+    assert (queue.because, reader.because) == (None, None)
+    assert reader.severity == "warning"

@@ -1,11 +1,16 @@
 """recv-queue-unread: data has arrived, and its process does not read."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tcptop.analysis.derive import derive
 from tcptop.analysis.findings.settings import FindingSettings
-from tests.unit.findings.watched import Findings, ids, of, watch
+from tcptop.analysis.history import History
+from tcptop.model.sample import Process
+from tests.unit.findings.test_doing import IDLE
+from tests.unit.findings.watched import Findings, at, ids, of, watch
 from tests.unit.prepared import NGINX, Row, owners, socket
 
 ID = "recv-queue-unread"
@@ -104,3 +109,33 @@ def test_slow_is_not_stuck_for_ever() -> None:
         return [LISTENER, unread(9000, consumed=5000 * (1 + (number > 10)))]
 
     assert ids(watch(40, rows, owners=HELD)[-1]) == [ID]
+
+
+def of_process(process: Process, **facts: Any) -> Findings:
+    known = {process.pid: replace(IDLE, pid=process.pid, **facts)}
+    held = owners(*((n, process, n) for n in range(1, 9)))
+    return watch(5, lambda _: [LISTENER, unread()], owners=held, facts=known)[-1]
+
+
+def test_one_that_is_stopped() -> None:
+    (finding,) = of_process(NGINX, state="stopped", state_s=6.0)
+    assert finding.title.startswith("nginx is stopped and does not read: ")
+    assert any("is stopped (state T for at least 6 s)" in said for said in finding.evidence)
+    assert f"kill -CONT {NGINX.pid}," in finding.advice
+
+
+@pytest.mark.parametrize(("name", "said"), [("redis-server", "SLOWLOG GET"), ("node", "perf top")])
+def test_advice_for_a_program_of_one_thread(name: str, said: str) -> None:
+    (finding,) = of_process(replace(NGINX, name=name), cpu_share=1.0)
+    assert said in finding.advice
+    assert "threads" not in finding.advice
+    assert any("uses 100 % of a core" in said for said in finding.evidence)
+
+
+def test_what_the_process_does_is_asked_before_it_is_told() -> None:
+    history = History()
+    for number in range(4):
+        seen = at(number, [LISTENER, unread()], owners=HELD)
+        snapshot, history = derive(seen, history, FindingSettings())
+        assert snapshot.findings == ()
+    assert snapshot.requests.processes == {NGINX.pid}

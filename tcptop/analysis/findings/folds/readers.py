@@ -10,6 +10,7 @@ from tcptop.analysis.peers import peer_rows
 from tcptop.model.finding import Finding
 
 MOST = 0.5  # of the connections that are not read
+LEAST = 0.1  # of those that wait to be accepted
 
 
 def other_end(effect: Finding, cause: Finding, seen: Observations) -> bool:
@@ -22,6 +23,30 @@ def same_process(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Unread data of a process that does not even read the end of file."""
     shared = set(effect.subject.pids) & set(cause.subject.pids)
     return bool(shared) and effect.subject.netns == cause.subject.netns
+
+
+def accepts_nobody_either(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """accept-queue-overflow: who does not read from the clients that it has takes no more of them.
+
+    A few that are unread, beside many that wait, are a detail of a listener that stands still.
+    """
+    unread = cause.values.get("connections", cause.values.get("sockets", 0))
+    return _hangs(effect, cause) and unread >= LEAST * effect.values.get("queued", 0)
+
+
+def reads_nothing_either(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """recv-queue-unread: of a process that accepts nobody, as it does nothing at all."""
+    return _hangs(cause, effect)
+
+
+def _hangs(accepting: Finding, reading: Finding) -> bool:
+    """Whether all that should accept from a listener that stands still do not read its clients."""
+    port = (accepting.subject.listener or "").rpartition(":")[2]
+    clients = (reading.subject.listener or "").rpartition(":")[2] == port != ""
+    same = accepting.subject.netns == reading.subject.netns
+    stands = accepting.values.get("stalled_s", 0) > 0
+    pids = set(accepting.subject.pids)
+    return same and stands and clients and bool(pids) and pids <= set(reading.subject.pids)
 
 
 def cannot_pass_it_on(effect: Finding, cause: Finding, seen: Observations) -> bool:

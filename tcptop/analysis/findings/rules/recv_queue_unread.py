@@ -7,28 +7,36 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import words
+from tcptop.analysis.findings import doing, servers, words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
-from tcptop.model.table import F64
+from tcptop.model.table import F64, Index
 
 ID = "recv-queue-unread"
+SUSPECT = 0.5  # of that time, from which it is asked what the process does
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     table, least_s = seen.table, limits["unread_s"] * PATIENCE
     waiting = (table.recv_q > 0) & (table.state != tcp.LISTEN)
-    rows = np.flatnonzero(waiting & (seen.snapshot.durations.unread_s >= least_s))
+    rows = np.flatnonzero(waiting & (seen.snapshot.durations.unread_s >= SUSPECT * least_s))
     if not len(rows):
         return
     unread_s = stalls.unread_s(seen.snapshot, rows)
     stuck = unread_s >= least_s
+    _ask(seen, rows[(unread_s >= SUSPECT * least_s) & ~stuck])
     rows, unread_s = rows[stuck], unread_s[stuck]
     for group in grouped(seen, rows):
         yield _finding(seen, group, unread_s[np.searchsorted(rows, group.rows)])
+
+
+def _ask(seen: Observations, rows: Index) -> None:
+    """For what their processes do, to be told as soon as it is found."""
+    for group in grouped(seen, rows):
+        doing.all_stopped(seen, group.processes)
 
 
 def _finding(seen: Observations, group: ConnectionGroup, unread_s: F64) -> Finding:
@@ -38,16 +46,32 @@ def _finding(seen: Observations, group: ConnectionGroup, unread_s: F64) -> Findi
         ID,
         group.key(ID),
         "warning",
-        f"{group.who} does not read: {words.size(waiting)} wait in Recv-Q on "
+        f"{group.who} {_symptom(seen, group)}: {words.size(waiting)} wait in Recv-Q on "
         f"{words.count(len(rows), 'connection')} {group.where}",
         group.subject(seen),
         {"connections": len(rows), "recv_q": waiting, "longest_s": longest},
         tuple(_evidence(seen, group, longest)),
-        f"See what {group.who} waits for (a stack dump of its threads): a lock, a back end, or a "
-        "peer of its own that does not read. State T in ps: it was stopped. A bigger "
-        "net.ipv4.tcp_rmem only hides it for longer.",
+        _advice(seen, group),
         _confirm(group),
         since=seen.sample.taken_at - longest,
+    )
+
+
+def _symptom(seen: Observations, group: ConnectionGroup) -> str:
+    if doing.all_stopped(seen, group.processes):
+        return "is stopped and does not read"
+    return "does not read"
+
+
+def _advice(seen: Observations, group: ConnectionGroup) -> str:
+    if doing.all_stopped(seen, group.processes):
+        return doing.resume(group.processes)
+    held = servers.one_thread(group.processes) if group.listener else ""
+    if held:
+        return held
+    return (
+        f"See what {group.who} waits for (a stack dump of its threads): a lock, a back end, or a "
+        "peer of its own that does not read. A bigger net.ipv4.tcp_rmem only hides it for longer."
     )
 
 
@@ -63,6 +87,7 @@ def _evidence(seen: Observations, group: ConnectionGroup, longest: float) -> Ite
     shut = int((table.info_of("rcv_wnd", rows) == 0).sum())
     if shut:
         yield f"{words.count(shut, 'buffer is', 'buffers are')} full: the sender has been stopped."
+    yield from doing.evidence(seen, group.processes)
 
 
 def _confirm(group: ConnectionGroup) -> str:
