@@ -27,8 +27,11 @@ def from_outside(command: str, inside: str) -> str:
     Of a pipe only the first command looks at the network; of several, each may.
     """
     enter = _enter(inside)
-    if command.startswith(f"{enter} ") or any(name in command for name in FIRST_ONLY):
+    if command.startswith(f"{enter} "):
         return command
+    if _first_only(command):
+        parts = command.split("; ")
+        return "; ".join(each if _first_only(each) else f"{enter} {each}" for each in parts)
     return f"{enter} sh -c {quote(command)}" if ";" in command else f"{enter} {command}"
 
 
@@ -36,6 +39,10 @@ def text_from_outside(text: str, inside: str) -> str:
     """A text whose commands are typed elsewhere."""
     enter = _enter(inside)
     return _SAID.sub(lambda found: found[0] if _outside(found) else f"{enter} {found[0]}", text)
+
+
+def _first_only(command: str) -> bool:
+    return any(name in command for name in FIRST_ONLY)
 
 
 def _outside(found: re.Match[str]) -> bool:

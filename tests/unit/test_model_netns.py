@@ -21,6 +21,11 @@ from tests.unit.prepared import NETNS
         ("ss -ltn", "a b", "ip netns exec 'a b' ss -ltn"),
         ("ip netns exec web ss -ltn", "web", "ip netns exec web ss -ltn"),
         ("sysctl net.ipv4.tcp_mem", "web", "sysctl net.ipv4.tcp_mem"),  # absent in there
+        (
+            "nstat -az; sysctl net.ipv4.tcp_mem; ss -t",
+            "web",
+            "ip netns exec web nstat -az; sysctl net.ipv4.tcp_mem; ip netns exec web ss -t",
+        ),
     ],
 )
 def test_a_command_line(command: str, inside: str, typed: str) -> None:

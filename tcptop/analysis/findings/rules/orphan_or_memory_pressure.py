@@ -90,7 +90,7 @@ def _orphans(host: _Host) -> Finding:
             *_aborts(host),
         ),
         "Find who closes connections with much unsent data to peers that do not take it: write no "
-        "more than the peer reads, and end it with a timeout. Only then "
+        "more than the peer reads, and end it with a timeout. Only then, outside containers, "
         f"sysctl -w {ORPHANS}={2 * most} (now {most}): each one keeps its memory.",
         "ss -tanoem state fin-wait-1 state last-ack state closing; grep TCP: /proc/net/sockstat",
     )
