@@ -45,9 +45,14 @@ def _place(table: SocketTable, rows: Rows, side: str) -> tuple[U32, U32]:
     """Where addresses are unique: in the namespace, link-local ones (fe80::/10) on their link."""
     zone: U32 = table.interface[rows]
     if zone.any():
-        link_local = getattr(table, f"{side}_hi")[rows] >> np.uint64(54) == 0xFE80 >> 6
-        zone = np.where(link_local, zone, np.uint32(0))
+        zone = np.where(is_link_local(getattr(table, f"{side}_hi")[rows]), zone, np.uint32(0))
     return table.netns[rows], zone
+
+
+def is_link_local(hi: U64 | np.uint64) -> Bools:
+    """Addresses in fe80::/10, by their upper half."""
+    link_local: Bools = hi >> np.uint64(54) == 0xFE80 >> 6
+    return link_local
 
 
 def is_loopback(hi: U64, lo: U64) -> Bools:

@@ -56,11 +56,12 @@ def _at(endpoint: str | None, snapshot: Snapshot, side: str) -> Bools:
     if side == "remote" or (hi, lo) not in ((0, 0), halves("0.0.0.0")):
         at &= (getattr(table, f"{side}_hi") == hi) & (getattr(table, f"{side}_lo") == lo)
     if zone:
-        at &= _on_device(zone, snapshot)
+        at &= on_device(zone, snapshot)
     return at & (table.state != tcp.LISTEN) if side == "remote" else at
 
 
-def _on_device(zone: str, snapshot: Snapshot) -> Bools:
+def on_device(zone: str, snapshot: Snapshot) -> Bools:
+    """A mask of the sockets that are bound to the device of a zone (`%eth0`)."""
     sample, table = snapshot.sample, snapshot.sample.sockets
     links = paired(table.netns, table.interface)
     bound = [divmod(link, 1 << 32) for link in np.unique(links[table.interface != 0]).tolist()]

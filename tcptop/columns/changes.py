@@ -22,14 +22,14 @@ from tcptop.columns import (
     states,
     units,
 )
-from tcptop.columns.endpoints import addresses, on_device, owner_texts, zones
+from tcptop.columns.endpoints import addresses, owner_texts, zones
 from tcptop.columns.kernel import entries, kernel
 from tcptop.columns.listing import within
 from tcptop.columns.marks import STYLES
 from tcptop.columns.processes import NOBODY
 from tcptop.columns.sockets import local_texts
 from tcptop.model import tcp
-from tcptop.model.address import bracketed, text
+from tcptop.model.address import bracketed, on_device, text
 from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.owner import OWNER_KINDS

@@ -31,18 +31,13 @@ def zones(sample: Sample, netns: U32, interface: U32) -> list[str]:
     return list(map(sample.zone, netns.tolist(), interface.tolist()))
 
 
-def on_device(zone: str) -> str:
-    """The end of a filter for the sockets that are bound to the device of a zone."""
-    return f" and dev = {zone[1:]}" if zone else ""
-
-
 def source(selection: Selection, row: int) -> str:
     """The near end of a socket, as ss takes it: a wildcard is that one address."""
     sample = selection.snapshot.sample
     table = sample.sockets
     local = address.text(int(table.local_hi[row]), int(table.local_lo[row]))
     text = f"src {address.endpoint(local, int(table.local_port[row]))}"
-    return text + on_device(sample.zone(int(table.netns[row]), int(table.interface[row])))
+    return text + address.on_device(sample.zone(int(table.netns[row]), int(table.interface[row])))
 
 
 def rank(*columns: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> I64:

@@ -13,7 +13,6 @@ from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import (
     endpoints,
-    on_device,
     owner_texts,
     owner_values,
     rank,
@@ -154,7 +153,7 @@ def scope(selection: Selection, place: int) -> str:
     """Its own socket and those that came in through it; a wildcard answers every address."""
     table, row = _table(selection), int(selection.snapshot.listeners.row[place])
     zone = selection.snapshot.sample.zone(int(table.netns[row]), int(table.interface[row]))
-    return _answered(table, row) + on_device(zone)
+    return _answered(table, row) + address.on_device(zone)
 
 
 def _answered(table: SocketTable, row: int) -> str:

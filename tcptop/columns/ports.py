@@ -13,7 +13,6 @@ from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import (
     addresses,
     endpoints,
-    on_device,
     owner_values,
     people_of,
     rank,
@@ -159,7 +158,7 @@ def scope(selection: Selection, place: int) -> str:
     remote = address.text(int(ports.remote_hi[place]), int(ports.remote_lo[place]))
     goal = address.endpoint(remote, int(ports.remote_port[place]))
     (zone,) = _zones(selection, np.array([place]))
-    return f"src {address.bracketed(local)} and dst {goal}{on_device(zone)}"
+    return f"src {address.bracketed(local)} and dst {goal}{address.on_device(zone)}"
 
 
 def command(selection: Selection, place: int) -> str:

@@ -10,7 +10,7 @@ from tcptop.analysis.identity import remote_keys
 from tcptop.analysis.recorded import OF_REMOTES
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
-from tcptop.columns.endpoints import addresses, on_device, rank, zones
+from tcptop.columns.endpoints import addresses, rank, zones
 from tcptop.columns.listing import Listing, Sparkline, plain
 from tcptop.columns.marks import of_groups
 from tcptop.columns.ports import first_owner, process_texts
@@ -110,7 +110,7 @@ def scope(selection: Selection, place: int) -> str:
     port = int(remotes.remote_port[place])
     goal = address.endpoint(text, port) if port >= 0 else address.bracketed(text)
     (zone,) = _zones(selection, np.array([place]))
-    return f"dst {goal}{on_device(zone)}"
+    return f"dst {goal}{address.on_device(zone)}"
 
 
 def command(selection: Selection, place: int) -> str:

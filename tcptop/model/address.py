@@ -38,6 +38,11 @@ def split_zone(text: str) -> tuple[str, str]:
     return before + rest[len(name) :], percent + name
 
 
+def on_device(zone: str) -> str:
+    """The end of a filter for the sockets that are bound to the device of a zone."""
+    return f" and dev = {zone[1:]}" if zone else ""
+
+
 def bracketed(address: str) -> str:
     """An address without a port, as ss reads it: else the end of an IPv6 one would be the port."""
     return f"[{address}]" if ":" in address else address

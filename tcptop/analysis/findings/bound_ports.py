@@ -18,7 +18,7 @@ from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.ports import candidates
 from tcptop.model import address, tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import paired, row_hash
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Kernel, Process
 from tcptop.model.table import Bools, Index
@@ -110,7 +110,7 @@ def _bound_each(seen: Observations, limits: Limits, rule: str, groups: Index) ->
     """By local address. connect() gives the same ports out for each destination, beginning with
     the same half of the range; connections that all have different ones were bound before."""
     ports = seen.snapshot.ports
-    source = row_hash(ports.netns, ports.local_hi, ports.local_lo)
+    source = row_hash(paired(ports.netns, ports.interface), ports.local_hi, ports.local_lo)
     for one in np.unique(source[groups]).tolist():
         mine = np.flatnonzero(source == one)
         capacity, left = int(ports.capacity[mine[0]]), int(ports.headroom_bind[mine[0]])
@@ -125,7 +125,8 @@ def _each_finding(
 ) -> Finding:
     ports = seen.snapshot.ports
     first, capacity = int(groups[0]), int(ports.capacity[groups[0]])
-    source = address.text(int(ports.local_hi[first]), int(ports.local_lo[first]))
+    zone = seen.sample.zone(int(ports.netns[first]), int(ports.interface[first]))
+    source = address.text(int(ports.local_hi[first]), int(ports.local_lo[first])) + zone
     rows = np.flatnonzero(np.isin(ports.group, groups))
     who = parties.parties(seen, rows)
     return Finding(

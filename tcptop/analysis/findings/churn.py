@@ -109,7 +109,7 @@ def _ends(seen: Observations, netns: int) -> Ends:
 
 
 def _key(seen: Observations, rows: Index, side: str) -> U64:
-    names = ("netns", f"{side}_hi", f"{side}_lo", f"{side}_port")
+    names = ("netns", "interface", f"{side}_hi", f"{side}_lo", f"{side}_port")
     return row_hash(*(getattr(seen.table, name)[rows] for name in names))
 
 
@@ -142,7 +142,8 @@ def _opened(seen: Observations, ends: Ends, summaries: Sequence[SampleSummary]) 
         place = index_of(groups, summary.destination)
         rate = np.nan_to_num(summary.opened)
         opened[place >= 0] += rate[place[place >= 0]] * seconds
-    key = row_hash(ports.netns, ports.remote_hi, ports.remote_lo, ports.remote_port)
+    names = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
+    key = row_hash(*(getattr(ports, name) for name in names))
     at = index_of(key, ends.keys)
     sums: F64 = np.bincount(at[at >= 0], opened[at >= 0], len(ends.keys)).astype(np.float64)
     return sums

@@ -16,8 +16,9 @@ from tcptop.analysis.findings.ends import Ends, ends, told
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.subjects import named
-from tcptop.analysis.findings.summary import at, process_key
+from tcptop.analysis.findings.summary import at, holding_key
 from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
@@ -54,9 +55,9 @@ def findings(
     unread: bool,
     said: Callable[[Observations, CloseWaits], Said],
 ) -> Iterator[Finding]:
-    """For each process with so many that are old, or that grew."""
+    """For each process, in each namespace, with so many that are old, or that grew."""
     for process, rows, age in _by_process(seen, unread):
-        growing = _grew(seen, process, len(rows))
+        growing = _grew(seen, process, rows)
         old = int(np.count_nonzero(age >= limits["age_s"]))
         if max(old, len(rows) * growing) >= limits["sockets"]:
             each = CloseWaits(process, rows, age, ends(seen, rows), growing)
@@ -71,7 +72,7 @@ def _finding(
     values = {"sockets": len(each.rows), "oldest_s": oldest, "fd_share": filled.share}
     return Finding(
         rule,
-        words.key(rule, process.pid),
+        words.key(rule, int(seen.table.netns[each.rows[0]]), process.pid),
         "critical" if fds.runs_out(filled, limits) else "warning",
         said.title,
         named(seen, each.rows, [process], each.ends.listener, each.ends.destination),
@@ -100,10 +101,10 @@ def _by_process(seen: Observations, unread: bool) -> Iterator[tuple[Process, Ind
     age = _age(seen, rows)
     processes = seen.snapshot.holders.processes
     first = seen.snapshot.holders.first(rows)
-    for process in np.unique(first).tolist():
-        if process >= 0:
-            mine = first == process
-            yield processes[process], rows[mine], age[mine]
+    key = row_hash(first + 1, table.netns[rows])
+    for one in np.unique(key[first >= 0]).tolist():
+        mine = key == one
+        yield processes[int(first[mine][0])], rows[mine], age[mine]
 
 
 def _age(seen: Observations, rows: Index) -> F64:
@@ -117,11 +118,12 @@ def _age(seen: Observations, rows: Index) -> F64:
     return age
 
 
-def _grew(seen: Observations, process: Process, count: int) -> bool:
+def _grew(seen: Observations, process: Process, rows: Index) -> bool:
     """Whether its CLOSE_WAIT sockets never became fewer in three minutes, and are more now."""
-    if seen.back(GROWTH_S) is None:
+    netns = int(seen.table.netns[rows[0]])
+    if seen.back(GROWTH_S) is None or netns not in seen.summaries[0].counters:
         return False
-    key = process_key(process)
+    key = holding_key(process, netns)
     numbers = [at(m.process, m.close_wait, key) or 0.0 for m in seen.summaries]
     steady = all(after >= before for before, after in pairwise(numbers))
-    return steady and numbers[0] < count
+    return steady and numbers[0] < len(rows)

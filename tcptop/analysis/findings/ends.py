@@ -10,8 +10,8 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.listeners import match
-from tcptop.model import address
 from tcptop.model.arrays import row_hash
+from tcptop.model.sample import Sample
 from tcptop.model.table import U64, Index, SocketTable
 
 NAMED = 3  # places in a sentence
@@ -40,47 +40,48 @@ def ends(seen: Observations, rows: Index) -> Ends:
     table = seen.table
     served = seen.accepted[rows]
     called, accepted = rows[~served], rows[served]
-    listener = _listener(table, accepted) if len(accepted) == len(rows) else None
+    listener = _listener(seen.sample, accepted) if len(accepted) == len(rows) else None
     one = len(called) == len(rows) and len(np.unique(_endpoint(table, rows))) == 1
-    return Ends(called, accepted, listener, words.remote(table, int(rows[0])) if one else None)
+    to = words.remote(seen.sample, int(rows[0])) if one else None
+    return Ends(called, accepted, listener, to)
 
 
 def told(seen: Observations, found: Ends) -> list[str]:
     """Who called whom, a sentence for each direction."""
-    table, said = seen.table, []
+    sample, said = seen.sample, []
     if len(found.called):
         many = words.count(len(found.called), "was", "were")
-        said.append(f"{many} opened from here, to {endpoints(table, found.called)}.")
+        said.append(f"{many} opened from here, to {endpoints(sample, found.called)}.")
     if len(found.accepted):
         many = words.count(len(found.accepted), "was", "were")
-        on = _listed(table, found.accepted, _port, words.port)
-        said.append(f"{many} accepted on {on}, from {addresses(table, found.accepted)}.")
+        on = _listed(sample, found.accepted, _port, _own_port)
+        said.append(f"{many} accepted on {on}, from {addresses(sample, found.accepted)}.")
     return said
 
 
-def endpoints(table: SocketTable, rows: Index) -> str:
+def endpoints(sample: Sample, rows: Index) -> str:
     """10.0.0.9:5432 (60), 10.0.0.9:5433 (4) and 3 more: remote ends, most first; a single one
     without its number."""
-    return _listed(table, rows, _endpoint, words.remote)
+    return _listed(sample, rows, _endpoint, words.remote)
 
 
-def addresses(table: SocketTable, rows: Index) -> str:
+def addresses(sample: Sample, rows: Index) -> str:
     """The same of remote addresses."""
-    return _listed(table, rows, _address, _host)
+    return _listed(sample, rows, _address, words.remote_address)
 
 
 def _listed(
-    table: SocketTable,
+    sample: Sample,
     rows: Index,
     key: Callable[[SocketTable, Index], U64],
-    named: Callable[[SocketTable, int], str],
+    named: Callable[[Sample, int], str],
 ) -> str:
-    _, first, number = np.unique(key(table, rows), return_index=True, return_counts=True)
+    _, first, number = np.unique(key(sample.sockets, rows), return_index=True, return_counts=True)
     if len(number) == 1:
-        return named(table, int(rows[0]))
+        return named(sample, int(rows[0]))
     order = np.argsort(-number, kind="stable")
     said = [
-        f"{named(table, int(rows[first[at]]))} ({words.number(number[at])})"
+        f"{named(sample, int(rows[first[at]]))} ({words.number(number[at])})"
         for at in order[:NAMED].tolist()
     ]
     more = len(number) - NAMED
@@ -88,27 +89,28 @@ def _listed(
 
 
 def _endpoint(table: SocketTable, rows: Index) -> U64:
-    return row_hash(table.remote_hi[rows], table.remote_lo[rows], table.remote_port[rows])
+    return row_hash(_address(table, rows), table.remote_port[rows])
 
 
 def _address(table: SocketTable, rows: Index) -> U64:
-    return row_hash(table.remote_hi[rows], table.remote_lo[rows])
+    return row_hash(table.interface[rows], table.remote_hi[rows], table.remote_lo[rows])
 
 
 def _port(table: SocketTable, rows: Index) -> U64:
     return table.local_port[rows].astype(np.uint64)
 
 
-def _host(table: SocketTable, row: int) -> str:
-    return address.text(int(table.remote_hi[row]), int(table.remote_lo[row]))
+def _own_port(sample: Sample, row: int) -> str:
+    return words.port(sample.sockets, row)
 
 
-def _listener(table: SocketTable, rows: Index) -> str | None:
+def _listener(sample: Sample, rows: Index) -> str | None:
     """As its LISTEN row has it, where all came in by one port."""
+    table = sample.sockets
     if len(np.unique(table.local_port[rows])) != 1:
         return None
     row = int(match(table, rows[:1])[0])
-    return words.local(table, row if row >= 0 else int(rows[0]))
+    return words.local(sample, row if row >= 0 else int(rows[0]))
 
 
 def _short(listener: str | None) -> str:

@@ -22,6 +22,7 @@ class ConnectionGroup(NamedTuple):
 
     processes: tuple[Process, ...]  # those that hold them first; none where nobody is known
     rows: Index
+    netns: int
     listener: str | None
     destination: str | None
 
@@ -47,7 +48,7 @@ class ConnectionGroup(NamedTuple):
 
     def key(self, rule: str) -> str:
         pid = self.processes[0].pid if len(self.processes) == 1 else 0
-        return words.key(rule, pid, self.destination, self.listener)
+        return words.key(rule, self.netns, pid, self.destination, self.listener)
 
     def subject(self, seen: Observations) -> Subject:
         return named(seen, self.rows, self.processes, self.listener, self.destination)
@@ -62,7 +63,8 @@ def grouped(seen: Observations, rows: Index, by_process: bool = True) -> list[Co
         return []
     table, served = seen.table, seen.accepted[rows]
     process = np.where(served & (not by_process), 0, seen.snapshot.holders.first(rows) + 1)
-    far = [np.where(served, 0, getattr(table, f"remote_{name}")[rows]) for name in ("hi", "lo")]
+    names = ("interface", "remote_hi", "remote_lo")
+    far = [np.where(served, 0, getattr(table, name)[rows]) for name in names]
     port = np.where(served, table.local_port[rows], table.remote_port[rows])
     key = row_hash(table.netns[rows], process, served, port, *far)
     _, inverse, sizes = np.unique(key, return_inverse=True, return_counts=True)
@@ -71,8 +73,9 @@ def grouped(seen: Observations, rows: Index, by_process: bool = True) -> list[Co
 
 
 def _group(seen: Observations, rows: Index) -> ConnectionGroup:
-    row, holders = int(rows[0]), np.unique(seen.snapshot.holders.first(rows))
+    row, netns = int(rows[0]), int(seen.table.netns[rows[0]])
+    holders = np.unique(seen.snapshot.holders.first(rows))
     processes = tuple(seen.snapshot.holders.processes[p] for p in holders.tolist() if p >= 0)
     if seen.accepted[row]:
-        return ConnectionGroup(processes, rows, words.port(seen.table, row), None)
-    return ConnectionGroup(processes, rows, None, words.remote(seen.table, row))
+        return ConnectionGroup(processes, rows, netns, words.port(seen.table, row), None)
+    return ConnectionGroup(processes, rows, netns, None, words.remote(seen.sample, row))

@@ -54,7 +54,7 @@ def _called_from_here(seen: Observations, rows: Index, for_s: F64) -> Iterator[L
     left = np.ones(len(rows), bool)
     for keys, place in (
         (networks.keys, networks.name),
-        (_address, _address_name),
+        (_address, words.remote_address),
         (_endpoint, words.remote),
     ):
         for mine in grouped(np.flatnonzero(left), keys(seen.table, rows[left])):
@@ -62,8 +62,8 @@ def _called_from_here(seen: Observations, rows: Index, for_s: F64) -> Iterator[L
             answering = _answering(seen, others, rows[mine], float(for_s[mine].min()))
             if keys is _endpoint or not answering:
                 left[mine] = False
-                where = networks.where(seen.table, rows[mine])
-                name = place(seen.table, int(rows[mine[0]]))
+                where = networks.where(seen.sample, rows[mine])
+                name = place(seen.sample, int(rows[mine[0]]))
                 yield Lost(where, name, rows[mine], for_s[mine], answering)
 
 
@@ -80,7 +80,7 @@ def _clients(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterato
         listener = int(listening[ports[listening] == ports[mine[0]]][0])
         if len(mine) < few * len(all_clients):
             answering = _answering(seen, all_clients, mine, float(waited.min()))
-            where = networks.where(table, mine)
+            where = networks.where(seen.sample, mine)
             yield Lost(where, "", mine, waited, answering, listener, len(all_clients))
             continue
         for group in grouped(np.arange(len(mine)), networks.keys(table, mine)):
@@ -88,17 +88,14 @@ def _clients(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterato
             key = networks.keys(table, part[:1])
             others = _siblings(all_clients, networks.keys(table, all_clients), key)
             answering = _answering(seen, others, part, float(waited[group].min()))
-            where, name = networks.where(table, part), networks.name(table, int(part[0]))
+            where = networks.where(seen.sample, part)
+            name = networks.name(seen.sample, int(part[0]))
             yield Lost(where, name, part, waited[group], answering, listener, len(all_clients))
 
 
 def _address(table: SocketTable, rows: Index) -> U64:
     columns = (table.netns, table.interface, table.remote_hi, table.remote_lo)
     return row_hash(*(column[rows] for column in columns))
-
-
-def _address_name(table: SocketTable, row: int) -> str:
-    return networks.where(table, np.array([row]), with_port=False)
 
 
 def _endpoint(table: SocketTable, rows: Index) -> U64:

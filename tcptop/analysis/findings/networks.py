@@ -7,6 +7,7 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.model import address
 from tcptop.model.arrays import row_hash
+from tcptop.model.sample import Sample
 from tcptop.model.table import MAPPED, U64, Index, SocketTable
 
 V4_HOST = np.uint64(0xFF)
@@ -24,18 +25,18 @@ def keys(table: SocketTable, rows: Index) -> U64:
     return row_hash(table.netns[rows], table.interface[rows], *halves(table, rows))
 
 
-def where(table: SocketTable, rows: Index, with_port: bool = True) -> str:
+def where(sample: Sample, rows: Index, with_port: bool = True) -> str:
     """As near as the rows agree: the destination, else the address, else the network."""
-    row = int(rows[0])
+    table, row = sample.sockets, int(rows[0])
     hi, lo = table.remote_hi[rows], table.remote_lo[rows]
     if (hi == hi[0]).all() and (lo == lo[0]).all():
         if with_port and (table.remote_port[rows] == table.remote_port[row]).all():
-            return words.remote(table, row)
-        return address.text(int(hi[0]), int(lo[0]))
-    return name(table, row)
+            return words.remote(sample, row)
+        return words.remote_address(sample, row)
+    return name(sample, row)
 
 
-def name(table: SocketTable, row: int) -> str:
-    """10.77.0.0/24"""
-    hi, lo = (int(half[0]) for half in halves(table, np.array([row])))
-    return f"{address.text(hi, lo)}/{24 if lo else 64}"
+def name(sample: Sample, row: int) -> str:
+    """10.77.0.0/24, or fe80::%eth0/64 (RFC 4007, 11.2)"""
+    hi, lo = (int(half[0]) for half in halves(sample.sockets, np.array([row])))
+    return f"{address.text(hi, lo)}{words.zone(sample, row)}/{24 if lo else 64}"

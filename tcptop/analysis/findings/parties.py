@@ -10,7 +10,6 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import address, tcp
 from tcptop.model.sample import Process
-from tcptop.model.snapshot import Ports
 from tcptop.model.table import Index
 
 NAMED = 3  # processes in a sentence
@@ -52,10 +51,12 @@ def first_name(found: list[Party]) -> str:
     return words.called(found[0].process) if found else ""
 
 
-def destination(ports: Ports, group: int) -> str:
+def destination(seen: Observations, group: int) -> str:
     """10.0.0.9:8080"""
+    ports = seen.snapshot.ports
+    zone = seen.sample.zone(int(ports.netns[group]), int(ports.interface[group]))
     text = address.text(int(ports.remote_hi[group]), int(ports.remote_lo[group]))
-    return address.endpoint(text, int(ports.remote_port[group]))
+    return address.endpoint(text, int(ports.remote_port[group]), zone)
 
 
 def states(seen: Observations, rows: Index) -> str:

@@ -9,9 +9,11 @@ import numpy as np
 from tcptop.analysis import filter as language
 from tcptop.analysis import subject
 from tcptop.analysis.filter import Facts, FilterError
+from tcptop.analysis.findings import words
 from tcptop.analysis.findings.subjects import MOST
 from tcptop.analysis.selection import facts
 from tcptop.model import tcp
+from tcptop.model.address import on_device, split_zone
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools
@@ -45,9 +47,12 @@ def _beginnings(about: Subject, snapshot: Snapshot) -> Iterator[str]:
 def _end(side: str, endpoint: str | None) -> str:
     if endpoint is None:
         return ""
-    address, _, port = endpoint.rpartition(":")
+    bare, zone = split_zone(endpoint)
+    address, _, port = bare.rpartition(":")
     anywhere = address in ("0.0.0.0", "[::]", "*")
-    return f"sport = :{port}" if side == "src" and anywhere else f"{side} {endpoint}"
+    if side == "src" and anywhere:
+        return f"sport = :{port}{on_device(zone)}"
+    return f"{side} {words.in_filter(endpoint)}"
 
 
 def _narrowed(start: str, wanted: Bools, known: Facts, partly: bool) -> str | None:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.model.sample import Process
-from tcptop.model.table import SocketTable
+from tcptop.model.sample import Process, Sample
 
 SOMAXCONN = "net.core.somaxconn"
 NAMED = 3  # processes that a sentence names
@@ -50,15 +49,16 @@ def one_thread(processes: Sequence[Process]) -> str:
     return ONE_THREAD.get(first.name, "").format(who=words.called(first), pid=first.pid)
 
 
-def where(table: SocketTable, row: int) -> str:
-    """:8080, or 10.0.0.1:8080 for a listener on one address."""
-    return words.port(table, row) if words.is_any(table, row) else words.local(table, row)
+def where(sample: Sample, row: int) -> str:
+    """:8080, or 10.0.0.1:8080 for a listener on one address, [::]%eth0:8080 for one on a device."""
+    anywhere = words.is_any(sample.sockets, row) and not words.zone(sample, row)
+    return words.port(sample.sockets, row) if anywhere else words.local(sample, row)
 
 
 def title(seen: Observations, row: int, processes: Sequence[Process]) -> str:
     """nginx on :8080"""
     who = words.called(processes[0]) if processes else "the server"
-    return f"{who} on {where(seen.table, row)}"
+    return f"{who} on {where(seen.sample, row)}"
 
 
 def named(processes: Sequence[Process]) -> str:

@@ -72,7 +72,7 @@ class Server(NamedTuple):
 def finding(seen: Observations, server: Server) -> Finding:
     table, row = seen.table, server.row
     peak = int(seen.snapshot.listeners.peak[server.places].max())
-    where = words.local(table, row)
+    where = words.local(seen.sample, row)
     values = {
         "queued": server.queued,
         "capacity": server.capacity,
@@ -84,14 +84,14 @@ def finding(seen: Observations, server: Server) -> Finding:
     }
     return Finding(
         ID,
-        words.key(ID, int(table.netns[row]), where, int(table.interface[row])),
+        words.key(ID, int(table.netns[row]), where),
         server.severity,
         f"{_who(seen, server)} {_symptom(seen, server)}",
         named(seen, np.append(server.rows, server.waiters.rows), server.processes, where),
         values,
         tuple(_evidence(seen, server, peak)),
         _advice(seen, server),
-        f"ss -ltnm 'sport = {words.port(table, row)}'; "
+        f"ss -ltnm '{words.served(seen.sample, row)}'; "
         "nstat -az TcpExtListenOverflows TcpExtListenDrops",
     )
 
@@ -99,7 +99,7 @@ def finding(seen: Observations, server: Server) -> Finding:
 def _who(seen: Observations, server: Server) -> str:
     """nginx on :8080; of a group that shares the port, with the pid of the one."""
     if server.siblings > 1 and len(server.processes) == 1:
-        where = servers.where(seen.table, server.row)
+        where = servers.where(seen.sample, server.row)
         return f"{words.name(server.processes[0])} on {where}"
     return servers.title(seen, server.row, server.processes)
 
@@ -142,7 +142,7 @@ def _evidence(seen: Observations, server: Server, peak: int) -> Iterator[str]:
     table, row = seen.table, server.row
     yield (
         f"{server.queued} of the {server.capacity} connections that fit wait for accept() on "
-        f"{words.local(table, row)} (peak {peak}). {_up_to(server)}"
+        f"{words.local(seen.sample, row)} (peak {peak}). {_up_to(server)}"
     )
     yield from _waits(server)
     if server.stalled_s:

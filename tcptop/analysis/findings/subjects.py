@@ -19,11 +19,13 @@ def named(
     listener: str | None = None,
     destination: str | None = None,
 ) -> Subject:
-    """Who is concerned. A finding without rows is about the namespace of its processes."""
+    """Who is concerned, in the namespace of the first row, or of the processes without rows."""
     table, about = seen.table, list(processes)
     inside = (each.netns for each in about if each.netns)
+    netns = int(table.netns[rows[0]]) if len(rows) else next(inside, min(seen.sample.netns))
+    rows = rows[table.netns[rows] == netns]
     return Subject(
-        int(table.netns[rows[0]]) if len(rows) else next(inside, min(seen.sample.netns)),
+        netns,
         tuple(sorted({process.pid for process in about})),
         listener,
         destination,

@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop.analysis.identity import destination_keys
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of
+from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.sample import Process
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, I64, U64
@@ -33,8 +33,8 @@ COUNTERS = frozenset(_COUNTERS.split())
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SampleSummary:
-    """Columns are sorted by their key: `process` and `alive` are a `process_key`, `listener` a
-    socket's key."""
+    """Columns are sorted by their key: `process` is a `holding_key`, `alive` a `process_key`,
+    `listener` a socket's key."""
 
     clock: float
     counters: Mapping[int, Mapping[str, int]]  # netns -> name
@@ -56,6 +56,11 @@ def process_key(process: Process) -> int:
     return process.start_time << 22 | process.pid  # pids have 22 bits at most
 
 
+def holding_key(process: Process, netns: int) -> int:
+    """A process and one of the namespaces that its sockets are in."""
+    return int(row_hash(np.array([process_key(process)], np.uint64), np.array([netns]))[0])
+
+
 def summary(snapshot: Snapshot) -> SampleSummary:
     sample, processes, ports = snapshot.sample, snapshot.processes, snapshot.ports
     table, holders = sample.sockets, snapshot.holders.processes
@@ -64,7 +69,8 @@ def summary(snapshot: Snapshot) -> SampleSummary:
     order = np.argsort(listeners)
     rows, listeners = rows[order], listeners[order]
     held = np.flatnonzero(processes.process >= 0)
-    keys = np.array([process_key(p) for p in holders], np.uint64)[processes.process[held]]
+    holder = np.array([process_key(p) for p in holders], np.uint64)[processes.process[held]]
+    keys = row_hash(holder, processes.netns[held])
     held = held[np.argsort(keys)]
     keys.sort()
     alive = sorted(sample.owners.processes.values(), key=process_key)

@@ -66,4 +66,5 @@ def age_s(seen: Observations, rows: Index) -> F64:
 def remotes(seen: Observations, rows: Index) -> int:
     """From how many addresses they come."""
     table = seen.table
-    return len(np.unique(row_hash(table.remote_hi[rows], table.remote_lo[rows])))
+    columns = (table.interface, table.remote_hi, table.remote_lo)
+    return len(np.unique(row_hash(*(column[rows] for column in columns))))

@@ -46,7 +46,7 @@ def by_destination(seen: Observations, rows: Index, age: F64, most: int) -> list
     if not len(rows):
         return []
     table = seen.table
-    columns = (table.netns, table.remote_hi, table.remote_lo, table.remote_port)
+    columns = (table.netns, table.interface, table.remote_hi, table.remote_lo, table.remote_port)
     key = row_hash(*(column[rows] for column in columns))
     _, inverse, sizes = np.unique(key, return_inverse=True, return_counts=True)
     largest = np.argsort(-sizes, kind="stable")[:most].tolist()

@@ -81,7 +81,7 @@ def kinds(found: Unlisted) -> list[str]:
 def remembered(seen: Observations, found: Unlisted) -> Remembered:
     table = seen.table
     listening = np.flatnonzero(table.state == tcp.LISTEN).tolist()
-    by_port = {int(table.local_port[row]): words.local(table, row) for row in listening}
+    by_port = {int(table.local_port[row]): words.local(seen.sample, row) for row in listening}
     known = [each for each in found.known if each.remote_port]
     theirs = [each for each in known if each.local_port in by_port]
     return Remembered(

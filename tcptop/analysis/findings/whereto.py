@@ -36,13 +36,14 @@ def _destination(seen: Observations, netns: int) -> Where:
     rows = rows[~seen.accepted[rows]]
     if not len(rows):
         return Where()
-    key = row_hash(table.remote_hi[rows], table.remote_lo[rows], table.remote_port[rows])
+    columns = (table.interface, table.remote_hi, table.remote_lo, table.remote_port)
+    key = row_hash(*(column[rows] for column in columns))
     _, inverse, number = np.unique(key, return_inverse=True, return_counts=True)
     most = int(np.argmax(number))
     if number[most] < MOSTLY * len(rows):
         return Where()
     rows = rows[inverse == most]
-    place = words.remote(table, int(rows[0]))
+    place = words.remote(seen.sample, int(rows[0]))
     who = parties.parties(seen, rows)
     name = f" ({parties.first_name(who)})" if who else ""
     return Where(
@@ -77,7 +78,7 @@ def _listener(seen: Observations, netns: int) -> Where:
         if len(rows)
         else (),
         tuple(sorted({each.pid for each in processes})),
-        listener=words.local(table, row),
+        listener=words.local(seen.sample, row),
     )
 
 

@@ -6,7 +6,7 @@ import math
 from datetime import datetime
 
 from tcptop.model import address
-from tcptop.model.sample import Process
+from tcptop.model.sample import Process, Sample
 from tcptop.model.table import MAPPED, SocketTable
 
 SIZES = ((1024, "KiB"), (1024**2, "MiB"), (1024**3, "GiB"))
@@ -114,15 +114,30 @@ def _kind(process: Process) -> list[str]:
     return [*([] if known else [short]), f"pid {process.pid}"]
 
 
-def local(table: SocketTable, row: int) -> str:
-    """address:port as ss prints it; for a listener on any address `*:port`."""
-    hi, lo = int(table.local_hi[row]), int(table.local_lo[row])
-    return _endpoint(hi, lo, int(table.local_port[row]))
+def local(sample: Sample, row: int) -> str:
+    """address:port as ss prints it, with the device that the socket is bound to."""
+    return _endpoint(sample, row, "local")
 
 
-def remote(table: SocketTable, row: int) -> str:
-    hi, lo = int(table.remote_hi[row]), int(table.remote_lo[row])
-    return _endpoint(hi, lo, int(table.remote_port[row]))
+def remote(sample: Sample, row: int) -> str:
+    """The same of the other end."""
+    return _endpoint(sample, row, "remote")
+
+
+def remote_address(sample: Sample, row: int) -> str:
+    table = sample.sockets
+    text = address.text(int(table.remote_hi[row]), int(table.remote_lo[row]))
+    return text + zone(sample, row)
+
+
+def zone(sample: Sample, row: int) -> str:
+    """`%eth0`, or empty where it is bound to no device."""
+    return sample.zone(int(sample.sockets.netns[row]), int(sample.sockets.interface[row]))
+
+
+def served(sample: Sample, row: int) -> str:
+    """The filter of ss for the port of a listener, and the device that it is bound to."""
+    return f"sport = {port(sample.sockets, row)}{address.on_device(zone(sample, row))}"
 
 
 def port(table: SocketTable, row: int) -> str:
@@ -130,14 +145,19 @@ def port(table: SocketTable, row: int) -> str:
     return f":{int(table.local_port[row])}"
 
 
-def _endpoint(hi: int, lo: int, number: int) -> str:
-    return address.endpoint(address.text(hi, lo), number)
+def _endpoint(sample: Sample, row: int, side: str) -> str:
+    hi, lo, number = (
+        int(getattr(sample.sockets, f"{side}_{name}")[row]) for name in ("hi", "lo", "port")
+    )
+    return address.endpoint(address.text(hi, lo), number, zone(sample, row))
 
 
 def in_filter(where: str) -> str:
-    """An address, endpoint or network as a filter of ss takes it, which splits ::1 at the colon."""
-    bare = where.count(":") > 1 and not where.startswith("[") and "/" not in where
-    return f"[{where}]" if bare else where
+    """An address, endpoint or network as a filter of ss takes it, which splits ::1 at the colon
+    and has the device of its own."""
+    text, device = address.split_zone(where)
+    bare = text.count(":") > 1 and not text.startswith("[") and "/" not in text
+    return (f"[{text}]" if bare else text) + address.on_device(device)
 
 
 def is_any(table: SocketTable, row: int) -> bool:

@@ -8,9 +8,9 @@ from tcptop.analysis import subject
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.listeners import waiting
-from tcptop.analysis.peers import peer_rows
+from tcptop.analysis.peers import is_link_local, peer_rows
 from tcptop.model import tcp
-from tcptop.model.address import halves
+from tcptop.model.address import halves, split_zone
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -36,7 +36,7 @@ def retransmitting(effect: Finding, cause: Finding, seen: Observations) -> bool:
     rows = np.flatnonzero(subject.named(effect.subject, seen.table))
     if not _losing(cause, effect) or not len(rows):
         return False
-    served = all(_serves(cause, words.remote(seen.table, row)) for row in rows.tolist())
+    served = all(_serves(cause, words.remote(seen.sample, row)) for row in rows.tolist())
     return served and bool(seen.remote_here[rows].all()) and _not_accepted(seen, rows)
 
 
@@ -49,7 +49,7 @@ def repeated(effect: Finding, cause: Finding, seen: Observations) -> bool:
     if not _losing(cause, effect) or not len(rows):
         return False
     here = rows[seen.remote_here[rows]]
-    served = sum(_serves(cause, words.remote(table, row)) for row in here.tolist())
+    served = sum(_serves(cause, words.remote(seen.sample, row)) for row in here.tolist())
     return 2 * served > len(rows)
 
 
@@ -59,19 +59,23 @@ def _losing(cause: Finding, effect: Finding) -> bool:
 
 def _serves(cause: Finding, to: str) -> bool:
     """Whether connections to an address come in by the cause's listener, if it is of this host."""
-    address, _, port = (cause.subject.listener or "").rpartition(":")
-    host, _, number = to.rpartition(":")
-    return port == number and address in (host, *ANY)
+    (listener, device), (target, link) = map(split_zone, (cause.subject.listener or "", to))
+    address, _, port = listener.rpartition(":")
+    host, _, number = target.rpartition(":")
+    return port == number and address in (host, *ANY) and device in ("", link)
 
 
 def _here(seen: Observations, effect: Finding) -> bool:
     """Whether a destination is an address of this namespace."""
-    host = (effect.subject.destination or "").rpartition(":")[0].strip("[]")
+    bare, zone = split_zone(effect.subject.destination or "")
+    host = bare.rpartition(":")[0].strip("[]")
     if host == "::1" or host.startswith("127."):
         return True
     hi, lo = halves(host)
     table = seen.table
     mine = (table.local_hi == np.uint64(hi)) & (table.local_lo == np.uint64(lo))
+    if is_link_local(np.uint64(hi)):
+        mine &= subject.on_device(zone, seen.snapshot)
     return bool((mine & (table.netns == effect.subject.netns)).any())
 
 

@@ -71,7 +71,7 @@ def _finding(seen: Observations, limits: Limits, lost: Lost) -> Finding:
 def _place(seen: Observations, lost: Lost) -> tuple[str | None, str | None]:
     """Listener and destination of the subject."""
     if lost.listener >= 0 and lost.answering:
-        return words.local(seen.table, lost.listener), None
+        return words.local(seen.sample, lost.listener), None
     return None, lost.where
 
 
@@ -87,7 +87,7 @@ def _title(seen: Observations, limits: Limits, lost: Lost, found: list[parties.P
     number = len(lost.rows)
     who = f" of {parties.first_name(found)}" if found else ""
     if lost.listener >= 0 and (lost.answering or _severity(lost, limits) == "info"):
-        where = servers.where(seen.table, lost.listener)
+        where = servers.where(seen.sample, lost.listener)
         gone, every = words.number(number), words.count(lost.clients, "client")
         return f"{gone} of {every}{who} on {where} do{_es(number)} not answer"
     many = words.count(number, "connection")

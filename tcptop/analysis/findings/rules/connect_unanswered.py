@@ -37,7 +37,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 def _finding(seen: Observations, limits: Limits, attempts: Attempts) -> Finding:
     table, row, count = seen.table, int(attempts.rows[0]), len(attempts.rows)
     processes = _people(seen, attempts.rows)
-    to, oldest = words.remote(table, row), float(attempts.age_s.max())
+    to, oldest = words.remote(seen.sample, row), float(attempts.age_s.max())
     many = words.count(count, "connection attempt")
     return Finding(
         ID,
@@ -104,7 +104,7 @@ def _sooner(oldest_s: float) -> str:
 
 
 def _advice(seen: Observations, row: int) -> str:
-    to = words.remote(seen.table, row)
+    to = words.remote(seen.sample, row)
     if seen.remote_here[row]:
         causes = f"a full accept queue of the listener on {to}, or a local firewall that drops"
     else:

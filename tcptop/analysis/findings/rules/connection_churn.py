@@ -82,7 +82,7 @@ def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Find
     ours, theirs = ends.ours[ends.at == place], ends.theirs[ends.their_at == place]
     rows = ours if len(ours) else theirs
     side, end = (words.remote, "dst") if len(ours) else (words.local, "src")
-    to, netns = side(table, int(rows[0])), int(table.netns[rows[0]])
+    to, netns = side(seen.sample, int(rows[0])), int(table.netns[rows[0]])
     who = parties.parties(seen, ours)
     waiting = int(np.count_nonzero(table.state[np.concatenate([ours, theirs])] == tcp.TIME_WAIT))
     by = f", apparently by {parties.first_name(who)}" if who else ""
@@ -104,7 +104,8 @@ def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Find
             _whose(parties.listed(who)),
         ),
         ADVICE,
-        f"nstat -az TcpActiveOpens TcpExtTW; ss -Htan state time-wait '{end} {to}' | wc -l",
+        f"nstat -az TcpActiveOpens TcpExtTW; ss -Htan state time-wait "
+        f"'{end} {words.in_filter(to)}' | wc -l",
     )
 
 

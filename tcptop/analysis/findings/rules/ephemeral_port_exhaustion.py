@@ -55,8 +55,9 @@ def _finding(
     used, left, capacity = (
         int(column[group]) for column in (ports.used, ports.headroom, ports.capacity)
     )
-    who, to = parties.parties(seen, rows), parties.destination(ports, group)
+    who, to = parties.parties(seen, rows), parties.destination(seen, group)
     source = address.text(int(ports.local_hi[group]), int(ports.local_lo[group]))
+    goal = words.in_filter(to)
     worst = left <= limits["critical_share"] * capacity
     return Finding(
         ID,
@@ -74,7 +75,8 @@ def _finding(
             *_composed(seen, group, rows, who),
         ),
         _advice(seen, group, who),
-        f"ss -Htan 'dst {to}' | wc -l; ss -Htan state time-wait 'dst {to}' | wc -l; sysctl {RANGE}",
+        f"ss -Htan 'dst {goal}' | wc -l; ss -Htan state time-wait 'dst {goal}' | wc -l; "
+        f"sysctl {RANGE}",
     )
 
 

@@ -39,7 +39,7 @@ def _finding(
     full, sockets = fds.filling(seen, process), len(rows) + lost
     return Finding(
         ID,
-        words.key(ID, process.pid),
+        words.key(ID, process.pid, process.start_time),
         "critical" if full.share >= limits["critical_share"] else "warning",
         f"{name} {'has no' if used >= limit else 'has hardly any'} file descriptors left: "
         f"{words.number(used)} of {words.number(limit)} in use",

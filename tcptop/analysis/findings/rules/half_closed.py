@@ -18,6 +18,7 @@ from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.peers import peer_rows
 from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64, U32, Bools, Index
 
@@ -37,14 +38,14 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 
 
 def _held(seen: Observations, limits: Limits, rows: Index) -> Iterator[Finding]:
-    """By process; those whose process is not known by namespace."""
+    """By process and namespace."""
     table = seen.table
     rows = rows[table.ulp[rows] != b"mptcp"]  # subflows end when the connection of all of them does
     age = _silent(seen, rows)
     old = age >= limits["age_s"]
     rows, age = rows[old], age[old]
     process = seen.snapshot.holders.first(rows)
-    key = np.where(process >= 0, process, -1 - table.netns[rows].astype(np.int64))
+    key = row_hash(process + 1, table.netns[rows])
     kinds, number = np.unique(key, return_counts=True)
     for place in np.argsort(-number, kind="stable")[:MOST].tolist():
         if number[place] >= limits["sockets"]:
@@ -72,7 +73,7 @@ def _held_finding(seen: Observations, rows: Index, oldest: float) -> Finding:
     here = int(np.count_nonzero(peer_rows(seen.table, rows) >= 0))
     return Finding(
         ID,
-        words.key(ID, process.pid if process else f"unknown/{netns}"),
+        words.key(ID, netns, process.pid if process else "unknown"),
         "warning",
         f"{name} waits for the other end to close: {words.count(count, 'connection')} in "
         f"FIN_WAIT2{_to(seen, rows)}",
@@ -169,11 +170,11 @@ def _retries(seen: Observations, netns: int) -> str:
 def _destination(seen: Observations, rows: Index) -> str | None:
     """The remote end, where all have the same."""
     table = seen.table
-    names = ("remote_hi", "remote_lo", "remote_port")
+    names = ("interface", "remote_hi", "remote_lo", "remote_port")
     same = all(
         (getattr(table, name)[rows] == getattr(table, name)[rows[0]]).all() for name in names
     )
-    return words.remote(table, int(rows[0])) if same else None
+    return words.remote(seen.sample, int(rows[0])) if same else None
 
 
 def _to(seen: Observations, rows: Index) -> str:

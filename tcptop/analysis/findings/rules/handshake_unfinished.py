@@ -52,12 +52,13 @@ def _at_server(seen: Observations, limits: Limits) -> Iterator[Finding]:
 def _server(seen: Observations, limits: Limits, rows: Index) -> Finding:
     table = seen.table
     row = int(seen.snapshot.queue[rows[0]])
-    where, remotes = words.local(table, row), networks.where(table, rows, with_port=False)
+    where = words.local(seen.sample, row)
+    remotes = networks.where(seen.sample, rows, with_port=False)
     holders = accept_queues.processes(seen, np.array([row]))
     oldest = float(syn_queues.age_s(seen, rows).max())
     return Finding(
         ID,
-        words.key(ID, int(table.netns[row]), where, networks.name(table, int(rows[0]))),
+        words.key(ID, int(table.netns[row]), where, networks.name(seen.sample, int(rows[0]))),
         _severity(rows, limits),
         f"Handshakes from {remotes} to {servers.title(seen, row, holders)} do not finish: "
         f"{words.count(len(rows), 'half-open connection')}",
@@ -75,7 +76,7 @@ def _server(seen: Observations, limits: Limits, rows: Index) -> Finding:
         f"Look which way the answers go (ip route get {remotes.partition('/')[0]}), and for a "
         "firewall that sees one direction only; capture at both ends to see which packet is lost. "
         "No queue is full: a larger backlog changes nothing.",
-        f"ss -tano state syn-recv 'sport = {words.port(table, row)}'; nstat -az {COUNTERS}",
+        f"ss -tano state syn-recv '{words.served(seen.sample, row)}'; nstat -az {COUNTERS}",
         since=seen.sample.taken_at - oldest,
     )
 
@@ -110,7 +111,7 @@ def _at_client(seen: Observations, limits: Limits) -> Iterator[Finding]:
 
 def _client(seen: Observations, limits: Limits, rows: Index) -> Finding:
     table = seen.table
-    there, found = networks.where(table, rows), parties.parties(seen, rows)
+    there, found = networks.where(seen.sample, rows), parties.parties(seen, rows)
     again = int(table.tcp_info("segs_in")[rows].max()) - 1
     who = f" ({parties.first_name(found)})" if found else ""
     return Finding(

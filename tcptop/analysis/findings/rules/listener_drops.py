@@ -120,12 +120,12 @@ def _finding(
     netns = int(table.netns[row])
     reason = _reason(seen, netns, limits["window_s"])
     holders = accept_queues.processes(seen, queues.row[[place]])
-    where = words.local(table, row)
+    where = words.local(seen.sample, row)
     queued, capacity = int(queues.queued[place]), int(queues.capacity[place])
     counters = " ".join(f"Ip{c}" if c == "OutNoRoutes" else f"TcpExt{c}" for c in _named(reason))
     return Finding(
         ID,
-        words.key(ID, netns, where, int(table.interface[row])),
+        words.key(ID, netns, where),
         "warning",
         f"{servers.title(seen, row, holders)} loses {words.number(per_s)} packets/s though its "
         f"queues have room: {reason.title}",
@@ -140,7 +140,7 @@ def _finding(
             reason.said,
         ),
         f"{reason.advice} The program never sees these clients: workers or backlog do not help.",
-        f"ss -ltnm 'sport = {words.port(table, row)}'; "
+        f"ss -ltnm '{words.served(seen.sample, row)}'; "
         f"nstat -az TcpExtListenDrops TcpExtListenOverflows {counters}".rstrip(),
     )
 

@@ -83,7 +83,8 @@ def _evidence(seen: Observations, group: ConnectionGroup, longest: float) -> Ite
         f"{words.duration(longest)} (bytes received less Recv-Q did not change)."
     )
     most = int(rows[table.recv_q[rows].argmax()])
-    yield f"Most waits from {words.remote(table, most)}: {words.size(int(table.recv_q[most]))}."
+    size = words.size(int(table.recv_q[most]))
+    yield f"Most waits from {words.remote(seen.sample, most)}: {size}."
     shut = int((table.info_of("rcv_wnd", rows) == 0).sum())
     if shut:
         yield f"{words.count(shut, 'buffer is', 'buffers are')} full: the sender has been stopped."

@@ -89,10 +89,14 @@ def _worst(seen: Observations, netns: int) -> list[tuple[str, float]]:
     rate = np.where(remotes.netns == netns, np.nan_to_num(remotes.retransmits_per_s), 0.0)
     order = np.argsort(-rate, kind="stable")[:WORST]
     return [
-        (address.text(int(remotes.remote_hi[g]), int(remotes.remote_lo[g])), float(rate[g]))
-        for g in order.tolist()
-        if rate[g] > 0
+        (_address(seen, group), float(rate[group])) for group in order.tolist() if rate[group] > 0
     ]
+
+
+def _address(seen: Observations, group: int) -> str:
+    remotes = seen.snapshot.remotes
+    zone = seen.sample.zone(int(remotes.netns[group]), int(remotes.interface[group]))
+    return address.text(int(remotes.remote_hi[group]), int(remotes.remote_lo[group])) + zone
 
 
 RULE = Rule(

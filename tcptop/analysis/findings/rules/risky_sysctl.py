@@ -102,7 +102,8 @@ def _clamped(seen: Observations, limits: Limits) -> Iterator[Finding]:
 def _backlog(seen: Observations, row: int) -> Finding:
     table = seen.table
     holders = accept_queues.processes(seen, np.array([row]))
-    where, given, queued = words.local(table, row), int(table.send_q[row]), int(table.recv_q[row])
+    where = words.local(seen.sample, row)
+    given, queued = int(table.send_q[row]), int(table.recv_q[row])
     return Finding(
         ID,
         words.key(ID, int(table.netns[row]), servers.SOMAXCONN, where),
@@ -116,7 +117,7 @@ def _backlog(seen: Observations, row: int) -> Finding:
         ),
         "Accept faster first. "
         f"If bursts are longer than that: {servers.larger_backlog(seen, row)}.",
-        f"ss -ltn 'sport = {words.port(table, row)}'; sysctl {servers.SOMAXCONN}",
+        f"ss -ltn '{words.served(seen.sample, row)}'; sysctl {servers.SOMAXCONN}",
     )
 
 

@@ -35,12 +35,12 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 
 def _finding(seen: Observations, rows: Index) -> Finding:
     table, row = seen.table, int(rows[0])
-    netns, at, who = int(table.netns[row]), words.local(table, row), parties.parties(seen, rows)
+    at, who = words.local(seen.sample, row), parties.parties(seen, rows)
     name = parties.first_name(who) or "A process that is not known"
     free = _free(seen, row)
     return Finding(
         ID,
-        words.key(ID, netns, at),
+        words.key(ID, int(table.netns[row]), at),
         "warning",
         f"{name} has connected to itself at {at}"
         + (": no service can bind that port" if free else ""),
@@ -48,7 +48,8 @@ def _finding(seen: Observations, rows: Index) -> Finding:
         {"sockets": len(rows)},
         tuple(_evidence(seen, row, parties.listed(who), free)),
         _advice(seen, row, parties.first_name(who)),
-        f"ss -tanp 'src {at} and dst {at}'; ss -ltn 'sport = :{int(table.local_port[row])}'",
+        f"ss -tanp 'src {words.in_filter(at)} and dst {words.in_filter(at)}'; "
+        f"ss -ltn 'sport = :{int(table.local_port[row])}'",
     )
 
 
@@ -62,7 +63,7 @@ def _free(seen: Observations, row: int) -> bool:
 
 def _evidence(seen: Observations, row: int, who: str, free: bool) -> Iterator[str]:
     table = seen.table
-    at, state = words.local(table, row), tcp.STATES[int(table.state[row])]
+    at, state = words.local(seen.sample, row), tcp.STATES[int(table.state[row])]
     yield (
         f"{who or 'An unknown process'}: one socket in {state} whose local and remote end are both "
         f"{at}; it reads back what it writes, and takes that for its service."

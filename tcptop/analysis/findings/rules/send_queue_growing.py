@@ -43,7 +43,7 @@ def _finding(seen: Observations, group: ConnectionGroup) -> Finding:
         f"In {group.who}: heed that write() would block, and limit what waits for each peer. "
         "If the peer's window is what limits, its program is slow; if the path loses or is full, "
         "send less over it. A bigger net.ipv4.tcp_wmem only lets more wait.",
-        f"ss -tinp 'dst {words.remote(table, int(rows[0]))}'",
+        f"ss -tinp 'dst {words.in_filter(words.remote(seen.sample, int(rows[0])))}'",
     )
 
 
@@ -51,7 +51,7 @@ def _where(seen: Observations, group: ConnectionGroup) -> str:
     if group.destination:
         return f"by {group.destination}"
     if len(group.rows) == 1:
-        return f"by client {words.remote(seen.table, int(group.rows[0]))}"
+        return f"by client {words.remote(seen.sample, int(group.rows[0]))}"
     return f"by {len(group.rows)} clients of {group.listener}"
 
 

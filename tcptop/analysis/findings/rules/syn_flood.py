@@ -129,7 +129,7 @@ def _subject(seen: Observations, flood: Flood, processes: list[Process]) -> Subj
         return Subject(flood.netns)
     rows, where = flood.unfinished, None
     if flood.listener >= 0:
-        rows, where = np.append(flood.listener, rows), words.local(seen.table, flood.listener)
+        rows, where = np.append(flood.listener, rows), words.local(seen.sample, flood.listener)
     return named(seen, rows, processes, where)
 
 

@@ -60,12 +60,12 @@ def _longest(seen: Observations, queues: AcceptQueues, least: float) -> list[int
 def _finding(seen: Observations, full: Full) -> Finding:
     table, row, answer = seen.table, full.row, full.answer
     holders = accept_queues.processes(seen, full.members)
-    where = words.local(table, row)
+    where = words.local(seen.sample, row)
     rows = syn_queues.half_open(seen, full.members)
     losing = answer.dropped_per_s > 0
     return Finding(
         ID,
-        words.key(ID, int(table.netns[row]), where, int(table.interface[row])),
+        words.key(ID, int(table.netns[row]), where),
         "critical" if losing else "warning",
         f"{servers.title(seen, row, holders)} has {full.half_open} half-open connections, as many "
         f"as fit: {_becomes(answer)}",
@@ -73,7 +73,7 @@ def _finding(seen: Observations, full: Full) -> Finding:
         {"half_open": full.half_open, "limit": full.limit} | answer._asdict(),
         tuple(_evidence(seen, full, rows)),
         _advice(seen, full, losing),
-        f"ss -tn state syn-recv 'sport = {words.port(table, row)}'; "
+        f"ss -tn state syn-recv '{words.served(seen.sample, row)}'; "
         "nstat -az TcpExtTCPReqQFullDoCookies TcpExtTCPReqQFullDrop TcpExtListenDrops",
     )
 

@@ -45,7 +45,7 @@ def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, for_s: 
         {"connections": len(rows), "send_q": waiting, "longest_s": longest},
         tuple(_evidence(seen, group, worst, longest, reader)),
         _advice(group, reader),
-        f"ss -tinpo 'dst {words.remote(table, worst)}'",
+        f"ss -tinpo 'dst {words.in_filter(words.remote(seen.sample, worst))}'",
         since=seen.sample.taken_at - longest,
     )
 
@@ -56,7 +56,7 @@ def _title(seen: Observations, group: ConnectionGroup, reader: Process | None) -
         return f"{words.name(reader)} does not read what {group.who} sends"
     if many == 1:
         return (
-            f"{words.remote(seen.table, int(group.rows[0]))} does not read what {group.who} sends"
+            f"{words.remote(seen.sample, int(group.rows[0]))} does not read what {group.who} sends"
         )
     verb = "does" if group.destination else "do"
     connections = words.count(many, "connection")
@@ -79,7 +79,7 @@ def _evidence(
     heard = float(table.since_s("last_ack_recv", group.rows).min())
     who, many = group.in_full, len(group.rows)
     up_to, on_it = (
-        ("up to ", f" on the one to {words.remote(table, worst)}") if many > 1 else ("", "")
+        ("up to ", f" on the one to {words.remote(seen.sample, worst)}") if many > 1 else ("", "")
     )
     yield (
         f"{who} has {words.count(many, 'connection')} {group.where} on which no byte "
