@@ -7,7 +7,6 @@ its (local address, remote address, remote port): __inet_hash_connect, net/ipv4/
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -16,129 +15,52 @@ from tcptop.analysis.history import History, PortUse
 from tcptop.analysis.identity import destination_keys
 from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.peers import is_loopback
-from tcptop.model import sysctls, tcp
+from tcptop.analysis.port_range import PortRange, port_ranges
+from tcptop.model import tcp
 from tcptop.model.arrays import index_of, paired, row_hash, sorted_unique
-from tcptop.model.sample import Kernel, Sample
+from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Ports
 from tcptop.model.table import F64, I64, U16, U32, U64, Bools, Index, SocketTable
 
-TIMEWAIT_MS = 60_000  # TCP_TIMEWAIT_LEN, include/net/tcp.h: fixed at compile time
-REUSE_DELAY_MS = 1_000  # tcp_tw_reuse_delay has been a sysctl since 6.14
 GROWTH_S = 30.0  # the forecast looks back that far
 USES = 64  # samples of port use that are kept for it
 LOOPBACK_IFINDEX = 1  # include/net/flow.h; the same in every namespace
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Range:
-    """The ports that connect() and bind(0) may pick in one namespace; masks over 65536 ports."""
-
-    candidate: Bools
-    missed: int  # candidates that one search leaves out: 1 in a range of an odd number of ports
-    listening: Bools  # ports of present listeners, and of past ones whose connections live
-    blocked: Bools  # candidates that no connect() can take: listening, or bound and idle
-    reuse_after_ms: int | None  # age at which connect() takes a TIME_WAIT port; None: never
-    reuse_loopback_only: bool
-
-    @property
-    def capacity(self) -> int:
-        return max(int(np.count_nonzero(self.candidate)) - self.missed, 0)
-
-
-def _ranges(sample: Sample, history: History) -> dict[int, _Range]:
-    """By namespace; one whose range is not known has none."""
-    found = {}
-    for kernel in sample.kernel:
-        picked = candidates(kernel.sysctls)
-        if picked is not None:
-            found[kernel.netns] = _range(sample, history, kernel, *picked)
-    return found
-
-
-def candidates(values: Mapping[str, str]) -> tuple[Bools, int] | None:
-    """Mask of the ports that may be picked, the range less the reserved ones, and `missed`.
-
-    A search takes an even number of steps (`remaining &= ~1`). Of an odd range it leaves out the
-    first or the last port, depending on where it starts; 32768 to 32770 never give 32770.
-    """
-    bounds = sysctls.port_range(values)
-    if bounds is None:
-        return None
-    lo, hi = bounds
-    size = hi - lo + 1
-    mask = np.zeros(65536, bool)
-    mask[lo : hi + 1] = True
-    for first, last in sysctls.reserved_ports(values):
-        mask[first : last + 1] = False
-    return mask, size & 1 if size > 1 else 0
-
-
-def _range(
-    sample: Sample, history: History, kernel: Kernel, candidate: Bools, missed: int
-) -> _Range:
-    table, bound = sample.sockets, sample.bound
-    here = table.netns == kernel.netns
-    listening = np.zeros(65536, bool)
-    present = np.zeros(65536, bool)
-    present[table.local_port[here]] = True
-    listening[list(history.listener_ports.get(kernel.netns, ()))] = True
-    listening &= present
-    listening[table.local_port[here & (table.state == tcp.LISTEN)]] = True
-    blocked = listening.copy()
-    blocked[bound.local_port[bound.netns == kernel.netns]] = True
-    reuse, loopback = _reuse(kernel)
-    return _Range(candidate, missed, listening, blocked & candidate, reuse, loopback)
-
-
-def _reuse(kernel: Kernel) -> tuple[int | None, bool]:
-    """After how many ms a TIME_WAIT port is taken again (tcp_twsk_unique), loopback only or not."""
-    mode, timestamps, delay_ms = (
-        sysctls.number(kernel.sysctls, f"net.ipv4.tcp_{name}")
-        for name in ("tw_reuse", "timestamps", "tw_reuse_delay")
-    )
-    if not mode or timestamps == 0:
-        return None, False
-    return REUSE_DELAY_MS if delay_ms is None else delay_ms, mode == 2
-
-
 def ports(sample: Sample, joined: SocketJoin, history: History) -> Ports:
     """Groups in no order that means anything. The head of this module says what they count."""
-    table, found = sample.sockets, _ranges(sample, history)
-    rows, reusable = _rows(table, found)
-    key = destination_keys(table, rows)
-    keys, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    groups = len(keys)
-    lead = rows[first]
-    blocked = _by_netns(table, rows, found, "blocked")
-    busy = _distinct_ports(inverse[~reusable], table.local_port[rows][~reusable], groups)
-    extra = ~reusable & ~blocked
-    taken = _taken(table, lead, inverse[extra], table.local_port[rows][extra])
-    netns = table.netns[lead]
-    capacity = _of(netns, {n: r.capacity for n, r in found.items()})
-    lost = _of(netns, {n: int(np.count_nonzero(r.blocked)) for n, r in found.items()})
-    headroom = np.maximum(capacity - lost - taken, 0)
-    opened = np.bincount(inverse[joined.arrived[rows]], minlength=groups).astype(np.float64)
-    opened[joined.first_look[lead]] = np.nan
-    group = np.full(len(table), -1, np.int64)
+    table, ranges = sample.sockets, port_ranges(sample, history.listener_ports)
+    rows, reusable = _rows(table, ranges)
+    keys, first, inverse = np.unique(
+        destination_keys(table, rows), return_index=True, return_inverse=True
+    )
+    lead, groups = rows[first], len(keys)
+    netns, group = table.netns[lead], np.full(len(table), -1, np.int64)
     group[rows] = inverse
+    extra = ~reusable & ~_blocked(table, rows, ranges)
+    taken = _taken(table, lead, inverse[extra], table.local_port[rows[extra]])
+    capacity = _of(netns, {n: r.capacity for n, r in ranges.items()})
+    blocked = _of(netns, {n: int(np.count_nonzero(r.blocked)) for n, r in ranges.items()})
+    used = _distinct_ports(inverse[~reusable], table.local_port[rows[~reusable]], groups)
+    headroom = np.maximum(capacity - blocked - taken, 0)
     return Ports(
-        group,
-        netns,
-        table.local_hi[lead],
-        table.local_lo[lead],
-        table.remote_hi[lead],
-        table.remote_lo[lead],
-        table.remote_port[lead].astype(np.int64),
-        table.interface[lead],
-        busy,
-        np.bincount(inverse[table.state[rows] == tcp.TIME_WAIT], minlength=groups),
-        lost,
-        capacity,
-        headroom,
-        _headroom_bind(sample, lead, found),
-        opened / (joined.dt or 1.0),
-        _exhausted_in(keys, netns, busy, headroom, joined, history),
-        {n: frozenset(np.flatnonzero(r.listening).tolist()) for n, r in found.items()},
+        group=group,
+        netns=netns,
+        local_hi=table.local_hi[lead],
+        local_lo=table.local_lo[lead],
+        remote_hi=table.remote_hi[lead],
+        remote_lo=table.remote_lo[lead],
+        remote_port=table.remote_port[lead].astype(np.int64),
+        interface=table.interface[lead],
+        used=used,
+        time_wait=np.bincount(inverse[table.state[rows] == tcp.TIME_WAIT], minlength=groups),
+        blocked=blocked,
+        capacity=capacity,
+        headroom=headroom,
+        headroom_bind=_headroom_bind(sample, lead, ranges),
+        opens_per_s=_opens_per_s(joined, rows, inverse, lead),
+        exhausted_in_s=_exhausted_in(keys, netns, used, headroom, joined, history),
+        listening={n: r.listening_ports for n, r in ranges.items()},
     )
 
 
@@ -149,11 +71,11 @@ def use(found: Ports, sample: Sample) -> PortUse:
     return PortUse(sample.clock, key[order], found.used[order], sample.netns)
 
 
-def _rows(table: SocketTable, found: Mapping[int, _Range]) -> tuple[Index, Bools]:
+def _rows(table: SocketTable, found: Mapping[int, PortRange]) -> tuple[Index, Bools]:
     """Rows that hold a port of the range, and which of them connect() could reuse."""
     holding = np.zeros(len(table), bool)
     reusable = np.zeros(len(table), bool)
-    age = TIMEWAIT_MS - table.expires.astype(np.int64)
+    age = table.time_wait_ms()
     loopback = _loopback(table)
     for netns, value in found.items():
         here = (table.netns == netns) & (table.remote_port != 0)
@@ -173,11 +95,18 @@ def _loopback(table: SocketTable) -> Bools:
     return near | is_loopback(table.remote_hi, table.remote_lo) | bound
 
 
-def _by_netns(table: SocketTable, rows: Index, found: Mapping[int, _Range], mask: str) -> Bools:
+def _blocked(table: SocketTable, rows: Index, found: Mapping[int, PortRange]) -> Bools:
     hit = np.zeros(len(rows), bool)
     for netns, value in found.items():
-        hit |= (table.netns[rows] == netns) & getattr(value, mask)[table.local_port[rows]]
+        hit |= (table.netns[rows] == netns) & value.blocked[table.local_port[rows]]
     return hit
+
+
+def _opens_per_s(joined: SocketJoin, rows: Index, group: Index, lead: Index) -> F64:
+    """NaN at the first look at a namespace."""
+    opened = np.bincount(group[joined.arrived[rows]], minlength=len(lead)).astype(np.float64)
+    opened[joined.first_look[lead]] = np.nan
+    return opened / (joined.dt or 1.0)
 
 
 def _taken(table: SocketTable, lead: Index, group: Index, port: U16) -> I64:
@@ -228,7 +157,7 @@ class _Places(NamedTuple):
         return cls(*(np.concatenate([getattr(t, name) for t in tables]) for name in cls._fields))
 
 
-def _headroom_bind(sample: Sample, lead: Index, found: Mapping[int, _Range]) -> I64:
+def _headroom_bind(sample: Sample, lead: Index, found: Mapping[int, PortRange]) -> I64:
     """Candidates less those with any socket on the same local address or the wildcard, unless
     both are bound to devices that differ: inet_bind_conflict, net/ipv4/inet_connection_sock.c."""
     both = _Places.of(sample.sockets, sample.bound)
@@ -278,9 +207,3 @@ def _first_uses(history: History, clock: float) -> Iterator[tuple[PortUse, list[
         if fresh := use.namespaces - known:
             yield use, [*fresh]
             known |= fresh
-
-
-def port_bounds(sample: Sample) -> dict[int, tuple[int, int]]:
-    """The ephemeral range, first and last port, by namespace."""
-    bounds = {kernel.netns: sysctls.port_range(kernel.sysctls) for kernel in sample.kernel}
-    return {netns: value for netns, value in bounds.items() if value is not None}

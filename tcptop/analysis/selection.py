@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.analysis import subject
 from tcptop.analysis.groups import SocketRates, processes, remotes
 from tcptop.analysis.listeners import match
-from tcptop.analysis.ports import port_bounds
+from tcptop.analysis.port_range import port_bounds
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tcptop.model import tcp
 from tcptop.model.sysctls import Sysctls, number
 
 RTO_MIN_S = 0.2  # TCP_RTO_MIN, include/net/tcp.h; the model below knows no other
 RTO_MAX_S = 120.0  # TCP_RTO_MAX; tcp_rto_max_ms since 6.15
 RTO_INIT_S = 1.0  # TCP_TIMEOUT_INIT: of SYN and SYN-ACK
-TIMEWAIT_S = 60.0  # TCP_TIMEWAIT_LEN: fixed when the kernel is compiled
+TIMEWAIT_S = tcp.TIMEWAIT_MS / 1000
 ORPHAN_RETRIES = 8  # what 0 means to tcp_orphan_retries(), net/ipv4/tcp_timer.c
 ENDLESS = 2**31  # ms; kernels without a clamp let a timer that is due wrap around
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop.analysis import timeouts as compute
 from tcptop.analysis.findings.words import exactly
-from tcptop.analysis.ports import candidates
+from tcptop.analysis.port_range import candidates
 from tcptop.columns import units
 from tcptop.model.sysctls import Sysctls, number
 

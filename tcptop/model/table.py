@@ -172,6 +172,10 @@ class SocketTable:
         mini: Bools = closed | np.isin(state, (tcp.SYN_RECV, tcp.TIME_WAIT))
         return mini
 
+    def time_wait_ms(self) -> I64:
+        """How long each TIME_WAIT row has been so."""
+        return tcp.TIMEWAIT_MS - self.expires.astype(np.int64)
+
     def send_q_of(self, told: bool, rows: Rows = ALL) -> F64:
         """Send-Q, of a LISTEN row its backlog; NaN where that is not `told`."""
         untold = (self.state[rows] == tcp.LISTEN) & (not told)

@@ -49,6 +49,7 @@ FILTER_STATES = (
 # idiag_timer, net/ipv4/inet_diag.c; 5 since 7.0. Later kernels may add more.
 TIMERS = ("", "retransmit", "keepalive", "timewait", "persist", "delack")
 RETRANSMIT, KEEPALIVE, TIMEWAIT, PERSIST, DELACK = range(1, 6)
+TIMEWAIT_MS = 60_000  # TCP_TIMEWAIT_LEN, include/net/tcp.h: fixed when the kernel is compiled
 
 AF_INET = 2
 AF_INET6 = 10

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcptop.analysis.ports import candidates
+from tcptop.analysis.port_range import candidates
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tests.unit.prepared import (

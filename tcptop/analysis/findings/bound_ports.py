@@ -16,7 +16,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.port_advice import wider
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.subjects import named
-from tcptop.analysis.ports import candidates
+from tcptop.analysis.port_range import candidates
 from tcptop.model import address, tcp
 from tcptop.model.arrays import paired, row_hash
 from tcptop.model.finding import Finding, Subject

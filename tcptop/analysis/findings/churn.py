@@ -17,7 +17,6 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
 from tcptop.analysis.identity import destination_keys
-from tcptop.analysis.ports import TIMEWAIT_MS
 from tcptop.model import sysctls, tcp
 from tcptop.model.arrays import index_of, row_hash
 from tcptop.model.table import F64, U64, Bools, Index
@@ -120,7 +119,7 @@ def _short(
     table, number = seen.table, len(ends.keys)
     young = seen.snapshot.seen_s < seconds
     waits = table.state == tcp.TIME_WAIT
-    closed = waits & young & (TIMEWAIT_MS - table.expires.astype(np.int64) < seconds * 1000)
+    closed = waits & young & (table.time_wait_ms() < seconds * 1000)
     alive = _count(ends.at, (young & ~waits)[ends.ours], number)
     ended = _count(ends.at, closed[ends.ours], number)
     ended += _count(ends.their_at, closed[ends.theirs], number)

@@ -14,7 +14,6 @@ import numpy as np
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import at
 from tcptop.analysis.identity import destination_keys
-from tcptop.analysis.ports import TIMEWAIT_MS
 from tcptop.model import tcp
 from tcptop.model.table import F64, Index
 
@@ -33,7 +32,7 @@ def forecast(seen: Observations, group: int, rows: Index, window_s: float) -> Fo
     if used_per_s <= 0:
         return NEVER
     left_s = _expiring(seen, group, rows)
-    full_s = TIMEWAIT_MS / 1000
+    full_s = tcp.TIMEWAIT_MS / 1000
     older, newer = _between(left_s, full_s, window_s)
     waiting_per_s = 2 * min(older, newer) / window_s
     about_to_expire = float(np.count_nonzero(left_s < window_s))
