@@ -21,7 +21,7 @@ CLOSED_S = 60.0  # since the other end, or this one, has closed
 DOUBLED = 2  # a single retransmission is everyday
 SYN_S = 3.0
 
-Said = Iterator[tuple[int, str]]  # row, clause
+Clauses = Iterator[tuple[int, str]]  # row, clause
 
 
 class _Asked(NamedTuple):
@@ -57,7 +57,7 @@ def verdicts(
     return found
 
 
-def _full(asked: _Asked) -> Said:
+def _full(asked: _Asked) -> Clauses:
     """A listener holds one more than its backlog (sk_acceptq_is_full, include/net/sock.h)."""
     table, listeners = asked.snapshot.sample.sockets, asked.snapshot.listeners
     for row in asked.of(tcp.LISTEN).tolist() if asked.snapshot.sample.backlog_told else ():
@@ -71,7 +71,7 @@ def _full(asked: _Asked) -> Said:
             yield row, f"LISTEN queue was full: {number(peak)} of {number(room)}{lost}"
 
 
-def _queued(asked: _Asked) -> Said:
+def _queued(asked: _Asked) -> Clauses:
     """Since when is known from the kernel's clock of the last data, or of the handshake."""
     snapshot, table = asked.snapshot, asked.snapshot.sample.sockets
     rows = asked.of(tcp.ESTABLISHED, tcp.CLOSE_WAIT)
@@ -82,7 +82,7 @@ def _queued(asked: _Asked) -> Said:
         yield row, f"waiting in the accept queue for {duration(seconds)}{left}"
 
 
-def _opening(asked: _Asked) -> Said:
+def _opening(asked: _Asked) -> Clauses:
     table, state_s = asked.snapshot.sample.sockets, asked.snapshot.durations.state_s
     for row in asked.of(tcp.SYN_SENT).tolist():
         tries = int(table.retrans[row])
@@ -95,7 +95,7 @@ def _opening(asked: _Asked) -> Said:
         yield row, f"half-open, SYN-ACK retried {count(int(table.retrans[row]), 'time')}"
 
 
-def _unanswered(asked: _Asked) -> Said:
+def _unanswered(asked: _Asked) -> Clauses:
     snapshot, table = asked.snapshot, asked.snapshot.sample.sockets
     rows = stalls.pending(table, asked.rows[asked.states != tcp.SYN_SENT], np.inf)
     for_s = stalls.unanswered_s(snapshot, rows, DOUBLED)
@@ -110,7 +110,7 @@ def _unanswered(asked: _Asked) -> Said:
             yield row, f"{what} for {duration(seconds)}, kernel gives up in about {duration(left)}"
 
 
-def _shut(asked: _Asked) -> Said:
+def _shut(asked: _Asked) -> Clauses:
     snapshot, table = asked.snapshot, asked.snapshot.sample.sockets
     rows = stalls.pending(table, asked.rows[asked.states != tcp.SYN_SENT], np.inf)
     for row, seconds in _over(rows, stalls.shut_s(snapshot, rows), stalls.SHUT_S):
@@ -121,14 +121,14 @@ def _shut(asked: _Asked) -> Said:
         yield row, f"closed with {size(int(table.send_q[row]))} unsent: the peer does not read"
 
 
-def _unread(asked: _Asked) -> Said:
+def _unread(asked: _Asked) -> Clauses:
     table, rows = asked.snapshot.sample.sockets, asked.rows
     rows = rows[(table.recv_q[rows] > 0) & (asked.states != tcp.LISTEN)]
     for row, seconds in _over(rows, stalls.unread_s(asked.snapshot, rows), stalls.UNREAD_S):
         yield row, f"unread for {duration(seconds)}: the process does not read"
 
 
-def _growing(asked: _Asked) -> Said:
+def _growing(asked: _Asked) -> Clauses:
     snapshot, table = asked.snapshot, asked.snapshot.sample.sockets
     rows = asked.of(*stalls.TALKING)
     rising = snapshot.durations.rises[rows] >= stalls.RISES
@@ -138,7 +138,7 @@ def _growing(asked: _Asked) -> Said:
         yield row, f"Send-Q grows: {size(int(table.send_q[row]))}, {rest}"
 
 
-def _half_closed(asked: _Asked) -> Said:
+def _half_closed(asked: _Asked) -> Clauses:
     """A FIN is acknowledged, so the last acknowledgement tells its age, at least.
 
     Where data goes on in the other direction, half-closed is as it should be.
@@ -155,7 +155,7 @@ def _half_closed(asked: _Asked) -> Said:
             yield row, f"closed our side {duration(seconds)} ago, the peer has not"
 
 
-def _probed(asked: _Asked) -> Said:
+def _probed(asked: _Asked) -> Clauses:
     """A first probe may be on its way: two are not answered."""
     table, rows = asked.snapshot.sample.sockets, asked.of(*stalls.TALKING)
     rows = rows[(table.timer[rows] == KEEPALIVE) & (table.retrans[rows] > 1)]
@@ -175,7 +175,7 @@ def _keepalive_probes(snapshot: Snapshot, row: int) -> int | None:
     return None if usual is None or usual < table.retrans[row] else usual  # the socket has its own
 
 
-def _forgotten(asked: _Asked) -> Said:
+def _forgotten(asked: _Asked) -> Clauses:
     """Data that waits for its acknowledgement hides the keepalive timer: not known then."""
     table, rows = asked.snapshot.sample.sockets, asked.of(tcp.ESTABLISHED)
     timer = table.timer[rows]
@@ -204,7 +204,7 @@ def _over(rows: Index, seconds: F64, least: float) -> Iterator[tuple[int, float]
     return zip(rows[enough].tolist(), seconds[enough].tolist(), strict=True)
 
 
-CLAUSES: tuple[Callable[[_Asked], Said], ...] = (
+CLAUSES: tuple[Callable[[_Asked], Clauses], ...] = (
     _full,
     _queued,
     _opening,

@@ -27,7 +27,7 @@ REQUESTS = 40  # segments of data that this end has sent: more than one request 
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Ends:
+class DestinationEnds:
     """The destinations of one namespace: keys, sorted, and what belongs to each.
 
     `ours` are rows of this end, `theirs` those of a listener here whose client is here too;
@@ -45,7 +45,7 @@ class Ends:
 class Churn:
     """Connections in the window by destination. `unseen` belong to none; 0 where not counted."""
 
-    ends: Ends
+    ends: DestinationEnds
     seconds: float
     short: F64
     inferred: F64
@@ -76,7 +76,7 @@ def churned(seen: Observations, netns: int, summaries: Sequence[SampleSummary]) 
     return Churn(ends, seconds, short, inferred, 0.0 if known else unseen)
 
 
-def pooled(seen: Observations, ends: Ends) -> Bools:
+def pooled(seen: Observations, ends: DestinationEnds) -> Bools:
     """Destinations whose newest connections have carried many requests each already.
 
     A busy pool replaces a connection after a thousand requests, as servers ask it to: at full load
@@ -96,7 +96,7 @@ def over(seen: Observations, churn: Churn, summaries: Sequence[SampleSummary]) -
     return _short(seen, churn.ends, summaries, float(lengths(summaries).sum()))[0]
 
 
-def _ends(seen: Observations, netns: int) -> Ends:
+def _ends(seen: Observations, netns: int) -> DestinationEnds:
     table = seen.table
     here = table.netns == netns
     ours = np.flatnonzero(here & (seen.snapshot.ports.group >= 0))
@@ -104,7 +104,7 @@ def _ends(seen: Observations, netns: int) -> Ends:
     theirs = np.flatnonzero(waiting & seen.accepted & seen.remote_here)
     far, near = _key(seen, ours, "remote"), _key(seen, theirs, "local")
     keys = np.unique(np.concatenate([far, near]))
-    return Ends(keys, ours, index_of(far, keys), theirs, index_of(near, keys))
+    return DestinationEnds(keys, ours, index_of(far, keys), theirs, index_of(near, keys))
 
 
 def _key(seen: Observations, rows: Index, side: str) -> U64:
@@ -113,7 +113,7 @@ def _key(seen: Observations, rows: Index, side: str) -> U64:
 
 
 def _short(
-    seen: Observations, ends: Ends, summaries: Sequence[SampleSummary], seconds: float
+    seen: Observations, ends: DestinationEnds, summaries: Sequence[SampleSummary], seconds: float
 ) -> tuple[F64, F64, float]:
     """By destination those that are over, and of these the ones without TIME_WAIT; the others."""
     table, number = seen.table, len(ends.keys)
@@ -132,7 +132,7 @@ def _count(at: Index, chosen: Bools, number: int) -> F64:
     return np.bincount(at[chosen], minlength=number).astype(np.float64)
 
 
-def _opened(seen: Observations, ends: Ends, summaries: Sequence[SampleSummary]) -> F64:
+def _opened(seen: Observations, ends: DestinationEnds, summaries: Sequence[SampleSummary]) -> F64:
     """Connections that were seen to open in the intervals between these summaries."""
     ports = seen.snapshot.ports
     groups = destination_keys(ports, slice(None))
@@ -148,7 +148,7 @@ def _opened(seen: Observations, ends: Ends, summaries: Sequence[SampleSummary]) 
     return sums
 
 
-def _asking(seen: Observations, ends: Ends, ended: F64) -> Bools:
+def _asking(seen: Observations, ends: DestinationEnds, ended: F64) -> Bools:
     """Destinations that hardly answer: what is over there never was a connection."""
     state = seen.table.state[ends.ours]
     asking = _count(ends.at, state == tcp.SYN_SENT, len(ended))
