@@ -49,7 +49,7 @@ def lost(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterator[Lo
 
 def _called_from_here(seen: Observations, rows: Index, for_s: F64) -> Iterator[Lost]:
     """By network where nothing there answers, else by address, else by address and port."""
-    every = np.flatnonzero(np.isin(seen.table.state, stalls.TALKING))
+    every = np.flatnonzero(np.isin(seen.table.state, (*stalls.TALKING, tcp.TIME_WAIT)))
     every = every[~seen.accepted[every]]
     left = np.ones(len(rows), bool)
     for keys, place in (
@@ -109,8 +109,11 @@ def _siblings(every: Index, keys: U64, key: U64) -> Index:
 
 def _answering(seen: Observations, others: Index, lost: Index, for_s: float) -> int:
     """How many of the others have heard something since these were lost, and not just then: what
-    came on its way when all were is no answer."""
+    came on its way when all were is no answer. TIME_WAIT begins with an answer to the FIN."""
+    table = seen.table
     others = others[~np.isin(others, lost)]
-    heard = seen.table.since_s("last_ack_recv", others) < for_s - JUST_S
-    arrived = seen.table.since_s("last_data_recv", others) < for_s - JUST_S
-    return int(np.count_nonzero(heard | arrived))
+    heard = table.since_s("last_ack_recv", others) < for_s - JUST_S
+    arrived = table.since_s("last_data_recv", others) < for_s - JUST_S
+    closed_s = table.time_wait_ms()[others] / 1000
+    closed = (table.state[others] == tcp.TIME_WAIT) & (closed_s < for_s - JUST_S)
+    return int(np.count_nonzero(heard | arrived | closed))

@@ -64,6 +64,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
         yield from _of_rows(seen, rows, name)
     yield from _of_listeners(seen)
     yield from _of_accepted(seen)
+    yield from _closed_since(seen)
     yield from _of_ports(seen)
     yield from _of_processes(seen)
     yield from _of_doings(seen)
@@ -172,6 +173,20 @@ def _durations(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
             yield Fact("seconds", least, most, f"{name}: until given up")
     first = float((part.tcp_info("last_ack_recv") / 1000 + part.expires / 1000).max())
     yield Fact("seconds", first - 1, first + 1, f"{name}: keepalive's first probe")
+
+
+def _closed_since(seen: Seen) -> Iterator[Fact]:
+    """Connections to the destination that were closed, with an answer, since others are silent."""
+    table, to = seen.table, seen.subject.destination
+    silent = np.isin(table.cookie, np.array(seen.subject.cookies, np.uint64))
+    silent &= (table.timer == _RETRANSMIT) & table.tcp_info_known("last_ack_recv")
+    if not to or not silent.any():
+        return
+    silence = float(table.tcp_info("last_ack_recv")[silent].min()) / 1000
+    closed = (table.state == tcp.TIME_WAIT) & at(table, to, "remote")
+    age = _TIME_WAIT_S - table.expires[closed] / 1000
+    least, most = (int(np.count_nonzero(age < silence - slack)) for slack in (3, 0))
+    yield Fact("count", least, most, "closed since the others are silent")
 
 
 def _identities(part: SocketTable) -> Iterator[tuple[int, int]]:

@@ -6,7 +6,7 @@ import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.watched import Findings, of, once
-from tests.unit.prepared import CURL, NGINX, TAKEN_AT, Row, kernel, owners, socket
+from tests.unit.prepared import CURL, NGINX, TAKEN_AT, Row, kernel, mini, owners, socket
 
 ID = "black-hole"
 HELD = owners(*((n, CURL, n) for n in range(1, 9)), (20, NGINX, 20))
@@ -139,6 +139,18 @@ def test_who_is_silent_for_long_is_no_witness() -> None:
     quiet = answering("10.0.0.9:5432") | {"info": {"last_ack_recv": 9000, "last_data_recv": 9000}}
     (finding,) = found(lost(), quiet)
     assert finding.severity == "critical"
+
+
+@pytest.mark.parametrize(("closed_s", "severity"), [(1, "warning"), (10, "critical")])
+def test_what_was_closed_since_has_been_answered(closed_s: float, severity: str) -> None:
+    """A firewall has forgotten the idle connections of a pool; whoever connects anew is well."""
+    left = int((60 - closed_s) * 1000)
+    closed = [mini("TIME_WAIT", f"10.0.0.1:4100{n}", "10.0.0.9:5432") for n in range(3)]
+    (finding,) = found(lost(), *(row | {"expires": left, "cookie": 0} for row in closed))
+    assert finding.severity == severity
+    if severity == "warning":
+        assert "while 3 others there do" in finding.title
+        assert "keepalive below its idle timeout" in finding.advice
 
 
 @pytest.mark.parametrize(("gone", "severity"), [(1, "info"), (2, "warning"), (3, "critical")])

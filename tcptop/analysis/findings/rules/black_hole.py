@@ -164,17 +164,24 @@ def _advice(seen: Observations, lost: Lost) -> str:
             "and do not let one that does not answer block the others." + last
         )
     return (
-        "Give requests a deadline, or the socket TCP_USER_TIMEOUT, and connect anew. If the "
-        "connections had been idle, a firewall or NAT may have dropped them: keepalive below its "
-        f"idle timeout. Else look for the hop: {_asked(lost)}" + last
+        "Give requests a deadline, or the socket TCP_USER_TIMEOUT, and connect anew"
+        f"{_why(lost)}" + last
     )
 
 
-def _asked(lost: Lost) -> str:
+def _why(lost: Lost) -> str:
     """What tcptop's own table answers is not asked of the reader."""
     if lost.answering:
-        return f"others to {lost.where} do get answers, so it is not the whole way that is dead."
-    return f"does a new connection to {lost.where} get an answer?"
+        return (
+            f": others to {lost.where} do get answers, so that it is not the whole way that is "
+            "dead. If these had been idle, a firewall or NAT has forgotten them: keepalive below "
+            "its idle timeout."
+        )
+    return (
+        ". If the connections had been idle, a firewall or NAT may have dropped them: keepalive "
+        "below its idle timeout. Else look for the hop: does a new connection to "
+        f"{lost.where} get an answer?"
+    )
 
 
 def _retries(seen: Observations, row: int) -> int | None:
