@@ -77,8 +77,8 @@ def unanswered_s(
     doubled, sent = table.info_of("backoff", rows), table.info_of("probes", rows)
     rto = _rto_s(table, rows)
     persist = table.timer[rows] == PERSIST
-    local = ~persist & (doubled == 0) & (table.retrans[rows] >= retransmits)
-    again = np.where(persist, sent >= probes, (doubled >= backoff) | local)
+    local = (doubled == 0) & (table.retrans[rows] >= retransmits) & ~_window_shut(snapshot, rows)
+    again = local | np.where(persist, sent >= probes, doubled >= backoff)
     # The window probes that were answered are no part of it.
     first = np.where(persist, rto, _first_rto_s(rto, doubled))
     answered = np.where(persist, np.maximum(doubled - sent + 1, 0), 0)

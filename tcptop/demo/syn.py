@@ -19,11 +19,19 @@ def send(destination: str, port: int, count: int) -> None:
 
 
 def send_one(
-    destination: str, port: int, number: int, senders: int, network: str = SPOOFED
+    destination: str,
+    port: int,
+    number: int,
+    senders: int,
+    network: str = SPOOFED,
+    broken: bool = False,
 ) -> None:
-    """Send the SYN of that number, which `senders` addresses of a network send in turn."""
+    """Send the SYN of that number, which `senders` addresses of a network send in turn; a `broken`
+    one has a wrong checksum."""
     source = IPv4Network(network)[1 + number % senders].packed
     packet = _packet(source, destination, 1024 + number % 60000, port)
+    if broken:
+        packet = packet[:-4] + bytes([packet[-4] ^ 0xFF]) + packet[-3:]
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
         raw.sendto(packet, (destination, 0))
 

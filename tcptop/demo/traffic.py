@@ -140,10 +140,17 @@ def slam(listener_fd: int, waiting: int) -> None:
     _repeat(step, 100)
 
 
-def forge(host: str, port: int, senders: int, per_s: float, network: str = veth.SPOOFED) -> None:
+def forge(
+    host: str,
+    port: int,
+    senders: int,
+    per_s: float,
+    network: str = veth.SPOOFED,
+    broken: bool = False,
+) -> None:
     """SYNs from that many addresses that do not exist, in turn."""
     numbers = itertools.count()
-    _repeat(lambda: syn.send_one(host, port, next(numbers), senders, network), per_s)
+    _repeat(lambda: syn.send_one(host, port, next(numbers), senders, network, broken), per_s)
 
 
 def _repeat(step: Callable[[], None], per_s: float) -> None:

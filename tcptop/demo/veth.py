@@ -56,6 +56,17 @@ def add(namespace: DemoNamespace, address: str) -> None:
     _ip(namespace, f"addr add {address}/24 dev {DEVICE}")
 
 
+def set_mtu(namespace: DemoNamespace, mtu: int) -> None:
+    """Of this end: what is larger and comes from the other end is lost, and nobody is told."""
+    _ip(namespace, f"link set {DEVICE} mtu {mtu}")
+
+
+def no_offload(namespace: DemoNamespace) -> None:
+    """Connections made from now on send packets as they are on a wire: a veth pair carries larger
+    ones whatever its MTU."""
+    _ip(namespace, f"link set {DEVICE} gso_max_segs 1")
+
+
 def lose(namespace: DemoNamespace, address: str) -> None:
     """Lose all that this namespace sends to an address."""
     _neighbour(namespace, address, _DEAD_MAC)

@@ -84,7 +84,6 @@ def there_is_a_way_back_to_the_clients(lab: Lab) -> None:
         )
     ],
     client=[Says(UNANSWERED, "warning critical", destination="10.77.0.1:80")],
-    missing=f"{REJECTED}: not built yet",
 )
 def the_reverse_path_filter_drops_the_clients(lab: Lab) -> None:
     """The way back to them leads over another link."""
@@ -116,7 +115,6 @@ def _elsewhere(lab: Lab, rp_filter: int) -> None:
     server=[
         Says(REJECTED, "warning critical", title=[r"(?i)checksum"], told=[r"InCsumErrors"]),
     ],
-    missing=f"{REJECTED}: not built yet",
 )
 def checksums_are_broken_on_the_way(lab: Lab) -> None:
     """A switch or a driver breaks one segment of eight."""
@@ -157,8 +155,6 @@ def _talk(lab: Lab) -> None:
         )
     ],
     gateway=[],
-    missing=f"{MTU}: not built yet",
-    noisy=f"{HOLE}: {MTU} is the cause",
 )
 def large_packets_are_lost(lab: Lab) -> None:
     """A tunnel with a smaller MTU, and a firewall that drops the ICMP that would tell so."""
@@ -186,7 +182,6 @@ def _tunnel(lab: Lab) -> None:
 @incident(
     gateway=[Says(NAT, "warning critical", told=[r"insert_failed|drop", r"(?i)port"])],
     client=[Says(UNANSWERED, "warning critical", destination="10.76.0.1:80")],
-    missing=f"{NAT}: not built yet",
 )
 def the_gateway_has_no_port_left(lab: Lab) -> None:
     """All clients are translated to 20 ports of one address, and these are taken."""

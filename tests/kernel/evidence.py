@@ -63,6 +63,16 @@ def handshake_unfinished(snapshot: Snapshot) -> bool:
     return bool(np.count_nonzero(table.retrans >= 2) >= 3)
 
 
+def packets_rejected(snapshot: Snapshot) -> bool:
+    return rate(snapshot, "InCsumErrors") > 5
+
+
+def mtu_black_hole(snapshot: Snapshot) -> bool:
+    table = among(snapshot, tcp.ESTABLISHED, remote=8730)
+    large = (table.retrans >= 3) & (table.send_q > 1448) & (table.tcp_info("snd_wnd") > 1448)
+    return len(table) == 5 and np.count_nonzero(large) == 3
+
+
 def close_wait_leak(snapshot: Snapshot) -> bool:
     return _old(among(snapshot, tcp.CLOSE_WAIT, remote=5432), lambda table: table.recv_q == 0)
 
@@ -158,6 +168,8 @@ EVIDENCE: dict[str, Callable[[Snapshot], bool]] = {
         syn_flood,
         listener_drops,
         handshake_unfinished,
+        packets_rejected,
+        mtu_black_hole,
         close_wait_leak,
         close_wait_unread,
         half_closed,

@@ -189,7 +189,8 @@ def test_without_a_word_it_is_a_tour() -> None:
 
 
 # What goes together, all of it; time-wait-pressure stands for those that want the ports.
-TOGETHER = [n for n in IDS if n not in ("syn-flood", "connection-churn", "time-wait-pressure")]
+ALONE = ("syn-flood", "connection-churn", "time-wait-pressure", "mtu-black-hole")
+TOGETHER = [n for n in IDS if n not in ALONE]
 SOON = (
     "accept-queue-overflow",
     "syn-queue-full",

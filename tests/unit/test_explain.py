@@ -26,6 +26,7 @@ ephemeral-port-exhaustion connection-churn time-wait-pressure zero-window-peer b
 send-queue-growing recv-queue-unread connect-unanswered keepalive-missing keepalive-too-slow
 nagle-delayed-ack half-closed retransmission-rate resets fd-limit orphan-or-memory-pressure
 conntrack-full risky-sysctl self-connect socket-leak
+mtu-black-hole packets-rejected nat-ports-exhausted
 """
 TOPICS = """
 handshake teardown queues ports time-wait keepalive nagle pooling silent-hangs backlog sysctls

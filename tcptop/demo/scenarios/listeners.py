@@ -48,6 +48,14 @@ def handshake_unfinished(stage: Stage) -> Recover:
     return recover
 
 
+def packets_rejected(stage: Stage) -> Recover:
+    """A network card of somebody's breaks every packet."""
+    server, sender = stage.process_here("intake"), stage.process_there("old-switch")
+    server.run(sockets.listening, HERE.v4, 9600, 128)
+    sender.run(traffic.forge, HERE.v4, 9600, 4, 20, veth.SPOOFED, True)
+    return lambda: sender.run(traffic.stop)
+
+
 def _half_open(stage: Stage, name: str, port: int, senders: int, per_s: float) -> Recover:
     """The listener's queue is full after seconds; later SYNs are answered with cookies."""
     server, forger = stage.process_here(name), stage.process_there("nobody-there")
@@ -88,5 +96,10 @@ SCENARIOS = (
         "A client's SYNs arrive, this host's SYN-ACKs do not get there.",
         handshake_unfinished,
         limits={"handshake-unfinished.age_s": 3},
+    ),
+    Scenario(
+        "packets-rejected",
+        "Segments arrive with wrong checksums: the kernel throws them away without a word.",
+        packets_rejected,
     ),
 )

@@ -7,6 +7,8 @@ from tcptop.demo.scenarios.pool import join
 from tcptop.demo.stage import HERE, THERE, Recover, Scenario, Stage
 
 _LOST = "10.78.0.66"
+_TUNNEL_MTU = 1200
+_REQUEST = 200  # bytes, in two writes
 _SMALL_BUFFER = 16384  # bytes, which the kernel doubles: full at once
 
 
@@ -36,6 +38,21 @@ def black_hole(stage: Stage) -> Recover:
     return recover
 
 
+def mtu_black_hole(stage: Stage) -> Recover:
+    """A tunnel with a smaller MTU on the way, made after the connections were. Two of the five ask
+    for little, and get answers."""
+    client, server = stage.process_here("backup-agent"), stage.process_there("backup-store")
+    listener = server.run(sockets.listening, THERE.v4, 8730)
+    server.run(traffic.serve, listener.fd, _REQUEST)
+    veth.no_offload(stage.here)
+    fds = [each.fd for each in client.run(pools.connect, THERE.v4, 8730, 5)]
+    client.run(pools.no_delay, fds[3:])
+    client.run(traffic.talk, fds[3:], 5)
+    veth.set_mtu(stage.there, _TUNNEL_MTU)
+    client.run(pools.send, fds[:3], 200 * _REQUEST)
+    return lambda: veth.set_mtu(stage.there, 1500)
+
+
 def recv_queue_unread(stage: Stage) -> Recover:
     server, clients = stage.process_here("image-worker"), stage.process_there("uploaders")
     pool = join(clients, server, HERE.v4, 9001, 3)
@@ -54,6 +71,14 @@ SCENARIOS = (
         "black-hole",
         "The network loses everything on its way to the database: nobody answers.",
         black_hole,
+    ),
+    Scenario(
+        "mtu-black-hole",
+        "A tunnel on the way carries only small packets and tells nobody: large ones are lost.",
+        mtu_black_hole,
+        spoiled_by=frozenset(
+            {"zero-window-peer", "recv-queue-unread", "connection-churn", "nagle-delayed-ack"}
+        ),
     ),
     Scenario(
         "recv-queue-unread",

@@ -141,6 +141,8 @@ def _of_part(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
     yield exactly("count", len(np.unique(part.remote_lo)), f"{name}: remote addresses")
     yield exactly("count", int(part.retrans.max()), f"{name}: retransmissions")
     yield exactly("count", int(part.tcp_info("backoff").max()), f"{name}: doublings")
+    for size in ("snd_mss", "pmtu"):
+        yield exactly("bytes", int(part.tcp_info(size).max()), f"{name}: {size}")
     for queue in ("recv_q", "send_q"):
         column = getattr(part, queue).astype(np.int64)
         for what, value in (
@@ -433,6 +435,8 @@ def _of_counters(seen: Seen, named: str) -> Iterator[Fact]:
                 yield exactly("rate", (growth - less) / seconds, f"{name} less {other}")
                 yield exactly("rate", (growth + less) / seconds, f"{name} and {other}")
                 yield exactly("percent", 100 * growth / max(less, 1), f"{name} of {other}")
+                both = max(growth + less, 1)
+                yield exactly("percent", 100 * growth / both, f"{name} of it and {other}")
 
 
 def _grown(before: Sample, seen: Seen, named: str) -> dict[str, int]:
@@ -442,7 +446,7 @@ def _grown(before: Sample, seen: Seen, named: str) -> dict[str, int]:
         for name, value in counters.items():
             known = then.counters.get(section, {}).get(name) if then else None
             if name in named and known is not None:
-                grown[name] = value - known
+                grown[f"{section}{name}"] = value - known
     return grown
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 
 from tcptop.analysis import stalls, timeouts
-from tcptop.analysis.findings import handshakes, lost, parties, servers, words
+from tcptop.analysis.findings import handshakes, large_segments, lost, parties, servers, words
 from tcptop.analysis.findings.lost import Lost
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -25,6 +25,8 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     rows = stalls.pending(table, retransmits=limits["retransmits"])
     rows = rows[np.isin(table.state[rows], stalls.TALKING)]
     rows = rows[~handshakes.unconfirmed(seen, rows)]
+    large = [each.rows for each in large_segments.lost(seen, limits["backoff"])]
+    rows = rows[~np.isin(rows, np.concatenate(large))] if large else rows
     if not len(rows):
         return
     for_s = stalls.unanswered_s(

@@ -1,0 +1,76 @@
+"""Connections whose full segments are lost while small ones get through: a path with a smaller MTU
+that tells nobody (RFC 2923)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis import stalls
+from tcptop.analysis.findings import handshakes
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model.arrays import row_hash
+from tcptop.model.table import Bools, Index
+
+PROBING = "net.ipv4.tcp_mtu_probing"
+JUST_S = 1.5  # what was on its way when the first segment was lost proves nothing
+
+
+class Large(NamedTuple):
+    """Rows towards one address; `small` are the connections there that got answers meanwhile."""
+
+    rows: Index
+    small: int
+
+
+def lost(seen: Observations, retransmits: float) -> list[Large]:
+    """Where every connection that retransmits has a full segment out, and others are answered."""
+    table = seen.table
+    rows = np.flatnonzero(np.isin(table.timer, (stalls.RETRANSMIT, stalls.PERSIST)))
+    rows = rows[table.retrans[rows] > 0]
+    rows = rows[np.isin(table.state[rows], stalls.TALKING)]
+    return list(_by_address(seen, rows, retransmits)) if len(rows) else []
+
+
+def _by_address(seen: Observations, rows: Index, retransmits: float) -> Iterator[Large]:
+    table = seen.table
+    columns = (table.netns, table.interface, table.remote_hi, table.remote_lo)
+    keys = row_hash(*columns)
+    talking = np.flatnonzero(np.isin(table.state, stalls.TALKING))
+    for mine in handshakes.grouped(rows, keys[rows]):
+        often = table.retrans[mine] >= retransmits
+        off = seen.sysctl(int(table.netns[mine[0]]), PROBING) == 0
+        if not often.any() or not off or not _full(seen, mine).all():
+            continue
+        silent = seen.table.since_s("last_ack_recv", mine)
+        others = talking[keys[talking] == keys[mine[0]]]
+        others = others[~np.isin(others, mine)]
+        small = int(np.count_nonzero(_heard(seen, others, float(silent.min()))))
+        if small or _still_sends(seen, mine).any():
+            yield Large(mine[often], small)
+
+
+def _full(seen: Observations, rows: Index) -> Bools:
+    """A whole segment waits to be acknowledged, or for this host's own device, which drops it: then
+    the kernel probes each half second (tcp_send_probe0), though the window is open."""
+    table = seen.table
+    mss = table.info_of("snd_mss", rows)
+    out = table.info_of("unacked", rows) > 0
+    held = (table.timer[rows] == stalls.PERSIST) & (table.info_of("snd_wnd", rows) >= mss)
+    held &= table.info_of("backoff", rows) == 0
+    full: Bools = (mss > 0) & (table.send_q[rows] >= mss) & (out | held)
+    return full
+
+
+def _heard(seen: Observations, rows: Index, silent_s: float) -> Bools:
+    """Of these something was acknowledged, or came, while the others were silent."""
+    heard: Bools = seen.table.since_s("last_ack_recv", rows) < silent_s - JUST_S
+    return heard
+
+
+def _still_sends(seen: Observations, rows: Index) -> Bools:
+    """The peer's own segments were seen to come, and acknowledge nothing new."""
+    sends: Bools = seen.snapshot.durations.silent_s[rows] < seen.watched_s - JUST_S
+    return sends

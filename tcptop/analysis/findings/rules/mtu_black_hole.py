@@ -1,0 +1,87 @@
+"""mtu-black-hole: large packets to an address are lost, small ones arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tcptop.analysis.findings import large_segments, networks, parties, words
+from tcptop.analysis.findings.large_segments import PROBING, Large
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.model.finding import Finding
+
+ID = "mtu-black-hole"
+MOST = 20  # findings of one sample
+HEADERS = {True: 28, False: 48}  # of IPv4 or IPv6, and of ICMP: what ping adds
+
+
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    for large in large_segments.lost(seen, limits["retransmissions"])[:MOST]:
+        yield _finding(seen, limits, large)
+
+
+def _finding(seen: Observations, limits: Limits, large: Large) -> Finding:
+    table, rows = seen.table, large.rows
+    there = networks.where(table, rows, with_port=False)
+    found = parties.parties(seen, rows)
+    who = f" of {parties.first_name(found)}" if found else ""
+    mss, pmtu = (int(table.info_of(name, rows).max()) for name in ("snd_mss", "pmtu"))
+    many = words.count(len(rows), "connection")
+    return Finding(
+        ID,
+        words.key(ID, int(table.netns[rows[0]]), there),
+        "critical" if len(rows) >= limits["critical"] else "warning",
+        f"Large packets to {there} are lost: {many}{who} retransmit{'s' if len(rows) == 1 else ''} "
+        "full segments, small ones get through",
+        named(seen, rows, [each.process for each in found], destination=there),
+        {"connections": len(rows), "small": large.small, "mss": mss, "pmtu": pmtu},
+        tuple(_evidence(seen, large, found, mss, pmtu)),
+        _advice(there, pmtu),
+        f"ss -tinpo 'dst {words.in_filter(there)}'; ip route get {there}; sysctl {PROBING}",
+    )
+
+
+def _evidence(
+    seen: Observations, large: Large, found: list[parties.Party], mss: int, pmtu: int
+) -> Iterator[str]:
+    table, rows = seen.table, large.rows
+    again = words.count(int(table.retrans[rows].max()), "time")
+    yield (
+        f"Segments of {mss} bytes (MSS) were retransmitted up to {again} and not acknowledged; "
+        f"{words.size(int(table.send_q[rows].sum()))} wait in Send-Q."
+    )
+    if large.small:
+        others = words.count(large.small, "other connection")
+        yield f"{others} to the same address got an acknowledgement meanwhile: the way is open."
+    else:
+        yield "The other end's segments go on arriving meanwhile: the way is open."
+    yield (
+        f"This host takes the path to carry {pmtu} bytes, and nobody has told it otherwise (no "
+        f'ICMP "fragmentation needed" came); {PROBING} = 0, so that TCP does not find out itself.'
+    )
+    if found:
+        yield f"{'They belong' if len(rows) > 1 else 'It belongs'} to {parties.listed(found)}."
+
+
+def _advice(there: str, pmtu: int) -> str:
+    room = pmtu - HEADERS["." in there]
+    return (
+        f"Find the size that passes: ping -M do -s {room} {there}, then smaller ones. Let ICMP "
+        "type 3 code 4 (IPv6: packet too big) through the firewalls on the way, or clamp the MSS "
+        "where the tunnel begins (nft: tcp option maxseg size set rt mtu), or lower the route's "
+        "MTU. "
+        f"Until then sysctl -w {PROBING}=1 (now 0) lets TCP find the size after some timeouts."
+    )
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("retransmissions", 3, "retransmissions of a full segment"),
+        Threshold("critical", 3, "connections from which it is critical"),
+    ),
+    find,
+    frozenset({Need.TCP_INFO, Need.SYSCTLS}),
+)

@@ -1,0 +1,98 @@
+"""packets-rejected, nat-ports-exhausted, mtu-black-hole: what this host or the path throws away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.unit.findings.counting import counters
+from tests.unit.findings.watched import Findings, of, once, watch
+from tests.unit.prepared import NGINX, Row, kernel, owners, socket
+
+REJECTED, MTU = "packets-rejected", "mtu-black-hole"
+HELD = owners((1, NGINX, 6))
+
+
+def seen(per_s: Mapping[str, float], seconds: int = 7) -> Findings:
+    known = {"InSegs": 100.0, "InCsumErrors": 0, "IPReversePathFilter": 0} | dict(per_s)
+    return of(watch(seconds, lambda _: [], kernel=counters(known))[-1], REJECTED)
+
+
+@pytest.mark.parametrize(
+    ("per_s", "severity"),
+    [
+        ({}, None),
+        ({"InCsumErrors": 6, "InSegs": 1000}, "warning"),
+        ({"InCsumErrors": 2, "InSegs": 1000}, None),
+        ({"InCsumErrors": 2}, "warning"),
+        ({"InCsumErrors": 12}, "critical"),
+        ({"IPReversePathFilter": 1, "InSegs": 10}, None),  # noise of neighbours
+        ({"IPReversePathFilter": 30, "InSegs": 10}, "critical"),
+    ],
+)
+def test_what_is_thrown_away(per_s: Mapping[str, float], severity: str | None) -> None:
+    found = seen(per_s)
+    assert [each.severity for each in found] == ([severity] if severity else [])
+
+
+def test_the_reason_is_said_and_the_share_is_of_what_arrives() -> None:
+    (finding,) = seen({"IPReversePathFilter": 30, "InSegs": 30})
+    assert finding.title == (
+        "This host throws away 30 packets/s that arrive: the reverse-path filter (rp_filter) "
+        "refuses their senders"
+    )
+    assert finding.values["share"] == pytest.approx(0.5)
+    (finding,) = seen({"InCsumErrors": 20})
+    assert finding.values["share"] == pytest.approx(0.2)
+    assert "20 % of the 100 segments/s" in " ".join(finding.evidence)
+
+
+def full(remote: str = "10.0.0.9:5555", again: int = 4, send_q: int = 90_000) -> Row:
+    info = {"snd_mss": 1448, "pmtu": 1500, "unacked": 10, "last_ack_recv": 9000, "backoff": again}
+    row = socket("ESTABLISHED", "10.0.0.1:80", remote, inode=1, send_q=send_q, timer=1)
+    return row | {"retrans": again, "info": info | {"rto": 3_000_000, "bytes_acked": 1}}
+
+
+def small(heard_ms: int = 200) -> Row:
+    info = {"last_ack_recv": heard_ms, "snd_mss": 1448}
+    return socket("ESTABLISHED", "10.0.0.1:80", "10.0.0.9:5556", inode=1, cookie=77) | {
+        "info": info
+    }
+
+
+def found(*rows: Row, probing: str = "0") -> Findings:
+    limits = (kernel(sysctls={"net.ipv4.tcp_mtu_probing": probing}),)
+    return once(list(rows), owners=HELD, kernel=limits)
+
+
+def test_full_segments_are_lost_and_small_ones_are_not() -> None:
+    every = found(full(), small())
+    (finding,) = of(every, MTU)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "Large packets to 10.0.0.9 are lost: 1 connection of nginx retransmits full segments, "
+        "small ones get through"
+    )
+    assert finding.values == {"connections": 1, "small": 1, "mss": 1448, "pmtu": 1500}
+    assert "ping -M do -s 1472 10.0.0.9" in finding.advice
+    assert of(every, "black-hole") == ()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [full()],  # nothing there is answered: a black hole
+        [full(), small(heard_ms=8900)],
+        [full(again=2), small()],
+        [full(send_q=700), small()],
+        [full(), small(), full("10.0.0.9:5557", send_q=700)],  # small ones are lost too
+    ],
+)
+def test_else_it_is_not_the_size(rows: list[Row]) -> None:
+    rows = [row | {"cookie": 100 + n} for n, row in enumerate(rows)]
+    assert of(found(*rows), MTU) == ()
+
+
+def test_where_the_kernel_looks_for_the_size_itself() -> None:
+    assert of(found(full(), small(), probing="1"), MTU) == ()
