@@ -11,6 +11,7 @@ import numpy as np
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import handshakes
 from tcptop.analysis.findings.observations import Observations
+from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.table import Bools, Index
 
@@ -28,7 +29,7 @@ class Large(NamedTuple):
 def lost(seen: Observations, retransmits: float) -> list[Large]:
     """Where every connection that retransmits has a full segment out, and others are answered."""
     table = seen.table
-    rows = np.flatnonzero(np.isin(table.timer, (stalls.RETRANSMIT, stalls.PERSIST)))
+    rows = np.flatnonzero(np.isin(table.timer, (tcp.RETRANSMIT, tcp.PERSIST)))
     rows = rows[table.retrans[rows] > 0]
     rows = rows[np.isin(table.state[rows], stalls.TALKING)]
     return list(_by_address(seen, rows, retransmits)) if len(rows) else []
@@ -58,7 +59,7 @@ def _full(seen: Observations, rows: Index) -> Bools:
     table = seen.table
     mss = table.info_of("snd_mss", rows)
     out = table.info_of("unacked", rows) > 0
-    held = (table.timer[rows] == stalls.PERSIST) & (table.info_of("snd_wnd", rows) >= mss)
+    held = (table.timer[rows] == tcp.PERSIST) & (table.info_of("snd_wnd", rows) >= mss)
     held &= table.info_of("backoff", rows) == 0
     full: Bools = (mss > 0) & (table.send_q[rows] >= mss) & (out | held)
     return full

@@ -45,8 +45,16 @@ def _at_server(seen: Observations, limits: Limits) -> Iterator[Finding]:
     queue = seen.table.key[seen.snapshot.queue[rows]]
     keys = row_hash(networks.keys(seen.table, rows), queue)
     for group in handshakes.grouped(rows, keys):
-        if len(group) >= limits["handshakes"]:
+        if len(group) >= limits["handshakes"] and not _full(seen, int(group[0])):
             yield _server(seen, limits, group)
+
+
+def _full(seen: Observations, row: int) -> bool:
+    """Whether the listener holds as many as it may: that is syn-queue-full's business."""
+    listener = int(seen.snapshot.queue[row])
+    here = np.flatnonzero(seen.snapshot.queue == listener)
+    half_open = np.count_nonzero(seen.table.state[here] == tcp.SYN_RECV)
+    return bool(half_open >= syn_queues.limit(seen, listener) - 1)
 
 
 def _server(seen: Observations, limits: Limits, rows: Index) -> Finding:

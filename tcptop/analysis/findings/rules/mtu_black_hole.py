@@ -23,7 +23,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 
 def _finding(seen: Observations, limits: Limits, large: Large) -> Finding:
     table, rows = seen.table, large.rows
-    there = networks.where(table, rows, with_port=False)
+    there = networks.where(seen.sample, rows, with_port=False)
     found = parties.parties(seen, rows)
     who = f" of {parties.first_name(found)}" if found else ""
     mss, pmtu = (int(table.info_of(name, rows).max()) for name in ("snd_mss", "pmtu"))
