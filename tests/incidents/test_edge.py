@@ -9,11 +9,10 @@ from tests.incidents.incident import healthy
 from tests.incidents.lab import Lab
 from tests.incidents.proving import Silence
 
-RESETS = "resets"
 _OK = 'location / { return 200 "ok"; }'
 
 
-@healthy(alarm=f"{RESETS}: checks that got their answer: not built yet")
+@healthy()
 def haproxy_checks_over_http(lab: Lab) -> None:
     """30 checks a second, each ended by a reset once its answer is there."""
     lab.server.python("hello", lab.server.address, 80, port=80)
@@ -34,7 +33,7 @@ def haproxy_checks_that_the_port_is_open(lab: Lab) -> None:
     _checks(lab, "")
 
 
-@healthy(alarm=f"{RESETS}: checks that got their answer: not built yet")
+@healthy()
 def haproxy_checks_beside_traffic(lab: Lab) -> None:
     lab.server.python("hello", lab.server.address, 80, port=80)
     lab.client.python("caller", lab.server.address, 80, 20, "http")

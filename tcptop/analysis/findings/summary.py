@@ -27,6 +27,7 @@ TCPSynRetrans TCPDSACKRecv TCPTimeouts PruneCalled RcvPruned
 InCsumErrors InErrs InHdrErrors InAddrErrors OutNoRoutes IPReversePathFilter TSEcrRejected
 PAWSActive PAWSEstab TCPMD5NotFound TCPMD5Unexpected TCPMD5Failure TCPAOBad TCPAOKeyNotFound
 TCPAORequired TCPSYNChallenge TCPChallengeACK TCPRcvQDrop insert_failed drop early_drop
+InDestUnreachs
 """
 COUNTERS = frozenset(_COUNTERS.split())
 
@@ -117,7 +118,7 @@ def _known(number: int | None) -> float:
 def _counters(sections: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     return {
         name: value
-        for section in ("Ip", "Tcp", "TcpExt", "conntrack")
+        for section in ("Ip", "Icmp", "Tcp", "TcpExt", "conntrack")
         for name, value in sections.get(section, {}).items()
         if name in COUNTERS
     }

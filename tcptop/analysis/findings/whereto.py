@@ -10,8 +10,10 @@ from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
+from tcptop.model.table import Index
 
 MOSTLY = 0.8  # share from which a place is named
+NO_RESET = (tcp.LISTEN, tcp.SYN_SENT, tcp.TIME_WAIT)  # what ends in TIME_WAIT has ended well
 
 
 class Where(NamedTuple):
@@ -28,14 +30,25 @@ def where(seen: Observations, netns: int, outward: bool) -> Where:
     return _destination(seen, netns) if outward else _listener(seen, netns)
 
 
+def asked(seen: Observations, netns: int) -> Where:
+    """Where most connects that have no answer yet go: what was answered is no failure."""
+    asking = (seen.table.state == tcp.SYN_SENT) & (seen.table.netns == netns)
+    return _mostly_to(seen, np.flatnonzero(asking), "connect", "a refused one leaves none")
+
+
 def _destination(seen: Observations, netns: int) -> Where:
-    """The destination of most connections that are young or being asked for."""
+    """The destination of most connections that are young."""
     table = seen.table
-    fresh = (seen.snapshot.seen_s < 1.5) | (table.state == tcp.SYN_SENT)
-    rows = np.flatnonzero(fresh & (table.netns == netns) & (table.state != tcp.LISTEN))
+    fresh = (seen.snapshot.seen_s < 1.5) & ~np.isin(table.state, NO_RESET)
+    rows = np.flatnonzero(fresh & (table.netns == netns))
     rows = rows[~seen.accepted[rows]]
+    return _mostly_to(seen, rows, "new connection", "a reset one leaves none")
+
+
+def _mostly_to(seen: Observations, rows: Index, what: str, but: str) -> Where:
     if not len(rows):
         return Where()
+    table = seen.table
     columns = (table.interface, table.remote_hi, table.remote_lo, table.remote_port)
     key = row_hash(*(column[rows] for column in columns))
     _, inverse, number = np.unique(key, return_inverse=True, return_counts=True)
@@ -48,7 +61,7 @@ def _destination(seen: Observations, netns: int) -> Where:
     name = f" ({parties.first_name(who)})" if who else ""
     return Where(
         f", apparently mostly to {place}{name}",
-        (f"{words.count(len(rows), 'new connection')} to {place} now; a reset one leaves none.",),
+        (f"{words.count(len(rows), what)} to {place} now; {but}.",),
         _pids(who),
         destination=place,
     )

@@ -47,7 +47,7 @@ def test_refused_connects(namespace: DemoNamespace) -> None:
     caller.run(limits.call, "127.0.0.1", 9, 40)
     with SetWatch(namespace, SOON) as watch:
         found = watch.until(lambda found: RESETS in found, "refused connects")
-        assert "connects/s fail" in found[RESETS].title
+        assert "This host itself refuses" in found[RESETS].title
         assert CHURN not in found
         caller.close()
         watch.until(lambda found: not found, "an end")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -10,10 +10,12 @@ from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.sample import Kernel
 from tests.unit.findings.hosts import rising, steadily
 from tests.unit.findings.watched import ids, of, watch
-from tests.unit.prepared import CURL, Row, owners, socket
+from tests.unit.prepared import CURL, Row, mini, owners, socket
 
 ID = "resets"
 NONE = {"AttemptFails": 0, "EstabResets": 0, "ActiveOpens": 0, "PassiveOpens": 0}
+
+UNREAD = {"EstabResets": 20, "PassiveOpens": 40, "TCPAbortOnClose": 20, "OutRsts": 20}
 
 
 def fired(kernel: Callable[[int], tuple[Kernel]], seconds: int = 8, step: float = 1) -> list[bool]:
@@ -81,11 +83,108 @@ def test_it_names_where_most_new_connections_go() -> None:
 
 def test_a_server_is_named_by_its_listener() -> None:
     rows = [socket("LISTEN", "0.0.0.0:8080", inode=1)]
-    kernel = steadily(**NONE | {"EstabResets": 20, "PassiveOpens": 40})
+    kernel = steadily(**NONE | UNREAD)
     found = watch(6, lambda _: rows, owners=owners((1, CURL, 3)), kernel=kernel)
     (finding,) = of(found[-1], ID)
+    assert finding.severity == "warning"
+    assert "Read requests to their end" in finding.advice
     assert finding.title == "20 connections/s end in a reset, apparently mostly at :8080 (curl)"
     assert finding.subject.pids == (CURL.pid,)
+
+
+def severities(counters: dict[str, int], rows: Sequence[Row] = ()) -> list[str]:
+    kernel = steadily(**NONE | counters)
+    return [each.severity for each in of(watch(8, lambda _: rows, kernel=kernel)[-1], ID)]
+
+
+@pytest.mark.parametrize(
+    ("counters", "severity"),
+    [
+        ({"EstabResets": 30, "PassiveOpens": 30}, "info"),  # checks that have their answer
+        ({"EstabResets": 30, "PassiveOpens": 40, "ActiveOpens": 5}, "info"),  # a proxy's
+        ({"EstabResets": 30, "PassiveOpens": 40, "ActiveOpens": 35}, "warning"),  # or back ends'
+        ({"EstabResets": 30, "PassiveOpens": 30, "TCPAbortOnClose": 30}, "warning"),
+        ({"EstabResets": 30, "ActiveOpens": 30}, "warning"),  # the server resets
+        ({"EstabResets": 30, "ActiveOpens": 30, "TCPAbortOnClose": 30}, "info"),  # we do
+    ],
+)
+def test_who_called_may_reset(counters: dict[str, int], severity: str) -> None:
+    assert severities(counters) == [severity]
+
+
+def test_what_the_clients_do_is_not_the_server_s_to_mend() -> None:
+    kernel = steadily(**NONE | {"EstabResets": 30, "PassiveOpens": 30})
+    rows = [socket("LISTEN", "0.0.0.0:80", inode=1)]
+    (finding,) = of(watch(8, lambda _: rows, owners=owners((1, CURL, 3)), kernel=kernel)[-1], ID)
+    assert finding.title == (
+        "30 connections/s are reset by the clients that opened them, apparently mostly at :80 "
+        "(curl)"
+    )
+    assert "SO_LINGER" not in finding.advice
+    assert "Health checks" in "".join(finding.evidence)
+
+
+ENDS = ("127.0.0.1:40001", "127.0.0.1:3000")
+REFUSED = {"AttemptFails": 20, "OutRsts": 20, "ActiveOpens": 40, "PassiveOpens": 20}
+
+
+def localhost(number: int, listener: str) -> list[Row]:
+    """30 connections a second to 127.0.0.1:3000 are answered, and over at once."""
+    ends = [(f"127.0.0.1:{35_000 + number * 30 + n}", ENDS[1]) for n in range(30)]
+    over = [mini("TIME_WAIT", *e, expires=59_500, cookie=1000 * number + n)
+            for n, e in enumerate(ends)]  # fmt: skip
+    return [socket("LISTEN", listener, inode=1, cookie=7), *over]
+
+
+@pytest.mark.parametrize(
+    ("listener", "refused"),
+    [
+        ("127.0.0.1:3000", "[::1]:3000"),
+        ("0.0.0.0:3000", "[::1]:3000"),
+        ("[::1]:3000", "127.0.0.1:3000"),
+        ("10.0.0.1:3000", "[::1]:3000"),
+    ],
+)
+def test_this_host_refuses_where_only_part_of_localhost_is_listened_on(
+    listener: str, refused: str
+) -> None:
+    kernel = steadily(**NONE | REFUSED)
+    held = owners((1, CURL, 3))
+    found = watch(8, lambda n: localhost(n, listener), owners=held, kernel=kernel)
+    (finding,) = of(found[-1], ID)
+    both = f"{refused} or 127.0.0.1:3000" if listener.startswith("10.") else refused
+    assert finding.title == (
+        f"This host itself refuses 20 connects/s: nothing listens on {both}, {listener} does"
+    )
+    assert finding.subject.destination == refused
+    assert f"Listening on that port: {listener} (curl) only." in finding.evidence[2]
+    assert "Start the service" not in finding.advice
+
+
+def test_a_listener_that_takes_all_of_localhost_is_not_blamed() -> None:
+    kernel = steadily(**NONE | REFUSED)
+    rows = [socket("LISTEN", "127.0.0.1:5432"), socket("LISTEN", "[::]:3000")]
+    found = watch(8, lambda n: [*rows, *localhost(n, "[::]:3000")[1:]], kernel=kernel)
+    (finding,) = of(found[-1], ID)
+    assert finding.title == "This host itself refuses 20 connects/s"
+    assert finding.subject.destination is None
+    assert "by both of its addresses: 127.0.0.1:5432." in finding.evidence[-1]
+    assert "Start the service" in finding.advice
+
+
+def test_another_host_refuses_where_none_of_the_resets_are_ours() -> None:
+    kernel = steadily(**NONE | REFUSED | {"OutRsts": 1})
+    found = watch(8, lambda n: localhost(n, "127.0.0.1:3000"), kernel=kernel)
+    (finding,) = of(found[-1], ID)
+    assert finding.title == "20 connects/s fail, most of them refused"
+    assert "3000" not in "".join(finding.evidence)  # those are answered
+
+
+def test_icmp_says_so_too() -> None:
+    kernel = steadily(**NONE | {"AttemptFails": 20, "ActiveOpens": 20, "InDestUnreachs": 20})
+    (finding,) = of(watch(8, lambda _: [], kernel=kernel)[-1], ID)
+    assert finding.title == "20 connects/s fail with ICMP unreachable for an answer"
+    assert "refused" not in finding.title
 
 
 def test_within_a_host_both_ends_count() -> None:

@@ -1,0 +1,95 @@
+"""Connections that fail or break off, a second: how many, by whom, and whom it harms.
+
+Nothing stays of them, no row and no TIME_WAIT, so the kernel's counters are the evidence:
+AttemptFails (never open) and EstabResets (ESTABLISHED or CLOSE_WAIT), tcp_set_state and tcp_done,
+net/ipv4/tcp.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.summary import SampleSummary
+from tcptop.analysis.findings.windows import rates, rates_or_zero
+from tcptop.model import tcp
+from tcptop.model.table import F64
+
+HERE = 0.5  # share of the connections with both ends here from which each reset counts twice
+MIXED = 0.2  # of the connections of one direction, from which those of the other one count
+
+
+class Broken(NamedTuple):
+    """A second, in each interval.
+
+    `ours` were reset by this host, `theirs` by the other end, health checks of ours apart; both
+    are none of those that only were `refused` or otherwise never open (`failed`).
+    """
+
+    failed: F64
+    ours: F64
+    theirs: F64
+    dialed: F64  # opened from here
+    accepted: F64
+
+    @property
+    def reset(self) -> F64:
+        return self.ours + self.theirs
+
+    @property
+    def every(self) -> F64:
+        return self.failed + self.reset
+
+    @property
+    def opened(self) -> F64:
+        return self.failed + self.dialed + self.accepted
+
+    @property
+    def harmful(self) -> F64:
+        """Without those that the one who called may have ended himself, once he had his answer.
+
+        As many more as were accepted than dialed can be clients that reset; as many more as were
+        dialed, this host's own.
+        """
+        clients = np.maximum(self.accepted - self.dialed, 0)
+        own = np.maximum(self.dialed - self.accepted, 0)
+        resets = np.maximum(self.theirs - clients, 0) + np.maximum(self.ours - own, 0)
+        total: F64 = self.failed + resets
+        return total
+
+    @property
+    def mixed(self) -> bool:
+        """Called and calling, as a proxy is: whose connections are reset is not known."""
+        dialed, accepted = float(self.dialed.sum()), float(self.accepted.sum())
+        return min(dialed, accepted) > MIXED * max(dialed, accepted)
+
+
+def broken(seen: Observations, summaries: Sequence[SampleSummary], netns: int) -> Broken | None:
+    """None where the counters are not known, or nothing is broken."""
+    names = ("AttemptFails", "EstabResets", "ActiveOpens", "PassiveOpens")
+    failed, reset, active, passive = (rates(summaries, netns, name) for name in names)
+    if failed is None or reset is None or active is None or passive is None:
+        return None
+    if not (failed + reset).any():
+        return None
+    unread, aborted, embryonic = (
+        rates_or_zero(summaries, netns, name)
+        for name in ("TCPAbortOnClose", "TCPAbortOnData", "EmbryonicRsts")
+    )
+    # Clients that only ask whether the port is open reset half-open connections: no harm to us.
+    failed = np.maximum(failed - embryonic, 0)
+    # A health check hangs up what it opened with SO_LINGER 0, which TCPAbortOnData counts.
+    checks = np.minimum(aborted, active)
+    reset = np.maximum(reset / (2 if both_here(seen, netns) else 1) - checks, 0)
+    ours = np.minimum(reset, unread + aborted - checks)
+    return Broken(failed, ours, reset - ours, np.maximum(active - failed, 0), passive)
+
+
+def both_here(seen: Observations, netns: int) -> bool:
+    """Whether most connections have both ends here: a reset then counts at each of them."""
+    table = seen.table
+    rows = (table.netns == netns) & (table.state != tcp.LISTEN)
+    return bool(rows.any()) and float(seen.remote_here[rows].mean()) > HERE
