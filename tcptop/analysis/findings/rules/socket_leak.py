@@ -39,7 +39,7 @@ def _finding(
     values = {"sockets": found.sockets, "fd_share": full.share}
     return Finding(
         ID,
-        words.key(ID, pid),
+        words.key(ID, pid, process.start_time),
         "critical" if fds.runs_out(full, limits) else "warning",
         f"{name} leaks sockets: {words.number(found.sockets)} {_what(found, led)} never closed",
         named(seen, listed[:0], [process], led.listener, led.destination),
