@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 HeldEnd = tuple[str, int]
 
+FIN_WAIT2, CLOSE_WAIT = 5, 8  # include/net/tcp_states.h
+_UNACKED, _NOTSENT_BYTES = 24, 144  # offsets in struct tcp_info (linux/tcp.h)
+
 _sockets: dict[int, socket.socket] = {}
 
 
@@ -70,6 +73,24 @@ def send(fd: int, size: int) -> int:
     return get(fd).send(bytes(size))
 
 
+def fill(fd: int) -> None:
+    """Send until no more is taken and all that the peer would take is acknowledged."""
+    sender = get(fd)
+    sender.setblocking(False)
+    try:
+        while True:
+            sender.send(bytes(65536))
+    except BlockingIOError:
+        until(lambda: _stuck(sender), "a closed window")
+
+
+def _stuck(sender: socket.socket) -> bool:
+    info = tcp_info(sender)
+    (unacked,) = struct.unpack_from("I", info, _UNACKED)
+    (unsent,) = struct.unpack_from("I", info, _NOTSENT_BYTES)
+    return bool(unacked == 0 and unsent)
+
+
 def receive(fd: int, size: int) -> int:
     """Read up to `size` bytes; 0 is the end of file."""
     get(fd).settimeout(5)
@@ -85,6 +106,13 @@ def unread(fd: int) -> int:
 def option(fd: int, level: int, name: int, value: int) -> None:
     """Set a socket option."""
     get(fd).setsockopt(level, name, value)
+
+
+def keep_alive(fd: int, idle: int, interval: int) -> None:
+    """Switch keepalive on for a held socket; the times in seconds."""
+    option(fd, socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
+    option(fd, socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
+    option(fd, socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 def tcp_info(made: socket.socket) -> bytes:

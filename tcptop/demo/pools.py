@@ -5,9 +5,7 @@ import resource
 import socket
 
 from tcptop.demo import held, sockets
-from tcptop.demo.held import HeldSockets, until, wait_for_state
-from tcptop.demo.queues import keep_alive
-from tcptop.demo.states import CLOSE_WAIT, FIN_WAIT2
+from tcptop.demo.held import CLOSE_WAIT, FIN_WAIT2, HeldSockets, keep_alive, until, wait_for_state
 
 _KEEPALIVE_S = 60  # sooner than any NAT forgets
 

@@ -38,13 +38,6 @@ def listening(
     return hold(made)
 
 
-def bound(host: str = LOOPBACK, port: int = 0) -> HeldSockets:
-    """Bound and inactive: it holds a port and is in no state that ss shows."""
-    made = _new_socket(host)
-    made.bind(_resolve(host, port))
-    return hold(made)
-
-
 def connected(
     host: str, port: int, source: str | None = None, *, send_buffer: int = 0
 ) -> HeldSockets:

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Self
 
-from tcptop.demo import linux, owners, veth
+from tcptop.demo import linux, veth
 from tcptop.demo.holder import Holder
 from tcptop.demo.namespace import DemoNamespace
 
@@ -148,7 +148,7 @@ class Stage:
 
 
 def _named(holder: Holder, name: str) -> Holder:
-    holder.run(owners.rename, name.encode())
+    holder.run(linux.set_name, name.encode())
     return holder
 
 

@@ -9,15 +9,6 @@ from tcptop.demo.veth import SPOOFED
 _SYN, _DATA_OFFSET = 0x02, 5 << 4  # RFC 9293, 3.1
 
 
-def send(destination: str, port: int, count: int) -> None:
-    """Send SYNs from `count` addresses of `veth.SPOOFED`.
-
-    The answers are routed to a neighbour that is not there, so the half-open connections stay.
-    """
-    for number in range(count):
-        send_one(destination, port, number, count)
-
-
 def send_one(
     destination: str,
     port: int,

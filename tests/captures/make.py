@@ -9,10 +9,11 @@ byte order and kernel of the machine that made them: x86-64, Linux 6.18.
 from pathlib import Path
 from socket import AF_NETLINK, SOCK_RAW, socket
 
-from tcptop.demo import queues, sockets, states
+from tcptop.demo import sockets
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.sources.sock_diag import EXT, EXT_CONG, NETLINK_SOCK_DIAG, ROOM, Request, encode
 from tcptop.sources.wire import scan
+from tests.kernel import queues, states
 
 SEQ = 7
 REQUESTS = {"usual": Request(ext=EXT | EXT_CONG), "everything": Request(ext=0xFF)}
@@ -36,7 +37,7 @@ def fill(namespace: DemoNamespace) -> None:
     run = namespace.run
     run(sockets.listening, "127.0.0.1", device="lo")
     run(sockets.listening, "::", v6only=True)
-    run(sockets.bound, "127.0.0.1")
+    run(states.bound, "127.0.0.1")
     run(queues.accept_overflow, "127.0.0.1", 0, 2)
     run(queues.unread, 1000, "::1")
     run(states.syn_recv, "::", "127.0.0.1")

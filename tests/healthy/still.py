@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from tcptop.demo import held, queues, sockets
+from tcptop.demo import held, sockets
 from tests.healthy.load import Place
 
 POOL, TIME_WAIT = 200, 5000
@@ -25,8 +25,8 @@ def pool(keepalive: bool) -> Callable[[Place], AbstractContextManager[None]]:
             made = client.run(sockets.connected, place.address, _PORT)
             theirs = place.server.run(sockets.accepted, listener.fd)
             if keepalive:
-                client.run(queues.keep_alive, made.fd, 60, 10)
-                place.server.run(queues.keep_alive, theirs.fd, 300, 30)
+                client.run(held.keep_alive, made.fd, 60, 10)
+                place.server.run(held.keep_alive, theirs.fd, 300, 30)
         yield
 
     return run

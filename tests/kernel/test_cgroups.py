@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from tcptop.demo.namespace import DemoNamespace
-from tcptop.demo.owners import enter_cgroup, remove_cgroup
 from tcptop.demo.sockets import listening
 from tcptop.model import tcp
 from tcptop.model.table import SocketTable
 from tcptop.sources.cgroups import Cgroups, mount_point
 from tcptop.sources.sock_diag import SockDiag
+from tests.kernel.owners import enter_cgroup, remove_cgroup
 from tests.kernel.ss import ss_rows
 
 

@@ -17,11 +17,12 @@ from tcptop.analysis.findings.rule import Need
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.watch import WatchLoop
 from tcptop.commands.source import source
-from tcptop.demo import queues, sockets, states
+from tcptop.demo import sockets
 from tcptop.demo.held import until
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.scenarios import choose
 from tcptop.demo.stage import Stage
+from tests.kernel import queues, states
 from tests.kernel.nobody import become_nobody
 from tests.unit.written import VALIDATOR
 

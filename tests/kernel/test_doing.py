@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tcptop.demo import states
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.address import halves
 from tcptop.model.sample import LostSocket, ProcessFacts
@@ -24,6 +23,7 @@ from tcptop.model.source import Requests
 from tcptop.sources import lost, unix_listeners
 from tcptop.sources.live import LiveSource
 from tcptop.sources.process_facts import FactsReader
+from tests.kernel import states
 
 READY = "print('ready', flush=True);"
 PATIENCE_S = 20.0

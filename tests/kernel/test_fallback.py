@@ -19,12 +19,13 @@ import pytest
 from tcptop import cli
 from tcptop.analysis.findings.rule import Need
 from tcptop.analysis.findings.rules import RULES
-from tcptop.demo import held, linux, queues, sockets, states
+from tcptop.demo import held, linux, sockets
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.table import SocketTable
 from tcptop.sources import sock_diag, wire
 from tcptop.sources.sock_diag import Request, SockDiag, SockDiagError, encode
 from tcptop.sources.sock_diag import without_repeats as sock_diag_distinct
+from tests.kernel import queues, states
 from tests.kernel.ss import ss_rows
 
 STATES = {

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tcptop.analysis.filter import Facts, bind, parse, select
 from tcptop.demo import held, sockets
-from tcptop.demo.owners import enter_cgroup, remove_cgroup
 from tcptop.model.table import SocketTable
 from tcptop.sources.cgroups import Cgroups, mount_point
 from tcptop.sources.names import SystemNames
 from tcptop.sources.sock_diag import ALL_STATES, Request, SockDiag
+from tests.kernel.owners import enter_cgroup, remove_cgroup
 from tests.kernel.zoo import Zoo
 
 EXAMPLES = int(os.environ.get("TCPTOP_EXAMPLES", "60"))

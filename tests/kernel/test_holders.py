@@ -3,11 +3,12 @@
 import numpy as np
 
 from tcptop.analysis.selection import select
-from tcptop.demo import held, owners, sockets
+from tcptop.demo import held, sockets
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import owner, tcp
 from tcptop.model.snapshot import Snapshot
 from tcptop.views import socket_rows
+from tests.kernel import owners
 from tests.kernel.snapshots import kind, note, pids, row_between, row_of, snapshot_of
 from tests.kernel.zoo import Zoo
 

@@ -9,13 +9,14 @@ import pytest
 from tcptop.analysis.listeners import match
 from tcptop.analysis.selection import select
 from tcptop.columns import listeners as columns
-from tcptop.demo import held, queues, sockets, syn, veth
+from tcptop.demo import held, sockets, veth
 from tcptop.demo.held import HeldSockets, until
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import owner, tcp
 from tcptop.model.snapshot import Snapshot
 from tcptop.sources.counters import read_kernel
 from tcptop.views import listener_rows
+from tests.kernel import queues
 from tests.kernel.snapshots import Watch, row_of, snapshot_of
 from tests.kernel.zoo import Zoo
 
@@ -195,7 +196,7 @@ def test_half_open_connections_are_counted(linked: Linked) -> None:
     server.sysctl("net.ipv4.tcp_syncookies", 0)
     spared = server.run(sockets.listening, veth.SERVER.v4, 7001, 16)
     listener = server.run(sockets.listening, "0.0.0.0", 7000, 16)
-    server.run(syn.send, veth.SERVER.v4, 7000, 30)
+    server.run(queues.send_syns, veth.SERVER.v4, 7000, 30)
     until(lambda: syn_queue(server, listener) == 17, "17 half-open connections")
     snapshot = snapshot_of(server)
     table = snapshot.sample.sockets

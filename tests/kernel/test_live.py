@@ -11,11 +11,12 @@ from collections.abc import Iterator
 import pytest
 
 from tcptop import __version__
-from tcptop.demo import queues, sockets, states
+from tcptop.demo import sockets
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.route import route_key
 from tcptop.model.source import Requests
 from tcptop.sources.live import LEAST_REST_S, LiveSource
+from tests.kernel import queues, states
 from tests.kernel.nobody import become_nobody
 from tests.kernel.snapshots import Watch, row_of
 from tests.recordings.plain import taken_apart

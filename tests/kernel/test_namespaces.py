@@ -8,10 +8,10 @@ import pytest
 
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import connected, listening
-from tcptop.demo.states import time_wait
 from tcptop.sources import namespaces
 from tcptop.sources.namespaces import NamespaceError, discover, entered, open_namespace
 from tests.kernel.nobody import as_nobody
+from tests.kernel.states import time_wait
 
 
 @pytest.fixture

@@ -9,16 +9,17 @@ import pytest
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.analysis.selection import select
-from tcptop.demo import sockets, states
+from tcptop.demo import sockets
 from tcptop.demo.held import HeldSockets
-from tcptop.demo.states import SocketPair
 from tcptop.model import owner, tcp
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import COLUMNS, SocketTable
 from tcptop.sources.live import LiveSource
 from tcptop.views import text
+from tests.kernel import states
 from tests.kernel.nobody import NOBODY, become_nobody
 from tests.kernel.snapshots import row_of, snapshot_of
+from tests.kernel.states import SocketPair
 from tests.kernel.zoo import Zoo
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="without root, one is nobody already")

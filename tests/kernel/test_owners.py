@@ -16,7 +16,6 @@ import pytest
 from tcptop.demo import linux
 from tcptop.demo.held import HeldSockets, close, get, hold
 from tcptop.demo.namespace import DemoNamespace
-from tcptop.demo.owners import share_by_message
 from tcptop.demo.sockets import connected, listening
 from tcptop.model.sample import Owners
 from tcptop.model.table import U32
@@ -24,6 +23,7 @@ from tcptop.sources import owners as owners_module
 from tcptop.sources.owners import SMALL, OwnerFinder
 from tcptop.sources.processes import ProcessReader
 from tests.kernel.nobody import as_nobody
+from tests.kernel.owners import share_by_message
 from tests.kernel.ss import ss_rows
 from tests.kernel.zoo import Zoo
 

@@ -8,11 +8,11 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from tcptop.demo import held, sockets, states, veth
+from tcptop.demo import held, sockets, veth
 from tcptop.demo.held import HeldSockets
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import tcp
-from tests.kernel import snapshots
+from tests.kernel import snapshots, states
 from tests.kernel.ports import COUNT, FIRST, Watch, dial, group, left, set_range, snapshot_of
 from tests.kernel.snapshots import row_of
 
@@ -30,7 +30,7 @@ def small(namespace: DemoNamespace) -> DemoNamespace:
 def bind(host: str) -> HeldSockets | None:
     """A socket bound to port 0, or None if there is no port for it."""
     try:
-        return sockets.bound(host)
+        return states.bound(host)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return None
@@ -104,8 +104,8 @@ def test_another_destination_has_ports_of_its_own(small: DemoNamespace) -> None:
 def test_a_listener_in_the_range_takes_its_port_from_all(small: DemoNamespace) -> None:
     small.run(sockets.listening, "127.0.0.7", FIRST + 3)
     small.run(sockets.listening, "::1", FIRST + 4)
-    small.run(sockets.bound, "127.0.0.8", FIRST + 5)
-    small.run(sockets.bound, "::1", FIRST + 6)
+    small.run(states.bound, "127.0.0.8", FIRST + 5)
+    small.run(states.bound, "::1", FIRST + 6)
     count_down(small, 16)
     blocked = snapshot_of(small).ports.blocked
     assert blocked.tolist() == [4]
@@ -291,7 +291,7 @@ def do_something(dice: random.Random) -> None:
             visit(port) if action == "visit" else taking[action]("127.0.0.5", port)
 
 
-taking = {"listen": sockets.listening, "bind": sockets.bound}
+taking = {"listen": sockets.listening, "bind": states.bound}
 
 
 def visit(port: int) -> None:

@@ -13,6 +13,7 @@ from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import tcp
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import I64
+from tests.kernel import states
 from tests.kernel.ports import Watch, dial, group, left, set_range
 
 DELAY_MS = 100  # tcp_tw_reuse_delay, where the kernel has it
@@ -155,5 +156,5 @@ def test_bind_to_port_0_takes_no_port_in_time_wait(namespace: DemoNamespace) -> 
         assert snapshot.ports.headroom_bind.tolist() == [0]
         assert left(snapshot) == 4
         with pytest.raises(OSError, match="Address already in use"):
-            namespace.run(sockets.bound)
+            namespace.run(states.bound)
         assert namespace.run(dial, "127.0.0.1", 80)

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from tcptop.demo import queues
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
+from tests.kernel import queues
 from tests.kernel.recount.claims import claims
 from tests.kernel.recount.recount import recount
 from tests.kernel.snapshots import Watch

@@ -6,13 +6,14 @@ import socket
 import numpy as np
 import pytest
 
-from tcptop.demo import held, sockets, states, veth
+from tcptop.demo import held, sockets, veth
 from tcptop.demo.held import HeldSockets, until
 from tcptop.demo.namespace import DemoNamespace
-from tcptop.demo.states import SocketPair
 from tcptop.model import owner, tcp
 from tcptop.model.snapshot import Snapshot
+from tests.kernel import states
 from tests.kernel.snapshots import Watch, kind, note, pids, row_between, row_of, snapshot_of
+from tests.kernel.states import SocketPair
 
 Linked = tuple[DemoNamespace, DemoNamespace]
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tcptop.demo import held, owners, queues, sockets, states, syn, veth
+from tcptop.demo import held, linux, sockets, veth
 from tcptop.demo.held import HeldSockets, until
 from tcptop.demo.namespace import DemoNamespace
+from tests.kernel import owners, queues, states
 from tests.kernel.ss import between, of_inode, ss_rows, with_state
 from tests.kernel.zoo import retransmitting
 
@@ -16,9 +17,9 @@ Linked = tuple[DemoNamespace, DemoNamespace]
 
 
 def test_a_bound_socket_keeps_its_port(namespace: DemoNamespace) -> None:
-    port = namespace.run(sockets.bound).local[1]
+    port = namespace.run(states.bound).local[1]
     with pytest.raises(OSError, match="Address already in use") as caught:
-        namespace.run(sockets.bound, "127.0.0.1", port)
+        namespace.run(states.bound, "127.0.0.1", port)
     assert caught.value.errno == errno.EADDRINUSE
 
 
@@ -89,7 +90,7 @@ def test_keepalive_probes_go_unanswered(linked: Linked) -> None:
     listener = server.run(sockets.listening, veth.SERVER.v4)
     made = client.run(sockets.connected, veth.SERVER.v4, listener.local[1])
     veth.black_hole(client, veth.SERVER)
-    client.run(queues.keep_alive, made.fd, 1, 1)
+    client.run(held.keep_alive, made.fd, 1, 1)
     until(lambda: _timer(client, made) == ("keepalive", True), "a probe")
 
 
@@ -102,7 +103,7 @@ def test_spoofed_syns_fill_the_syn_queue(linked: Linked) -> None:
     _, server = linked
     server.sysctl("net.ipv4.tcp_syncookies", 0)
     listener = server.run(sockets.listening, veth.SERVER.v4, 7000, 16)
-    server.run(syn.send, veth.SERVER.v4, 7000, 30)
+    server.run(queues.send_syns, veth.SERVER.v4, 7000, 30)
     until(lambda: len(ss_rows(server, "state", "syn-recv")) == 17, "17 half-open connections")
     row = of_inode(ss_rows(server), listener)
     assert row.recv_q == 0
@@ -134,7 +135,7 @@ def test_workers_share_a_listener(namespace: DemoNamespace) -> None:
 
 def test_a_process_may_have_a_hostile_name(namespace: DemoNamespace) -> None:
     helper = namespace.helper()
-    helper.run(owners.rename, owners.HOSTILE_NAME)
+    helper.run(linux.set_name, owners.HOSTILE_NAME)
     made = helper.run(sockets.listening)
     comm = Path(f"/proc/{helper.pid}/comm").read_bytes()
     assert comm == owners.HOSTILE_NAME + b"\n"

@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tcptop.demo import held, owners, queues, sockets, states
+from tcptop.demo import held, sockets
 from tcptop.demo.held import HeldSockets
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.sample import Owners, Sample
@@ -27,6 +27,7 @@ from tcptop.sources import sockopts
 from tcptop.sources.live import LiveSource
 from tcptop.sources.pidfd import traffic_groups
 from tcptop.sources.sockopts import OptionReader
+from tests.kernel import owners, queues, states
 from tests.kernel.nobody import become_nobody
 from tests.kernel.snapshots import Watch, row_between, row_of
 
@@ -371,7 +372,7 @@ def test_the_socket_is_left_as_it_was(
 
 
 def peer_is_done(fd: int) -> None:
-    held.wait_for_state(held.get(fd), states.CLOSE_WAIT)
+    held.wait_for_state(held.get(fd), held.CLOSE_WAIT)
 
 
 def test_closing_sends_its_fin(namespace: DemoNamespace) -> None:

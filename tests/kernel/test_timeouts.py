@@ -16,13 +16,13 @@ import pytest
 
 from tcptop.analysis import timeouts
 from tcptop.demo import held, sockets, veth
+from tcptop.demo.held import keep_alive
 from tcptop.demo.namespace import DemoNamespace
-from tcptop.demo.queues import keep_alive
-from tcptop.demo.states import SocketPair
 from tcptop.model import tcp
 from tcptop.model.sysctls import Sysctls
 from tcptop.sources.counters import read_kernel
 from tcptop.sources.sock_diag import SockDiag
+from tests.kernel.states import SocketPair
 
 SLACK_S = 0.25  # a loaded machine, and the interval of the looks
 DEADLINE_S = 10.0

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from tcptop.demo import queues, sockets, states, veth
+from tcptop.demo import sockets, veth
 from tcptop.demo.held import HeldSockets, send
 from tcptop.demo.namespace import DemoNamespace
-from tcptop.demo.states import SocketPair
+from tests.kernel import queues, states
+from tests.kernel.states import SocketPair
 
 KINDS = {  # where the server listens, what the client dials
     "v4": ("127.0.0.1", None),
@@ -59,7 +60,7 @@ def _each_kind(zoo: Zoo, kind: str, host: str, to: str | None) -> None:
 def _closing_down(zoo: Zoo, kind: str, host: str) -> None:
     run = zoo.namespace.run
     zoo.sockets[f"syn-sent {kind}"] = run(states.syn_sent, host)
-    zoo.sockets[f"bound {kind}"] = run(sockets.bound, host)
+    zoo.sockets[f"bound {kind}"] = run(states.bound, host)
     zoo.sockets[f"reset {kind}"] = run(states.reset_by_peer, host)
     for orphan in (False, True):
         name = f"orphan {kind}" if orphan else kind

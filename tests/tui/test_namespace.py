@@ -11,9 +11,10 @@ import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings as Findings
 from tcptop.columns import LISTINGS
-from tcptop.demo import held, sockets, states
+from tcptop.demo import held, sockets
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.tui.views import VIEWS
+from tests.kernel import states
 from tests.kernel.zoo import Zoo
 from tests.tui.live import Live, live_in
 

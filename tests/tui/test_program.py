@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tcptop.demo import queues, states
 from tcptop.demo.namespace import DemoNamespace
+from tests.kernel import queues, states
 from tests.tui.terminal import Terminal
 from tests.tui.test_driver import CTRL_Z, environ
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.demo import held, pools, sockets, states, traffic, veth
+from tcptop.demo import held, pools, sockets, traffic, veth
 from tcptop.demo.scenarios.pool import join
 from tcptop.demo.stage import HERE, THERE, Recover, Scenario, Stage
 
@@ -17,7 +17,7 @@ def zero_window_peer(stage: Stage) -> Recover:
     listener = server.run(sockets.listening, THERE.v4, 9092, receive_buffer=_SMALL_BUFFER)
     made = client.run(sockets.connected, THERE.v4, 9092, send_buffer=_SMALL_BUFFER)
     taken = server.run(sockets.accepted, listener.fd)
-    client.run(states.fill, made.fd)
+    client.run(held.fill, made.fd)
     return lambda: server.run(traffic.drain, [taken.fd])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.demo import pools, queues, sockets, traffic
+from tcptop.demo import held, pools, sockets, traffic
 from tcptop.demo.holder import Holder
 from tcptop.demo.scenarios.pool import join
 from tcptop.demo.stage import THERE, Recover, Scenario, Stage
@@ -36,7 +36,7 @@ def nagle_delayed_ack(stage: Stage) -> Recover:
 
 def _keep_alive(client: Holder, fds: list[int], idle: int) -> None:
     for fd in fds:
-        client.run(queues.keep_alive, fd, idle, 75)
+        client.run(held.keep_alive, fd, idle, 75)
 
 
 SCENARIOS = (

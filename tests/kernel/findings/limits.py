@@ -16,6 +16,7 @@ from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
+from tests.kernel import states
 from tests.kernel.snapshots import Watch
 
 PATIENCE_S = 20.0
@@ -109,7 +110,7 @@ def connected(host: str, port: int, count: int) -> list[HeldSockets]:
 
 
 def bound(host: str, count: int) -> list[HeldSockets]:
-    return [sockets.bound(host) for _ in range(count)]
+    return [states.bound(host) for _ in range(count)]
 
 
 def reset_all(fds: list[int]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tcptop.demo import sockets
 from tcptop.demo.namespace import DemoNamespace
+from tests.kernel import states
 from tests.kernel.snapshots import snapshot_of
 
 
 def bind_many(count: int) -> int:
     """How many sockets were bound; they stay open."""
-    return len([sockets.bound() for _ in range(count)])
+    return len([states.bound() for _ in range(count)])
 
 
 def test_who_binds_all_the_ports_is_named() -> None:

@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tcptop.demo import held, pools, sockets, states, veth
+from tcptop.demo import held, pools, sockets, veth
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.veth import SERVER
 from tcptop.model.finding import Finding
+from tests.kernel import states
 from tests.kernel.findings import limits
 from tests.kernel.findings.limits import SetWatch
 from tests.kernel.snapshots import snapshot_of

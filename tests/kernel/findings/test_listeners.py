@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from tcptop.demo import owners, queues, sockets, syn, veth
+from tcptop.demo import linux, sockets, syn, veth
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.finding import Finding
-from tests.kernel import snapshots
+from tests.kernel import queues, snapshots
 from tests.kernel.findings import listeners
 from tests.kernel.snapshots import Watch
 
@@ -22,7 +22,7 @@ Linked = tuple[DemoNamespace, DemoNamespace]
 @pytest.mark.parametrize(("host", "to"), [("127.0.0.1", "127.0.0.1"), ("::", "127.0.0.1")])
 def test_an_accept_queue_overflows(namespace: DemoNamespace, host: str, to: str) -> None:
     server = namespace.helper()
-    server.run(owners.rename, b"slowpoke")
+    server.run(linux.set_name, b"slowpoke")
     listener = server.run(sockets.listening, host, 8080, 5)
     namespace.run(listeners.dial, to, 8080, 12)
     with Watch(namespace) as watch:

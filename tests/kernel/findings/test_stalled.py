@@ -14,16 +14,16 @@ from tcptop.analysis.derive import derive
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.history import History
 from tcptop.analysis.verdicts import verdicts
-from tcptop.demo import held, sockets, states, traffic, veth
+from tcptop.demo import held, sockets, traffic, veth
 from tcptop.demo.held import HeldSockets
 from tcptop.demo.holder import Holder
 from tcptop.demo.namespace import DemoNamespace
-from tcptop.demo.states import SocketPair
 from tcptop.demo.veth import CLIENT, SERVER
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tests.kernel.snapshots import Watch, row_of
+from tests.kernel.states import SocketPair
 
 LOST, SHUT_LOST = "10.78.0.66", "10.78.0.67"
 BUFFER = 8192
@@ -98,7 +98,7 @@ def _watched(client: DemoNamespace, server: DemoNamespace, reader: Holder) -> St
         "asked": pair(server, client, CLIENT.v4, 0),
     }
     for name in ("remote", "local", "shut and lost"):
-        client.run(states.fill, pairs[name].client.fd)
+        client.run(held.fill, pairs[name].client.fd)
     client.run(write, pairs["slow"].client.fd, 1_000_000)
     reader.run(read_slowly, pairs["slow"].server.fd, 10_000)
     for address in (LOST, SHUT_LOST):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tcptop.demo import held
-from tcptop.demo import states as demo
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import tcp
+from tests.kernel import states as demo
 from tests.kernel.texts.inside import connected, counted, counter, row, states
 
 

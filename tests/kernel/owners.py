@@ -15,11 +15,6 @@ from tcptop.demo.held import get
 HOSTILE_NAME = b'\x1b[31m[b]\n"),x'  # colour, markup, a second line, the end of ss's own quotes
 
 
-def rename(name: bytes) -> None:
-    """Give the calling process another comm: 15 bytes, any but NUL."""
-    linux.set_name(name)
-
-
 def share_by_fork(fd: int, count: int) -> list[int]:
     """Pids of new processes that inherit a held socket, as the workers of a prefork server do."""
     return [_worker(fd, by_message=False) for _ in range(count)]

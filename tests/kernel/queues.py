@@ -1,12 +1,11 @@
 """Queues that fill up and ports that run out; every function runs inside a namespace."""
 
 import errno
-import socket
 
-from tcptop.demo import held
+from tcptop.demo import held, syn
 from tcptop.demo.held import HeldSockets
 from tcptop.demo.sockets import LOOPBACK, connected, dialing, listening
-from tcptop.demo.states import SocketPair, established
+from tests.kernel.states import SocketPair, established
 
 
 def accept_overflow(host: str = LOOPBACK, backlog: int = 5, clients: int = 12) -> HeldSockets:
@@ -28,15 +27,8 @@ def unread(size: int, host: str = LOOPBACK, to: str | None = None) -> SocketPair
 def keepalive(idle: int, interval: int, host: str = LOOPBACK, to: str | None = None) -> SocketPair:
     """A client with the keepalive timer, its server without; `idle` and `interval` in seconds."""
     pair = established(host, to)
-    keep_alive(pair.client.fd, idle, interval)
+    held.keep_alive(pair.client.fd, idle, interval)
     return pair
-
-
-def keep_alive(fd: int, idle: int, interval: int) -> None:
-    """Switch keepalive on for a held socket; the times in seconds."""
-    held.option(fd, socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
-    held.option(fd, socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
-    held.option(fd, socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 def reuse_port(count: int, host: str = LOOPBACK) -> list[HeldSockets]:
@@ -62,3 +54,12 @@ def exhaust(
                 raise
             break
     return made
+
+
+def send_syns(destination: str, port: int, count: int) -> None:
+    """Send SYNs from `count` addresses of `veth.SPOOFED`.
+
+    The answers are routed to a neighbour that is not there, so the half-open connections stay.
+    """
+    for number in range(count):
+        syn.send_one(destination, port, number, count)

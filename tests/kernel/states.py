@@ -1,7 +1,7 @@
 """Connections in each TCP state, both ends in one namespace and without packet loss.
 
-Every function runs inside a namespace and keeps what it makes (see `held`). `host` is where the
-server listens; `to` is what the client dials, if not the same: ("::", "127.0.0.1") is an IPv4
+Every function runs inside a namespace and keeps what it makes (`tcptop.demo.held`). `host` is where
+the server listens; `to` is what the client dials, if not the same: ("::", "127.0.0.1") is an IPv4
 client of a dual-stack server.
 
 A sender that has more to send than its peer will take never gets its FIN out. That holds
@@ -9,17 +9,15 @@ FIN_WAIT1, LAST_ACK and CLOSING for minutes, where a healthy network passes thro
 """
 
 import socket
-import struct
 from typing import NamedTuple
 
 from tcptop.demo import held
-from tcptop.demo.held import HeldSockets, get, until, wait_for_state
+from tcptop.demo.held import CLOSE_WAIT, FIN_WAIT2, HeldSockets, get, hold, wait_for_state
 from tcptop.demo.sockets import LOOPBACK, accepted, connected, dialing, listening
 
 # include/net/tcp_states.h
-FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING = 4, 5, 8, 9, 11
+FIN_WAIT1, LAST_ACK, CLOSING = 4, 9, 11
 _SMALL_BUFFER = 8192  # bytes: full after a few segments
-_UNACKED, _NOTSENT_BYTES = 24, 144  # offsets in struct tcp_info (linux/tcp.h)
 
 
 class SocketPair(NamedTuple):
@@ -103,7 +101,7 @@ def time_wait(host: str = LOOPBACK, to: str | None = None) -> SocketPair:
 def zero_window(host: str = LOOPBACK, to: str | None = None) -> SocketPair:
     """A client with unsent data and the persist timer, a server that does not read."""
     pair = established(host, to, buffer=_SMALL_BUFFER)
-    fill(pair.client.fd)
+    held.fill(pair.client.fd)
     return pair
 
 
@@ -139,24 +137,6 @@ def reset_by_peer(host: str = LOOPBACK) -> HeldSockets:
     return server
 
 
-def fill(fd: int) -> None:
-    """Send until no more is taken and all that the peer would take is acknowledged."""
-    sender = get(fd)
-    sender.setblocking(False)
-    try:
-        while True:
-            sender.send(bytes(65536))
-    except BlockingIOError:
-        until(lambda: _stuck(sender), "a closed window")
-
-
-def _stuck(sender: socket.socket) -> bool:
-    info = held.tcp_info(sender)
-    (unacked,) = struct.unpack_from("I", info, _UNACKED)
-    (unsent,) = struct.unpack_from("I", info, _NOTSENT_BYTES)
-    return bool(unacked == 0 and unsent)
-
-
 def _finish(fd: int, state: int, orphan: bool) -> None:
     held.shut(fd)
     _settle(fd, state, orphan)
@@ -166,3 +146,10 @@ def _settle(fd: int, state: int, orphan: bool) -> None:
     wait_for_state(get(fd), state)
     if orphan:
         held.close(fd)
+
+
+def bound(host: str = LOOPBACK, port: int = 0) -> HeldSockets:
+    """Bound and inactive: it holds a port and is in no state that ss shows."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.bind((host, port))
+    return hold(made)
