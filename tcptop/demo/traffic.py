@@ -127,6 +127,17 @@ def forget(host: str, port: int, per_s: float) -> None:
     _repeat(lambda: _forget_one(host, port), per_s)
 
 
+def ask_anew(host: str, port: int, size: int, per_s: float) -> None:
+    """A client of `serve` with a new connection for each request, all of which it keeps."""
+
+    def step() -> None:
+        fd = sockets.connected(host, port).fd
+        held.send(fd, size)
+        held.receive(fd, 1)
+
+    _repeat(step, per_s)
+
+
 def slam(listener_fd: int, waiting: int) -> None:
     """A server that resets all but the last `waiting` connections, their requests unread."""
     taken: deque[int] = deque()

@@ -101,6 +101,11 @@ def ephemeral_port_exhaustion(snapshot: Snapshot) -> bool:
     return bool((ports.headroom <= 0.2 * ports.capacity).any())
 
 
+def connections_growing(snapshot: Snapshot) -> bool:
+    table = among(snapshot, tcp.ESTABLISHED, remote=8025)
+    return len(table) >= 40 and bool((table.tcp_info("data_segs_out") == 1).all())
+
+
 def connection_churn(snapshot: Snapshot) -> bool:
     return rate(snapshot, "ActiveOpens") > 50 and rate(snapshot, "TW") > 50
 
@@ -175,6 +180,7 @@ EVIDENCE: dict[str, Callable[[Snapshot], bool]] = {
         half_closed,
         socket_leak,
         ephemeral_port_exhaustion,
+        connections_growing,
         connection_churn,
         time_wait_pressure,
         zero_window_peer,

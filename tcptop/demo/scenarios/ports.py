@@ -9,6 +9,7 @@ from tcptop.demo.stage import THERE, Recover, Scenario, Stage
 _RANGE, _USED = "40000 40199", 180  # of 200
 _BUCKETS, _WAITING = 300, 270
 _REQUEST = 100  # bytes
+_FILES = 4000
 
 
 def ephemeral_port_exhaustion(stage: Stage) -> Recover:
@@ -20,6 +21,20 @@ def ephemeral_port_exhaustion(stage: Stage) -> Recover:
         """The server closes first, so that TIME_WAIT is there and the ports are free here."""
         server.run(held.close, *pool.server)
         client.run(pools.hang_up, pool.client)
+
+    return recover
+
+
+def connections_growing(stage: Stage) -> Recover:
+    client, server = stage.process_here("invoice-mailer"), stage.process_there("smtp-api")
+    listener = server.run(sockets.listening, THERE.v4, 8025, 128)
+    server.run(traffic.serve, listener.fd, _REQUEST)
+    client.run(pools.limit_fds, _FILES)
+    client.run(traffic.ask_anew, THERE.v4, 8025, _REQUEST, 8)
+
+    def recover() -> None:
+        client.run(traffic.stop)
+        client.run(held.close_all)
 
     return recover
 
@@ -53,6 +68,13 @@ SCENARIOS = (
         f"A pool without a limit holds {_USED} of 200 local ports to one destination.",
         ephemeral_port_exhaustion,
         spoiled_by=frozenset({"connection-churn", "time-wait-pressure"}),
+    ),
+    Scenario(
+        "connections-growing",
+        f"A program makes a new client for each request and keeps them all; it may open {_FILES} "
+        "files (6 s, not 30).",
+        connections_growing,
+        limits={"connections-growing.connections": 40, "connections-growing.window_s": 6},
     ),
     Scenario(
         "connection-churn",

@@ -128,6 +128,10 @@ def _such(table: SocketTable) -> Iterator[tuple[str, Bools]]:
     yield "probing", table.timer == _PERSIST
     yield "unread", (table.recv_q > 0) & (table.inode != 0)
     yield "without an inode", table.inode == 0
+    rested = np.minimum(table.tcp_info("last_data_sent"), table.tcp_info("last_data_recv"))
+    yield "at rest", (rested >= 1000) & (table.send_q == 0) & (table.recv_q == 0)
+    yield "hardly used", table.tcp_info("data_segs_out") <= 10
+    yield "at rest for less than 30 s", rested < 30_000
     heard = np.minimum(table.tcp_info("last_ack_recv"), table.tcp_info("last_data_recv"))
     yield "heard of just now", table.tcp_info_known("last_ack_recv") & (heard < 3000)
     yield "buffer full", (table.tcp_info("rcv_wnd") == 0) & (table.recv_q > 0)
@@ -319,6 +323,13 @@ def _of_ports(seen: Seen) -> Iterator[Fact]:
     yield exactly("count", used, "ports used")
     yield exactly("count", every - used, "ports left")
     yield exactly("rate", every / _TIME_WAIT_S, "ports that 60 s of TIME_WAIT sustain")
+    waits = []
+    for before in seen.samples[:-1]:
+        grown = used - int(np.count_nonzero(at(before.sockets, seen.subject.destination, "remote")))
+        if grown > 0:
+            waits.append((every - used) * (seen.sample.clock - before.clock) / grown)
+    if waits:
+        yield Fact("seconds", min(waits), max(waits), "until the ports run out")
     for before in seen.samples[:-1]:
         new = ~np.isin(table.cookie[there], before.sockets.cookie)
         seconds = seen.sample.clock - before.clock

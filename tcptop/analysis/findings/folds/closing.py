@@ -51,6 +51,20 @@ def ports_leak(effect: Finding, cause: Finding, seen: Observations) -> bool:
     return _not_worse(effect, cause) and _held(seen, rows, cause) > MOST * max(len(rows), 1)
 
 
+def connections_take_descriptors(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """fd-limit: most descriptors of the process are connections that become more and more."""
+    many = cause.values.get("connections", 0) > MOST * effect.values.get("open_fds", 0)
+    return effect.subject.pids == cause.subject.pids and many and _not_worse(effect, cause)
+
+
+def connections_take_ports(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """ephemeral-port-exhaustion: most ports to there are held by them."""
+    there = effect.subject.destination == cause.subject.destination is not None
+    many = cause.values.get("connections", 0) > MOST * effect.values.get("used", 0)
+    same = effect.subject.netns == cause.subject.netns
+    return there and same and many and _not_worse(effect, cause)
+
+
 def churn_takes_ports(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """ephemeral-port-exhaustion: most ports wait in TIME_WAIT after short connections to there."""
     there = effect.subject.destination == cause.subject.destination is not None
