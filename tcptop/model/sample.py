@@ -74,12 +74,17 @@ class ProcessFacts:
 
 @dataclass(frozen=True, slots=True)
 class UnixListener:
-    """A listening UNIX socket; it holds `backlog` + 1 connections."""
+    """A listening UNIX socket; it holds `backlog` + 1 connections.
+
+    `clients` are the sockets of those that wait, the oldest first, by inode: 0 has closed its end.
+    Empty where that is not told.
+    """
 
     inode: int
     path: str  # as ss writes it: @ for an abstract name
     queued: int
     backlog: int
+    clients: tuple[int, ...] = ()
 
 
 class LostSocket(NamedTuple):

@@ -16,8 +16,8 @@ NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
 NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 LISTEN = 10
-SHOW_NAME, SHOW_RQLEN = 0x01, 0x10
-ATTRIBUTE_NAME, ATTRIBUTE_RQLEN = 0, 4
+SHOW_NAME, SHOW_ICONS, SHOW_RQLEN = 0x01, 0x08, 0x10
+ATTRIBUTE_NAME, ATTRIBUTE_ICONS, ATTRIBUTE_RQLEN = 0, 3, 4
 _HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBHIIIII")
 _MESSAGE = struct.Struct("=BBBBIII")
@@ -39,7 +39,7 @@ def read() -> tuple[UnixListener, ...]:
 
 
 def _request() -> bytes:
-    show = SHOW_NAME | SHOW_RQLEN
+    show = SHOW_NAME | SHOW_ICONS | SHOW_RQLEN
     body = _REQUEST.pack(socket.AF_UNIX, 0, 0, 1 << LISTEN, 0, show, 0, 0)[: _REQUEST.size]
     flags = NLM_F_REQUEST | NLM_F_DUMP
     return _HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, flags, 1, 0) + body
@@ -77,7 +77,9 @@ def listener(payload: bytes) -> UnixListener | None:
     if state != LISTEN or len(queue) < 8:
         return None
     queued, backlog = struct.unpack_from("=II", queue)
-    return UnixListener(inode, path(found.get(ATTRIBUTE_NAME, b"")), queued, backlog)
+    waiting = found.get(ATTRIBUTE_ICONS, b"")
+    clients = struct.unpack_from(f"={len(waiting) // 4}I", waiting)
+    return UnixListener(inode, path(found.get(ATTRIBUTE_NAME, b"")), queued, backlog, clients)
 
 
 def path(name: bytes) -> str:

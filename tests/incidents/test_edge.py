@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-from tests.incidents.incident import healthy
+from tests.incidents.incident import Says, healthy, incident
 from tests.incidents.lab import Lab
-from tests.incidents.proving import Silence
+from tests.incidents.proving import Proving
 
 _OK = 'location / { return 200 "ok"; }'
 
@@ -110,19 +110,44 @@ def browsers_connect_before_they_ask(lab: Lab) -> None:
     server.until(lambda: server.count("SYN_RECV", local=80) >= 5, "half-open connections")
 
 
-@healthy()
+@incident(
+    server=[
+        Says(
+            "accept-queue-overflow",
+            "critical",
+            who="fpm",
+            title=[r"fpm\.py on /\S+fpm\.socket accepts nobody", r"full \(2 of 2\)"],
+            told=[r"nginx \(pid", r"Bad Gateway"],
+            never=[r"SYN", r"somaxconn"],
+            values={"queued": 2, "capacity": 2},
+        )
+    ],
+)
 def php_is_full_behind_a_path(lab: Lab) -> None:
     """nginx answers 502 at once: the queue that is full is none of TCP's."""
+    _php(lab)
+    server = lab.server
+    server.until(lambda: server.counter("TcpPassiveOpens") >= 40, "40 requests")
+
+
+@php_is_full_behind_a_path.healthy()
+def php_answers_behind_a_path(lab: Lab) -> None:
+    _php(lab, "answers")
+    server = lab.server
+    server.until(lambda: server.counter("TcpPassiveOpens") >= 40, "40 requests")
+
+
+def _php(lab: Lab, *does: str) -> None:
     server, path = lab.server, lab.home / "fpm.socket"
-    server.python("fpm", path)
+    server.python("fpm", path, *does)
     server.until(path.exists, "a socket")
     place = f"location / {{ proxy_pass http://unix:{path}:/; }}"
     server.nginx("nginx", f"server {{ listen {server.address}:80; {place} }}", 80)
     lab.client.python("browsers", server.address, 80, 20, 5)
-    server.until(lambda: server.counter("TcpPassiveOpens") >= 40, "40 requests")
 
 
-class TestEdge(Silence):
+class TestEdge(Proving):
+    incidents = (php_is_full_behind_a_path,)
     loads = (
         haproxy_checks_over_http,
         haproxy_checks_nginx,
@@ -133,5 +158,4 @@ class TestEdge(Silence):
         a_new_server_takes_over_from_the_old,
         tls_clients_are_idle,
         browsers_connect_before_they_ask,
-        php_is_full_behind_a_path,
     )

@@ -213,11 +213,16 @@ def test_unix_listeners_have_the_queues_of_ss(tmp_path: Path) -> None:
         inode = os.fstat(server.fileno()).st_ino
         found = {each.path: each for each in unix_listeners.read()}
         shown = subprocess.run(["ss", "-xlH"], capture_output=True, text=True, check=True).stdout
+        waiting = tuple(os.fstat(client.fileno()).st_ino for client in clients)
+        clients.pop(1).close()
+        one_less = {each.path: each for each in unix_listeners.read()}
         for client in clients:
             client.close()
     line = next(line.split() for line in shown.splitlines() if path in line)
     assert (found[path].queued, found[path].backlog) == (int(line[2]), int(line[3])) == (4, 5)
     assert found[path].inode == inode
+    assert found[path].clients == waiting
+    assert one_less[path].clients == (waiting[0], 0, *waiting[2:])
     assert found["@tcptop-test-abstract"].backlog == 3
     assert {each for each in found if "@" not in each} <= set(shown.split())
 

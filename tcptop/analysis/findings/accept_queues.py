@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -181,15 +181,22 @@ def stalled_s(seen: Observations, queues: AcceptQueues, place: int, waiters: Wai
 
 
 def processes(seen: Observations, listeners: Index) -> list[Process]:
-    """The processes that may accept, once each.
+    """The processes that may accept, once each."""
+    found = {each.pid: each for row in listeners.tolist() for each in seen.processes(row)}
+    inodes = frozenset(seen.table.inode[listeners].tolist())
+    return accepting(seen, list(found.values()), inodes)
+
+
+def accepting(
+    seen: Observations, holders: Sequence[Process], inodes: frozenset[int]
+) -> list[Process]:
+    """Those of the holders of some listeners that may accept.
 
     Where it is known of any holder that its epoll waits for a listener, these: a worker holds the
     listeners of the others too. Else all but the parent of the others, which only minds them.
     """
-    found = {each.pid: each for row in listeners.tolist() for each in seen.processes(row)}
-    inodes = frozenset(seen.table.inode[listeners].tolist())
-    watching = [each for each in found.values() if _watches(seen, each, inodes)]
-    return watching or [each for each in found.values() if not _minds(seen, each, found.values())]
+    watching = [each for each in holders if _watches(seen, each, inodes)]
+    return watching or [each for each in holders if not _minds(seen, each, holders)]
 
 
 def _minds(seen: Observations, process: Process, holders: Iterable[Process]) -> bool:

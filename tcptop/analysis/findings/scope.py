@@ -45,7 +45,7 @@ def _beginnings(about: Subject, snapshot: Snapshot) -> Iterator[str]:
 
 
 def _end(side: str, endpoint: str | None) -> str:
-    if endpoint is None:
+    if endpoint is None or endpoint.startswith(("/", "@")):  # a UNIX socket
         return ""
     bare, zone = split_zone(endpoint)
     address, _, port = bare.rpartition(":")

@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis.identity import destination_keys
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
-from tcptop.model.sample import Process
+from tcptop.model.sample import Process, UnixListener
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, I64, U64
 
@@ -50,6 +50,7 @@ class SampleSummary:
     destination: U64  # `destination_keys` of Ports
     opened: F64  # connections a second that were seen to open
     used: I64
+    unix: Mapping[int, UnixListener]  # by inode: those in whose queue somebody waits
 
 
 def process_key(process: Process) -> int:
@@ -92,6 +93,7 @@ def summary(snapshot: Snapshot) -> SampleSummary:
         groups[order],
         ports.opens_per_s[order],
         ports.used[order],
+        {each.inode: each for each in sample.unix_listeners if each.queued},
     )
 
 

@@ -65,6 +65,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_listeners(seen)
     yield from _of_accepted(seen)
     yield from _closed_since(seen)
+    yield from _of_unix_listeners(seen)
     yield from _of_ports(seen)
     yield from _of_processes(seen)
     yield from _of_doings(seen)
@@ -307,6 +308,26 @@ def _of_accepted(seen: Seen) -> Iterator[Fact]:
     ports = ports[np.isin(ports, table.local_port[here & (table.state == tcp.LISTEN)])]
     for port, number in zip(*np.unique(ports, return_counts=True), strict=True):
         yield exactly("percent", 100 * number / len(ports), f"accepted on {port}")
+
+
+def _of_unix_listeners(seen: Seen) -> Iterator[Fact]:
+    """Of the listener on the subject's path: its queue, and who waits in it."""
+    for each in seen.sample.unix_listeners:
+        if each.path != seen.subject.listener:
+            continue
+        yield exactly("count", each.queued, "accept queue")
+        yield exactly("count", each.backlog, "backlog")
+        yield exactly("count", each.backlog + 1, "connections that fit")
+        yield exactly("count", each.clients.count(0), "closed before accept()")
+        owners = seen.sample.owners
+        for pid in np.unique(owners.pids[np.isin(owners.inodes, each.clients)]).tolist():
+            theirs = owners.inodes[owners.pids == pid]
+            yield exactly("count", np.isin(theirs, each.clients).sum(), f"that wait, of {pid}")
+        for before in seen.samples[:-1]:
+            then = next((old for old in before.unix_listeners if old.inode == each.inode), None)
+            if then and then.queued:
+                ago = seen.sample.clock - before.clock
+                yield exactly("seconds", ago, "since when somebody waits")
 
 
 def _of_ports(seen: Seen) -> Iterator[Fact]:

@@ -25,7 +25,9 @@ def parsed(text: str) -> tuple[str, int]:
 
 
 def at(table: SocketTable, text: str, end: str) -> Bools:
-    """Rows whose `local` or `remote` end is at a place."""
+    """Rows whose `local` or `remote` end is at a place; none at the path of a UNIX socket."""
+    if text.startswith(("/", "@")):
+        return np.zeros(len(table), np.bool_)
     host, port = parsed(text)
     rows: Bools = getattr(table, f"{end}_port") == port if port else np.ones(len(table), np.bool_)
     if host:

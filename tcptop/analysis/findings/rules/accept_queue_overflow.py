@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.analysis.findings import accept_queues, slow_accept
+from tcptop.analysis.findings import accept_queues, slow_accept, unix_queues
 from tcptop.analysis.findings.accept_queues import AcceptQueues, Waiters
 from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -19,6 +19,7 @@ INFO, WARNING, CRITICAL = 1, 2, 4
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    yield from unix_queues.find(seen, limits)
     queues = accept_queues.accept_queues(seen)
     if not ((queues.queued > 0) | (queues.lost_per_s > 0)).any():
         return
