@@ -10,8 +10,11 @@ from tcptop.columns.units import safe
 from tcptop.model import address, owner
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
-from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import I64, U32, U64, Index
+from tcptop.model.snapshot import Ports, Remotes, Snapshot
+from tcptop.model.table import I64, U32, U64, Index, SocketTable
+
+LOCAL = ("local_hi", "local_lo", "local_port")
+REMOTE = ("remote_hi", "remote_lo", "remote_port")
 
 
 def addresses(hi: U64, lo: U64) -> list[str]:
@@ -37,7 +40,23 @@ def source(selection: Selection, row: int) -> str:
     table = sample.sockets
     local = address.text(int(table.local_hi[row]), int(table.local_lo[row]))
     text = f"src {address.endpoint(local, int(table.local_port[row]))}"
-    return text + address.on_device(sample.zone(int(table.netns[row]), int(table.interface[row])))
+    return text + of_device(sample, table, row, ("state", *LOCAL, *REMOTE))
+
+
+def of_device(
+    sample: Sample, found: Ports | Remotes | SocketTable, place: int, names: Iterable[str]
+) -> str:
+    """The end of a filter for a row that `names`, columns, tell: on its device, or where it has
+    none, on none of those of other such rows."""
+    netns, index = int(found.netns[place]), int(found.interface[place])
+    if index:
+        return address.on_device(sample.zone(netns, index))
+    others = found.interface != 0
+    for name in ("netns", *names):
+        column = getattr(found, name)
+        others = others & (column == column[place])
+    bound = np.unique(found.interface[others]).tolist()
+    return "".join(f" and dev != {sample.zone(netns, other)[1:]}" for other in bound)
 
 
 def rank(*columns: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> I64:

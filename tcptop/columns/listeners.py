@@ -12,7 +12,9 @@ from tcptop.analysis.recorded import OF_LISTENERS
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import (
+    LOCAL,
     endpoints,
+    of_device,
     owner_texts,
     owner_values,
     rank,
@@ -152,8 +154,8 @@ COLUMNS = (
 def scope(selection: Selection, place: int) -> str:
     """Its own socket and those that came in through it; a wildcard answers every address."""
     table, row = _table(selection), int(selection.snapshot.listeners.row[place])
-    zone = selection.snapshot.sample.zone(int(table.netns[row]), int(table.interface[row]))
-    return _answered(table, row) + address.on_device(zone)
+    sample = selection.snapshot.sample
+    return _answered(table, row) + of_device(sample, table, row, ("state", *LOCAL))
 
 
 def _answered(table: SocketTable, row: int) -> str:

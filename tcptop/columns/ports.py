@@ -11,8 +11,11 @@ from tcptop.analysis.recorded import OF_PORTS
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import (
+    LOCAL,
+    REMOTE,
     addresses,
     endpoints,
+    of_device,
     owner_values,
     people_of,
     rank,
@@ -157,8 +160,8 @@ def scope(selection: Selection, place: int) -> str:
     local = address.text(int(ports.local_hi[place]), int(ports.local_lo[place]))
     remote = address.text(int(ports.remote_hi[place]), int(ports.remote_lo[place]))
     goal = address.endpoint(remote, int(ports.remote_port[place]))
-    (zone,) = _zones(selection, np.array([place]))
-    return f"src {address.bracketed(local)} and dst {goal}{address.on_device(zone)}"
+    device = of_device(selection.snapshot.sample, ports, place, (*LOCAL[:2], *REMOTE))
+    return f"src {address.bracketed(local)} and dst {goal}{device}"
 
 
 def command(selection: Selection, place: int) -> str:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from shlex import quote
 
-import numpy as np
-
 from tcptop.analysis.identity import remote_keys
 from tcptop.analysis.recorded import OF_REMOTES
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
-from tcptop.columns.endpoints import addresses, rank, zones
+from tcptop.columns.endpoints import REMOTE, addresses, of_device, rank, zones
 from tcptop.columns.listing import Listing, Sparkline, plain
 from tcptop.columns.marks import of_groups
 from tcptop.columns.ports import first_owner, process_texts
@@ -109,8 +107,7 @@ def scope(selection: Selection, place: int) -> str:
     text = address.text(int(remotes.remote_hi[place]), int(remotes.remote_lo[place]))
     port = int(remotes.remote_port[place])
     goal = address.endpoint(text, port) if port >= 0 else address.bracketed(text)
-    (zone,) = _zones(selection, np.array([place]))
-    return f"dst {goal}{address.on_device(zone)}"
+    return f"dst {goal}{of_device(selection.snapshot.sample, remotes, place, REMOTE)}"
 
 
 def command(selection: Selection, place: int) -> str:

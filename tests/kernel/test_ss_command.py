@@ -1,5 +1,6 @@
 """The command for a row prints that row, and no other one: run in the namespace and compared."""
 
+import socket
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from tcptop.columns import (
 )
 from tcptop.columns.kernel import entries
 from tcptop.columns.listing import shell_command
+from tcptop.demo import held
 from tcptop.demo.held import until
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import connected, listening
@@ -128,35 +130,85 @@ def of_process(selection: Selection, place: int) -> Index:
     return np.unique(holders.row[mine])
 
 
-@pytest.mark.parametrize(
-    ("listing", "places", "rows_of"),
-    [
-        (SOCKETS, lambda s: s.rows, of_socket),
-        (LISTENERS, lambda s: s.listeners, of_listener),
-        (PORTS, lambda s: s.ports, of_ports),
-        (REMOTES, lambda s: s.remotes, of_remote),
-        (PROCESSES, lambda s: np.arange(len(s.processes)), of_process),
-    ],
-)
+LISTS = [
+    (SOCKETS, lambda s: s.rows, of_socket),
+    (LISTENERS, lambda s: s.listeners, of_listener),
+    (PORTS, lambda s: s.ports, of_ports),
+    (REMOTES, lambda s: s.remotes, of_remote),
+    (PROCESSES, lambda s: np.arange(len(s.processes)), of_process),
+]
+
+
+@pytest.mark.parametrize(("listing", "places", "rows_of"), LISTS)
 def test_a_command_prints_its_row(
     crowd: Zoo, listing: Listing, places: Callable[[Selection], Index], rows_of: Rows
 ) -> None:
-    def differences() -> list[tuple[str, Counter[Row], Counter[Row]]]:
-        selection = select(snapshot_of(crowd.namespace))
-        table = selection.snapshot.sample.sockets
-        commands = {int(p): shell_command(listing, selection, int(p)) for p in places(selection)}
-        known = {place: command for place, command in commands.items() if command}
-        assert len(known) >= len(commands) - 2  # remembered, unknown
-        outputs = run(crowd.namespace, list(known.values()))
-        if listing is PORTS:
-            outputs = [_without(each, _listening(table)) for each in outputs]
-        wanted = [expected(table, rows_of(selection, place)) for place in known]
-        assert all(wanted)
-        triples = zip(known.values(), outputs, wanted, strict=True)
-        return [each for each in triples if each[1] != each[2]]
-
     # A row may have left between the look and the command, which take long on a busy machine.
-    until(lambda: len(differences()) == 0, f"the same {listing.name}", timeout=90)
+    until(
+        lambda: len(differences(crowd.namespace, listing, places, rows_of)) == 0,
+        f"the same {listing.name}",
+        timeout=90,
+    )
+
+
+@pytest.mark.parametrize(("listing", "places", "rows_of"), LISTS[:4])
+def test_a_command_prints_its_row_on_each_device(
+    listing: Listing, places: Callable[[Selection], Index], rows_of: Rows
+) -> None:
+    with DemoNamespace() as namespace:
+        for link in LINKS:
+            namespace.command(["ip", "link", "add", link, "type", "veth", "peer", f"{link}-"])
+            for end in (link, f"{link}-"):
+                namespace.command(["ip", "link", "set", end, "up"])
+            for host in (NEAR, FAR):
+                address = ["ip", "addr", "add", f"{host}/64", "dev", link, "nodad"]
+                namespace.command(address)
+        for number, link in enumerate(("", "lo", *LINKS)):
+            namespace.run(talk, link, number + 2)
+        assert not differences(namespace, listing, places, rows_of)
+
+
+LINKS, NEAR, FAR = ("va", "vb"), "fe80::1", "fe80::2"
+
+
+def talk(device: str, connections: int) -> None:
+    """A listener and connections to it, all of them bound to a device, or to none."""
+    index = socket.if_nametoindex(device) if device in LINKS else 0
+    near, far = (NEAR, FAR) if device in LINKS else ("::1", "::1")
+    server = socket.socket(socket.AF_INET6)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    server.bind((far if device else "::", 9000, 0, index))
+    server.listen()
+    held.hold(server)
+    for _ in range(connections):
+        client = socket.socket(socket.AF_INET6)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+        client.bind((near, 0, 0, index))
+        client.connect((far, 9000, 0, index))
+        held.hold(client)
+        held.hold(server.accept()[0])
+
+
+def differences(
+    namespace: DemoNamespace,
+    listing: Listing,
+    places: Callable[[Selection], Index],
+    rows_of: Rows,
+) -> list[tuple[str, Counter[Row], Counter[Row]]]:
+    """(command, what it prints, the row's sockets) where these are not the same."""
+    selection = select(snapshot_of(namespace))
+    table = selection.snapshot.sample.sockets
+    commands = {int(p): shell_command(listing, selection, int(p)) for p in places(selection)}
+    known = {place: command for place, command in commands.items() if command}
+    assert len(known) >= len(commands) - 2  # remembered, unknown
+    outputs = run(namespace, list(known.values()))
+    if listing is PORTS:
+        outputs = [_without(each, _listening(table)) for each in outputs]
+    wanted = [expected(table, rows_of(selection, place)) for place in known]
+    assert all(wanted)
+    triples = zip(known.values(), outputs, wanted, strict=True)
+    return [each for each in triples if each[1] != each[2]]
 
 
 def _listening(table: SocketTable) -> set[str]:

@@ -19,6 +19,7 @@ from tcptop.model.address import split_zone
 from tcptop.model.finding import Subject
 from tcptop.model.sample import Namespace, Sample
 from tcptop.model.selection import Selection
+from tcptop.model.table import concat
 from tests.unit.prepared import NETNS, Row, derived, finding, found, sample, selected, socket
 from tests.unit.written import snapshot_json
 
@@ -64,6 +65,24 @@ def test_rows_are_told_apart_and_say_their_device(name: str, key: str, texts: li
     assert sorted(column(selection, name, key)) == texts
     rows = LISTINGS[name].rows(selection)
     assert len(set(LISTINGS[name].keys(selection, rows).tolist())) == len(texts)
+
+
+def test_a_row_on_no_device_leaves_those_out_that_are_on_one() -> None:
+    plain = [connected(40009, 0), socket("LISTEN", f"{OTHER}:9000", send_q=1)]
+    first = two_links().sockets
+    both = concat([first, looked(*plain).sockets])
+    selection = selected(sample([], sockets=both, namespaces=SPACES))
+    for name in ("remotes", "ports", "listeners"):
+        listing, scopes = LISTINGS[name], []
+        for row in listing.rows(selection).tolist():
+            assert listing.scope is not None
+            text = listing.scope(selection, row)
+            chosen = language.select(language.parse(text), facts(selection.snapshot))
+            if "!=" in text:
+                scopes.append(text)
+                assert set(both.interface[chosen].tolist()) == {0}
+        (text,) = scopes
+        assert text.endswith(" and dev != va and dev != vb")
 
 
 @pytest.mark.parametrize("name", ["remotes", "ports", "listeners"])
