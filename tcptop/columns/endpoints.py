@@ -38,7 +38,7 @@ def source(selection: Selection, row: int) -> str:
     """The near end of a socket, as ss takes it: a wildcard is that one address."""
     sample = selection.snapshot.sample
     table = sample.sockets
-    local = address.text(int(table.local_hi[row]), int(table.local_lo[row]))
+    local = address.local_text(table, row)
     text = f"src {address.endpoint(local, int(table.local_port[row]))}"
     return text + of_device(sample, table, row, ("state", *LOCAL, *REMOTE))
 

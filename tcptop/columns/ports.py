@@ -157,8 +157,8 @@ COLUMNS = (
 
 def scope(selection: Selection, place: int) -> str:
     ports = _ports(selection)
-    local = address.text(int(ports.local_hi[place]), int(ports.local_lo[place]))
-    remote = address.text(int(ports.remote_hi[place]), int(ports.remote_lo[place]))
+    local = address.local_text(ports, place)
+    remote = address.remote_text(ports, place)
     goal = address.endpoint(remote, int(ports.remote_port[place]))
     device = of_device(selection.snapshot.sample, ports, place, (*LOCAL[:2], *REMOTE))
     return f"src {address.bracketed(local)} and dst {goal}{device}"

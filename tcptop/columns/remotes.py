@@ -104,7 +104,7 @@ COLUMNS = (
 
 def scope(selection: Selection, place: int) -> str:
     remotes = _remotes(selection)
-    text = address.text(int(remotes.remote_hi[place]), int(remotes.remote_lo[place]))
+    text = address.remote_text(remotes, place)
     port = int(remotes.remote_port[place])
     goal = address.endpoint(text, port) if port >= 0 else address.bracketed(text)
     return f"dst {goal}{of_device(selection.snapshot.sample, remotes, place, REMOTE)}"

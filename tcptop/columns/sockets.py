@@ -263,7 +263,7 @@ def command(selection: Selection, row: int) -> str:
     table = _table(selection)
     if table.state[row] == tcp.LISTEN:
         return listening(selection, row)
-    remote = address.text(int(table.remote_hi[row]), int(table.remote_lo[row]))
+    remote = address.remote_text(table, row)
     goal = address.endpoint(remote, int(table.remote_port[row]))
     return f"ss -tanpoi {quote(f'{source(selection, row)} and dst {goal}')}"
 

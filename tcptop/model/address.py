@@ -5,8 +5,26 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tcptop.model.table import U64
 
 MAPPED_PREFIX = 0xFFFF  # the upper 32 of the lower 64 bits of ::ffff:a.b.c.d
+
+
+class HasLocal(Protocol):
+    @property
+    def local_hi(self) -> U64: ...
+    @property
+    def local_lo(self) -> U64: ...
+
+
+class HasRemote(Protocol):
+    @property
+    def remote_hi(self) -> U64: ...
+    @property
+    def remote_lo(self) -> U64: ...
 
 
 @lru_cache(maxsize=65536)
@@ -15,6 +33,16 @@ def text(hi: int, lo: int) -> str:
     if hi == 0 and lo >> 32 == MAPPED_PREFIX:
         return "%d.%d.%d.%d" % (lo >> 24 & 255, lo >> 16 & 255, lo >> 8 & 255, lo & 255)
     return str(IPv6Address(hi << 64 | lo))
+
+
+def local_text(of: HasLocal, row: int) -> str:
+    """The near address of a row."""
+    return text(int(of.local_hi[row]), int(of.local_lo[row]))
+
+
+def remote_text(of: HasRemote, row: int) -> str:
+    """The far address of a row."""
+    return text(int(of.remote_hi[row]), int(of.remote_lo[row]))
 
 
 def halves(address: str) -> tuple[int, int]:

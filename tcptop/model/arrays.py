@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,16 @@ def isin_sorted(values: NDArray[Any], among: NDArray[Any]) -> NDArray[np.bool_]:
     places[places == len(among)] = 0
     found: NDArray[np.bool_] = among[places] == values
     return found
+
+
+def rows_by_key(rows: NDArray[Any], keys: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """The rows of each key, the most first."""
+    if not len(rows):
+        return
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    parts = np.split(rows[order], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1)
+    yield from sorted(parts, key=len, reverse=True)
 
 
 def sorted_unique(values: NDArray[Any]) -> NDArray[Any]:

@@ -29,8 +29,8 @@ def route_key(sockets: SocketTable, row: int) -> RouteKey | None:
         return None
     return RouteKey(
         int(sockets.netns[row]),
-        address.text(int(sockets.local_hi[row]), int(sockets.local_lo[row])),
-        address.text(int(sockets.remote_hi[row]), int(sockets.remote_lo[row])),
+        address.local_text(sockets, row),
+        address.remote_text(sockets, row),
         int(sockets.interface[row]),
         int(sockets.mark[row]),
     )

@@ -179,7 +179,7 @@ class TreeModel(ListingModel):
             return sign + (owner.rstrip("†") or "(nobody)")
         sample = self.selection.snapshot.sample
         table = sample.sockets
-        remote = address.text(int(table.remote_hi[row]), int(table.remote_lo[row]))
+        remote = address.remote_text(table, row)
         zone = sample.zone(int(table.netns[row]), int(table.interface[row]))
         return INDENT + sign + named([remote], self._names)[0] + zone
 

@@ -11,7 +11,7 @@ import numpy as np
 from tcptop.analysis.verdicts import verdicts
 from tcptop.columns.endpoints import addresses
 from tcptop.model import owner, tcp
-from tcptop.model.address import endpoint, text
+from tcptop.model.address import endpoint, local_text
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -165,7 +165,7 @@ def owner_note(snapshot: Snapshot, row: int) -> str:
 
 def _listener(snapshot: Snapshot, row: int) -> str:
     table = snapshot.sample.sockets
-    local = text(int(table.local_hi[row]), int(table.local_lo[row]))
+    local = local_text(table, row)
     zone = snapshot.sample.zone(int(table.netns[row]), int(table.interface[row]))
     processes = [f"{process.name} {process.pid}" for process, _ in snapshot.holders.of(row)]
     return ", ".join([f"listener {endpoint(local, int(table.local_port[row]), zone)}", *processes])

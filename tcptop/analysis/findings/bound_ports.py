@@ -126,7 +126,7 @@ def _each_finding(
     ports = seen.snapshot.ports
     first, capacity = int(groups[0]), int(ports.capacity[groups[0]])
     zone = seen.sample.zone(int(ports.netns[first]), int(ports.interface[first]))
-    source = address.text(int(ports.local_hi[first]), int(ports.local_lo[first])) + zone
+    source = address.local_text(ports, first) + zone
     rows = np.flatnonzero(np.isin(ports.group, groups))
     who = parties.parties(seen, rows)
     return Finding(

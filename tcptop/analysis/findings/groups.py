@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.finding import Subject
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
@@ -67,9 +68,7 @@ def grouped(seen: Observations, rows: Index, by_process: bool = True) -> list[Co
     far = [np.where(served, 0, getattr(table, name)[rows]) for name in names]
     port = np.where(served, table.local_port[rows], table.remote_port[rows])
     key = row_hash(table.netns[rows], process, served, port, *far)
-    _, inverse, sizes = np.unique(key, return_inverse=True, return_counts=True)
-    largest = np.argsort(-sizes, kind="stable")[:MOST]
-    return [_group(seen, rows[inverse == number]) for number in largest.tolist()]
+    return [_group(seen, mine) for mine in islice(rows_by_key(rows, key), MOST)]
 
 
 def _group(seen: Observations, rows: Index) -> ConnectionGroup:

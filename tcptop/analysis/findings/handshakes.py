@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
-
 from tcptop.analysis.findings import syn_queues
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.table import U64, Bools, Index
+from tcptop.model.table import Bools, Index
 
 
 def unconfirmed(seen: Observations, rows: Index) -> Bools:
@@ -33,10 +29,3 @@ def half_open(seen: Observations, age_s: float) -> Index:
     rows = rows[(seen.table.retrans[rows] > 0) & (seen.snapshot.queue[rows] >= 0)]
     old: Index = rows[syn_queues.age_s(seen, rows) >= age_s]
     return old
-
-
-def grouped(rows: Index, keys: U64) -> Iterator[Index]:
-    """The rows of each key, the most first."""
-    _, inverse, number = np.unique(keys, return_inverse=True, return_counts=True)
-    for group in np.argsort(-number, kind="stable").tolist():
-        yield rows[inverse == group]

@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import handshakes
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.table import Bools, Index
 
 PROBING = "net.ipv4.tcp_mtu_probing"
@@ -40,7 +39,7 @@ def _by_address(seen: Observations, rows: Index, retransmits: float) -> Iterator
     columns = (table.netns, table.interface, table.remote_hi, table.remote_lo)
     keys = row_hash(*columns)
     talking = np.flatnonzero(np.isin(table.state, stalls.TALKING))
-    for mine in handshakes.grouped(rows, keys[rows]):
+    for mine in rows_by_key(rows, keys[rows]):
         often = table.retrans[mine] >= retransmits
         off = seen.sysctl(int(table.netns[mine[0]]), PROBING) == 0
         if not often.any() or not off or not _full(seen, mine).all():

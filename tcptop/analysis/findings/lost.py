@@ -9,10 +9,9 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import networks, words
-from tcptop.analysis.findings.handshakes import grouped
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.table import F64, U64, Index, SocketTable
 
 JUST_S = 1.5
@@ -57,7 +56,7 @@ def _called_from_here(seen: Observations, rows: Index, for_s: F64) -> Iterator[L
         (_address, words.remote_address),
         (_endpoint, words.remote),
     ):
-        for mine in grouped(np.flatnonzero(left), keys(seen.table, rows[left])):
+        for mine in rows_by_key(np.flatnonzero(left), keys(seen.table, rows[left])):
             others = _siblings(every, keys(seen.table, every), keys(seen.table, rows[mine[:1]]))
             answering = _answering(seen, others, rows[mine], float(for_s[mine].min()))
             if keys is _endpoint or not answering:
@@ -74,7 +73,7 @@ def _clients(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterato
     ports = row_hash(table.netns, table.local_port)
     open_rows = np.flatnonzero(np.isin(table.state, stalls.TALKING))
     listening = np.flatnonzero(table.state == tcp.LISTEN)
-    for at in grouped(np.arange(len(rows)), ports[rows]):
+    for at in rows_by_key(np.arange(len(rows)), ports[rows]):
         mine, waited = rows[at], for_s[at]
         all_clients = open_rows[ports[open_rows] == ports[mine[0]]]
         listener = int(listening[ports[listening] == ports[mine[0]]][0])
@@ -83,7 +82,7 @@ def _clients(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterato
             where = networks.where(seen.sample, mine)
             yield Lost(where, "", mine, waited, answering, listener, len(all_clients))
             continue
-        for group in grouped(np.arange(len(mine)), networks.keys(table, mine)):
+        for group in rows_by_key(np.arange(len(mine)), networks.keys(table, mine)):
             part = mine[group]
             key = networks.keys(table, part[:1])
             others = _siblings(all_clients, networks.keys(table, all_clients), key)

@@ -55,7 +55,7 @@ def destination(seen: Observations, group: int) -> str:
     """10.0.0.9:8080"""
     ports = seen.snapshot.ports
     zone = seen.sample.zone(int(ports.netns[group]), int(ports.interface[group]))
-    text = address.text(int(ports.remote_hi[group]), int(ports.remote_lo[group]))
+    text = address.remote_text(ports, group)
     return address.endpoint(text, int(ports.remote_port[group]), zone)
 
 

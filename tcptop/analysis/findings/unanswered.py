@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.timeouts import ENDLESS, RTO_INIT_S
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.table import F64, Index
 
 
@@ -43,11 +44,8 @@ class Attempts(NamedTuple):
 
 def by_destination(seen: Observations, rows: Index, age: F64, most: int) -> list[Attempts]:
     """The destinations with most attempts first."""
-    if not len(rows):
-        return []
     table = seen.table
     columns = (table.netns, table.interface, table.remote_hi, table.remote_lo, table.remote_port)
     key = row_hash(*(column[rows] for column in columns))
-    _, inverse, sizes = np.unique(key, return_inverse=True, return_counts=True)
-    largest = np.argsort(-sizes, kind="stable")[:most].tolist()
-    return [Attempts(rows[inverse == n], age[inverse == n]) for n in largest]
+    groups = islice(rows_by_key(np.arange(len(rows)), key), most)
+    return [Attempts(rows[at], age[at]) for at in groups]

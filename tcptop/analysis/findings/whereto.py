@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.table import Index
 
 MOSTLY = 0.8  # share from which a place is named
@@ -51,11 +51,10 @@ def _mostly_to(seen: Observations, rows: Index, what: str, but: str) -> Where:
     table = seen.table
     columns = (table.interface, table.remote_hi, table.remote_lo, table.remote_port)
     key = row_hash(*(column[rows] for column in columns))
-    _, inverse, number = np.unique(key, return_inverse=True, return_counts=True)
-    most = int(np.argmax(number))
-    if number[most] < MOSTLY * len(rows):
+    most = next(rows_by_key(rows, key))
+    if len(most) < MOSTLY * len(rows):
         return Where()
-    rows = rows[inverse == most]
+    rows = most
     place = words.remote(seen.sample, int(rows[0]))
     who = parties.parties(seen, rows)
     name = f" ({parties.first_name(who)})" if who else ""

@@ -126,7 +126,7 @@ def remote(sample: Sample, row: int) -> str:
 
 def remote_address(sample: Sample, row: int) -> str:
     table = sample.sockets
-    text = address.text(int(table.remote_hi[row]), int(table.remote_lo[row]))
+    text = address.remote_text(table, row)
     return text + zone(sample, row)
 
 

@@ -56,7 +56,7 @@ def _finding(
         int(column[group]) for column in (ports.used, ports.headroom, ports.capacity)
     )
     who, to = parties.parties(seen, rows), parties.destination(seen, group)
-    source = address.text(int(ports.local_hi[group]), int(ports.local_lo[group]))
+    source = address.local_text(ports, group)
     goal = words.in_filter(to)
     worst = left <= limits["critical_share"] * capacity
     return Finding(

@@ -8,6 +8,7 @@ the acknowledgement of our FIN, without a process as orphans.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.peers import peer_rows
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64, U32, Bools, Index
 
@@ -46,11 +47,9 @@ def _held(seen: Observations, limits: Limits, rows: Index) -> Iterator[Finding]:
     rows, age = rows[old], age[old]
     process = seen.snapshot.holders.first(rows)
     key = row_hash(process + 1, table.netns[rows])
-    kinds, number = np.unique(key, return_counts=True)
-    for place in np.argsort(-number, kind="stable")[:MOST].tolist():
-        if number[place] >= limits["sockets"]:
-            mine = key == kinds[place]
-            yield _held_finding(seen, rows[mine], float(age[mine].max()))
+    for at in islice(rows_by_key(np.arange(len(rows)), key), MOST):
+        if len(at) >= limits["sockets"]:
+            yield _held_finding(seen, rows[at], float(age[at].max()))
 
 
 def _silent(seen: Observations, rows: Index) -> F64:

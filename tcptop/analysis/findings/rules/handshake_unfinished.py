@@ -20,7 +20,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -44,7 +44,7 @@ def _at_server(seen: Observations, limits: Limits) -> Iterator[Finding]:
         return
     queue = seen.table.key[seen.snapshot.queue[rows]]
     keys = row_hash(networks.keys(seen.table, rows), queue)
-    for group in handshakes.grouped(rows, keys):
+    for group in rows_by_key(rows, keys):
         if len(group) >= limits["handshakes"] and not _full(seen, int(group[0])):
             yield _server(seen, limits, group)
 
@@ -112,7 +112,7 @@ def _at_client(seen: Observations, limits: Limits) -> Iterator[Finding]:
         return
     rows = rows[handshakes.unconfirmed(seen, rows)]
     keys = row_hash(networks.keys(table, rows), table.remote_port[rows])
-    for group in handshakes.grouped(rows, keys):
+    for group in rows_by_key(rows, keys):
         if table.retrans[group].max() >= limits["retransmits"]:
             yield _client(seen, limits, group)
 

@@ -96,7 +96,7 @@ def _worst(seen: Observations, netns: int) -> list[tuple[str, float]]:
 def _address(seen: Observations, group: int) -> str:
     remotes = seen.snapshot.remotes
     zone = seen.sample.zone(int(remotes.netns[group]), int(remotes.interface[group]))
-    return address.text(int(remotes.remote_hi[group]), int(remotes.remote_lo[group])) + zone
+    return address.remote_text(remotes, group) + zone
 
 
 RULE = Rule(
