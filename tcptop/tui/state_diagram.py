@@ -142,7 +142,6 @@ BOXES: Mapping[int, StateBox] = {
     tcp.LAST_ACK: StateBox(14, 57),
     tcp.TIME_WAIT: StateBox(17, 25),
 }
-ORDER = tuple(sorted(BOXES, key=lambda state: BOXES[state]))
 
 LINES = """\
                          ┌────────────────────────┐

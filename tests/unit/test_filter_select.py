@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcptop.analysis.filter import Facts, parse, select, state_mask, to_text
+from tcptop.analysis.filter import Facts, parse, select, state_mask
 from tests.unit.filter_facts import ENDPOINTS, MINIS, NETNS, ROWS, chosen, table
+from tests.unit.filter_text import to_text
 from tests.unit.prepared import Row, mini, sample, selected, socket
 
 CASES: tuple[tuple[str, set[int]], ...] = (

@@ -12,7 +12,6 @@ from tcptop.analysis.filter.nodes import EVERYTHING, Expression, all_of, any_of
 from tcptop.analysis.filter.options import port_option, process_option
 from tcptop.analysis.filter.parse import parse
 from tcptop.analysis.filter.select import select
-from tcptop.analysis.filter.text import to_text
 
 __all__ = [
     "EVERYTHING",
@@ -29,5 +28,4 @@ __all__ = [
     "process_option",
     "select",
     "state_mask",
-    "to_text",
 ]

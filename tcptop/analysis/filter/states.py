@@ -51,12 +51,3 @@ _MASKS = (
 def mask(word: str) -> int | None:
     """The states of a word, such as CLOSE_WAIT, close-wait or connected; None if it is none."""
     return _MASKS.get(_plain(word))
-
-
-def words(states: int) -> tuple[str, ...]:
-    """The shortest way to write a mask: a group, or names."""
-    for name, group in GROUPS.items():
-        if states == group:
-            return (name,)
-    names = (NAMES | {"bound-inactive": 13}).items()
-    return tuple(name for name, state in names if states >> state & 1)

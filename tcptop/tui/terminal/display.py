@@ -30,8 +30,6 @@ SOONEST, LATEST = 0.005, 0.25  # seconds between two looks at a link that does n
 STYLES_KEPT = 4096  # kept; links make new styles all the time
 TRACEBACK = 12  # frames of it, the last ones, after a crash
 
-Update = ChopsUpdate | LayoutUpdate
-
 
 class TerminalApp(App[None]):
     """An app on our driver and display, to derive from. It is run with `run` and `finish`."""

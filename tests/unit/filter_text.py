@@ -82,10 +82,19 @@ def _predicate(predicate: Predicate) -> str:
 
 
 def _state(mask: int) -> str:
-    named, others = states.words(mask), states.words(states.ALL & ~mask)
+    named, others = _words(mask), _words(states.ALL & ~mask)
     if not named or (len(others) < len(named) and mask <= states.ALL):
         return f"state != {','.join(others)}"
     return f"state = {','.join(named)}"
+
+
+def _words(mask: int) -> tuple[str, ...]:
+    """The shortest way to write a mask: a group, or names."""
+    for name, group in states.GROUPS.items():
+        if mask == group:
+            return (name,)
+    names = (states.NAMES | {"bound-inactive": 13}).items()
+    return tuple(name for name, state in names if mask >> state & 1)
 
 
 def _hosts(host: HostMatch) -> str:
