@@ -73,9 +73,6 @@ def a_service_is_up(lab: Lab) -> None:
         )
     ],
     over_s=13,
-    missing=f"{CHURN}: one finding, of the worker that opens them: not built yet",
-    noisy=f"{CHURN}: what the other end closes first goes to the same destination",
-    miscounted=f"{CHURN}: TIME_WAIT that was used again (tcp_tw_reuse = 2) is left out",
 )
 def a_proxy_keeps_no_connection_to_its_upstream(lab: Lab) -> None:
     """nginx without `keepalive` in its upstream: a connection for each of 130 requests a second."""

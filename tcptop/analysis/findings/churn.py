@@ -1,9 +1,11 @@
 """Short connections by destination: opened within a window, and over.
 
 Where this end closes first, each leaves a TIME_WAIT row, and nothing is missed. Where the other
-end does and is on this host, the row is there, at the listener's port. Else only those are seen
-that live while tcptop looks; ActiveOpens (tcp_connect, net/ipv4/tcp_output.c) counts the others,
-and they are put down to the destination of most that were seen.
+end does and is on this host, the row is there, at the listener's port; a new connection from the
+same port ends it (tcp_timewait_state_process, net/ipv4/tcp_minisocks.c), as tcp_tw_reuse does at
+this end. Else only those are seen that live while tcptop looks. ActiveOpens (tcp_connect,
+net/ipv4/tcp_output.c) counts the others, and they are put down to the destination of most that
+were seen.
 """
 
 from __future__ import annotations
@@ -43,13 +45,17 @@ class DestinationEnds:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Churn:
-    """Connections in the window by destination. `unseen` belong to none; 0 where not counted."""
+    """Connections in the window by destination. `unseen` belong to none; 0 where not counted.
+
+    `reused`: where ports were taken again, so that TIME_WAIT rows are gone.
+    """
 
     ends: DestinationEnds
     seconds: float
     short: F64
     inferred: F64
     unseen: float
+    reused: Bools
 
 
 def answered(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
@@ -69,11 +75,15 @@ def churned(seen: Observations, netns: int, summaries: Sequence[SampleSummary]) 
     """`summaries` are the window."""
     ends = _ends(seen, netns)
     seconds = float(lengths(summaries).sum())
-    short, without_trace, ended = _short(seen, ends, summaries, seconds)
-    unseen = max(_unseen(seen, summaries, netns, ended) - _elsewhere(seen, netns, seconds), 0.0)
-    inferred = _inferred(without_trace, unseen)
-    known = without_trace.sum() >= SEEN
-    return Churn(ends, seconds, short, inferred, 0.0 if known else unseen)
+    short, ended = _short(seen, ends, summaries, seconds)
+    missed = _unseen(seen, summaries, netns, float(ended.sum()))
+    unseen = max(missed - _elsewhere(seen, netns, seconds), 0.0)
+    reused = _count(ends.their_at, np.ones(len(ends.their_at), bool), len(ends.keys)) > 0
+    reused |= rates_or_zero(summaries, netns, "TWRecycled").any() & (ended > 0)
+    traceless = np.where(reused, short, np.maximum(short - ended, 0))
+    inferred = _inferred(traceless, unseen)
+    known = traceless.sum() >= SEEN
+    return Churn(ends, seconds, short, inferred, 0.0 if known else unseen, reused)
 
 
 def pooled(seen: Observations, ends: DestinationEnds) -> Bools:
@@ -114,8 +124,8 @@ def _key(seen: Observations, rows: Index, side: str) -> U64:
 
 def _short(
     seen: Observations, ends: DestinationEnds, summaries: Sequence[SampleSummary], seconds: float
-) -> tuple[F64, F64, float]:
-    """By destination those that are over, and of these the ones without TIME_WAIT; the others."""
+) -> tuple[F64, F64]:
+    """By destination those that are over, and of these the ones with TIME_WAIT."""
     table, number = seen.table, len(ends.keys)
     young = seen.snapshot.seen_s < seconds
     waits = table.state == tcp.TIME_WAIT
@@ -125,7 +135,7 @@ def _short(
     ended += _count(ends.their_at, closed[ends.theirs], number)
     witnessed = np.maximum(_opened(seen, ends, summaries) - alive, 0)
     short = np.where(_asking(seen, ends, ended), 0.0, np.maximum(witnessed, ended))
-    return short, np.maximum(short - ended, 0), float(ended.sum())
+    return short, ended
 
 
 def _count(at: Index, chosen: Bools, number: int) -> F64:

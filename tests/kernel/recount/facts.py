@@ -358,6 +358,11 @@ def _of_ports(seen: Seen) -> Iterator[Fact]:
         young = table.expires[there] > 1000 * (_TIME_WAIT_S - seconds)
         waiting = int(np.count_nonzero((table.state[there] == tcp.TIME_WAIT) & young))
         yield exactly("rate", waiting / seconds, "new TIME_WAIT to there")
+        opened = _grown(before, seen, "ActiveOpens").get("TcpActiveOpens", 0)
+        back = at(table, seen.subject.destination, "local") & (table.state == tcp.TIME_WAIT)
+        back &= table.expires > 1000 * (_TIME_WAIT_S - seconds)
+        left = waiting + int(np.count_nonzero(back))
+        yield exactly("rate", (opened - left) / seconds, "opened, without TIME_WAIT at either end")
 
 
 def _of_processes(seen: Seen) -> Iterator[Fact]:

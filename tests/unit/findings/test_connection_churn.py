@@ -12,7 +12,7 @@ from tcptop.model.finding import Finding
 from tcptop.model.sample import Kernel
 from tests.unit.findings.hosts import host, rising, steadily
 from tests.unit.findings.watched import Findings, ids, of, watch
-from tests.unit.prepared import CURL, Row, mini, owners, socket
+from tests.unit.prepared import CURL, NGINX, Row, mini, owners, socket
 
 ID = "connection-churn"
 THERE = "10.0.0.9:80"
@@ -207,12 +207,52 @@ def test_its_clients_on_the_same_host_are() -> None:
     assert "'src 127.0.0.1:8080'" in finding.confirm  # the server's end waits in TIME_WAIT
 
 
+def proxied(number: int, asked: int, peer: str = "nginx") -> list[Row]:
+    """Its clients stay, and ask through it: 80 connections a second to its back end."""
+    info = {"bytes_received": 100 * asked * number, "data_segs_in": asked * number, "min_rtt": 40}
+    front = socket("ESTABLISHED", "10.0.0.1:80", "10.0.0.7:5000", inode=1, cookie=1, info=info)
+    listeners = [socket("LISTEN", "10.0.0.1:80", inode=3, cookie=3)]
+    return [front, *listeners, *served(number, "127.0.0.1")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "by"),
+    [(80, "nginx"), (300, "nginx"), (20, "")],  # as many requests as connections, or more
+)
+def test_a_proxy_is_known_by_the_requests_that_it_gets(asked: int, by: str) -> None:
+    held = owners((1, NGINX, 3), (5, CURL, 4))
+    found = watch(12, lambda n: proxied(n, asked), owners=held, kernel=counted(lambda _: 80))
+    (finding,) = of(found[-1], ID)
+    assert finding.title.removeprefix("80 short connections/s to 127.0.0.1:8080") == (
+        f", apparently by {by}" if by else ""
+    )
+    assert finding.subject.pids == ((NGINX.pid,) if by else ())
+    assert ("proxy_http_version 1.1" in finding.advice) is bool(by)
+
+
+def test_ports_that_are_in_use_again_leave_no_time_wait() -> None:
+    """Half of the server's TIME_WAIT rows are gone: one destination, and no second finding."""
+
+    def rows(number: int) -> list[Row]:
+        return [row for row in served(number, "127.0.0.1") if row.get("cookie", 0) % 2]
+
+    found = watch(12, rows, kernel=counted(lambda _: 80))
+    (finding,) = of(found[-1], ID)
+    assert finding.title == "80 short connections/s to 127.0.0.1:8080"
+    assert finding.values["inferred_per_s"] == pytest.approx(40, abs=4)
+    assert "in use again" in finding.evidence[1]
+    assert "other end" not in "".join(finding.evidence)
+
+
 def explained(found: Findings, rule: str) -> tuple[Finding, Finding]:
     ((cause,), (effect,)) = of(found, ID), of(found, rule)
     return cause, effect
 
 
-def test_it_explains_time_wait_and_ports_unless_they_are_critical() -> None:
+@pytest.mark.parametrize(("soon_s", "severity"), [(0, "warning"), (60, "critical")])
+def test_it_explains_time_wait_and_ports_and_is_as_bad(soon_s: float, severity: str) -> None:
+    settings = FindingSettings({"ephemeral-port-exhaustion": {"exhausted_in_s": soon_s}})
+
     def kernel(number: int) -> tuple[Kernel]:
         (made,) = counted(lambda _: 80)(number)
         limits = {
@@ -220,8 +260,6 @@ def test_it_explains_time_wait_and_ports_unless_they_are_critical() -> None:
             "net.ipv4.ip_local_port_range": "33000 34199",
         }
         return host(made.counters["Tcp"], {"tw": 900}, limits)
-
-    settings = FindingSettings({"ephemeral-port-exhaustion": {"exhausted_in_s": 0}})
 
     def rows(number: int) -> list[Row]:
         made = opened(lambda _: 80, number)
@@ -231,7 +269,8 @@ def test_it_explains_time_wait_and_ports_unless_they_are_critical() -> None:
     cause, effect = explained(found, "time-wait-pressure")
     assert effect.because == cause.key
     cause, effect = explained(found, "ephemeral-port-exhaustion")
-    assert (effect.severity, effect.because) == ("warning", cause.key)
+    assert (effect.severity, effect.because) == (severity, cause.key)
+    assert cause.severity == severity
 
 
 def test_thresholds() -> None:

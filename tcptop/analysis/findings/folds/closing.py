@@ -70,14 +70,14 @@ def churn_takes_ports(effect: Finding, cause: Finding, seen: Observations) -> bo
     there = effect.subject.destination == cause.subject.destination is not None
     waiting = effect.values.get("time_wait", 0) > MOST * effect.values.get("used", 0)
     same = effect.subject.netns == cause.subject.netns
-    return there and same and waiting and _not_worse(effect, cause)
+    return there and same and waiting
 
 
 def churn_fills_time_wait(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """time-wait-pressure: most records are of short connections to one destination."""
     same = effect.subject.netns == cause.subject.netns
     most = cause.values.get("time_wait", 0) > MOST * effect.values.get("time_wait", 0)
-    return same and most and _not_worse(effect, cause)
+    return same and most
 
 
 def no_descriptor_to_accept_with(effect: Finding, cause: Finding, seen: Observations) -> bool:

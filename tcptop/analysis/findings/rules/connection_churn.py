@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tcptop.analysis import timeouts
-from tcptop.analysis.findings import parties, words
+from tcptop.analysis.findings import parties, relays, words
 from tcptop.analysis.findings.churn import Churn, answered, churned, over, pooled
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.parties import Party
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.summary import SampleSummary
@@ -32,11 +33,22 @@ OVERFLOW = "TCPTimeWaitOverflow"
 SYNS = "tcp[13] & 18 == 2 or (ip6 proto 6 and ip6[53] & 18 == 2)"
 NOW = 2  # intervals: what has stopped since is over
 STEADY = 0.5  # of the threshold, in each half of the window and just now: a burst is none
-ADVICE = (
+USUAL = (
     "Reuse connections: one HTTP client object for the whole process, answers read to their "
-    'end, no "Connection: close"; a pool for databases; keep-alive to the back ends in proxies. '
-    "No sysctl fixes this: tcp_tw_reuse spares ports, not handshakes."
+    'end, no "Connection: close"; a pool for databases; keep-alive to the back ends in proxies.'
 )
+PROXIES = {
+    "nginx": (
+        "nginx opens a connection for each request to its upstream, without keep-alive: in the "
+        "upstream block keepalive 32; where it is used proxy_http_version 1.1; and "
+        'proxy_set_header Connection "";.'
+    ),
+    "haproxy": (
+        "Let haproxy keep connections to its servers: http-reuse safe, no option httpclose or "
+        "http-server-close; and servers that allow keep-alive."
+    ),
+}
+NO_SYSCTL = " No sysctl fixes this: tcp_tw_reuse spares ports, not handshakes."
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -80,10 +92,13 @@ def _findings(
 def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Finding:
     ends, table = churn.ends, seen.table
     ours, theirs = ends.ours[ends.at == place], ends.theirs[ends.their_at == place]
-    rows = ours if len(ours) else theirs
-    side, end = (words.remote, "dst") if len(ours) else (words.local, "src")
+    called = len(ours) >= len(theirs)  # else the server's end, here too, closes first
+    rows = ours if called else theirs
+    side, end = (words.remote, "dst") if called else (words.local, "src")
     to, netns = side(seen.sample, int(rows[0])), int(table.netns[rows[0]])
-    who = parties.parties(seen, ours)
+    held = parties.parties(seen, ours)
+    port = int((table.remote_port if called else table.local_port)[rows[0]])
+    who = held or relays.relaying(seen, netns, port, per_s)
     waiting = int(np.count_nonzero(table.state[np.concatenate([ours, theirs])] == tcp.TIME_WAIT))
     by = f", apparently by {parties.first_name(who)}" if who else ""
     sustained, said = _sustained(seen, ours)
@@ -101,9 +116,9 @@ def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Find
             f"last {words.duration(churn.seconds)}; {words.number(waiting)} wait in TIME_WAIT.",
             *_how(churn, place),
             *said,
-            _whose(parties.listed(who)),
+            _whose(parties.listed(held), who),
         ),
-        ADVICE,
+        _advice(who),
         f"nstat -az TcpActiveOpens TcpExtTW; ss -Htan state time-wait "
         f"'{end} {words.in_filter(to)}' | wc -l",
     )
@@ -113,16 +128,33 @@ def _how(churn: Churn, place: int) -> list[str]:
     """Say so where it was not seen."""
     if churn.inferred[place] <= 0:
         return ["All of those were seen: as TIME_WAIT, or while they lived."]
+    why = (
+        "their ports are in use again, which ends a TIME_WAIT"
+        if churn.reused[place]
+        else "the other end closes first"
+    )
     return [
         f"{words.number(churn.inferred[place] / churn.seconds)}/s of them are inferred: "
-        "ActiveOpens counts them, the other end closes first, and most that tcptop saw went there."
+        f"ActiveOpens counts them, {why}, and most that tcptop saw went there."
     ]
 
 
-def _whose(listed: str) -> str:
-    if not listed:
+def _whose(listed: str, who: list[Party]) -> str:
+    if listed:
+        return f"By the connections to it that were seen with a process, they belong to {listed}."
+    if not who:
         return "Their process is unknown: none was seen with one."
-    return f"By the connections to it that were seen with a process, they belong to {listed}."
+    names = ", ".join(words.who(each.process) for each in who[: parties.NAMED])
+    more = f" and {len(who) - parties.NAMED} more" if len(who) > parties.NAMED else ""
+    return (
+        "None was seen with a process. On connections that it has accepted itself, about as many "
+        f"requests come to {names}{more}: it seems to pass them on."
+    )
+
+
+def _advice(who: list[Party]) -> str:
+    name = parties.first_name(who)
+    return PROXIES.get(name, USUAL) + NO_SYSCTL
 
 
 def _sustained(seen: Observations, rows: Index) -> tuple[dict[str, float], list[str]]:
@@ -158,7 +190,7 @@ def _unseen(netns: int, churn: Churn, overflow: float) -> Finding:
             f"ActiveOpens counts {words.number(per_s)} connections/s more than were seen; they "
             f"last milliseconds and {why}, so nothing stays of them here.",
         ),
-        ADVICE,
+        USUAL + NO_SYSCTL,
         f"nstat -az TcpActiveOpens; tcpdump -c 20 -ni any '{SYNS}'",
     )
 
