@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from tcptop.model.address import bracketed, split_zone
+
 COLUMNS = ("local", "remote")  # of any list: addresses, or addresses with ports
 
 
@@ -29,9 +31,10 @@ def named(texts: Sequence[str], names: AddressNames | None) -> Sequence[str]:
 
 
 def _named(text: str, names: AddressNames) -> str:
-    address, port = _parts(text)
+    bare, zone = split_zone(text)
+    address, port = _parts(bare)
     host = names.name(address)
-    start = host or (f"[{address}]" if port and ":" in address else address)
+    start = (host or (bracketed(address) if port else address)) + zone
     if not port:
         return start
     service = names.service(int(port)) if port.isdecimal() else None

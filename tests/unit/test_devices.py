@@ -14,6 +14,7 @@ from tcptop.analysis.peers import peer_rows, remote_is_local
 from tcptop.analysis.selection import facts
 from tcptop.columns import LISTINGS
 from tcptop.columns.marks import about
+from tcptop.columns.names import named
 from tcptop.columns.sockets import local_texts
 from tcptop.model.address import split_zone
 from tcptop.model.finding import Subject
@@ -186,3 +187,23 @@ def test_a_mark_is_at_the_listener_of_its_device() -> None:
     listing = LISTINGS["listeners"]
     marks = about(listing, shown, listing.rows(shown))
     assert marks == [None, told]
+
+
+class Known:
+    """Who has a name: fe80::2, and the port 9000."""
+
+    def name(self, address: str) -> str | None:
+        return {"fe80::2": "printer"}.get(address)
+
+    def service(self, port: int) -> str | None:
+        return "bacula" if port == 9000 else None
+
+    def close(self) -> None:
+        return None
+
+
+def test_names_stand_before_the_device() -> None:
+    texts = ["[fe80::2]%va:9000", "[fe80::1]%va:40001", "fe80::2%va", "10.0.0.1%vb:9000"]
+    assert named(texts, Known()) == [
+        *("printer%va:bacula", "[fe80::1]%va:40001", "printer%va", "10.0.0.1%vb:bacula"),
+    ]
