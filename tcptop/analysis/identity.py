@@ -1,4 +1,4 @@
-"""What identifies a row of a list from look to look: a 64-bit key for each.
+"""What identifies a row of a list from sample to sample: a 64-bit key for each.
 
 `rows` are places in the lists of the snapshot, or of the selection where it counts for itself.
 """

@@ -32,7 +32,7 @@ class Recent:
         self._budget = budget
         self._span_s = span_s
         self._kept: tuple[Snapshot, ...] = ()
-        self._uses: dict[int, tuple[int, int]] = {}  # id of what looks hold -> how many, bytes
+        self._uses: dict[int, tuple[int, int]] = {}  # id of what snapshots hold -> how many, bytes
         self._nbytes = 0
 
     def __len__(self) -> int:
@@ -98,7 +98,7 @@ class Recent:
 
     def _drop(self, snapshot: Snapshot) -> None:
         for part in parts(snapshot):
-            # Unknown: put into a mapping that looks share (names of users) after this one was held
+            # Unknown: came into a mapping that snapshots share (names of users) after this was held
             uses, size = self._uses.pop(part, (0, 0))
             if uses > 1:
                 self._uses[part] = uses - 1, size

@@ -16,7 +16,7 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, U64, Index
 
 SLOTS = 600
-LEAST_S = 0.9  # a slot a second, and some room for looks that are not quite a second apart
+LEAST_S = 0.9  # a slot a second, and some room for samples that are not quite a second apart
 WATCHED = 16
 HOST = 0  # the key of the one subject of kind "host"
 ALONE = nullcontext()  # the lock where there is one thread

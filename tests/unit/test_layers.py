@@ -1,11 +1,14 @@
 """Imports point down: cli and its commands, tui, views, columns, analysis, model.
 
-Sources know the model only, and nobody but the commands knows both a source and a view.
+Sources know the model only, and nobody but the commands knows both a source and a view. A type has
+one name and one home: who searches for it finds what it is.
 """
 
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -109,3 +112,26 @@ def test_no_module_needs_one_that_needs_it() -> None:
         found = [(".".join(each), ".".join(each[:-1])) for each in imports(path, typed=False)]
         needs[name] = {whole if whole in modules else part for whole, part in found}
     TopologicalSorter(needs).prepare()  # CycleError tells the circle
+
+
+def types(tree: ast.Module) -> Iterator[str]:
+    """Classes and aliases of a module; messages inside of widgets are named by these."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        targets += [node.target] if isinstance(node, ast.AnnAssign) else []
+        yield from (
+            each.id
+            for each in targets
+            if isinstance(each, ast.Name) and each.id[:1].isupper() and not each.id.isupper()
+        )
+
+
+def test_no_type_name_has_two_homes() -> None:
+    homes: dict[str, list[str]] = defaultdict(list)
+    for path in FILES:
+        for name in types(ast.parse(path.read_text())):
+            homes[name].append(str(path.relative_to(ROOT)))
+    assert len(homes) > 150
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}

@@ -1,6 +1,6 @@
 """The filter language: that of ss, and what tcptop knows beyond it.
 
-`parse` the text, `bind` its names, then `select` rows of a look at the sockets.
+`parse` the text, `bind` its names, then `select` rows of a sample.
 """
 
 from tcptop.analysis.filter.bind import NameResolver, bind

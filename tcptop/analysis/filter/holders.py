@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import translate
 from typing import Any
 
 import numpy as np
 
 from tcptop.analysis.filter.facts import Facts
-from tcptop.analysis.filter.globs import matcher
 from tcptop.analysis.filter.nodes import Number, Text
 from tcptop.analysis.filter.quantities import compare
 from tcptop.model.table import U32, Bools
@@ -61,3 +62,10 @@ def _held(hit: Bools, none: bool, facts: Facts) -> Bools:
     held = np.zeros(len(facts.table), np.bool_)
     held[facts.holder_rows] = True
     return held & ~rows
+
+
+def matcher(globs: Iterable[str], ignore_case: bool = True) -> Callable[[str], bool]:
+    """Whether a name equals one of the globs (*, ?, [a-z]) as a whole."""
+    pattern = "|".join(f"(?:{translate(glob)})" for glob in globs)
+    match = re.compile(pattern, re.IGNORECASE if ignore_case else 0).match
+    return lambda name: match(name) is not None

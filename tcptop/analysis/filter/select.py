@@ -6,7 +6,6 @@ import numpy as np
 
 from tcptop.analysis.filter import addresses, holders, quantities
 from tcptop.analysis.filter.facts import Facts
-from tcptop.analysis.filter.globs import matcher
 from tcptop.analysis.filter.nodes import (
     AllOf,
     AnyOf,
@@ -134,6 +133,6 @@ def _marked(value: int, mask: int, facts: Facts) -> Bools:
 
 
 def _cgroup(pattern: str, facts: Facts) -> Bools:
-    matches = matcher([pattern], ignore_case=False)
+    matches = holders.matcher([pattern], ignore_case=False)
     ids = [number for number, path in facts.cgroups.items() if matches(path.strip("/"))]
     return np.isin(facts.table.cgroup_id, np.array(ids, np.uint64))

@@ -8,7 +8,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.model import sysctls, tcp
 from tcptop.model.sysctls import Sysctls
 
-PortRange = tuple[int, int]  # the first and the last
+FirstLast = tuple[int, int]  # ports from the one to the other
 
 RANGE = "net.ipv4.ip_local_port_range"
 RESERVED = "net.ipv4.ip_local_reserved_ports"
@@ -39,7 +39,7 @@ def reserve(seen: Observations, netns: int, port: int) -> str:
     return f"sysctl -w {RESERVED}={_ports([*known, (port, port)])} (now {_ports(known) or 'none'})"
 
 
-def _services(seen: Observations, netns: int, new: PortRange, now: PortRange) -> list[PortRange]:
+def _services(seen: Observations, netns: int, new: FirstLast, now: FirstLast) -> list[FirstLast]:
     """Ports that clients must not take: those of listeners, and usual ones in what is added."""
     table = seen.table
     listening = (table.netns == netns) & (table.state == tcp.LISTEN)
@@ -49,7 +49,7 @@ def _services(seen: Observations, netns: int, new: PortRange, now: PortRange) ->
     return [(port, port) for port in here if new[0] <= port <= new[1]][:MOST] + usual
 
 
-def _reserve(values: Sysctls, services: list[PortRange]) -> str:
+def _reserve(values: Sysctls, services: list[FirstLast]) -> str:
     known = sysctls.reserved_ports(values)
     open_ = [s for s in services if not any(k[0] <= s[0] and s[1] <= k[1] for k in known)]
     if not open_:
@@ -58,7 +58,7 @@ def _reserve(values: Sysctls, services: list[PortRange]) -> str:
     return f"sysctl -w {RESERVED}={ports}, so that no client takes a service's port, then "
 
 
-def _ports(ranges: list[PortRange]) -> str:
+def _ports(ranges: list[FirstLast]) -> str:
     """80,8000-8100, as the sysctl is written"""
     return ",".join(f"{a}-{b}" if a < b else str(a) for a, b in sorted(set(ranges)))
 

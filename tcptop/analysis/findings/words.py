@@ -166,5 +166,5 @@ def is_any(table: SocketTable, row: int) -> bool:
 
 
 def key(rule: str, *parts: object) -> str:
-    """The key of a finding: the same subject has the same one from look to look."""
+    """The key of a finding: the same subject has the same one from sample to sample."""
     return "/".join([rule, *(str(part) for part in parts)])

@@ -14,7 +14,7 @@ from tcptop.analysis.findings.slow_accept import ID, Server
 from tcptop.model.finding import SEVERITIES, Finding
 from tcptop.model.table import F64, I64, Bools, Index
 
-MOST = 20  # findings of one look
+MOST = 20  # findings of one sample
 INFO, WARNING, CRITICAL = 1, 2, 4
 
 

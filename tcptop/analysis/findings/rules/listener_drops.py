@@ -18,7 +18,7 @@ ID = "listener-drops"
 MOST = 20  # findings of one sample
 
 
-class Reason(NamedTuple):
+class DropReason(NamedTuple):
     """A counter that rises along, what it means and what to do."""
 
     counter: str
@@ -30,39 +30,39 @@ class Reason(NamedTuple):
 # tcp_conn_request and tcp_v4_syn_recv_sock drop, each cause with a counter of its own or with none:
 # net/ipv4/tcp_input.c, tcp_ipv4.c, tcp_minisocks.c.
 REASONS = (
-    Reason(
+    DropReason(
         "OutNoRoutes",
         "this host has no route back to the clients",
         "IpOutNoRoutes rises: for what is to be sent, an answer maybe, there is no route.",
         "Find an address of a client that complains, and ask: ip route get ADDRESS. Add the route, "
         "or the rule (ip rule) for the interface that the clients come in by.",
     ),
-    Reason(
+    DropReason(
         "TSEcrRejected",
         "the timestamps of the last ACKs are wrong",
         "TSEcrRejected rises: last ACKs of handshakes echo a timestamp that was never sent.",
         "Look for a NAT or load balancer that mixes clients or rewrites TCP timestamps.",
     ),
-    Reason(
+    DropReason(
         "TCPMD5NotFound",
         "clients do not sign their segments (TCP MD5)",
         "TCPMD5NotFound rises: a signature is demanded of these clients and is not there.",
         "Give both ends the same key for the address that really arrives here.",
     ),
-    Reason(
+    DropReason(
         "TCPMD5Failure",
         "signatures of segments are wrong (TCP MD5)",
         "TCPMD5Failure rises: signatures do not fit the key.",
         "Give both ends the same key; a NAT on the way breaks signatures.",
     ),
-    Reason(
+    DropReason(
         "TCPMemoryPressures",
         "TCP memory is short",
         "TCPMemoryPressures rises: this host is short of memory for TCP.",
         "See orphan-or-memory-pressure: who holds the memory?",
     ),
 )
-UNKNOWN = Reason(
+UNKNOWN = DropReason(
     "",
     "the counters do not say why",
     "No counter that gives a reason rises along. A filter on the socket (SO_ATTACH_FILTER, BPF), a "
@@ -108,7 +108,7 @@ def _syn_queue_full(seen: Observations, queues: AcceptQueues, place: int) -> boo
     return bool(half_open > 0 and 2 * half_open >= queues.capacity[place])
 
 
-def _reason(seen: Observations, netns: int, seconds: float) -> Reason:
+def _reason(seen: Observations, netns: int, seconds: float) -> DropReason:
     rising = (each for each in REASONS if (seen.rate(netns, each.counter, seconds) or 0.0) > 0)
     return next(rising, UNKNOWN)
 
@@ -145,7 +145,7 @@ def _finding(
     )
 
 
-def _named(reason: Reason) -> tuple[str, ...]:
+def _named(reason: DropReason) -> tuple[str, ...]:
     return (reason.counter,) if reason.counter else ()
 
 

@@ -19,7 +19,7 @@ WINDOW_S = 5.0
 STEADY = 0.5  # share of the intervals in which it rises: a burst is none
 
 
-class Reason(NamedTuple):
+class RejectReason(NamedTuple):
     """A counter, with the section as nstat writes it; what is wrong, and what to do.
 
     `noise` is what other protocols and neighbours make of it on a healthy network, a second.
@@ -41,7 +41,7 @@ class Reason(NamedTuple):
 # ip_rcv_core and ip_rcv_finish (net/ipv4/ip_input.c), fib_validate_source, tcp_v4_rcv,
 # tcp_inbound_md5_hash (net/ipv4/tcp.c).
 REASONS = (
-    Reason(
+    RejectReason(
         "InCsumErrors",
         "Tcp",
         "the checksums of segments are wrong",
@@ -49,7 +49,7 @@ REASONS = (
         "Look at the network card and its driver (ethtool -S, ethtool -K ... rx off for a trial), "
         "at a tunnel or a virtual switch that rewrites packets, at cables and memory of switches.",
     ),
-    Reason(
+    RejectReason(
         "IPReversePathFilter",
         "TcpExt",
         "the reverse-path filter (rp_filter) refuses their senders",
@@ -59,7 +59,7 @@ REASONS = (
         "larger one). Else mend the route back to them.",
         2.0,
     ),
-    Reason(
+    RejectReason(
         "InHdrErrors",
         "Ip",
         "their IP headers are wrong",
@@ -67,7 +67,7 @@ REASONS = (
         "A loop of routes uses up the TTL (traceroute shows it); else look at who changes headers.",
         2.0,
     ),
-    Reason(
+    RejectReason(
         "InAddrErrors",
         "Ip",
         "they are for addresses that are not this host's",
@@ -76,28 +76,28 @@ REASONS = (
         "that has moved, a load balancer in direct server return without the address on lo).",
         2.0,
     ),
-    Reason(
+    RejectReason(
         "TCPMD5NotFound",
         "TcpExt",
         "they lack the signature that is demanded (TCP MD5)",
         "a key is set for their sender, and they are not signed",
         "Set the same key at both ends, for the address that really arrives here.",
     ),
-    Reason(
+    RejectReason(
         "TCPMD5Unexpected",
         "TcpExt",
         "they are signed and no key is set here (TCP MD5)",
         "they are signed, and no key is set for their sender",
         "Set the same key at both ends, for the address that really arrives here.",
     ),
-    Reason(
+    RejectReason(
         "TCPMD5Failure",
         "TcpExt",
         "their signatures are wrong (TCP MD5)",
         "their signature does not fit the key",
         "Set the same key at both ends; a NAT on the way breaks signatures.",
     ),
-    Reason(
+    RejectReason(
         "TCPAOBad",
         "TcpExt",
         "their signatures are wrong (TCP-AO)",
@@ -117,7 +117,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
             yield _finding(kernel.netns, limits, rejected, arrived)
 
 
-def _rejected(summaries: Sequence[SampleSummary], netns: int) -> dict[Reason, float]:
+def _rejected(summaries: Sequence[SampleSummary], netns: int) -> dict[RejectReason, float]:
     """Packets a second by reason, the most first; only what rises steadily."""
     found = {}
     for reason in REASONS:
@@ -127,13 +127,15 @@ def _rejected(summaries: Sequence[SampleSummary], netns: int) -> dict[Reason, fl
     return dict(sorted(found.items(), key=lambda each: -each[1]))
 
 
-def _many(limits: Limits, rejected: dict[Reason, float], arrived: float) -> bool:
+def _many(limits: Limits, rejected: dict[RejectReason, float], arrived: float) -> bool:
     worth = sum(rate for reason, rate in rejected.items() if rate > reason.noise)
     large = worth > limits["per_s"] or worth > limits["share"] * arrived
     return large and worth >= limits["least_per_s"]
 
 
-def _finding(netns: int, limits: Limits, rejected: dict[Reason, float], arrived: float) -> Finding:
+def _finding(
+    netns: int, limits: Limits, rejected: dict[RejectReason, float], arrived: float
+) -> Finding:
     total = sum(rejected.values())
     first, share = next(iter(rejected)), min(total / max(arrived, total), 1.0)
     critical = share > limits["critical_share"] and total > limits["per_s"]
@@ -157,7 +159,7 @@ def _finding(netns: int, limits: Limits, rejected: dict[Reason, float], arrived:
     )
 
 
-def _name(reason: Reason) -> str:
+def _name(reason: RejectReason) -> str:
     return f"{reason.section}{reason.counter}"
 
 
