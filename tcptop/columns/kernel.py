@@ -69,6 +69,7 @@ def facts(selection: Selection, place: int) -> list[Fact]:
             if name in sysctls and row.kind != "setting"
         ),
         *(Fact("findings", name, "", "evidence for it; X leads to its page") for name in row.feeds),
+        *([Fact("findings", "none", "", row.silent)] if row.silent else []),
     ]
 
 

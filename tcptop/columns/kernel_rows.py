@@ -35,6 +35,7 @@ class KernelRow(NamedTuple):
     beside: str = ""
     feeds: tuple[str, ...] = ()
     style: StyleName = ""
+    silent: str = ""  # why no finding tells of it
 
 
 class _Gauge(NamedTuple):
@@ -101,9 +102,15 @@ def _counter(entry: Entry, kernel: Kernel, rates: CounterRates) -> KernelRow:
     kind = "level" if gauge else "counter"
     return KernelRow(
         kind, entry.topic, entry.name, value, _count(value), entry.meaning,
-        f"nstat -az {entry.section}{entry.name}", rate, entry.beside,
-        _beside(entry.beside, kernel.sysctls), entry.feeds, style,
+        _confirm(entry), rate, entry.beside,
+        _beside(entry.beside, kernel.sysctls), entry.feeds, style, entry.silent,
     )  # fmt: skip
+
+
+def _confirm(entry: Entry) -> str:
+    if entry.section == "conntrack":
+        return "cat /proc/net/stat/nf_conntrack"
+    return f"nstat -az {entry.section}{entry.name}"
 
 
 def _count(value: int) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from tcptop import explain
+from tcptop.analysis.findings.summary import COUNTERS
 from tcptop.columns import KERNEL, units
-from tcptop.columns.kernel import facts
+from tcptop.columns.kernel import entries, facts
 from tcptop.columns.kernel_computed import computed
 from tcptop.columns.kernel_counters import CATALOGUE, TOPICS
 from tcptop.columns.kernel_rows import GAUGES_SHOWN, VALUE_WIDTH, KernelRow, rows
@@ -16,7 +17,7 @@ from tcptop.columns.sysctls import BY_NAME, SETTINGS
 from tcptop.model.sample import Kernel
 from tcptop.model.selection import Selection
 from tcptop.sources.counters import SYSCTLS
-from tests.unit.prepared import later, sample, selected
+from tests.unit.prepared import NETNS, later, sample, selected
 
 COUNT = "net.netfilter.nf_conntrack_count"
 DEFAULTS = {setting.name: setting.default for setting in SETTINGS if setting.default is not None}
@@ -63,6 +64,16 @@ def test_limits_and_findings_exist() -> None:
     fed |= {name for row in found().values() for name in row.feeds}
     assert fed <= {page.name for page in explain.pages() if page.kind == "finding"}
     assert {entry.topic for entry in CATALOGUE} <= set(TOPICS)
+
+
+def test_a_counter_that_rises_in_trouble_feeds_a_finding_or_says_why_none() -> None:
+    undecided = [e.name for e in CATALOGUE if e.bad and bool(e.feeds) == bool(e.silent)]
+    assert undecided == []
+    assert all(entry.bad and entry.silent.endswith(".") for entry in CATALOGUE if entry.silent)
+
+
+def test_what_findings_count_is_described() -> None:
+    assert {entry.name for entry in CATALOGUE} >= COUNTERS
 
 
 def test_each_counter_is_in_the_catalogue_once() -> None:
@@ -187,3 +198,14 @@ def test_only_counters_have_a_rate_and_every_row_its_own_key() -> None:
     assert len(set(KERNEL.keys(selection, places).tolist())) == len(places)
     feeds = KERNEL.column("feeds").texts(selection, places)
     assert "accept-queue-overflow syn-queue-full" in feeds
+
+
+def test_a_row_says_why_no_finding_tells_of_it() -> None:
+    counters = {"Tcp": {"InErrs": 3}, "conntrack": {"insert_failed": 9}}
+    selection = selected(sample([], kernel=(Kernel(NETNS, counters),)))
+    names = [row.name for row in entries(selection)]
+    said = {name: facts(selection, names.index(name)) for name in ("InErrs", "insert_failed")}
+    (why,) = [fact for fact in said["InErrs"] if fact.name == "none"]
+    assert "packets-rejected reads InCsumErrors" in why.meaning
+    assert any(fact.name == "nat-ports-exhausted" for fact in said["insert_failed"])
+    assert any("/proc/net/stat/nf_conntrack" in fact.meaning for fact in said["insert_failed"])

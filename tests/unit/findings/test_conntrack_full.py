@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
+from tcptop.model.sample import Kernel
 from tests.unit.findings.hosts import host
-from tests.unit.findings.watched import Findings, once
+from tests.unit.findings.watched import Findings, once, watch
 
 ID = "conntrack-full"
 COUNT, MOST = "net.netfilter.nf_conntrack_count", "net.netfilter.nf_conntrack_max"
@@ -28,6 +31,16 @@ def test_the_share_decides() -> None:
     assert [f.severity for f in findings_of("800", "1000")] == ["warning"]
     assert [f.severity for f in findings_of("950", "1000")] == ["critical"]
     assert findings_of("500", "1000", FindingSettings({ID: {"share": 0.5}}))[0].id == ID
+
+
+def test_what_is_dropped_is_told() -> None:
+    def kernel(number: int) -> tuple[Kernel, ...]:
+        counters = {"conntrack": {"drop": 7 * number, "early_drop": 0}}
+        (full,) = host(sysctls={COUNT: "1000", MOST: "1000"})
+        return (replace(full, counters=counters),)
+
+    (finding,) = watch(2, lambda _: [], kernel=kernel)[-1]
+    assert finding.evidence[-1] == "drop rises by 7/s: new connections are dropped."
 
 
 @pytest.mark.parametrize("sysctls", [{}, {COUNT: "9"}, {MOST: "9"}, {COUNT: "0", MOST: "0"}])

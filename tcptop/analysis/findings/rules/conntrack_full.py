@@ -18,10 +18,10 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     for kernel in seen.sample.kernel:
         count, most = (seen.sysctl(kernel.netns, name) for name in (COUNT, MOST))
         if count is not None and most and count >= limits["share"] * most:
-            yield _finding(kernel, count, most, limits)
+            yield _finding(seen, kernel, count, most, limits)
 
 
-def _finding(kernel: Kernel, count: int, most: int, limits: Limits) -> Finding:
+def _finding(seen: Observations, kernel: Kernel, count: int, most: int, limits: Limits) -> Finding:
     share = count / most
     full = count >= most
     return Finding(
@@ -37,6 +37,7 @@ def _finding(kernel: Kernel, count: int, most: int, limits: Limits) -> Finding:
             "A connection that begins and finds no room takes the place of one that was never "
             "answered (early_drop), or is dropped before TCP sees it: clients wait as if this host "
             "were down, and no listener counts a drop.",
+            *_drops(seen, kernel.netns),
         ),
         "Open fewer connections (pools, keep-alive) and close those that are idle; do not track "
         "what needs no state (a notrack rule). Then raise the limit, outside containers: "
@@ -44,6 +45,17 @@ def _finding(kernel: Kernel, count: int, most: int, limits: Limits) -> Finding:
         "more.",
         f"sysctl {COUNT} {MOST}; dmesg | grep 'table full'",
     )
+
+
+def _drops(seen: Observations, netns: int) -> Iterator[str]:
+    """What it costs now, by the counters of /proc/net/stat/nf_conntrack."""
+    for name, what in (
+        ("drop", "new connections are dropped"),
+        ("early_drop", "unanswered ones are forgotten to make room"),
+    ):
+        rate = seen.last_rate(netns, name) or 0.0
+        if rate > 0:
+            yield f"{name} rises by {words.number(rate)}/s: {what}."
 
 
 RULE = Rule(
