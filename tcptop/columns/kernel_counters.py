@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tcptop.model.sysctls import SOMAXCONN
+
 
 class Entry(NamedTuple):
     """A counter of a section, the sysctls that bound it, and what it means in a sentence."""
@@ -24,7 +26,6 @@ TOPICS = (
     "other",
     "setting",
 )
-SOMAXCONN = "net.core.somaxconn"
 OVERFLOW, FLOOD, SYN_QUEUE = "accept-queue-overflow", "syn-flood", "syn-queue-full"
 RATE, PRESSURE, RESETS = "retransmission-rate", "orphan-or-memory-pressure", "resets"
 REJECTED, DROPS, UNREAD = "packets-rejected", "listener-drops", "recv-queue-unread"

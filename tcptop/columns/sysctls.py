@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tcptop.model.sysctls import SOMAXCONN
+
 
 class Sysctl(NamedTuple):
     """`default` is None where it depends: `remark` says on what, or which kernels differ."""
@@ -55,7 +57,7 @@ SETTINGS = (
     Sysctl("net.ipv4.tcp_synack_retries", "5",
             "How often a listener answers a SYN again while the client says nothing more.",
             "", ("syn-queue-full", "syn-flood")),
-    Sysctl("net.core.somaxconn", "4096",
+    Sysctl(SOMAXCONN, "4096",
             "The largest backlog that a listen() from now on gets: the length of accept queues.",
             "128 before 5.4", ("accept-queue-overflow", "risky-sysctl")),
     Sysctl("net.ipv4.tcp_max_syn_backlog", None,

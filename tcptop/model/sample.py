@@ -15,7 +15,7 @@ from tcptop.model.label import Container, container_of, unit_of
 from tcptop.model.route import Route, RouteKey
 from tcptop.model.socket_id import SocketId, socket_keys
 from tcptop.model.sockopt import SocketOptions
-from tcptop.model.sysctls import Sysctls
+from tcptop.model.sysctls import SOMAXCONN, Sysctls, number
 from tcptop.model.table import EMPTY, I64, U32, U64, SocketTable
 
 # Names of devices that may stand in a filter and in a shell as they are. Others may be anything but
@@ -218,6 +218,14 @@ class Sample:
     def backlog_told(self) -> bool:
         """/proc/net/tcp has no backlog: 0 there is not a limit."""
         return self.source != "procfs"
+
+    def backlog_clamped(self, row: int) -> bool | None:
+        """Whether a listener's backlog is all that its namespace allows, of which listen() may
+        have asked for more; None where either is not known."""
+        most = number(self.kernel_of(int(self.sockets.netns[row])).sysctls, SOMAXCONN)
+        if most is None or not self.backlog_told:
+            return None
+        return int(self.sockets.send_q[row]) == most
 
     def zone(self, netns: int, index: int) -> str:
         """`%eth0` after an address, as ss prints it, or `%if7`, which filters take as well; empty

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 Sysctls = Mapping[str, str]  # full dotted name -> text
 
+SOMAXCONN = "net.core.somaxconn"
 # Of the whole host, and absent in other namespaces than the first (net/ipv4/sysctl_net_ipv4.c).
 FIRST_ONLY = ("net.ipv4.tcp_mem", "net.ipv4.tcp_max_orphans")
 SET_IN_FIRST = (

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.sample import Process, Sample
+from tcptop.model.sysctls import SOMAXCONN
 
-SOMAXCONN = "net.core.somaxconn"
 NAMED = 3  # processes that a sentence names
 # How a program's backlog is set, by how its name begins; `tcptop explain backlog` has more.
 OPTIONS = {
@@ -70,17 +70,11 @@ def named(processes: Sequence[Process]) -> str:
     return f"{said} and {more} more" if more > 0 else said
 
 
-def clamped(seen: Observations, row: int) -> bool:
-    """Whether listen() was given at least net.core.somaxconn, and got that."""
-    limit = seen.sysctl(int(seen.table.netns[row]), SOMAXCONN)
-    return limit is not None and limit == int(seen.table.send_q[row])
-
-
 def backlog(seen: Observations, row: int) -> str:
     """Where the present backlog comes from."""
     given = int(seen.table.send_q[row])
     limit = seen.sysctl(int(seen.table.netns[row]), SOMAXCONN)
-    if clamped(seen, row):
+    if seen.sample.backlog_clamped(row):
         return (
             f"Its backlog is {given}, clamped by {SOMAXCONN} = {given} unless listen() asked for "
             "just that."

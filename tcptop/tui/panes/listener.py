@@ -10,7 +10,6 @@ import numpy as np
 from tcptop.analysis.listeners import group_keys
 from tcptop.columns import LISTENERS, SOCKETS, detail, listeners, units
 from tcptop.columns.detail import Fact
-from tcptop.model.sysctls import number
 from tcptop.tui.chart import Limit
 from tcptop.tui.panes.charts import Drawing, bands, recorded
 from tcptop.tui.panes.parts import Excerpt, excerpt, found, holders, option_facts
@@ -57,16 +56,11 @@ def _queue(scene: Scene, key: int, place: int) -> PaneRow:
         fill = queue / (backlog + 1)
         style = "bad" if fill >= 1 else "warn" if fill >= 0.8 else ""
         value = f"{queue} of {backlog + 1:.0f} wait for accept() ({fill:.0%}), peak {peak}"
-        meaning = _clamped(scene, place, backlog)
+        row = int(scene.snapshot.listeners.row[place])
+        meaning = f"backlog {backlog:.0f}"
+        if scene.snapshot.sample.backlog_clamped(row):
+            meaning += ", all that net.core.somaxconn allows"
     return told(scene.room, "accept queue", value, meaning, style, Target(LISTENERS, key, True))
-
-
-def _clamped(scene: Scene, place: int, backlog: float) -> str:
-    """Where the backlog is what the namespace allows, listen() may have asked for more."""
-    netns = int(scene.table.netns[scene.snapshot.listeners.row[place]])
-    most = number(scene.snapshot.sample.kernel_of(netns).sysctls, "net.core.somaxconn")
-    said = f"backlog {backlog:.0f}"
-    return f"{said}, all that net.core.somaxconn allows" if most == backlog else said
 
 
 def _losses(scene: Scene, place: int) -> Iterator[PaneRow]:

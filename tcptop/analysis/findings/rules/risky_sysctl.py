@@ -12,6 +12,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.sysctls import SOMAXCONN
 
 ID = "risky-sysctl"
 MOST = 20  # listeners
@@ -94,9 +95,9 @@ def _clamped(seen: Observations, limits: Limits) -> Iterator[Finding]:
         (queues.queued >= limits["share"] * queues.capacity)
         & (queues.capacity >= limits["capacity"])
     )
-    clamped = [each for each in filling.tolist() if servers.clamped(seen, int(queues.row[each]))]
-    for place in clamped[:MOST]:
-        yield _backlog(seen, int(queues.row[place]))
+    rows = queues.row[filling].tolist()
+    for row in [row for row in rows if seen.sample.backlog_clamped(row)][:MOST]:
+        yield _backlog(seen, row)
 
 
 def _backlog(seen: Observations, row: int) -> Finding:
@@ -106,7 +107,7 @@ def _backlog(seen: Observations, row: int) -> Finding:
     given, queued = int(table.send_q[row]), int(table.recv_q[row])
     return Finding(
         ID,
-        words.key(ID, int(table.netns[row]), servers.SOMAXCONN, where),
+        words.key(ID, int(table.netns[row]), SOMAXCONN, where),
         "info",
         f"{servers.title(seen, row, holders)} gets no longer queue than somaxconn = {given} allows",
         named(seen, np.array([row]), holders, where),
@@ -117,7 +118,7 @@ def _backlog(seen: Observations, row: int) -> Finding:
         ),
         "Accept faster first. "
         f"If bursts are longer than that: {servers.larger_backlog(seen, row)}.",
-        f"ss -ltn '{words.served(seen.sample, row)}'; sysctl {servers.SOMAXCONN}",
+        f"ss -ltn '{words.served(seen.sample, row)}'; sysctl {SOMAXCONN}",
     )
 
 
