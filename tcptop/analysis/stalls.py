@@ -53,6 +53,11 @@ def pending(table: SocketTable, rows: Rows = ALL, retransmits: float = RETRANSMI
 
 
 def shut_s(snapshot: Snapshot, rows: Index) -> F64:
+    """The same as `taken_nothing_s` of what a process has open."""
+    return np.where(_open(snapshot, rows), taken_nothing_s(snapshot, rows), np.nan)
+
+
+def taken_nothing_s(snapshot: Snapshot, rows: Index) -> F64:
     """How long the peer has taken no byte while its kernel answered; NaN where it reads, slowly.
 
     A slow reader is known by its other end, where that is in the table, and by its past.
@@ -60,7 +65,7 @@ def shut_s(snapshot: Snapshot, rows: Index) -> F64:
     shut = np.fmax(snapshot.durations.unacked_s[rows], _shut_by_kernel(snapshot, rows))
     slow = _reads(snapshot, rows) | (shut < _gulp_s(snapshot, rows, shut))
     slow |= shut < _usual_s(snapshot.durations.ack_pause_s, rows)
-    told = _window_shut(snapshot, rows) & _answered(snapshot, rows) & _open(snapshot, rows)
+    told = _window_shut(snapshot, rows) & _answered(snapshot, rows)
     return np.where(told & ~slow, shut, np.nan)
 
 

@@ -83,7 +83,32 @@ def give_up_in_s(sysctls: Sysctls, rto_us: float, backoff: int, expires_ms: floa
     Its TCP_USER_TIMEOUT, which no dump shows, may end it at another time. At the latest: once the
     timeout has reached the longest, it may be one of those less.
     """
-    limit, longest = give_up_s(sysctls), rto_max_s(sysctls)
+    return _left_s(give_up_s(sysctls), rto_max_s(sysctls), rto_us, backoff, expires_ms)
+
+
+def orphan_give_up_in_s(
+    sysctls: Sysctls, rto_us: float, backoff: int, expires_ms: float
+) -> float | None:
+    """The same for a socket that its process has closed."""
+    return _left_s(orphan_give_up_s(sysctls), rto_max_s(sysctls), rto_us, backoff, expires_ms)
+
+
+def orphan_probes_in_s(sysctls: Sysctls, rto_us: float, backoff: int, expires_ms: float) -> float:
+    """Until the kernel gives up one whose peer answers its window probes and takes nothing.
+
+    That is when a probe is due whose wait had reached the longest (tcp_probe_timer).
+    """
+    longest, left = rto_max_s(sysctls), _expires_s(expires_ms)
+    rto = max(rto_us / 1e6, RTO_MIN_S / 100)
+    while rto * 2.0**backoff < longest:
+        backoff += 1
+        left += min(rto * 2.0**backoff, longest)
+    return left
+
+
+def _left_s(
+    limit: float | None, longest: float, rto_us: float, backoff: int, expires_ms: float
+) -> float | None:
     if limit is None:
         return None
     left = _expires_s(expires_ms)

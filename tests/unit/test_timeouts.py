@@ -192,3 +192,20 @@ def test_levels_that_are_not_known() -> None:
     assert levels.memory_marks(Kernel(1)) is None
     none_allowed = Kernel(1, sysctls={"net.ipv4.tcp_max_tw_buckets": "0"})
     assert levels.time_waits(none_allowed).share is None
+
+
+def test_a_closed_connection_whose_peer_answers_probes_ends_too() -> None:
+    """Seen at 339 s with timers that fire late (tcp_probe_timer): 204.6 s of waits that double, and
+    one of the longest."""
+    assert timeouts.orphan_probes_in_s({}, 200_000, 0, 200) == pytest.approx(324.6)
+    assert timeouts.orphan_probes_in_s({}, 200_000, 10, 30_000) == 30
+    assert timeouts.orphan_probes_in_s({}, 200_000, 9, 30_000) == 150
+    assert timeouts.orphan_probes_in_s({}, 0, 0, 0) > 0  # it was not told, and ends all the same
+
+
+def test_a_closed_connection_that_nobody_answers() -> None:
+    sysctls = {"net.ipv4.tcp_orphan_retries": "0"}
+    first = timeouts.orphan_give_up_in_s(sysctls, 201_000, 0, 200)
+    assert first is not None
+    assert 102 < first < 110  # seen at 107 s
+    assert timeouts.orphan_give_up_in_s({}, 200_000, 0, 200) is None

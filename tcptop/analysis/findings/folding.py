@@ -76,6 +76,8 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("accept-queue-overflow", "fd-limit", closing.no_descriptor_to_accept_with),
     ("half-closed", "close-wait-leak", closing.other_end_does_not_close),
     ("half-closed", "close-wait-unread", closing.other_end_does_not_close),
+    ("half-closed", "recv-queue-unread", readers.other_end),
+    ("half-closed", "black-hole", closing.the_same_hosts_are_lost),
     ("fd-limit", "close-wait-leak", closing.descriptors_leak),
     ("fd-limit", "close-wait-unread", closing.descriptors_leak),
     ("fd-limit", "socket-leak", closing.descriptors_leak),

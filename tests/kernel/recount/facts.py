@@ -178,6 +178,8 @@ def _durations(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
             # A hair's breadth decides whether there is one more timeout.
             least, most = stage.left_s(total - 1) - 1, stage.left_s(total + 1) + 1
             yield Fact("seconds", least, most, f"{name}: until given up")
+    for left in _until_probes_end(part):
+        yield Fact("seconds", left - 1, left + 1, f"{name}: until its probes end")
     first = float((part.tcp_info("last_ack_recv") / 1000 + part.expires / 1000).max())
     yield Fact("seconds", first - 1, first + 1, f"{name}: keepalive's first probe")
 
@@ -194,6 +196,20 @@ def _closed_since(seen: Seen) -> Iterator[Fact]:
     age = _TIME_WAIT_S - table.expires[closed] / 1000
     least, most = (int(np.count_nonzero(age < silence - slack)) for slack in (3, 0))
     yield Fact("count", least, most, "closed since the others are silent")
+
+
+def _until_probes_end(part: SocketTable) -> Iterator[float]:
+    """Of closed rows whose peer answers: a probe is due that was waited for as long as may be."""
+    closed = part.take((part.timer == _PERSIST) & (part.inode == 0))
+    for row in range(len(closed)):
+        left = float(closed.expires[row]) / 1000
+        wait = (
+            float(closed.tcp_info("rto")[row]) / 1e6 * 2.0 ** int(closed.tcp_info("backoff")[row])
+        )
+        while 0 < wait < _LONGEST_S:
+            wait *= 2
+            left += min(wait, _LONGEST_S)
+        yield left
 
 
 def _identities(part: SocketTable) -> Iterator[tuple[int, int]]:

@@ -69,7 +69,7 @@ def test_a_process_that_is_not_known_is_said() -> None:
 def test_orphans_by_how_often_the_fin_was_sent_again() -> None:
     (finding,) = of(once(orphans(20)), ID)
     assert finding.title == (
-        "20 closed connections cannot end: the FIN is not acknowledged to 10.0.0.9:80"
+        "20 closed connections to 10.0.0.9:80 cannot end: their FIN is not acknowledged"
     )
     assert finding.values["oldest_s"] >= 60
 
@@ -111,3 +111,86 @@ def test_the_other_end_here_explains_it(recv_q: int, cause: str) -> None:
     assert (first.id, second.id) == (cause, ID)
     assert second.because == first.key
     assert "30 other ends are here: 30 CLOSE_WAIT; nginx" in second.evidence[-1]
+
+
+SHUT = {
+    "rto": 200_000,
+    "backoff": 9,  # 102.2 s of waits between probes
+    "last_ack_recv": 20_000,
+    "last_data_sent": 150_000,
+    "rwnd_limited": 150_000_000,
+    "snd_mss": 1448,
+}
+LISTENER = socket("LISTEN", "0.0.0.0:80", inode=1, send_q=128)
+
+
+def closed(count: int, info: dict[str, int], **columns: object) -> list[Row]:
+    """Of a server, from two clients."""
+    return [
+        row | {"local": "10.0.0.1:80", "remote": f"10.0.0.{7 + n % 2}:{5000 + n}"}
+        for n, row in enumerate(orphans(count, "FIN_WAIT1", info=info, **columns))
+    ]
+
+
+def test_peers_that_do_not_read_are_known_at_the_first_look() -> None:
+    rows = closed(30, SHUT, timer=4, send_q=5001)
+    (finding,) = of(once([LISTENER, *rows], owners=owners((1, WORKER, 3))), ID)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "30 closed connections of nginx from clients of :80 cannot send their FIN: the peers do "
+        "not read"
+    )
+    assert (finding.subject.pids, finding.subject.listener) == ((WORKER.pid,), "0.0.0.0:80")
+    assert finding.values["oldest_s"] == pytest.approx(150, abs=70)
+    assert finding.values["unsent_bytes"] == 150_000
+    assert "30 were accepted on :80, from 10.0.0.7 (15), 10.0.0.8 (15)." in finding.evidence
+    assert any("answers probes and does not read" in said for said in finding.evidence)
+    # 20 s of the present wait, and one more of 120 s: then the probes are as rare as can be.
+    assert finding.values["give_up_in_s"] == pytest.approx(140)
+    assert "reset_timedout_connection on" in finding.advice
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        closed(30, SHUT | {"backoff": 7}, timer=4, send_q=5001),  # 25 s
+        closed(30, SHUT | {"last_data_sent": 30_000}, timer=4, send_q=5001),  # it took some then
+        closed(30, SHUT | {"snd_wnd": 9000}, timer=4, send_q=5001),
+        closed(30, SHUT | {"probes": 3, "last_ack_recv": 200_000}, timer=4, send_q=5001),
+        closed(30, SHUT, timer=4, send_q=5001, inode=9),
+    ],
+)
+def test_peers_that_read_now_and_then_or_are_gone(rows: list[Row]) -> None:
+    assert ID not in ids(once([LISTENER, *rows], owners=owners((1, WORKER, 3))))
+
+
+def test_closed_connections_whose_data_is_taken_end_by_themselves() -> None:
+    """Slow readers: something is acknowledged every few seconds."""
+
+    def rows(second: int) -> list[Row]:
+        told = {"rto": 200_000, "bytes_acked": second // 4 * 1000 + 1, "snd_wnd": 500}
+        return closed(30, told, timer=4, send_q=9001)
+
+    lower = FindingSettings({ID: {"age_s": 5}})
+    assert not any(ID in ids(each) for each in watch(30, rows, lower))
+
+
+def test_what_a_black_hole_has_lost_is_one_trouble() -> None:
+    info = {"rto": 51_200_000, "backoff": 8, "last_ack_recv": 90_000, "snd_wnd": 9000}
+    open_ = [
+        socket(
+            "ESTABLISHED",
+            f"10.0.0.1:{n}",
+            "10.0.0.9:80",
+            inode=n,
+            timer=1,
+            retrans=8,
+            send_q=100,
+            expires=20_000,
+            info=info,
+        )
+        for n in range(2000, 2010)
+    ]
+    found = once([*open_, *orphans(30)], owners=owners(*((n, CURL, n) for n in range(2000, 2010))))
+    (cause,), (effect,) = of(found, "black-hole"), of(found, ID)
+    assert effect.because == cause.key

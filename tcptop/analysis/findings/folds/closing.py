@@ -8,6 +8,7 @@ from tcptop.analysis import subject
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.peers import peer_rows
 from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -19,6 +20,15 @@ def other_end_does_not_close(effect: Finding, cause: Finding, seen: Observations
     rows = _rows(seen, effect)
     peers = peer_rows(seen.table, rows)
     return len(rows) > 0 and _held(seen, peers[peers >= 0], cause) > MOST * len(rows)
+
+
+def the_same_hosts_are_lost(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """half-closed: most of them lead to hosts of which nothing comes back on open connections."""
+    table, rows = seen.table, _rows(seen, effect)
+    names = ("netns", "interface", "remote_hi", "remote_lo")
+    lost = _rows(seen, cause)
+    hosts, gone = (row_hash(*(getattr(table, n)[r] for n in names)) for r in (rows, lost))
+    return len(rows) > 0 and int(np.isin(hosts, gone).sum()) > MOST * len(rows)
 
 
 def descriptors_leak(effect: Finding, cause: Finding, seen: Observations) -> bool:

@@ -28,7 +28,7 @@ def _finding(seen: Observations, limits: Limits, each: Growing) -> Finding:
     values = {"connections": count, "idle": each.idle, "growth_per_s": each.per_s}
     return Finding(
         ID,
-        words.key(ID, each.process.pid, to),
+        words.key(ID, int(seen.table.netns[each.rows[0]]), each.process.pid, to),
         _severity(limits, full_in_s),
         f"{name} opens ever more connections to {to}: {words.number(count)}, {rate}/s more",
         named(seen, each.rows, [each.process], destination=to),
