@@ -162,7 +162,6 @@ def _haproxy(lab: Lab, back: str) -> None:
             values={"connections": 5},
         )
     ],
-    noisy=f"{UNANSWERED}: an effect of a black hole at the same address: not folded yet",
 )
 def a_database_host_dies(lab: Lab) -> None:
     """Five connections with a question under way, and twelve more that nobody answers."""
@@ -182,6 +181,59 @@ def _database(lab: Lab) -> None:
     lab.client.until(lambda: lab.client.counter("TcpActiveOpens") >= 17, "a few rounds")
 
 
+@incident(
+    client=[
+        Says(
+            UNANSWERED,
+            "info warning",
+            who="caller",
+            title=[r"caller\.py", r"10\.77\.0\.99:8000\b"],
+            told=[r"EHOSTUNREACH", r"ARP"],
+            never=[r"2 min 11 s", r"firewall", r"retransmission"],
+            destination="10.77.0.99:8000",
+        )
+    ],
+)
+def a_neighbour_is_gone(lab: Lab) -> None:
+    """Nobody on the own subnet has the address: not one SYN leaves."""
+    lab.client.python("caller", "10.77.0.99", 8000, 5)
+    lab.client.until(lambda: lab.client.counter("TcpAttemptFails") >= 1, "No route to host")
+
+
+@a_neighbour_is_gone.healthy()
+def a_neighbour_is_there(lab: Lab) -> None:
+    lab.server.python("orders", lab.server.address, 8000, port=8000)
+    lab.client.python("caller", lab.server.address, 8000, 5)
+    lab.wait(3)
+
+
+@incident(
+    server=[
+        Says(
+            UNANSWERED,
+            "info warning",
+            who="caller",
+            told=[r"orders\.py .*listens", r"0 wait in its accept queue", r"local firewall"],
+            never=[r"is down", r"full accept queue", r"router"],
+            destination="127.0.0.1:8000",
+        )
+    ],
+)
+def a_filter_drops_on_the_own_host(lab: Lab) -> None:
+    lab.server.filter("tcp dport 8000 drop")
+    lab.server.python("orders", "127.0.0.1", 8000, port=8000)
+    lab.server.python("caller", "127.0.0.1", 8000, 5)
+    lab.server.until(lambda: lab.server.again(remote=8000, times=2) == 1, "retransmissions")
+
+
+@a_filter_drops_on_the_own_host.healthy()
+def a_filter_lets_the_own_host_in(lab: Lab) -> None:
+    lab.server.filter("iif lo accept", "tcp dport 8000 drop")
+    lab.server.python("orders", "127.0.0.1", 8000, port=8000)
+    lab.server.python("caller", "127.0.0.1", 8000, 5)
+    lab.wait(3)
+
+
 class TestCalling(Proving):
     incidents = (
         localhost_is_tried_over_ipv6_first,
@@ -190,4 +242,6 @@ class TestCalling(Proving):
         a_proxy_has_a_dead_back_end,
         one_of_two_back_ends_is_dead,
         a_database_host_dies,
+        a_neighbour_is_gone,
+        a_filter_drops_on_the_own_host,
     )

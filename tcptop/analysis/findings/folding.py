@@ -57,6 +57,7 @@ def _chain(key: str, because: Mapping[str, str]) -> Iterator[str]:
 PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("connect-unanswered", "accept-queue-overflow", listeners.unanswered),
     ("connect-unanswered", "syn-queue-full", listeners.unanswered),
+    ("connect-unanswered", "black-hole", listeners.dead_too),
     ("black-hole", "accept-queue-overflow", listeners.retransmitting),
     ("zero-window-peer", "accept-queue-overflow", listeners.retransmitting),
     ("zero-window-peer", "recv-queue-unread", readers.other_end),

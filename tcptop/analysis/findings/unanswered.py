@@ -49,3 +49,39 @@ def by_destination(seen: Observations, rows: Index, age: F64, most: int) -> list
     key = row_hash(*(column[rows] for column in columns))
     groups = islice(rows_by_key(np.arange(len(rows)), key), most)
     return [Attempts(rows[at], age[at]) for at in groups]
+
+
+def stays_here(seen: Observations, attempts: Attempts) -> bool:
+    """Whether the SYNs do not even leave: they wait for ARP or ND, and the timer that runs out
+    sends nothing (skb_still_in_host_queue, net/ipv4/tcp_output.c), so TCPSynRetrans stands still.
+    """
+    table, row = seen.table, int(attempts.rows[0])
+    again = attempts.rows[table.retrans[attempts.rows] > 0]
+    if not len(again):
+        return False
+    netns = int(table.netns[row])
+    counters = seen.summaries[-1].counters.get(netns, {}) if seen.summaries else {}
+    if counters.get("TCPSynRetrans") == 0:
+        return True
+    grown = seen.grown(netns, "TCPSynRetrans", float(attempts.age_s.max()))
+    return grown is not None and grown[0] == 0
+
+
+class Answering(NamedTuple):
+    """Other connections there of which something has come since the oldest attempt."""
+
+    port: int  # to the same address and port
+    address: int  # to the same address
+
+
+def answering(seen: Observations, attempts: Attempts) -> Answering:
+    table, row = seen.table, int(attempts.rows[0])
+    same = table.state == tcp.ESTABLISHED
+    for name in ("netns", "interface", "remote_hi", "remote_lo"):
+        column = getattr(table, name)
+        same &= column == column[row]
+    others = np.flatnonzero(same)
+    heard = np.fmin(*(table.since_s(f"last_{what}_recv", others) for what in ("ack", "data")))
+    others = others[heard < attempts.age_s.max()]
+    at_port = int(np.count_nonzero(table.remote_port[others] == table.remote_port[row]))
+    return Answering(at_port, len(others))

@@ -1,5 +1,6 @@
 """connect-unanswered: SYNs that nobody answers, by destination."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from tcptop.analysis.findings import folding
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.sample import Kernel
+from tests.unit.findings.hosts import host
 from tests.unit.findings.watched import of, once, watch
 from tests.unit.prepared import (
     CURL,
@@ -173,3 +176,70 @@ def test_what_is_sent_again_to_that_listener_is_its_effect(to: str, folded: bool
     effect = Finding("retransmission-rate", "it", "critical", "", Subject(NETNS))
     _, seen = folding.folded([cause, effect], Observations(snapshot, ()))
     assert seen.because == (cause.key if folded else None)
+
+
+def heard(to: str, ms: int, number: int = 21) -> Row:
+    info = {"last_ack_recv": ms, "last_data_recv": ms, "min_rtt": 40}
+    return socket("ESTABLISHED", f"10.0.0.1:{45000 + number}", to, inode=number, info=info)
+
+
+@pytest.mark.parametrize(
+    ("others", "told", "cause"),
+    [
+        ([], "", "a host that is down"),
+        ([heard("192.0.2.1:443", 100)], "1 of them at this port", "a full accept queue at the"),
+        ([heard("192.0.2.1:22", 100)], "at other ports", "a firewall that drops this port"),
+        ([heard("192.0.2.1:443", 60_000)], "", "a host that is down"),  # before the attempts
+        ([heard("192.0.2.2:443", 100)], "", "a host that is down"),  # another host
+    ],
+)
+def test_who_answers_others_is_not_said_to_be_down(
+    others: list[Row], told: str, cause: str
+) -> None:
+    (finding,) = of(once([dialing(), *others], owners=HELD), ID)
+    assert f"who is silent: {cause}" in finding.advice or (not told and cause in finding.advice)
+    assert ("that host is up" in "".join(finding.evidence)) is bool(told)
+    assert told in "".join(finding.evidence)
+
+
+@pytest.mark.parametrize(
+    ("listener", "told", "cause"),
+    [
+        (socket("LISTEN", "0.0.0.0:8080", recv_q=1, send_q=128, inode=29), "curl (pid 200) listens;"
+         " 1 wait in its accept queue", "a local firewall"),
+        (socket("LISTEN", "0.0.0.0:8080", recv_q=129, send_q=128), "129 wait", "queue is full"),
+        (socket("LISTEN", "127.0.0.2:8080"), "nothing listens there", "a local firewall"),
+    ],
+)  # fmt: skip
+def test_of_this_host_its_own_table_is_asked(listener: Row, told: str, cause: str) -> None:
+    (finding,) = of(once([dialing(to="127.0.0.1:8080"), listener], owners=HELD), ID)
+    assert told in finding.evidence[-1]
+    assert cause in finding.advice
+    assert "network" not in "".join(finding.evidence)
+
+
+def counting(total: Callable[[int], int]) -> Callable[[int], tuple[Kernel]]:
+    return lambda number: host({"TCPSynRetrans": total(number)}, {}, SYSCTLS)
+
+
+@pytest.mark.parametrize(
+    ("total", "stays"),
+    [(lambda _: 0, True), (lambda _: 70, True), (lambda number: 70 + number, False)],
+)
+def test_a_neighbour_that_is_gone(total: Callable[[int], int], stays: bool) -> None:
+    """The timer runs out, but nothing is sent: the SYN still waits for ARP."""
+    found = watch(4, lambda n: [dialing(retrans=min(n, 2))], owners=HELD, kernel=counting(total))
+    (finding,) = of(found[-1], ID)
+    assert ("EHOSTUNREACH after about 3 s" in "".join(finding.evidence)) is stays
+    assert ("ETIMEDOUT" in "".join(finding.evidence)) is not stays
+    assert ("firewall" in finding.advice) is not stays
+
+
+@pytest.mark.parametrize(("address", "folded"), [("192.0.2.1", True), ("192.0.2.9", False)])
+def test_a_black_hole_to_the_same_host_explains_it(address: str, folded: bool) -> None:
+    rows = [dialing(), socket("ESTABLISHED", "10.0.0.1:46000", f"{address}:5432", cookie=1)]
+    snapshot = derived(sample(rows, owners=HELD))
+    (effect,) = of(snapshot.findings, ID)
+    cause = Finding("black-hole", "it", "critical", "", Subject(NETNS, cookies=(1,)))
+    seen, _ = folding.folded([effect, cause], Observations(snapshot, ()))
+    assert seen.because == ("it" if folded else None)

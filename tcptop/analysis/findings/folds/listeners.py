@@ -11,6 +11,7 @@ from tcptop.analysis.listeners import waiting
 from tcptop.analysis.peers import is_link_local, peer_rows
 from tcptop.model import tcp
 from tcptop.model.address import halves, split_zone
+from tcptop.model.arrays import row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -28,6 +29,17 @@ def unanswered(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Clients on this host whose SYNs the listener drops."""
     to = effect.subject.destination
     return _losing(cause, effect) and to is not None and _serves(cause, to) and _here(seen, effect)
+
+
+def dead_too(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """connect-unanswered: to addresses from which nothing comes back on open connections either."""
+    table = seen.table
+    asking, lost = (np.flatnonzero(subject.named(each.subject, table)) for each in (effect, cause))
+    names = ("netns", "interface", "remote_hi", "remote_lo")
+    there, gone = (
+        row_hash(*(getattr(table, name)[rows] for name in names)) for rows in (asking, lost)
+    )
+    return len(asking) > 0 and bool(np.isin(there, gone).all())
 
 
 def retransmitting(effect: Finding, cause: Finding, seen: Observations) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.analysis.findings import unanswered, words
+from tcptop.analysis.findings import listening, unanswered, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
@@ -47,9 +47,9 @@ def _finding(seen: Observations, limits: Limits, attempts: Attempts) -> Finding:
         named(seen, attempts.rows, processes, destination=to),
         {"sockets": count, "oldest_s": oldest, "retransmissions": _again(seen, attempts)},
         tuple(_evidence(seen, attempts, processes, to)),
-        _advice(seen, row),
+        _advice(seen, attempts),
         f"ss -tnop state syn-sent 'dport = :{int(table.remote_port[row])}'; "
-        "nstat -az TcpExtTCPSynRetrans",
+        "nstat -az TcpExtTCPSynRetrans; ip neigh",
         since=seen.sample.taken_at - oldest,
     )
 
@@ -73,27 +73,52 @@ def _again(seen: Observations, attempts: Attempts) -> int:
 def _evidence(
     seen: Observations, attempts: Attempts, processes: list[Process], to: str
 ) -> Iterator[str]:
-    table, again = seen.table, _again(seen, attempts)
+    again = _again(seen, attempts)
     who = words.who(processes[0]) if processes else "An unknown process"
     more = f" and {len(processes) - 1} more" if len(processes) > 1 else ""
     many = words.count(len(attempts.rows), "socket")
     oldest = float(attempts.age_s.max())
+    tried = (
+        f"its timer has run out {words.count(again, 'time')}"
+        if unanswered.stays_here(seen, attempts)
+        else f"{words.count(again, 'retransmission')} of its SYN"
+    )
     yield (
         f"{who}{more}: {many} in SYN_SENT to {to}, the oldest for {words.duration(oldest)}; "
-        f"{words.count(again, 'retransmission')} of its SYN, and neither a SYN-ACK nor a reset."
+        f"{tried}, and neither a SYN-ACK nor a reset."
     )
-    row = int(attempts.rows[np.argmax(attempts.age_s)])
-    sysctls = seen.sample.kernel_of(int(table.netns[row])).sysctls
+    yield from _until(seen, attempts)
+    if seen.remote_here[attempts.rows[0]]:
+        yield _here(seen, int(attempts.rows[0]), to)
+        return
+    others = unanswered.answering(seen, attempts)
+    if others.address:
+        there = f", {others.port} of them at this port" if others.port else ", at other ports"
+        yield (
+            f"{words.count(others.address, 'connection')} to the same address got an answer "
+            f"meanwhile{there}: that host is up."
+        )
+
+
+def _until(seen: Observations, attempts: Attempts) -> Iterator[str]:
+    """When connect() tells its program."""
+    if unanswered.stays_here(seen, attempts):
+        yield (
+            "The SYNs do not leave this host: TCPSynRetrans stands still. Nobody answers ARP or ND "
+            "for that address, or for the gateway on the way (ip neigh); each connect() fails with "
+            "EHOSTUNREACH after about 3 s."
+        )
+        return
+    row, oldest = int(attempts.rows[np.argmax(attempts.age_s)]), float(attempts.age_s.max())
+    sysctls = seen.sample.kernel_of(int(seen.table.netns[row])).sysctls
     whole = syn_give_up_s(sysctls)
-    left = syn_give_up_in_s(sysctls, int(table.retrans[row]), float(table.expires[row]))
+    left = syn_give_up_in_s(sysctls, int(seen.table.retrans[row]), float(seen.table.expires[row]))
     if whole is not None and left is not None:
         yield (
             f"Each connect() fails with ETIMEDOUT after {words.exactly(whole)} "
             f"(tcp_syn_retries = {sysctls.get('net.ipv4.tcp_syn_retries')}), the oldest in "
             f"{words.duration(left)}, unless the program gives up sooner{_sooner(oldest)}."
         )
-    if seen.remote_here[row]:
-        yield "The destination is an address of this host: no network lies between."
 
 
 def _sooner(oldest_s: float) -> str:
@@ -103,18 +128,56 @@ def _sooner(oldest_s: float) -> str:
     return ", or with EHOSTUNREACH after 3 s where ARP has no answer (ip neigh)"
 
 
-def _advice(seen: Observations, row: int) -> str:
-    to = words.remote(seen.sample, row)
-    if seen.remote_here[row]:
-        causes = f"a full accept queue of the listener on {to}, or a local firewall that drops"
-    else:
-        causes = (
-            "a firewall that drops, a wrong route or address, a host that is down behind a router, "
-            "or a full accept queue at the server"
+def _here(seen: Observations, row: int, to: str) -> str:
+    listeners = _listeners(seen, row)
+    if not len(listeners):
+        return (
+            f"{to} is an address of this host, and nothing listens there: the answer would be a "
+            "reset, so a filter drops these SYNs, or NAT sends them elsewhere."
         )
+    listener = int(listeners[0])
+    processes = seen.processes(listener)
+    name = words.name(processes[0]) if processes else "an unknown process"
     return (
-        f"Find out who is silent ({causes}). Give the program a connect timeout of a few seconds "
-        "and a limit on attempts in flight, so that it fails soon and does not pile up."
+        f"{to} is an address of this host, where {name} listens; "
+        f"{seen.table.recv_q[listener]} wait in its accept queue."
+    )
+
+
+def _listeners(seen: Observations, row: int) -> Index:
+    """Those of this host that take connections to the destination."""
+    table = seen.table
+    there = listening.on_port(table, int(table.netns[row]), int(table.remote_port[row]))
+    hi, lo = int(table.remote_hi[row]), int(table.remote_lo[row])
+    taking: Index = there[listening.takes(table, there, hi, lo)]
+    return taking
+
+
+def _advice(seen: Observations, attempts: Attempts) -> str:
+    return (
+        f"Find out who is silent: {_causes(seen, attempts)}. Give the program a connect timeout of "
+        "a few seconds and a limit on attempts in flight, so that it fails soon and does not pile "
+        "up."
+    )
+
+
+def _causes(seen: Observations, attempts: Attempts) -> str:
+    """What the table does not show to be otherwise."""
+    row, table = int(attempts.rows[0]), seen.table
+    if seen.remote_here[row]:
+        listeners = _listeners(seen, row)
+        full = table.recv_q[listeners] > table.send_q[listeners]
+        return "its accept queue is full" if full.any() else "a local firewall that drops, or NAT"
+    if unanswered.stays_here(seen, attempts):
+        return "that host, or the gateway to it, is down or gone, or the address is wrong"
+    others = unanswered.answering(seen, attempts)
+    if others.port:
+        return "a full accept queue at the server, or a firewall that drops what is new"
+    if others.address:
+        return "a firewall that drops this port, or a full accept queue at the server"
+    return (
+        "a firewall that drops, a wrong route or address, a host that is down behind a router, or "
+        "a full accept queue at the server"
     )
 
 
