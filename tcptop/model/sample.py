@@ -115,7 +115,8 @@ class Owners:
     `unreadable` counts processes whose descriptors may not be read; `unreadable_uids` says whose
     they are. `hidden_from` is the user to whom /proc shows no process of another one (hidepid).
     `complete` is false where the search ran out of its time budget. `unlisted` has, by pid, the
-    TCP sockets that are in no dump, of processes that have many.
+    TCP sockets that are in no dump, of processes that have many. `contained`: processes outside
+    this pid namespace are not seen.
     """
 
     inodes: U32
@@ -127,6 +128,7 @@ class Owners:
     complete: bool = True
     hidden_from: int | None = None
     unlisted: Mapping[int, Unlisted] = field(default_factory=dict)
+    contained: bool = False
 
 
 NO_OWNERS = Owners(np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.int64), {})

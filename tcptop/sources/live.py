@@ -218,11 +218,10 @@ def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:
             "/proc hides the processes of other users (hidepid), so that the owners of their "
             "sockets are unknown: root or CAP_SYS_PTRACE may see them."
         )
-    contained = procfs.in_container()
-    if owners.complete and not contained:
+    if owners.complete and not owners.contained:
         return
     missing = np.count_nonzero(~isin_sorted(inodes[inodes != 0], owners.inodes))
-    if contained and missing:
+    if owners.contained and missing:
         yield (
             "Processes outside this container (pid namespace) are not seen, so that the owners "
             "of their sockets are unknown: with the host's pid namespace they are."

@@ -49,6 +49,7 @@ class OwnerFinder:
         netns: int | None = None,
     ) -> None:
         self._proc = proc
+        self._contained = procfs.in_container(proc)
         self._netns = netns
         self._unlisted = UnlistedSockets(proc)
         self._budget = math.inf if budget_s is None else budget_s
@@ -172,6 +173,7 @@ class OwnerFinder:
             complete,
             os.geteuid() if procfs.hides(self._proc) else None,
             unlisted,
+            self._contained,
         )
 
     def _facts(self, pids: set[int]) -> dict[int, Process]:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tcptop.analysis.derive import derive
+from tcptop.analysis.findings.rule import Need
+from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.history import History
 from tcptop.demo import linux, sockets
 from tcptop.demo.holder import Holder
@@ -42,11 +44,17 @@ def effective_capabilities() -> int:
     return int(effective, 16)
 
 
-def hide_processes(mode: str) -> None:
-    """A /proc that shows or opens nobody else's processes, for the calling process alone."""
+def mount_proc(option: str) -> None:
+    """A /proc of the calling process alone: that shows or opens nobody else's processes
+    (hidepid=1, 2), or nothing but processes (subset=pid)."""
     linux.unshare(CLONE_NEWNS)
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    subprocess.run(["mount", "-t", "proc", "-o", f"hidepid={mode}", "proc", "/proc"], check=True)
+    subprocess.run(["mount", "-t", "proc", "-o", option, "proc", "/proc"], check=True)
+
+
+def silent(snapshot: Snapshot) -> set[str]:
+    """The rules that could not look."""
+    return {id for each in snapshot.silent for id in each.rules}
 
 
 def test_every_capability_in_a_user_namespace_is_not_privileged() -> None:
@@ -61,6 +69,7 @@ def test_every_capability_in_a_user_namespace_is_not_privileged() -> None:
 
 
 OUTSIDE = "Processes outside this container"
+NEEDING = {need: {rule.id for rule in RULES if need in rule.needs} for need in Need}
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can enter the network of another")
@@ -69,8 +78,9 @@ def test_sockets_of_processes_outside_of_a_container_are_explained(
 ) -> None:
     """As with `docker run --net=host`: the network is the host's, the processes are not."""
     namespace.run(sockets.listening)
-    notes = in_container(namespace)["collector"]["notes"]
-    assert [note for note in notes if OUTSIDE in note]
+    collector = in_container(namespace)["collector"]
+    assert [note for note in collector["notes"] if OUTSIDE in note]
+    assert set(collector["silent_rules"]) == NEEDING[Need.OWNERS]
     with namespace.entered():
         source = LiveSource()
         assert not [note for note in source.sample().notes if OUTSIDE in note]
@@ -82,6 +92,7 @@ def test_a_container_that_sees_every_owner_has_nothing_to_explain(namespace: Dem
     snapshot = in_container(namespace)
     assert snapshot["totals"]["sockets"] == 0
     assert not [note for note in snapshot["collector"]["notes"] if OUTSIDE in note]
+    assert snapshot["collector"]["silent_rules"] == []
 
 
 def in_container(namespace: DemoNamespace) -> Any:
@@ -106,7 +117,7 @@ def test_owners_that_proc_hides_are_not_permitted(
     helper = namespace.helper()
     helper.run(sockets.listening)  # both import what the other user may not be able to read
     helper.run(snapshot_of)
-    helper.run(hide_processes, mode)
+    helper.run(mount_proc, f"hidepid={mode}")
     root = helper.run(snapshot_of)
     helper.run(become_nobody)
     mine = helper.run(sockets.listening)
@@ -116,5 +127,22 @@ def test_owners_that_proc_hides_are_not_permitted(
     assert [p.pid for p, _ in seen.holders.of(row_of(table, mine))] == [mine.pid]
     assert table.uid[row_of(table, mine)] == NOBODY
     assert [note for note in seen.sample.notes if says in note]
+    assert silent(seen) == NEEDING[Need.OWNERS]
+    assert silent(root) == set()
     assert (root.owner == owner.PROCESS).all()  # whom nothing is hidden from
     assert not [note for note in root.sample.notes if says in note]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a /proc")
+@pytest.mark.skipif(RELEASE < (5, 8), reason="subset=pid came with 5.8")
+def test_a_proc_with_nothing_but_processes(namespace: DemoNamespace) -> None:
+    """As systemd's ProcSubset=pid leaves it: no /proc/sys."""
+    theirs = namespace.run(sockets.listening)
+    helper = namespace.helper()
+    assert silent(helper.run(snapshot_of)) == set()
+    helper.run(mount_proc, "subset=pid")
+    seen = helper.run(snapshot_of)
+    assert silent(seen) == NEEDING[Need.SYSCTLS]
+    assert seen.owner[row_of(seen.sample.sockets, theirs)] == owner.PROCESS
+    (said,) = (each.note for each in seen.silent)
+    assert said.startswith("The sysctls in /proc/sys/net could not be read: ")

@@ -12,8 +12,9 @@ from tcptop.analysis.findings.rule import Need
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Silence
-from tcptop.model.owner import NOT_PERMITTED, NOT_SEARCHED
+from tcptop.model.owner import NOT_FOUND, NOT_PERMITTED, NOT_SEARCHED
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import Bools
 
 LONG_S = 60.0  # in a state: shorter is no trouble yet to the rules that need clocks
 
@@ -54,8 +55,8 @@ class _Lack(NamedTuple):
 
 
 def _lacks(snapshot: Snapshot) -> Iterator[_Lack]:
-    sample, note = snapshot.sample, snapshot.note
-    unknown = int(np.count_nonzero((note == NOT_PERMITTED) | (note == NOT_SEARCHED)))
+    sample = snapshot.sample
+    unknown = int(np.count_nonzero(_unknown(snapshot)))
     if unknown:
         sockets = words.count(unknown, "socket")
         yield _Lack(Need.OWNERS, f"The processes of {sockets} are not known", " of them")
@@ -68,6 +69,19 @@ def _lacks(snapshot: Snapshot) -> Iterator[_Lack]:
         yield _Lack(Need.COUNTERS, "The counters in /proc/net could not be read")
     if not all(kernel.sysctls for kernel in sample.kernel):
         yield _Lack(Need.SYSCTLS, "The sysctls in /proc/sys/net could not be read")
+
+
+def _unknown(snapshot: Snapshot) -> Bools:
+    """Sockets whose processes cannot be known from here.
+
+    In a container they may be outside of it; what one sample alone has seen was just closed, maybe.
+    """
+    note = snapshot.note
+    outside = (note == NOT_FOUND) & snapshot.sample.owners.contained
+    if snapshot.over_s:
+        outside &= snapshot.seen_s > 0
+    unknown: Bools = outside | (note == NOT_PERMITTED) | (note == NOT_SEARCHED)
+    return unknown
 
 
 def _rules(need: Need, settings: FindingSettings) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from tcptop.analysis.history import History
 from tcptop.model import tcp
 from tcptop.model.sample import NO_OWNERS, Sample
 from tests import recordings
-from tests.unit.prepared import derived, everything, later
+from tests.unit.prepared import derived, everything, later, owners, sample, socket
 
 PROCESSES = tuple(rule.id for rule in RULES if Need.OWNERS in rule.needs)
 CLOCKED = {rule.id for rule in RULES if Need.CLOCKS in rule.needs}
@@ -68,8 +68,8 @@ def silent(sample: Sample, settings: FindingSettings = DEFAULTS) -> set[str]:
 def found(name: str, without: Without) -> set[str]:
     """All that is found in a recording without some input."""
     history, ids = History(), set()
-    for sample in recordings.load(name):
-        snapshot, history = derive(without(sample), history, recordings.settings(name))
+    for each in recordings.load(name):
+        snapshot, history = derive(without(each), history, recordings.settings(name))
         ids |= {finding.id for finding in snapshot.findings}
     return ids
 
@@ -127,3 +127,15 @@ def test_a_short_watch_says_for_how_long_to_watch() -> None:
     longest = max(rule.look_s for rule in slow)
     assert silence.note.endswith(f": --over {longest:g} is enough.")
     assert too_early(longest, DEFAULTS) == ()
+
+
+def test_in_a_container_sockets_of_processes_outside_are_missed() -> None:
+    """But not those that one sample alone has seen, which may just have been closed."""
+    row = socket("ESTABLISHED", "10.0.0.1:80", "10.0.0.7:51000", inode=7)
+    inside = replace(owners(), contained=True)
+    for held, lacking in ((owners(), set()), (inside, set(PROCESSES))):
+        seen = sample([row], owners=held)
+        named = [silences(derived(*each), DEFAULTS) for each in ([seen], [seen, later(seen, 1)])]
+        assert [{id for each in found for id in each.rules} for found in named] == [lacking] * 2
+    fresh = derived(sample([], owners=inside), later(sample([row], owners=inside), 1))
+    assert silences(fresh, DEFAULTS) == ()
