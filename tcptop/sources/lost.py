@@ -24,6 +24,7 @@ _SO_PEERNAME = 28  # asm-generic/socket.h
 _INFO_SIZE = 136  # struct tcp_info up to bytes_received, since 4.1: pidfd_getfd is younger
 _ONCE = ("bytes_acked", "bytes_received", "rtt")  # none of these without a handshake
 CONNECTED, FAILED, UNUSED = "connected", "failed", "unused"
+ALIVE = "alive"  # in another network namespace: its process brought it along, or was sent it
 
 
 def dumped(dump: SocketTable, inodes: U32) -> dict[int, LostSocket]:
@@ -55,6 +56,8 @@ def asked(pid: int, fd: int, inode: int) -> LostSocket:
 
 def _was(info: bytes) -> str:
     """A path MTU is known once a connect() was tried, and it stays (tcp_connect_init)."""
+    if _field(info, "state") != tcp.CLOSE:
+        return ALIVE
     if any(_field(info, name) for name in _ONCE):
         return CONNECTED
     return FAILED if _field(info, "pmtu") else UNUSED

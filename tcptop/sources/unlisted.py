@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -22,6 +23,8 @@ LEAST = 20  # sockets of one process that are no TCP socket of the dump; below t
 AT_ONCE = 2_000  # descriptors a call, some 10 ms
 BUDGET_S = 0.02  # a call, to ask those what they were: 0.1 ms each
 MOST = 1_000  # sockets of a process that are told of one by one
+ALIVE_S = 60.0  # before one that lives in another namespace is asked again
+ALIVE_MOST = 100  # of one process; what has more is a proxy of other namespaces, and left alone
 PROTOCOLS = (b"TCP", b"TCPv6")
 UNKNOWN = LostSocket()
 
@@ -36,6 +39,7 @@ class UnlistedSockets:
         self._proc = proc
         self._is_tcp: dict[int, bool] = {}  # by inode, of those that are not listed
         self._was: dict[int, LostSocket] = {}  # of these the TCP sockets of which it was asked
+        self._alive: dict[int, float] = {}  # and when those were asked that are not over
         self._missed: frozenset[int] = frozenset()
         self._dump = EMPTY  # the last one
 
@@ -51,9 +55,9 @@ class UnlistedSockets:
         rows = np.flatnonzero(~isin_sorted(known.inodes, listed))
         rows = rows[np.isin(known.pids[rows], self._many(known.pids[rows], inside))]
         missed, before = self._tcp(known, rows), self._missed
-        inodes = known.inodes[missed].tolist()
-        self._missed = frozenset(inodes)
         self._remember(known, missed)
+        missed = self._over(known, missed)
+        self._missed = frozenset(known.inodes[missed].tolist())
         self._dump = dump
         again = missed[np.isin(known.inodes[missed], list(before))] if before else missed[:0]
         held = np.array([row for row in again.tolist() if self._held(known, row)], np.int64)
@@ -84,18 +88,39 @@ class UnlistedSockets:
 
     def _remember(self, known: Owners, missed: Index) -> None:
         """What each of them was: by the dump before, else asked of the socket itself."""
-        inodes = known.inodes[missed].tolist()
+        inodes, began = known.inodes[missed].tolist(), time.monotonic()
         self._was = {i: self._was[i] for i in inodes if i in self._was}
-        new = [row for row, i in zip(missed.tolist(), inodes, strict=True) if i not in self._was]
+        alive = {i: self._alive[i] for i in inodes if i in self._alive}
+        self._alive = {i: at for i, at in alive.items() if began - at < ALIVE_S}
+        told = self._was.keys() | self._alive.keys()
+        new = [row for row, i in zip(missed.tolist(), inodes, strict=True) if i not in told]
         if new:
             self._was |= lost.dumped(self._dump, known.inodes[new])
-        began = time.monotonic()
+        alive_of = Counter(known.pids[missed[np.isin(inodes, list(self._alive))]].tolist())
         for row in new:
-            inode = int(known.inodes[row])
-            if inode not in self._was:
-                self._was[inode] = lost.asked(int(known.pids[row]), int(known.fds[row]), inode)
+            if alive_of[int(known.pids[row])] >= ALIVE_MOST:
+                continue
+            if int(known.inodes[row]) not in self._was:
+                self._ask(known, row)
             if time.monotonic() - began > BUDGET_S:
                 return
+
+    def _ask(self, known: Owners, row: int) -> None:
+        inode = int(known.inodes[row])
+        was = lost.asked(int(known.pids[row]), int(known.fds[row]), inode)
+        if was.was == lost.ALIVE:
+            self._alive[inode] = time.monotonic()
+        else:
+            self._was[inode] = was
+
+    def _over(self, known: Owners, missed: Index) -> Index:
+        """Without those that live in another namespace. A process with such sockets has more of
+        them: of its others those count that were asked."""
+        inodes, pids = known.inodes[missed], known.pids[missed]
+        alive = np.isin(inodes, list(self._alive))
+        asked = np.isin(inodes, list(self._was))
+        over: Index = missed[~alive & (asked | ~np.isin(pids, pids[alive]))]
+        return over
 
     def _held(self, known: Owners, row: int) -> bool:
         """Whether the descriptor is that socket still: tables are read now and then."""

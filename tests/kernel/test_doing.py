@@ -187,6 +187,25 @@ def test_the_dump_before_is_remembered(namespace: DemoNamespace) -> None:
     assert lost.asked(os.getpid(), 0, 1) == LostSocket()
 
 
+def test_sockets_that_live_in_another_namespace_are_no_leak(namespace: DemoNamespace) -> None:
+    """A program that serves other namespaces (a mesh's proxy, slirp4netns) is in one itself."""
+    code = f"""
+import os, socket
+from tcptop.demo import linux
+here = os.open("/proc/self/ns/net", os.O_RDONLY)
+linux.unshare(linux.CLONE_NEWNET)
+servers = [socket.create_server(("0.0.0.0", 0)) for _ in range(60)]
+linux.setns(here, linux.CLONE_NEWNET)
+kept = [socket.socket() for _ in range(25)]
+{READY} input()
+"""
+    with namespace.entered(), program(code) as pid:
+        source = LiveSource()
+        found = [source.sample().owners.unlisted.get(pid) for _ in range(3)]
+        source.close()
+    assert [each and each.sockets for each in found] == [None, 25, 25]
+
+
 def test_those_of_another_namespace_are_not(namespace: DemoNamespace) -> None:
     code = f"""
 import socket
