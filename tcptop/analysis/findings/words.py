@@ -160,6 +160,12 @@ def in_filter(where: str) -> str:
     return (f"[{text}]" if bare else text) + address.on_device(device)
 
 
+def towards(where: str, option: str) -> str:
+    """An address for a command that names its device by an option: `fe80::2 oif eth0`."""
+    bare, device = address.split_zone(where)
+    return f"{bare} {option} {device[1:]}" if device else bare
+
+
 def is_any(table: SocketTable, row: int) -> bool:
     """Whether it is bound to every address."""
     return int(table.local_hi[row]) == 0 and int(table.local_lo[row]) in (0, int(MAPPED))

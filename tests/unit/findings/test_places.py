@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tcptop.analysis import filter as language
-from tcptop.analysis.findings import folding
+from tcptop.analysis.findings import folding, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.scope import scope
 from tcptop.analysis.selection import facts
@@ -192,3 +192,9 @@ def test_a_listener_explains_clients_on_its_own_link(device: int, explained: boo
     effect = Finding("connect-unanswered", "b", "warning", "", Subject(NETNS, destination=to))
     (_, last) = folding.folded([cause, effect], seen)
     assert (last.because == "a") is explained
+
+
+def test_a_command_names_the_device_of_an_address_by_its_option() -> None:
+    assert words.towards("fe80::2%va", "oif") == "fe80::2 oif va"
+    assert words.towards("fe80::%va/64", "dev") == "fe80::/64 dev va"
+    assert words.towards("10.0.0.9", "-I") == "10.0.0.9"

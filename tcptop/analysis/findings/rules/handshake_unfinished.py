@@ -81,7 +81,8 @@ def _server(seen: Observations, limits: Limits, rows: Index) -> Finding:
             "get here.",
             _others(len(_open(seen, rows)), remotes),
         ),
-        f"Look which way the answers go (ip route get {remotes.partition('/')[0]}), and for a "
+        f"Look which way the answers go (ip route get "
+        f"{words.towards(remotes.partition('/')[0], 'oif')}), and for a "
         "firewall that sees one direction only; capture at both ends to see which packet is lost. "
         "No queue is full: a larger backlog changes nothing.",
         f"ss -tano state syn-recv '{words.served(seen.sample, row)}'; nstat -az {COUNTERS}",

@@ -38,7 +38,8 @@ def _finding(seen: Observations, limits: Limits, large: Large) -> Finding:
         {"connections": len(rows), "small": large.small, "mss": mss, "pmtu": pmtu},
         tuple(_evidence(seen, large, found, mss, pmtu)),
         _advice(there, pmtu),
-        f"ss -tinpo 'dst {words.in_filter(there)}'; ip route get {there}; sysctl {PROBING}",
+        f"ss -tinpo 'dst {words.in_filter(there)}'; ip route get "
+        f"{words.towards(there, 'oif')}; sysctl {PROBING}",
     )
 
 
@@ -65,9 +66,10 @@ def _evidence(
 
 
 def _advice(there: str, pmtu: int) -> str:
-    room = pmtu - HEADERS["." in there]
+    room = pmtu - HEADERS[":" not in there]
     return (
-        f"Find the size that passes: ping -M do -s {room} {there}, then smaller ones. Let ICMP "
+        f"Find the size that passes: ping -M do -s {room} "
+        f"{words.towards(there, '-I')}, then smaller ones. Let ICMP "
         "type 3 code 4 (IPv6: packet too big) through the firewalls on the way, or clamp the MSS "
         "where the tunnel begins (nft: tcp option maxseg size set rt mtu), or lower the route's "
         "MTU. "
