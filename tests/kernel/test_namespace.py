@@ -109,8 +109,8 @@ def test_closing_ends_every_process_inside() -> None:
 
 ORPHAN_MAKER = """
 import time
-from tcptop.demo.namespace import Namespace
-made = Namespace()
+from tcptop.demo.namespace import DemoNamespace
+made = DemoNamespace()
 print(made.pid, made.helper().pid, flush=True)
 time.sleep(60)
 """
