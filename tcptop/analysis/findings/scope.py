@@ -41,7 +41,7 @@ def _beginnings(about: Subject, snapshot: Snapshot) -> Iterator[str]:
         if any(where):
             yield " and ".join(filter(None, [*parts, space]))
     if who:
-        yield who
+        yield " and ".join(filter(None, [who, space]))
 
 
 def _end(side: str, endpoint: str | None) -> str:

@@ -44,6 +44,8 @@ def mtu_black_hole(stage: Stage) -> Recover:
     client, server = stage.process_here("backup-agent"), stage.process_there("backup-store")
     listener = server.run(sockets.listening, THERE.v4, 8730)
     server.run(traffic.serve, listener.fd, _REQUEST)
+    # What the device itself drops is tried each half second, and given up after so many times.
+    stage.here.sysctl("net.ipv4.tcp_retries2", 255)
     veth.no_offload(stage.here)
     fds = [each.fd for each in client.run(pools.connect, THERE.v4, 8730, 5)]
     client.run(pools.no_delay, fds[3:])
