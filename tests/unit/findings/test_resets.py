@@ -157,7 +157,7 @@ def test_this_host_refuses_where_only_part_of_localhost_is_listened_on(
         f"This host itself refuses 20 connects/s: nothing listens on {both}, {listener} does"
     )
     assert finding.subject.destination == refused
-    assert f"Listening on that port: {listener} (curl) only." in finding.evidence[2]
+    assert f"Listening on that port: only {listener} (curl)." in finding.evidence[2]
     assert "Start the service" not in finding.advice
 
 

@@ -123,7 +123,7 @@ def _partly_refused(
     there = words.local(seen.sample, int(partial.listeners[0]))
     said = [
         *_failed(rates),
-        f"Listening on that port: {refusals.listed(seen, partial.listeners)} only. At the same "
+        f"Listening on that port: only {refusals.listed(seen, partial.listeners)}. At the same "
         "time about as many connects to it are answered, so clients seem to try one address of "
         "localhost after the other.",
         *([f"They are of {parties.listed(callers)}."] if callers else []),
