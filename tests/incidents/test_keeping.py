@@ -94,7 +94,7 @@ def close_wait_ends_with_the_peers_reset(lab: Lab) -> None:
     """The server probes each second, the client's kernel forgets after one: a reset removes the row
     long before it has any age, and the descriptor stays (of Go, keepalive 15 s)."""
     lab.client.sysctl("net.ipv4.tcp_fin_timeout", 1)
-    lab.server.python("keeping", lab.server.address, 8080, 1, port=8080, files=500)
+    lab.server.python("keeping", lab.server.address, 8080, 1, port=8080, files=9000)
     lab.client.python("visitors", lab.server.address, 8080, 12)
     lab.server.until(lambda: lab.client.counter("TcpOutRsts") >= 25, "25 probes answered by resets")
 
@@ -219,7 +219,10 @@ def _agents(lab: Lab, idle_s: float, pause_s: float) -> None:
             "warning",
             who="borrowing",
             title=[r"borrowing\.py|python", r"\b40\b"],
+            told=[r"sooner than 10\.77\.0\.1:5432 closes them"],
+            never=[r"workers", r"thread dump"],
             values={"sockets": 40},
+            destination="10.77.0.1:5432",
         )
     ],
     limits={"close-wait-leak.age_s": 5, "close-wait-unread.age_s": 5},
