@@ -67,12 +67,13 @@ def _mostly_to(seen: Observations, rows: Index, what: str, but: str) -> Where:
 
 
 def _listener(seen: Observations, netns: int) -> Where:
-    """The listener's port that most connections are at."""
+    """The listener's port, where there is one only: of two, what is reset leaves no row, so that
+    the rows speak for the innocent one."""
     table = seen.table
     rows = np.flatnonzero(seen.accepted & (table.netns == netns))
     listeners = np.flatnonzero((table.state == tcp.LISTEN) & (table.netns == netns))
     ports = table.local_port[rows if len(rows) else listeners]
-    if not len(ports):
+    if len(np.unique(table.local_port[listeners])) != 1 or not len(ports):
         return Where()
     number = np.bincount(ports)
     port = int(np.argmax(number))

@@ -109,7 +109,7 @@ def _until(seen: Observations, attempts: Attempts) -> Iterator[str]:
             "EHOSTUNREACH after about 3 s."
         )
         return
-    row, oldest = int(attempts.rows[np.argmax(attempts.age_s)]), float(attempts.age_s.max())
+    row = int(attempts.rows[np.argmax(attempts.age_s)])
     sysctls = seen.sample.kernel_of(int(seen.table.netns[row])).sysctls
     whole = syn_give_up_s(sysctls)
     left = syn_give_up_in_s(sysctls, int(seen.table.retrans[row]), float(seen.table.expires[row]))
@@ -117,15 +117,15 @@ def _until(seen: Observations, attempts: Attempts) -> Iterator[str]:
         yield (
             f"Each connect() fails with ETIMEDOUT after {words.exactly(whole)} "
             f"(tcp_syn_retries = {sysctls.get('net.ipv4.tcp_syn_retries')}), the oldest in "
-            f"{words.duration(left)}, unless the program gives up sooner{_sooner(oldest)}."
+            f"{words.duration(left)}, unless the program gives up sooner{_sooner(seen, attempts)}."
         )
 
 
-def _sooner(oldest_s: float) -> str:
+def _sooner(seen: Observations, attempts: Attempts) -> str:
     """Of a dead host on the own subnet a connect() tells after three questions of ARP or ND."""
-    if oldest_s > ARP_S:
+    if attempts.age_s.max() > ARP_S or unanswered.answering(seen, attempts).address:
         return ""
-    return ", or with EHOSTUNREACH after 3 s where ARP has no answer (ip neigh)"
+    return ", or with EHOSTUNREACH after 3 s where nobody answers ARP or ND (ip neigh)"
 
 
 def _here(seen: Observations, row: int, to: str) -> str:

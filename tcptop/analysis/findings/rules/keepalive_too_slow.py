@@ -18,7 +18,8 @@ ID = "keepalive-too-slow"
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
-    armed = idle.held(seen) & (seen.table.timer == tcp.KEEPALIVE)
+    # Nothing on the way forgets a connection that does not leave this host.
+    armed = idle.held(seen) & (seen.table.timer == tcp.KEEPALIVE) & ~seen.remote_here
     if armed.any():
         first = _first_probe_s(seen)
         late = armed & (first > idle.timeout(seen, limits))
