@@ -50,6 +50,8 @@ class Host:
     home: Path
     pids: dict[str, int]
     programs: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
+    quitting: set[int] = field(default_factory=set)
+    closed: bool = False
 
     def start(self, name: str, *words: object, port: int = 0, files: int = 0) -> int:
         """Run a program until the lab closes; return its pid once it listens on `port`.
@@ -68,6 +70,8 @@ class Host:
                 start_new_session=True,
             )
         self.programs.append((name, process))
+        if self.closed:  # by who had no time to wait for it
+            self.close()
         self.pids[name] = process.pid
         if port:
             self.until(lambda: self.listens(port) or process.poll() is not None, f"port {port}")
@@ -209,9 +213,16 @@ class Host:
                 raise TimeoutError(f"{self.name}: not within {timeout} s: {what}")
             time.sleep(POLL_S)
 
+    def quit(self, pid: int) -> None:
+        """Tell a program to end when it has served its clients (SIGQUIT of nginx)."""
+        self.quitting.add(pid)
+        os.kill(pid, signal.SIGQUIT)
+
     def close(self) -> list[str]:
-        """End all programs; what those said that had ended before."""
-        early = [f"{name}: {self.said(name)}" for name, p in self.programs if p.poll() is not None]
+        """End all programs; what those said that had ended before, unless they were told to."""
+        self.closed = True
+        ended = [(n, p) for n, p in self.programs if p.poll() is not None]
+        early = [f"{name}: {self.said(name)}" for name, p in ended if p.pid not in self.quitting]
         for _, process in self.programs:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

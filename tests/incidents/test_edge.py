@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 from tests.incidents.incident import Says, healthy, incident
 from tests.incidents.lab import Lab
 from tests.incidents.proving import Proving
@@ -82,8 +79,7 @@ def a_new_server_takes_over_from_the_old(lab: Lab) -> None:
     http = f"server {{ listen {server.address}:80 reuseport; {_OK} }}"
     server.nginx("new", http, 80, workers=2)
     lab.wait(2)
-    os.kill(pid, signal.SIGQUIT)
-    server.programs = [(name, each) for name, each in server.programs if each.pid != pid]
+    server.quit(pid)
 
 
 @healthy()
