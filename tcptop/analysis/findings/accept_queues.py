@@ -193,10 +193,17 @@ def accepting(
     """Those of the holders of some listeners that may accept.
 
     Where it is known of any holder that its epoll waits for a listener, these: a worker holds the
-    listeners of the others too. Else all but the parent of the others, which only minds them.
+    listeners of the others too. Else all but the parent of the others, which only minds them, and
+    but those that wait for other listeners: one was stopped before it began to wait.
     """
     watching = [each for each in holders if _watches(seen, each, inodes)]
-    return watching or [each for each in holders if not _minds(seen, each, holders)]
+    workers = [each for each in holders if not _minds(seen, each, holders)]
+    idle = [each for each in workers if not _watches(seen, each, _other_listeners(seen, inodes))]
+    return watching or idle or workers
+
+
+def _other_listeners(seen: Observations, inodes: frozenset[int]) -> frozenset[int]:
+    return frozenset(seen.table.inode[seen.snapshot.listeners.row].tolist()) - inodes
 
 
 def _minds(seen: Observations, process: Process, holders: Iterable[Process]) -> bool:

@@ -20,6 +20,8 @@ from tcptop.model import address
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.table import F64
 
+NOW = 3  # intervals: what has stopped since is over
+
 ID = "retransmission-rate"
 WORST = 3  # remotes to name
 
@@ -48,12 +50,12 @@ def _repeated(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
 
 
 def _lasting(repeated: F64, sent: F64, summaries: Sequence[SampleSummary], share: float) -> bool:
-    """Through the whole window, and in its older and its newer half: one burst is none."""
-    both = (
+    """Through the whole window, in its older and its newer half, and still: one burst is none."""
+    parts = (
         mean_of(repeated, summaries, part) > share / 2 * mean_of(sent, summaries, part)
-        for part in halves(summaries)
+        for part in (*halves(summaries), slice(-NOW, None))
     )
-    return mean(repeated, summaries) > share * mean(sent, summaries) and all(both)
+    return mean(repeated, summaries) > share * mean(sent, summaries) and all(parts)
 
 
 def _finding(
