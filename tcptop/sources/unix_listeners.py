@@ -11,10 +11,9 @@ import struct
 from collections.abc import Iterator
 
 from tcptop.model.sample import UnixListener
+from tcptop.sources.sock_diag import NETLINK_SOCK_DIAG, NLM_F_DUMP, NLM_F_REQUEST
+from tcptop.sources.wire import NLMSG_DONE, NLMSG_ERROR, SOCK_DIAG_BY_FAMILY
 
-NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
-NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
-NLMSG_ERROR, NLMSG_DONE = 2, 3
 LISTEN = 10
 SHOW_NAME, SHOW_ICONS, SHOW_RQLEN = 0x01, 0x08, 0x10
 ATTRIBUTE_NAME, ATTRIBUTE_ICONS, ATTRIBUTE_RQLEN = 0, 3, 4
@@ -40,7 +39,7 @@ def read() -> tuple[UnixListener, ...]:
 
 def _request() -> bytes:
     show = SHOW_NAME | SHOW_ICONS | SHOW_RQLEN
-    body = _REQUEST.pack(socket.AF_UNIX, 0, 0, 1 << LISTEN, 0, show, 0, 0)[: _REQUEST.size]
+    body = _REQUEST.pack(socket.AF_UNIX, 0, 0, 1 << LISTEN, 0, show, 0, 0)
     flags = NLM_F_REQUEST | NLM_F_DUMP
     return _HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, flags, 1, 0) + body
 

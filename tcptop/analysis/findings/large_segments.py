@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import stalls
+from tcptop.analysis.findings import networks
+from tcptop.analysis.findings.lost import JUST_S
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.arrays import rows_by_key
 from tcptop.model.table import Bools, Index
 
 PROBING = "net.ipv4.tcp_mtu_probing"
-JUST_S = 1.5  # what was on its way when the first segment was lost proves nothing
 
 
 class Large(NamedTuple):
@@ -36,16 +37,16 @@ def lost(seen: Observations, retransmits: float) -> list[Large]:
 
 def _by_address(seen: Observations, rows: Index, retransmits: float) -> Iterator[Large]:
     table = seen.table
-    columns = (table.netns, table.interface, table.remote_hi, table.remote_lo)
-    keys = row_hash(*columns)
     talking = np.flatnonzero(np.isin(table.state, stalls.TALKING))
-    for mine in rows_by_key(rows, keys[rows]):
+    ours, theirs = networks.address_keys(table, rows), networks.address_keys(table, talking)
+    for at in rows_by_key(np.arange(len(rows)), ours):
+        mine = rows[at]
         often = table.retrans[mine] >= retransmits
         off = seen.sysctl(int(table.netns[mine[0]]), PROBING) == 0
         if not often.any() or not off or not _full(seen, mine).all():
             continue
         silent = seen.table.since_s("last_ack_recv", mine)
-        others = talking[keys[talking] == keys[mine[0]]]
+        others = talking[theirs == ours[at[0]]]
         others = others[~np.isin(others, mine)]
         small = int(np.count_nonzero(_heard(seen, others, float(silent.min()))))
         if small or _still_sends(seen, mine).any():

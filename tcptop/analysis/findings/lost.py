@@ -14,7 +14,7 @@ from tcptop.model import tcp
 from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.table import F64, U64, Index, SocketTable
 
-JUST_S = 1.5
+JUST_S = 1.5  # what was on its way when the first segment was lost proves nothing
 
 
 class Lost(NamedTuple):
@@ -53,11 +53,12 @@ def _called_from_here(seen: Observations, rows: Index, for_s: F64) -> Iterator[L
     left = np.ones(len(rows), bool)
     for keys, place in (
         (networks.keys, networks.name),
-        (_address, words.remote_address),
+        (networks.address_keys, words.remote_address),
         (_endpoint, words.remote),
     ):
-        for mine in rows_by_key(np.flatnonzero(left), keys(seen.table, rows[left])):
-            others = _siblings(every, keys(seen.table, every), keys(seen.table, rows[mine[:1]]))
+        ours, theirs = keys(seen.table, rows), keys(seen.table, every)
+        for mine in rows_by_key(np.flatnonzero(left), ours[left]):
+            others = every[theirs == ours[mine[0]]]
             answering = _answering(seen, others, rows[mine], float(for_s[mine].min()))
             if keys is _endpoint or not answering:
                 left[mine] = False
@@ -82,28 +83,18 @@ def _clients(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterato
             where = networks.where(seen.sample, mine)
             yield Lost(where, "", mine, waited, answering, listener, len(all_clients))
             continue
-        for group in rows_by_key(np.arange(len(mine)), networks.keys(table, mine)):
+        ours, theirs = networks.keys(table, mine), networks.keys(table, all_clients)
+        for group in rows_by_key(np.arange(len(mine)), ours):
             part = mine[group]
-            key = networks.keys(table, part[:1])
-            others = _siblings(all_clients, networks.keys(table, all_clients), key)
+            others = all_clients[theirs == ours[group[0]]]
             answering = _answering(seen, others, part, float(waited[group].min()))
             where = networks.where(seen.sample, part)
             name = networks.name(seen.sample, int(part[0]))
             yield Lost(where, name, part, waited[group], answering, listener, len(all_clients))
 
 
-def _address(table: SocketTable, rows: Index) -> U64:
-    columns = (table.netns, table.interface, table.remote_hi, table.remote_lo)
-    return row_hash(*(column[rows] for column in columns))
-
-
 def _endpoint(table: SocketTable, rows: Index) -> U64:
-    return row_hash(_address(table, rows), table.remote_port[rows])
-
-
-def _siblings(every: Index, keys: U64, key: U64) -> Index:
-    found: Index = every[keys == key[0]]
-    return found
+    return row_hash(networks.address_keys(table, rows), table.remote_port[rows])
 
 
 def _answering(seen: Observations, others: Index, lost: Index, for_s: float) -> int:

@@ -25,6 +25,12 @@ def keys(table: SocketTable, rows: Index) -> U64:
     return row_hash(table.netns[rows], table.interface[rows], *halves(table, rows))
 
 
+def address_keys(table: SocketTable, rows: Index) -> U64:
+    """The same for rows of one remote address."""
+    columns = (table.netns, table.interface, table.remote_hi, table.remote_lo)
+    return row_hash(*(column[rows] for column in columns))
+
+
 def where(sample: Sample, rows: Index, with_port: bool = True) -> str:
     """As near as the rows agree: the destination, else the address, else the network."""
     table, row = sample.sockets, int(rows[0])

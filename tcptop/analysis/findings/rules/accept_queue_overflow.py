@@ -73,14 +73,16 @@ def _harmed(
     How full a queue is says little: a backlog of 4096 hides an outage.
     """
     stalled = np.zeros(len(queues.row))
-    for place in np.flatnonzero(queues.queued > 0).tolist():
-        waiters = accept_queues.waiters(seen, queues, place)
-        stalled[place] = accept_queues.stalled_s(seen, queues, place, waiters)
-    for place in np.flatnonzero(queues.queued > 0).tolist():
+    places = np.flatnonzero(queues.queued > 0).tolist()
+    _, first, address = np.unique(queues.group[places], return_index=True, return_inverse=True)
+    found = [accept_queues.waiters(seen, queues, places[place]) for place in first.tolist()]
+    waiters = [found[number] for number in address.tolist()]
+    for place, those in zip(places, waiters, strict=True):
+        stalled[place] = accept_queues.stalled_s(seen, queues, place, those)
+    for place, those in zip(places, waiters, strict=True):
         group = queues.group == queues.group[place]
         if _worst(queues, stalled, group, place):
-            waiters = accept_queues.waiters(seen, queues, place)
-            levels[place] |= _harm(seen, limits, queues, place, waiters, stalled[place])
+            levels[place] |= _harm(seen, limits, queues, place, those, stalled[place])
     return levels, stalled
 
 
