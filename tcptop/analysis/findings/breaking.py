@@ -1,0 +1,57 @@
+"""Connections that fail or are reset, a second, as findings tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.broken import Broken
+from tcptop.analysis.findings.summary import SampleSummary
+from tcptop.analysis.findings.whereto import Where
+from tcptop.analysis.findings.windows import mean, rates_or_zero
+from tcptop.model.finding import Finding, Subject
+
+ID = "resets"
+MOSTLY = 0.8  # of the failed connects, as many resets: then this host has sent them
+CONFIRM = (
+    "nstat -az TcpActiveOpens TcpPassiveOpens TcpAttemptFails TcpEstabResets TcpOutRsts "
+    "TcpExtTCPAbortOnClose TcpExtTCPAbortOnData"
+)
+
+
+class Rates:
+    """Means through the window, of the counters and of what they come to."""
+
+    def __init__(self, summaries: Sequence[SampleSummary], netns: int, found: Broken) -> None:
+        self._summaries, self._netns = summaries, netns
+        self.failed = mean(found.failed, summaries)
+        self.ours, self.theirs = mean(found.ours, summaries), mean(found.theirs, summaries)
+        self.outward = mean(found.dialed, summaries) >= mean(found.accepted, summaries)
+        self.mixed = found.mixed
+
+    def of(self, name: str) -> float:
+        return mean(rates_or_zero(self._summaries, self._netns, name), self._summaries)
+
+    @property
+    def refused_here(self) -> bool:
+        """As many resets have gone out as connects failed."""
+        sent = self.of("OutRsts") - self.of("TCPAbortOnClose") - self.of("TCPAbortOnData")
+        return sent >= MOSTLY * self.failed
+
+    @property
+    def unreachable(self) -> bool:
+        """As many were told so by ICMP."""
+        return self.of("InDestUnreachs") >= MOSTLY * self.failed
+
+
+def finding(
+    netns: int, rates: Rates, severity: str, title: str, found: Where, advice: str
+) -> Finding:
+    values = {
+        "failed_per_s": rates.failed,
+        "reset_per_s": rates.of("EstabResets"),
+        "opens_per_s": rates.of("ActiveOpens") + rates.of("PassiveOpens"),
+    }
+    subject = Subject(netns, found.pids, found.listener, found.destination)
+    key = words.key(ID, netns)
+    return Finding(ID, key, severity, title, subject, values, found.evidence, advice, CONFIRM)
