@@ -152,7 +152,6 @@ def _crowd(lab: Lab, backlog: int) -> None:
             listener="10.77.0.1:8081",
         )
     ],
-    missing="resets: data that comes after close() is in TCPAbortOnData, not in EstabResets",
 )
 def nginx_has_all_the_connections_it_may(lab: Lab) -> None:
     """Two workers of 64, and a back end that answers nobody: more are taken and dropped at once."""

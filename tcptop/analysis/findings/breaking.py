@@ -8,11 +8,14 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.broken import Broken
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.whereto import Where
-from tcptop.analysis.findings.windows import mean, rates_or_zero
+from tcptop.analysis.findings.windows import lengths, mean, rates_or_zero
 from tcptop.model.finding import Finding, Subject
 
 ID = "resets"
 MOSTLY = 0.8  # of the failed connects, as many resets: then this host has sent them
+HALF = 0.5  # of the connections that are opened
+ONLY = 0.95  # of a counter
+RST = "tcp[13] & 4 != 0 or (ip6 proto 6 and ip6[53] & 4 != 0)"  # tcp[] is of IPv4 alone
 CONFIRM = (
     "nstat -az TcpActiveOpens TcpPassiveOpens TcpAttemptFails TcpEstabResets TcpOutRsts "
     "TcpExtTCPAbortOnClose TcpExtTCPAbortOnData"
@@ -26,7 +29,10 @@ class Rates:
         self._summaries, self._netns = summaries, netns
         self.failed = mean(found.failed, summaries)
         self.ours, self.theirs = mean(found.ours, summaries), mean(found.theirs, summaries)
-        self.outward = mean(found.dialed, summaries) >= mean(found.accepted, summaries)
+        self.late = mean(found.late, summaries)
+        self.dialed, self.accepted = mean(found.dialed, summaries), mean(found.accepted, summaries)
+        self.outward = self.dialed >= self.accepted
+        self.seconds = float(lengths(summaries).sum())
         self.mixed = found.mixed
 
     def of(self, name: str) -> float:
@@ -42,6 +48,16 @@ class Rates:
     def unreachable(self) -> bool:
         """As many were told so by ICMP."""
         return self.of("InDestUnreachs") >= MOSTLY * self.failed
+
+    @property
+    def only_late(self) -> bool:
+        """All that TCPAbortOnData counts got data after close(): none had SO_LINGER 0."""
+        return self.late >= ONLY * self.of("TCPAbortOnData") > 0
+
+    @property
+    def most(self) -> bool:
+        """Half of all connections that are opened are reset, or more."""
+        return self.ours + self.theirs >= HALF * (self.dialed if self.outward else self.accepted)
 
 
 def finding(

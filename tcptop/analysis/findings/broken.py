@@ -2,7 +2,8 @@
 
 Nothing stays of them, no row and no TIME_WAIT, so the kernel's counters are the evidence:
 AttemptFails (never open) and EstabResets (ESTABLISHED or CLOSE_WAIT), tcp_set_state and tcp_done,
-net/ipv4/tcp.c.
+net/ipv4/tcp.c. What is reset because data comes after close() is in FIN_WAIT1 then, and counts in
+TCPAbortOnData alone (tcp_rcv_state_process, net/ipv4/tcp_input.c).
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ class Broken(NamedTuple):
     """A second, in each interval.
 
     `ours` were reset by this host, `theirs` by the other end, health checks of ours apart; both
-    are none of those that only were `refused` or otherwise never open (`failed`).
+    are none of those that only were `refused` or otherwise never open (`failed`). `late` are those
+    of ours, at least, that got data after close().
     """
 
     failed: F64
     ours: F64
     theirs: F64
+    late: F64
     dialed: F64  # opened from here
     accepted: F64
 
@@ -73,19 +76,21 @@ def broken(seen: Observations, summaries: Sequence[SampleSummary], netns: int) -
     failed, reset, active, passive = (rates(summaries, netns, name) for name in names)
     if failed is None or reset is None or active is None or passive is None:
         return None
-    if not (failed + reset).any():
-        return None
     unread, aborted, embryonic = (
         rates_or_zero(summaries, netns, name)
         for name in ("TCPAbortOnClose", "TCPAbortOnData", "EmbryonicRsts")
     )
+    if not (failed + reset + aborted).any():
+        return None
     # Clients that only ask whether the port is open reset half-open connections: no harm to us.
     failed = np.maximum(failed - embryonic, 0)
+    ends = 2 if both_here(seen, netns) else 1
+    late = np.clip(ends * (unread + aborted) - reset, 0, aborted)
     # A health check hangs up what it opened with SO_LINGER 0, which TCPAbortOnData counts.
-    checks = np.minimum(aborted, active)
-    reset = np.maximum(reset / (2 if both_here(seen, netns) else 1) - checks, 0)
+    checks = np.minimum(aborted - late, active)
+    reset = np.maximum(np.maximum(reset / ends, unread + aborted) - checks, 0)
     ours = np.minimum(reset, unread + aborted - checks)
-    return Broken(failed, ours, reset - ours, np.maximum(active - failed, 0), passive)
+    return Broken(failed, ours, reset - ours, late, np.maximum(active - failed, 0), passive)
 
 
 def both_here(seen: Observations, netns: int) -> bool:

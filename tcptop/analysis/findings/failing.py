@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.findings import parties, refusals, words
-from tcptop.analysis.findings.breaking import Rates, finding
+from tcptop.analysis.findings.breaking import RST, Rates, finding
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.refusals import Partial
 from tcptop.analysis.findings.whereto import Where, asked
@@ -15,7 +15,6 @@ from tcptop.model import tcp
 from tcptop.model.finding import Finding
 
 NAMED = 3  # listeners
-RST = "tcp[13] & 4 != 0 or (ip6 proto 6 and ip6[53] & 4 != 0)"  # tcp[] is of IPv4 alone
 
 
 def told(seen: Observations, netns: int, rates: Rates) -> Finding:

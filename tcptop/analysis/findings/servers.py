@@ -22,6 +22,19 @@ OPTIONS = {
     "gunicorn": "--backlog",
     "postgres": "max_connections, of which it is twice",
 }
+# How many connections a program takes, where it accepts further ones and closes them at once; by
+# how its name begins.
+MOST_CONNECTIONS = {
+    "nginx": "worker_connections (of each worker; its error log says when they are not enough)",
+    "redis-server": "maxclients (INFO stats: rejected_connections)",
+    "valkey-server": "maxclients (INFO stats: rejected_connections)",
+    "postgres": "max_connections (its log: too many clients already)",
+    "pgbouncer": "max_client_conn (its log: no more connections allowed)",
+    "mysqld": "max_connections (Connection_errors_max_connections)",
+    "mariadbd": "max_connections (Connection_errors_max_connections)",
+    "mongod": "net.maxIncomingConnections",
+    "sshd": "MaxStartups (its log: drop connection)",
+}
 # What may hold up all clients of programs that serve them from one thread, and what to do.
 _REDIS = (
     "{who} runs one command after another, so that a long one holds up all clients: look for KEYS, "
@@ -47,6 +60,24 @@ def one_thread(processes: Sequence[Process]) -> str:
         return ""
     first = processes[0]
     return ONE_THREAD.get(first.name, "").format(who=words.called(first), pid=first.pid)
+
+
+def turns_away(processes: Sequence[Process]) -> str:
+    """Advice for a program that closes what it has accepted at once; empty for those of which it
+    is not known that they do, and why."""
+    names = [process.name for process in processes]
+    limits = (limit for begins, limit in MOST_CONNECTIONS.items() if _begins(names, begins))
+    for limit in limits:
+        return (
+            f"{words.called(processes[0])} closes connections as soon as it has accepted them when "
+            f"it has as many as it may have: see {limit}, and what holds them: slow back ends, "
+            "clients that keep them idle. Raise it only after that."
+        )
+    return ""
+
+
+def _begins(names: Sequence[str], start: str) -> bool:
+    return any(name.startswith(start) for name in names)
 
 
 def where(sample: Sample, row: int) -> str:
@@ -95,5 +126,5 @@ def larger_backlog(seen: Observations, row: int) -> str:
 
 def _option(processes: Sequence[Process]) -> str:
     names = [process.name for process in processes]
-    found = (said for begins, said in OPTIONS.items() if any(n.startswith(begins) for n in names))
+    found = (said for begins, said in OPTIONS.items() if _begins(names, begins))
     return "".join(f", set by {said}" for said in list(found)[:1])

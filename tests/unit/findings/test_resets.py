@@ -10,7 +10,7 @@ from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.sample import Kernel
 from tests.unit.findings.hosts import rising, steadily
 from tests.unit.findings.watched import ids, of, watch
-from tests.unit.prepared import CURL, Row, mini, owners, socket
+from tests.unit.prepared import CURL, NGINX, Row, mini, owners, socket
 
 ID = "resets"
 NONE = {"AttemptFails": 0, "EstabResets": 0, "ActiveOpens": 0, "PassiveOpens": 0}
@@ -45,6 +45,77 @@ def test_not(counters: dict[str, int]) -> None:
 def test_a_server_that_resets_its_clients_is_found() -> None:
     kernel = steadily(**NONE | {"EstabResets": 30, "PassiveOpens": 30, "TCPAbortOnData": 30})
     assert fired(kernel)[-1]
+
+
+AT_ONCE = {"PassiveOpens": 20, "TCPAbortOnData": 16, "OutRsts": 20}
+
+
+def test_data_after_close_is_a_reset_that_estabresets_does_not_count() -> None:
+    rows = [socket("LISTEN", "0.0.0.0:8081", inode=1)]
+    held = owners((1, NGINX, 3))
+    kernel = steadily(**NONE | AT_ONCE)
+    (finding,) = of(watch(6, lambda _: rows, owners=held, kernel=kernel)[-1], ID)
+    assert finding.severity == "warning"
+    assert finding.title == "16 connections/s end in a reset, apparently mostly at :8081 (nginx)"
+    assert "16/s got data after they had been closed here" in "".join(finding.evidence)
+    assert "worker_connections" in finding.advice
+    assert "SO_LINGER" not in finding.advice
+
+
+def test_so_linger_0_is_not_counted_twice() -> None:
+    kernel = steadily(**NONE | AT_ONCE | {"EstabResets": 16})
+    (finding,) = of(watch(6, lambda _: [], kernel=kernel)[-1], ID)
+    assert finding.title == "16 connections/s end in a reset"
+    assert "SO_LINGER 0" in finding.advice
+
+
+def test_a_client_that_hangs_up_while_an_answer_comes_harms_nobody() -> None:
+    assert severities({"ActiveOpens": 20, "TCPAbortOnData": 20}) == ["info"]
+
+
+def pool(number: int) -> list[Row]:
+    """40 new ones each second, each of which is open for four."""
+    return [
+        socket("ESTABLISHED", f"10.0.0.1:{20_000 + n}", "10.0.0.9:80", inode=n, cookie=n)
+        for n in range(1 + 40 * max(number - 3, 0), 1 + 40 * number)
+    ]
+
+
+def idle(_: int) -> list[Row]:
+    """Open all the time, beside those that are reset."""
+    return [
+        socket("ESTABLISHED", f"10.0.0.1:{20_000 + n}", "10.0.0.9:80", inode=n, cookie=n)
+        for n in range(1, 301)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resets", "rows", "young"),
+    [
+        (40, lambda _: [], True),
+        (16, lambda _: [], True),  # others end well: none was open before
+        (40, pool, False),
+        (40, idle, True),
+        (16, idle, False),  # those 300, maybe, one after the other
+    ],
+)
+def test_what_dies_young_does_so_by_no_idle_timeout(
+    resets: int, rows: Callable[[int], list[Row]], young: bool
+) -> None:
+    kernel = steadily(**NONE | {"EstabResets": resets, "ActiveOpens": 40})
+    (finding,) = of(watch(8, rows, kernel=kernel)[-1], ID)
+    assert ("so that no idle timeout is to blame" in finding.advice) is young
+    assert ("be shorter than that of the server" in finding.advice) is not young
+    assert ("do not last" in "".join(finding.evidence)) is young
+
+
+def test_no_destination_is_named_where_most_end_well() -> None:
+    kernel = steadily(**NONE | {"EstabResets": 20, "ActiveOpens": 100})
+    row = socket("ESTABLISHED", "10.0.0.1:40001", "10.0.0.9:80", inode=1)
+    found = watch(6, lambda n: [row | {"cookie": n + 1}], kernel=kernel)
+    (finding,) = of(found[-1], ID)
+    assert finding.title == "20 connections/s end in a reset"
+    assert finding.subject.destination is None
 
 
 def test_unknown_counters_are_no_trouble() -> None:

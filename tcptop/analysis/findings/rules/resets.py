@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tcptop.analysis.findings import failing, words
+from tcptop.analysis.findings import failing, reset_reasons, words
 from tcptop.analysis.findings.breaking import ID, Rates, finding
 from tcptop.analysis.findings.broken import Broken, both_here, broken
 from tcptop.analysis.findings.observations import Observations
@@ -44,10 +44,11 @@ def _many(per_s: F64, found: Broken, summaries: Sequence[SampleSummary], limits:
 
 def _broken_off(seen: Observations, netns: int, rates: Rates) -> Finding:
     found = _where(seen, netns, rates)
-    said = (*_reasons(rates), *found.evidence)
+    said = (*reset_reasons.reasons(seen, netns, rates), *found.evidence)
     title = f"{words.number(rates.ours + rates.theirs)} connections/s end in a reset{found.said}"
     found = found._replace(evidence=said)
-    return finding(netns, rates, "warning", title, found, _advice(rates))
+    advice = reset_reasons.advice(seen, netns, rates, found)
+    return finding(netns, rates, "warning", title, found, advice)
 
 
 def _harmless(seen: Observations, netns: int, rates: Rates) -> Finding:
@@ -56,7 +57,7 @@ def _harmless(seen: Observations, netns: int, rates: Rates) -> Finding:
     by = "this host, which opened them" if rates.outward else "the clients that opened them"
     title = f"{words.number(rates.ours + rates.theirs)} connections/s are reset by {by}{found.said}"
     said = (
-        *_reasons(rates),
+        *reset_reasons.reasons(seen, netns, rates),
         "Health checks and clients that hang up once they have their answer end so, and nobody is "
         "harmed. Clients that give up before it comes look the same here.",
         *found.evidence,
@@ -70,44 +71,13 @@ def _harmless(seen: Observations, netns: int, rates: Rates) -> Finding:
 
 
 def _where(seen: Observations, netns: int, rates: Rates) -> Where:
-    """Of a proxy it is not known whether its clients' or its own connections are reset."""
-    if rates.mixed and not both_here(seen, netns):
+    """Of a proxy it is not known whether its clients' or its own connections are reset.
+
+    Those that are leave no row: where most end otherwise, the rows are of innocent ones.
+    """
+    if (rates.mixed and not both_here(seen, netns)) or (rates.outward and not rates.most):
         return Where()
     return where(seen, netns, rates.outward)
-
-
-def _reasons(rates: Rates) -> Iterator[str]:
-    """Who sent the resets, and why, as far as this end counts it."""
-    yield (
-        f"{words.number(rates.of('EstabResets'))} open connections/s ended in a reset "
-        f"(EstabResets); {words.number(rates.of('ActiveOpens'))}/s were opened from here "
-        f"(ActiveOpens), {words.number(rates.of('PassiveOpens'))}/s to here (PassiveOpens)."
-    )
-    sent = f"This host sent {words.number(rates.of('OutRsts'))} resets/s (OutRsts)."
-    yield f"{sent} So most came from the other end." if rates.theirs > rates.ours else sent
-    for name, what in (
-        ("TCPAbortOnClose", "were closed here with data unread"),
-        ("TCPAbortOnData", "were closed with SO_LINGER 0, or got data just then"),
-        ("TCPAbortOnTimeout", "were given up unanswered"),
-    ):
-        if rates.of(name) > 0:
-            yield f"{words.number(rates.of(name))}/s {what} ({name})."
-
-
-def _advice(rates: Rates) -> str:
-    """For the end that can do something about it."""
-    server = (
-        "Read requests to their end before close(), also when the answer is early; take SO_LINGER "
-        "0 out. Empty a listener's queue before closing it: who waits there is reset."
-    )
-    client = (
-        "Let this host's idle timeout be shorter than that of the server, and repeat what may run "
-        "twice. Else the server is to be looked at, and what is between: a process that closes "
-        "with requests unread, a restart, a balancer that forgets connections."
-    )
-    if rates.ours > rates.theirs:
-        return f"{server} No sysctl helps; tcp_abort_on_overflow must be 0."
-    return f"{client} No sysctl helps."
 
 
 RULE = Rule(

@@ -1,0 +1,103 @@
+"""Who ends connections with a reset, and why, as far as this end counts it; and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis import stalls
+from tcptop.analysis.findings import servers, words
+from tcptop.analysis.findings.breaking import HALF, RST, Rates
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.whereto import Where
+from tcptop.model.sample import Process
+from tcptop.model.table import Index
+
+LEFT = 0.2  # of the connections that are opened: fewer are open still, and most do not last
+READ = "Read requests to their end before close(), also when the answer is early"
+QUEUE = "Empty a listener's queue before closing it: who waits there is reset."
+NO_SYSCTL = "No sysctl helps"
+WHICH = f"Which ones: tcpdump -c 20 -ni any '{RST}'."
+YOUNG = (
+    "They are reset soon after they are opened, so that no idle timeout is to blame. See the log "
+    "of the server, or of the balancer before it: it has as many connections as it may have and "
+    "closes further ones at once, or it answers and closes before it has read the whole request "
+    f"(too large, not allowed). {WHICH}"
+)
+IDLE = (
+    "Those that are reset after a pause: let this host's idle timeout be shorter than that of the "
+    "server, and repeat what may run twice. Else the server is to be looked at, and what is "
+    "between: a process that closes with requests unread, a restart, a balancer that forgets "
+    f"connections. {WHICH}"
+)
+
+
+def reasons(seen: Observations, netns: int, rates: Rates) -> Iterator[str]:
+    yield (
+        f"{words.number(rates.of('EstabResets'))} open connections/s ended in a reset "
+        f"(EstabResets); {words.number(rates.of('ActiveOpens'))}/s were opened from here "
+        f"(ActiveOpens), {words.number(rates.of('PassiveOpens'))}/s to here (PassiveOpens)."
+    )
+    sent = f"This host sent {words.number(rates.of('OutRsts'))} resets/s (OutRsts)."
+    yield f"{sent} So most came from the other end." if rates.theirs > rates.ours else sent
+    for name, what in (
+        ("TCPAbortOnClose", "were closed here with data unread"),
+        ("TCPAbortOnData", _after_close(rates)),
+        ("TCPAbortOnTimeout", "were given up unanswered"),
+    ):
+        if rates.of(name) > 0:
+            yield f"{words.number(rates.of(name))}/s {what} ({name})."
+    if rates.theirs > rates.ours and _die_young(seen, netns, rates):
+        left = words.count(len(_left(seen, netns, rates)), "is", "are")
+        yield (
+            "Most of them do not last: of those that were opened from here within the last "
+            f"{words.duration(rates.seconds)}, {left} open still."
+        )
+
+
+def _after_close(rates: Rates) -> str:
+    if rates.only_late:
+        return "got data after they had been closed here, which EstabResets does not count"
+    if rates.late > 0:
+        return "were closed with SO_LINGER 0, or got data after they had been closed here"
+    return "were closed with SO_LINGER 0, or got data just then"
+
+
+def advice(seen: Observations, netns: int, rates: Rates, found: Where) -> str:
+    """For the end that can do something about it."""
+    if rates.ours > rates.theirs:
+        linger = rates.of("TCPAbortOnData") > 0 and not rates.only_late
+        read = f"{READ}; take SO_LINGER 0 out." if linger else f"{READ}."
+        full = servers.turns_away(_listening(seen, found)) if rates.most else ""
+        said = (full, read, QUEUE, f"{NO_SYSCTL}; tcp_abort_on_overflow must be 0.")
+        return " ".join(each for each in said if each)
+    return f"{YOUNG if _die_young(seen, netns, rates) else IDLE} {NO_SYSCTL}."
+
+
+def _listening(seen: Observations, found: Where) -> list[Process]:
+    processes = seen.sample.owners.processes
+    return [processes[pid] for pid in found.pids if pid in processes] if found.listener else []
+
+
+def _die_young(seen: Observations, netns: int, rates: Rates) -> bool:
+    """Most connections from here that are reset are so within the window: most that are opened in
+    it are, or fewer were open before than that."""
+    few = len(_open(seen, netns)) < HALF * (rates.ours + rates.theirs) * rates.seconds
+    left = len(_left(seen, netns, rates)) < LEFT * rates.dialed * rates.seconds
+    return rates.outward and (few or (rates.most and left))
+
+
+def _left(seen: Observations, netns: int, rates: Rates) -> Index:
+    """Those that were opened from here in the window and are open still."""
+    rows = _open(seen, netns)
+    left: Index = rows[seen.snapshot.seen_s[rows] < rates.seconds]
+    return left
+
+
+def _open(seen: Observations, netns: int) -> Index:
+    """Connections that were opened from here."""
+    table = seen.table
+    talking = (table.netns == netns) & np.isin(table.state, stalls.TALKING)
+    rows: Index = np.flatnonzero(talking & ~seen.accepted)
+    return rows
