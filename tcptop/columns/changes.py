@@ -20,7 +20,6 @@ from tcptop.columns import (
     Listing,
     findings,
     states,
-    units,
 )
 from tcptop.columns.endpoints import addresses, owner_texts, zones
 from tcptop.columns.kernel import entries, kernel
@@ -31,6 +30,7 @@ from tcptop.columns.sockets import local_texts
 from tcptop.model import tcp
 from tcptop.model.address import bracketed, on_device, text
 from tcptop.model.arrays import row_hash
+from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
 from tcptop.model.owner import OWNER_KINDS
 from tcptop.model.snapshot import Snapshot
@@ -93,7 +93,7 @@ def _ended(found: Difference) -> Iterator[Change]:
 
 
 def _titled(finding: Finding) -> str:
-    return f"{findings.severity(finding)}  {units.safe(finding.title)}"
+    return f"{findings.severity(finding)}  {safe(finding.title)}"
 
 
 def _states(found: Difference) -> Iterator[Change]:
@@ -121,7 +121,7 @@ def _who(change: ProcessChange) -> tuple[str, str]:
     if change.process is None:
         return NOBODY[change.owner], f"owner = {OWNER_KINDS[change.owner]}"
     pid = change.process.pid
-    return f"{units.safe(change.process.name)}/{pid}", f"pid = {pid}"
+    return f"{safe(change.process.name)}/{pid}", f"pid = {pid}"
 
 
 def _listeners(found: Difference, compared: SnapshotPair) -> Iterator[Change]:

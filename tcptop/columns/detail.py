@@ -10,6 +10,7 @@ import numpy as np
 from tcptop.columns import detail_options, sockets, units
 from tcptop.columns.endpoints import owner_text
 from tcptop.model import owner, tcp
+from tcptop.model.cells import safe
 from tcptop.model.selection import Selection
 
 
@@ -156,7 +157,7 @@ def _identity(selection: Selection, row: int) -> Iterator[Fact]:
         yield Fact("socket", "remote", sockets.remote_texts(selection, place)[0], "the other end")
     if interface := int(table.interface[row]):
         name = snapshot.sample.device(int(table.netns[row]), interface) or f"#{interface}"
-        yield Fact("socket", "interface", units.safe(name), "device or scope it is bound to")
+        yield Fact("socket", "interface", safe(name), "device or scope it is bound to")
     timer, kind = sockets.timer_texts(selection, place)[0], int(table.timer[row])
     waits = TIMER_MEANINGS[kind] if kind < len(TIMER_MEANINGS) else ""
     yield Fact("socket", "timer", timer or "none", waits)
@@ -174,20 +175,20 @@ def _owner(selection: Selection, row: int) -> Iterator[Fact]:
     yield Fact("owner", "owner", owner_text(snapshot, row), owner.NOTES[note])
     for process, fd in snapshot.holders.of(row):
         where = f"fd {fd}" if fd >= 0 else "closed"
-        value = f"{units.safe(process.name)}/{process.pid} {where}"
-        yield Fact("owner", "process", value, units.safe(process.cmdline))
+        value = f"{safe(process.name)}/{process.pid} {where}"
+        yield Fact("owner", "process", value, safe(process.cmdline))
     if not table.mini(np.array([row])).all():
         uid = int(table.uid[row])
-        yield Fact("owner", "user", units.safe(sample.users.get(uid, str(uid))), f"uid {uid}")
+        yield Fact("owner", "user", safe(sample.users.get(uid, str(uid))), f"uid {uid}")
     if table.inode[row]:
         yield Fact("owner", "inode", str(table.inode[row]), "socket:[inode] in /proc/PID/fd")
     if cgroup := int(table.cgroup_id[row]):
-        path = units.safe(sample.cgroups.get(cgroup, f"#{cgroup}"))
+        path = safe(sample.cgroups.get(cgroup, f"#{cgroup}"))
         yield Fact("owner", "cgroup", path, "where it was made: unit or container")
     if cong := table.cong[row].decode("latin-1"):
-        yield Fact("owner", "congestion", units.safe(cong), "congestion control algorithm")
+        yield Fact("owner", "congestion", safe(cong), "congestion control algorithm")
     if ulp := table.ulp[row].decode("latin-1"):
-        yield Fact("owner", "ulp", units.safe(ulp), "protocol on top in the kernel")
+        yield Fact("owner", "ulp", safe(ulp), "protocol on top in the kernel")
 
 
 def _queues(selection: Selection, row: int) -> Iterator[Fact]:

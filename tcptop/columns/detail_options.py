@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tcptop.columns import units
+from tcptop.model.cells import safe
 from tcptop.model.sockopt import SocketOptions
 
 OptionLine = tuple[str, str, str]
@@ -55,7 +56,7 @@ def lines(options: SocketOptions, listens: bool, clock: float) -> Iterator[Optio
         yield from _defer_accept(options)
         yield from _switches(options, LISTENER_SWITCHES)
     if options.congestion is not None:
-        yield "TCP_CONGESTION", units.safe(options.congestion), "congestion control algorithm"
+        yield "TCP_CONGESTION", safe(options.congestion), "congestion control algorithm"
     age = units.duration(max(0.0, clock - options.read_at))
     yield "read", f"{age} ago", "with getsockopt, from a copy of the descriptor"
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tcptop.columns.units import safe
 from tcptop.model import address, owner
+from tcptop.model.cells import safe
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Remotes, Snapshot

@@ -15,6 +15,7 @@ from tcptop.columns.column import Column, Texts
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import Listing
 from tcptop.columns.marks import SIGNS, STYLES
+from tcptop.model.cells import safe
 from tcptop.model.finding import Finding, tree
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
@@ -63,7 +64,7 @@ def _ages(selection: Selection, rows: Index) -> list[str]:
 def _titles(selection: Selection, rows: Index) -> list[str]:
     depths = _tree(selection)
     told = zip(rows.tolist(), _some(selection, rows), strict=True)
-    return [_branch(depths[row]) + units.safe(finding.title) for row, finding in told]
+    return [_branch(depths[row]) + safe(finding.title) for row, finding in told]
 
 
 def _branch(depth: int) -> str:
@@ -89,13 +90,13 @@ def _named(processes: list[Process | int]) -> str:
 
 def _name(process: Process | int) -> str:
     if isinstance(process, Process):
-        return f"{units.safe(process.name)}/{process.pid}"
+        return f"{safe(process.name)}/{process.pid}"
     return f"pid {process}"
 
 
 def _where(selection: Selection, rows: Index) -> list[str]:
     subjects = (finding.subject for finding in _some(selection, rows))
-    return [units.safe(each.listener or each.destination or "") for each in subjects]
+    return [safe(each.listener or each.destination or "") for each in subjects]
 
 
 def _ids(selection: Selection, rows: Index) -> list[str]:
@@ -159,18 +160,18 @@ def facts(selection: Selection, place: int, settings: FindingSettings) -> list[F
         *_itself(snapshot, finding),
         *_concerned(snapshot, finding),
         *(
-            Fact("evidence", f"#{number}", "", units.safe(sentence))
+            Fact("evidence", f"#{number}", "", safe(sentence))
             for number, sentence in enumerate(finding.evidence, 1)
         ),
-        *([Fact("advice", "", "", units.safe(finding.advice))] if finding.advice else []),
-        *([Fact("confirm", "", "", units.safe(finding.confirm))] if finding.confirm else []),
+        *([Fact("advice", "", "", safe(finding.advice))] if finding.advice else []),
+        *([Fact("confirm", "", "", safe(finding.confirm))] if finding.confirm else []),
         *_related(snapshot, finding),
         *_thresholds(finding, settings),
     ]
 
 
 def _itself(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
-    yield Fact("finding", severity(finding), "", units.safe(finding.title))
+    yield Fact("finding", severity(finding), "", safe(finding.title))
     if finding.since is not None:
         yield Fact("finding", "since", "", since(finding.since, snapshot.sample.taken_at))
     yield Fact("finding", "id", "", f"{finding.id}; x explains it")
@@ -187,12 +188,12 @@ def since(moment: float, now: float) -> str:
 def _concerned(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
     about = finding.subject
     for each in processes(snapshot, finding):
-        more = f"  {units.safe(each.cmdline)}" if isinstance(each, Process) else ""
+        more = f"  {safe(each.cmdline)}" if isinstance(each, Process) else ""
         yield Fact("about", "process", _name(each), _name(each) + more)
     if about.listener is not None:
-        yield Fact("about", "listener", "", units.safe(about.listener))
+        yield Fact("about", "listener", "", safe(about.listener))
     if about.destination is not None:
-        yield Fact("about", "destination", "", units.safe(about.destination))
+        yield Fact("about", "destination", "", safe(about.destination))
     if len(snapshot.sample.namespaces) > 1:
         yield Fact("about", "netns", "", str(about.netns))
 
@@ -200,9 +201,9 @@ def _concerned(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
 def _related(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
     for each in snapshot.findings:
         if each.key == finding.because:
-            yield Fact("because", severity(each), "", units.safe(each.title))
+            yield Fact("because", severity(each), "", safe(each.title))
         elif each.because == finding.key:
-            yield Fact("explains", severity(each), "", units.safe(each.title))
+            yield Fact("explains", severity(each), "", safe(each.title))
 
 
 def _thresholds(finding: Finding, settings: FindingSettings) -> Iterable[Fact]:

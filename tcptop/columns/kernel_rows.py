@@ -12,6 +12,7 @@ from tcptop.columns.column import StyleName
 from tcptop.columns.kernel_computed import computed
 from tcptop.columns.kernel_counters import CATALOGUE, KNOWN, TOPICS, Entry
 from tcptop.columns.sysctls import SETTINGS, Sysctl
+from tcptop.model.cells import cell_width, safe
 from tcptop.model.sample import Kernel
 from tcptop.model.sysctls import Sysctls
 
@@ -125,7 +126,7 @@ def _beside(names: tuple[str, ...], sysctls: Sysctls) -> str:
 
 def now(sysctls: Sysctls, name: str) -> str:
     """A sysctl's present value as text."""
-    return units.safe(" ".join(sysctls[name].split())) or "none"
+    return safe(" ".join(sysctls[name].split())) or "none"
 
 
 def short(name: str) -> str:
@@ -173,7 +174,7 @@ def _settings(sysctls: Sysctls) -> Iterator[KernelRow]:
 
 
 def _setting(setting: Sysctl, value: str) -> KernelRow:
-    fits = len(value) <= VALUE_WIDTH
+    fits = cell_width(value) <= VALUE_WIDTH
     beside = setting.default_text if fits else f"{value}, {setting.default_text}"
     return KernelRow(
         "setting", "setting", short(setting.name), float(value) if value.isdecimal() else NAN,

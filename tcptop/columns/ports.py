@@ -24,6 +24,7 @@ from tcptop.columns.endpoints import (
 from tcptop.columns.listing import Listing, Sparkline, plain
 from tcptop.columns.marks import of_groups
 from tcptop.model import address, sysctls
+from tcptop.model.cells import safe
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Snapshot
 from tcptop.model.table import F64, I64, Index
@@ -96,7 +97,7 @@ def _some(names: list[str]) -> str:
         return units.UNKNOWN
     distinct = list(dict.fromkeys(names))
     more = f" +{len(distinct) - 1}" if len(distinct) > 1 else ""
-    return units.safe(distinct[0]) + more
+    return safe(distinct[0]) + more
 
 
 def first_owner(selection: Selection, group: Index, rows: Index) -> I64:

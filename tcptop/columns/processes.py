@@ -12,6 +12,7 @@ from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.listing import Listing, Sparkline
 from tcptop.model import owner, tcp
+from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
@@ -38,7 +39,7 @@ def name(selection: Selection, row: int) -> str:
     kind = int(selection.processes.owner[row])
     if holder is None:
         return NOBODY[kind]
-    return units.safe(holder.name) + ("†" if kind == owner.REMEMBERED else "")
+    return safe(holder.name) + ("†" if kind == owner.REMEMBERED else "")
 
 
 def _names(selection: Selection, rows: Index) -> list[str]:
@@ -56,13 +57,13 @@ def _text(values: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.str_
 def _users(selection: Selection, rows: Index) -> list[str]:
     users = selection.snapshot.sample.users
     return [
-        units.UNKNOWN if p is None or p.uid is None else units.safe(users.get(p.uid, str(p.uid)))
+        units.UNKNOWN if p is None or p.uid is None else safe(users.get(p.uid, str(p.uid)))
         for p in _processes(selection, rows)
     ]
 
 
 def _cmdlines(selection: Selection, rows: Index) -> list[str]:
-    return [units.safe(p.cmdline or p.name) if p else "" for p in _processes(selection, rows)]
+    return [safe(p.cmdline or p.name) if p else "" for p in _processes(selection, rows)]
 
 
 def _fds(selection: Selection, rows: Index) -> F64:

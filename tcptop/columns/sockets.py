@@ -19,6 +19,7 @@ from tcptop.columns.listeners import listening
 from tcptop.columns.listing import Listing
 from tcptop.columns.marks import of_named
 from tcptop.model import address, tcp
+from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, Index, SocketTable
@@ -144,7 +145,7 @@ def _user(selection: Selection, rows: Index) -> list[str]:
     uids, filler = sample.sockets.uid[rows].tolist(), sample.sockets.mini(rows).tolist()
     users = sample.users
     return [
-        units.UNKNOWN if none else units.safe(users.get(uid, str(uid)))
+        units.UNKNOWN if none else safe(users.get(uid, str(uid)))
         for uid, none in zip(uids, filler, strict=True)
     ]
 
@@ -152,12 +153,12 @@ def _user(selection: Selection, rows: Index) -> list[str]:
 def _cgroup(selection: Selection, rows: Index) -> list[str]:
     sample = selection.snapshot.sample
     ids = sample.sockets.cgroup_id[rows].tolist()
-    return [units.safe(sample.cgroups.get(i, f"#{i}")) if i else units.UNKNOWN for i in ids]
+    return [safe(sample.cgroups.get(i, f"#{i}")) if i else units.UNKNOWN for i in ids]
 
 
 def _congestion(selection: Selection, rows: Index) -> list[str]:
     names = _table(selection).cong[rows].tolist()
-    return [units.safe(name.decode("latin-1")) or units.UNKNOWN for name in names]
+    return [safe(name.decode("latin-1")) or units.UNKNOWN for name in names]
 
 
 def _by_text(texts: Texts) -> Values:

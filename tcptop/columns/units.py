@@ -1,10 +1,8 @@
-"""Numbers and foreign text as a person reads them."""
+"""Numbers as a person reads them."""
 
 from __future__ import annotations
 
 import math
-import unicodedata
-from functools import lru_cache
 
 import numpy as np
 
@@ -12,25 +10,6 @@ from tcptop.model.table import F64, I64
 
 UNKNOWN = "–"
 BLOCKS, ASCII_BLOCKS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
-
-
-@lru_cache(maxsize=8192)
-def safe(text: str) -> str:
-    """Text of another process, fit for a terminal cell: one column a character, no controls.
-
-    An escape in a process name must not reach a root's terminal; what is wide or has no width
-    would shift the line.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_safe(character) for character in text)
-
-
-def _safe(character: str) -> str:
-    narrow = unicodedata.east_asian_width(character) not in "WF"
-    if character.isprintable() and narrow and not unicodedata.combining(character):
-        return character
-    return "?"
 
 
 def count(number: float) -> str:

@@ -17,8 +17,8 @@ from tcptop.configuration import (
     check_threshold,
     parse,
 )
+from tcptop.model.cells import safe
 from tcptop.options import ConfigOptions, UsageError
-from tcptop.views.foreign import visible
 
 INTERVAL_S = 1.0
 THRESHOLDS = {rule.id: {each.name: each.default for each in rule.thresholds} for rule in RULES}
@@ -72,7 +72,7 @@ def _check(chosen: ConfigOptions) -> None:
             option = f"--ignore {finding}"
             check_finding(finding, THRESHOLDS)
     except ConfigurationError as error:
-        raise UsageError(f"tcptop: {visible(option)}: {error}") from error
+        raise UsageError(f"tcptop: {safe(option)}: {error}") from error
 
 
 def _over(below: LimitsByRule, above: LimitsByRule) -> LimitsByRule:
@@ -87,9 +87,9 @@ def _configuration(path: str | None) -> Configuration:
         with open(path, encoding="utf-8") as file:
             return parse(file.read(), THRESHOLDS)
     except UnicodeDecodeError as error:
-        raise CommandError(f"{visible(path)}: not UTF-8") from error
+        raise CommandError(f"{safe(path)}: not UTF-8") from error
     except ConfigurationError as error:
-        raise CommandError(f"{visible(path)}: {error}") from error
+        raise CommandError(f"{safe(path)}: {error}") from error
 
 
 def _usual() -> str | None:

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from tcptop.views.foreign import visible
+from tcptop.model.cells import safe
 
 DONE, COULD_NOT, USAGE = 0, 1, 2
 UNKNOWN = 3  # of a monitoring plug-in that could not look, usage errors included
@@ -23,5 +23,5 @@ def one_line(error: BaseException) -> str:
     """WHAT: WHY, whatever was raised, and whatever a file is called."""
     if isinstance(error, OSError) and error.strerror:
         what = os.fsdecode(error.filename) if error.filename else "stdout"
-        return f"{visible(what)}: {error.strerror}"
+        return f"{safe(what)}: {error.strerror}"
     return " ".join(str(error).split())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tcptop.commands.errors import DONE, CommandError
 from tcptop.explain import contents, page, suggestions
+from tcptop.model.cells import safe
 from tcptop.options import ExplainOptions
 from tcptop.views import pager
-from tcptop.views.foreign import visible
 
 
 def run(chosen: ExplainOptions) -> int:
@@ -15,6 +15,6 @@ def run(chosen: ExplainOptions) -> int:
     if word is not None and found is None:
         near = ", ".join(suggestions(word))
         hint = f"did you mean {near}?" if near else "`tcptop explain` lists them"
-        raise CommandError(f'explain: no page "{visible(word)}"; {hint}')
+        raise CommandError(f'explain: no page "{safe(word)}"; {hint}')
     pager.show(found.text if found else contents())
     return DONE

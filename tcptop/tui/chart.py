@@ -16,8 +16,9 @@ import numpy as np
 
 from tcptop.analysis.rings import Series
 from tcptop.columns import units
+from tcptop.model.cells import cell_width, cut, safe
 from tcptop.model.table import F64, I64
-from tcptop.tui.widgets.layout import Line, cut, merge
+from tcptop.tui.widgets.layout import Line, merge
 
 Unit = Callable[[float], str]
 
@@ -87,7 +88,7 @@ def chart(
     picture = _Picture(
         (grid.columns, grid.rows),
         tuple(tuple(runs(each, grid)) for _, each in series),
-        (f"{units.safe(limit.name)} {unit(limit.value)}", grid.y(limit.value)) if limit else None,
+        (f"{safe(limit.name)} {unit(limit.value)}", grid.y(limit.value)) if limit else None,
         ahead(forecast, grid) if forecast else (),
         _x_ticks(grid),
         tuple((grid.y(top * part), unit(top * part)) for part in (0, 0.5, 1)),
@@ -105,13 +106,13 @@ def _heading(
     ascii_only: bool,
 ) -> Line:
     """The title, and what each series is now; the markers where there are several."""
-    spans = [(units.safe(title), "")]
+    spans = [(safe(title), "")]
     for (name, each), (marker, style) in zip(series, _curves(ascii_only), strict=False):
         mark = f"{SHOWN.get(marker, marker)} " if len(series) > 1 else ""
         now = unit(float(each.values[-1])) if len(each.values) else units.UNKNOWN
-        spans.append((f"  {mark}{units.safe(name)} {now}", style))
+        spans.append((f"  {mark}{safe(name)} {now}", style))
     if limit is not None:
-        spans.append((f"  {LIMIT} {units.safe(limit.name)} {unit(limit.value)}", "warn"))
+        spans.append((f"  {LIMIT} {safe(limit.name)} {unit(limit.value)}", "warn"))
     return _cut(spans, width)
 
 
@@ -119,7 +120,7 @@ def _cut(spans: Sequence[tuple[str, str]], width: int) -> Line:
     kept: list[tuple[str, str]] = []
     for text, style in spans:
         kept.append((cut(text, width), style))
-        width -= len(kept[-1][0])
+        width -= cell_width(kept[-1][0])
     return merge([span for span in kept if span[0]])
 
 

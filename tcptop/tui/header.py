@@ -21,12 +21,13 @@ from tcptop.columns import FINDINGS, units
 from tcptop.columns.findings import severity
 from tcptop.columns.marks import STYLES
 from tcptop.model import tcp
+from tcptop.model.cells import cell_slice, cell_width, cut, ljust, rjust, safe
 from tcptop.model.finding import Finding, causes
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot, Trend
 from tcptop.model.table import I64
 from tcptop.tui.views import VIEWS, View, digit
-from tcptop.tui.widgets.layout import Line, cut
+from tcptop.tui.widgets.layout import Line
 
 # The order in which one looks for trouble: what does not fit is cut from the end.
 STRIP = (
@@ -57,16 +58,16 @@ class Status:
 def title(selection: Selection | None, status: Status, width: int) -> Line:
     """Who and where on the left, how it goes on the right; what matters least gives way."""
     if selection is None:
-        return ((" tcptop  looking…".ljust(width), "header"),)
+        return ((ljust(" tcptop  looking…", width), "header"),)
     mode, style = _mode(status)
     left, right = _left(selection, status), _right(selection, status)
-    room = width - len(mode) - 2
+    room = width - cell_width(mode) - 2
     for rank in range(LEAST, 0, -1):
         if _length(left) + _length(right) > room:
             left = [part for part in left if part[0] != rank]
             right = [part for part in right if part[0] != rank]
     start = cut(_joined(left), max(0, room - _length(right)))
-    gap = " " * (room - len(start) - _length(right))
+    gap = " " * (room - cell_width(start) - _length(right))
     return ((f" {start}{gap}{_joined(right)}", "header"), (f"{mode} ", style))
 
 
@@ -78,12 +79,12 @@ LEAST = 5
 def _left(selection: Selection, status: Status) -> list[Part]:
     sample = selection.snapshot.sample
     rights = status.user if sample.privileged else f"{status.user}, not privileged"
-    host = cut(units.safe(sample.host.hostname), HOST_ROOM)
+    host = cut(safe(sample.host.hostname), HOST_ROOM)
     return [
         (4, "tcptop"),
         (0, host),
-        (2, units.safe(status.scope)),
-        (3 if sample.privileged else 1, units.safe(rights)),
+        (2, safe(status.scope)),
+        (3 if sample.privileged else 1, safe(rights)),
     ]
 
 
@@ -99,7 +100,7 @@ def _joined(parts: list[Part]) -> str:
 
 
 def _length(parts: list[Part]) -> int:
-    return len(_joined(parts))
+    return cell_width(_joined(parts))
 
 
 def _mode(status: Status) -> tuple[str, str]:
@@ -119,11 +120,11 @@ def strip(trend: Trend, width: int) -> Line:
     for at, (text, style, picture) in enumerate(pieces):
         more = f"+{len(pieces) - at} more"
         last = at == len(pieces) - 1
-        if used + len(text + picture) + (0 if last else 2 + len(more)) > width:
+        if used + cell_width(text + picture) + (0 if last else 2 + len(more)) > width:
             spans.append((cut(more, width - used), "dim"))
             break
         spans += [(text, style), (picture + "  ", "dim")]
-        used += len(text + picture) + 2
+        used += cell_width(text + picture) + 2
     return tuple(spans)
 
 
@@ -168,7 +169,7 @@ def _spaced(names: Sequence[str], at: int, blanks: int) -> list[str]:
 def tab_at(line: Line, x: int) -> str | None:
     """The view whose name in the line of `tabs` is at column `x`."""
     for view, (name, _) in zip(VIEWS, line, strict=True):
-        x -= len(name)
+        x -= cell_width(name)
         if x < 0:
             return view
     return None
@@ -190,8 +191,8 @@ def filter_line(selection: Selection | None, text: str, view: str, width: int) -
         return None
     found = "  " + counted(len(selection.rows)) if selection is not None else ""
     found += "; rows count all" if VIEWS[view].listing.whole else ""
-    room = max(10, width - len(found) - len(" filter: "))
-    return ((" filter: ", "dim"), (cut(units.safe(text), room), "good"), (found, "dim"))
+    room = max(10, width - cell_width(found) - cell_width(" filter: "))
+    return ((" filter: ", "dim"), (cut(safe(text), room), "good"), (found, "dim"))
 
 
 def counted(sockets: int) -> str:
@@ -201,7 +202,7 @@ def counted(sockets: int) -> str:
 
 def remark(text: str, style: str, width: int) -> Line:
     """A line of words."""
-    return ((cut(f" {units.safe(text)}", width), style),)
+    return ((cut(f" {safe(text)}", width), style),)
 
 
 def footer(keys: Sequence[tuple[str, str]], width: int) -> Line:
@@ -209,10 +210,10 @@ def footer(keys: Sequence[tuple[str, str]], width: int) -> Line:
     spans: list[tuple[str, str]] = [(" ", "")]
     used = 1
     for key, label in keys:
-        if used + len(f"{key} {label}") > width:
+        if used + cell_width(f"{key} {label}") > width:
             break
         spans += [(key, "header"), (f" {label}  ", "dim")]
-        used += len(f"{key} {label}  ")
+        used += cell_width(f"{key} {label}  ")
     return tuple(spans)
 
 
@@ -249,15 +250,15 @@ def _trouble(worst: Sequence[Finding], notes: int, width: int) -> Line:
     spans: list[tuple[str, str]] = []
     room, rest = width, ""
     for at, finding in enumerate(worst):
-        head, title = f" {severity(finding)}  ", units.safe(finding.title)
+        head, title = f" {severity(finding)}  ", safe(finding.title)
         after = _rest(len(worst) - at - 1, notes, width >= ALARM_WIDE)
-        if at and len(head + title + after) > room:
+        if at and cell_width(head + title + after) > room:
             break
-        rest, title = after, cut(title, max(0, room - len(head + after)))
+        rest, title = after, cut(title, max(0, room - cell_width(head + after)))
         style = STYLES[finding.severity]
         spans += [(head, style), (title, style if style == "bad" else "")]
-        room -= len(head + title)
-    return (*spans, (rest.rjust(room)[: max(0, room)], "dim"))
+        room -= cell_width(head + title)
+    return (*spans, (cell_slice(rjust(rest, room), 0, max(0, room)), "dim"))
 
 
 def _rest(more: int, notes: int, wide: bool) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
 from tcptop.explain import Page, pages
+from tcptop.model.cells import cell_width, wrap
 from tcptop.tui import keys
 from tcptop.tui.widgets.layout import Cell, TableColumn
 
@@ -60,7 +60,7 @@ class PageModel:
 
     def __init__(self, page: Page, width: int) -> None:
         title, _, body = page.text.partition("\n")
-        self._column = TableColumn("text", title, len(title), flex=True, least=1)
+        self._column = TableColumn("text", title, cell_width(title), flex=True, least=1)
         self._rows = [*_rows(body.strip("\n").splitlines(), max(20, width - 1))]
 
     @property
@@ -103,10 +103,10 @@ def _references(line: str) -> Iterator[PageLine]:
 
 def _wrapped(line: str, width: int) -> Iterator[PageLine]:
     margin = line[: len(line) - len(line.lstrip())]
-    if len(line) <= width:
+    if cell_width(line) <= width:
         yield PageLine(line)
         return
-    for part in textwrap.wrap(line, width, subsequent_indent=margin, drop_whitespace=True):
+    for part in wrap(line, width, indent=margin):
         yield PageLine(part)
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selection import everything, select
-from tcptop.columns import FINDINGS, findings, units
+from tcptop.columns import FINDINGS, findings
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
+from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -78,6 +79,6 @@ def named(facts: Sequence[Fact], key: Hashable, snapshot: Snapshot) -> int | Non
     same = [fact.meaning for fact in facts if (fact.group, fact.name) == (group, name)]
     title = same[nth] if isinstance(nth, int) and nth < len(same) else ""
     for each in snapshot.findings:
-        if (findings.severity(each), units.safe(each.title)) == (name, title):
+        if (findings.severity(each), safe(each.title)) == (name, title):
             return findings.number(each.key)
     return None

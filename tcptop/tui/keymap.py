@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 from textual.keys import Keys, _character_to_key
 
-from tcptop.columns.units import safe
+from tcptop.model.cells import safe
 from tcptop.tui.keys import KEYS, TABLE_KEYS, VIEW_KEYS
 
 _MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import zip_longest
@@ -18,6 +17,7 @@ from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.marks import trouble
 from tcptop.columns.names import COLUMNS as NAMED
 from tcptop.columns.names import AddressNames, named
+from tcptop.model.cells import cell_width, wrap
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
 from tcptop.tui.place import Sort
@@ -123,8 +123,8 @@ class FactsModel:
         width: int,
         style: str = "dim",  # of the meanings
     ) -> None:
-        name = max([len(titles[1]), *(len(fact.name) for fact in facts)])
-        value = max([len(titles[2]), *(len(fact.value) for fact in facts)])
+        name = max(cell_width(text) for text in (titles[1], *(fact.name for fact in facts)))
+        value = max(cell_width(text) for text in (titles[2], *(fact.value for fact in facts)))
         columns = (
             TableColumn("group", titles[0], 9, priority=1),
             TableColumn("name", titles[1], name),
@@ -181,8 +181,8 @@ def _grouped(facts: Sequence[Fact]) -> Iterator[_Headed]:
 
 def _wrapped(headed: _Headed, sizes: dict[str, int], style: str) -> Iterator[_Row]:
     fact, heading, same = headed
-    values = textwrap.wrap(fact.value, sizes.get("value") or 1000) or [""]
-    meanings = textwrap.wrap(fact.meaning, sizes.get("meaning") or 1000) or [""]
+    values = wrap(fact.value, sizes.get("value") or 1000) or [""]
+    meanings = wrap(fact.meaning, sizes.get("meaning") or 1000) or [""]
     for line, (value, meaning) in enumerate(zip_longest(values, meanings, fillvalue="")):
         first = line == 0
         cells: dict[str, Cell] = {

@@ -10,10 +10,11 @@ from textual.binding import BindingType
 
 from tcptop.columns.marks import KEY as MARK
 from tcptop.explain import pages
+from tcptop.model.cells import cell_width, cut, ljust, safe
 from tcptop.options import THEMES
 from tcptop.tui import keys
 from tcptop.tui.session import Session
-from tcptop.tui.widgets.layout import Line, cut
+from tcptop.tui.widgets.layout import Line
 from tcptop.tui.widgets.modal import ChoiceBox
 
 NAME = 22  # cells, at least
@@ -64,13 +65,13 @@ class Palette(ChoiceBox, inherit_bindings=False):
     # -- what is shown
 
     def heading(self) -> str:
-        return f": {self._typed}_"
+        return f": {safe(self._typed)}_"
 
     def hint(self) -> str:
         return "Enter runs it  Esc leaves" if self._fitting else "nothing is called like this"
 
     def rows(self, width: int) -> Sequence[Line]:
-        longest = max((len(command.name) for command in self._fitting), default=0)
+        longest = max((cell_width(command.name) for command in self._fitting), default=0)
         name = min(longest, max(NAME, width * 2 // 5))
         return [_line(command, name, width) for command in self._fitting]
 
@@ -91,9 +92,9 @@ class Palette(ChoiceBox, inherit_bindings=False):
 
 def _line(command: Command, name: int, width: int) -> Line:
     room = max(0, width - name - 2 - len(command.key) - 1)
-    told = cut(command.told, room).ljust(room + 1)
+    told = ljust(cut(command.told, room), room + 1)
     return (
-        (cut(command.name, name).ljust(name + 2), ""),
+        (ljust(cut(command.name, name), name + 2), ""),
         (told, "dim"),
         (command.key, "header" if command.key else ""),
     )

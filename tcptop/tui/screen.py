@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
@@ -24,6 +23,7 @@ from tcptop.columns import FINDINGS
 from tcptop.columns.units import coarse_age
 from tcptop.explain import page
 from tcptop.model import tcp
+from tcptop.model.cells import wrap
 from tcptop.tui import header, help, keys, state_diagram
 from tcptop.tui.help import PageModel
 from tcptop.tui.models import FactsModel
@@ -281,7 +281,7 @@ def _nothing_found(session: Session, width: int) -> list[str]:
     if settings.ignored:
         said += [f"These are ignored: {', '.join(sorted(settings.ignored))}."]
     said += ["X lists the pages that explain each of them."]
-    return [line for each in said for line in textwrap.wrap(each, max(20, width))]
+    return [line for each in said for line in wrap(each, max(20, width))]
 
 
 def notes(session: Session) -> tuple[str, ...]:

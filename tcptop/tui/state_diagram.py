@@ -9,7 +9,6 @@ listen() │                        │ connect() 4.0/s
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -21,9 +20,10 @@ from tcptop.analysis.transitions import CLOSED, Arrow, Flow, flow
 from tcptop.columns import processes, states, units
 from tcptop.columns.detail import STATE_MEANINGS
 from tcptop.model import tcp
+from tcptop.model.cells import cell_width, cut, ljust, rjust, wrap
 from tcptop.model.selection import Selection
 from tcptop.tui import chart
-from tcptop.tui.widgets.layout import Line, cut, merge, window
+from tcptop.tui.widgets.layout import Line, merge, window
 
 WIDTH, HEIGHT = 77, 18  # of the picture
 LEAST = (WIDTH, 16)  # columns and rows of the terminal; with fewer there is a list
@@ -55,9 +55,9 @@ def lines(
 
 def _remarked(drawn: list[Line], remark: str, width: int) -> list[Line]:
     """With the remark behind the first line, where that has room for it, or below the last."""
-    if len(remark) <= WIDTH - FIRST:
+    if cell_width(remark) <= WIDTH - FIRST:
         first, *others = drawn
-        return [(*window(first, 0, FIRST), (remark.ljust(WIDTH - FIRST), "dim")), *others]
+        return [(*window(first, 0, FIRST), (ljust(remark, WIDTH - FIRST), "dim")), *others]
     return [*drawn, ((cut(f" {remark}", width), "dim"),)]
 
 
@@ -84,7 +84,7 @@ def _words(selection: Selection, chosen: int, width: int) -> list[Line]:
     count = int(states.counts(selection)[chosen])
     name = tcp.SS_STATES[chosen]
     told: list[Line] = [((f"{name} {count:,}", "good"),)]
-    told += [((line, ""),) for line in textwrap.wrap(STATE_MEANINGS[chosen], width)]
+    told += [((line, ""),) for line in wrap(STATE_MEANINGS[chosen], width)]
     told += [(("Enter lists them, x explains", "dim"),)]
     owners = _owners(selection, chosen)
     if owners:
@@ -107,7 +107,7 @@ def _name(selection: Selection, row: int) -> str:
 
 def _owner(name: str, count: int, width: int) -> Line:
     number = units.count(count)
-    return ((number.rjust(7), ""), (cut(f"  {name}", width - 7), ""))
+    return ((rjust(number, 7), ""), (cut(f"  {name}", width - 7), ""))
 
 
 def _chart(

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from tcptop.columns.units import duration
+from tcptop.model.cells import safe
 from tcptop.model.finding import Finding, tree
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
-from tcptop.views.foreign import visible
 from tcptop.views.rows import Columns, rfc3339
 
 
@@ -67,9 +67,9 @@ def lines(findings: Sequence[Finding], now: float) -> Iterator[str]:
 
 
 def _paragraph(finding: Finding, now: float, link: str) -> Iterator[str]:
-    yield visible(f"{link}{finding.severity.upper()}: {finding.title} [{finding.id}]")
+    yield safe(f"{link}{finding.severity.upper()}: {finding.title} [{finding.id}]")
     for line in _details(finding, now):
-        yield f"  {visible(line)}"
+        yield f"  {safe(line)}"
 
 
 def _details(finding: Finding, now: float) -> Iterator[str]:

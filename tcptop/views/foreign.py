@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tcptop.model.cells import safe
+
 # What makes a spreadsheet take a cell for a formula, the full-width forms included (OWASP).
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
@@ -32,7 +34,7 @@ def spreadsheet(text: str) -> str:
 
 def code(text: str) -> str:
     r"""A Markdown code span; backticks become \x60."""
-    plain = visible(text).replace("`", r"\x60").strip()
+    plain = safe(text).replace("`", r"\x60").strip()
     return f"`{plain}`" if plain else ""
 
 

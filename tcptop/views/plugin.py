@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from tcptop.columns.units import duration
+from tcptop.model.cells import safe
 from tcptop.model.finding import SEVERITIES, Finding, causes
 from tcptop.model.selection import Selection
 from tcptop.views import findings
-from tcptop.views.foreign import visible
 from tcptop.views.head import silent_rules
 from tcptop.views.text import unowned
 
@@ -41,7 +41,7 @@ def write(
     out.write(f"{line(selection, strict)}\n")
     out.writelines(f"{each}\n" for each in findings.lines(shown, snapshot.sample.taken_at))
     unseen = (*snapshot.sample.notes, *notes, *unowned(snapshot))
-    told = [f"note: {visible(each)}\n" for each in unseen]
+    told = [f"note: {safe(each)}\n" for each in unseen]
     out.writelines(["\n", *told] if told else [])
 
 
@@ -59,7 +59,7 @@ def _parts(selection: Selection, strict: bool) -> tuple[str, ...]:
         return f"{word}, but {silent}" if silent else word, _nothing(selection, len(found))
     worst = next(each for each in found if WORDS[each.severity] == word)
     counts = f"{_counts(found)}, {silent}" if silent else _counts(found)
-    return word, counts, visible(worst.title)
+    return word, counts, safe(worst.title)
 
 
 def _silent(selection: Selection) -> str:

@@ -9,14 +9,13 @@ from typing import Any, TextIO
 import numpy as np
 
 from tcptop.columns import LISTINGS, Listing, ordered
-from tcptop.columns.units import safe
 from tcptop.model import address, owner, tcp
 from tcptop.model.arrays import row_hash
+from tcptop.model.cells import cell_width, ljust, rjust, safe
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U8, U64, Index, SocketTable
 from tcptop.views import findings
-from tcptop.views.foreign import visible
 
 CHUNK = 8192  # rows formatted at once
 
@@ -50,7 +49,7 @@ def summary(selection: Selection) -> list[str]:
         f"{totals.sockets} sockets  {states(totals.by_state)}".rstrip(),
     ]
     if selection.filter:
-        lines.append(f"filter: {visible(selection.filter)}  ({len(selection.rows)} sockets)")
+        lines.append(f"filter: {safe(selection.filter)}  ({len(selection.rows)} sockets)")
     return lines + [f"note: {note}" for note in (*sample.notes, *unowned(snapshot))]
 
 
@@ -88,21 +87,19 @@ def _write_listing(selection: Selection, out: TextIO, listing: Listing, limit: i
     rows = ordered(listing, selection, listing.sort_by, reverse=False)[:limit]
     cells = [list(column.texts(selection, rows)) for column in listing.columns]
     titles = [column.title for column in listing.columns]
-    widths = [max(map(len, [t, *texts])) for t, texts in zip(titles, cells, strict=True)]
+    widths = [max(map(cell_width, [t, *texts])) for t, texts in zip(titles, cells, strict=True)]
     aligned = [
-        f"%{'' if column.right else '-'}{width}s"
-        for column, width in zip(listing.columns, widths, strict=True)
+        [(rjust if column.right else ljust)(text, width) for text in (column.title, *texts)]
+        for column, texts, width in zip(listing.columns, cells, widths, strict=True)
     ]
-    template = "  ".join(aligned)
-    for line in [tuple(titles), *zip(*cells, strict=True)]:
-        out.write((template % line).rstrip() + "\n")
+    out.writelines("  ".join(line).rstrip() + "\n" for line in zip(*aligned, strict=True))
 
 
 def _write_sockets(selection: Selection, out: TextIO, limit: int | None) -> None:
     rows = selection.rows[:limit]
     local, remote = _ends(selection.snapshot, rows)
-    wide = max([len("Local Address:Port"), *map(len, local)])
-    far = max([len("Peer Address:Port"), *map(len, remote)])
+    wide = max(map(cell_width, ("Local Address:Port", *local)))
+    far = max(map(cell_width, ("Peer Address:Port", *remote)))
     template = f"%-10s %-6s %-6s %{wide}s %{far}s %s"
     head = ("State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port", "Process")
     out.write((template % head).rstrip() + "\n")

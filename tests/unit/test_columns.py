@@ -9,6 +9,7 @@ from tcptop.columns import KERNEL, LISTINGS, SOCKETS, STATES, Column, Listing, o
 from tcptop.columns.detail import facts
 from tcptop.columns.endpoints import people_of
 from tcptop.model import tcp
+from tcptop.model.cells import safe
 from tcptop.model.selection import Selection
 from tests.unit.prepared import (
     CURL,
@@ -110,7 +111,7 @@ def test_facts_leave_out_what_is_not_known() -> None:
         names = {fact.name for fact in known}
         assert ("rtt" in names) == (table.info_size[row] > 0 and table.state[row] != tcp.LISTEN)
         assert ("backlog" in names) == (table.state[row] == tcp.LISTEN or "sndbuf" in names)
-        assert all(units.safe(fact.value) == fact.value for fact in known)
+        assert all(safe(fact.value) == fact.value for fact in known)
 
 
 @pytest.mark.parametrize(
@@ -123,23 +124,6 @@ def test_facts_say_what_the_timer_means(timer: int, meaning: str) -> None:
     known = {fact.name: fact for fact in facts(selection, 0)}
     assert meaning in known["timer"].meaning
     assert bool(meaning) == bool(known["timer"].meaning)
-
-
-@pytest.mark.parametrize(
-    ("text", "shown_as"),
-    [
-        ("nginx", "nginx"),
-        ("\x1b[31m", "?[31m"),
-        ("a\nb", "a?b"),
-        ("日本", "??"),
-        ("e\u0301", "e?"),
-        ("\u202egnp", "?gnp"),
-        ("\u200b", "?"),
-        ("naïve", "naïve"),
-    ],
-)
-def test_foreign_text_takes_one_cell_a_character(text: str, shown_as: str) -> None:
-    assert units.safe(text) == shown_as
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_an_error_is_two_lines_whatever_is_quoted() -> None:
         parse("process = 名前\n\x1b[31m and bogus")
     quoted, caret = str(raised.value).split("\n")
     assert "\x1b" not in quoted
-    assert caret.index("^") == quoted.index("[") - 1 + 2  # two letters are two cells wide
+    assert caret.index("^") == quoted.index("\\x1b") + 2  # two letters are two cells wide
 
 
 def test_deep_nesting_is_an_error_and_not_a_crash() -> None:

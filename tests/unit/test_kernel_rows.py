@@ -8,12 +8,13 @@ import pytest
 
 from tcptop import explain
 from tcptop.analysis.findings.summary import COUNTERS
-from tcptop.columns import KERNEL, units
+from tcptop.columns import KERNEL
 from tcptop.columns.kernel import entries, facts
 from tcptop.columns.kernel_computed import computed
 from tcptop.columns.kernel_counters import CATALOGUE, TOPICS
 from tcptop.columns.kernel_rows import GAUGES_SHOWN, VALUE_WIDTH, KernelRow, rows
 from tcptop.columns.sysctls import BY_NAME, SETTINGS
+from tcptop.model.cells import safe
 from tcptop.model.sample import Kernel
 from tcptop.model.selection import Selection
 from tcptop.sources.counters import SYSCTLS
@@ -179,7 +180,7 @@ def test_each_row_opens_as_facts() -> None:
         assert len({(fact.group, fact.name) for fact in known}) == len(known)
         assert name in known[0].name
         assert known[0].value
-        assert all(units.safe(fact.meaning) == fact.meaning for fact in known)
+        assert all(safe(fact.meaning) == fact.meaning for fact in known)
     drops = {fact.name: fact for fact in facts(selection, list(names).index("ListenDrops"))}
     assert drops["per second"].value == "0"
     assert drops["net.ipv4.tcp_abort_on_overflow"].value == "0"

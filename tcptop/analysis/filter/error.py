@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unicodedata import east_asian_width
+from tcptop.model.cells import cell_width, safe
 
 
 class FilterError(ValueError):
@@ -17,21 +17,12 @@ class FilterError(ValueError):
         self.text = text
         self.column = column
         self.expected = expected
-        self.message = _printable(message)
+        self.message = safe(message)
 
     def __str__(self) -> str:
-        quoted = _printable(self.text)
-        margin = " " * sum(_cells(letter) for letter in quoted[: self.column])
+        margin = " " * cell_width(safe(self.text[: self.column]))
         hint = f"; expected {_listed(self.expected)}" if self.expected else ""
-        return f"{quoted}\n{margin}^ {self.message}{hint}"
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _cells(letter: str) -> int:
-    return 2 if east_asian_width(letter) in "WF" else 1
+        return f"{safe(self.text)}\n{margin}^ {self.message}{hint}"
 
 
 def _listed(words: tuple[str, ...]) -> str:

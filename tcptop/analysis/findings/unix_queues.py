@@ -15,6 +15,7 @@ import numpy as np
 from tcptop.analysis.findings import accept_queues, doing, parties, servers, words
 from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits
+from tcptop.model.cells import safe
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Process, UnixListener
 from tcptop.model.table import I64
@@ -99,7 +100,7 @@ def _severity(seen: Observations, queue: Queue, limits: Limits) -> str | None:
 
 
 def _finding(seen: Observations, queue: Queue, severity: str) -> Finding:
-    path, netns = words.printable(queue.listener.path), seen.sample.namespaces[0].inode
+    path, netns = safe(queue.listener.path), seen.sample.namespaces[0].inode
     held = _holders(seen, [queue.listener.inode])
     processes = accept_queues.accepting(seen, held, frozenset({queue.listener.inode}))
     values = {

@@ -6,6 +6,7 @@ import math
 from datetime import datetime
 
 from tcptop.model import address
+from tcptop.model.cells import safe
 from tcptop.model.sample import Process, Sample
 from tcptop.model.table import MAPPED, SocketTable
 
@@ -76,15 +77,10 @@ def clock_time(taken_at: float) -> str:
     return f"{datetime.fromtimestamp(taken_at):%H:%M:%S}"
 
 
-def printable(text: str) -> str:
-    """A foreign name in one line: what does not print is written as its escape."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
-
-
 def called(process: Process) -> str:
     """What the operator calls it: leaky.py, where python3 says little; nginx."""
     plain = process.label is None or process.label.startswith(f"{process.name}:")
-    return printable(process.name if plain or process.label is None else process.label)
+    return safe(process.name if plain or process.label is None else process.label)
 
 
 def name(process: Process) -> str:
@@ -102,14 +98,14 @@ def place(process: Process) -> str:
     """The container, else the systemd unit, that it runs in; empty where there is none."""
     box = process.container
     if box is not None:
-        return printable(f"{box.runtime} container {box.id[:12]}")
+        return safe(f"{box.runtime} container {box.id[:12]}")
     unit = process.unit or ""
-    return "" if unit.endswith(".slice") else printable(unit.removesuffix(".scope"))
+    return "" if unit.endswith(".slice") else safe(unit.removesuffix(".scope"))
 
 
 def _kind(process: Process) -> list[str]:
     """Its command's name, where that is not what it is called, and its pid."""
-    short = printable(process.name)
+    short = safe(process.name)
     known = called(process).startswith(short)
     return [*([] if known else [short]), f"pid {process.pid}"]
 

@@ -13,6 +13,7 @@ from tcptop.analysis.verdicts import verdicts
 from tcptop.columns import LISTENERS, PORTS, REMOTES, SOCKETS, detail, sockets, units
 from tcptop.columns.detail import STATE_MEANINGS, TIMER_MEANINGS, Fact
 from tcptop.model import tcp
+from tcptop.model.cells import cut, ljust, safe
 from tcptop.model.route import route_key
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import Requests
@@ -31,7 +32,6 @@ from tcptop.tui.panes.rows import (
     told,
     wrapped,
 )
-from tcptop.tui.widgets.layout import cut
 
 GROUPS = (
     *(("Sending", "sending"), ("Receiving", "receiving"), ("Path", "path"), ("Timers", "timers")),
@@ -142,8 +142,8 @@ def _opened(scene: Scene, row: int) -> tuple[str, str]:
 
 def _beside(scene: Scene, name: str, *values: tuple[str, str]) -> PaneRow:
     width = (scene.room.width - len(MARK) - NAME) // len(values)
-    spans = [(cut(text, width - 1).ljust(width), style) for text, style in values]
-    line = ((" " * len(MARK) + name.ljust(NAME), "dim"), *spans)
+    spans = [(ljust(cut(text, width - 1), width), style) for text, style in values]
+    line = ((" " * len(MARK) + ljust(name, NAME), "dim"), *spans)
     return PaneRow(("both", name), line)
 
 
@@ -154,11 +154,7 @@ def _leads(scene: Scene, row: int, other: int) -> Iterator[PaneRow]:
     room, snapshot = scene.room, scene.snapshot
     if other >= 0:
         processes = snapshot.holders.of(other)
-        who = (
-            f"{units.safe(processes[0][0].name)}/{processes[0][0].pid}"
-            if processes
-            else units.UNKNOWN
-        )
+        who = f"{safe(processes[0][0].name)}/{processes[0][0].pid}" if processes else units.UNKNOWN
         yield told(room, "other end", who, "its own page", "", _target(scene, other))
     through = int(snapshot.queue[row])
     accepted = through < 0

@@ -16,6 +16,7 @@ from tcptop.columns.endpoints import SHORT_NOTES
 from tcptop.columns.marks import KEY as MARKS
 from tcptop.columns.marks import STYLES
 from tcptop.model import owner, tcp
+from tcptop.model.cells import safe
 from tcptop.model.route import Link, Neighbour, Route, route_key
 from tcptop.model.table import Index
 from tcptop.tui.lists import live_listing
@@ -101,7 +102,7 @@ def found(scene: Scene, rows: Index, pids: frozenset[int] = frozenset()) -> Iter
         concerned = subject.rows(each.subject, scene.snapshot)[rows].any()
         if concerned or pids.intersection(each.subject.pids):
             style, goal = STYLES[each.severity], Target(FINDINGS, findings.number(each.key))
-            name, title = findings.severity(each), units.safe(each.title)
+            name, title = findings.severity(each), safe(each.title)
             yield from wrapped(scene.room, name, title, style, goal, most=2)
 
 
@@ -138,9 +139,9 @@ def holders(scene: Scene, row: int) -> Iterator[PaneRow]:
         index, fd = int(snapshot.holders.process[entry]), int(snapshot.holders.fd[entry])
         process = snapshot.holders.processes[index]
         where = f"fd {fd}" if fd >= 0 else "closed by it"
-        name = f"{units.safe(process.name)}/{process.pid}"
+        name = f"{safe(process.name)}/{process.pid}"
         goal = _target(scene, index, int(scene.table.netns[row]))
-        made = told(scene.room, "process", f"{name} {where}", units.safe(process.cmdline), "", goal)
+        made = told(scene.room, "process", f"{name} {where}", safe(process.cmdline), "", goal)
         yield PaneRow(("holder", name, fd), made.drawn, goal)
     if len(entries) > HOLDERS:
         yield told(scene.room, "", f"and {len(entries) - HOLDERS} others")
@@ -210,7 +211,7 @@ def route_facts(scene: Scene, row: int) -> list[Fact]:
 
 
 def _fact(name: str, value: str, meaning: str = "") -> Fact:
-    return Fact("route", name, units.safe(value), units.safe(meaning))
+    return Fact("route", name, safe(value), safe(meaning))
 
 
 def _route(route: Route, clock: float) -> Iterator[Fact]:

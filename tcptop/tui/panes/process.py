@@ -10,6 +10,7 @@ import numpy as np
 from tcptop.analysis.verdicts import verdicts
 from tcptop.columns import LISTENERS, PORTS, PROCESSES, REMOTES, SOCKETS, processes, units
 from tcptop.model import owner, tcp
+from tcptop.model.cells import safe
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
 from tcptop.tui.chart import Limit
@@ -72,8 +73,8 @@ def held(scene: Scene, place: int) -> Index:
 
 def _who(scene: Scene, process: Process) -> Iterator[PaneRow]:
     room, sample = scene.room, scene.snapshot.sample
-    yield from wrapped(room, "command", units.safe(process.cmdline or process.name))
-    unit = units.safe(process.cgroup) if process.cgroup else units.UNKNOWN
+    yield from wrapped(room, "command", safe(process.cmdline or process.name))
+    unit = safe(process.cgroup) if process.cgroup else units.UNKNOWN
     yield told(room, "user", user(scene, process.uid), f"unit {unit}")
     age = sample.host.uptime_s - process.start_time / USER_HZ
     yield told(room, "descriptors", *_descriptors(process))
@@ -86,7 +87,7 @@ def user(scene: Scene, uid: int | None) -> str:
     if uid is None:
         return units.UNKNOWN
     name = scene.snapshot.sample.users.get(uid)
-    return f"{units.safe(name)} ({uid})" if name else str(uid)
+    return f"{safe(name)} ({uid})" if name else str(uid)
 
 
 def _descriptors(process: Process) -> tuple[str, str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -13,10 +12,11 @@ import numpy as np
 from tcptop.analysis.rings import Rings, Series
 from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
+from tcptop.model.cells import cell_width, cut, ljust, wrap
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import SocketTable
-from tcptop.tui.widgets.layout import Cell, Line, TableColumn, cut, merge, window
+from tcptop.tui.widgets.layout import Cell, Line, TableColumn, merge, window
 
 MARK = "> "  # before what Enter opens
 NAME = 13  # cells of a name and the gap after it
@@ -105,10 +105,10 @@ def told(
     opens: Target | None = None,
 ) -> PaneRow:
     """One line: `name  value  meaning`."""
-    left = room.width - len(MARK) - NAME
-    shown = cut(value, left)
-    after = cut(meaning, max(0, left - len(shown) - 2)) if meaning else ""
-    spans = [(name.ljust(NAME), "dim"), (shown, style), (f"  {after}" if after else "", "dim")]
+    free = room.width - len(MARK) - NAME
+    shown = cut(value, free)
+    after = cut(meaning, max(0, free - cell_width(shown) - 2)) if meaning else ""
+    spans = [(ljust(name, NAME), "dim"), (shown, style), (f"  {after}" if after else "", "dim")]
     return opening(("told", name), tuple(spans), opens)
 
 
@@ -125,11 +125,10 @@ def wrapped(
 
     `key` is what they open, or else their name: the text changes from look to look.
     """
-    width = max(LEAST_WIDTH, room.width - len(MARK) - NAME)
-    lines = textwrap.wrap(text, width, max_lines=most, placeholder=" …") or [""]
+    lines = wrap(text, max(LEAST_WIDTH, room.width - len(MARK) - NAME), most) or [""]
     rows = []
     for number, line in enumerate(lines):
-        label = name.ljust(NAME) if not number else " " * NAME
+        label = ljust(name, NAME) if not number else " " * NAME
         spans = ((label, "dim"), (line, style))
         rows.append(opening(("told", key or opens or name, number), spans, opens))
     return rows
@@ -140,7 +139,7 @@ class PaneModel:
 
     def __init__(self, pane: Pane) -> None:
         self.pane = pane
-        self._column = TableColumn("pane", pane.title, len(pane.title), flex=True, least=1)
+        self._column = TableColumn("pane", pane.title, cell_width(pane.title), flex=True, least=1)
 
     @property
     def columns(self) -> Sequence[TableColumn]:
@@ -213,7 +212,7 @@ def _group(title: str, facts: Sequence[Fact], width: int) -> list[Line]:
 def _lines(fact: Fact, width: int) -> list[Line]:
     """`name  value  meaning`; the meaning begins in the same place whatever the value is, so
     that nothing moves where numbers grow."""
-    names = [(fact.name.ljust(FACT_NAME), "dim")]
+    names = [(ljust(fact.name, FACT_NAME), "dim")]
     bodies = [*_bodies(fact, width - FACT_NAME)]
     return [
         (name, *body)
@@ -223,10 +222,10 @@ def _lines(fact: Fact, width: int) -> list[Line]:
 
 def _bodies(fact: Fact, width: int) -> Iterator[Line]:
     """Value and meaning beside each other, or below where there is no room for that."""
-    if len(fact.value) < FACT_VALUE and width - FACT_VALUE >= LEAST_MEANING:
-        meanings = textwrap.wrap(fact.meaning, width - FACT_VALUE) or [""]
+    if cell_width(fact.value) < FACT_VALUE and width - FACT_VALUE >= LEAST_MEANING:
+        meanings = wrap(fact.meaning, width - FACT_VALUE) or [""]
         for value, meaning in zip_longest([fact.value], meanings, fillvalue=""):
-            yield (value.ljust(FACT_VALUE), ""), (meaning, "dim")
+            yield (ljust(value, FACT_VALUE), ""), (meaning, "dim")
         return
     for text, style in ((fact.value, ""), (fact.meaning, "dim")):
-        yield from (((line, style),) for line in textwrap.wrap(text, width))
+        yield from (((line, style),) for line in wrap(text, width))

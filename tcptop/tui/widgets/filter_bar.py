@@ -20,10 +20,10 @@ from tcptop.analysis.filter.clause import (
     feedback,
     refusal,
 )
+from tcptop.model.cells import cut
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import header, keys
 from tcptop.tui.watcher import in_background
-from tcptop.tui.widgets.layout import cut
 from tcptop.tui.widgets.lines import Lines
 from tcptop.tui.widgets.prompt import Prompt
 

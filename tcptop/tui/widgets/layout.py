@@ -6,6 +6,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from tcptop.model.cells import CUT, cell_slice, cell_width, cut, ljust, rjust
+
 Cell = str | tuple[str, str]  # text, or (text, look)
 Line = tuple[tuple[str, str], ...]  # (text, look) from left to right, neighbours differ in look
 
@@ -25,7 +27,6 @@ class TableColumn:
 
 
 ASCENDING, DESCENDING = "▲", "▼"
-CUT = "…"
 FULL = "#"  # a number that does not fit shows this instead of some of its digits
 
 
@@ -77,20 +78,15 @@ def _shrunk(columns: Sequence[TableColumn], missing: int) -> list[int]:
 
 def place(text: str, column: TableColumn, width: int) -> str:
     """The text of a cell in exactly `width` cells."""
-    if len(text) <= width:
-        return text.rjust(width) if column.right else text.ljust(width)
+    if cell_width(text) <= width:
+        return rjust(text, width) if column.right else ljust(text, width)
     if column.right:
         return FULL * width
     head, separator, tail = text.rpartition(column.tail) if column.tail else ("", "", "")
-    room = width - len(separator + tail) - len(CUT)
+    room = width - cell_width(separator + tail) - cell_width(CUT)
     if separator and room > 1:
-        return head[:room] + CUT + separator + tail
+        return cell_slice(head, 0, room) + CUT + separator + tail
     return cut(text, width)
-
-
-def cut(text: str, width: int) -> str:
-    """The text in at most `width` cells, with a mark where it goes on."""
-    return text if len(text) <= width else (text[: width - 1] + CUT)[: max(0, width)]
 
 
 def row_line(
@@ -136,8 +132,8 @@ def merge(spans: Sequence[tuple[str, str]]) -> Line:
     return tuple(joined)
 
 
-def window(line: Line, left: int, width: int, gutter: int = 0) -> Line:
-    """The `width` cells from `left` on, blank in the last style where the line has ended.
+def window(line: Line, first: int, width: int, gutter: int = 0) -> Line:
+    """The `width` cells from `first` on, blank in the last style where the line has ended.
 
     The `gutter` after them, where a scroll bar may come, is blank too.
     """
@@ -145,10 +141,10 @@ def window(line: Line, left: int, width: int, gutter: int = 0) -> Line:
     shown: list[tuple[str, str]] = []
     room = width
     for text, own in line:
-        part = text[left : left + room]
-        left = max(0, left - len(text))
-        room -= len(part)
-        shown.append((part, own))
+        seen = cell_slice(text, first, room)
+        first = max(0, first - cell_width(text))
+        room -= cell_width(seen)
+        shown.append((seen, own))
     return merge([*(span for span in shown if span[0]), (" " * (room + gutter), style)])
 
 
@@ -190,7 +186,7 @@ class TableModel(Protocol):
         """Where the row is now, None when it is gone."""
 
     def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
-        """Text, or (text, look), per column; single-width and without control characters."""
+        """Text, or (text, look), per column."""
 
     def style(self, row: int) -> str:
         """One of "", "dim", "warn", "bad", "good"."""

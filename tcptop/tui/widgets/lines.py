@@ -16,6 +16,7 @@ from textual.scrollbar import ScrollBarRender
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tcptop.model.cells import cell_width, safe
 from tcptop.tui import keys
 from tcptop.tui.widgets.layout import Line, window
 
@@ -79,13 +80,14 @@ class Painter:
         self._styles: dict[str, Style] = {}
         self._filters: Sequence[LineFilter] = ()
 
-    def strips(self, lines: Iterable[Line]) -> list[Strip]:
-        """The lines, styled."""
+    def strips(self, lines: Iterable[Line], crop: Region) -> list[Strip]:
+        """The cells of `crop` of the lines, styled; one that does not fit is cut or filled up,
+        for the compositor drops it whole."""
         filters = self._widget.get_line_filters()
         if filters != self._filters or len(self._strips) > STRIPS:
             self._filters = filters
             self.forget()
-        return [self._strip(line) for line in lines]
+        return [self._strip(line).crop_extend(crop.x, crop.right, None) for line in lines]
 
     def forget(self) -> None:
         """The styles have changed."""
@@ -101,7 +103,8 @@ class Painter:
         return strip
 
     def _drawable(self, text: str) -> str:
-        return to_ascii(text) if self._ascii_only and not text.isascii() else text
+        shown = safe(text)
+        return to_ascii(shown) if self._ascii_only and not shown.isascii() else shown
 
     def _style(self, style_name: str) -> Style:
         """The style of a name; of "cursor bad" the colours are the cursor's."""
@@ -125,8 +128,9 @@ class Painter:
 
 
 def to_ascii(text: str) -> str:
-    """The text in as many ASCII characters."""
-    return text.translate(ASCII).encode("ascii", "replace").decode()
+    """The text in ASCII characters, as many as it has cells."""
+    plain = text.translate(ASCII)
+    return "".join(c if c.isascii() else "?" * cell_width(c) for c in plain)
 
 
 class Lines(Widget):
@@ -170,7 +174,7 @@ class Lines(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         lines = [window(line, 0, self.size.width) for line in self._lines[crop.y : crop.bottom]]
-        return [strip.crop(crop.x, crop.right) for strip in self._painter.strips(lines)]
+        return self._painter.strips(lines, crop)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

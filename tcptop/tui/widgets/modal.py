@@ -11,8 +11,9 @@ from textual.binding import BindingType
 from textual.geometry import Offset
 from textual.screen import ModalScreen
 
+from tcptop.model.cells import cell_width, cut
 from tcptop.tui import keys
-from tcptop.tui.widgets.layout import Line, cut, merge, window
+from tcptop.tui.widgets.layout import Line, merge, window
 from tcptop.tui.widgets.lines import Lines
 
 WIDEST = 96  # cells
@@ -142,5 +143,5 @@ class ChoiceScreen(ModalScreen[None], Generic[Box], inherit_bindings=False):
 
 def _edge(corners: str, text: str, width: int) -> Line:
     said = f" {cut(text, max(0, width - 6))} " if text else ""
-    rest = "─" * (width - len(said) - 3)
+    rest = "─" * (width - cell_width(said) - 3)
     return ((f"{corners[0]}─", "dim"), (said, ""), (f"{rest}{corners[1]}", "dim"))

@@ -311,8 +311,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         """The lines as painted last; the model is not asked again."""
         if self._drawn != self.size:
             self._lines = self._draw()
-        lines = self._lines[crop.y : crop.bottom]
-        return [strip.crop(crop.x, crop.right) for strip in self._painter.strips(lines)]
+        return self._painter.strips(self._lines[crop.y : crop.bottom], crop)
 
     def notify_style_update(self) -> None:
         """The theme or the classes have changed."""
