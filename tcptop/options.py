@@ -168,11 +168,11 @@ def _snapshot() -> Parser:
     _looking(parser)
     _recorded(parser)
     parser.add_argument(
-        "--format", choices=FORMATS, help="default: by the file's ending, text on a terminal, json"
+        "--format",
+        choices=FORMATS,
+        help="default: by the file's ending, else text on a terminal, json in a pipe",
     )
-    parser.add_argument(
-        "-o", "--output", type=_file, metavar="FILE", help="written whole or not at all"
-    )
+    parser.add_argument("-o", "--output", type=_file, metavar="FILE", help="written atomically")
     parser.add_argument(
         "--over",
         type=_seconds(0, 86_400),
@@ -244,7 +244,9 @@ SUBCOMMANDS: Mapping[str, tuple[Callable[[], Parser], type[Options]]] = {
 
 
 def _selecting(parser: Parser) -> None:
-    parser.add_argument("filter", nargs="*", metavar="FILTER", help="an expression as ss takes it")
+    parser.add_argument(
+        "filter", nargs="*", metavar="FILTER", help="ss filter expression, and more"
+    )
     parser.add_argument(
         "-p",
         "--process",
@@ -291,7 +293,7 @@ def _looking(parser: Parser) -> None:
         "--ignore",
         action="append",
         metavar="ID",
-        help="a finding that is none here (repeatable)",
+        help="suppress this finding (repeatable)",
     )
     parser.add_argument(
         "--config",
@@ -308,7 +310,7 @@ def _recorded(parser: Parser) -> None:
 
 def _on_screen(parser: Parser) -> None:
     mouse = parser.add_mutually_exclusive_group()
-    mouse.add_argument("--mouse", action="store_true", help="listen to the mouse")
+    mouse.add_argument("--mouse", action="store_true", help="enable the mouse")
     mouse.add_argument(
         "--no-mouse",
         dest="mouse",

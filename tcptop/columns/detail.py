@@ -46,7 +46,7 @@ TIMER_MEANINGS = (
     "idle: the peer is probed then; an orphan in FIN-WAIT-2 is dropped",
     "the kernel forgets the socket then",
     "the peer's window is closed, its program does not read; probed again then",
-    "what has come is acknowledged then",
+    "received data is acknowledged then",
 )
 
 
@@ -113,7 +113,7 @@ INFO: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
     ("path", "snd_mss", _bytes, "data in a full segment sent"),
     ("path", "rcv_mss", _bytes, "data in a full segment received"),
     ("path", "reordering", _segments, "reordering the path was seen to do"),
-    ("path", "dsack_dups", _plain, "segments the peer had twice: needless retransmissions"),
+    ("path", "dsack_dups", _plain, "segments the peer got twice: needless retransmissions"),
     ("timers", "rto", _us, "retransmission timeout"),
     ("timers", "ato", _us, "delayed-ACK timeout"),
     ("timers", "backoff", _plain, "times the timeout was doubled"),
@@ -201,7 +201,7 @@ def _queues(selection: Selection, row: int) -> Iterator[Fact]:
         return
     fin = "; 1 of it is the peer's FIN" if recv_q and table.state[row] == tcp.CLOSE_WAIT else ""
     yield Fact("queues", "recv_q", f"{recv_q} B", f"received, not read by the process{fin}")
-    yield Fact("queues", "send_q", f"{send_q} B", "written, not acknowledged by the peer")
+    yield Fact("queues", "send_q", f"{send_q} B", "sent or queued, not acknowledged by the peer")
 
 
 def _info(selection: Selection, row: int) -> Iterator[Fact]:

@@ -93,7 +93,7 @@ SHORT_NOTES = {
     owner.NOT_PERMITTED: "(not permitted)",
     owner.NOT_FOUND: "(no process)",
     owner.NOT_SEARCHED: "(not searched)",
-    owner.NO_LISTENER: "(listener gone)",
+    owner.NO_LISTENER: "(listener used)",
     owner.HIDDEN: "(hidden)",
 }
 

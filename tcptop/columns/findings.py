@@ -144,7 +144,7 @@ COLUMNS = (
 )  # fmt: skip
 
 FINDINGS = Listing(
-    "findings", "Findings", "Found", COLUMNS, "severity", "",
+    "findings", "Findings", "Finds", COLUMNS, "severity", "",
     rows=lambda s: s.findings, keys=keys, styles=_looks,
     netns=lambda s, r: np.array([each.subject.netns for each in _some(s, r)]),
     command=lambda s, place: s.snapshot.findings[place].confirm,

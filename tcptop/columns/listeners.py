@@ -123,15 +123,15 @@ COLUMNS = (
         fill, shown(units.percent, fill), right=True, styles=_fill_looks,
     ),
     Column(
-        "peak", "Peak", 6, "Longest queue since start, polled eight times a second.",
+        "peak", "Peak", 6, "Longest queue since tcptop started, polled eight times a second.",
         _plain("peak"), shown(units.count, _plain("peak")), right=True,
     ),
     Column(
-        "syn_queue", "SYNs", 5, "Half-open connections (SYN_RECV).", _plain("syn_queue"),
+        "syn_queue", "SYNs", 5, "Half-open connections (SYN-RECV).", _plain("syn_queue"),
         shown(units.count, _plain("syn_queue")), right=True, priority=2,
     ),
     Column(
-        "drops", "Drops", 7, "Packets this listener dropped since it began to listen.", drops,
+        "drops", "Drops", 7, "Packets this listener dropped since it started listening.", drops,
         shown(units.count, drops), right=True,
     ),
     Column(

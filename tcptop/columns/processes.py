@@ -21,7 +21,7 @@ from tcptop.model.table import F64, I64, Index
 NOBODY = {
     owner.ACCEPT_QUEUE: "(accept queues)",
     owner.REMEMBERED: "(remembered)",
-    owner.UNKNOWN: "(nobody known)",
+    owner.UNKNOWN: "(owner unknown)",
 }
 
 
@@ -142,18 +142,18 @@ COLUMNS = (
     ),
     _numbers("sockets", "Socks", 6, "TCP sockets it holds or has just closed.",
              _plain("sockets")),
-    _numbers("established", "Estab", 6, "ESTABLISHED: open both ways.", _state(tcp.ESTABLISHED)),
+    _numbers("established", "Estab", 6, "ESTAB: open both ways.", _state(tcp.ESTABLISHED)),
     _numbers("listen", "Lstn", 4, "LISTEN: waiting for connections.", _state(tcp.LISTEN), 2),
     Column(
         "close_wait", "ClWait", 6,
-        "CLOSE_WAIT: the peer has closed and this process has not. It should be 0.",
+        "CLOSE-WAIT: the peer has closed and this process has not. It should be 0.",
         _state(tcp.CLOSE_WAIT), shown(units.count, _state(tcp.CLOSE_WAIT)), right=True,
         styles=_close_wait,
     ),
-    _numbers("time_wait", "TimeW", 6, "TIME_WAIT: closed here first; kept for 60 s, healthy.",
+    _numbers("time_wait", "TimeW", 6, "TIME-WAIT: closed here first; kept for 60 s, healthy.",
              _state(tcp.TIME_WAIT), 3),
-    _numbers("opening", "Open", 5, "SYN_SENT: waiting for an answer.", _state(tcp.SYN_SENT), 4),
-    _numbers("closing", "Clsng", 5, "FIN_WAIT1, FIN_WAIT2, LAST_ACK, CLOSING: half closed.",
+    _numbers("opening", "Open", 5, "SYN-SENT: waiting for an answer.", _state(tcp.SYN_SENT), 4),
+    _numbers("closing", "Clsng", 5, "FIN-WAIT-1, FIN-WAIT-2, LAST-ACK, CLOSING: half closed.",
              _state(tcp.FIN_WAIT1, tcp.FIN_WAIT2, tcp.LAST_ACK, tcp.CLOSING), 5),
     _size("recv_q", "Recv-Q", "Bytes it has not read yet, all connections.", 0),
     _size("send_q", "Send-Q", "Bytes its peers have not acknowledged.", 0),

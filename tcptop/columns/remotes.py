@@ -75,8 +75,8 @@ COLUMNS = (
         shown(units.count, _plain("sockets")), right=True,
     ),
     _counted("established", "Estab", "ESTABLISHED.", tcp.ESTABLISHED),
-    _counted("opening", "Open", "SYN_SENT and SYN_RECV.", tcp.SYN_SENT, tcp.SYN_RECV, priority=3),
-    _counted("close_wait", "ClWait", "CLOSE_WAIT: it has closed, we have not.", tcp.CLOSE_WAIT),
+    _counted("opening", "Open", "SYN-SENT and SYN-RECV.", tcp.SYN_SENT, tcp.SYN_RECV, priority=3),
+    _counted("close_wait", "ClWait", "CLOSE-WAIT: it has closed, we have not.", tcp.CLOSE_WAIT),
     _counted("time_wait", "TimeW", "TIME_WAIT.", tcp.TIME_WAIT, priority=2),
     Column(
         "recv_q", "Recv-Q", 6, "Bytes from it that nobody has read.", _plain("recv_q"),
@@ -87,7 +87,7 @@ COLUMNS = (
         shown(units.size, _plain("send_q")), right=True,
     ),
     Column(
-        "retransmits_per_s", "Retr/s", 6, "Segments a second sent to it again.",
+        "retransmits_per_s", "Retr/s", 6, "Segments a second retransmitted to it.",
         _plain("retransmits_per_s"), shown(units.rate, _plain("retransmits_per_s")), right=True,
     ),
     Column(

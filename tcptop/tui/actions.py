@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tcptop.tui.app import TcptopApp as App
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-NOTHING_YET = "nothing was seen yet"
+NOTHING_YET = "no sample yet"
 
 Told = str | None
 
@@ -56,7 +56,7 @@ def open_row(app: App, key: Hashable | None) -> Told:
         choices.turned ^= {key}
         return None
     opened = key is not None and app.session.open(key)
-    return None if opened else "there is nothing to open here"
+    return None if opened else "nothing to open here"
 
 
 def leave(app: App) -> Told:
@@ -65,7 +65,7 @@ def leave(app: App) -> Told:
     if not app.session.typed.text:
         return "this is the first view; q quits"
     apply_filter(app, NO_FILTER)
-    return "the filter is cleared; / and Up bring it back"
+    return "filter cleared; / and Up bring it back"
 
 
 def help(app: App) -> Told:
@@ -146,9 +146,9 @@ def sort_by(app: App, key: str, reverse: bool = False) -> Told:
 def tree(app: App) -> Told:
     session = app.session
     if session.here.view != SOCKETS.name or not session.here.listing:
-        return f"only connections are grouped; {digit(SOCKETS)} shows them"
+        return f"only connections can be grouped; {digit(SOCKETS)} shows them"
     grouped = session.choices.tree = not session.choices.tree
-    return "by process and remote; Enter folds and unfolds" if grouped else "a plain list"
+    return "by process and remote; Enter folds and unfolds" if grouped else "plain list"
 
 
 async def columns(app: App) -> Told:
@@ -166,7 +166,7 @@ def names(app: App) -> Told:
     app.resolve(on)
     app.remember()
     if on:
-        return "names of hosts and services where they are known; asked for in the background"
+        return "host and service names where known; looked up in the background"
     return "addresses and ports as numbers"
 
 
@@ -184,7 +184,7 @@ def follow(app: App) -> Told:
     follow = app.main.table.followed is None
     app.main.table.follow(follow)
     if follow:
-        return "the cursor goes where its row goes"
+        return "the cursor follows the selected row"
     return "the cursor stays in its line"
 
 
@@ -203,7 +203,7 @@ def apply_filter(app: App, clause: Clause) -> Told:
 
 def find(app: App) -> Told:
     if app.main.pictured:
-        return f"there are no rows to search; {digit(SOCKETS)} shows the connections"
+        return f"no rows to search; {digit(SOCKETS)} shows the connections"
     app.main.type_text()
     return None
 
@@ -225,7 +225,7 @@ def find_next(app: App, steps: int) -> Told:
 
 def copy_row(app: App) -> Told:
     text = "" if app.main.pictured else app.main.table.row_text()
-    return _copy(app, text, "there is no row to copy; Y copies a command")
+    return _copy(app, text, "no row to copy; Y copies a command")
 
 
 def copy_command(app: App) -> Told:
@@ -233,7 +233,7 @@ def copy_command(app: App) -> Told:
     key = here.item if here.item is not None else app.main.cursor
     reads = here.help or here.changes or here.page is not None
     command = "" if reads or shown is None else export.command(shown, key, app.settings.netns)
-    return _copy(app, command, "no command shows this")
+    return _copy(app, command, "no command shows the same")
 
 
 def _copy(app: App, text: str, otherwise: str) -> Told:
@@ -263,7 +263,7 @@ def interval(app: App, steps: int) -> Told:
     others = [i for i in INTERVALS if (i > now if steps > 0 else i < now)]
     if others:
         app.watcher.interval = min(others) if steps > 0 else max(others)
-    return f"looking every {app.watcher.interval:g} s"
+    return f"refresh every {app.watcher.interval:g} s"
 
 
 def next_theme(app: App) -> Told:

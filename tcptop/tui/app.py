@@ -126,7 +126,7 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
             if not self.main.typing and await self._check_bindings(event.key):
                 return
             if text is not None and not (self.main.typing or opened):
-                self.say(f"{text} is no key here; ? lists the keys")
+                self.say(f"{text} does nothing here; ? for keys")
         await super().on_event(event)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -58,7 +58,7 @@ class Status:
 def title(selection: Selection | None, status: Status, width: int) -> Line:
     """Who and where on the left, how it goes on the right; what matters least gives way."""
     if selection is None:
-        return ((ljust(" tcptop  looking…", width), "header"),)
+        return ((ljust(" tcptop  first sample…", width), "header"),)
     mode, style = _mode(status)
     left, right = _left(selection, status), _right(selection, status)
     room = width - cell_width(mode) - 2
@@ -238,9 +238,9 @@ def alarm(snapshot: Snapshot | None, settings: FindingSettings, width: int) -> L
     if worst:
         return _trouble(worst, notes, width)
     early = silence.unlooked(snapshot.over_s, settings)
-    said = " ..  nothing wrong yet" if early else " ok  nothing wrong"
+    said = " ..  no problems yet" if early else " ok  no problems"
     if notes:
-        said += f", {notes} worth knowing  {ALARM_KEY}"
+        said += f", {notes} notice{'' if notes == 1 else 's'}  {ALARM_KEY}"
     elif early:
         said += "; some findings need a longer watch"
     return ((cut(said, width), "dim"),)

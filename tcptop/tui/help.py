@@ -13,12 +13,12 @@ from tcptop.tui import keys
 from tcptop.tui.widgets.layout import Cell, TableColumn
 
 HEAD = (
-    ("poll", "How long the last look took."),
-    ("cpu", "What tcptop itself uses, of one processor."),
-    ("LIVE", "The picture is new, and how often tcptop looks; PAUSED or PAST: of when it is."),
+    ("poll", "How long the last sample took."),
+    ("cpu", "tcptop's own CPU use, of one core."),
+    ("LIVE", "Refreshed, and how often; PAUSED or PAST: the time of the sample shown."),
     (
         "ESTAB 7 +2",
-        "Sockets in a state, how many more than a look before, and the last looks as bars.",
+        "Sockets in a state, the change since the previous sample, and the last samples as bars.",
     ),
 )
 

@@ -72,7 +72,7 @@ def _keys(id: str, text: str) -> list[str]:
                 f'no key is called "{safe(word.strip())}"' if word.strip() else "a key is missing"
             )
             raise ValueError(
-                f"keys: {id}: {shown}; keys are such as x, X, f5, ctrl+x, pageup, comma"
+                f"keys: {id}: {shown}; valid keys look like x, X, f5, ctrl+x, pageup, comma"
             )
         found.append(key)
     return list(dict.fromkeys(found))

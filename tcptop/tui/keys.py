@@ -17,55 +17,55 @@ Key = tuple[str, str, str, str, str]  # id, keys, action, label, tooltip
 KeyHint = tuple[str, str, str]  # id, usual key, what it does
 
 KEYS: tuple[Key, ...] = (
-    ("help", "question_mark,h,f1", "help", "help", "All keys and columns of this view"),
-    ("quit", "q,f10,ctrl+c,ctrl+q", "quit", "quit", "End tcptop"),
-    ("commands", "colon", "commands_by_name", "commands", "Everything that can be done, by name"),
-    ("into", "enter,right", "into", "open", "Open the row under the cursor"),
+    ("help", "question_mark,h,f1", "help", "help", "Keys and columns of this view"),
+    ("quit", "q,f10,ctrl+c,ctrl+q", "quit", "quit", "Quit"),
+    ("commands", "colon", "commands_by_name", "commands", "All commands, by name"),
+    ("into", "enter,right", "into", "open", "Open the selected row"),
     ("explain", "x,i", "explain", "explain",
-     "What the row under the cursor means, how to confirm and fix it"),
-    ("pages", "X", "pages", "pages", "All that can be explained"),
-    ("back", "escape,left", "leave", "back", "Go back; at the first view, clear the filter"),
+     "Explain the selected row: what it means, how to confirm and fix it"),
+    ("pages", "X", "pages", "pages", "All explain pages"),
+    ("back", "escape,left", "leave", "back", "Back; in the first view, clear the filter"),
     ("filter", "slash,backslash,f4", "filter", "filter",
-     "Show only some sockets, in the language of ss"),
+     "Filter, with the syntax of ss"),
     ("pause", "space,z,Z", "pause", "pause",
-     "Hold the picture, or be live again; tcptop goes on looking"),
-    ("step_back", "left_square_bracket", "step(-1)", "look before",
-     "Go back by a look; the last ten minutes are kept, or what fits into 64 MB"),
-    ("step_on", "right_square_bracket", "step(1)", "look after",
-     "Go on by a look, and after the newest be live again"),
-    ("minute_back", "left_curly_bracket", "minute(-1)", "minute before", "Go back by a minute"),
-    ("minute_on", "right_curly_bracket", "minute(1)", "minute after", "Go on by a minute"),
-    ("mark", "m", "mark", "mark", "Mark the look that is shown, to compare with"),
+     "Pause or resume the display (sampling goes on)"),
+    ("step_back", "left_square_bracket", "step(-1)", "previous sample",
+     "Previous sample; ten minutes are kept, or what fits into 64 MB"),
+    ("step_on", "right_square_bracket", "step(1)", "next sample",
+     "Next sample; after the newest, live"),
+    ("minute_back", "left_curly_bracket", "minute(-1)", "minute back", "Back one minute"),
+    ("minute_on", "right_curly_bracket", "minute(1)", "minute forward", "Forward one minute"),
+    ("mark", "m", "mark", "mark", "Mark the sample shown, to compare with"),
     ("changes", "D", "changes", "changes",
-     "What changed since the mark, or since the oldest look that is kept"),
-    ("sort", "s,greater_than_sign,f6", "sort(1)", "sort", "Sort by the next column on the screen"),
-    ("sort_previous", "less_than_sign", "sort(-1)", "sort left", "Sort by the column before it"),
-    ("reverse", "S,I", "reverse", "reverse", "Turn the order round"),
+     "Changes since the mark, or since the oldest sample kept"),
+    ("sort", "s,greater_than_sign,f6", "sort(1)", "sort", "Sort by the next column"),
+    ("sort_previous", "less_than_sign", "sort(-1)", "sort left", "Sort by the previous column"),
+    ("reverse", "S,I", "reverse", "reverse", "Reverse sort order"),
     ("tree", "t,f5", "tree", "tree", "Connections by process and remote, or as a plain list"),
     ("columns", "o,f2", "columns", "columns", "Choose the columns, their order and widths"),
     ("names", "d", "names", "names", "Names of hosts and services, or numbers"),
-    ("wide", "w", "wide", "wide", "All columns, to sort by and to scroll with Shift and arrows"),
-    ("follow", "f", "follow", "follow", "The cursor goes where its row goes, or stays in its line"),
-    ("group", "a", "group", "group", "Remotes by address, or by address and port"),
-    ("find", "ctrl+f,f3", "find", "find", "Find a text among the rows"),
-    ("find_next", "n", "find_next(1)", "next", "The next row that has the text"),
-    ("find_previous", "N", "find_next(-1)", "previous", "The row before that has the text"),
+    ("wide", "w", "wide", "wide", "Show all columns; Shift and arrows scroll"),
+    ("follow", "f", "follow", "follow", "Follow the selected row, or keep the line"),
+    ("group", "a", "group", "group", "Group remotes by address, or by address and port"),
+    ("find", "ctrl+f,f3", "find", "find", "Search the rows"),
+    ("find_next", "n", "find_next(1)", "next", "Next match"),
+    ("find_previous", "N", "find_next(-1)", "previous", "Previous match"),
     ("copy_row", "y", "copy_row", "copy", "Copy the row, to the clipboard and to a file"),
     ("copy_command", "Y", "copy_command", "copy ss",
      "Copy the command that shows the same: ss, nstat or sysctl"),
     ("export", "e,ctrl+s", "export_json", "export",
-     "Write what the filter selects to a file, as JSON"),
-    ("faster", "plus,equals_sign", "interval(-1)", "faster", "Look more often"),
-    ("slower", "minus", "interval(1)", "slower", "Look less often"),
-    ("theme", "T", "next_theme", "theme", "Other colours; first come the terminal's own"),
-    ("mouse", "M", "mouse", "mouse", "Give the mouse to tcptop, or back to the terminal"),
-    ("repaint", "ctrl+l", "repaint", "repaint", "Paint the whole screen again"),
-    ("suspend", "ctrl+z", "suspend", "suspend", "Stop; `fg` goes on"),
+     "Export what the filter selects, as JSON"),
+    ("faster", "plus,equals_sign", "interval(-1)", "faster", "Refresh more often"),
+    ("slower", "minus", "interval(1)", "slower", "Refresh less often"),
+    ("theme", "T", "next_theme", "theme", "Next colour theme"),
+    ("mouse", "M", "mouse", "mouse", "Enable the mouse, or leave it to the terminal"),
+    ("repaint", "ctrl+l", "repaint", "repaint", "Redraw the screen"),
+    ("suspend", "ctrl+z", "suspend", "suspend", "Suspend (fg resumes)"),
 )  # fmt: skip
 
 VIEW_KEYS: tuple[Key, ...] = (
-    ("view.next", "tab", "turn(1)", "next view", "The next view"),
-    ("view.previous", "shift+tab", "turn(-1)", "previous view", "The view before"),
+    ("view.next", "tab", "turn(1)", "next view", "Next view"),
+    ("view.previous", "shift+tab", "turn(-1)", "previous view", "Previous view"),
     *(
         (f"view.{name}", str(number), f"view('{name}')", view.listing.title, view.listing.title)
         for number, (name, view) in enumerate(VIEWS.items(), 1)
@@ -93,36 +93,36 @@ DIAGRAM_KEYS: tuple[Key, ...] = (
 )
 
 PROMPT_KEYS: tuple[Key, ...] = (
-    ("filter.apply", "enter", "submit", "apply", "Show what the filter selects"),
-    ("filter.leave", "escape,ctrl+c", "cancel", "leave", "Leave the filter as it was"),
+    ("filter.apply", "enter", "submit", "apply", "Apply the filter"),
+    ("filter.leave", "escape,ctrl+c", "cancel", "leave", "Cancel"),
     ("filter.complete", "tab", "complete", "complete", "Complete the word, or list the words"),
-    ("filter.earlier", "up", "earlier(1)", "earlier", "The filter used before"),
-    ("filter.later", "down", "earlier(-1)", "later", "The filter used after it"),
+    ("filter.earlier", "up", "earlier(1)", "earlier", "Previous filter"),
+    ("filter.later", "down", "earlier(-1)", "later", "Next filter"),
 )
 
 CHOOSER_KEYS: tuple[Key, ...] = (
     ("columns.toggle", "space,x", "switch", "show/hide", "Show the column, or hide it"),
-    ("columns.up", "up,k", "step(-1)", "up", "The column before"),
-    ("columns.down", "down,j", "step(1)", "down", "The next column"),
-    ("columns.top", "home,g", "step(-1000)", "first", "The first column"),
-    ("columns.bottom", "end,G", "step(1000)", "last", "The last column"),
+    ("columns.up", "up,k", "step(-1)", "up", "Previous column"),
+    ("columns.down", "down,j", "step(1)", "down", "Next column"),
+    ("columns.top", "home,g", "step(-1000)", "first", "First column"),
+    ("columns.bottom", "end,G", "step(1000)", "last", "Last column"),
     ("columns.left", "K,shift+up,minus,left", "shift(-1)", "left", "Move the column left"),
     ("columns.right", "J,shift+down,plus,right", "shift(1)", "right", "Move the column right"),
     ("columns.narrower", "less_than_sign", "widen(-1)", "narrower", "Make the column narrower"),
     ("columns.wider", "greater_than_sign", "widen(1)", "wider", "Make the column wider"),
-    ("columns.reset", "r", "reset", "reset", "All columns as they usually are"),
+    ("columns.reset", "r", "reset", "reset", "Reset columns"),
     ("columns.close", "enter,escape,o,f2,q,ctrl+c", "close", "done", "Back to the list"),
 )
 
 PALETTE_KEYS: tuple[Key, ...] = (
-    ("palette.run", "enter", "run", "run", "Do it"),
-    ("palette.up", "up,ctrl+p", "step(-1)", "up", "The command before"),
-    ("palette.down", "down,ctrl+n,tab", "step(1)", "down", "The next command"),
+    ("palette.run", "enter", "run", "run", "Run"),
+    ("palette.up", "up,ctrl+p", "step(-1)", "up", "Previous command"),
+    ("palette.down", "down,ctrl+n,tab", "step(1)", "down", "Next command"),
     ("palette.page_up", "pageup", "step(-10)", "page up", "Ten commands up"),
     ("palette.page_down", "pagedown", "step(10)", "page down", "Ten commands down"),
     ("palette.rub_out", "backspace,ctrl+h", "rub_out(1)", "delete", "Delete the last letter"),
     ("palette.clear", "ctrl+u,ctrl+w", "rub_out(1000)", "clear", "Delete what is typed"),
-    ("palette.close", "escape,ctrl+c", "close", "leave", "Do nothing"),
+    ("palette.close", "escape,ctrl+c", "close", "cancel", "Cancel"),
 )
 
 # As the help shows them.
@@ -159,7 +159,7 @@ STATE_HINTS: tuple[KeyHint, ...] = (
     ("into", "Enter", "its sockets"), EXPLAIN, BACK, PAUSE, QUIT, VIEW, EXPORT, PAGES,
 )  # fmt: skip
 CHANGES_HINTS: tuple[KeyHint, ...] = (
-    BACK, HELP, ("into", "Enter", "open"), ("mark", "m", "mark anew"), EXPLAIN, PAUSE, QUIT, VIEW,
+    BACK, HELP, ("into", "Enter", "open"), ("mark", "m", "new mark"), EXPLAIN, PAUSE, QUIT, VIEW,
 )  # fmt: skip
 FACT_HINTS: tuple[KeyHint, ...] = (BACK, HELP, EXPLAIN, VIEW, PAUSE, EXPORT, QUIT)
 PANE_HINTS: tuple[KeyHint, ...] = (
@@ -170,7 +170,7 @@ FINDING_HINTS: tuple[KeyHint, ...] = (
     ("into", "Enter", "its sockets"), EXPLAIN, BACK, HELP, VIEW, PAUSE, QUIT,
 )  # fmt: skip
 PAGE_HINTS: tuple[KeyHint, ...] = (
-    BACK, ("into", "Enter", "open the page named"), PAGES, ("table.page_down", "PgDn", "page"),
+    BACK, ("into", "Enter", "open page"), PAGES, ("table.page_down", "PgDn", "page"),
     QUIT,
 )  # fmt: skip
 TYPING_HINTS = (

@@ -68,7 +68,7 @@ class Palette(ChoiceBox, inherit_bindings=False):
         return f": {safe(self._typed)}_"
 
     def hint(self) -> str:
-        return "Enter runs it  Esc leaves" if self._fitting else "nothing is called like this"
+        return "Enter runs it  Esc leaves" if self._fitting else "no match"
 
     def rows(self, width: int) -> Sequence[Line]:
         longest = max((cell_width(command.name) for command in self._fitting), default=0)

@@ -41,8 +41,8 @@ from tcptop.tui.widgets.top import Top
 ROOM_FOR_NOTES = 16  # rows of the terminal; the help has them too
 FACT_TITLES = ("", "What", "Value", "Meaning")
 HELP_TITLES = ("", "Keys", "", "What it does, or what the column means")
-FINDING_TITLES = ("", "What", "", "How it is")
-PAGE_TITLES = ("", "Page", "", "What it is about")
+FINDING_TITLES = ("", "What", "", "Details")
+PAGE_TITLES = ("", "Page", "", "About")
 
 
 class MainScreen(Screen[None], inherit_bindings=False):
@@ -256,13 +256,13 @@ def empty(session: Session, width: int) -> str:
     """Why there are no rows, and what to do; in lines."""
     changes = session.time.changes
     if session.here.changes and changes is not None:
-        return f"Nothing has changed since {clock_time(changes.compared.old.sample.taken_at)}."
+        return f"No changes since {clock_time(changes.compared.old.sample.taken_at)}."
     if len(session.trail.places) > 1:
-        return "Nothing is left of it. Esc goes back."
+        return "Nothing left of it. Esc goes back."
     if session.typed.text:
-        return "Nothing here passes the filter. Esc clears it, / changes it."
+        return "Nothing matches the filter. Esc clears it, / changes it."
     if session.fixed.text:
-        return "Nothing here passes the filter of the command line."
+        return "Nothing matches the filter of the command line."
     if session.here.view == FINDINGS.name:
         return "\n".join(_nothing_found(session, width))
     return session.listing.empty
@@ -273,14 +273,14 @@ def _nothing_found(session: Session, width: int) -> list[str]:
     snapshot, settings = session.snapshot, session.settings
     if snapshot is None:
         return [""]
-    watched = coarse_age(snapshot.over_s) if snapshot.over_s else "one look"
-    said = [f"Nothing is wrong with what was watched: {watched}, {len(RULES)} kinds of trouble."]
+    watched = f"watched for {coarse_age(snapshot.over_s)}" if snapshot.over_s else "one sample"
+    said = [f"No problems in {len(RULES)} checks, {watched}."]
     if waiting := silence.unlooked(snapshot.over_s, settings):
         said += [f"These need a longer watch: {', '.join(waiting)}."]
     said += [each.note for each in snapshot.silent]
     if settings.ignored:
         said += [f"These are ignored: {', '.join(sorted(settings.ignored))}."]
-    said += ["X lists the pages that explain each of them."]
+    said += ["X lists the pages that explain them."]
     return [line for each in said for line in wrap(each, max(20, width))]
 
 
@@ -297,7 +297,7 @@ def remarked(session: Session, failed: str, width: int, height: int) -> Line | N
     if gone:
         return header.remark(gone, "warn", width)
     if session.here.changes and session.clause.text:
-        return header.remark("what changed is told of all sockets", "dim", width)
+        return header.remark("changes are those of all sockets", "dim", width)
     noted = " ".join(notes(session)) if height >= ROOM_FOR_NOTES else ""
     return header.remark(f"note: {noted}", "dim", width) if noted else None
 
@@ -308,6 +308,6 @@ def _gone(session: Session) -> str:
     if past is None or snapshot is None:
         return ""
     if snapshot.sample.clock < past.clock:
-        return f"this was not there yet; what is shown is of {clock_time(past.taken_at)}"
+        return f"it did not exist yet; shown as of {clock_time(past.taken_at)}"
     end = "over" if past.finding is not None else "gone"
     return f"this is {end} since {clock_time(past.taken_at)}; what was known last is shown"

@@ -63,7 +63,7 @@ class Finder:
         """Search for what is wanted from so many rows beyond the cursor on; what to say of it."""
         model = self._table.model
         if model is None or not len(model):
-            return "there are no rows to search"
+            return "no rows to search"
         start = (self._table.row + beyond) % len(model)
         self._search = Search(model, self._table.columns_shown, self.wanted, start, steps)
         self._go_on(self._search)

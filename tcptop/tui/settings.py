@@ -175,7 +175,7 @@ def load(path: Path) -> tuple[Preferences, str]:
     """What the file says, and a sentence where it is not used."""
     try:
         if path.exists() and not path.is_file():
-            raise PreferencesError("it is no regular file")
+            raise PreferencesError("not a regular file")
         with path.open("rb") as file:
             return parse(file.read(MOST + 1)), ""
     except FileNotFoundError:
@@ -221,11 +221,11 @@ def _view(arrangement: Arrangement) -> dict[str, Any]:
 def parse(data: bytes) -> Preferences:
     """Raises PreferencesError."""
     if len(data) > MOST:
-        raise PreferencesError("it is too long")
+        raise PreferencesError("too long")
     try:
         told = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise PreferencesError("it is no JSON") from error
+        raise PreferencesError("not JSON") from error
     if not isinstance(told, dict) or told.get("schema") != SCHEMA:
         raise PreferencesError(f"its schema is not {SCHEMA}")
     return Preferences(

@@ -206,7 +206,7 @@ def picture(counts: Sequence[int], flow: Flow | None, chosen: int) -> list[Line]
 def unseen(flow: Flow | None) -> str:
     """What the arrows do not show: sockets whose way was too quick to see."""
     if flow is None:
-        return "rates need a second look"
+        return "rates need a second sample"
     words = [f"{_rate(flow.appeared, state)} opened" for state in flow.appeared]
     words += [f"{_rate(flow.vanished, state)} vanished" for state in flow.vanished]
     return "too quick for the arrows: " + ", ".join(words) if words else ""

@@ -12,7 +12,7 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.tui.models import ChangesModel
 
 MINUTE_S = 60.0
-NOTHING_YET = "nothing was seen yet"
+NOTHING_YET = "no sample yet"
 
 
 class Timeline(Protocol):
@@ -74,12 +74,12 @@ class TimeCursor:
 
     def _go_back(self, snapshot: Snapshot | None) -> str:
         if snapshot is None:
-            return "this is the oldest look that is kept"
+            return "this is the oldest sample kept"
         return self._go_to(snapshot)
 
     def _go_on(self, snapshot: Snapshot | None) -> str:
         if self.held is None:
-            return "this is the newest look"
+            return "this is the newest sample"
         if snapshot is None:
             self.held, self.past = None, False
             return "live again"

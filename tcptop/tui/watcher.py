@@ -101,7 +101,7 @@ class Watcher:
         except EndOfSamples:
             pass
         except Exception as error:  # whatever it is, the screen must say it
-            self._tell(SampleFailed(f"cannot look: {_one_line(error)}", final=True))
+            self._tell(SampleFailed(f"cannot read sockets: {_one_line(error)}", final=True))
 
     def _watch(self, loop: WatchLoop) -> None:
         while not self._stopped:
@@ -109,7 +109,7 @@ class Watcher:
             try:
                 self._take(loop.step())
             except (OSError, ValueError) as error:
-                self._tell(SampleFailed(f"look failed, trying again: {_one_line(error)}"))
+                self._tell(SampleFailed(f"sampling failed, trying again: {_one_line(error)}"))
             _settle_garbage()
             self._rest(loop)
 

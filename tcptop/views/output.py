@@ -1,4 +1,4 @@
-"""Where a view's text goes: stdout, or a file that is written whole or not at all."""
+"""Where a view's text goes: stdout, or a file that is written atomically."""
 
 from __future__ import annotations
 

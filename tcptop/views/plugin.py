@@ -80,6 +80,6 @@ def _counts(causes: Sequence[Finding]) -> str:
 def _nothing(selection: Selection, infos: int) -> str:
     snapshot = selection.snapshot
     watched = f" in {duration(snapshot.over_s)}" if snapshot.over_s else ""
-    known = f", {infos} worth knowing" if infos else ""
+    known = f", {infos} notice{'' if infos == 1 else 's'}" if infos else ""
     count = len(selection.rows)
-    return f"nothing wrong with {count} socket{'' if count == 1 else 's'}{watched}{known}"
+    return f"no problems with {count} socket{'' if count == 1 else 's'}{watched}{known}"

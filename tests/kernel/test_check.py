@@ -107,7 +107,7 @@ class TestHealthy:
         namespace.run(states.established)
         done = check_in(namespace)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("TCPTOP OK: nothing wrong with 2 sockets in 1.")
+        assert done.stdout.startswith("TCPTOP OK: no problems with 2 sockets in 1.")
 
     def test_rules_that_need_longer_are_named(self, namespace: DemoNamespace) -> None:
         told = json.loads(check_in(namespace, "--format", "json").stdout)
@@ -171,14 +171,14 @@ class TestSilence:
         verdict = done.stdout.splitlines()[0]
         assert (done.returncode, done.stderr) == (0, "")
         assert verdict.startswith(
-            f"TCPTOP OK, but {len(OF_PROCESSES)} rules could not look: nothing wrong with "
+            f"TCPTOP OK, but {len(OF_PROCESSES)} rules could not look: no problems with "
         )
 
     def test_is_3_where_that_is_asked_for(self, namespace: DemoNamespace) -> None:
         done = self.blind(namespace, "--strict")
         assert done.returncode == 3
         assert done.stdout.startswith(
-            f"TCPTOP UNKNOWN: {len(OF_PROCESSES)} rules could not look: nothing wrong with "
+            f"TCPTOP UNKNOWN: {len(OF_PROCESSES)} rules could not look: no problems with "
         )
         ignored = [f"--ignore={id}" for id in OF_PROCESSES]
         assert self.blind(namespace, "--strict", *ignored).returncode == 0

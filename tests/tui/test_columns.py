@@ -171,7 +171,7 @@ async def test_a_broken_file_is_said_and_left_alone(tmp_path: Path) -> None:
     state = tmp_path / "state.json"
     state.write_text("{")
     async with live(state=state, size=(200, 24)) as view:
-        assert f"{state} is not used, and left as it is: it is no JSON" in view.status()
+        assert f"{state} is not used, and left as it is: not JSON" in view.status()
         await view.press("2", "s")
         assert view.session.sort.key == "recv_q"
     assert state.read_text() == "{"

@@ -93,9 +93,9 @@ async def test_states_have_a_command_and_no_row(written: list[str], tmp_path: Pa
 async def test_where_nothing_can_be_copied_it_is_said(written: list[str]) -> None:
     async with live(everything(), size=(120, 40)) as view:
         await view.press("question_mark", "Y")
-        assert "no command shows this" in view.status()
+        assert "no command shows the same" in view.status()
         await view.press("escape")
         await view.type("sport = :9")
         await view.press("y")
-        assert "there is no row to copy" in view.status()
+        assert "no row to copy" in view.status()
         assert not written

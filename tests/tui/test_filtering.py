@@ -144,7 +144,7 @@ async def test_a_typed_filter_stays_across_views() -> None:
 async def test_a_filter_that_nothing_passes_says_what_to_do() -> None:
     async with live() as view:
         await view.type("dport = 1")
-        assert view.rows() == ["Nothing here passes the filter. Esc clears it, / changes it."]
+        assert view.rows() == ["Nothing matches the filter. Esc clears it, / changes it."]
 
 
 async def test_the_filter_of_the_command_line_holds() -> None:

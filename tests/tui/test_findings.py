@@ -67,9 +67,9 @@ def test_quiet_words() -> None:
         snapshot = replace(found(*listed).snapshot, over_s=watched)
         return "".join(text for text, _ in header.alarm(snapshot, FindingSettings(), 80)).strip()
 
-    assert said() == "..  nothing wrong yet; some findings need a longer watch"
-    assert said(watched=3600) == said(watched=3601) == "ok  nothing wrong"
-    assert said(WORTH_KNOWING, watched=3600) == "ok  nothing wrong, 1 worth knowing  7 lists all"
+    assert said() == "..  no problems yet; some findings need a longer watch"
+    assert said(watched=3600) == said(watched=3601) == "ok  no problems"
+    assert said(WORTH_KNOWING, watched=3600) == "ok  no problems, 1 notice  7 lists all"
 
 
 @pytest.mark.parametrize("width", [1, 10, 20, 40, 80, 99, 100, 200])
@@ -208,12 +208,12 @@ async def test_the_empty_tab_says_what_was_looked_for(told: list[Finding]) -> No
     async with live(first, findings=FindingSettings(ignored=frozenset({"fd-limit"}))) as view:
         await view.press("7")
         text = words(view)
-        assert f"Nothing is wrong with what was watched: one look, {len(RULES)} kinds" in text
+        assert f"No problems in {len(RULES)} checks, one sample" in text
         waiting = [rule.id for rule in RULES if rule.look_s > 1]
         assert f"These need a longer watch: {waiting[0]}" in text
         assert "These are ignored: fd-limit." in text
         await view.take(next_look(first))
-        assert "watched: <10s" in words(view)
+        assert "watched for <10s" in words(view)
 
 
 def test_keys_of_rows_are_stable_and_apart() -> None:

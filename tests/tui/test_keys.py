@@ -107,7 +107,7 @@ async def test_pausing_before_the_first_look_does_nothing() -> None:
     async with live(OSError("not yet")) as view:
         await view.press("space", "s", "S", "enter", "e", "f", "w", "a", "question_mark", "escape")
         assert "nothing to export" not in view.status()
-        assert view.lines()[0].startswith(" tcptop  looking…")
+        assert view.lines()[0].startswith(" tcptop  first sample…")
 
 
 # -- failures
@@ -117,7 +117,7 @@ async def test_a_failing_look_is_said_and_got_over() -> None:
     first = everything()
     async with live(first) as view:
         await view.take(OSError(5, "Input/output error"))
-        assert "look failed, trying again: [Errno 5] Input/output error" in view.text()
+        assert "sampling failed, trying again: [Errno 5] Input/output error" in view.text()
         assert view.lines()[0].endswith("FAILING")
         assert view.rows()
         await view.take(next_look(first))
@@ -128,7 +128,7 @@ async def test_a_failing_look_is_said_and_got_over() -> None:
 async def test_a_source_that_breaks_is_said() -> None:
     async with live(size=(80, 30)) as view:
         await view.take(KeyError("a bug"))
-        assert "cannot look: 'a bug'" in view.text()
+        assert "cannot read sockets: 'a bug'" in view.text()
         await view.press("2")
         assert len(view.rows()) == 18
 
@@ -226,7 +226,7 @@ async def test_the_interval_changes_within_bounds() -> None:
         assert view.lines()[0].endswith("LIVE 0.1s")
         await view.press(*["minus"] * 20)
         assert view.lines()[0].endswith("LIVE 60s")
-        assert "looking every 60 s" in view.status()
+        assert "refresh every 60 s" in view.status()
 
 
 async def test_a_click_chooses_a_tab_and_a_title_sorts() -> None:

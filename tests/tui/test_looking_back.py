@@ -52,12 +52,12 @@ async def test_after_the_newest_it_is_live_again() -> None:
     first, second, third = samples(3)
     async with live(first, second) as view:
         await view.press(ON)
-        assert "this is the newest look" in view.status()
+        assert "this is the newest sample" in view.status()
         assert view.lines()[0].endswith("LIVE 1s")
         await view.press(BACK)
         assert shown(view) == 18
         await view.press(BACK)
-        assert "this is the oldest look that is kept" in view.status()
+        assert "this is the oldest sample kept" in view.status()
         await view.take(third)
         assert shown(view) == 18
         await view.press(ON)
@@ -83,13 +83,13 @@ async def test_minutes_back_and_on() -> None:
         await view.press(MINUTE_BACK)
         assert shown(view) == 18
         await view.press(MINUTE_BACK)
-        assert "this is the oldest look that is kept" in view.status()
+        assert "this is the oldest sample kept" in view.status()
         await view.press(MINUTE_ON)
         assert shown(view) == 15
         await view.press(MINUTE_ON, MINUTE_ON)
         assert view.lines()[0].endswith("LIVE 1s")
         await view.press(MINUTE_ON)
-        assert "this is the newest look" in view.status()
+        assert "this is the newest sample" in view.status()
 
 
 async def test_findings_of_the_past_are_those_of_then(told: list) -> None:  # type: ignore[type-arg]
@@ -99,7 +99,7 @@ async def test_findings_of_the_past_are_those_of_then(told: list) -> None:  # ty
         told.clear()
         await view.take(next_look(first))
         await view.press("7")
-        assert "Nothing is wrong" in view.text()
+        assert "No problems" in view.text()
         await view.press(BACK)
         assert STUCK.title in view.text()
         await view.press("enter")
@@ -122,4 +122,4 @@ async def test_before_the_first_look_there_is_nothing_to_go_to() -> None:
     async with live(OSError("not yet")) as view:
         for key in (BACK, ON, MINUTE_BACK, MINUTE_ON):
             await view.press(key)
-            assert "nothing was seen yet" in view.status()
+            assert "no sample yet" in view.status()

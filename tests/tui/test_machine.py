@@ -48,7 +48,7 @@ def test_what_was_too_quick_is_said() -> None:
     matrix = np.zeros((12, 12), np.int64)
     matrix[0, tcp.ESTABLISHED] = 12
     assert unseen(flow(matrix, 1.0)) == "too quick for the arrows: ESTAB 12/s opened"
-    assert "second look" in unseen(None)
+    assert "second sample" in unseen(None)
 
 
 def test_the_abnormal_is_lit() -> None:

@@ -79,7 +79,7 @@ async def test_remotes_by_port_lead_to_those_of_the_port() -> None:
 
 async def test_sockets_without_a_process_open_too() -> None:
     async with live() as view:
-        for group in ("nobody known", "accept queue"):
+        for group in ("owner unknown", "accept queue"):
             await view.press("1")
             await view.press("home")
             await to_row(view, group)
@@ -128,7 +128,7 @@ async def test_an_unmoved_cursor_stays_on_top_until_it_follows() -> None:
         await view.press("2", "s", "S")
         top = view.cursor()
         await view.press("f")
-        assert "the cursor goes where its row goes" in view.status()
+        assert "the cursor follows the selected row" in view.status()
         await view.press("S")
         assert view.cursor() == top
         await view.press("f")
@@ -177,7 +177,7 @@ async def test_escape_closes_one_thing_after_another() -> None:
         assert view.session.typed.text == "state established"
         await view.press("escape")
         assert not view.session.typed.text
-        assert "the filter is cleared" in view.status()
+        assert "filter cleared" in view.status()
         await view.press("escape")
         assert "q quits" in view.status()
 
@@ -193,4 +193,4 @@ async def test_an_empty_drill_says_how_to_leave() -> None:
     async with live(first) as view:
         await view.press("5", "end", "enter", "enter")
         await view.take(next_look(first, sockets=first.sockets.part(0, 0)))
-        assert view.rows() == ["Nothing is left of it. Esc goes back."]
+        assert view.rows() == ["Nothing left of it. Esc goes back."]

@@ -69,7 +69,7 @@ async def test_numbers_first_and_names_when_they_come() -> None:
         assert not made
         before = [row.split()[3:5] for row in view.rows()]
         await view.press("d")
-        assert "asked for in the background" in view.status()
+        assert "looked up in the background" in view.status()
         assert {"10.0.0.7", 51000, 80} <= made[0].asked
         assert any("10.0.0.7:51000" in row for row in view.rows())
         assert any(" 10.0.0.1:http" in row for row in view.rows())

@@ -25,7 +25,7 @@ from tests.tui.test_moving import to_row
         (("3",), "accept-queue-overflow - "),
         (("3", "j"), "queues - "),
         (("4",), "ports - "),
-        (("question_mark",), "What it is about"),
+        (("question_mark",), "About"),
     ],
 )
 async def test_what_is_under_the_cursor_is_explained(
@@ -44,7 +44,7 @@ async def test_what_is_under_the_cursor_is_explained(
 async def test_what_nothing_explains_shows_the_list_of_pages() -> None:
     async with live() as view:
         await view.press("x")
-        assert "What it is about" in view.titles()
+        assert "About" in view.titles()
         await view.press("x", "X", "escape")
         assert view.session.here.listing
 

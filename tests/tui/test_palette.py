@@ -30,7 +30,7 @@ async def write(view: Live, text: str) -> None:
     [
         ("pause", "pause"),
         ("pse", "pause"),
-        ("hold", "pause"),
+        ("resume", "pause"),
         ("close-wait", "explain close-wait"),
         ("findi", "view Findings"),
         ("rtt", "sort by RTT ms"),
@@ -94,7 +94,7 @@ async def test_moving_deleting_and_leaving() -> None:
     async with live() as view:
         before = view.lines()
         await write(view, "xyzzy")
-        assert "nothing is called like this" in view.app.palette.box.text()
+        assert "no match" in view.app.palette.box.text()
         await view.press("enter", "backspace", "backspace")
         await view.press("ctrl+u", "down", "down", "up", "pagedown", "pageup", "tab")
         assert view.app.palette.box.row == 2

@@ -240,7 +240,7 @@ def test_a_namespace_that_is_not_there_is_one_line() -> None:
         assert terminal.wait_exit() == 1
         assert terminal.left_behind() == []
         after = terminal.received.rpartition(b"\x1b[?1049l")[2].decode()
-        assert "tcptop: cannot look: there is no process 0" in after
+        assert "tcptop: cannot read sockets: there is no process 0" in after
         assert after.count("\n") == 1
 
 

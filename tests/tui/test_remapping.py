@@ -28,8 +28,8 @@ async def test_a_key_taken_from_another_action_is_no_more_named_there() -> None:
         assert view.session.sort.reverse != before
         assert view.session.here.page is None
         await view.press("h")
-        assert any(line.split()[:2] == ["x", "Turn"] for line in view.lines())
-        assert any(line.split()[:2] == ["i", "What"] for line in view.lines())
+        assert any(line.split()[:2] == ["x", "Reverse"] for line in view.lines())
+        assert any(line.split()[:2] == ["i", "Explain"] for line in view.lines())
 
 
 async def test_the_last_line_names_the_new_keys() -> None:

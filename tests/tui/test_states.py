@@ -78,7 +78,7 @@ async def test_rates_are_seen_between_looks() -> None:
     async with live(first) as view:
         await view.press("8")
         assert "/s" not in view.text()
-        assert "rates need a second look" in view.text()
+        assert "rates need a second sample" in view.text()
         await view.take(next_look(first, sockets=second.sockets))
         assert "FIN came 1.0/s" in view.text()
 

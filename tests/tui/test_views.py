@@ -166,7 +166,7 @@ async def test_ascii_only_draws_nothing_else() -> None:
 def test_the_title_keeps_what_matters_most() -> None:
     status = header.Status("netns web", "root", 1.0, cpu=0.5)
     line = "".join(text for text, _ in header.title(None, status, 80))
-    assert line.startswith(" tcptop  looking…")
+    assert line.startswith(" tcptop  first sample…")
 
 
 @pytest.mark.parametrize("width", [1, 5, 20, 40, 60, 80, 200])

@@ -80,7 +80,10 @@ def test_how_keys_may_be_written(word: str, key: str) -> None:
     [
         ({"exprot": "x"}, 'keys: unknown action "exprot"; did you mean export?'),
         ({"e\x1b[1m": "x"}, 'keys: unknown action "e?[1m"; there are help, quit, '),
-        ({"export": "f99"}, 'keys: export: no key is called "f99"; keys are such as x, X, f5, '),
+        (
+            {"export": "f99"},
+            'keys: export: no key is called "f99"; valid keys look like x, X, f5, ',
+        ),
         ({"export": "strg+x"}, 'keys: export: no key is called "strg+x"; '),
         ({"export": "shift+1"}, 'keys: export: no key is called "shift+1"; '),
         ({"export": "\x1b"}, 'keys: export: no key is called "?"; '),

@@ -74,13 +74,13 @@ def test_nothing_of_a_newer_version_is_lost() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "it is no JSON"),
-        (b"\xff\x00", "it is no JSON"),
-        (b"theme = 'dark'", "it is no JSON"),
-        (b"[" * 200_000, "it is no JSON"),
+        (b"", "not JSON"),
+        (b"\xff\x00", "not JSON"),
+        (b"theme = 'dark'", "not JSON"),
+        (b"[" * 200_000, "not JSON"),
         (b"[]", "its schema is not tcptop.state/1"),
         (b'{"schema": "tcptop.state/2"}', "its schema is not tcptop.state/1"),
-        (b" " * 1_000_001, "it is too long"),
+        (b" " * 1_000_001, "too long"),
         (b'{"schema": "tcptop.state/1", "theme": 3}', "theme is of the wrong kind"),
         (b'{"schema": "tcptop.state/1", "resolve": 1}', "resolve is of the wrong kind"),
         (b'{"schema": "tcptop.state/1", "views": []}', "views is of the wrong kind"),
@@ -152,7 +152,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_pipe_holds_nothing_up(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     os.mkfifo(path)
-    assert load(path)[1].endswith("it is no regular file")
+    assert load(path)[1].endswith("not a regular file")
 
 
 def test_where_it_is(tmp_path: Path) -> None:
@@ -199,4 +199,4 @@ def test_what_is_read_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("tcptop.tui.settings.MOST", 10)
     path = tmp_path / "state.json"
     path.write_text(text(SOME))
-    assert load(path)[1].endswith("it is too long")
+    assert load(path)[1].endswith("too long")

@@ -182,8 +182,8 @@ class TestVerdict:
     @pytest.mark.parametrize(
         ("findings", "severity", "line"),
         [
-            ((), "info", "TCPTOP OK: nothing wrong with 18 sockets"),
-            ((WORTH_KNOWING,), "info", "TCPTOP OK: nothing wrong with 18 sockets, 1 worth knowing"),
+            ((), "info", "TCPTOP OK: no problems with 18 sockets"),
+            ((WORTH_KNOWING,), "info", "TCPTOP OK: no problems with 18 sockets, 1 notice"),
             (
                 (OVERFLOW, UNANSWERED),
                 "critical",
@@ -231,4 +231,4 @@ class TestVerdict:
         first = everything()
         snapshot = replace(derived(first, later(first, 2.0)), findings=())
         line = plugin.line(select(snapshot, parse("state close-wait")))
-        assert line == "TCPTOP OK: nothing wrong with 1 socket in 2.0s"
+        assert line == "TCPTOP OK: no problems with 1 socket in 2.0s"

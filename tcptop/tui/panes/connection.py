@@ -86,7 +86,7 @@ def _wrong(scene: Scene, row: int) -> Iterator[PaneRow]:
     if clause:
         yield from wrapped(scene.room, "verdict", clause, "warn")
     elif not findings:
-        yield told(scene.room, "verdict", "nothing wrong is seen so far")
+        yield told(scene.room, "verdict", "no problem seen so far")
     yield from findings
 
 
@@ -123,7 +123,7 @@ def _state(scene: Scene, row: int) -> list[tuple[str, str, str, str]]:
         ("for", f"{lasts} at least", "", ""),
         ("opened", *_opened(scene, row), ""),
         ("Recv-Q", f"{recv_q:,} B", f"received, not read by the process{fin}", _warn(recv_q)),
-        ("Send-Q", f"{send_q:,} B", "written, not acknowledged by the peer", _warn(send_q)),
+        ("Send-Q", f"{send_q:,} B", "sent or queued, not acknowledged by the peer", _warn(send_q)),
         ("timer", timer, waits, ""),
     ]
 
@@ -137,7 +137,7 @@ def _opened(scene: Scene, row: int) -> tuple[str, str]:
     age, seen = float(scene.snapshot.age_s[row]), float(scene.snapshot.seen_s[row])
     if not np.isnan(age):
         return f"{units.duration(age)} ago", "which tcptop saw"
-    return f"over {units.duration(seen)} ago", "it was there when tcptop began"
+    return f"over {units.duration(seen)} ago", "open before tcptop started"
 
 
 def _beside(scene: Scene, name: str, *values: tuple[str, str]) -> PaneRow:
@@ -161,7 +161,7 @@ def _leads(scene: Scene, row: int, other: int) -> Iterator[PaneRow]:
     through = int(match(scene.table, np.array([row]))[0]) if accepted else through
     if through >= 0:
         local = sockets.local_texts(scene.selection, np.array([through]))[0]
-        how = "by which it came in" if accepted else "at which it waits"
+        how = "it arrived at" if accepted else "it waits at"
         key = int(scene.table.key[through])
         yield told(room, "listener", local, how, "", Target(LISTENERS, key))
     yield from _groups(scene, row)
@@ -198,7 +198,7 @@ def _drawings(scene: Scene, key: int) -> Iterator[Drawing]:
     yield draw("Bytes a second", units.byte_rate, rates)
     yield draw("Round trip, ms", units.milliseconds, {"rtt": "rtt_us"})
     yield draw("Segments", units.count, {"cwnd": "cwnd", "in flight": "unacked"})
-    yield draw("Sent again a second", units.rate, {"segments": "retransmits_per_s"})
+    yield draw("Retransmitted a second", units.rate, {"segments": "retransmits_per_s"})
     yield draw("Window of the peer, bytes", units.size, {"snd_wnd": "snd_wnd"})
 
 
@@ -216,5 +216,5 @@ def _facts(scene: Scene, row: int) -> Iterator[tuple[str, Sequence[Fact]]]:
 
 def _untold(scene: Scene, row: int) -> str:
     if scene.table.mini(np.array([row])).all():
-        return "the kernel keeps no numbers of a connection in this state"
+        return "the kernel keeps no tcp_info in this state"
     return f"not told by {scene.snapshot.sample.source}"

@@ -55,7 +55,7 @@ def _use(scene: Scene, place: int, connections: int) -> Iterator[PaneRow]:
     room, use = scene.room, scene.snapshot.ports
     (share,) = ports.share(scene.selection, np.array([place])).tolist()
     style = "bad" if share >= 0.95 else "warn" if share >= 0.8 else ""
-    left = f"{use.headroom[place]:,} of {use.capacity[place]:,} ({units.percent(share)} gone)"
+    left = f"{use.headroom[place]:,} of {use.capacity[place]:,} ({units.percent(share)} used)"
     yield told(room, "ports left", left, "at 0 connect() fails", style)
     yield told(room, "in use", f"{use.used[place]:,}", "ports that cannot be taken for it now")
     waits = f"{use.time_wait[place]:,} ({use.time_wait[place] / connections:.0%} of its sockets)"
@@ -73,8 +73,8 @@ def _use(scene: Scene, place: int, connections: int) -> Iterator[PaneRow]:
 def _forecast(use: Ports, place: int) -> str:
     seconds = float(use.exhausted_in_s[place])
     if not np.isfinite(seconds):
-        return "they do not run out if it goes on like this"
-    return f"they run out in {units.duration(seconds)} if it goes on like this"
+        return "stable at the current rate"
+    return f"they run out in {units.duration(seconds)} at the current rate"
 
 
 def _limit(scene: Scene, place: int) -> Iterator[PaneRow]:
@@ -83,7 +83,7 @@ def _limit(scene: Scene, place: int) -> Iterator[PaneRow]:
     level = levels.time_waits(scene.snapshot.sample.kernel_of(netns))
     if level.used is not None and level.limit:
         value = f"{level.used:,} of {level.limit:,}"
-        meaning = "TIME_WAITs to all destinations; net.ipv4.tcp_max_tw_buckets"
+        meaning = "TIME-WAITs to all destinations; net.ipv4.tcp_max_tw_buckets"
         yield told(scene.room, "namespace", value, meaning)
 
 
@@ -160,4 +160,4 @@ def _remote_drawings(scene: Scene, key: int) -> Iterator[Drawing]:
     yield draw("Sockets", units.count, {"all": "sockets"})
     yield draw("Round trip, ms", units.milliseconds, {"median": "rtt_us"})
     yield draw("Queues, bytes", units.size, {"Recv-Q": "recv_q", "Send-Q": "send_q"})
-    yield draw("Sent again a second", units.rate, {"segments": "retransmits_per_s"})
+    yield draw("Retransmitted a second", units.rate, {"segments": "retransmits_per_s"})

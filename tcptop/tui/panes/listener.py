@@ -92,7 +92,7 @@ def _waiting(scene: Scene, row: int) -> Iterator[PaneRow]:
     waited = np.fmax(table.since_s("last_data_recv", rows), snapshot.seen_s[rows])
     order = np.argsort(-waited, kind="stable")
     more = "at least so long; those of the whole group" if len(group) > 1 else "at least so long"
-    part = Excerpt(SOCKETS, "Who waits", ("local", "process", "timer", "send_q"), WAITS, more)
+    part = Excerpt(SOCKETS, "Waiting", ("local", "process", "timer", "send_q"), WAITS, more)
     yield from excerpt(scene, part, rows[order], [units.duration(s) for s in waited[order]])
 
 

@@ -194,7 +194,7 @@ def option_facts(scene: Scene, row: int, every: Sequence[Fact]) -> list[Fact]:
     known = [fact for fact in every if fact.group == "options"]
     if known or not scene.table.inode[row]:  # nobody has a descriptor to read them from
         return known
-    return [Fact("options", "options", units.UNKNOWN, "not read yet: they come with the next look")]
+    return [Fact("options", "options", units.UNKNOWN, "not read yet; known with the next sample")]
 
 
 def route_facts(scene: Scene, row: int) -> list[Fact]:
@@ -204,7 +204,7 @@ def route_facts(scene: Scene, row: int) -> list[Fact]:
         return []
     route = scene.snapshot.sample.routes.get(where)
     if route is None:
-        return [_fact("route", units.UNKNOWN, "not read yet: it comes with the next look")]
+        return [_fact("route", units.UNKNOWN, "not read yet; known with the next sample")]
     if route.why_not:
         return [_fact("route", units.UNKNOWN, route.why_not)]
     return [*_route(route, scene.snapshot.sample.clock)]

@@ -79,7 +79,7 @@ def _who(scene: Scene, process: Process) -> Iterator[PaneRow]:
     age = sample.host.uptime_s - process.start_time / USER_HZ
     yield told(room, "descriptors", *_descriptors(process))
     if age >= 0:
-        yield told(room, "runs for", units.duration(age))
+        yield told(room, "uptime", units.duration(age))
 
 
 def user(scene: Scene, uid: int | None) -> str:
@@ -116,7 +116,7 @@ def _flow(scene: Scene, place: int) -> Iterator[PaneRow]:
     sent, received = found.bytes_sent_per_s[place], found.bytes_received_per_s[place]
     again = units.rate(float(found.retransmits_per_s[place]))
     rates = f"{units.byte_rate(sent)}/s sent  {units.byte_rate(received)}/s received"
-    yield told(room, "traffic", rates, f"{again}/s segments sent again")
+    yield told(room, "traffic", rates, f"{again}/s segments retransmitted")
 
 
 def _drawings(scene: Scene, key: int, process: Process | None) -> Iterator[Drawing]:
@@ -125,7 +125,7 @@ def _drawings(scene: Scene, key: int, process: Process | None) -> Iterator[Drawi
     rates = {"sent": "bytes_sent_per_s", "received": "bytes_received_per_s"}
     yield draw("Bytes a second", units.byte_rate, rates)
     yield draw("Queues, bytes", units.size, {"Recv-Q": "recv_q", "Send-Q": "send_q"})
-    yield draw("Sent again a second", units.rate, {"segments": "retransmits_per_s"})
+    yield draw("Retransmitted a second", units.rate, {"segments": "retransmits_per_s"})
     if process is not None and process.fd_limit:
         limit = Limit("limit", process.fd_limit)
         yield draw("Descriptors", units.count, {"open": "open_fds"}, limit)
@@ -141,7 +141,7 @@ def _lists(scene: Scene, rows: Index) -> Iterator[PaneRow]:
         (REMOTES, "Remotes", scene.selection.remote_groups.group),
     ):
         numbers, counts = own_counts(group, rows)
-        part = Excerpt(listing, title, ("processes",), ITS, "of its own, then of all processes")
+        part = Excerpt(listing, title, ("processes",), ITS, "(own, then all processes)")
         yield from excerpt(scene, part, numbers, [str(count) for count in counts.tolist()])
     talking = rows[table.state[rows] != tcp.LISTEN]
     shown = worst_first(scene, talking)

@@ -211,7 +211,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._settle(reveal=False)
 
     def follow(self, on: bool) -> None:
-        """Whether the cursor goes where its row goes, or stays where it is on the screen."""
+        """Whether the cursor follows the selected row, or stays where it is on the screen."""
         self._pinned = on
 
     def on_click(self, event: events.Click) -> None:

@@ -130,7 +130,7 @@ def test_loss(linked: Linked) -> None:
     with SetWatch(client, {LOSS: {"window_s": 3}}) as watch:
         assert LOSS not in watch.during(4)
         with flapping(client):
-            found = watch.until(lambda found: LOSS in found, "segments sent again")[LOSS]
+            found = watch.until(lambda found: LOSS in found, "segments retransmitted")[LOSS]
         assert found.values["share"] > 0.01
         assert found.subject.destination == SERVER.v4
         watch.until(lambda found: LOSS not in found, "an end")
