@@ -74,10 +74,10 @@ COLUMNS = (
         "sockets", "Socks", 6, "Sockets towards it.", _plain("sockets"),
         shown(units.count, _plain("sockets")), right=True,
     ),
-    _counted("established", "Estab", "ESTABLISHED.", tcp.ESTABLISHED),
+    _counted("established", "Estab", "ESTAB: open both ways.", tcp.ESTABLISHED),
     _counted("opening", "Open", "SYN-SENT and SYN-RECV.", tcp.SYN_SENT, tcp.SYN_RECV, priority=3),
     _counted("close_wait", "ClWait", "CLOSE-WAIT: it has closed, we have not.", tcp.CLOSE_WAIT),
-    _counted("time_wait", "TimeW", "TIME_WAIT.", tcp.TIME_WAIT, priority=2),
+    _counted("time_wait", "TimeW", "TIME-WAIT: closed here first.", tcp.TIME_WAIT, priority=2),
     Column(
         "recv_q", "Recv-Q", 6, "Bytes from it that nobody has read.", _plain("recv_q"),
         shown(units.size, _plain("recv_q")), right=True,

@@ -42,10 +42,10 @@ SETTINGS = (
             "Ports of that range that are never taken by themselves.",
             "", ("ephemeral-port-exhaustion", "self-connect")),
     Sysctl("net.ipv4.tcp_tw_reuse", "2",
-            "Whether connect() may take a port in TIME_WAIT: 1 always, 2 on loopback, 0 never.",
+            "Whether connect() may take a port in TIME-WAIT: 1 always, 2 on loopback, 0 never.",
             "0 before 4.19", ("ephemeral-port-exhaustion", "risky-sysctl")),
     Sysctl("net.ipv4.tcp_tw_reuse_delay", "1000",
-            "How long, in ms, a port must have been in TIME_WAIT before connect() may take it.",
+            "How long, in ms, a port must have been in TIME-WAIT before connect() may take it.",
             "exists since 6.14", ("ephemeral-port-exhaustion",)),
     Sysctl("net.ipv4.tcp_tw_recycle", "0",
             "1 drops clients behind NAT at random.", "removed in 4.12", ("risky-sysctl",)),
@@ -91,7 +91,7 @@ SETTINGS = (
     Sysctl("net.ipv4.tcp_sack", "1",
             "Lets receivers say which segments are missing; 0 slows every recovery."),
     Sysctl("net.ipv4.tcp_timestamps", "1",
-            "Timestamps: taking ports in TIME_WAIT again, and scaling and SACK after a SYN cookie, "
+            "Timestamps: taking ports in TIME-WAIT again, and scaling and SACK after a SYN cookie, "
             "depend on them.",
             "", ("risky-sysctl",)),
     Sysctl("net.ipv4.tcp_window_scaling", "1",

@@ -54,8 +54,8 @@ def summary(selection: Selection) -> list[str]:
 
 
 def states(by_state: Sequence[int]) -> str:
-    """`ESTABLISHED 12  LISTEN 3`: the states that occur."""
-    found = [f"{tcp.STATES[n]} {count}" for n, count in enumerate(by_state) if count]
+    """`ESTAB 12  LISTEN 3`: the states that occur."""
+    found = [f"{tcp.SS_STATES[n]} {count}" for n, count in enumerate(by_state) if count]
     return "  ".join(found)
 
 

@@ -119,7 +119,7 @@ def _answers(lab: Lab, size: int, per_s: int, send_timeout: str) -> None:
             HALF,
             "warning",
             title=[r"60\b"],
-            told=[r"60 LAST_ACK", r":8080\b", r"10\.77\.0\.2\b", r"(?i)gives? (them )?up|ends? in"],
+            told=[r"60 LAST-ACK", r":8080\b", r"10\.77\.0\.2\b", r"(?i)gives? (them )?up|ends? in"],
             never=[r"Data before the FIN"],
             values={"sockets": 60},
             listener="10.77.0.1:8080",

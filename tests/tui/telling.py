@@ -22,7 +22,7 @@ STUCK = Finding(
     "close-wait-unread",
     "close-wait-unread/101",
     "warning",
-    "nginx does not read: 1 connection left in CLOSE_WAIT",
+    "nginx does not read: 1 connection left in CLOSE-WAIT",
     Subject(NETNS, (101,), None, None, (FIRST_COOKIE + 4,)),
     evidence=("Its end of file waits.",),
 )

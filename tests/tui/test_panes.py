@@ -420,7 +420,7 @@ def test_a_destination_that_runs_out() -> None:
     ports = now.snapshot.ports
     assert f"{ports.headroom[0]} of 100" in line(model, "ports left")
     assert line(model, "in use").split()[2] == str(ports.used[0])
-    assert "32 (50% of its sockets)" in line(model, "TIME_WAIT")
+    assert "32 (50% of its sockets)" in line(model, "TIME-WAIT")
     assert "they run out in" in line(model, "opened")
     assert any("- range 100" in each for each in lines(model))
     (axes,) = (each for each in lines(model) if re.search(r"now +\+\d", each))

@@ -43,7 +43,7 @@ class TestSummary:
         assert "- Look: for 2.0s, through `sock_diag`, privileged" in text
         assert "- Filter: `state listening`\n" in text
         assert "- Sockets: 18, 2 of them selected\n" in text
-        assert "- States: ESTABLISHED 7  SYN_SENT 1" in text
+        assert "- States: ESTAB 7  SYN-SENT 1" in text
         assert "- Note: `no control groups`\n" in text
 
     def test_without_a_filter_and_without_sockets(self) -> None:

@@ -92,7 +92,7 @@ def _asking(seen: Observations, netns: int) -> list[str]:
     """Connects that are still unanswered."""
     rows = np.flatnonzero((seen.table.state == tcp.SYN_SENT) & (seen.table.netns == netns))
     who = parties.listed(parties.parties(seen, rows)) if len(rows) else ""
-    said = f"{words.count(len(rows), 'connect')} in SYN_SENT now{': ' + who if who else ''}."
+    said = f"{words.count(len(rows), 'connect')} in SYN-SENT now{': ' + who if who else ''}."
     return [said] if len(rows) else []
 
 

@@ -60,7 +60,7 @@ def destination(seen: Observations, group: int) -> str:
 
 
 def states(seen: Observations, rows: Index) -> str:
-    """61 ESTABLISHED, 20 CLOSE_WAIT: by number, the most first."""
+    """61 ESTAB, 20 CLOSE-WAIT: by number, the most first."""
     number = np.bincount(seen.table.state[rows], minlength=12)
     order = np.argsort(-number, kind="stable").tolist()
-    return ", ".join(f"{words.number(number[s])} {tcp.STATES[s]}" for s in order if number[s])
+    return ", ".join(f"{words.number(number[s])} {tcp.SS_STATES[s]}" for s in order if number[s])

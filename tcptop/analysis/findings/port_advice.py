@@ -70,6 +70,6 @@ def reuse(seen: Observations, netns: int) -> str:
         return ""
     now = {0: "0: never", 2: "2: on the loopback alone"}.get(mode, str(mode))
     return (
-        f" {REUSE} = 1 (now {now}) would let connect() take a port again after 1 s in TIME_WAIT, "
+        f" {REUSE} = 1 (now {now}) would let connect() take a port again after 1 s in TIME-WAIT, "
         "where both ends use TCP timestamps: it spares ports, not handshakes."
     )

@@ -84,7 +84,7 @@ SCENARIOS = (
     ),
     Scenario(
         "time-wait-pressure",
-        f"TIME_WAIT has filled {_WAITING} of the {_BUCKETS} that this host was allowed.",
+        f"TIME-WAIT has filled {_WAITING} of the {_BUCKETS} that this host was allowed.",
         time_wait_pressure,
     ),
 )

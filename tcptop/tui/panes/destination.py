@@ -59,7 +59,7 @@ def _use(scene: Scene, place: int, connections: int) -> Iterator[PaneRow]:
     yield told(room, "ports left", left, "at 0 connect() fails", style)
     yield told(room, "in use", f"{use.used[place]:,}", "ports that cannot be taken for it now")
     waits = f"{use.time_wait[place]:,} ({use.time_wait[place] / connections:.0%} of its sockets)"
-    yield told(room, "TIME_WAIT", waits, "closed here first, kept for 60 s")
+    yield told(room, "TIME-WAIT", waits, "closed here first, kept for 60 s")
     blocked = f"{use.blocked[place]:,} lost to every destination"
     yield told(room, "elsewhere", blocked, "listened on, or bound by a program")
     bind = f"{use.headroom_bind[place]:,} left"
@@ -90,7 +90,7 @@ def _limit(scene: Scene, place: int) -> Iterator[PaneRow]:
 def _drawings(scene: Scene, key: int, place: int) -> Iterator[Drawing]:
     draw, use = partial(recorded, scene, (PORTS.name, key)), scene.snapshot.ports
     limit = Limit("range", float(use.capacity[place]))
-    used = {"in use": "used", "TIME_WAIT": "time_wait"}
+    used = {"in use": "used", "TIME-WAIT": "time_wait"}
     ports = draw("Ports", units.count, used, limit)
     yield ports._replace(forecast=_ahead(scene, place), span_s=_span_s(scene, place))
     yield draw("Opened a second", units.rate, {"connections": "opens_per_s"})

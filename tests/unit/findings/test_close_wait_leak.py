@@ -28,7 +28,7 @@ def held_by(process: Process, count: int) -> object:
 def test_one_look_is_enough_where_the_kernel_says_how_long() -> None:
     (finding,) = once(leaked(20), owners=held_by(CURL, 20))
     assert (finding.id, finding.severity) == (ID, "warning")
-    assert finding.title == "curl leaks sockets: 20 connections to 10.0.0.9:80 left in CLOSE_WAIT"
+    assert finding.title == "curl leaks sockets: 20 connections to 10.0.0.9:80 left in CLOSE-WAIT"
     assert finding.subject.pids == (CURL.pid,)
     assert finding.subject.destination == "10.0.0.9:80"
     assert "20 were opened from here, to 10.0.0.9:80." in finding.evidence
@@ -106,14 +106,14 @@ def test_who_called_whom() -> None:
     held = owners((7, CURL, 3), *((n, CURL, n) for n in range(1000, 1040)))
     (finding,) = once([listener, *served], owners=held)
     assert finding.title == (
-        "curl leaks sockets: 21 connections from clients of :80 left in CLOSE_WAIT"
+        "curl leaks sockets: 21 connections from clients of :80 left in CLOSE-WAIT"
     )
     assert (finding.subject.listener, finding.subject.destination) == ("0.0.0.0:80", None)
     assert "21 were accepted on :80, from 10.0.0.7 (11), 10.0.0.8 (10)." in finding.evidence
     assert "client goes away" in finding.advice
     called = [row | {"inode": n + 1030} for n, row in enumerate(leaked(9))]
     (finding,) = once([listener, *served, *called], owners=held)
-    assert finding.title == "curl leaks sockets: 30 connections left in CLOSE_WAIT"
+    assert finding.title == "curl leaks sockets: 30 connections left in CLOSE-WAIT"
     assert finding.subject.listener is finding.subject.destination is None
     assert finding.evidence[1] == "9 were opened from here, to 10.0.0.9:80."
 

@@ -29,7 +29,7 @@ def test_one_look_is_enough_where_the_kernel_says_how_long() -> None:
     (finding,) = once(stuck(20, recv_q=101), owners=HELD)
     assert (finding.id, finding.severity) == (ID, "warning")
     assert finding.title == (
-        "curl does not read: 20 connections to 10.0.0.9:80 in CLOSE_WAIT with an unread end of file"
+        "curl does not read: 20 connections to 10.0.0.9:80 in CLOSE-WAIT with an unread end of file"
     )
     assert finding.values["unread_bytes"] == 2000
     assert finding.subject.pids == (CURL.pid,)
@@ -74,7 +74,7 @@ def test_those_of_clients_are_no_pool() -> None:
     ]
     (finding,) = of(once([listener, *rows], owners=HELD), ID)
     assert finding.title == (
-        "curl does not read: 20 connections from clients of :80 in CLOSE_WAIT with an unread end "
+        "curl does not read: 20 connections from clients of :80 in CLOSE-WAIT with an unread end "
         "of file"
     )
     assert "event loop" in finding.advice

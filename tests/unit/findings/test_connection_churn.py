@@ -156,7 +156,7 @@ def test_a_full_time_wait_table_is_why_none_is_seen() -> None:
 
     found = watch(12, lambda _: STAYING, owners=HELD, kernel=kernel)
     (finding,) = of(found[-1], ID)
-    assert "find the table of TIME_WAIT full (TCPTimeWaitOverflow)" in finding.evidence[0]
+    assert "find the table of TIME-WAIT full (TCPTimeWaitOverflow)" in finding.evidence[0]
     assert "the other end" not in finding.evidence[0]
 
 

@@ -40,7 +40,7 @@ def test_a_share_of_the_soft_limit() -> None:
     assert finding.title == "curl has hardly any file descriptors left: 800 of 1,000 in use"
     assert finding.subject.pids == (CURL.pid,)
     assert len(finding.subject.cookies) == 3
-    assert "3 of them are TCP sockets: 3 ESTABLISHED." in finding.evidence
+    assert "3 of them are TCP sockets: 3 ESTAB." in finding.evidence
     assert "/proc/200/fd" in finding.confirm
     (finding,) = of(findings_of(1000, 1000), ID)
     assert finding.severity == "critical"

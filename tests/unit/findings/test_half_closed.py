@@ -33,7 +33,7 @@ def test_one_look_at_those_that_are_held() -> None:
     (finding,) = once(waiting(20), owners=HELD)
     assert (finding.id, finding.severity) == (ID, "warning")
     assert finding.title == (
-        "curl waits for the other end to close: 20 connections in FIN_WAIT2 to 10.0.0.9:80"
+        "curl waits for the other end to close: 20 connections in FIN-WAIT-2 to 10.0.0.9:80"
     )
     assert finding.subject.pids == (CURL.pid,)
     assert finding.since == pytest.approx(TAKEN_AT - 90)
@@ -110,7 +110,7 @@ def test_the_other_end_here_explains_it(recv_q: int, cause: str) -> None:
     (first, second) = once(waiting(30) + there, owners=both)
     assert (first.id, second.id) == (cause, ID)
     assert second.because == first.key
-    assert "30 other ends are here: 30 CLOSE_WAIT; nginx" in second.evidence[-1]
+    assert "30 other ends are here: 30 CLOSE-WAIT; nginx" in second.evidence[-1]
 
 
 SHUT = {

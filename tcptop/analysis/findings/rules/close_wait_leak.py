@@ -21,7 +21,7 @@ def _said(_: Observations, each: CloseWaits) -> Said:
     name, count = words.called(each.process), len(each.rows)
     return Said(
         f"{name} leaks sockets: {words.count(count, 'connection')}{each.ends.where} left in "
-        "CLOSE_WAIT",
+        "CLOSE-WAIT",
         "that the peer has closed: all that came has been read (Recv-Q 0), and none was closed "
         "here.",
         _advice(each, name),
@@ -39,7 +39,7 @@ def _advice(each: CloseWaits, name: str) -> str:
         else f"Close them in {name} when read() returns 0 and on every error path, also where a "
         "client goes away before it has its answer."
     )
-    return f"{first} No sysctl ends CLOSE_WAIT; a restart frees the sockets until it leaks again."
+    return f"{first} No sysctl ends CLOSE-WAIT; a restart frees the sockets until it leaks again."
 
 
 def _server(each: CloseWaits) -> str:
@@ -50,7 +50,7 @@ RULE = Rule(
     ID,
     0,
     (
-        Threshold("sockets", 20, "CLOSE_WAIT sockets of one process"),
+        Threshold("sockets", 20, "CLOSE-WAIT sockets of one process"),
         Threshold("age_s", 60, "seconds that each has been so"),
         *fds.THRESHOLDS,
     ),

@@ -53,7 +53,7 @@ def _pool(each: CloseWaits) -> tuple[str, str, str]:
     many = words.count(len(each.rows), "idle connection")
     return (
         f"{server} has closed {many} that {name} still keeps",
-        "in CLOSE_WAIT, as an idle pool does: no answer was due on them when the server closed, "
+        "in CLOSE-WAIT, as an idle pool does: no answer was due on them when the server closed, "
         "and nobody has looked at them since (Recv-Q is the unread end of file).",
         f"Let the pool of {name} drop idle connections sooner than {server} closes them: its idle "
         "limit or maximum lifetime below the server's idle timeout; or let it test a connection "
@@ -67,7 +67,7 @@ def _stuck(each: CloseWaits, unread: int) -> tuple[str, str, str]:
     waits = "all its workers wait for one slow back end or one lock"
     return (
         f"{name} does not read: {words.count(len(each.rows), 'connection')}{each.ends.where} in "
-        "CLOSE_WAIT with an unread end of file",
+        "CLOSE-WAIT with an unread end of file",
         f"that the peer has closed, with an unread end of file (Recv-Q 1 or more) and "
         f"{words.size(unread)} of unread data.",
         f"See what {name} does now (a stack or thread dump): "
@@ -86,7 +86,7 @@ RULE = Rule(
     ID,
     0,
     (
-        Threshold("sockets", 20, "CLOSE_WAIT sockets of one process with the end unread"),
+        Threshold("sockets", 20, "CLOSE-WAIT sockets of one process with the end unread"),
         Threshold("age_s", 60, "seconds that each has been so"),
         *fds.THRESHOLDS,
     ),

@@ -84,7 +84,7 @@ def _evidence(
         else f"{words.count(again, 'retransmission')} of its SYN"
     )
     yield (
-        f"{who}{more}: {many} in SYN_SENT to {to}, the oldest for {words.duration(oldest)}; "
+        f"{who}{more}: {many} in SYN-SENT to {to}, the oldest for {words.duration(oldest)}; "
         f"{tried}, and neither a SYN-ACK nor a reset."
     )
     yield from _until(seen, attempts)

@@ -113,7 +113,7 @@ def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Find
         | sustained,
         (
             f"{words.number(per_s)} connections/s to {to} were opened and closed within the "
-            f"last {words.duration(churn.seconds)}; {words.number(waiting)} wait in TIME_WAIT.",
+            f"last {words.duration(churn.seconds)}; {words.number(waiting)} wait in TIME-WAIT.",
             *_how(churn, place),
             *said,
             _whose(parties.listed(held), who),
@@ -127,9 +127,9 @@ def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Find
 def _how(churn: Churn, place: int) -> list[str]:
     """Say so where it was not seen."""
     if churn.inferred[place] <= 0:
-        return ["All of those were seen: as TIME_WAIT, or while they lived."]
+        return ["All of those were seen: as TIME-WAIT, or while they lived."]
     why = (
-        "their ports are in use again, which ends a TIME_WAIT"
+        "their ports are in use again, which ends a TIME-WAIT"
         if churn.reused[place]
         else "the other end closes first"
     )
@@ -175,7 +175,7 @@ def _unseen(netns: int, churn: Churn, overflow: float) -> Finding:
     """`overflow`: connections a second that TIME_WAIT has no room for."""
     per_s = churn.unseen / churn.seconds
     why = (
-        f"{words.number(overflow)}/s find the table of TIME_WAIT full ({OVERFLOW})"
+        f"{words.number(overflow)}/s find the table of TIME-WAIT full ({OVERFLOW})"
         if 2 * overflow > per_s
         else "the other end closes first"
     )

@@ -60,7 +60,7 @@ def _finding(
 
 
 def _composed(seen: Observations, rows: Index, lost: int) -> str:
-    """61 ESTABLISHED, 20 CLOSE_WAIT, 40 in no list"""
+    """61 ESTAB, 20 CLOSE-WAIT, 40 in no list"""
     listed = [parties.states(seen, rows)] if len(rows) else []
     return ", ".join([*listed, *([f"{words.number(lost)} in no list"] if lost else [])])
 

@@ -72,7 +72,7 @@ def _finding(seen: Observations, rows: Index, oldest: float) -> Finding:
         words.key(ID, netns, who[0].pid if who else "unknown"),
         "warning",
         f"{name} waits for the other end to close: {words.count(count, 'connection')} in "
-        f"FIN_WAIT2{places.where}",
+        f"FIN-WAIT-2{places.where}",
         named(seen, rows, who, places.listener, places.destination),
         {"sockets": count, "oldest_s": oldest, "other_end_here": len(peers)},
         (

@@ -63,7 +63,7 @@ def _free(seen: Observations, row: int) -> bool:
 
 def _evidence(seen: Observations, row: int, who: str, free: bool) -> Iterator[str]:
     table = seen.table
-    at, state = words.local(seen.sample, row), tcp.STATES[int(table.state[row])]
+    at, state = words.local(seen.sample, row), tcp.SS_STATES[int(table.state[row])]
     yield (
         f"{who or 'An unknown process'}: one socket in {state} whose local and remote end are both "
         f"{at}; it reads back what it writes, and takes that for its service."

@@ -41,12 +41,12 @@ def _finding(
         ID,
         words.key(ID, kernel.netns),
         "critical" if overflow else "warning",
-        f"TIME_WAIT sockets fill their table: {full}, {per_s}",
+        f"TIME-WAIT sockets fill their table: {full}, {per_s}",
         Subject(kernel.netns),
         {name: value for name, value in values.items() if value is not None},
         (*_evidence(kernel, full, overflow), *_whose(seen, kernel.netns)),
         "Close less often: a pool, or keep-alive, so that a connection serves many requests. Then "
-        f"raise the limit, it is cheap: {_raise(most)}. TIME_WAIT itself is healthy and lasts "
+        f"raise the limit, it is cheap: {_raise(most)}. TIME-WAIT itself is healthy and lasts "
         "60 s regardless of settings.",
         f"grep TCP: /proc/net/sockstat; sysctl {LIMIT}; nstat -az TcpExt{OVERFLOW}",
     )
@@ -61,7 +61,7 @@ def _raise(most: int | None) -> str:
 
 
 def _evidence(kernel: Kernel, full: str, overflow: float) -> list[str]:
-    said = [f"sockstat counts {full} TIME_WAIT sockets ({LIMIT})."]
+    said = [f"sockstat counts {full} TIME-WAIT sockets ({LIMIT})."]
     if overflow:
         total = kernel.counters.get("TcpExt", {}).get(OVERFLOW, 0)
         said.append(
