@@ -33,7 +33,7 @@ async def test_feedback_counts_while_typing() -> None:
         assert prompt_lines(view)[0] == " 18 of 18 sockets"
         assert "Enter apply" in prompt_lines(view)[2]
         await view.press(*"state")
-        assert prompt_lines(view)[0].startswith(" then: ")
+        assert prompt_lines(view)[0].startswith(" next: ")
         await view.press("space", *"listen")
         assert prompt_lines(view)[0] == " 2 of 18 sockets"
         assert prompt_lines(view)[1] == " / state listen"
@@ -58,14 +58,14 @@ async def test_text_that_comes_as_keys_is_not_parsed_at_each(
         await view.press(*"(((" * 200)
         assert len(asked) < 300
         assert asked[-1] == "(((" * 200
-        assert prompt_lines(view)[0].startswith(" then: ")
+        assert prompt_lines(view)[0].startswith(" next: ")
 
 
 async def test_the_caret_is_under_the_first_wrong_character() -> None:
     async with live() as view:
         await ask(view, "state established and dprot = :443")
         said, typed, caret = prompt_lines(view)
-        assert said.startswith(' "dprot" cannot stand here (did you mean "dport"?)')
+        assert said.startswith(' unexpected "dprot" (did you mean "dport"?); expected state,')
         assert caret.index("^") == typed.index("dprot")
         await view.press("enter")
         assert view.app.main.filter_bar.is_open

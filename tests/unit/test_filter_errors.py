@@ -61,6 +61,36 @@ def test_an_error_is_two_lines_whatever_is_quoted() -> None:
     assert caret.index("^") == quoted.index("\\x1b") + 2  # two letters are two cells wide
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "and",
+            'unexpected "and"; expected state, process, port, dport, sport, dst, src, pid, ...',
+        ),
+        (
+            "(port = 80",
+            "unexpected end; expected and, or, ), state, process, port, dport, sport, ...",
+        ),
+        (
+            "port = 80)",
+            'unexpected ")"; expected and, or, state, process, port, dport, sport, dst, ...',
+        ),
+        ("keepalive = maybe", "expected on, off or unknown"),
+        (
+            "port",
+            "unexpected end; expected a port such as 443, :443, https, 80,443 or 8000-8100, "
+            "=, !=, >, <, >= or <=",
+        ),
+        ('process = "ngin', 'unterminated quote; expected "'),
+    ],
+)
+def test_at_most_eight_words_are_expected_the_likeliest_first(text: str, said: str) -> None:
+    error = complaint(text)
+    assert error
+    assert str(error).endswith(said)
+
+
 def test_deep_nesting_is_an_error_and_not_a_crash() -> None:
     for text in ("(" * 5000 + "sport 1" + ")" * 5000, "not " * 5000 + "sport 1"):
         with pytest.raises(FilterError):

@@ -55,7 +55,7 @@ def feedback(text: str, snapshot: Snapshot | None) -> Feedback:
     except FilterError as error:
         return refusal(error)
     except NeedsLookup:
-        return Feedback("right; its names are looked up on Enter", "good")
+        return Feedback("valid; names are looked up on Enter", "good")
     if snapshot is None:
         return Feedback("", "")
     total = len(snapshot.sample.sockets)
@@ -65,10 +65,9 @@ def feedback(text: str, snapshot: Snapshot | None) -> Feedback:
 
 def refusal(error: FilterError) -> Feedback:
     """The error in a line; a filter that is not finished is not wrong yet."""
-    words = " ".join(error.expected)
     if error.column >= len(error.text):
-        return Feedback(f"then: {words}" if words else error.message, "dim")
-    return Feedback(f"{error.message}: {words}" if words else error.message, "bad", error.column)
+        return Feedback(f"next: {error.hint()}" if error.expected else error.message, "dim")
+    return Feedback(error.said(), "bad", error.column)
 
 
 def completed(text: str, at: int) -> tuple[str, list[str]]:

@@ -42,9 +42,9 @@ def syntax_error(text: str, error: UnexpectedInput) -> FilterError:
     column = len(text) if at_end else error.pos_in_stream or 0
     words = _described(_place(text[:column]))
     if at_end:
-        return FilterError(text, column, words, "something is missing here")
+        return FilterError(text, column, words, "unexpected end")
     if text[column] == '"' and '"' not in text[column + 1 :]:
-        return FilterError(text, column, ('"',), "a quote that does not end")
+        return FilterError(text, column, ('"',), "unterminated quote")
     found = _WORD.match(text, column)
     return FilterError(text, column, words, _unexpected(found[0] if found else "", words))
 
@@ -100,4 +100,4 @@ def _field(place: InteractiveParser | None) -> Field:
 
 def _unexpected(word: str, words: tuple[str, ...]) -> str:
     near = get_close_matches(word.lower(), words, n=1)
-    return f'"{word}" cannot stand here' + (f' (did you mean "{near[0]}"?)' if near else "")
+    return f'unexpected "{word}"' + (f' (did you mean "{near[0]}"?)' if near else "")
