@@ -233,7 +233,8 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self.paint()
         widths = table.widths_shown
         grouped = choices.tree and view == SOCKETS.name  # one column says both
-        return {**widths, REDUNDANT: widths[LABEL]} if grouped else widths
+        both = grouped and LABEL in widths  # which has no room, or no rows yet
+        return {**widths, REDUNDANT: widths[LABEL]} if both else widths
 
     # -- names for addresses
 

@@ -172,7 +172,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _draw_table(self) -> None:
         session, model = self._session, self._model()
-        if model is None:
+        if model is None:  # before the first sample; nor is what was read meanwhile a list
+            self.table.clear()
+            self._place = None
             return
         place = len(session.trail.places), replace(session.here, followed=None)
         if place != self._place:

@@ -97,7 +97,7 @@ class TimeCursor:
         """Have the present one to compare with."""
         self.marked = self.snapshot
         if self.marked is None:
-            return ""
+            return NOTHING_YET
         at = clock_time(self.marked.sample.taken_at)
         return f"marked {at}; D shows what changes from now on"
 

@@ -129,6 +129,14 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._find_cursor()
         self._settle(reveal=True)
 
+    def clear(self) -> None:
+        """Show no model: no columns and no rows."""
+        if self._model is not None:
+            self._model, self._sort = None, None
+            self._place_cursor(0)
+            self._lay_out()  # also where it is not shown, and has no size
+            self._settle(reveal=True)
+
     def changed(self, model: TableModel | None = None) -> None:
         """The model has other data or another order, or is replaced by one of the same kind."""
         visible = self._cursor_visible()
