@@ -1,105 +1,17 @@
-"""The command: words -> a subcommand and its exit code. Each is imported only when asked for."""
+"""The program: signals first, then the command line."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from importlib import import_module
-from types import FrameType
 from typing import NoReturn
 
-from tcptop import options
-from tcptop.commands.errors import (
-    BROKEN_PIPE,
-    COULD_NOT,
-    UNKNOWN,
-    USAGE,
-    CommandError,
-    before_the_end,
-    one_line,
-)
+from tcptop import ending
 
 
 def main(words: Sequence[str] | None = None) -> NoReturn:
     """Run a command line; ends the process with the contract's exit code."""
-    _end_at_once_on_signals()
-    if sys.stderr is None:  # closed before we began: print() would put notices on stdout
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 for the life of the process
-    typed = sys.argv[1:] if words is None else words
-    try:
-        code = _to_the_end(typed)
-    except BrokenPipeError:
-        code = BROKEN_PIPE
-    except options.UsageError as error:
-        code = _failed(typed, str(error), USAGE)
-    except (CommandError, OSError) as error:
-        code = _failed(typed, f"tcptop: {one_line(error)}", COULD_NOT)
-    _leave_stdout()
-    sys.exit(code)
+    ending.at_once_on_signals()
+    from tcptop import dispatch  # which no signal finds half imported
 
-
-def _end_at_once_on_signals() -> None:
-    """Leave as `ss` does: what KeyboardInterrupt meets on its way, such as a half-done import,
-    turns it into other errors. The live view has handlers of its own."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or in the background
-            signal.signal(number, _end)
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    for undo in before_the_end:
-        undo()
-    os._exit(128 + number)
-
-
-def _to_the_end(words: Sequence[str]) -> int:
-    """The exit code, once stdout has taken everything; --help ends with one too."""
-    try:
-        code = run(words)
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else USAGE
-    if sys.stdout is not None:
-        sys.stdout.flush()
-    return code
-
-
-def _failed(words: Sequence[str], message: str, code: int) -> int:
-    """Say why on stderr; `check` says it to the monitoring system too, which reads stdout."""
-    print(message, file=sys.stderr)
-    if words[:1] != ["check"]:
-        return code
-    if sys.stdout is not None and not {"json", "--format=json"}.intersection(words):
-        why = ": ".join(line.lstrip(" ^") for line in message.splitlines())  # a caret is of no use
-        with suppress(OSError):  # a full disk takes no verdict either
-            print(f"TCPTOP UNKNOWN: {why.removeprefix('tcptop: ')}".replace("|", "/"))
-    return UNKNOWN
-
-
-def _leave_stdout() -> None:
-    """What is still buffered for a closed pipe or a full disk must not complain once more."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except (OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def run(words: Sequence[str]) -> int:
-    """The exit code of a command line. Raises UsageError, CommandError, OSError and SystemExit."""
-    if words and words[0] in options.LATER:
-        raise CommandError(f"{words[0]}: not in this version")
-    chosen = options.parse(words)
-    if isinstance(chosen, options.SourceOptions):
-        _refuse_later(chosen)
-    code: int = import_module(f"tcptop.commands.{chosen.command}").run(chosen)
-    return code
-
-
-def _refuse_later(chosen: options.SourceOptions) -> None:
-    if chosen.recording is not None:
-        raise CommandError("--from: not in this version, which makes no recordings yet")
-    if chosen.netns == "all":
-        raise CommandError("--netns all: not in this version; name one namespace, or a pid in it")
+    ending.leave(dispatch.dispatch(sys.argv[1:] if words is None else words))

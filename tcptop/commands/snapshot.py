@@ -8,7 +8,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from tcptop.commands.errors import DONE, before_the_end
+from tcptop import ending
+from tcptop.commands.errors import DONE
 from tcptop.commands.filter import clause, selected
 from tcptop.commands.source import source
 from tcptop.options import SnapshotOptions, UsageError
@@ -27,7 +28,7 @@ def run(chosen: SnapshotOptions) -> int:
     from tcptop.commands.effective import decided
     from tcptop.sources.namespaces import current_inode
 
-    before_the_end.append(output.remove_unfinished)
+    ending.before_the_end.append(output.remove_unfinished)
     if _format(chosen) == "csv" and len(set(chosen.only)) > 1:
         raise UsageError("tcptop: snapshot: csv holds one list; give one --only")
     shown, user = clause(chosen), decided(chosen, home=current_inode())

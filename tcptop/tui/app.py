@@ -118,6 +118,8 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         as on a slow link, `/` would find those after it already gone to the table.
         """
         if isinstance(event, events.Key) and not event.is_forwarded:
+            if self.ending:
+                return  # typed ahead of a signal, or after `q`: the screens go already
             self.say("")
             text = event.character if event.is_printable else None
             opened = isinstance(self.screen, ChoiceScreen) and self.screen.box

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcptop import cli
+from tcptop import dispatch
 from tcptop.analysis.findings.rule import Need
 from tcptop.analysis.findings.rules import RULES
 from tcptop.demo import held, linux, sockets
@@ -231,7 +231,7 @@ def forbid_sock_diag(number: int) -> None:
 
 
 def snapshot(path: str) -> int:
-    return cli.run(["snapshot", "--format", "json", "-o", path])
+    return dispatch.run(["snapshot", "--format", "json", "-o", path])
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EPROTONOSUPPORT])

@@ -12,6 +12,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyte
@@ -47,6 +48,7 @@ class Terminal:
         size: tuple[int, int] = (80, 24),
         ignored: Sequence[signal.Signals] = (),
         redirect: Mapping[int, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
         self.master, self.slave = pty.openpty()
         self.resize(*size, tell=False)
@@ -62,6 +64,7 @@ class Terminal:
             stdout=self.slave,
             stderr=self.slave,
             env=dict(environ),
+            cwd=cwd,
             start_new_session=True,
             preexec_fn=self._prepare,
         )

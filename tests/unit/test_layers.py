@@ -29,7 +29,7 @@ ALLOWED = {
     "tui": {"tui", "explain", "views", "columns", "analysis", "model", "options"},
     "demo": {"demo"},
 }
-ALLOWED["commands"] = {*ALLOWED, "commands", "options", "configuration"}
+ALLOWED["commands"] = {*ALLOWED, "commands", "options", "configuration", "ending"}
 ALLOWED["options.py"] = set()
 ALLOWED["configuration.py"] = {"options"}
 

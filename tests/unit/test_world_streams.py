@@ -91,12 +91,12 @@ def test_a_wrong_option_is_quoted_with_its_caret() -> None:
 
 INTERRUPTED_VIEW = """
 import os, signal, sys
-from tcptop import cli
+from tcptop.cli import main
 from tcptop.views import json
 json.write = lambda selection, out, *_: out.write("half") and os.kill(os.getpid(), {number})
-cli.main(["snapshot", "-o", {out!r}])
+main(["snapshot", "-o", {out!r}])
 """
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @pytest.mark.parametrize("number", ENDINGS)

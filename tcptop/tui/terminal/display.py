@@ -68,6 +68,17 @@ class TerminalApp(App[None]):
         if isinstance(self._driver, TerminalDriver):
             self._driver.mouse = on
 
+    @property
+    def ending(self) -> bool:
+        """Whether the end has been asked for."""
+        return self._exit
+
+    def _handle_exception(self, error: Exception) -> None:
+        if self.ending:  # an action met screens that are going: the exit status is decided
+            self._close_messages_no_wait()
+        else:
+            super()._handle_exception(error)
+
     def _fatal_error(self) -> None:
         # Not Rich's traceback: its locals would print addresses and names.
         error = self._exception or sys.exc_info()[1]

@@ -59,7 +59,8 @@ class ChoiceBox(Lines, can_focus=True, inherit_bindings=False):
         """Begin with the first row; the screen is there."""
         self.row = self._first = 0
         self.draw()
-        self.screen.set_focus(self)  # at once, for the next key may be here already
+        if self.is_open:  # the app may have ended meanwhile
+            self.screen.set_focus(self)  # at once, for the next key may be here already
 
     def close(self) -> None:
         if self.is_open:
