@@ -1,8 +1,17 @@
-"""For all tests: examples are judged by what they show, not by how long a busy machine takes."""
+"""For all tests: what they need is there or they are skipped by name, and they are judged by what
+they show, not by how long a busy machine takes.
+"""
 
+import os
 import signal
+import sys
+from collections import Counter
+from collections.abc import Generator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import needs
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -14,3 +23,72 @@ for number, handler in (
 ):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
+
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # servers lie there, and not every user looks
+
+_complaint = pytest.StashKey[str]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Install what is missing, once: before there are workers."""
+    config = session.config
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    root = config.rootpath
+    chosen = [os.path.relpath(arg.partition("::")[0], root) for arg in config.args]
+    missing = needs.packages("" if each == "." else each for each in chosen)
+    if missing:
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        assert terminal is not None
+        terminal.write_line(f"apt-get install {' '.join(missing)} ...")
+        config.stash[_complaint] = needs.install(missing)
+        if needs.EVERYTHING and config.stash[_complaint]:
+            raise pytest.UsageError(f"packages were not installed: {config.stash[_complaint]}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        reasons = list(needs.lacking(item.nodeid))
+        if reasons:
+            item.add_marker(pytest.mark.skip(reason="; ".join(reasons)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if needs.EVERYTHING and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome, report.longrepr = "failed", f"skipped: {_reason(report)}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which tests were skipped, and how to have them."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if not skipped:
+        return
+    terminalreporter.section(f"{len({each.nodeid for each in skipped})} tests were skipped")
+    complaint = terminalreporter.config.stash.get(_complaint, "")
+    if complaint:
+        terminalreporter.write_line(f"packages were not installed: {complaint}")
+    for (reason, name), times in sorted(Counter(map(_what, skipped)).items()):
+        terminalreporter.write_line(f"{name} ({times}): {reason}")
+
+
+def _what(report: pytest.TestReport) -> tuple[str, str]:
+    """Why a test was skipped, and its name, the same for all its parameters."""
+    return _reason(report), report.nodeid.partition("[")[0]
+
+
+def _reason(report: pytest.TestReport) -> str:
+    told = report.longrepr
+    return str(told[2] if isinstance(told, tuple) else told).removeprefix("Skipped: ")
+
+
+def _watch_programs(event: str, args: tuple[object, ...]) -> None:
+    """Programs that a test runs are those that it says: on this machine all may be there."""
+    test = os.environ.get("PYTEST_CURRENT_TEST")
+    if event == "subprocess.Popen" and test and isinstance(args[1], list):
+        needs.held_to(test, args[1])
+
+
+sys.addaudithook(_watch_programs)
