@@ -112,7 +112,7 @@ def browsers_connect_before_they_ask(lab: Lab) -> None:
             "accept-queue-overflow",
             "critical",
             who="fpm",
-            title=[r"fpm\.py on /\S+fpm\.socket accepts nobody", r"full \(2 of 2\)"],
+            title=[r"fpm\.py on /\S+fpm\.socket is not accepting", r"full \(2 of 2\)"],
             told=[r"nginx \(pid", r"Bad Gateway"],
             never=[r"SYN", r"somaxconn"],
             values={"queued": 2, "capacity": 2},

@@ -20,15 +20,15 @@ CALLS = (
     ("do_poll", "waits for events (poll)"),
     ("poll_schedule_timeout", "waits for events (poll)"),
     ("do_select", "waits for events (select)"),
-    ("futex", "waits for a lock or for another thread (futex)"),
-    ("wait_woken", "waits in a read or write of a socket"),
+    ("futex", "waits for a lock or another thread (futex)"),
+    ("wait_woken", "waits to read or write a socket"),
     ("sk_wait_data", "waits to read from a socket"),
     ("sk_stream_wait_memory", "waits to write to a socket"),
     ("unix_stream", "waits for the other end of a UNIX socket"),
     ("pipe_", "waits for a pipe"),
     ("anon_pipe", "waits for a pipe"),
-    ("hrtimer_nanosleep", "sleeps for a time that it chose"),
-    ("do_nanosleep", "sleeps for a time that it chose"),
+    ("hrtimer_nanosleep", "is in a timed sleep"),
+    ("do_nanosleep", "is in a timed sleep"),
     ("do_wait", "waits for a child process"),
     ("flock", "waits for a file lock"),
     ("fcntl_setlk", "waits for a file lock"),
@@ -69,10 +69,12 @@ def _said(facts: ProcessFacts) -> str | None:
     since = f" for at least {words.duration(facts.state_s)}" if facts.state_s >= 1 else ""
     if facts.state in STOPPED:
         return (
-            f"is stopped (state T{since}): SIGSTOP, job control or a debugger; SIGCONT resumes it"
+            f"is stopped (state T{since}) by SIGSTOP, job control or a debugger; SIGCONT resumes it"
         )
     if facts.state == UNINTERRUPTIBLE:
-        return f"is in uninterruptible sleep (D{since}): a disk or a network file system"
+        return (
+            f"is in uninterruptible sleep (state D{since}), usually a disk or network file system"
+        )
     if facts.cpu_share is not None and facts.cpu_share >= BUSY:
         threads = words.count(facts.threads, "thread")
         return f"uses {words.percent(facts.cpu_share)} of a core, with {threads}"

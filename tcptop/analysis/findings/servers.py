@@ -20,12 +20,12 @@ OPTIONS = {
     "valkey-server": "tcp-backlog",
     "php-fpm": "listen.backlog",
     "gunicorn": "--backlog",
-    "postgres": "max_connections, of which it is twice",
+    "postgres": "max_connections (the backlog is twice that)",
 }
 # How many connections a program takes, where it accepts further ones and closes them at once; by
 # how its name begins.
 MOST_CONNECTIONS = {
-    "nginx": "worker_connections (of each worker; its error log says when they are not enough)",
+    "nginx": "worker_connections (per worker; its error log says when they are not enough)",
     "redis-server": "maxclients (INFO stats: rejected_connections)",
     "valkey-server": "maxclients (INFO stats: rejected_connections)",
     "postgres": "max_connections (its log: too many clients already)",
@@ -37,16 +37,15 @@ MOST_CONNECTIONS = {
 }
 # What may hold up all clients of programs that serve them from one thread, and what to do.
 _REDIS = (
-    "{who} runs one command after another, so that a long one holds up all clients: look for KEYS, "
-    "SORT or DEL of very much, a script, DEBUG SLEEP, or a write that waits for the disk. Let "
-    "clients use SCAN and UNLINK and shorter scripts; SLOWLOG GET names the command once it is "
-    "over, SCRIPT KILL ends a script that has not written."
+    "{who} runs one command at a time, so a long one blocks all clients: look for KEYS, a SORT or "
+    "DEL of a large key, a script, DEBUG SLEEP, or a write that waits for the disk. Use SCAN, "
+    "UNLINK and shorter scripts in the clients; SLOWLOG GET names the command once it has ended, "
+    "SCRIPT KILL ends a script that has not written."
 )
 _NODE = (
-    "{who} runs one piece of JavaScript after another, so that a long one holds up all clients: a "
-    "synchronous call, a long loop, the JSON or regular expression of something very large. See "
-    "which (perf top -p {pid}, node --cpu-prof) and give it to a worker thread or to another "
-    "process."
+    "{who} runs JavaScript in one thread, so a long piece blocks all clients: a synchronous call, "
+    "a long loop, JSON or a regular expression on very large input. Find which (perf top -p {pid}, "
+    "node --cpu-prof) and move it to a worker thread or another process."
 )
 ONE_THREAD = {
     **dict.fromkeys(("redis-server", "valkey-server"), _REDIS),
@@ -69,9 +68,9 @@ def turns_away(processes: Sequence[Process]) -> str:
     limits = (limit for begins, limit in MOST_CONNECTIONS.items() if _begins(names, begins))
     for limit in limits:
         return (
-            f"{words.called(processes[0])} closes connections as soon as it has accepted them when "
-            f"it has as many as it may have: see {limit}, and what holds them: slow back ends, "
-            "clients that keep them idle. Raise it only after that."
+            f"At its connection limit {words.called(processes[0])} accepts further connections "
+            f"and closes them at once: check {limit}, and what holds the connections (slow back "
+            "ends, idle clients). Raise the limit only after that."
         )
     return ""
 
@@ -101,14 +100,20 @@ def named(processes: Sequence[Process]) -> str:
     return f"{said} and {more} more" if more > 0 else said
 
 
+def should_accept(processes: Sequence[Process]) -> str:
+    if not processes:
+        return "The process that should accept them is unknown."
+    return f"{named(processes)} should accept them."
+
+
 def backlog(seen: Observations, row: int) -> str:
     """Where the present backlog comes from."""
     given = int(seen.table.send_q[row])
     limit = seen.sysctl(int(seen.table.netns[row]), SOMAXCONN)
     if seen.sample.backlog_clamped(row):
         return (
-            f"Its backlog is {given}, clamped by {SOMAXCONN} = {given} unless listen() asked for "
-            "just that."
+            f"Its backlog is {given}, capped by {SOMAXCONN} = {given} (unless listen() asked for "
+            "exactly that)."
         )
     allowed = "" if limit is None else f" ({SOMAXCONN} would allow {limit})"
     return f"Its backlog is {given}, as given to listen(){allowed}."

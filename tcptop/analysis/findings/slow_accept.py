@@ -110,8 +110,8 @@ def _symptom(seen: Observations, server: Server) -> str:
     if server.burst:
         return f"gets bursts longer than its backlog: {lost}"
     if server.stalled_s:
-        stopped = "is stopped and " if doing.all_stopped(seen, server.processes) else ""
-        return f"{stopped}accepts nobody: {_waiting(server)}"
+        what = "is stopped and not" if doing.all_stopped(seen, server.processes) else "is not"
+        return f"{what} accepting: {_waiting(server)}"
     if server.lost_per_s >= LEAST_LOST:
         return f"is too slow to accept: {lost}"
     if server.severity == "critical" and server.full:
@@ -141,21 +141,22 @@ def _waiting(server: Server) -> str:
 def _evidence(seen: Observations, server: Server, peak: int) -> Iterator[str]:
     table, row = seen.table, server.row
     yield (
-        f"{server.queued} of the {server.capacity} connections that fit wait for accept() on "
-        f"{words.local(seen.sample, row)} (peak {peak}). {_up_to(server)}"
+        f"{words.count(server.queued, 'connection')} {_wait(server)} for accept() on "
+        f"{words.local(seen.sample, row)}, where {server.capacity} fit (peak {peak}). "
+        f"{servers.should_accept(server.processes)}"
     )
     yield from _waits(server)
     if server.stalled_s:
-        yield f"For at least {words.duration(server.stalled_s)} none of them has been accepted."
+        yield f"None of them has been accepted for at least {words.duration(server.stalled_s)}."
     yield from doing.evidence(seen, server.processes)
     if server.stalled_s and accept_queues.unwatched(seen, server.rows):
         yield (
-            "No epoll descriptor of its processes watches this listener: they have stopped taking "
-            "connections, as programs do at their own limit of connections or descriptors."
+            "No epoll descriptor of its processes watches this listener: they have stopped "
+            "accepting, as programs do at their own limit of connections or descriptors."
         )
     if server.lost_per_s > 0:
         yield (
-            f"This listener's drop counter and ListenOverflows rise together: "
+            f"This listener's drop counter and ListenOverflows rise together, by "
             f"{words.number(server.lost_per_s)} packets/s. Each retry of a client counts."
         )
     elif server.severity == "critical" and table.memory_known("drops")[row]:
@@ -166,12 +167,6 @@ def _evidence(seen: Observations, server: Server, peak: int) -> Iterator[str]:
     yield servers.backlog(seen, row)
 
 
-def _up_to(server: Server) -> str:
-    if not server.processes:
-        return "The process that should accept them is unknown."
-    return f"It is up to {servers.named(server.processes)} to accept them."
-
-
 def _waits(server: Server) -> Iterator[str]:
     waiters = server.waiters
     if waiters.oldest_s > 0:
@@ -180,7 +175,8 @@ def _waits(server: Server) -> Iterator[str]:
         of = " of all that wait at this address" if server.siblings > 1 else ""
         given_up = words.count(server.given_up, "client")
         gone = f" ({words.number(server.reset)} by a reset)" if server.reset else ""
-        yield f"{given_up}{of} {_have(server.given_up)} given up: closed before accept(){gone}."
+        have = f"{_have(server.given_up)} given up"
+        yield f"{given_up}{of} {have}: they closed before accept(){gone}."
 
 
 def _have(number: int) -> str:
@@ -190,11 +186,11 @@ def _have(number: int) -> str:
 def _siblings(server: Server) -> str:
     said = (
         f"{len(server.places)} of {server.siblings} sockets that share the port (SO_REUSEPORT) "
-        f"{'is' if len(server.places) == 1 else 'are'} so"
+        f"{'is' if len(server.places) == 1 else 'are'} affected"
     )
     if len(server.places) == server.siblings:
         return f"{said}."
-    return f"{said}; the others have room, but the kernel spreads connections by hash."
+    return f"{said}; the others have room, but the kernel picks the socket by hash."
 
 
 def _advice(seen: Observations, server: Server) -> str:
@@ -203,15 +199,16 @@ def _advice(seen: Observations, server: Server) -> str:
         return doing.resume(server.processes)
     if server.burst:
         return (
-            f"Give it a longer queue: {servers.larger_backlog(seen, server.row)}. {who} accepts "
-            "them, but not as fast as a burst comes: a thread or loop that only accepts helps too."
+            f"Give it a larger backlog: {servers.larger_backlog(seen, server.row)}. {who} does "
+            "accept, but more slowly than a burst arrives: a thread or loop that only accepts "
+            "helps too."
         )
     held = servers.one_thread(server.processes)
     if held:
         return f"{held} More backlog would only hide it."
     if server.stalled_s:
         return (
-            f"See where {who} hangs: a stack of its threads (gdb -p, py-spy dump, jstack), a lock, "
+            f"Find where {who} hangs (stacks of its threads: gdb -p, py-spy dump, jstack): a lock, "
             "a call to a back end without a timeout, a limit of connections or descriptors. Give "
             "such calls deadlines. More backlog would only hide it."
         )
@@ -220,8 +217,8 @@ def _advice(seen: Observations, server: Server) -> str:
 
 def _faster(seen: Observations, server: Server, who: str) -> str:
     return (
-        f"Let {who} accept faster: see what keeps it from calling accept() (a blocked call, work "
-        "done in the accepting thread, a connection limit, too little CPU), and give it more "
-        f"workers where it can have them. A longer queue only helps against bursts: "
+        f"Find what keeps {who} from calling accept() (a blocked call, work done in the accepting "
+        "thread, a connection limit, too little CPU), and give it more workers if it can use "
+        "them. A larger backlog only helps against bursts: "
         f"{servers.larger_backlog(seen, server.row)}."
     )

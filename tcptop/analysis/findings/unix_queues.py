@@ -127,8 +127,8 @@ def _finding(seen: Observations, queue: Queue, severity: str) -> Finding:
 
 def _symptom(seen: Observations, queue: Queue, processes: list[Process]) -> str:
     if queue.stalled_s >= queue.full_s:
-        stopped = "is stopped and " if doing.all_stopped(seen, processes) else ""
-        symptom = f"{stopped}accepts nobody"
+        stopped = doing.all_stopped(seen, processes)
+        symptom = "is stopped and not accepting" if stopped else "is not accepting"
     else:
         symptom = "is too slow to accept"
     many = words.count(queue.listener.queued, "connection waits", "connections wait")
@@ -139,26 +139,27 @@ def _symptom(seen: Observations, queue: Queue, processes: list[Process]) -> str:
 def _evidence(
     seen: Observations, queue: Queue, path: str, processes: list[Process]
 ) -> Iterator[str]:
+    many = words.count(queue.listener.queued, "connection waits", "connections wait")
     yield (
-        f"{queue.listener.queued} of the {queue.capacity} connections that fit wait for accept() "
-        f"on the UNIX socket {path}. It is up to {servers.named(processes)} to accept them."
+        f"{many} for accept() on the UNIX socket {path}, where {queue.capacity} fit. "
+        f"{servers.should_accept(processes)}"
     )
     waiting = _parties(seen, queue.waiting)
     if waiting:
-        yield f"Who waits: {parties.listed(waiting)}."
+        yield f"Waiting: {parties.listed(waiting)}."
     elif _proxies(seen):
-        yield f"Who connects to it may be {servers.named(_proxies(seen))}."
+        yield f"The client may be {servers.named(_proxies(seen))}."
     if queue.oldest_s:
         yield f"The oldest of them has waited for at least {words.duration(queue.oldest_s)}."
     if queue.given_up:
         many = words.count(queue.given_up, "client has", "clients have")
-        yield f"{many} given up: closed before accept()."
+        yield f"{many} given up: they closed before accept()."
     if queue.stalled_s:
-        yield f"For at least {words.duration(queue.stalled_s)} none of them has been accepted."
+        yield f"None of them has been accepted for at least {words.duration(queue.stalled_s)}."
     if queue.full:
         yield (
-            "Whoever connects now is refused at once (EAGAIN: a proxy answers Bad Gateway) or "
-            "blocks in connect(); no counter of the kernel tells how many."
+            "A connect() now fails at once (EAGAIN; a proxy answers Bad Gateway) or blocks; no "
+            "kernel counter says how many."
         )
     yield from doing.evidence(seen, processes)
     yield f"Its backlog is {queue.listener.backlog}, as given to listen()."
@@ -169,13 +170,13 @@ def _advice(seen: Observations, queue: Queue, who: str, processes: list[Process]
         return doing.resume(processes)
     if processes and processes[0].name.startswith("php-fpm"):
         return (
-            "See what its workers wait for (request_slowlog_timeout, its status page), give "
-            "requests an end (request_terminate_timeout), then enough workers (pm.max_children). "
-            "A larger listen.backlog only helps against bursts."
+            "Find what its workers wait for (request_slowlog_timeout, its status page), limit how "
+            "long a request may take (request_terminate_timeout), then have enough workers "
+            "(pm.max_children). A larger listen.backlog only helps against bursts."
         )
     return (
-        f"See what keeps {who} from calling accept(): all its workers or threads busy or blocked "
-        "(a stack of them: gdb -p, py-spy dump), a back end without a timeout, too few of them. A "
+        f"Find what keeps {who} from calling accept(): workers or threads that are busy, blocked "
+        "(stacks: gdb -p, py-spy dump), waiting for a back end without a timeout, or too few. A "
         f"larger backlog (now {queue.listener.backlog}) only helps against bursts."
     )
 

@@ -87,7 +87,8 @@ def test_drops_without_a_full_queue() -> None:
     (finding,) = dropping(QUIET | {"ListenDrops": 5})[-1]
     assert finding.severity == "warning"
     assert finding.title == (
-        "nginx on :8080 loses 5 packets/s though its queues have room: the counters do not say why"
+        "nginx on :8080 loses 5 packets/s although its queues have room: "
+        "the counters do not say why"
     )
 
 

@@ -39,8 +39,7 @@ def test_what_is_thrown_away(per_s: Mapping[str, float], severity: str | None) -
 def test_the_reason_is_said_and_the_share_is_of_what_arrives() -> None:
     (finding,) = seen({"IPReversePathFilter": 30, "InSegs": 30})
     assert finding.title == (
-        "This host throws away 30 packets/s that arrive: the reverse-path filter (rp_filter) "
-        "refuses their senders"
+        "This host drops 30 incoming packets/s: refused by the reverse-path filter (rp_filter)"
     )
     assert finding.values["share"] == pytest.approx(0.5)
     (finding,) = seen({"InCsumErrors": 20})

@@ -45,4 +45,4 @@ def test_a_backlog_that_is_clamped_while_its_queue_fills(
     row = socket("LISTEN", "0.0.0.0:80", recv_q=queued, send_q=128, inode=1)
     found = titles({"net.core.somaxconn": str(somaxconn)}, row)
     assert bool(found) == fires
-    assert all("nginx on :80 gets no longer queue than somaxconn = 128" in each for each in found)
+    assert all("nginx on :80 is limited to a backlog of somaxconn = 128" in each for each in found)

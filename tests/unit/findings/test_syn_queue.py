@@ -49,7 +49,7 @@ def test_a_warning_while_cookies_are_sent() -> None:
     (finding,) = of(seen([listener(16), *half_open(17)], COOKIES), FULL)
     assert finding.severity == "warning"
     assert finding.title == (
-        "nginx on :8443 has 17 half-open connections, as many as fit: "
+        "nginx on :8443 has 17 half-open connections, the most that fit: "
         "10 SYNs/s answered with cookies"
     )
     assert finding.subject.listener == "0.0.0.0:8443"
@@ -101,7 +101,7 @@ def test_a_flood_by_cookies() -> None:
     found = seen([listener(16), *half_open(17)], per_s)
     (finding,) = of(found, FLOOD)
     assert finding.severity == "critical"
-    assert finding.title == ("SYN flood against nginx on :8443: 70 handshakes/s are never finished")
+    assert finding.title == ("SYN flood against nginx on :8443: 70 handshakes/s never completed")
     (full,) = of(found, FULL)
     assert full.because == finding.key
 
@@ -119,7 +119,7 @@ def test_a_flood_without_a_listener_in_sight() -> None:
 def test_a_flood_by_half_open_connections() -> None:
     (finding,) = of(seen([listener(128), *half_open(16, addresses=16)], {}), FLOOD)
     assert finding.title == (
-        "SYN flood against nginx on :8443 (suspected): 16 addresses never finish the handshake"
+        "SYN flood against nginx on :8443 (suspected): 16 addresses do not complete the handshake"
     )
     assert finding.subject.listener == "0.0.0.0:8443"
 

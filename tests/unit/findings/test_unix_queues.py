@@ -42,7 +42,7 @@ def still(*clients: int) -> Clients:
 def test_a_full_queue_that_stands_still() -> None:
     (finding,) = found(still(101, 102, 103, 104, 105))
     assert finding.severity == "critical"
-    assert finding.title == f"php-fpm8.2 on {PATH} accepts nobody: its queue is full (5 of 5)"
+    assert finding.title == f"php-fpm8.2 on {PATH} is not accepting: its queue is full (5 of 5)"
     assert finding.subject.listener == PATH
     assert finding.subject.pids == (FPM.pid,)
     assert finding.values == {
@@ -52,14 +52,14 @@ def test_a_full_queue_that_stands_still() -> None:
         "given_up": 0,
         "stalled_s": 5,
     }
-    assert any(f"Who waits: nginx (pid {NGINX.pid}, " in said for said in finding.evidence)
+    assert any(f"Waiting: nginx (pid {NGINX.pid}, " in said for said in finding.evidence)
     assert "pm.max_children" in finding.advice
     assert finding.confirm == f"ss -xlp | grep -F {PATH}"
 
 
 def test_one_that_is_stopped() -> None:
     (finding,) = found(still(101, 102, 103, 104, 105), state="stopped")
-    assert "is stopped and accepts nobody" in finding.title
+    assert "is stopped and not accepting" in finding.title
     assert f"kill -CONT {FPM.pid}," in finding.advice
 
 
@@ -78,7 +78,7 @@ def test_a_queue_that_grows_and_from_which_nobody_is_accepted() -> None:
 
     (finding,) = found(grows, backlog=511)
     assert finding.severity == "warning"
-    assert finding.title == f"php-fpm8.2 on {PATH} accepts nobody: 6 connections wait"
+    assert finding.title == f"php-fpm8.2 on {PATH} is not accepting: 6 connections wait"
     (finding,) = found(grows, backlog=511, seconds=11)
     assert finding.severity == "critical"
 
@@ -90,7 +90,7 @@ def test_all_have_given_up(caller: Process, severity: str) -> None:
     assert finding.severity == severity
     assert finding.values["given_up"] == 2
     assert any(
-        said == "2 clients have given up: closed before accept()." for said in finding.evidence
+        said == "2 clients have given up: they closed before accept()." for said in finding.evidence
     )
 
 
@@ -115,4 +115,4 @@ def test_one_look_tells_nothing() -> None:
 def test_one_that_waits_for_long_is_worth_knowing() -> None:
     (finding,) = found(still(101), seconds=10)
     assert finding.severity == "info"
-    assert finding.title == f"php-fpm8.2 on {PATH} accepts nobody: 1 connection waits"
+    assert finding.title == f"php-fpm8.2 on {PATH} is not accepting: 1 connection waits"

@@ -68,23 +68,23 @@ def _server(seen: Observations, limits: Limits, rows: Index) -> Finding:
         ID,
         words.key(ID, int(table.netns[row]), where, networks.name(seen.sample, int(rows[0]))),
         _severity(rows, limits),
-        f"Handshakes from {remotes} to {servers.title(seen, row, holders)} do not finish: "
+        f"Handshakes from {remotes} to {servers.title(seen, row, holders)} do not complete: "
         f"{words.count(len(rows), 'half-open connection')}",
         named(seen, np.append(rows, row), holders, where),
         {"handshakes": len(rows), "oldest_s": oldest, "established": len(_open(seen, rows))},
         (
             f"{words.number(len(rows))} half-open connections from {remotes} have waited for "
             f"{words.duration(limits['age_s'])} or longer, the oldest for about "
-            f"{words.duration(oldest)}; SYN-ACKs were retransmitted up to "
+            f"{words.duration(oldest)}; their SYN-ACKs were retransmitted up to "
             f"{words.count(int(table.retrans[rows].max()), 'time')}.",
-            "Their SYNs arrive here; either the SYN-ACKs do not get there, or the last ACKs do not "
-            "get here.",
+            "The SYNs arrive here; either the SYN-ACKs are lost on the way back, or the final ACKs "
+            "on the way here.",
             _others(len(_open(seen, rows)), remotes),
         ),
-        f"Look which way the answers go (ip route get "
-        f"{words.towards(remotes.partition('/')[0], 'oif')}), and for a "
-        "firewall that sees one direction only; capture at both ends to see which packet is lost. "
-        "No queue is full: a larger backlog changes nothing.",
+        f"Check the route of the SYN-ACKs (ip route get "
+        f"{words.towards(remotes.partition('/')[0], 'oif')}), and look for a "
+        "firewall that sees only one direction; capture at both ends to see which packet is lost. "
+        "No queue is full, so a larger backlog does not help.",
         f"ss -tano state syn-recv '{words.served(seen.sample, row)}'; nstat -az {COUNTERS}",
         since=seen.sample.taken_at - oldest,
     )
@@ -103,7 +103,8 @@ def _open(seen: Observations, rows: Index) -> Index:
 def _others(number: int, remotes: str) -> str:
     if not number:
         return f"No other connection from {remotes} to this port is open."
-    return f"{words.count(number, 'other connection')} from there to this port work, or did."
+    many = words.count(number, "other connection")
+    return f"{many} from there to this port completed the handshake."
 
 
 def _at_client(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -127,38 +128,43 @@ def _client(seen: Observations, limits: Limits, rows: Index) -> Finding:
         ID,
         words.key(ID, int(table.netns[rows[0]]), "to", there),
         _severity(rows, limits),
-        f"What this host sends to {there} does not get there: "
-        f"{words.count(len(rows), 'connection')}{who}, and SYN-ACKs come again",
+        f"Packets from this host to {there} are lost: "
+        f"{words.count(len(rows), 'connection')}{who} still get{_s(rows)} SYN-ACKs",
         named(seen, rows, [each.process for each in found], destination=there),
         {"handshakes": len(rows), "syn_acks": again},
         (
-            f"{words.count(len(rows), 'connection')} to {there}: open here, and their first data "
-            f"was retransmitted up to {words.count(int(table.retrans[rows].max()), 'time')}; of "
-            "what was sent after the SYN nothing has been acknowledged.",
-            f"Up to {words.count(again, 'repeated SYN-ACK')} came on one of them: the way from "
-            "there works, and the other end still waits for the last ACK of the handshake.",
+            f"{words.count(len(rows), 'connection')} to {there}: open here, first data "
+            f"retransmitted up to {words.count(int(table.retrans[rows].max()), 'time')}; nothing "
+            "sent after the SYN has been acknowledged.",
+            f"Up to {words.count(again, 'repeated SYN-ACK')} came in on one of them: the path from "
+            "there works, and the other end still waits for the final ACK of the handshake.",
             *(
                 [f"{'It belongs' if len(rows) == 1 else 'They belong'} to {parties.listed(found)}."]
                 if found
                 else []
             ),
         ),
-        f"Look for what drops packets to {there} after the SYN: a firewall that lets new "
-        "connections begin and knows nothing of them later (asymmetric routes, state lost), or a "
-        "rule on ACKs, on the way or at the other end. Or its accept queue is full: look there.",
+        f"Look for what drops packets to {there} after the SYN: a firewall on the path or at the "
+        "other end that lets the SYN through and then has no state for the connection (asymmetric "
+        "routes, lost state), or a rule on ACKs. Or the accept queue at the other end is full: "
+        "check it there.",
         f"ss -tinpo 'dst {words.in_filter(there)}'; nstat -az {COUNTERS}",
     )
+
+
+def _s(rows: Index) -> str:
+    return "s" if len(rows) == 1 else ""
 
 
 RULE = Rule(
     ID,
     0,
     (
-        Threshold("age_s", 10, "seconds that a handshake is unfinished, with SYN-ACKs resent"),
-        Threshold("handshakes", 3, "such handshakes of one remote network at a listener"),
-        Threshold("flood", 16, "remote addresses from which it is a flood"),
+        Threshold("age_s", 10, "seconds a handshake has been open, with SYN-ACKs retransmitted"),
+        Threshold("handshakes", 3, "such handshakes from one remote network at a listener"),
+        Threshold("flood", 16, "remote addresses at which it counts as a flood"),
         Threshold("retransmits", 2, "retransmissions of a client's first data"),
-        Threshold("critical", 10, "connections from which it is critical"),
+        Threshold("critical", 10, "connections at which it is critical"),
     ),
     find,
 )

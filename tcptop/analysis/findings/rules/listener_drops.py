@@ -33,42 +33,43 @@ REASONS = (
     DropReason(
         "OutNoRoutes",
         "this host has no route back to the clients",
-        "IpOutNoRoutes rises: for what is to be sent, an answer maybe, there is no route.",
-        "Find an address of a client that complains, and ask: ip route get ADDRESS. Add the route, "
-        "or the rule (ip rule) for the interface that the clients come in by.",
+        "IpOutNoRoutes rises: there is no route for something this host wants to send, probably "
+        "the answers.",
+        "Take the address of an affected client and run: ip route get ADDRESS. Add the missing "
+        "route, or the rule (ip rule) for the interface that the clients arrive on.",
     ),
     DropReason(
         "TSEcrRejected",
-        "the timestamps of the last ACKs are wrong",
-        "TSEcrRejected rises: last ACKs of handshakes echo a timestamp that was never sent.",
+        "the final ACKs have wrong timestamps",
+        "TSEcrRejected rises: final ACKs of handshakes echo a timestamp that was never sent.",
         "Look for a NAT or load balancer that mixes clients or rewrites TCP timestamps.",
     ),
     DropReason(
         "TCPMD5NotFound",
         "clients do not sign their segments (TCP MD5)",
-        "TCPMD5NotFound rises: a signature is demanded of these clients and is not there.",
-        "Give both ends the same key for the address that really arrives here.",
+        "TCPMD5NotFound rises: these clients have to sign and do not.",
+        "Set the same key at both ends, for the address that actually arrives here.",
     ),
     DropReason(
         "TCPMD5Failure",
-        "signatures of segments are wrong (TCP MD5)",
-        "TCPMD5Failure rises: signatures do not fit the key.",
-        "Give both ends the same key; a NAT on the way breaks signatures.",
+        "segments have wrong signatures (TCP MD5)",
+        "TCPMD5Failure rises: signatures do not match the key.",
+        "Set the same key at both ends; NAT on the path breaks signatures.",
     ),
     DropReason(
         "TCPMemoryPressures",
-        "TCP memory is short",
+        "TCP is short of memory",
         "TCPMemoryPressures rises: this host is short of memory for TCP.",
-        "See orphan-or-memory-pressure: who holds the memory?",
+        "Find what holds the memory: tcptop explain orphan-or-memory-pressure.",
     ),
 )
 UNKNOWN = DropReason(
     "",
     "the counters do not say why",
-    "No counter that gives a reason rises along. A filter on the socket (SO_ATTACH_FILTER, BPF), a "
-    "security module or a lack of memory leaves none.",
-    "Look for a socket filter or a security module, and trace the drops: perf trace -e "
-    "skb:kfree_skb, or dropwatch.",
+    "No counter that would give the reason rises. A filter on the socket (SO_ATTACH_FILTER, BPF), "
+    "a security module or a failed allocation has no counter.",
+    "Look for a socket filter or a security module, and trace the drops (perf trace -e "
+    "skb:kfree_skb, or dropwatch).",
 )
 
 
@@ -127,19 +128,19 @@ def _finding(
         ID,
         words.key(ID, netns, where),
         "warning",
-        f"{servers.title(seen, row, holders)} loses {words.number(per_s)} packets/s though its "
-        f"queues have room: {reason.title}",
+        f"{servers.title(seen, row, holders)} loses {words.number(per_s)} packets/s although "
+        f"its queues have room: {reason.title}",
         named(seen, queues.row[[place]], holders, where),
         {"drops_per_s": per_s, "queued": queued, "capacity": capacity},
         (
             f"The kernel drops {words.number(per_s)} packets/s at {where} (the listener's own "
-            "counter and ListenDrops); clients ask again, in vain while it lasts.",
-            f"{queued} of {capacity} places of its accept queue are taken, and "
-            f"{int(seen.snapshot.listeners.syn_queue[place])} connections are half-open: no queue "
-            "is full.",
+            "counter and ListenDrops); the clients retry, and fail while this lasts.",
+            f"No queue is full: {queued} of {capacity} in its accept queue, "
+            f"{int(seen.snapshot.listeners.syn_queue[place])} half-open.",
             reason.said,
         ),
-        f"{reason.advice} The program never sees these clients: workers or backlog do not help.",
+        f"{reason.advice} More workers or a larger backlog do not help: the program never sees "
+        "these clients.",
         f"ss -ltnm '{words.served(seen.sample, row)}'; "
         f"nstat -az TcpExtListenDrops TcpExtListenOverflows {counters}".rstrip(),
     )

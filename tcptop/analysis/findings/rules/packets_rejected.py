@@ -44,65 +44,65 @@ REASONS = (
     RejectReason(
         "InCsumErrors",
         "Tcp",
-        "the checksums of segments are wrong",
-        "their TCP checksum does not fit: they were changed on the way",
-        "Look at the network card and its driver (ethtool -S, ethtool -K ... rx off for a trial), "
-        "at a tunnel or a virtual switch that rewrites packets, at cables and memory of switches.",
+        "wrong checksums",
+        "the TCP checksum does not match: they were changed on the way",
+        "Check the network card and its driver (ethtool -S; as a test ethtool -K ... rx off), any "
+        "tunnel or virtual switch that rewrites packets, and the cables and memory of switches.",
     ),
     RejectReason(
         "IPReversePathFilter",
         "TcpExt",
-        "the reverse-path filter (rp_filter) refuses their senders",
-        "this host would answer their senders by another interface than they came by",
-        "Where routes are asymmetric on purpose, set rp_filter to 2 (loose) on the interface: "
-        "sysctl -w net.ipv4.conf.DEVICE.rp_filter=2 (net.ipv4.conf.all.rp_filter counts too: the "
-        "larger one). Else mend the route back to them.",
+        "refused by the reverse-path filter (rp_filter)",
+        "the route back to their senders leaves by another interface than they came in on",
+        "If the routes are asymmetric on purpose, set rp_filter to 2 (loose) on the interface: "
+        "sysctl -w net.ipv4.conf.DEVICE.rp_filter=2 (the larger of this and "
+        "net.ipv4.conf.all.rp_filter applies). Otherwise fix the route back to the senders.",
         2.0,
     ),
     RejectReason(
         "InHdrErrors",
         "Ip",
-        "their IP headers are wrong",
-        "their IP header is wrong, or their TTL is used up",
-        "A loop of routes uses up the TTL (traceroute shows it); else look at who changes headers.",
+        "bad IP headers",
+        "the IP header is wrong, or the TTL has run out",
+        "A routing loop uses up the TTL (traceroute shows it); else find what changes headers.",
         2.0,
     ),
     RejectReason(
         "InAddrErrors",
         "Ip",
-        "they are for addresses that are not this host's",
-        "they are for an address that is not this host's, or none at all",
-        "Look for a route or a neighbour entry that sends here what belongs elsewhere (an address "
-        "that has moved, a load balancer in direct server return without the address on lo).",
+        "not for an address of this host",
+        "the destination is not an address of this host, or no valid address at all",
+        "Look for a route or neighbour entry that sends traffic here by mistake (an address that "
+        "has moved, or direct server return without the address on lo).",
         2.0,
     ),
     RejectReason(
         "TCPMD5NotFound",
         "TcpExt",
-        "they lack the signature that is demanded (TCP MD5)",
-        "a key is set for their sender, and they are not signed",
-        "Set the same key at both ends, for the address that really arrives here.",
+        "no signature where one is required (TCP MD5)",
+        "a key is set for their sender, but they are not signed",
+        "Set the same key at both ends, for the address that actually arrives here.",
     ),
     RejectReason(
         "TCPMD5Unexpected",
         "TcpExt",
-        "they are signed and no key is set here (TCP MD5)",
-        "they are signed, and no key is set for their sender",
-        "Set the same key at both ends, for the address that really arrives here.",
+        "signed, but no key is set here (TCP MD5)",
+        "they are signed, but no key is set for their sender",
+        "Set the same key at both ends, for the address that actually arrives here.",
     ),
     RejectReason(
         "TCPMD5Failure",
         "TcpExt",
-        "their signatures are wrong (TCP MD5)",
-        "their signature does not fit the key",
-        "Set the same key at both ends; a NAT on the way breaks signatures.",
+        "wrong signatures (TCP MD5)",
+        "the signature does not match the key",
+        "Set the same key at both ends; NAT on the path breaks signatures.",
     ),
     RejectReason(
         "TCPAOBad",
         "TcpExt",
-        "their signatures are wrong (TCP-AO)",
-        "their signature does not fit the key",
-        "Set the same keys at both ends; a NAT on the way breaks signatures.",
+        "wrong signatures (TCP-AO)",
+        "the signature does not match the key",
+        "Set the same keys at both ends; NAT on the path breaks signatures.",
     ),
 )
 
@@ -143,7 +143,7 @@ def _finding(
         ID,
         words.key(ID, netns),
         "critical" if critical else "warning",
-        f"This host throws away {words.number(total)} packets/s that arrive: {first.title}",
+        f"This host drops {words.number(total)} incoming packets/s: {first.title}",
         Subject(netns),
         {"rejected_per_s": total, "share": share},
         (
@@ -152,7 +152,7 @@ def _finding(
                 for reason, rate in rejected.items()
             ),
             f"That is {words.percent(share)} of the {words.number(arrived)} segments/s that "
-            "arrive, with these. No socket sees them: their senders wait and send again.",
+            "arrive, these included. No socket sees them: the senders wait and retransmit.",
         ),
         first.advice,
         f"nstat -az {' '.join(map(_name, rejected))} TcpInSegs",

@@ -33,30 +33,30 @@ SETTINGS = (
         "net.ipv4.tcp_syncookies",
         0,
         1,
-        "once a listener's SYN queue is full, SYNs of honest clients are dropped too: a small "
-        "flood takes the service down.",
+        "SYNs of real clients are dropped too once a listener's SYN queue is full: a small flood "
+        "takes the service down.",
     ),
     RiskySetting(
         "net.ipv4.tcp_tw_recycle",
         1,
         0,
-        "connections of clients that share an address (NAT) are dropped at random. Kernels since "
-        "4.12 have it no more.",
+        "connections of clients that share an address (NAT) are dropped at random. Kernel 4.12 "
+        "removed it.",
     ),
     RiskySetting(
         "net.ipv4.tcp_abort_on_overflow",
         1,
         0,
-        "clients whose last ACK meets an accept queue that is full for a moment get a reset, not a "
-        "retry; SYNs are dropped without a word all the same.",
+        "a client whose final ACK meets a full accept queue gets a reset instead of another try; "
+        "SYNs are still dropped silently.",
     ),
 )
 TIMESTAMPS = RiskySetting(
     "net.ipv4.tcp_timestamps",
     0,
     1,
-    "tcp_tw_reuse = {reuse} has no effect without timestamps, old segments of a connection are "
-    "told from new ones by sequence number alone, and SYN cookies lose SACK and window scaling.",
+    "tcp_tw_reuse = {reuse} has no effect, only the sequence number tells old segments from new "
+    "ones, and SYN cookies lose SACK and window scaling.",
 )
 
 
@@ -82,8 +82,8 @@ def _finding(netns: int, setting: RiskySetting) -> Finding:
         Subject(netns),
         {name: setting.risky},
         (f"With {setting.name} = {setting.risky} {setting.why}",),
-        f"sysctl -w {setting.name}={setting.safe} (now {setting.risky}), and the same where it is "
-        "set at every start: in /etc/sysctl.d, or in the settings of the container.",
+        f"sysctl -w {setting.name}={setting.safe} (now {setting.risky}), and where it is set at "
+        "boot: in /etc/sysctl.d, or in the settings of the container.",
         f"sysctl {setting.name}",
     )
 
@@ -105,19 +105,20 @@ def _backlog(seen: Observations, row: int) -> Finding:
     holders = accept_queues.processes(seen, np.array([row]))
     where = words.local(seen.sample, row)
     given, queued = int(table.send_q[row]), int(table.recv_q[row])
+    waiting = words.count(queued, "connection waits", "connections wait")
     return Finding(
         ID,
         words.key(ID, int(table.netns[row]), SOMAXCONN, where),
         "info",
-        f"{servers.title(seen, row, holders)} gets no longer queue than somaxconn = {given} allows",
+        f"{servers.title(seen, row, holders)} is limited to a backlog of somaxconn = {given}",
         named(seen, np.array([row]), holders, where),
         {"queued": queued, "somaxconn": given},
         (
-            f"{queued} of the {given + 1} connections that fit wait to be accepted.",
+            f"{waiting} for accept(), where {given + 1} fit.",
             servers.backlog(seen, row),
         ),
         "Accept faster first. "
-        f"If bursts are longer than that: {servers.larger_backlog(seen, row)}.",
+        f"If bursts are longer than the queue: {servers.larger_backlog(seen, row)}.",
         f"ss -ltn '{words.served(seen.sample, row)}'; sysctl {SOMAXCONN}",
     )
 

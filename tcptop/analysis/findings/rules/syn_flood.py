@@ -117,10 +117,10 @@ def _title(seen: Observations, flood: Flood, processes: list[Process]) -> str:
     where = servers.title(seen, flood.listener, processes) if flood.listener >= 0 else "this host"
     if flood.by_cookies:
         rate = words.number(flood.cookies_per_s)
-        return f"SYN flood against {where}: {rate} handshakes/s are never finished"
+        return f"SYN flood against {where}: {rate} handshakes/s never completed"
     return (
-        f"SYN flood against {where} (suspected): {words.number(flood.remotes)} addresses never "
-        "finish the handshake"
+        f"SYN flood against {where} (suspected): {words.number(flood.remotes)} addresses do not "
+        "complete the handshake"
     )
 
 
@@ -137,28 +137,32 @@ def _evidence(seen: Observations, flood: Flood) -> Iterator[str]:
     if len(flood.unfinished):
         yield (
             f"{words.count(len(flood.unfinished), 'half-open connection')} from "
-            f"{words.count(flood.remotes, 'address', 'addresses')} had to be sent the SYN-ACK "
-            "again: nobody answered it."
+            f"{words.count(flood.remotes, 'address', 'addresses')} did not answer the SYN-ACK, "
+            "which was retransmitted."
         )
     if flood.cookies_per_s > 0:
         yield (
-            f"{words.number(flood.cookies_per_s)} SYN cookies/s were sent and not returned "
-            "(SyncookiesSent less SyncookiesRecv)."
+            f"{words.number(flood.cookies_per_s)} SYN cookies/s were sent and never came "
+            "back (SyncookiesSent - SyncookiesRecv)."
         )
     cookies = seen.sysctl(flood.netns, syn_queues.COOKIES)
     if cookies is not None:
-        works = "SYNs are dropped once the queue is full" if cookies == 0 else "clients get through"
+        works = (
+            "SYNs are dropped once the queue is full"
+            if cookies == 0
+            else "clients still get through"
+        )
         yield f"{syn_queues.COOKIES} = {cookies}: {works}."
 
 
 def _advice(seen: Observations, netns: int) -> str:
     cookies = ""
     if seen.sysctl(netns, syn_queues.COOKIES) == 0:
-        cookies = f"Switch cookies on at once: sysctl -w {syn_queues.COOKIES}=1 (now 0). "
+        cookies = f"Enable cookies at once: sysctl -w {syn_queues.COOKIES}=1 (now 0). "
     return (
-        f"{cookies}Where the senders are real clients, their way back is broken: see routing and "
-        "firewalls. Forged ones are filtered before this host (provider, firewall, SYN proxy); "
-        "cookies keep the service reachable meanwhile."
+        f"{cookies}If the senders are real clients, the path back to them is broken: check routing "
+        "and firewalls. Forged SYNs are filtered upstream (provider, firewall, SYN proxy); cookies "
+        "keep the service reachable meanwhile."
     )
 
 

@@ -67,8 +67,8 @@ def _finding(seen: Observations, full: Full) -> Finding:
         ID,
         words.key(ID, int(table.netns[row]), where),
         "critical" if losing else "warning",
-        f"{servers.title(seen, row, holders)} has {full.half_open} half-open connections, as many "
-        f"as fit: {_becomes(answer)}",
+        f"{servers.title(seen, row, holders)} has {full.half_open} half-open connections, the "
+        f"most that fit: {_becomes(answer)}",
         named(seen, np.append(full.members, rows), holders, where),
         {"half_open": full.half_open, "limit": full.limit} | answer._asdict(),
         tuple(_evidence(seen, full, rows)),
@@ -90,14 +90,14 @@ def _evidence(seen: Observations, full: Full, rows: Index) -> Iterator[str]:
     again = int(np.count_nonzero(seen.table.retrans[rows] > 0))
     senders = words.count(syn_queues.remotes(seen, rows), "address", "addresses")
     yield (
-        f"{full.half_open} half-open connections from {senders}, where {full.limit} fit; the "
-        f"SYN-ACK had to be retransmitted to {again} of them."
+        f"{full.half_open} half-open connections from {senders}, where {full.limit} fit; "
+        f"{again} of them needed a second SYN-ACK."
     )
     if full.answer.cookies_per_s > 0:
         yield (
             f"TCPReqQFullDoCookies rises by {words.number(full.answer.cookies_per_s)}/s: further "
-            "SYNs are answered with cookies. No connection is lost by that; one without "
-            "TCP timestamps loses SACK and window scaling."
+            "SYNs are answered with cookies. This loses no connection, but one without TCP "
+            "timestamps gets no SACK and no window scaling."
         )
     if full.answer.dropped_per_s > 0:
         yield (
@@ -113,8 +113,9 @@ def _bound(seen: Observations, full: Full) -> str:
         return servers.backlog(seen, full.row)
     most = seen.sysctl(int(seen.table.netns[full.row]), syn_queues.MAX_SYN_BACKLOG)
     return (
-        f"Without cookies {syn_queues.MAX_SYN_BACKLOG} = {most} bounds it: three quarters of that "
-        f"and one are for unknown clients, whatever the backlog ({seen.table.send_q[full.row]})."
+        f"Without cookies {syn_queues.MAX_SYN_BACKLOG} = {most} limits it: three quarters of that, "
+        "plus one, are for unknown clients, whatever the backlog is "
+        f"({seen.table.send_q[full.row]})."
     )
 
 
@@ -132,11 +133,11 @@ def _longer(seen: Observations, full: Full) -> str:
 def _advice(seen: Observations, full: Full, losing: bool) -> str:
     cookies = ""
     if losing and seen.sysctl(int(seen.table.netns[full.row]), syn_queues.COOKIES) == 0:
-        cookies = f"Switch cookies on: sysctl -w {syn_queues.COOKIES}=1 (now 0). "
+        cookies = f"Enable cookies: sysctl -w {syn_queues.COOKIES}=1 (now 0). "
     return (
-        "See whether the answers get back to these clients (routing, a firewall that sees one "
-        f"direction only), or whether their addresses are forged. {cookies}"
-        f"For clients that are only far away: {_longer(seen, full)}."
+        "Check whether the SYN-ACKs reach these clients (routing, a firewall that sees only one "
+        f"direction) or their addresses are forged. {cookies}"
+        f"If the clients are just far away: {_longer(seen, full)}."
     )
 
 
@@ -144,7 +145,7 @@ RULE = Rule(
     ID,
     2,
     (
-        Threshold("window_s", 2, "seconds in which SYNs met a full queue"),
+        Threshold("window_s", 2, "seconds in which SYNs meet a full queue"),
         Threshold("half_open", 3, "half-open connections, below which a queue may well be full"),
     ),
     find,
