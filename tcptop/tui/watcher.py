@@ -73,7 +73,7 @@ class Watcher:
         self._interval = interval
         self._open_source = open_source
         self._target = target
-        self._stopped = False
+        self._stopped = self._settled = False
         self._wake = threading.Event()
         # A daemon: quitting must not wait for a sample of 100,000 sockets.
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -110,7 +110,7 @@ class Watcher:
                 self._take(loop.step())
             except (OSError, ValueError) as error:
                 self._tell(SampleFailed(f"sampling failed, trying again: {_one_line(error)}"))
-            _settle_garbage()
+            self._settle_garbage()
             self._rest(loop)
 
     def _take(self, snapshot: Snapshot) -> None:
@@ -119,6 +119,13 @@ class Watcher:
         criteria = self.criteria
         shown = show(snapshot, criteria) if criteria is not None else None
         self._tell(SnapshotTaken(snapshot, shown))
+
+    def _settle_garbage(self) -> None:
+        """What outlived a sample is not worth looking at again by every later collection."""
+        if not self._settled:
+            gc.collect()
+            gc.freeze()
+            self._settled = True
 
     def _rest(self, loop: WatchLoop) -> None:
         """Until the interval is over, which may be changed meanwhile."""
@@ -135,13 +142,6 @@ class Watcher:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _settle_garbage() -> None:
-    """What outlived a sample is not worth looking at again by every later collection."""
-    if gc.get_freeze_count() == 0:
-        gc.collect()
-        gc.freeze()
 
 
 def in_background(

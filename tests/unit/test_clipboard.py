@@ -136,6 +136,13 @@ class Tmux:
     def shows(self, command: str) -> None:
         self.run("new-session", "-d", "-x", "80", "-y", "24", command)
 
+    def until(self, says: Callable[[str], bool], *words: str) -> None:
+        """Wait until what a command of tmux prints is as it must be."""
+        end = time.monotonic() + DEADLINE
+        while not says(self.run(*words)):
+            assert time.monotonic() < end, self.run("capture-pane", "-p")
+            time.sleep(0.05)
+
 
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[Callable[[str, str], Tmux]]:
@@ -153,22 +160,25 @@ def servers(tmp_path: Path) -> Iterator[Callable[[str, str], Tmux]]:
 
 
 def wait_for(tmux: Tmux, text: str) -> None:
-    end = time.monotonic() + DEADLINE
-    while tmux.run("show-buffer") != text:
-        assert time.monotonic() < end, tmux.run("capture-pane", "-p")
-        time.sleep(0.05)
+    tmux.until(text.__eq__, "show-buffer")
 
 
 def bytes_for_tmux(path: Path, text: str) -> str:
-    """A command that writes what tcptop would, and stays."""
+    """A command that writes what tcptop would, once it is let go, and stays."""
     path.write_text(clipboard.sequence(text, {"TMUX": "/tmp/x"}))
-    return f"cat {path}; exec sleep 60"
+    go = path.with_suffix(".go")
+    return f"while [ ! -e {go} ]; do sleep 0.05; done; cat {path}; exec sleep 60"
+
+
+def let_go(path: Path) -> None:
+    path.with_suffix(".go").touch()
 
 
 def test_tmux_takes_it(servers: Callable[[str, str], Tmux], tmp_path: Path) -> None:
     text = "ss -tn 'dst [::1]:80'"
     tmux = servers("a", "set -s set-clipboard on\nset -g allow-passthrough off\n")
     tmux.shows(bytes_for_tmux(tmp_path / "bytes", text))
+    let_go(tmp_path / "bytes")
     wait_for(tmux, text)
 
 
@@ -179,5 +189,8 @@ def test_tmux_hands_it_on(servers: Callable[[str, str], Tmux], tmp_path: Path) -
     inner = servers("i", "set -s set-clipboard external\nset -g allow-passthrough on\n")
     attach = " ".join([*inner.words, "new-session", f'"{bytes_for_tmux(tmp_path / "b", text)}"'])
     outer.shows(f"env -u TMUX {attach}")
+    # Before there is a client there is nobody to hand it to.
+    inner.until(bool, "list-clients")
+    let_go(tmp_path / "b")
     wait_for(outer, text)
     assert inner.run("show-buffer") == ""
