@@ -40,6 +40,8 @@ def parse(text: str, thresholds: Thresholds) -> Configuration:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(str(error)) from error
+    except RecursionError as error:
+        raise ConfigurationError("nested too deeply") from error
     for key in told:
         if key not in KEYS:
             raise ConfigurationError(unknown("key", key, KEYS, f"there are {', '.join(KEYS)}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from tcptop.commands.errors import (
     one_line,
     unexpected,
 )
+
+NUMPY_BYTES = 96 << 20  # address space that it takes when it is imported
 
 
 def dispatch(words: Sequence[str]) -> int:
@@ -83,8 +86,19 @@ def run(words: Sequence[str]) -> int:
     chosen = options.parse(words)
     if isinstance(chosen, options.SourceOptions):
         _refuse_later(chosen)
+    _prepare_for_numpy()
     code: int = import_module(f"tcptop.commands.{chosen.command}").run(chosen)
     return code
+
+
+def _prepare_for_numpy() -> None:
+    """Its OpenBLAS, which nothing here calls, makes a thread a core; and where it gets no memory it
+    ends the process with 1. Raises MemoryError."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        mmap.mmap(-1, NUMPY_BYTES).close()
+    except OSError as error:
+        raise MemoryError from error
 
 
 def _refuse_later(chosen: options.SourceOptions) -> None:

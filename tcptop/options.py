@@ -7,7 +7,9 @@ that a `--help` does not need.
 from __future__ import annotations
 
 import argparse
+import errno
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
@@ -129,6 +131,12 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             **more,
         )
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """As argparse has it, but a full disk or a closed output is an error."""
+        if file is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        file.write(message)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message} (see {self.prog} --help)")

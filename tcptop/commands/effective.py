@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from tcptop.model.cells import safe
 from tcptop.options import ConfigOptions, UsageError
 
 INTERVAL_S = 1.0
+MOST = 1 << 20  # bytes of a configuration file
+NULL = os.makedev(1, 3)  # /dev/null, for no configuration (Documentation/admin-guide/devices.txt)
 THRESHOLDS = {rule.id: {each.name: each.default for each in rule.thresholds} for rule in RULES}
 
 
@@ -84,12 +87,31 @@ def _configuration(path: str | None) -> Configuration:
     if path is None:
         return Configuration()
     try:
-        with open(path, encoding="utf-8") as file:
-            return parse(file.read(), THRESHOLDS)
+        return parse(_text(path), THRESHOLDS)
     except UnicodeDecodeError as error:
         raise CommandError(f"{safe(path)}: not UTF-8") from error
+    except OSError as error:  # a read that fails names no file
+        raise CommandError(f"{safe(path)}: {error.strerror}") from error
     except ConfigurationError as error:
         raise CommandError(f"{safe(path)}: {error}") from error
+
+
+def _text(path: str) -> str:
+    """Of a regular file that is not too long: a device or a pipe may never end, or never begin."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        kind = os.fstat(file.fileno())
+        if kind.st_rdev == NULL:
+            return ""
+        if not stat.S_ISREG(kind.st_mode):
+            raise CommandError(f"{safe(path)}: not a regular file")
+        data = file.read(MOST + 1)
+    if len(data) > MOST:
+        raise CommandError(f"{safe(path)}: longer than {MOST >> 20} MiB")
+    return data.decode("utf-8")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # for a writer, where it is a FIFO
 
 
 def _usual() -> str | None:

@@ -29,6 +29,8 @@ def unexpected(error: Exception) -> str:
     """What went wrong in tcptop itself, and where, for a report of it."""
     if isinstance(error, MemoryError):
         return "out of memory"
+    while isinstance(error, ImportError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # numpy says it in a page of advice
     why = one_line(error) or "no reason given"
     return f"unexpected {type(error).__name__}: {why}{_place(error.__traceback__)}"
 
