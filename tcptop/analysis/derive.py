@@ -8,6 +8,8 @@ import numpy as np
 
 from tcptop.analysis import counters, ports
 from tcptop.analysis.attribution import Attribution, attribute_owners
+from tcptop.analysis.calls import calls
+from tcptop.analysis.dialing import dialing
 from tcptop.analysis.durations import changes, durations
 from tcptop.analysis.findings import engine
 from tcptop.analysis.findings.observations import Observations
@@ -33,7 +35,9 @@ def derive(
     owners = attribute_owners(sample, joined, history.processes)
     sockets = known_sockets(sample, joined, owners.process)
     snapshot = _snapshot(sample, history, joined, owners, sockets)
-    summaries = with_summary(history.summaries, summary(snapshot))
+    dialed = dialing(snapshot)
+    called = calls(sample.sockets, joined, history.dialing, dialed)
+    summaries = with_summary(history.summaries, summary(snapshot, called))
     seen = Observations(snapshot, summaries, settings)
     findings, active = engine.run(seen, history.active)
     snapshot = replace(
@@ -44,7 +48,7 @@ def derive(
         idle_timeout_s=settings.idle_timeout_s or snapshot.idle_timeout_s,
     )
     remembered = _remembered(snapshot, history, owners, with_missed(sockets, joined))
-    return snapshot, replace(remembered, summaries=summaries, active=active)
+    return snapshot, replace(remembered, summaries=summaries, active=active, dialing=dialed)
 
 
 def _snapshot(

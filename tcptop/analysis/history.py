@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from tcptop.analysis.dialing import Dialing
 from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.model.sample import Kernel, Process
@@ -84,6 +85,7 @@ class History:
     kernel: Mapping[int, Kernel] = field(default_factory=dict)
     listener_ports: Mapping[int, frozenset[int]] = field(default_factory=dict)
     port_use: tuple[PortUse, ...] = ()
+    dialing: Dialing = field(default_factory=Dialing)  # of the last sample
     trend: Trend = field(default_factory=lambda: Trend(np.zeros(0), np.zeros((0, 12), np.int64)))
     summaries: tuple[SampleSummary, ...] = ()
     active: Mapping[str, Active] = field(default_factory=dict)  # findings by key

@@ -50,6 +50,7 @@ def read_kernel(netns: int, pid: int | None = None) -> Kernel:
     sysctls = read_sysctls() if inside else {}
     tracked = procfs.conntrack(procfs.read(f"{where}/stat/nf_conntrack") or b"")
     counters = dict(_merged(procfs.counters, f"{where}/netstat", f"{where}/snmp"))
+    counters |= _merged(procfs.icmp6, f"{where}/snmp6")
     return Kernel(
         netns=netns,
         counters=counters | ({CONNTRACK: tracked} if tracked else {}),

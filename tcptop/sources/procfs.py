@@ -123,6 +123,16 @@ def counters(data: bytes) -> dict[str, dict[str, int]]:
     return sections
 
 
+def icmp6(data: bytes) -> dict[str, dict[str, int]]:
+    """What /proc/net/snmp6 tells of ICMPv6, as a section like those of `counters`; the numbers of
+    each type, which come and go, are left out."""
+    lines = (line.split() for line in _whole_words(data).split("\n"))
+    found = [words for words in lines if len(words) == 2 and words[0].startswith("Icmp6")]
+    found = [words for words in found if "Type" not in words[0]]
+    numbers = _numbers([name[5:] for name, _ in found], [value for _, value in found])
+    return {"Icmp6": numbers} if numbers else {}
+
+
 def sockstat(data: bytes) -> dict[str, dict[str, int]]:
     """/proc/net/sockstat or sockstat6: protocol -> name -> value; `mem` is in pages.
 

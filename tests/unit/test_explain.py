@@ -86,6 +86,7 @@ def commands(page: Page, name: str) -> Iterator[list[str]]:
 def known_counters() -> set[str]:
     """As nstat names them: section and name."""
     found = {**procfs.counters(_read("netstat")), **procfs.counters(_read("snmp"))}
+    found |= procfs.icmp6(_read("snmp6"))
     return {section + name for section, names in found.items() for name in names}
 
 

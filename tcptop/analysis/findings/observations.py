@@ -10,6 +10,7 @@ from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.listeners import accepted
 from tcptop.analysis.peers import remote_is_local
+from tcptop.model.route import Route, RouteKey
 from tcptop.model.sample import Process, ProcessFacts, Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.socket_id import SocketId
@@ -37,6 +38,7 @@ class Observations:
         self.settings = settings
         self._sockets: set[SocketId] = set()  # whose options the next sample should bring
         self._pids: set[int] = set()  # whose facts
+        self._routes: set[RouteKey] = set()
 
     @property
     def sample(self) -> Sample:
@@ -98,10 +100,17 @@ class Observations:
         self._pids.add(process.pid)
         return self.sample.facts.get(process.pid)
 
+    def route(self, key: RouteKey) -> Route | None:
+        """Where connections leave the host, where it was read; asks for it otherwise."""
+        self._routes.add(key)
+        return self.sample.routes.get(key)
+
     @property
     def requests(self) -> Requests:
         """What the rules would be surer with."""
-        return Requests(frozenset(self._sockets), processes=frozenset(self._pids))
+        return Requests(
+            frozenset(self._sockets), frozenset(self._routes), processes=frozenset(self._pids)
+        )
 
     @cached_property
     def accepted(self) -> Bools:

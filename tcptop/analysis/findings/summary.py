@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tcptop.analysis.dialing import Calls, CallsByCallee
 from tcptop.analysis.identity import destination_keys
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash
@@ -27,7 +28,7 @@ TCPSynRetrans TCPDSACKRecv TCPTimeouts PruneCalled RcvPruned
 InCsumErrors InErrs InHdrErrors InAddrErrors OutNoRoutes IPReversePathFilter TSEcrRejected
 PAWSActive PAWSEstab TCPMD5NotFound TCPMD5Unexpected TCPMD5Failure TCPAOBad TCPAOKeyNotFound
 TCPAORequired TCPSYNChallenge TCPChallengeACK TCPRcvQDrop insert_failed drop early_drop
-InDestUnreachs
+InDestUnreachs OutDestUnreachs TCPSpuriousRtxHostQueues
 """
 COUNTERS = frozenset(_COUNTERS.split())
 
@@ -51,6 +52,7 @@ class SampleSummary:
     opened: F64  # connections a second that were seen to open
     used: I64
     unix: Mapping[int, UnixListener]  # by inode: those in whose queue somebody waits
+    calls: CallsByCallee  # since the summary before
 
 
 def process_key(process: Process) -> int:
@@ -63,7 +65,7 @@ def holding_key(process: Process, netns: int) -> int:
     return int(row_hash(np.array([process_key(process)], np.uint64), np.array([netns]))[0])
 
 
-def summary(snapshot: Snapshot) -> SampleSummary:
+def summary(snapshot: Snapshot, calls: CallsByCallee) -> SampleSummary:
     sample, processes, ports = snapshot.sample, snapshot.processes, snapshot.ports
     table, holders = sample.sockets, snapshot.holders.processes
     rows = np.flatnonzero(table.state == tcp.LISTEN)
@@ -94,6 +96,7 @@ def summary(snapshot: Snapshot) -> SampleSummary:
         ports.opens_per_s[order],
         ports.used[order],
         {each.inode: each for each in sample.unix_listeners if each.queued},
+        calls,
     )
 
 
@@ -103,8 +106,15 @@ def with_summary(
     """The summaries with one more, those out of the window forgotten."""
     kept = [m for m in summaries if present.clock - m.clock <= WINDOW_S]
     if len(kept) > 1 and kept[-1].clock - kept[-2].clock < CLOSER_S:
-        kept.pop()
+        skipped = kept.pop()
+        present = replace(present, calls=_both(skipped.calls, present.calls))
     return (*kept, present)
+
+
+def _both(before: CallsByCallee, after: CallsByCallee) -> CallsByCallee:
+    """What was seen in two intervals."""
+    places = dict.fromkeys((*before, *after))
+    return {each: before.get(each, Calls()).then(after.get(each, Calls())) for each in places}
 
 
 def at(keys: U64, values: I64 | F64, key: int) -> float | None:
@@ -118,9 +128,10 @@ def _known(number: int | None) -> float:
 
 
 def _counters(sections: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    return {
-        name: value
-        for section in ("Ip", "Icmp", "Tcp", "TcpExt", "conntrack")
-        for name, value in sections.get(section, {}).items()
-        if name in COUNTERS
-    }
+    """ICMP of both families counts as one."""
+    found: dict[str, int] = {}
+    for section in ("Ip", "Icmp", "Icmp6", "Tcp", "TcpExt", "conntrack"):
+        for name, value in sections.get(section, {}).items():
+            if name in COUNTERS:
+                found[name] = found.get(name, 0) + value
+    return found

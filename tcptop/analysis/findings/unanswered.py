@@ -1,4 +1,4 @@
-"""Connection attempts: for how long each has been waiting for its answer."""
+"""Connects that nobody answers, by destination: those that wait, and those that gave up."""
 
 from __future__ import annotations
 
@@ -7,64 +7,140 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.analysis.dialing import WHERE, Callee, callee, waiting_s
+from tcptop.analysis.findings.given_up import GivenUp, given_up
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.timeouts import ENDLESS, RTO_INIT_S
-from tcptop.model import tcp
+from tcptop.analysis.findings.rule import Limits
+from tcptop.analysis.peers import is_loopback
+from tcptop.model import address, tcp
 from tcptop.model.arrays import row_hash, rows_by_key
-from tcptop.model.table import F64, Index
+from tcptop.model.route import RouteKey, route_key
+from tcptop.model.sample import Process
+from tcptop.model.table import F64, MAPPED, Bools, Index
+
+GONE = ("INCOMPLETE", "FAILED")  # ip-neighbour(8): asked for, and no answer
+SOON_S, ASKED = 0.9, 4  # from which age the way to a place is asked for, and of how many sockets
+NO_ROWS: Index = np.zeros(0, np.int64)
 
 
-def age_s(seen: Observations, rows: Index) -> F64:
-    """Of SYN_SENT rows, seconds at least, from one sample.
+class Unanswered(NamedTuple):
+    """Connects towards one destination.
 
-    The timeouts that ran out, and what has passed of the present one. tcp_info tells how many of
-    them doubled: the first ones do not since 6.5 (tcp_retransmit_timer, net/ipv4/tcp_timer.c).
+    `rows` have waited for long in SYN_SENT, `age_s` says how long; `given` are those that ended
+    without an answer, again and again. One of them may have none.
     """
-    table = seen.table
-    known = table.info_size[rows] > 0
-    again = table.retrans[rows].astype(np.float64)
-    doubled = np.where(known, table.tcp_info("backoff")[rows], 0).astype(np.float64)
-    doubled = np.minimum(doubled, again)
-    timeout = np.where(known, table.tcp_info("rto")[rows] / 1e6, RTO_INIT_S)
-    first = timeout / 2**doubled
-    expires = np.where(table.expires[rows] < ENDLESS, table.expires[rows] / 1000, 0.0)
-    spent = (again - doubled) * first + (2**doubled - 1) * first
-    age = spent + np.maximum(timeout - expires, 0.0)
-    timed = table.timer[rows] == tcp.RETRANSMIT
-    waited: F64 = np.fmax(np.where(timed, age, 0.0), seen.snapshot.durations.state_s[rows])
-    return waited
 
-
-class Attempts(NamedTuple):
-    """SYN_SENT rows towards one destination."""
-
+    callee: Callee
     rows: Index
     age_s: F64
+    given: GivenUp | None
+    way: RouteKey | None
+
+    @property
+    def longest_s(self) -> float:
+        ended = self.given.calls.longest_s if self.given else 0.0
+        return float(self.age_s.max(initial=ended))
+
+    @property
+    def since_s(self) -> float:
+        """For how long nobody has answered, at least."""
+        watched = self.given.seconds if self.given and self.given.every else 0.0
+        return max(float(self.age_s.max(initial=0.0)), watched)
 
 
-def by_destination(seen: Observations, rows: Index, age: F64, most: int) -> list[Attempts]:
-    """The destinations with most attempts first."""
+def unanswered(seen: Observations, limits: Limits, most: int) -> list[Unanswered]:
+    """The destinations with most attempts that wait for long first."""
+    table, given = seen.table, given_up(seen, limits)
+    rows = np.flatnonzero(table.state == tcp.SYN_SENT)
+    age = waiting_s(seen.snapshot, rows)
+    _ask_soon(seen, rows[age >= SOON_S])
+    late = (table.retrans[rows] >= limits["retransmissions"]) | (age >= limits["age_s"])
+    rows, age = rows[late], age[late]
+    found = []
+    keys = row_hash(*(getattr(table, name)[rows] for name in WHERE))
+    for at in islice(rows_by_key(np.arange(len(rows)), keys), most):
+        row = int(rows[at[0]])
+        to = callee(table, row)
+        way = route_key(table, row)
+        found.append(Unanswered(to, rows[at], age[at], given.pop(to, None), way))
+    ended = (Unanswered(to, NO_ROWS, np.zeros(0), g, g.calls.route) for to, g in given.items())
+    return [*found, *ended][:most]
+
+
+def _ask_soon(seen: Observations, rows: Index) -> None:
+    """The answer comes with the next sample."""
+    for row in rows[:ASKED].tolist():
+        way = route_key(seen.table, row)
+        if way:
+            seen.route(way)
+
+
+def asking(seen: Observations, to: Callee) -> Index:
+    """All SYN_SENT rows towards a destination."""
     table = seen.table
-    columns = (table.netns, table.interface, table.remote_hi, table.remote_lo, table.remote_port)
-    key = row_hash(*(column[rows] for column in columns))
-    groups = islice(rows_by_key(np.arange(len(rows)), key), most)
-    return [Attempts(rows[at], age[at]) for at in groups]
+    return np.flatnonzero((table.state == tcp.SYN_SENT) & _there(seen, to))
 
 
-def stays_here(seen: Observations, attempts: Attempts) -> bool:
-    """Whether the SYNs do not even leave: they wait for ARP or ND, and the timer that runs out
-    sends nothing (skb_still_in_host_queue, net/ipv4/tcp_output.c), so TCPSynRetrans stands still.
+def called(seen: Observations, to: Callee) -> str:
+    """The destination as ss prints it."""
+    zone = seen.sample.zone(to.netns, to.interface)
+    return address.endpoint(address.text(to.remote_hi, to.remote_lo), to.remote_port, zone)
+
+
+def is_here(seen: Observations, to: Callee) -> bool:
+    """Whether it is an address of its namespace."""
+    table = seen.table
+    mine = (table.local_hi == np.uint64(to.remote_hi)) & (table.local_lo == np.uint64(to.remote_lo))
+    lo, hi = np.array([to.remote_lo], np.uint64), np.array([to.remote_hi], np.uint64)
+    return bool(is_loopback(hi, lo)[0] or (mine & (table.netns == to.netns)).any())
+
+
+class Hop(NamedTuple):
+    """Whom this host has to ask for on the link, to send anything: that host, or a gateway.
+
+    `gone`: it does not answer, so nothing is sent; `answers`: it did a moment ago. Where the way
+    was not read (`known`), counters tell whether it is gone, and nothing else is known.
     """
-    table, row = seen.table, int(attempts.rows[0])
-    again = attempts.rows[table.retrans[attempts.rows] > 0]
-    if not len(again):
+
+    gone: bool
+    known: bool = False
+    answers: bool = False
+    address: str = ""
+    gateway: bool = False
+    on_link: bool = False
+
+
+def hop(seen: Observations, case: Unanswered) -> Hop:
+    route = seen.route(case.way) if case.way else None
+    if route is None or route.why_not:
+        return Hop(_stays_here(seen, case))
+    if route.neighbour is None:
+        return Hop(False, known=True)
+    state, gateway = route.neighbour.state, route.gateway is not None
+    there = state == "REACHABLE"
+    return Hop(state in GONE, True, there, route.neighbour.address, gateway, not gateway)
+
+
+def asks_by(to: Callee) -> str:
+    """How a host of the own link is asked for."""
+    v4 = to.remote_hi == 0 and to.remote_lo >> 32 == int(MAPPED) >> 32
+    return "ARP" if v4 else "neighbour discovery"
+
+
+def _stays_here(seen: Observations, case: Unanswered) -> bool:
+    """By counters: the timer of a SYN that still waits for its neighbour sends nothing, so that
+    TCPSynRetrans stands still (skb_still_in_host_queue, net/ipv4/tcp_output.c)."""
+    again = case.rows[seen.table.retrans[case.rows] > 0]
+    if case.longest_s < 1 or not (len(again) or case.given):
         return False
-    netns = int(table.netns[row])
+    netns, within = case.callee.netns, case.since_s
     counters = seen.summaries[-1].counters.get(netns, {}) if seen.summaries else {}
     if counters.get("TCPSynRetrans") == 0:
         return True
-    grown = seen.grown(netns, "TCPSynRetrans", float(attempts.age_s.max()))
-    return grown is not None and grown[0] == 0
+    sent, kept = (
+        seen.grown(netns, name, within) for name in ("TCPSynRetrans", "TCPSpuriousRtxHostQueues")
+    )
+    return sent is not None and (sent[0] == 0 or (kept is not None and 2 * sent[0] < kept[0]))
 
 
 class Answering(NamedTuple):
@@ -74,14 +150,35 @@ class Answering(NamedTuple):
     address: int  # to the same address
 
 
-def answering(seen: Observations, attempts: Attempts) -> Answering:
-    table, row = seen.table, int(attempts.rows[0])
-    same = table.state == tcp.ESTABLISHED
-    for name in ("netns", "interface", "remote_hi", "remote_lo"):
-        column = getattr(table, name)
-        same &= column == column[row]
+def answering(seen: Observations, case: Unanswered) -> Answering:
+    table, to = seen.table, case.callee
+    same = (table.state == tcp.ESTABLISHED) & _there(seen, to, with_port=False)
     others = np.flatnonzero(same)
     heard = np.fmin(*(table.since_s(f"last_{what}_recv", others) for what in ("ack", "data")))
-    others = others[heard < attempts.age_s.max()]
-    at_port = int(np.count_nonzero(table.remote_port[others] == table.remote_port[row]))
+    others = others[heard < max(case.since_s, case.longest_s)]
+    at_port = int(np.count_nonzero(table.remote_port[others] == to.remote_port))
     return Answering(at_port, len(others))
+
+
+def spared(seen: Observations, case: Unanswered, processes: list[Process]) -> bool:
+    """Whether one attempt after the other is a program's question if that host is back, while
+    others answer it at the same port."""
+    given = case.given
+    if len(case.rows) or given is None or given.calls.waiting > 1:
+        return False
+    if given.attempts > 1.2 * given.seconds + 1:
+        return False
+    table, to, callers = seen.table, case.callee, {each.pid for each in processes}
+    same = (table.netns == to.netns) & (table.remote_port == to.remote_port)
+    others = np.flatnonzero(same & np.isin(table.state, (tcp.ESTABLISHED, tcp.TIME_WAIT)))
+    others = others[~_there(seen, to)[others] & ~seen.accepted[others]]
+    held = {each.pid for row in others[:1000].tolist() for each in seen.processes(row)}
+    return bool(callers & held)
+
+
+def _there(seen: Observations, to: Callee, with_port: bool = True) -> Bools:
+    table, same = seen.table, np.ones(len(seen.table), bool)
+    for name in WHERE if with_port else WHERE[:-1]:
+        column = getattr(table, name)
+        same &= column == column.dtype.type(getattr(to, name))
+    return same

@@ -67,6 +67,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _closed_since(seen)
     yield from _of_unix_listeners(seen)
     yield from _of_ports(seen)
+    yield from _of_calls(seen)
     yield from _of_processes(seen)
     yield from _of_doings(seen)
     yield from _of_counters(seen, named)
@@ -381,6 +382,30 @@ def _of_ports(seen: Seen) -> Iterator[Fact]:
         yield exactly("rate", (opened - left) / seconds, "opened, without TIME_WAIT at either end")
 
 
+def _of_calls(seen: Seen) -> Iterator[Fact]:
+    """Connects to the destination that were seen in SYN_SENT since each of the looks, how many of
+    these are in no look any more, and how long they had waited when last seen."""
+    if not seen.subject.destination:
+        return
+    looks, ages, every = [], dict[int, float](), dict[int, int]()
+    for number, sample in enumerate(seen.samples):
+        table = sample.sockets
+        there = at(table, seen.subject.destination, "remote") & (table.state != tcp.LISTEN)
+        asking = table.take(there & (table.state == tcp.SYN_SENT))
+        looks.append(set(asking.cookie.tolist()))
+        waits = asking.retrans + _FIRST_S - asking.expires / 1000  # the first ones do not double
+        ages |= dict(zip(asking.cookie.tolist(), waits.tolist(), strict=True))
+        every |= dict.fromkeys(table.cookie[there].tolist(), number)
+    now = looks[-1]
+    for first in range(len(looks)):
+        tried = set().union(*looks[first:])
+        ended = {each for each in tried - now if every[each] < len(looks) - 1}
+        longest = max((ages[each] for each in ended), default=0.0)
+        yield exactly("count", len(tried), "connects")
+        yield exactly("count", len(ended), "connects that have ended")
+        yield Fact("seconds", longest - 0.1, longest + 0.1, "the longest of these")
+
+
 def _of_processes(seen: Seen) -> Iterator[Fact]:
     yield exactly("count", len(seen.subject.pids), "processes")
     yield exactly("count", max(len(seen.subject.pids) - 3, 0), "processes that are not named")
@@ -481,9 +506,14 @@ def _of_counters(seen: Seen, named: str) -> Iterator[Fact]:
     yield exactly("rate", 0, "none")
     for before in seen.samples[:-1]:
         seconds = seen.sample.clock - before.clock
+        icmp = _grown(before, seen, "InDestUnreachs OutDestUnreachs")
+        came = sum(-n if "Out" in name else n for name, n in icmp.items())
+        yield exactly("count", came, "ICMP unreachables of others")
+        yield exactly("rate", came / seconds, "ICMP unreachables of others")
         grown = _grown(before, seen, named)
         for name, growth in grown.items():
             yield exactly("rate", growth / seconds, name)
+            yield exactly("count", growth, name)
             for other, less in ((n, v) for n, v in grown.items() if n != name):
                 yield exactly("rate", (growth - less) / seconds, f"{name} less {other}")
                 yield exactly("rate", (growth + less) / seconds, f"{name} and {other}")

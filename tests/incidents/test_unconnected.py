@@ -1,0 +1,165 @@
+"""Clients whose connects do not succeed: unanswered, given up, rejected."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.incidents.incident import Says, healthy, incident
+from tests.incidents.lab import PROGRAMS, Lab
+from tests.incidents.proving import Proving
+
+UNANSWERED = "connect-unanswered"
+_OK = 'location / { return 200 "ok"; }'
+
+
+def _serving(lab: Lab, port: int) -> None:
+    lab.server.python("orders", lab.server.address, port, port=port)
+
+
+@incident(
+    client=[
+        Says(
+            UNANSWERED,
+            "critical",
+            who="dialer",
+            title=[r"dialer\.py", r"10\.77\.0\.1:5432\b", "none answered"],
+            told=["gives up by itself", "firewall"],
+            never=["ETIMEDOUT", "connect timeout", "router", "refused"],
+            destination="10.77.0.1:5432",
+        )
+    ],
+    over_s=5,
+)
+def a_firewall_drops_behind_short_timeouts(lab: Lab) -> None:
+    """Twenty callers that give up after 0.3 s each: every SYN_SENT row is young."""
+    lab.server.ingress("tcp dport 5432 drop")
+    lab.client.python("dialer", lab.server.address, 5432, 20, 0.3)
+    lab.client.until(lambda: lab.client.counter("TcpActiveOpens") >= 40, "two rounds")
+
+
+@a_firewall_drops_behind_short_timeouts.healthy()
+def short_timeouts_are_met(lab: Lab) -> None:
+    _serving(lab, 5432)
+    lab.client.python("dialer", lab.server.address, 5432, 4, 0.3, 0.5)
+    lab.client.until(lambda: lab.client.counter("TcpActiveOpens") >= 8, "two rounds")
+
+
+@incident(
+    client=[
+        Says(
+            UNANSWERED,
+            "warning",
+            who="dialer",
+            title=[r"dialer\.py", r"10\.77\.0\.1:6379\b", "none answered"],
+            never=["refused"],
+            destination="10.77.0.1:6379",
+        )
+    ],
+)
+def one_caller_tries_again_and_again(lab: Lab) -> None:
+    lab.server.ingress("tcp dport 6379 drop")
+    lab.client.python("dialer", lab.server.address, 6379, 1, 0.9)
+    lab.client.until(lambda: lab.client.counter("TcpActiveOpens") >= 2, "a second try")
+
+
+@one_caller_tries_again_and_again.healthy()
+def callers_stop_trying(lab: Lab) -> None:
+    """They are ended with their connects under way."""
+    lab.server.ingress("tcp dport 6379 drop")
+    dial = f"{sys.executable} {PROGRAMS / 'dialer.py'} {lab.server.address} 6379 20 30"
+    lab.client.start("dials", "bash", "-c", f"timeout 2 {dial}; exec sleep infinity")
+    lab.client.until(lambda: lab.client.count("SYN_SENT", remote=6379) >= 20, "SYNs")
+
+
+@incident(
+    client=[
+        Says(
+            UNANSWERED,
+            "warning critical",
+            who="dialer",
+            title=[r"10\.77\.0\.99:8000\b"],
+            told=[r"10\.77\.0\.99 does not answer ARP", "EHOSTUNREACH"],
+            never=["2 min 11 s", "firewall", "retransmission", "router", "accept queue"],
+            destination="10.77.0.99:8000",
+        ),
+        Says(
+            UNANSWERED,
+            "warning critical",
+            who="caller",
+            title=[r"10\.77\.0\.1:9300\b"],
+            never=["does not answer ARP", "EHOSTUNREACH"],
+            destination="10.77.0.1:9300",
+        ),
+    ],
+)
+def a_neighbour_is_gone_and_a_filter_drops(lab: Lab) -> None:
+    """The SYNs to the one never leave; those to the other are sent again meanwhile."""
+    lab.server.ingress("tcp dport 9300 drop")
+    lab.client.python("dialer", "10.77.0.99", 8000, 3, 10)
+    lab.client.python("caller", lab.server.address, 9300, 5)
+    lab.client.until(lambda: lab.client.counter("TcpAttemptFails") >= 3, "No route to host")
+    lab.client.until(lambda: lab.client.again(remote=9300, times=2) == 1, "retransmissions")
+
+
+@a_neighbour_is_gone_and_a_filter_drops.healthy()
+def neighbours_answer(lab: Lab) -> None:
+    _serving(lab, 8000)
+    lab.client.python("dialer", lab.server.address, 8000, 3, 10, 0.3)
+    lab.wait(2)
+
+
+@incident(
+    client=[
+        Says(
+            UNANSWERED,
+            "warning critical",
+            who="dialer",
+            title=[r"10\.77\.0\.1:5432\b", "ICMP unreachables come in"],
+            told=["rejects"],
+            never=["refused", "Start the service", "drops", "does not answer ARP", "by itself"],
+            destination="10.77.0.1:5432",
+        )
+    ],
+)
+def a_firewall_rejects(lab: Lab) -> None:
+    """By ICMP, which the kernel believes once the SYN has been sent again."""
+    lab.server.filter("tcp dport 5432 reject with icmpx admin-prohibited")
+    lab.client.python("dialer", lab.server.address, 5432, 4, 5, 0.1)
+    lab.client.until(lambda: lab.client.counter("TcpAttemptFails") >= 4, "No route to host")
+
+
+@a_firewall_rejects.healthy()
+def a_firewall_rejects_another_port(lab: Lab) -> None:
+    lab.server.filter("tcp dport 5432 reject with icmpx admin-prohibited")
+    _serving(lab, 5433)
+    lab.client.python("dialer", lab.server.address, 5433, 4, 5, 0.5)
+    lab.wait(1)
+
+
+@healthy()
+def one_of_three_back_ends_is_out(lab: Lab) -> None:
+    """haproxy asks it every two seconds, and waits for one."""
+    server, client = lab.server, lab.client
+    client.nginx("nginx", f"server {{ listen 8000; {_OK} }}", 8000)
+    server.lose("10.77.0.66")
+    client.addresses("10.77.0.3")
+    checks = "check inter 2s fall 1\n "
+    back = f" server one 10.77.0.66:8000 {checks}server two {client.address}:8000 {checks}"
+    server.haproxy(
+        "haproxy",
+        f"frontend f\n bind {server.address}:80\n default_backend b\nbackend b\n timeout check 1s\n"
+        f" http-reuse always\n{back}server three 10.77.0.3:8000 check inter 2s",
+        80,
+    )
+    lab.wait(4)  # until it has noticed
+    client.python("browsers", server.address, 80, 8, 10)
+
+
+class TestUnconnected(Proving):
+    incidents = (
+        a_firewall_drops_behind_short_timeouts,
+        one_caller_tries_again_and_again,
+        a_neighbour_is_gone_and_a_filter_drops,
+        a_firewall_rejects,
+    )
+    loads = (one_of_three_back_ends_is_out,)

@@ -1,0 +1,206 @@
+"""connect-unanswered: attempts that each end too soon to be noticed by their age."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from tcptop.model.finding import Finding
+from tcptop.model.route import Neighbour, Route, RouteKey
+from tests.unit.findings.hosts import host, rising
+from tests.unit.findings.watched import of, once, watch
+from tests.unit.prepared import CURL, NETNS, WORKER, Row, mini, owners, socket
+
+ID = "connect-unanswered"
+HELD = owners(*((n, CURL, n) for n in range(1, 60)))
+TO = "192.0.2.1:443"
+TRIED = {"ActiveOpens": 20, "AttemptFails": 0, "InSegs": 0}  # in a second
+
+
+def dialing(cookie: int, waited_ms: int = 300, to: str = TO, inode: int = 1, **more: Any) -> Row:
+    info = {"rto": 1_000_000, "min_rtt": 0xFFFF_FFFF}
+    given: Row = {"inode": inode, "timer": 1, "expires": 1000 - waited_ms, "info": info}
+    given |= {"cookie": cookie, "send_q": 1}
+    return socket("SYN_SENT", f"10.0.0.1:{30_000 + cookie % 30_000}", to, **given | more)
+
+
+def others(number: int, at_once: int, **more: Any) -> list[Row]:
+    """As many as were there a second ago, and not one of those."""
+    return [dialing(1000 * number + n + 1, inode=n + 1, **more) for n in range(at_once)]
+
+
+def counted(**per_s: int) -> Callable[[int], Any]:
+    return rising(lambda number: {name: n * number for name, n in (TRIED | per_s).items()})
+
+
+def found(rows: Callable[[int], Sequence[Row]], seconds: int = 6, **fields: Any) -> Finding | None:
+    given: dict[str, Any] = {"owners": HELD, "kernel": counted()}
+    told = of(watch(seconds, rows, **given | fields)[-1], ID)
+    assert len(told) <= 1
+    return told[0] if told else None
+
+
+def test_an_outage_behind_short_timeouts_is_critical() -> None:
+    finding = found(lambda number: others(number, 4))
+    assert finding
+    assert finding.severity == "critical"
+    assert finding.title == (
+        f"curl gets no answer from {TO}: 28 connection attempts in 6 s, none answered"
+    )
+    assert finding.values["attempts"] == 28
+    assert finding.values["given_up"] == 24
+    assert finding.subject.destination == TO
+    assert finding.subject.pids == (CURL.pid,)
+    assert "gives up by itself" in "".join(finding.evidence)
+    assert "connect timeout" not in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("waited_ms", "at_once", "severity"),
+    [(300, 1, None), (500, 1, "warning"), (300, 2, "critical"), (50, 4, "critical")],
+)
+def test_one_caller_that_tries_again_is_a_warning(
+    waited_ms: int, at_once: int, severity: str | None
+) -> None:
+    """A few that have waited as long as an answer may take are no proof: InSegs rise here."""
+    kernel = counted(InSegs=100)
+    told = found(lambda n: others(n, at_once, waited_ms=waited_ms), kernel=kernel)
+    assert (told and told.severity) == severity
+
+
+def test_it_needs_no_more_than_a_short_look() -> None:
+    told = watch(3, lambda n: others(n, 4), owners=HELD, kernel=counted())
+    assert [bool(of(each, ID)) for each in told] == [False, False, False, True]
+
+
+def opened(number: int, at_once: int) -> list[Row]:
+    """Those that waited a second ago are open."""
+    now = others(number, at_once)
+    past = [
+        socket("ESTABLISHED", row["local"], TO, cookie=row["cookie"])
+        for row in others(number - 1, at_once)
+    ]
+    return [*now, *past] if number else now
+
+
+def closed(number: int, at_once: int) -> list[Row]:
+    """One more connection there was over at once."""
+    over = mini("TIME_WAIT", f"10.0.0.1:{20_000 + number}", TO, cookie=500_000 + number)
+    return [*others(number, at_once), over]
+
+
+def test_what_was_answered_is_none_of_it() -> None:
+    assert found(lambda number: opened(number, 4)) is None
+
+
+def test_a_destination_that_others_reach_is_not_said_to_answer_nobody() -> None:
+    assert found(lambda number: closed(number, 4)) is None
+    finding = found(lambda number: [*closed(number, 4)[4:], *others(number, 4, waited_ms=900)])
+    assert finding
+    assert finding.severity == "warning"
+    assert "at times" in finding.title
+    assert "none answered" not in finding.title
+
+
+def test_refused_ones_wait_for_a_round_trip_too() -> None:
+    assert found(lambda number: others(number, 8), kernel=counted(AttemptFails=20)) is None
+
+
+def test_what_is_not_counted_is_no_proof() -> None:
+    assert found(lambda number: others(number, 8), kernel=rising(lambda _: {})) is None
+
+
+def test_a_program_that_ends_is_none() -> None:
+    assert found(lambda number: others(0, 12) if number < 3 else []) is None
+
+
+def test_connects_that_go_on_waiting_are_told_by_their_age() -> None:
+    finding = found(lambda number: [dialing(1, expires=500, retrans=min(number, 2))])
+    assert finding
+    assert finding.title.endswith("1 connection attempt waiting")
+
+
+def test_a_check_of_one_that_is_down_is_worth_knowing_where_another_answers() -> None:
+    held = owners((1, WORKER, 3), (2, WORKER, 4))
+
+    def rows(number: int) -> list[Row]:
+        other = socket("ESTABLISHED", "10.0.0.1:41000", "192.0.2.2:443", inode=2, cookie=7)
+        return [other, *others(number, 1, waited_ms=900)]
+
+    finding = found(rows, owners=held)
+    assert finding
+    assert finding.severity == "info"
+    alone = found(lambda number: others(number, 1, waited_ms=900), owners=held)
+    assert alone
+    assert alone.severity == "warning"
+
+
+def test_rejected_by_icmp() -> None:
+    kernel = counted(AttemptFails=4, InDestUnreachs=8)
+    finding = found(lambda number: others(number, 4, waited_ms=900), kernel=kernel)
+    assert finding
+    assert finding.title == (
+        f"curl gets no connection to {TO}: 24 connection attempts failed in 6 s, ICMP unreachables "
+        "come in"
+    )
+    assert "48 ICMP unreachables came in" in finding.evidence[1]
+    assert "gives up by itself" not in "".join(finding.evidence)
+    assert "rejects" in finding.advice
+
+
+WAY = RouteKey(NETNS, "10.0.0.1", "192.0.2.1")
+
+
+def way(state: str, gateway: str | None = None) -> Mapping[RouteKey, Route]:
+    neighbour = Neighbour(gateway or "192.0.2.1", state, None)
+    return {WAY: Route(1000.0, kind="unicast", gateway=gateway, neighbour=neighbour)}
+
+
+@pytest.mark.parametrize(
+    ("state", "gateway", "told", "never"),
+    [
+        ("FAILED", None, "192.0.2.1 does not answer ARP (ip neigh).", "firewall"),
+        ("INCOMPLETE", "10.0.0.254", "10.0.0.254 does not answer ARP (ip neigh), the gateway to"
+         f" {TO}.", "firewall"),
+        ("REACHABLE", None, "192.0.2.1 answers ARP: that host is up.", "host that is down"),
+        ("REACHABLE", "10.0.0.254", "down behind a router", "answers ARP"),
+        ("STALE", None, "a host that is down", "router"),
+    ],
+)  # fmt: skip
+def test_whom_the_host_asks_on_its_link(
+    state: str, gateway: str | None, told: str, never: str
+) -> None:
+    """Whatever is sent again meanwhile by others."""
+    kernel = counted(TCPSynRetrans=3)
+    routes = way(state, gateway)
+    finding = found(lambda number: others(number, 4), kernel=kernel, routes=routes)
+    assert finding
+    said = " ".join([*finding.evidence, finding.advice])
+    assert told in said
+    assert never not in said
+    patience = host({"TCPSynRetrans": 3}, {}, {"net.ipv4.tcp_syn_retries": "6"})
+    told_late = once([dialing(1, retrans=2)], owners=HELD, kernel=patience, routes=routes)
+    (late,) = of(told_late, ID)
+    said = " ".join([*late.evidence, late.advice])
+    assert told in said
+    assert never not in said
+    assert ("ETIMEDOUT" in said) is (state not in ("FAILED", "INCOMPLETE"))
+
+
+def test_ipv6_asks_by_neighbour_discovery() -> None:
+    to, key = "[2001:db8::9]:443", RouteKey(NETNS, "2001:db8::1", "2001:db8::9")
+    route = Route(1000.0, kind="unicast", neighbour=Neighbour("2001:db8::9", "FAILED", None))
+    row = dialing(1, retrans=2) | socket("SYN_SENT", "[2001:db8::1]:40001", to, cookie=1, retrans=2)
+    (finding,) = of(watch(1, lambda _: [row], routes={key: route})[-1], ID)
+    assert "2001:db8::9 does not answer neighbour discovery" in "".join(finding.evidence)
+    assert "ARP" not in "".join([*finding.evidence, finding.advice])
+
+
+def test_a_short_look_after_another_loses_nothing() -> None:
+    """Samples that follow each other closely are remembered as one."""
+    told = watch(40, lambda n: others(n, 4), step=0.2, owners=HELD, kernel=counted())
+    (finding,) = of(told[-1], ID)
+    assert finding.values["given_up"] == 4 * 40
+    assert finding.values["attempts"] == 4 * 41
