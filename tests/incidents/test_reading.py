@@ -19,7 +19,7 @@ UNREAD, HALF = "recv-queue-unread", "half-closed"
             "warning critical",
             who="redis",
             title=[r"redis", r":6379\b"],
-            never=[r"add workers", r"stack dump of its threads"],
+            never=[r"add workers", r"stacks of its threads"],
         )
     ],
 )

@@ -81,7 +81,7 @@ def _finding(
             f"{words.who(process)} holds {words.count(len(each.rows), 'socket')} {said.what}",
             *told(seen, each.ends),
             f"Oldest: at least {words.duration(oldest)} in this state"
-            + ("; their number grew through three minutes." if each.growing else "."),
+            + ("; their number has grown for three minutes." if each.growing else "."),
             *filled.evidence,
             *doing.evidence(seen, [process]),
         ),

@@ -118,9 +118,12 @@ def _title(seen: Observations, found: Orphans) -> str:
     of = f" of {words.called(found.processes[0])}" if found.processes else ""
     many = f"{words.count(len(found.rows), 'closed connection')}{of}{found.ends.where}"
     if found.mostly_shut:
-        return f"{many} cannot send their FIN: the peers do not read"
+        one = len(found.rows) == 1
+        whose, peers = ("its", "peer does") if one else ("their", "peers do")
+        return f"{many} cannot send {whose} FIN: the {peers} not read"
     mere = (seen.table.send_q[found.rows] == 1).all()
-    return f"{many} cannot end: {'their FIN' if mere else 'what was sent'} is not acknowledged"
+    what = "the FIN" if mere else "what was sent"
+    return f"{many} cannot finish closing: {what} is not acknowledged"
 
 
 def _evidence(
@@ -128,21 +131,21 @@ def _evidence(
 ) -> Iterator[str]:
     table = seen.table
     closed = parties.parties(seen, found.rows)
-    by = f"; they were closed by {parties.listed(closed)}" if closed else ""
+    by = f", closed by {parties.listed(closed)}" if closed else ""
     yield f"{parties.states(seen, found.rows)} without a process{by}."
     yield from told(seen, found.ends)
     yield f"Oldest: at least {words.duration(oldest)} without any progress."
     shut, lost = found.take(found.shut), found.take(~found.shut)
     if len(shut):
         yield (
-            f"{words.count(len(shut), 'waits', 'wait')} for a window that the peer keeps shut: it "
-            f"answers probes and does not read. {words.size(_unsent(seen, found))} of data lie "
-            "before the FINs."
+            f"{words.count(len(shut), 'waits', 'wait')} for the peer to open its window: it "
+            f"answers probes but does not read. {words.size(_unsent(seen, found))} of data are "
+            "queued before the FINs."
         )
     if len(lost):
         again = int(table.retrans[lost].max())
         yield (
-            f"{words.count(len(lost), 'is', 'are')} not answered: up to "
+            f"{words.count(len(lost), 'gets', 'get')} no answer after up to "
             f"{words.count(again, 'retransmission')}."
         )
     if left is not None:
@@ -175,14 +178,14 @@ def _shut_advice(found: Orphans) -> str:
     reset = (
         "reset_timedout_connection on"
         if server == "nginx"
-        else "SO_LINGER 0 before close(), where what is left does not matter"
+        else "SO_LINGER 0 before close(), if the rest of the data does not matter"
     )
     return (
-        f"The peers have stopped taking what {server} wrote before it closed (paused downloads, "
-        "crawlers, programs that are stuck): look at those named. The kernel keeps the data until "
-        "it gives up, minutes later, and then it is lost. A few need nothing. If they fill memory, "
-        f"let {server} reset whom it gives up ({reset}). No sysctl ends them sooner: the kernels "
-        "of the peers answer."
+        f"The peers have stopped reading what {server} wrote before it closed (paused downloads, "
+        "crawlers, stuck programs): check the peers named. The kernel keeps the data until it "
+        "gives up, minutes later, and then discards it. A few do no harm. If they fill memory, "
+        f"let {server} reset the connections that it gives up ({reset}). No sysctl ends them "
+        "sooner, since the peers' kernels answer."
     )
 
 
@@ -190,8 +193,8 @@ def _lost_advice(retries: str | None) -> str:
     now = {None: "not known", "0": "0, which means 8"}.get(retries, retries)
     after = timeouts.model_timeout_s(FEWER, timeouts.RTO_MIN_S, timeouts.RTO_MAX_S)
     return (
-        "Nothing comes back from the peers named: they are gone, or a firewall between has "
-        "forgotten the connections, or drops. Does a new connection to or from them work? These "
-        "end by themselves when the kernel gives them up. If they fill memory: sysctl -w "
+        "The peers named send nothing back: they are gone, or a firewall on the path drops the "
+        "packets or has dropped the connections. Does a new connection to or from them work? "
+        "These end when the kernel gives them up. If they fill memory: sysctl -w "
         f"{RETRIES}={FEWER} (now {now}) gives up after {words.duration(after)}."
     )

@@ -110,7 +110,7 @@ def test_who_called_whom() -> None:
     )
     assert (finding.subject.listener, finding.subject.destination) == ("0.0.0.0:80", None)
     assert "21 were accepted on :80, from 10.0.0.7 (11), 10.0.0.8 (10)." in finding.evidence
-    assert "client goes away" in finding.advice
+    assert "client leaves" in finding.advice
     called = [row | {"inode": n + 1030} for n, row in enumerate(leaked(9))]
     (finding,) = once([listener, *served, *called], owners=held)
     assert finding.title == "curl leaks sockets: 30 connections left in CLOSE-WAIT"

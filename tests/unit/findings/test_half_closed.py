@@ -62,14 +62,14 @@ def test_by_watching_where_keepalive_resets_the_clock() -> None:
 
 def test_a_process_that_is_not_known_is_said() -> None:
     (finding,) = of(once(waiting(20)), ID)
-    assert finding.title.startswith("a process that may not be read waits")
+    assert finding.title.startswith("an unknown process waits")
     assert finding.subject.pids == ()
 
 
 def test_orphans_by_how_often_the_fin_was_sent_again() -> None:
     (finding,) = of(once(orphans(20)), ID)
     assert finding.title == (
-        "20 closed connections to 10.0.0.9:80 cannot end: their FIN is not acknowledged"
+        "20 closed connections to 10.0.0.9:80 cannot finish closing: the FIN is not acknowledged"
     )
     assert finding.values["oldest_s"] >= 60
 
@@ -110,7 +110,7 @@ def test_the_other_end_here_explains_it(recv_q: int, cause: str) -> None:
     (first, second) = once(waiting(30) + there, owners=both)
     assert (first.id, second.id) == (cause, ID)
     assert second.because == first.key
-    assert "30 other ends are here: 30 CLOSE-WAIT; nginx" in second.evidence[-1]
+    assert "30 other ends are on this host: 30 CLOSE-WAIT; nginx" in second.evidence[-1]
 
 
 SHUT = {
@@ -144,7 +144,7 @@ def test_peers_that_do_not_read_are_known_at_the_first_look() -> None:
     assert finding.values["oldest_s"] == pytest.approx(150, abs=70)
     assert finding.values["unsent_bytes"] == 150_000
     assert "30 were accepted on :80, from 10.0.0.7 (15), 10.0.0.8 (15)." in finding.evidence
-    assert any("answers probes and does not read" in said for said in finding.evidence)
+    assert any("answers probes but does not read" in said for said in finding.evidence)
     # 20 s of the present wait, and one more of 120 s: then the probes are as rare as can be.
     assert finding.values["give_up_in_s"] == pytest.approx(140)
     assert "reset_timedout_connection on" in finding.advice

@@ -63,4 +63,4 @@ def test_a_stream_that_nobody_answers_is_late_and_no_more() -> None:
     options = {SocketId(NETNS, FIRST_COOKIE): SocketOptions(0.0, nodelay=False)}
     (finding,) = watch(4, lambda _: rows, owners=HELD, options=options)[-1]
     assert finding.severity == "info"
-    assert "Nothing comes back" in finding.evidence[-1]
+    assert "No data comes back" in finding.evidence[-1]

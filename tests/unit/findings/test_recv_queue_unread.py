@@ -90,7 +90,7 @@ def test_a_process_is_named_once_for_all_clients_of_a_listener() -> None:
     rows = [unread(n, remote=f"10.0.0.{n}:51000", cookie=n) for n in (7, 8, 9)]
     (finding,) = after(5, *rows)
     assert finding.values["connections"] == 3
-    assert "Most waits from 10.0.0.9:51000: 9 bytes." in finding.evidence
+    assert "The fullest queue is from 10.0.0.9:51000: 9 bytes." in finding.evidence
 
 
 def test_who_has_paused_as_long_before_and_read_on_is_slow() -> None:

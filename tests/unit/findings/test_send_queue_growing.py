@@ -37,7 +37,7 @@ def test_after_five_rises() -> None:
     (finding,) = found(5)
     assert finding.severity == "warning"
     assert finding.title == (
-        "curl writes faster than it is taken by 10.0.0.9:9092: 850 KiB wait in Send-Q"
+        "curl writes faster than it can send to 10.0.0.9:9092: 850 KiB wait in Send-Q"
     )
     assert finding.values["drain_s"] == pytest.approx(42.5)
     assert "rose through 5 samples, to 850 KiB, while 20 KiB left a second" in (finding.evidence[0])

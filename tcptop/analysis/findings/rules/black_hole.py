@@ -125,16 +125,16 @@ def _evidence(
     if lost.answering:
         yield (
             f"{words.count(lost.answering, 'other connection')} "
-            f"{'of this listener' if lost.listener >= 0 else 'there'} got something back in that "
-            "time: not everything is lost."
+            f"{'of this listener' if lost.listener >= 0 else 'there'} had an answer in that time: "
+            "not everything is lost."
         )
     if found:
         yield f"{'They belong' if len(lost.rows) > 1 else 'It belongs'} to {parties.listed(found)}."
     if left is not None:
         yield (
             f"The kernel gives up the oldest in about {words.duration(left)} "
-            f"(net.ipv4.tcp_retries2 = {_retries(seen, worst)}); until then its program is told "
-            "nothing."
+            f"(net.ipv4.tcp_retries2 = {_retries(seen, worst)}); until then its program gets "
+            "no error."
         )
 
 
@@ -147,26 +147,26 @@ def _whither(seen: Observations, lost: Lost) -> str:
 
 def _silence(lost: Lost) -> str:
     least, most = (words.duration(float(end)) for end in (lost.for_s.min(), lost.for_s.max()))
-    return f"for {most}" if least == most else f"for {least} at least, on the oldest for {most}"
+    return f"for {most}" if least == most else f"for at least {least}, for {most} on the oldest"
 
 
 def _advice(seen: Observations, lost: Lost) -> str:
     retries = _retries(seen, int(lost.rows[0]))
     sooner = timeouts.model_timeout_s(SHORTER, timeouts.RTO_MIN_S, timeouts.RTO_MAX_S)
     last = (
-        f" Only if that cannot be done: net.ipv4.tcp_retries2 = {SHORTER} (now {retries}) gives up "
+        f" If that cannot be done: net.ipv4.tcp_retries2 = {SHORTER} (now {retries}) gives up "
         f"after about {words.duration(sooner)}, for every connection of this namespace."
         if retries is not None and retries > SHORTER
         else ""
     )
     if lost.listener >= 0:
         return (
-            "Clients vanish without a word (a phone in a tunnel, a laptop that sleeps, a NAT that "
-            "dropped them): give accepted sockets TCP_USER_TIMEOUT or the program a ping, "
-            "and do not let one that does not answer block the others." + last
+            "Clients disappear without closing (a phone in a tunnel, a sleeping laptop, expired "
+            "NAT state): set TCP_USER_TIMEOUT on accepted sockets or let the program ping its "
+            "clients, and do not let a silent one block the others." + last
         )
     return (
-        "Give requests a deadline, or the socket TCP_USER_TIMEOUT, and connect anew"
+        "Give requests a deadline, or set TCP_USER_TIMEOUT on the socket, and reconnect. "
         f"{_why(lost)}" + last
     )
 
@@ -175,13 +175,13 @@ def _why(lost: Lost) -> str:
     """What tcptop's own table answers is not asked of the reader."""
     if lost.answering:
         return (
-            f": others to {lost.where} do get answers, so that it is not the whole way that is "
-            "dead. If these had been idle, a firewall or NAT has forgotten them: keepalive below "
-            "its idle timeout."
+            f"Others to {lost.where} get answers, so the path is not dead. If these connections "
+            "were idle, a firewall or NAT has probably dropped them: set keepalive below its idle "
+            "timeout."
         )
     return (
-        ". If the connections had been idle, a firewall or NAT may have dropped them: keepalive "
-        "below its idle timeout. Else look for the hop: does a new connection to "
+        "If the connections were idle, a firewall or NAT may have dropped them: set keepalive "
+        "below its idle timeout. Otherwise find the hop that drops: does a new connection to "
         f"{lost.where} get an answer?"
     )
 
@@ -196,10 +196,10 @@ RULE = Rule(
     (
         Threshold("backoff", stalls.BACKOFF, "doublings of the retransmission timeout"),
         Threshold("unanswered_s", stalls.UNANSWERED_S, "seconds in which nothing came"),
-        Threshold("probes", stalls.PROBES, "unanswered probes of a window that was shut"),
+        Threshold("probes", stalls.PROBES, "unanswered probes of a closed window"),
         Threshold("retransmits", 6, "retransmissions, where this host itself drops them"),
         Threshold("clients", 0.1, "share of a listener's clients that may vanish (info)"),
-        Threshold("many", 3, "clients of one network, all of them lost, that are critical"),
+        Threshold("many", 3, "clients of one network, all of them lost, at which it is critical"),
     ),
     find,
     frozenset({Need.TCP_INFO}),

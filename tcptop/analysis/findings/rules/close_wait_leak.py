@@ -22,8 +22,7 @@ def _said(_: Observations, each: CloseWaits) -> Said:
     return Said(
         f"{name} leaks sockets: {words.count(count, 'connection')}{each.ends.where} left in "
         "CLOSE-WAIT",
-        "that the peer has closed: all that came has been read (Recv-Q 0), and none was closed "
-        "here.",
+        "that the peer has closed: all data has been read (Recv-Q 0), but close() was not called.",
         _advice(each, name),
         {},
     )
@@ -32,12 +31,12 @@ def _said(_: Observations, each: CloseWaits) -> Said:
 def _advice(each: CloseWaits, name: str) -> str:
     """A read() of exactly the last byte takes the FIN along: a pool need not have seen it."""
     first = (
-        f"Close them in {name} when read() returns 0 and on every error path: an HTTP client "
-        "whose answers are not closed, or a pool that keeps what has ended, is the usual cause. If "
-        f"they lie idle in a pool, let it drop them sooner than {_server(each)} closes them."
+        f"Close them in {name} when read() returns 0 and on every error path. The usual cause is "
+        "an HTTP client whose responses are not closed, or a pool that keeps dead connections. If "
+        f"they are idle in a pool, let it drop them sooner than {_server(each)} closes them."
         if len(each.ends.called) * 2 > len(each.rows)
-        else f"Close them in {name} when read() returns 0 and on every error path, also where a "
-        "client goes away before it has its answer."
+        else f"Close them in {name} when read() returns 0 and on every error path, also when a "
+        "client leaves before it has its answer."
     )
     return f"{first} No sysctl ends CLOSE-WAIT; a restart frees the sockets until it leaks again."
 

@@ -53,30 +53,30 @@ def _pool(each: CloseWaits) -> tuple[str, str, str]:
     many = words.count(len(each.rows), "idle connection")
     return (
         f"{server} has closed {many} that {name} still keeps",
-        "in CLOSE-WAIT, as an idle pool does: no answer was due on them when the server closed, "
-        "and nobody has looked at them since (Recv-Q is the unread end of file).",
-        f"Let the pool of {name} drop idle connections sooner than {server} closes them: its idle "
-        "limit or maximum lifetime below the server's idle timeout; or let it test a connection "
-        "before it lends it out. Until then the next request on each of them fails, or is reset.",
+        "in CLOSE-WAIT, as an idle pool does: no answer was due when the server closed them, and "
+        "they have not been read since (Recv-Q is the unread end of file).",
+        f"Let the pool of {name} drop idle connections sooner than {server} closes them (idle "
+        "limit or maximum lifetime below the server's idle timeout), or test a connection before "
+        "it is used. Until then the next request on each of them fails or is reset.",
     )
 
 
 def _stuck(each: CloseWaits, unread: int) -> tuple[str, str, str]:
     name = words.called(each.process)
     calls = len(each.ends.called) * 2 > len(each.rows)
-    waits = "all its workers wait for one slow back end or one lock"
+    waits = "usually all its workers wait for one slow back end or one lock"
     return (
         f"{name} does not read: {words.count(len(each.rows), 'connection')}{each.ends.where} in "
         "CLOSE-WAIT with an unread end of file",
         f"that the peer has closed, with an unread end of file (Recv-Q 1 or more) and "
         f"{words.size(unread)} of unread data.",
-        f"See what {name} does now (a stack or thread dump): "
+        f"Find out what {name} is doing (a stack or thread dump): "
         + (
-            f"it has opened these connections and does not look at them: {waits}, or the code that "
+            f"it opened these connections and does not read them; {waits}, or the code that "
             "should read the answers is gone. Give requests a deadline and close after it."
             if calls
-            else f"{waits}, or sockets dropped out of its event loop. Give its calls a timeout "
-            "shorter than its clients', and let it turn requests away early."
+            else f"{waits}, or the sockets dropped out of its event loop. Give its calls a timeout "
+            "shorter than its clients', and let it reject requests early."
         )
         + " No sysctl helps.",
     )

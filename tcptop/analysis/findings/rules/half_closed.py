@@ -63,7 +63,7 @@ def _silent(seen: Observations, rows: Index) -> F64:
 
 def _finding(seen: Observations, rows: Index, oldest: float) -> Finding:
     who, places = [each.process for each in parties.parties(seen, rows)][:1], ends(seen, rows)
-    name = words.called(who[0]) if who else "a process that may not be read"
+    name = words.called(who[0]) if who else "an unknown process"
     count, netns = len(rows), int(seen.table.netns[rows[0]])
     peers = peer_rows(seen.table, rows)
     peers = peers[peers >= 0]
@@ -76,16 +76,16 @@ def _finding(seen: Observations, rows: Index, oldest: float) -> Finding:
         named(seen, rows, who, places.listener, places.destination),
         {"sockets": count, "oldest_s": oldest, "other_end_here": len(peers)},
         (
-            f"{words.who(who[0]) if who else name} has shut down its half of "
-            f"{words.count(count, 'connection')} and holds the descriptors; no timer ends them.",
+            f"{words.who(who[0]) if who else name} has shut down its side of "
+            f"{words.count(count, 'connection')} and keeps the descriptors; no timer ends them.",
             *told(seen, places),
-            f"Nothing has come on the oldest of them for {words.duration(oldest)}.",
+            f"Nothing has arrived on the oldest of them for {words.duration(oldest)}.",
             *_others(seen, peers),
             *doing.evidence(seen, who),
         ),
-        f"Let the other end close. In {name}: after shutdown(SHUT_WR) read with a deadline, then "
-        "close(); a proxy needs a timeout for the second half. tcp_fin_timeout does not touch "
-        "sockets that are still open.",
+        f"Make the other end close. In {name}: after shutdown(SHUT_WR) read with a deadline, then "
+        "close(); a proxy needs a timeout for the half that is still open. tcp_fin_timeout does "
+        "not affect sockets that a process still holds.",
         "ss -tanpo state fin-wait-2" + (f" | grep pid={who[0].pid}," if who else ""),
         since=seen.sample.taken_at - oldest,
     )
@@ -96,7 +96,7 @@ def _others(seen: Observations, peers: Index) -> list[str]:
         return []
     who = parties.listed(parties.parties(seen, peers))
     return [
-        f"{words.count(len(peers), 'other end is', 'other ends are')} here: "
+        f"{words.count(len(peers), 'other end is', 'other ends are')} on this host: "
         f"{parties.states(seen, peers)}; {who}."
     ]
 

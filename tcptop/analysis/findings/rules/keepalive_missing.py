@@ -46,9 +46,9 @@ def _finding(seen: Observations, limits: Limits, group: ConnectionGroup) -> Find
         group.subject(seen),
         {"connections": len(group.rows), "idle_s": quiet, "idle_timeout_s": timeout_s},
         tuple(_evidence(seen, group, timeout_s, quiet, certain)),
-        f"Switch on SO_KEEPALIVE in {group.who} with TCP_KEEPIDLE below {timeout_s:.0f} s, or the "
+        f"Enable SO_KEEPALIVE in {group.who} with TCP_KEEPIDLE below {timeout_s:.0f} s, or the "
         "keepalive of its protocol or pool (idle test, maximum idle time). The sysctls "
-        "net.ipv4.tcp_keepalive_* act only on sockets that have SO_KEEPALIVE.",
+        "net.ipv4.tcp_keepalive_* only affect sockets with SO_KEEPALIVE.",
         "ss -tno state established | grep -v timer:",
     )
 
@@ -58,15 +58,15 @@ def _evidence(
 ) -> Iterator[str]:
     yield (
         f"No data for up to {words.duration(quiet)}, and no keepalive timer is armed: if the peer "
-        "or anything on the way has gone, nobody here learns it before the next write, which then "
+        "or anything on the path is gone, nobody here notices before the next write, which then "
         "hangs or is reset."
     )
     whose = "the idle timeout given" if seen.settings.idle_timeout_s is not None else "common"
     yield f"Load balancers and NAT drop idle connections; {timeout_s:.0f} s is {whose}."
     if not certain:
         yield (
-            f"Suspected: only {words.duration(seen.watched_s)} were watched, and the peer may send "
-            "keepalive probes of its own less often."
+            f"Suspected: tcptop watched for only {words.duration(seen.watched_s)}, and the peer "
+            "may send keepalive probes less often than that."
         )
 
 

@@ -49,9 +49,9 @@ def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, first: 
         {"connections": len(group.rows), "first_probe_s": first, "idle_timeout_s": timeout_s},
         tuple(_evidence(seen, group, timeout_s, first)),
         f"Set TCP_KEEPIDLE below {timeout_s:.0f} s in {group.who} (client libraries and servers "
-        f"have an option for it), or for all that do not: sysctl -w "
+        f"have an option for it), or for all that do not set it: sysctl -w "
         f"net.ipv4.tcp_keepalive_time={max(int(timeout_s * 0.8), 1)} "
-        f"(now {_sysctl(seen, group, 'time', 7200)}), which counts for timers set from then on: "
+        f"(now {_sysctl(seen, group, 'time', 7200)}), which applies to timers set from then on: "
         "connections that are idle now keep theirs.",
         "ss -tno state established | grep keepalive",
     )

@@ -54,12 +54,12 @@ def _evidence(
     )
     if large.small:
         others = words.count(large.small, "other connection")
-        yield f"{others} to the same address got an acknowledgement meanwhile: the way is open."
+        yield f"{others} to the same address were acknowledged meanwhile: the path works."
     else:
-        yield "The other end's segments go on arriving meanwhile: the way is open."
+        yield "Segments from the other end keep arriving: the path works."
     yield (
-        f"This host takes the path to carry {pmtu} bytes, and nobody has told it otherwise (no "
-        f'ICMP "fragmentation needed" came); {PROBING} = 0, so that TCP does not find out itself.'
+        f"This host takes the path MTU to be {pmtu} bytes and has not been told otherwise (no "
+        f'ICMP "fragmentation needed" arrived); {PROBING} = 0, so TCP does not probe for it.'
     )
     if found:
         yield f"{'They belong' if len(rows) > 1 else 'It belongs'} to {parties.listed(found)}."
@@ -68,12 +68,12 @@ def _evidence(
 def _advice(there: str, pmtu: int) -> str:
     room = pmtu - HEADERS[":" not in there]
     return (
-        f"Find the size that passes: ping -M do -s {room} "
-        f"{words.towards(there, '-I')}, then smaller ones. Let ICMP "
-        "type 3 code 4 (IPv6: packet too big) through the firewalls on the way, or clamp the MSS "
+        f"Find the largest size that passes: ping -M do -s {room} "
+        f"{words.towards(there, '-I')}, then smaller. Let ICMP "
+        "type 3 code 4 (IPv6: packet too big) through the firewalls on the path, or clamp the MSS "
         "where the tunnel begins (nft: tcp option maxseg size set rt mtu), or lower the route's "
         "MTU. "
-        f"Until then sysctl -w {PROBING}=1 (now 0) lets TCP find the size after some timeouts."
+        f"Until then sysctl -w {PROBING}=1 (now 0) lets TCP find the size after a few timeouts."
     )
 
 
@@ -82,7 +82,7 @@ RULE = Rule(
     0,
     (
         Threshold("retransmissions", 3, "retransmissions of a full segment"),
-        Threshold("critical", 3, "connections from which it is critical"),
+        Threshold("critical", 3, "connections at which it is critical"),
     ),
     find,
     frozenset({Need.TCP_INFO, Need.SYSCTLS}),

@@ -54,21 +54,25 @@ def _finding(
         ID,
         group.key(ID),
         "warning" if confirmed and answered else "info",
-        f"{group.who}: Nagle and delayed acks hold back {many} {group.where}{sure}",
+        f"{group.who}: Nagle and delayed ACKs hold back {many} {group.where}{sure}",
         group.subject(seen),
         {"connections": len(group.rows), "min_rtt_ms": rtt_ms},
         (
             "In at least three of five samples a partial segment waited for the ACK of another, "
             f"with the window open and a round trip of {rtt_ms:.2g} ms at best: Nagle's algorithm "
             "waits for the ACK, and the peer delays it by 40 ms or more.",
-            "TCP_NODELAY is off on it (read from the socket)."
+            "TCP_NODELAY is off (read from the socket)."
             if confirmed
             else "Whether TCP_NODELAY is off could not be read.",
-            *([] if answered else ["Nothing comes back: a stream, late by that and no slower."]),
+            *(
+                []
+                if answered
+                else ["No data comes back: a one-way stream, delayed by that but no slower."]
+            ),
         ),
-        f"In {group.who} write a message with one write() or writev(), or set TCP_NODELAY; where "
-        "only the receiver can be changed, TCP_QUICKACK there, after each read. Every "
-        "write-write-read exchange pays the delay; no sysctl switches it off.",
+        f"In {group.who} write each message with one write() or writev(), or set TCP_NODELAY. If "
+        "only the receiver can be changed: TCP_QUICKACK there, after each read. Every "
+        "write-write-read exchange pays the delay; no sysctl turns it off.",
         "ss -tnmi state established | grep -B1 notsent",
     )
 
@@ -77,7 +81,7 @@ RULE = Rule(
     ID,
     5,
     (
-        Threshold("samples", 3, "of the last five looks in which it was so"),
+        Threshold("samples", 3, "of the last five samples that must show it"),
         Threshold("min_rtt_ms", 10, "round trip below which the delay is not the network's"),
     ),
     find,

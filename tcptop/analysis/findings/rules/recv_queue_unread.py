@@ -70,8 +70,8 @@ def _advice(seen: Observations, group: ConnectionGroup) -> str:
     if held:
         return held
     return (
-        f"See what {group.who} waits for (a stack dump of its threads): a lock, a back end, or a "
-        "peer of its own that does not read. A bigger net.ipv4.tcp_rmem only hides it for longer."
+        f"Find what {group.who} waits for (stacks of its threads): a lock, a back end, or a peer "
+        "that does not read either. A larger net.ipv4.tcp_rmem only hides it for longer."
     )
 
 
@@ -84,10 +84,10 @@ def _evidence(seen: Observations, group: ConnectionGroup, longest: float) -> Ite
     )
     most = int(rows[table.recv_q[rows].argmax()])
     size = words.size(int(table.recv_q[most]))
-    yield f"Most waits from {words.remote(seen.sample, most)}: {size}."
+    yield f"The fullest queue is from {words.remote(seen.sample, most)}: {size}."
     shut = int((table.info_of("rcv_wnd", rows) == 0).sum())
     if shut:
-        yield f"{words.count(shut, 'buffer is', 'buffers are')} full: the sender has been stopped."
+        yield f"{words.count(shut, 'buffer is', 'buffers are')} full: the sender may send no more."
     yield from doing.evidence(seen, group.processes)
 
 

@@ -35,43 +35,43 @@ def _finding(seen: Observations, group: ConnectionGroup) -> Finding:
         ID,
         group.key(ID),
         "warning",
-        f"{group.who} writes faster than it is taken {_where(seen, group)}: "
+        f"{group.who} writes faster than it can send {_where(seen, group)}: "
         f"{words.size(waiting)} wait in Send-Q",
         group.subject(seen),
         values | ({"drain_s": waiting / rate} if rate else {}),
         tuple(_evidence(seen, group, rate)),
-        f"In {group.who}: heed that write() would block, and limit what waits for each peer. "
-        "If the peer's window is what limits, its program is slow; if the path loses or is full, "
-        "send less over it. A bigger net.ipv4.tcp_wmem only lets more wait.",
+        f"In {group.who}: stop writing when write() would block, and limit what is queued for each "
+        "peer. If the peer's window is the limit, its program is slow; if the path is lossy or "
+        "full, send less. A larger net.ipv4.tcp_wmem only queues more.",
         f"ss -tinp 'dst {words.in_filter(words.remote(seen.sample, int(rows[0])))}'",
     )
 
 
 def _where(seen: Observations, group: ConnectionGroup) -> str:
     if group.destination:
-        return f"by {group.destination}"
+        return f"to {group.destination}"
     if len(group.rows) == 1:
-        return f"by client {words.remote(seen.sample, int(group.rows[0]))}"
-    return f"by {len(group.rows)} clients of {group.listener}"
+        return f"to client {words.remote(seen.sample, int(group.rows[0]))}"
+    return f"to {len(group.rows)} clients of {group.listener}"
 
 
 def _evidence(seen: Observations, group: ConnectionGroup, rate: float) -> Iterator[str]:
     table, rows = seen.table, group.rows
     waiting = int(table.send_q[rows].sum())
-    drain = f"; what waits would need {words.duration(waiting / rate)}" if rate else ""
+    drain = f": {words.duration(waiting / rate)} until it is empty" if rate else ""
     yield (
         f"Send-Q of {words.count(len(rows), 'connection')} rose through "
         f"{int(seen.snapshot.durations.rises[rows].min())} samples, to {words.size(waiting)}, "
-        f"while {words.size(rate)} left a second{drain}."
+        f"while {words.size(rate)}/s left{drain}."
     )
     busy = table.info_of("busy_time", rows)
     for name, why in (
-        ("rwnd_limited", "the peer's window"),
-        ("sndbuf_limited", "the send buffer"),
+        ("rwnd_limited", "The peer's window"),
+        ("sndbuf_limited", "The send buffer"),
     ):
         share = table.info_of(name, rows).sum() / max(busy.sum(), 1)
         if share > 0.1:
-            yield f"It was held back by {why} for {words.percent(share)} of the time it had data."
+            yield f"{why} limited it for {words.percent(share)} of the time it had data to send."
 
 
 def _rate(seen: Observations, rows: Index) -> float:

@@ -87,9 +87,8 @@ def _evidence(
         f"{words.size(int(table.send_q[worst]))} wait{on_it}."
     )
     yield (
-        f"The peer's window is {_window(seen, worst)} and its kernel answers the probes (heard "
-        f"from {words.duration(heard)} ago): it is alive, and its program takes nothing out of its "
-        "buffer."
+        f"The peer's window is {_window(seen, worst)} and its kernel answers the probes (last "
+        f"heard from {words.duration(heard)} ago): the host is up, but its program does not read."
     )
     if reader:
         yield f"The other end is on this host: {words.who(reader)}."
@@ -100,15 +99,15 @@ def _evidence(
 def _window(seen: Observations, row: int) -> str:
     """`snd_wnd` is known since 5.4; the persist timer says as much."""
     window = float(seen.table.info_of("snd_wnd", np.array([row]))[0])
-    return "shut (persist timer)" if np.isnan(window) else words.count(window, "byte")
+    return "closed (persist timer)" if np.isnan(window) else words.count(window, "byte")
 
 
 def _advice(group: ConnectionGroup, reader: Process | None) -> str:
     there = words.name(reader) if reader else "the program at the other end"
     return (
-        f"Look at {there}: it is stuck, or slower than what it is sent. Here: a timeout for "
-        f"writes in {group.who} (or TCP_USER_TIMEOUT), and drop the slowest readers. Bigger "
-        "buffers do not help, and no sysctl does."
+        f"Check {there}: it is stuck, or reads more slowly than it is sent to. Here: set a write "
+        f"timeout in {group.who} (or TCP_USER_TIMEOUT), and drop the slowest readers. Larger "
+        "buffers and sysctls do not help."
     )
 
 
@@ -117,7 +116,7 @@ RULE = Rule(
     0,
     (
         Threshold("shut_s", stalls.SHUT_S, "seconds without a byte acknowledged"),
-        Threshold("critical_s", 60, "seconds from which it is critical"),
+        Threshold("critical_s", 60, "seconds after which it is critical"),
     ),
     find,
     frozenset({Need.TCP_INFO}),
