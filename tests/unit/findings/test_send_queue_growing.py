@@ -40,7 +40,7 @@ def test_after_five_rises() -> None:
         "curl writes faster than it can send to 10.0.0.9:9092: 850 KiB wait in Send-Q"
     )
     assert finding.values["drain_s"] == pytest.approx(42.5)
-    assert "rose through 5 samples, to 850 KiB, while 20 KiB left a second" in (finding.evidence[0])
+    assert "rose through 5 samples, to 850 KiB, while 20 KiB/s left" in (finding.evidence[0])
 
 
 @pytest.mark.parametrize(
