@@ -31,8 +31,10 @@ FILTER is the language of ss, and more:
   tcptop dport = :5432 and state established
   tcptop 'process = nginx and sendq > 64k'
   tcptop :8080 and idle > 350s
-States, ports, addresses, dev, cgroup as in ss(8); beyond it pid, process, user, recvq, sendq,
-fill, drops, age, idle, rtt, retrans, backoff, timer, keepalive, owner.
+  tcptop leaky.py       part of a process's name, command line, unit or container
+States, ports, addresses, dev, cgroup as in ss(8); beyond it pid, process, command, unit,
+container, user, recvq, sendq, fill, drops, age, idle, rtt, retrans, backoff, timer, keepalive,
+owner.
 
 commands:
   tcptop                the live view
@@ -151,7 +153,17 @@ def parse(words: Sequence[str]) -> Options:
     if first in SUBCOMMANDS:
         parser, kind = SUBCOMMANDS[first]
         return kind(**vars(parser().parse_intermixed_args(words[1:])))
+    if len(words) == 1:
+        _check_abbreviation(first)
     return LiveOptions(**vars(live().parse_intermixed_args(words)))
+
+
+def _check_abbreviation(word: str) -> None:
+    """Raise UsageError for the beginning of a subcommand, which is a filter too."""
+    meant = [name for name in SUBCOMMANDS if len(word) > 2 and name.startswith(word)]
+    if meant:
+        other = f"processes of that name are shown by: tcptop 'process = *{word}*'"
+        raise UsageError(f'tcptop: "{word}": did you mean tcptop {meant[0]}? ({other})')
 
 
 def live() -> Parser:

@@ -29,7 +29,7 @@ def facts(snapshot: Snapshot) -> language.Facts:
         table=sample.sockets,
         holder_rows=holders.row,
         holder_pids=pids[holders.process] if len(pids) else holders.process,
-        process_names={process.pid: process.name for process in holders.processes},
+        processes={process.pid: process for process in holders.processes},
         users=sample.users,
         cgroups=sample.cgroups,
         namespaces={space.inode: space.name for space in sample.namespaces},
@@ -91,7 +91,14 @@ def select(
         _concerned(groups.group, selected),
         groups,
         _findings(snapshot, selected),
+        _hint(snapshot, expression) if expression is not None and not selected.any() else "",
     )
+
+
+def _hint(snapshot: Snapshot, expression: language.Expression) -> str:
+    from tcptop.analysis import filter as language
+
+    return language.hint(expression, facts(snapshot))
 
 
 def _selected(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.difference import Difference, ProcessChange, ThenNow, diff
+from tcptop.analysis.findings.words import called
 from tcptop.analysis.selection import everything
 from tcptop.columns import (
     FINDINGS,
@@ -121,7 +122,7 @@ def _who(change: ProcessChange) -> tuple[str, str]:
     if change.process is None:
         return NOBODY[change.owner], f"owner = {OWNER_KINDS[change.owner]}"
     pid = change.process.pid
-    return f"{safe(change.process.name)}/{pid}", f"pid = {pid}"
+    return f"{called(change.process)}/{pid}", f"pid = {pid}"
 
 
 def _listeners(found: Difference, compared: SnapshotPair) -> Iterator[Change]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.analysis.findings.words import called
 from tcptop.columns import detail_options, sockets, units
 from tcptop.columns.endpoints import owner_text
 from tcptop.model import owner, tcp
@@ -175,7 +176,7 @@ def _owner(selection: Selection, row: int) -> Iterator[Fact]:
     yield Fact("owner", "owner", owner_text(snapshot, row), owner.NOTES[note])
     for process, fd in snapshot.holders.of(row):
         where = f"fd {fd}" if fd >= 0 else "closed"
-        value = f"{safe(process.name)}/{process.pid} {where}"
+        value = f"{called(process)}/{process.pid} {where}"
         yield Fact("owner", "process", value, safe(process.cmdline))
     if not table.mini(np.array([row])).all():
         uid = int(table.uid[row])

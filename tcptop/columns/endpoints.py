@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tcptop.analysis.findings.words import called
 from tcptop.model import address, owner
-from tcptop.model.cells import safe
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Remotes, Snapshot
@@ -72,7 +72,7 @@ def rank(*columns: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> I64:
 
 
 def owner_text(snapshot: Snapshot, row: int) -> str:
-    """Who holds a socket, in few words: `nginx/812 +3`, or why nobody can be named."""
+    """Who holds a socket, in few words: `nginx/812 +3`, `leaky.py/813`, or why nobody is named."""
     processes = snapshot.holders.of(row)
     kind = int(snapshot.owner[row])
     if not processes:
@@ -80,7 +80,7 @@ def owner_text(snapshot: Snapshot, row: int) -> str:
     process, _ = processes[0]
     more = f" +{len(processes) - 1}" if len(processes) > 1 else ""
     mark = "†" if kind == owner.REMEMBERED else ""
-    return f"{safe(process.name)}/{process.pid}{mark}{more}"
+    return f"{called(process)}/{process.pid}{mark}{more}"
 
 
 SHORT_NOTES = {
@@ -105,7 +105,7 @@ def owner_texts(selection: Selection, rows: Index) -> list[str]:
 def owner_values(selection: Selection, rows: Index) -> I64:
     """Rank by process name and pid of the first holder; those without one come last."""
     snapshot = selection.snapshot
-    names = [(p.name.lower(), p.pid) for p in snapshot.holders.processes]
+    names = [(called(p).lower(), p.pid) for p in snapshot.holders.processes]
     ranks = np.empty(len(names) + 1, np.int64)
     ranks[-1] = len(names)
     ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))

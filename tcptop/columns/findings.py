@@ -10,6 +10,7 @@ import numpy as np
 
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import FindingSettings
+from tcptop.analysis.findings.words import called
 from tcptop.columns import units
 from tcptop.columns.column import Column, Texts
 from tcptop.columns.detail import Fact
@@ -90,7 +91,7 @@ def _named(processes: list[Process | int]) -> str:
 
 def _name(process: Process | int) -> str:
     if isinstance(process, Process):
-        return f"{safe(process.name)}/{process.pid}"
+        return f"{called(process)}/{process.pid}"
     return f"pid {process}"
 
 

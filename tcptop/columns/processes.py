@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tcptop.analysis.findings.words import place
 from tcptop.analysis.identity import process_keys
 from tcptop.analysis.recorded import OF_PROCESSES
 from tcptop.columns import units
@@ -35,11 +36,15 @@ def _processes(selection: Selection, rows: Index) -> list[Process | None]:
 
 
 def name(selection: Selection, row: int) -> str:
+    """`nginx`, `leaky.py (python3)`, `postgres: checkpointer`; `(accept queues)` without one."""
     holder = process(selection, row)
     kind = int(selection.processes.owner[row])
     if holder is None:
         return NOBODY[kind]
-    return safe(holder.name) + ("†" if kind == owner.REMEMBERED else "")
+    mark = "†" if kind == owner.REMEMBERED else ""
+    if holder.label is None or holder.label.startswith(holder.name):
+        return safe(holder.label or holder.name) + mark
+    return f"{safe(holder.label)}{mark} ({safe(holder.name)})"
 
 
 def _names(selection: Selection, rows: Index) -> list[str]:
@@ -64,6 +69,10 @@ def _users(selection: Selection, rows: Index) -> list[str]:
 
 def _cmdlines(selection: Selection, rows: Index) -> list[str]:
     return [safe(p.cmdline or p.name) if p else "" for p in _processes(selection, rows)]
+
+
+def _units(selection: Selection, rows: Index) -> list[str]:
+    return [(place(p) or units.UNKNOWN) if p else "" for p in _processes(selection, rows)]
 
 
 def _fds(selection: Selection, rows: Index) -> F64:
@@ -137,7 +146,8 @@ COLUMNS = (
         largest_first=False,
     ),
     Column(
-        "process", "Process", 16, "Its name; † it has exited or closed the sockets.",
+        "process", "Process", 16,
+        "Its script, jar or title, else its name; † it has exited or closed the sockets.",
         lambda s, r: _text(_names(s, r)), _names, flex=True, largest_first=False,
     ),
     _numbers("sockets", "Socks", 6, "TCP sockets it holds or has just closed.",
@@ -173,6 +183,10 @@ COLUMNS = (
     Column(
         "user", "User", 9, "Who runs it.", lambda s, r: _text(_users(s, r)), _users, priority=8,
         largest_first=False,
+    ),
+    Column(
+        "unit", "Unit", 18, "The container, else the systemd unit, that it runs in.",
+        lambda s, r: _text(_units(s, r)), _units, priority=9, largest_first=False,
     ),
     Column(
         "cmdline", "Command line", 20, "How it was started.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 LONGEST = 60
@@ -63,6 +64,7 @@ def label_of(name: str, arguments: Sequence[str]) -> str | None:
     return None if same and len(found) <= 15 else found[:LONGEST]
 
 
+@lru_cache(maxsize=4096)
 def unit_of(cgroup: str | None) -> str | None:
     """The systemd unit that a cgroup path is in, else its slice: ssh.service, user.slice.
 
@@ -75,6 +77,7 @@ def unit_of(cgroup: str | None) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def container_of(cgroup: str | None) -> Container | None:
     """The container that a cgroup path is of, from the path alone."""
     path = cgroup or ""

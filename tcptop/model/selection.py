@@ -27,3 +27,4 @@ class Selection:
     remotes: Index
     remote_groups: Remotes  # by address, or by address and port
     findings: Index
+    hint: str = ""  # what would select something, where a name in the filter fits nobody

@@ -23,7 +23,7 @@ from tcptop.columns import FINDINGS
 from tcptop.columns.units import coarse_age
 from tcptop.explain import page
 from tcptop.model import tcp
-from tcptop.model.cells import wrap
+from tcptop.model.cells import safe, wrap
 from tcptop.tui import header, help, keys, state_diagram
 from tcptop.tui.help import PageModel
 from tcptop.tui.models import FactsModel
@@ -262,12 +262,20 @@ def empty(session: Session, width: int) -> str:
     if len(session.trail.places) > 1:
         return "Nothing left of it. Esc goes back."
     if session.typed.text:
-        return "Nothing matches the filter. Esc clears it, / changes it."
+        said = "Nothing matches the filter. Esc clears it, / changes it."
+        return _nothing_matches(session, said, width)
     if session.fixed.text:
-        return "Nothing matches the filter of the command line."
+        return _nothing_matches(session, "Nothing matches the filter of the command line.", width)
     if session.here.view == FINDINGS.name:
         return "\n".join(_nothing_found(session, width))
     return session.listing.empty
+
+
+def _nothing_matches(session: Session, said: str, width: int) -> str:
+    """What is said, and what would match where a name in the filter fits nobody."""
+    hint = session.shown.selection.hint if session.shown is not None else ""
+    lines = [said, *wrap(safe(hint[:1].upper() + hint[1:]), max(20, width))]
+    return "\n".join(lines)
 
 
 def _nothing_found(session: Session, width: int) -> list[str]:

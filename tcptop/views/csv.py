@@ -1,7 +1,7 @@
 """One list of a snapshot as CSV (RFC 4180): the fields of the schema, in its order.
 
-Nested fields are joined with a dot; of `processes` the first one's pid and name and how many
-there are. Other lists are joined with spaces, `values` are JSON. Unknown is empty.
+Nested fields are joined with a dot; of `processes` the first one's pid, name and label, and
+how many there are. Other lists are joined with spaces, `values` are JSON. Unknown is empty.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ def _flat(columns: Columns, path: str = "") -> dict[str, list[Any]]:
         if not isinstance(values, list):
             flat |= _flat(values, f"{path}{name}.")
         elif name == "processes":
-            flat["processes.pid"] = [held[0]["pid"] if held else None for held in values]
-            flat["processes.name"] = [held[0]["name"] if held else None for held in values]
-            flat["processes.count"] = [len(held) for held in values]
+            for field in ("pid", "name", "label"):
+                first = [held[0][field] if held else None for held in values]
+                flat[f"{path}processes.{field}"] = first
+            flat[f"{path}processes.count"] = [len(held) for held in values]
         else:
             flat[path + name] = values
     return flat

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from tcptop.analysis.findings.words import who
+from tcptop.columns.findings import processes
 from tcptop.columns.units import duration
 from tcptop.model.cells import safe
 from tcptop.model.finding import Finding, tree
+from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
 from tcptop.views.rows import Columns, rfc3339
+from tcptop.views.socket_rows import operators_name
+
+NAMED = 3  # processes of a finding
 
 
 def order(selection: Selection) -> Index:
@@ -35,6 +43,7 @@ def columns(selection: Selection, places: Index) -> Columns:
             "listener": [subject.listener for subject in subjects],
             "destination": [subject.destination for subject in subjects],
             "cookies": [None] * len(cookies) if made_up else cookies,
+            "processes": [_people(selection.snapshot, finding) for finding in findings],
         },
         "since": [f.since if f.since is None else rfc3339(f.since) for f in findings],
         "values": [{k: _number(v) for k, v in f.values.items()} for f in findings],
@@ -43,6 +52,20 @@ def columns(selection: Selection, places: Index) -> Columns:
         "confirm": [finding.confirm or None for finding in findings],
         "because": [finding.because for finding in findings],
     }
+
+
+def _people(snapshot: Snapshot, finding: Finding) -> list[dict[str, Any]]:
+    """The processes that are known by now, and how each was started."""
+    return [
+        {
+            "pid": each.pid,
+            "name": each.name,
+            **operators_name(each),
+            "cmdline": each.cmdline or None,
+        }
+        for each in processes(snapshot, finding)
+        if isinstance(each, Process)
+    ]
 
 
 def _number(value: float) -> float | None:
@@ -57,29 +80,39 @@ def chosen(selection: Selection, places: Index) -> list[Finding]:
     return [selection.snapshot.findings[place] for place in places.tolist()]
 
 
-def lines(findings: Sequence[Finding], now: float) -> Iterator[str]:
+def lines(findings: Sequence[Finding], snapshot: Snapshot) -> Iterator[str]:
     """For people: a paragraph for each cause, with what it explains indented beneath."""
     for place, depth in tree(findings):
         if not depth:
             yield ""
         link = "hence " if depth else ""
-        yield from ("  " * depth + line for line in _paragraph(findings[place], now, link))
+        yield from ("  " * depth + line for line in _paragraph(findings[place], snapshot, link))
 
 
-def _paragraph(finding: Finding, now: float, link: str) -> Iterator[str]:
+def _paragraph(finding: Finding, snapshot: Snapshot, link: str) -> Iterator[str]:
     yield safe(f"{link}{finding.severity.upper()}: {finding.title} [{finding.id}]")
-    for line in _details(finding, now):
+    for line in _details(finding, snapshot):
         yield f"  {safe(line)}"
 
 
-def _details(finding: Finding, now: float) -> Iterator[str]:
+def _details(finding: Finding, snapshot: Snapshot) -> Iterator[str]:
     if finding.since is not None:
-        yield since(finding.since, now)
+        yield since(finding.since, snapshot.sample.taken_at)
     yield from finding.evidence
+    yield from (f"Process: {started}" for started in culprits(snapshot, finding))
     if finding.advice:
         yield f"Advice: {finding.advice}"
     if finding.confirm:
         yield f"Confirm: {finding.confirm}"
+
+
+def culprits(snapshot: Snapshot, finding: Finding) -> Iterator[str]:
+    """Who each process is, where it runs and how it was started; the first ones of many."""
+    known = [each for each in processes(snapshot, finding) if isinstance(each, Process)]
+    for each in known[:NAMED]:
+        yield f"{who(each)}: {each.cmdline or each.name}"
+    if len(known) > NAMED:
+        yield f"{len(known) - NAMED} more of them"
 
 
 def since(moment: float, now: float) -> str:

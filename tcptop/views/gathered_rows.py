@@ -15,7 +15,7 @@ from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Remotes, Snapshot
 from tcptop.model.table import Index
 from tcptop.views.rows import Columns, by_state, integers, measured, named
-from tcptop.views.socket_rows import interfaces, users
+from tcptop.views.socket_rows import People, interfaces, operators_name, users
 
 
 def processes_order(selection: Selection) -> Index:
@@ -31,6 +31,7 @@ def processes(selection: Selection, places: Index) -> Columns:
         "pid": _facts(processes, "pid"),
         "owner": named(owner.OWNER_KINDS, groups.owner[places]),
         "name": _facts(processes, "name"),
+        **_named(processes),
         "cmdline": _facts(processes, "cmdline"),
         "user": users(snapshot.sample, _facts(processes, "uid")),
         "cgroup": _facts(processes, "cgroup"),
@@ -45,6 +46,18 @@ def processes(selection: Selection, places: Index) -> Columns:
         "retransmits_per_s": measured(groups.retransmits_per_s[places]),
         "open_fds": _facts(processes, "open_fds"),
         "fd_limit": _facts(processes, "fd_limit"),
+    }
+
+
+def _named(processes: list[Process | None]) -> Columns:
+    names = [operators_name(process) for process in processes]
+    boxes = [each["container"] or {} for each in names]
+    return {
+        "label": [each["label"] for each in names],
+        "unit": [each["unit"] for each in names],
+        "container": {
+            field: [box.get(field) for box in boxes] for field in ("runtime", "id", "name", "pod")
+        },
     }
 
 
@@ -117,10 +130,9 @@ def _processes_of(snapshot: Snapshot, group: Index, places: Index) -> list[list[
     mine = np.isin(number, places)
     pairs = number[mine] * len(held.processes) + held.process[mine]
     pairs, sockets = np.unique(pairs, return_counts=True)
+    people = People(held.processes)
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for place in np.argsort(-sockets, kind="stable").tolist():
         number_of, index = divmod(int(pairs[place]), len(held.processes))
-        process = held.processes[index]
-        entry = {"pid": process.pid, "name": process.name, "sockets": int(sockets[place])}
-        found[number_of].append(entry)
+        found[number_of].append({**people[index], "sockets": int(sockets[place])})
     return [found[place] for place in places.tolist()]

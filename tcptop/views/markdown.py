@@ -22,6 +22,7 @@ from tcptop.columns import (
 from tcptop.columns.units import UNKNOWN, duration
 from tcptop.model.finding import Finding, tree
 from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
 from tcptop.views import findings
 from tcptop.views.foreign import code, code_cell, prose
@@ -30,6 +31,7 @@ from tcptop.views.rows import rfc3339
 from tcptop.views.text import states, unowned
 
 ROWS = 10  # a list, where nobody said how many
+WANTED = ("unit", "cmdline")  # whatever their priority: a ticket says whose processes these are
 ROOMY = 3  # columns that go first on a narrow terminal are not for a ticket either
 
 
@@ -79,7 +81,8 @@ def _summary(selection: Selection) -> Iterator[str]:
         yield f"- Filter: {code(selection.filter)}"
     yield f"- Sockets: {totals.sockets}, {len(selection.rows)} of them selected"
     yield f"- States: {states(totals.by_state)}"
-    for note in (*sample.notes, *unowned(snapshot)):
+    hint = [selection.hint] if selection.hint else []
+    for note in (*hint, *sample.notes, *unowned(snapshot)):
         yield f"- Note: {code(note)}"
 
 
@@ -97,16 +100,18 @@ def _findings(selection: Selection, limit: int | None) -> Iterator[str]:
     every = len(selection.findings)
     yield from ("", f"### Findings{_share(len(shown), every)}", "")
     for place, depth in tree(shown):
-        told = _finding(shown[place], selection.snapshot.sample.taken_at, "hence " * (depth > 0))
+        told = _finding(shown[place], selection.snapshot, "hence " * (depth > 0))
         yield from ("  " * depth + line for line in told)
 
 
-def _finding(finding: Finding, now: float, link: str) -> Iterator[str]:
+def _finding(finding: Finding, snapshot: Snapshot, link: str) -> Iterator[str]:
     yield f"- {link}**{finding.severity.upper()}**: {prose(finding.title)} ({code(finding.id)})"
     if finding.since is not None:
-        yield f"  - {findings.since(finding.since, now)}"
+        yield f"  - {findings.since(finding.since, snapshot.sample.taken_at)}"
     for sentence in finding.evidence:
         yield f"  - {prose(sentence)}"
+    for started in findings.culprits(snapshot, finding):
+        yield f"  - Process: {code(started)}"
     if finding.advice:
         yield f"  - Advice: {prose(finding.advice)}"
     if finding.confirm:
@@ -132,7 +137,7 @@ def _section(selection: Selection, section: Section, limit: int | None) -> Itera
 
 def _table(selection: Selection, columns: Sequence[Column], rows: Index) -> Iterator[str]:
     """A table of the columns that are known of any of the rows."""
-    roomy = [column for column in columns if column.priority <= ROOMY]
+    roomy = [each for each in columns if each.priority <= ROOMY or each.key in WANTED]
     filled = [(column, column.texts(selection, rows)) for column in roomy]
     filled = [(column, texts) for column, texts in filled if set(texts) - {UNKNOWN, ""}]
     yield _row([column.title for column, _ in filled])

@@ -39,8 +39,9 @@ def write(
     snapshot = selection.snapshot
     shown = findings.chosen(selection, selection.findings)
     out.write(f"{line(selection, strict)}\n")
-    out.writelines(f"{each}\n" for each in findings.lines(shown, snapshot.sample.taken_at))
-    unseen = (*snapshot.sample.notes, *notes, *unowned(snapshot))
+    out.writelines(f"{each}\n" for each in findings.lines(shown, snapshot))
+    hint = [selection.hint] if selection.hint else []
+    unseen = (*hint, *snapshot.sample.notes, *notes, *unowned(snapshot))
     told = [f"note: {safe(each)}\n" for each in unseen]
     out.writelines(["\n", *told] if told else [])
 

@@ -12,7 +12,7 @@ from tcptop.analysis.verdicts import verdicts
 from tcptop.columns.endpoints import addresses
 from tcptop.model import owner, tcp
 from tcptop.model.address import endpoint, local_text
-from tcptop.model.sample import Sample
+from tcptop.model.sample import Process, Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U32, Bools, Index, SocketTable
@@ -94,16 +94,39 @@ def holders(snapshot: Snapshot, rows: Index) -> list[list[dict[str, Any]]]:
     """The processes of each socket; `fd` is None where a process is only remembered."""
     held = snapshot.holders
     first, last = held.start[rows].tolist(), held.start[rows + 1].tolist()
+    people = People(held.processes)
     return [
-        [_holder(snapshot, entry) for entry in range(start, end)] if end > start else []
+        [_holder(snapshot, entry, people) for entry in range(start, end)] if end > start else []
         for start, end in zip(first, last, strict=True)
     ]
 
 
-def _holder(snapshot: Snapshot, entry: int) -> dict[str, Any]:
+def _holder(snapshot: Snapshot, entry: int, people: People) -> dict[str, Any]:
     held = snapshot.holders
-    process, fd = held.processes[held.process[entry]], int(held.fd[entry])
-    return {"pid": process.pid, "name": process.name, "fd": None if fd < 0 else fd}
+    fd = int(held.fd[entry])
+    return {**people[int(held.process[entry])], "fd": None if fd < 0 else fd}
+
+
+class People(dict[int, dict[str, Any]]):
+    """Place of a process -> what it is called; many sockets have the same one."""
+
+    def __init__(self, processes: Sequence[Process]) -> None:
+        super().__init__()
+        self._processes = processes
+
+    def __missing__(self, place: int) -> dict[str, Any]:
+        process = self._processes[place]
+        self[place] = called = {"pid": process.pid, "name": process.name, **operators_name(process)}
+        return called
+
+
+def operators_name(process: Process | None) -> dict[str, Any]:
+    """`label`, `unit` and `container`; None where they say no more than the name."""
+    if process is None:
+        return dict.fromkeys(("label", "unit", "container"))
+    box = process.container
+    container = box and {"runtime": box.runtime, "id": box.id, "name": None, "pod": box.pod}
+    return {"label": process.label, "unit": process.unit, "container": container}
 
 
 def interfaces(sample: Sample, netns: U32, interface: U32) -> list[str | None]:

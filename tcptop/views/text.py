@@ -50,7 +50,8 @@ def summary(selection: Selection) -> list[str]:
     ]
     if selection.filter:
         lines.append(f"filter: {safe(selection.filter)}  ({len(selection.rows)} sockets)")
-    return lines + [f"note: {note}" for note in (*sample.notes, *unowned(snapshot))]
+    hint = [safe(selection.hint)] if selection.hint else []
+    return lines + [f"note: {note}" for note in (*hint, *sample.notes, *unowned(snapshot))]
 
 
 def states(by_state: Sequence[int]) -> str:
@@ -73,7 +74,7 @@ def _findings(selection: Selection, limit: int | None) -> Iterator[str]:
     shown = findings.chosen(selection, selection.findings[:limit])
     if not shown:
         yield from ("", "no findings")
-    yield from findings.lines(shown, selection.snapshot.sample.taken_at)
+    yield from findings.lines(shown, selection.snapshot)
 
 
 def _write_list(selection: Selection, out: TextIO, name: str, limit: int | None) -> None:

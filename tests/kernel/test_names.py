@@ -25,9 +25,7 @@ from tcptop.views import text as text_view
 from tests.kernel.snapshots import snapshot_of
 
 # Besides one of each kind: what has hidden or shifted rows, here or elsewhere.
-NASTY = (
-    "\ufe0f\u200d\u202e\u2066\u0301\u0e31\u0e33\u3164\u1160\u115f\U0001f1e9\U0001f3fb\x1b\n\x9b"
-)
+NASTY = "\ufe0f\u200d\u202e\u2066\u0301\u0e31\u0e33\u3164\u1160\u115f\U0001f1e9\U0001f3fb\x1b\n\x9b"
 WIDE = "日本café"
 NUMBERS = re.compile(r" 1 +0 +1 +0 ")  # sockets, ESTAB, LISTEN, CLOSE-WAIT
 

@@ -149,8 +149,8 @@ async def test_foreign_text_is_shown_and_not_obeyed() -> None:
             assert "\x1b" not in view.text()
             assert "\x07" not in view.text()
         await view.press("1")
-        assert any("?[31m[b]x" in row for row in view.rows())
-        assert "?]0;x?[red]h" in view.lines()[0]
+        assert any("\\x1b[31m[b]x" in row for row in view.rows())
+        assert "\\x1b]0;x\\x07[red]h" in view.lines()[0]
 
 
 async def test_ascii_only_draws_nothing_else() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from tcptop.analysis.filter import Expression, Facts, bind, parse, select
 from tcptop.model import address, tcp
 from tcptop.model.owner import ACCEPT_QUEUE, PROCESS, UNKNOWN
+from tcptop.model.sample import Process
 from tcptop.model.table import SocketTable, blank
 
 NETNS, OTHER = 4026531840, 4026532000
@@ -46,6 +47,15 @@ def table() -> SocketTable:
     return made
 
 
+CONTAINER = "4f1c" * 16
+
+
+def process(
+    pid: int, name: str, cmdline: str = "", label: str | None = None, cgroup: str | None = None
+) -> Process:
+    return Process(pid, name, cmdline, 0, 1, cgroup, 1, 1, NETNS, label)
+
+
 def facts() -> Facts:
     sockets = table()
     sockets.recv_q[[0, 3, 4]] = 4, 5, 3000
@@ -67,7 +77,13 @@ def facts() -> Facts:
         sockets,
         holder_rows=np.array([0, 1, 1, 4]),
         holder_pids=np.array([10, 10, 11, 12]),
-        process_names={10: "nginx", 11: "Worker One", 12: "java"},
+        processes={
+            10: process(10, "nginx", cgroup="/system.slice/nginx.service"),
+            11: process(
+                11, "Worker One", cmdline="/usr/bin/python3 /srv/leaky.py", label="leaky.py"
+            ),
+            12: process(12, "java", cgroup=f"/system.slice/docker-{CONTAINER}.scope"),
+        },
         users={0: "root", 33: "www-data", 1000: "alice"},
         cgroups={77: "/system.slice/nginx.service", 78: "/user.slice"},
         namespaces={NETNS: None, OTHER: "blue"},

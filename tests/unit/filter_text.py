@@ -77,6 +77,8 @@ def _predicate(predicate: Predicate) -> str:
             return f"cgroup {_word('/' + pattern)}"
         case Number(field, operator, ranges):
             return f"{field} {operator} {','.join(_range(field, *pair) for pair in ranges)}"
+        case Text("word", _, (part,)):
+            return _word(part)
         case Text(field, operator, words) | Choice(field, operator, words):
             return f"{field} {operator} {','.join(map(_word, words))}"
 

@@ -71,6 +71,7 @@ def test_the_filter_text_repeats_what_was_typed() -> None:
         (("snapshot", "--only", "everything"), "--only"),
         (("snapshot", "--format", "xml"), "--format"),
         (("--no-such-option",), "--no-such-option"),
+        (("snap",), "did you mean tcptop snapshot? (processes of that name are shown by: tcptop"),
         (("snapshot", "-P", "70000"), "70000"),
         (("snapshot", "--idle-timeout", "0"), "1 to 864000"),
         (("snapshot", "--set", "close-wait-leak.sockets"), "ID.NAME=VALUE"),

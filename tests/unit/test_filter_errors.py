@@ -39,6 +39,11 @@ from tcptop.analysis.filter.nodes import AnyOf
         ("sport = 80 443", "443", "and"),
         ("sport = 80,", "", "a port such as 443"),
         ("process = a,,b", ",b", "a process name such as nginx"),
+        ("established", "established", "state established"),
+        ("nginx and close-wait", "close-wait", "state close-wait"),
+        ("proces nginx = 3", "nginx", "and"),
+        ("nginx == 3", "nginx", "process"),
+        ("nginx,apache", "nginx,apache", "process"),
     ],
 )
 def test_errors_point_at_the_first_wrong_character(text: str, wrong: str, expected: str) -> None:
@@ -141,7 +146,8 @@ def test_completions_are_words_for_any_text(text: str, at: int) -> None:
         ("sp", ["sport"]),
         ("sport 80 o", ["or", "owner"]),
         ("sport = ", []),
-        ("bogus ", []),
+        (") bogus ", []),
+        ("leaky.py ", ["and", "or", "state"]),
     ],
 )
 def test_completions(text: str, words: list[str]) -> None:

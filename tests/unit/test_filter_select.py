@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcptop.analysis.filter import Facts, parse, select, state_mask
-from tests.unit.filter_facts import ENDPOINTS, MINIS, NETNS, ROWS, chosen, table
+from tests.unit.filter_facts import ENDPOINTS, MINIS, NETNS, ROWS, chosen, process, table
 from tests.unit.filter_text import to_text
 from tests.unit.prepared import Row, mini, sample, selected, socket
 
@@ -65,6 +65,25 @@ CASES: tuple[tuple[str, set[int]], ...] = (
     ('process "worker one"', {1}),
     ("process = *n*", {0, 1}),
     ("process != nginx", {4}),
+    ("process = leaky*", {1}),  # the label is a name too
+    ("command = *leaky.py", {1}),
+    ("command = leaky.py", set()),
+    ("command != *leaky.py", set()),  # of the others it is not known
+    ("unit = nginx.service", {0, 1}),
+    ("unit != nginx.service", {4}),
+    ("container = docker", {4}),
+    ("container = 4f1c*", {4}),
+    ("nginx", {0, 1}),
+    ("NGIN", {0, 1}),
+    ("leaky", {1}),
+    ("/srv/leaky", {1}),
+    ('"worker o"', {1}),
+    ("docker or leaky", {1, 4}),
+    ("f1c", {4}),
+    ("not nginx", ROWS - {0, 1}),
+    ("leaky.py and state established", {1}),
+    ("state established leaky.py", {1}),
+    ("(nginx or docker) and dport > 1", {1, 4}),
     ("user = alice,www-*", {1, 4, 5}),
     ("user 1000", {1, 5}),
     ("user root", {0, 3, 6, 8}),
@@ -180,7 +199,7 @@ def test_the_deepest_filter_that_parses_can_be_evaluated() -> None:
 def test_a_large_table_is_evaluated_by_column() -> None:
     many = 100_000
     rows = np.arange(many) % len(ENDPOINTS)
-    names = {pid: f"worker-{pid % 50}" for pid in range(4000)}
+    names = {pid: process(pid, f"worker-{pid % 50}") for pid in range(4000)}
     held = Facts(table().take(rows), np.arange(many), np.arange(many) % 4000, names)
     assert select(parse("state established"), held).sum() == 3 * many // 10
     assert select(parse("process = worker-7"), held).sum() == many // 50

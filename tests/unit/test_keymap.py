@@ -79,14 +79,14 @@ def test_how_keys_may_be_written(word: str, key: str) -> None:
     ("chosen", "complaint"),
     [
         ({"exprot": "x"}, 'keys: unknown action "exprot"; did you mean export?'),
-        ({"e\x1b[1m": "x"}, 'keys: unknown action "e?[1m"; there are help, quit, '),
+        ({"e\x1b[1m": "x"}, 'keys: unknown action "e\\x1b[1m"; there are help, quit, '),
         (
             {"export": "f99"},
             'keys: export: no key is called "f99"; valid keys look like x, X, f5, ',
         ),
         ({"export": "strg+x"}, 'keys: export: no key is called "strg+x"; '),
         ({"export": "shift+1"}, 'keys: export: no key is called "shift+1"; '),
-        ({"export": "\x1b"}, 'keys: export: no key is called "?"; '),
+        ({"export": "\x1b"}, 'keys: export: no key is called "\\x1b"; '),
         ({"export": ""}, "keys: export: a key is missing; "),
         ({"export": "x,,y"}, "keys: export: a key is missing; "),
         ({"export": "f5", "wide": "f5"}, 'keys: "f5" is chosen for export and for wide'),

@@ -24,7 +24,7 @@ from tests.unit.prepared import (
 from tests.unit.written import SCHEMA, snapshot_json, written
 
 LISTS = ("sockets", "listeners", "processes", "ports", "remotes", "findings")
-PROCESSES = ["processes.pid", "processes.name", "processes.count"]
+PROCESSES = ["processes.pid", "processes.name", "processes.label", "processes.count"]
 
 
 def rows(selection: Selection, *only: str, limit: int | None = None) -> list[dict[str, str]]:
@@ -38,8 +38,8 @@ def header(name: str) -> list[str]:
 
 
 def fields(part: dict[str, Any], path: str) -> list[str]:
-    if part.get("$ref") in ("#/$defs/holders", "#/$defs/members"):
-        return PROCESSES
+    if part.get("$ref") in ("#/$defs/holders", "#/$defs/members", "#/$defs/culprits"):
+        return [f"{path.removesuffix('processes')}{name}" for name in PROCESSES]
     whole = SCHEMA["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
     if "properties" not in whole:
         return [path]
@@ -58,9 +58,10 @@ def flat(row: dict[str, Any], path: str = "") -> dict[str, str]:
         elif isinstance(value, dict):
             found |= flat(value, f"{path}{name}.")
         elif name == "processes":
-            first = value[0] if value else {"pid": "", "name": ""}
-            told = (first["pid"], first["name"], len(value))
-            found |= dict(zip(PROCESSES, map(str, told), strict=True))
+            first = value[0] if value else {"pid": "", "name": "", "label": ""}
+            told = (first["pid"], first["name"], first["label"], len(value))
+            names = [f"{path}{name}" for name in PROCESSES]
+            found |= dict(zip(names, map(str, told), strict=True))
         else:
             found[path + name] = str(value).lower() if isinstance(value, bool) else str(value)
     return {name: "" if text == "None" else text for name, text in found.items()}

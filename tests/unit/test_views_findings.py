@@ -39,12 +39,18 @@ def checked(selection: Selection) -> list[str]:
 class TestJson:
     def test_every_field(self) -> None:
         (row,) = snapshot_json(found(OVERFLOW))["findings"]
+        unit = "nginx.service"
+        called = {"name": "nginx", "label": None, "unit": unit, "container": None}
         assert row["subject"] == {
             "netns": 4026531840,
             "pids": [100, 101],
             "listener": "0.0.0.0:80",
             "destination": None,
             "cookies": ["1000"],
+            "processes": [
+                {"pid": 100, **called, "cmdline": "nginx: master"},
+                {"pid": 101, **called, "cmdline": "nginx: worker"},
+            ],
         }
         assert row["since"] == "2025-12-31T23:59:48.250Z"
         assert row["values"] == {"drops_per_s": 42.123, "capacity": 129, "exhausted_in_s": None}
@@ -88,17 +94,20 @@ class TestText:
             "CRITICAL: nginx on :80 is too slow to accept: 42 SYNs/s dropped "
             "[accept-queue-overflow]"
         )
-        assert told[first + 1 : first + 8] == [
+        assert told[first + 1 : first + 11] == [
             "  Since 2025-12-31T23:59:48.250Z, for 12s.",
             "  129 of 129 places are taken.",
             "  The kernel drops 42 SYNs/s.",
+            "  Process: nginx (pid 100, nginx.service): nginx: master",
+            "  Process: nginx (pid 101, nginx.service): nginx: worker",
             "  Advice: Accept faster.",
             "  Confirm: ss -ltnm 'sport = :80'",
             "  hence WARNING: 192.0.2.1:80 does not answer 3 connects [connect-unanswered]",
             "    Each SYN was sent three times.",
+            "    Process: curl (pid 200): curl http://10.0.0.9:8080/",
         ]
         assert told[1].startswith("18 sockets")
-        assert told[first + 9].startswith("State ")
+        assert told[first + 12].startswith("State ")
 
     def test_only(self) -> None:
         chosen = found(OVERFLOW)
@@ -131,10 +140,13 @@ class TestMarkdown:
             "  - Since 2025-12-31T23:59:48.250Z, for 12s.",
             "  - 129 of 129 places are taken.",
             "  - The kernel drops 42 SYNs/s.",
+            "  - Process: `nginx (pid 100, nginx.service): nginx: master`",
+            "  - Process: `nginx (pid 101, nginx.service): nginx: worker`",
             "  - Advice: Accept faster.",
             "  - Confirm: `ss -ltnm 'sport = :80'`",
             "  - hence **WARNING**: 192.0.2.1:80 does not answer 3 connects (`connect-unanswered`)",
             "    - Each SYN was sent three times.",
+            "    - Process: `curl (pid 200): curl http://10.0.0.9:8080/`",
         ]
 
     def test_only(self) -> None:

@@ -36,7 +36,8 @@ class TestLists:
         assert (row["local_address"], row["remote_address"]) == ("10.0.0.1", "10.0.0.9")
         assert (row["remote_port"], row["used"], row["capacity"]) == (8080, 5, 100)
         assert row["headroom"] == 94
-        assert row["processes"] == [{"pid": 200, "name": "curl", "sockets": 2}]
+        unit = {"label": None, "unit": "user.slice", "container": None}
+        assert row["processes"] == [{"pid": 200, "name": "curl", **unit, "sockets": 2}]
 
     def test_a_remote(self) -> None:
         (row,) = snapshot_json(selected(everything(), filter="src 10.0.0.1:40001"))["remotes"]

@@ -8,11 +8,13 @@ import pytest
 from tcptop.model import owner
 from tcptop.model.sample import NO_OWNERS
 from tests.unit.prepared import (
+    CURL,
     NETNS,
     derived,
     everything,
     later,
     mini,
+    owners,
     sample,
     selected,
     socket,
@@ -66,9 +68,10 @@ class TestSockets:
 
     def test_all_holders_are_named(self) -> None:
         listener = rows_by_state(snapshot_json(selected(everything())))["LISTEN"]
+        unit = {"label": None, "unit": "nginx.service", "container": None}
         assert listener["processes"] == [
-            {"pid": 100, "name": "nginx", "fd": 6},
-            {"pid": 101, "name": "nginx", "fd": 6},
+            {"pid": 100, "name": "nginx", **unit, "fd": 6},
+            {"pid": 101, "name": "nginx", **unit, "fd": 6},
         ]
         assert listener["owner"] == "process"
         assert listener["owner_note"] is None
@@ -80,7 +83,21 @@ class TestSockets:
         second = later(first, 1.0, sockets=table([left]), owners=NO_OWNERS)
         (row,) = snapshot_json(selected(first, second))["sockets"]
         assert row["owner"] == "remembered"
-        assert row["processes"] == [{"pid": 200, "name": "curl", "fd": None}]
+        unit = {"label": None, "unit": "user.slice", "container": None}
+        assert row["processes"] == [{"pid": 200, "name": "curl", **unit, "fd": None}]
+
+    def test_what_the_operator_calls_a_process_is_told(self) -> None:
+        box = f"/docker/{'4f1c' * 16}"
+        leaky = replace(CURL, name="python3", label="leaky.py", cgroup=box)
+        held = socket("ESTABLISHED", "10.0.0.1:40001", "10.0.0.9:80", inode=4)
+        made = sample([held], owners=owners((4, leaky, 3)))
+        whole = snapshot_json(selected(made))
+        container = {"runtime": "docker", "id": "4f1c" * 16, "name": None, "pod": None}
+        called = {"label": "leaky.py", "unit": None, "container": container}
+        (row,) = whole["sockets"]
+        assert row["processes"] == [{"pid": 200, "name": "python3", **called, "fd": 3}]
+        (process,) = whole["processes"]
+        assert {field: process[field] for field in called} == called
 
     def test_notes_name_the_listener_or_the_user(self) -> None:
         rows = snapshot_json(selected(everything(privileged=False)))["sockets"]

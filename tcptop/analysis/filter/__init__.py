@@ -8,6 +8,7 @@ from tcptop.analysis.filter.error import FilterError
 from tcptop.analysis.filter.expected import completions
 from tcptop.analysis.filter.facts import Facts
 from tcptop.analysis.filter.mask import state_mask
+from tcptop.analysis.filter.near import hint
 from tcptop.analysis.filter.nodes import EVERYTHING, Expression, all_of, any_of
 from tcptop.analysis.filter.options import port_option, process_option
 from tcptop.analysis.filter.parse import parse
@@ -23,6 +24,7 @@ __all__ = [
     "any_of",
     "bind",
     "completions",
+    "hint",
     "parse",
     "port_option",
     "process_option",

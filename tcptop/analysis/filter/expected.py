@@ -99,5 +99,6 @@ def _field(place: InteractiveParser | None) -> Field:
 
 
 def _unexpected(word: str, words: tuple[str, ...]) -> str:
-    near = get_close_matches(word.lower(), words, n=1)
+    joins = word.lower() in ("and", "or", "not")
+    near = [] if joins else get_close_matches(word.lower(), words, n=1)
     return f'unexpected "{word}"' + (f' (did you mean "{near[0]}"?)' if near else "")

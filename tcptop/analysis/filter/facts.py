@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tcptop.model.sample import Process
 from tcptop.model.table import EMPTY, F64, I64, U8, Index, SocketTable
 
 
@@ -27,7 +28,7 @@ class Facts:
     table: SocketTable = EMPTY
     holder_rows: Index = field(default_factory=_none)
     holder_pids: I64 = field(default_factory=_none)
-    process_names: Mapping[int, str] = field(default_factory=dict)
+    processes: Mapping[int, Process] = field(default_factory=dict)  # by pid
     users: Mapping[int, str] = field(default_factory=dict)
     cgroups: Mapping[int, str] = field(default_factory=dict)
     namespaces: Mapping[int, str | None] = field(default_factory=dict)

@@ -12,6 +12,7 @@ import numpy as np
 from tcptop.analysis.filter.facts import Facts
 from tcptop.analysis.filter.nodes import Number, Text
 from tcptop.analysis.filter.quantities import compare
+from tcptop.model.sample import Process
 from tcptop.model.table import U32, Bools
 
 
@@ -23,10 +24,43 @@ def pids(wanted: Number, facts: Facts) -> Bools:
 
 
 def process(wanted: Text, facts: Facts) -> Bools:
-    """Sockets with a holder of one of the names; for != no holder has one."""
-    keys = _keys(wanted.globs, facts.process_names)
-    hit = np.isin(facts.holder_pids, np.array(keys, np.int64))
-    return _held(hit, wanted.operator == "!=", facts)
+    """Sockets with a holder of one of the names; for != no holder has one, of those known."""
+    matches, texts = matcher(wanted.globs), TEXTS[wanted.field]
+    hit = _holders(facts, lambda each: any(map(matches, texts(each))))
+    if wanted.operator != "!=":
+        return _held(hit, False, facts)
+    named = _holders(facts, lambda each: any(texts(each)))
+    return _held(hit, True, facts) & _held(named, False, facts)
+
+
+def word(wanted: Text, facts: Facts) -> Bools:
+    """Sockets with a holder in whose name, label, command line, unit or container the word is."""
+    return _held(_holders(facts, lambda each: mentions(each, wanted.globs[0])), False, facts)
+
+
+def mentions(process: Process, part: str) -> bool:
+    """Whether a part, in any case, is in what a process is called."""
+    return any(part.lower() in text.lower() for texts in TEXTS.values() for text in texts(process))
+
+
+def _holders(facts: Facts, wanted: Callable[[Process], bool]) -> Bools:
+    """The entries of `holder_pids` whose process is wanted."""
+    pids = [pid for pid, each in facts.processes.items() if wanted(each)]
+    return np.isin(facts.holder_pids, np.array(pids, np.int64))
+
+
+def _container(process: Process) -> list[str]:
+    box = process.container
+    return [text for text in (box.id, box.runtime, box.pod) if text] if box else []
+
+
+# What is known of a process, by the field that asks for it.
+TEXTS: Mapping[str, Callable[[Process], list[str]]] = {
+    "process": lambda each: [text for text in (each.name, each.label) if text],
+    "command": lambda each: [each.cmdline] if each.cmdline else [],
+    "unit": lambda each: [each.unit] if each.unit else [],
+    "container": _container,
+}
 
 
 def user(wanted: Text, facts: Facts) -> Bools:

@@ -20,10 +20,11 @@ from tcptop.analysis.filter.nodes import (
     Not,
     Operator,
     State,
+    Text,
     Word,
     all_of,
 )
-from tcptop.analysis.filter.words import elements, wrong
+from tcptop.analysis.filter.words import elements, whole, wrong
 
 if TYPE_CHECKING:
     from lark import Token, Tree
@@ -120,8 +121,17 @@ class _Builder:
                 return self.compared("port", "=", self.word(term.children[0]))
             case "autobound":
                 return Autobound()
+            case "bare":
+                return self.bare(self.word(term.children[0]))
         field, *operator, value = map(self.word, term.children)
         return self.compared(field.text.lower(), _operator(operator), value)
+
+    def bare(self, word: Word) -> Text:
+        """A part of a process's name, label, command line, unit or container."""
+        text = whole(word).text
+        if states.mask(text) is not None:
+            raise wrong(word, f'"{text}" is a state', f"state {text}", f"process = {text}")
+        return Text("word", "=", (text,))
 
     def state(self, term: Branch) -> State:
         _, *operator, _ = map(self.word, term.children)

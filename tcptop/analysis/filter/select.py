@@ -92,7 +92,12 @@ def _of_kernel(
             return _cgroup(pattern, facts)
 
 
-_NAMED = {"process": holders.process, "user": holders.user, "netns": holders.netns}
+_NAMED = {
+    **dict.fromkeys(holders.TEXTS, holders.process),
+    "word": holders.word,
+    "user": holders.user,
+    "netns": holders.netns,
+}
 _FAMILIES = {4: tcp.AF_INET, 6: tcp.AF_INET6}
 
 

@@ -7,13 +7,14 @@ from functools import partial
 
 import numpy as np
 
+from tcptop.analysis.findings.words import called
 from tcptop.analysis.listeners import match
 from tcptop.analysis.peers import peer_rows
 from tcptop.analysis.verdicts import verdicts
 from tcptop.columns import LISTENERS, PORTS, REMOTES, SOCKETS, detail, sockets, units
 from tcptop.columns.detail import STATE_MEANINGS, TIMER_MEANINGS, Fact
 from tcptop.model import tcp
-from tcptop.model.cells import cut, ljust, safe
+from tcptop.model.cells import cut, ljust
 from tcptop.model.route import route_key
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import Requests
@@ -154,7 +155,7 @@ def _leads(scene: Scene, row: int, other: int) -> Iterator[PaneRow]:
     room, snapshot = scene.room, scene.snapshot
     if other >= 0:
         processes = snapshot.holders.of(other)
-        who = f"{safe(processes[0][0].name)}/{processes[0][0].pid}" if processes else units.UNKNOWN
+        who = f"{called(processes[0][0])}/{processes[0][0].pid}" if processes else units.UNKNOWN
         yield told(room, "other end", who, "its own page", "", _target(scene, other))
     through = int(snapshot.queue[row])
     accepted = through < 0

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import subject
+from tcptop.analysis.findings.words import called
 from tcptop.analysis.identity import process_keys
 from tcptop.columns import FINDINGS, PROCESSES, Listing, findings, sockets, units
 from tcptop.columns import column as columns
@@ -139,7 +140,7 @@ def holders(scene: Scene, row: int) -> Iterator[PaneRow]:
         index, fd = int(snapshot.holders.process[entry]), int(snapshot.holders.fd[entry])
         process = snapshot.holders.processes[index]
         where = f"fd {fd}" if fd >= 0 else "closed by it"
-        name = f"{safe(process.name)}/{process.pid}"
+        name = f"{called(process)}/{process.pid}"
         goal = _target(scene, index, int(scene.table.netns[row]))
         made = told(scene.room, "process", f"{name} {where}", safe(process.cmdline), "", goal)
         yield PaneRow(("holder", name, fd), made.drawn, goal)

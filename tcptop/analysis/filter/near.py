@@ -1,0 +1,74 @@
+"""What a filter that finds nobody may have meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from tcptop.analysis.filter.facts import Facts
+from tcptop.analysis.filter.fields import FIELDS
+from tcptop.analysis.filter.holders import TEXTS, matcher, mentions
+from tcptop.analysis.filter.nodes import Expression, Text, predicates
+from tcptop.model.sample import Process
+
+NAMED = 3  # processes, the others are counted
+
+
+def hint(expression: Expression, facts: Facts) -> str:
+    """Why a name in the filter fits no process, and what would; empty where each fits one."""
+    people = [*facts.processes.values()]
+    for predicate, negated in predicates(expression):
+        if isinstance(predicate, Text) and not negated and not _fits(predicate, people):
+            return _told(predicate, people)
+    return ""
+
+
+def _fits(wanted: Text, people: Iterable[Process]) -> bool:
+    """Whether it fits one of them, or asks for nothing that a process is called."""
+    if wanted.operator != "=" or wanted.field not in (*TEXTS, "word"):
+        return True
+    if wanted.field == "word":
+        return any(mentions(each, wanted.globs[0]) for each in people)
+    matches, texts = matcher(wanted.globs), TEXTS[wanted.field]
+    return any(matches(text) for each in people for text in texts(each))
+
+
+def _told(wanted: Text, people: list[Process]) -> str:
+    name = ",".join(wanted.globs)
+    part = wanted.globs[0].strip("*")
+    if wanted.field == "word":
+        return f'no process has "{name}" in its name, command line, unit or container' + _near(
+            part, people, [*FIELDS, "state", "exclude"]
+        )
+    why = f'no process has the {wanted.field} "{name}"'
+    if wanted.field == "process":
+        why = f'no process is called "{name}"'
+    alike = [each for each in people if _within(part, TEXTS[wanted.field](each))]
+    if part and alike:
+        return f"{why}; try {wanted.field} = *{part}*, which is {_listed(alike)}"
+    alike = [each for each in people if mentions(each, part)]
+    if part and alike:
+        return f"{why}; try the word {part} alone, which finds {_listed(alike)}"
+    return why + _near(part, people, ())
+
+
+def _within(part: str, texts: Iterable[str]) -> bool:
+    return any(part.lower() in text.lower() for text in texts)
+
+
+def _near(part: str, people: Iterable[Process], words: Iterable[str]) -> str:
+    names = {text.lower() for each in people for text in TEXTS["process"](each)}
+    near = get_close_matches(part.lower(), [*words, *sorted(names)], n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _listed(people: list[Process]) -> str:
+    """`python3 (sh-worker.py), sshd and 2 others`, each name once."""
+    names = [*dict.fromkeys(_called(each) for each in people)]
+    more = len(names) - NAMED
+    others = f" and {more} other{'s' if more > 1 else ''}" if more > 0 else ""
+    return ", ".join(names[:NAMED]) + others
+
+
+def _called(process: Process) -> str:
+    return f"{process.name} ({process.label})" if process.label else process.name
