@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from tcptop.analysis.findings.folds import closing, listeners, readers
+from tcptop.analysis.findings.folds import closing, listeners, readers, requests
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import SEVERITIES, Finding
 
@@ -66,6 +66,10 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("accept-queue-overflow", "close-wait-unread", readers.accepts_nobody_either),
     ("recv-queue-unread", "accept-queue-overflow", readers.reads_nothing_either),
     ("recv-queue-unread", "zero-window-peer", readers.cannot_pass_it_on),
+    ("requests-queued", "recv-queue-unread", requests.back_end_does_not_read),
+    ("requests-unanswered", "requests-queued", requests.other_end_waits),
+    ("requests-unanswered", "recv-queue-unread", requests.other_end_waits),
+    ("requests-unanswered", "accept-queue-overflow", requests.nobody_accepts),
     ("retransmission-rate", "accept-queue-overflow", listeners.repeated),
     ("syn-queue-full", "accept-queue-overflow", listeners.same_listener),
     ("syn-flood", "accept-queue-overflow", listeners.same_listener),

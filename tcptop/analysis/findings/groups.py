@@ -32,7 +32,9 @@ class ConnectionGroup(NamedTuple):
         """nginx; leaky.py; postgres and others"""
         if not self.processes:
             return "an unknown process"
-        more = " and others" if len({process.name for process in self.processes}) > 1 else ""
+        more = (
+            " and others" if len({words.called(process) for process in self.processes}) > 1 else ""
+        )
         return words.called(self.processes[0]) + more
 
     @property
@@ -60,10 +62,19 @@ def grouped(seen: Observations, rows: Index, by_process: bool = True) -> list[Co
 
     Without `by_process` the workers of a server, one for each connection maybe, are one.
     """
+    process = seen.snapshot.holders.first(rows) + 1
+    return _gathered(seen, rows, np.where(seen.accepted[rows] & (not by_process), 0, process))
+
+
+def by_place(seen: Observations, rows: Index) -> list[ConnectionGroup]:
+    """The same by destination or listener alone, whoever holds them."""
+    return _gathered(seen, rows, np.zeros(len(rows), np.int64))
+
+
+def _gathered(seen: Observations, rows: Index, process: Index) -> list[ConnectionGroup]:
     if not len(rows):
         return []
     table, served = seen.table, seen.accepted[rows]
-    process = np.where(served & (not by_process), 0, seen.snapshot.holders.first(rows) + 1)
     names = ("interface", "remote_hi", "remote_lo")
     far = [np.where(served, 0, getattr(table, name)[rows]) for name in names]
     port = np.where(served, table.local_port[rows], table.remote_port[rows])

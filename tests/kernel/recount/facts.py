@@ -134,6 +134,7 @@ def _such(table: SocketTable) -> Iterator[tuple[str, Bools]]:
     yield "at rest", (rested >= 1000) & (table.send_q == 0) & (table.recv_q == 0)
     yield "hardly used", table.tcp_info("data_segs_out") <= 10
     yield "at rest for less than 30 s", rested < 30_000
+    yield "at rest for 10 s", rested >= 10_000
     heard = np.minimum(table.tcp_info("last_ack_recv"), table.tcp_info("last_data_recv"))
     yield "heard of just now", table.tcp_info_known("last_ack_recv") & (heard < 3000)
     yield "buffer full", (table.tcp_info("rcv_wnd") == 0) & (table.recv_q > 0)

@@ -32,6 +32,7 @@ def opened(count: int, ages: Callable[[int], float], **info: int) -> list[Row]:
                 "last_data_sent": int(ages(n) * 1000),
                 "last_data_recv": int(ages(n) * 1000),
                 "data_segs_out": 1,
+                "data_segs_in": 1,
             }
             | info,
         )

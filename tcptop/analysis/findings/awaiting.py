@@ -1,0 +1,50 @@
+"""Connections on which an answer is due: the other end's kernel has what was sent last, and nothing
+has come since.
+
+Whether its program owes an answer is not known: a long poll, a blocking command and an
+acknowledgement that ends an exchange look the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model import tcp
+from tcptop.model.table import F64, Bools, Index, SocketTable
+
+IN_FLIGHT_S = 1.0  # for so long any request may be under way
+IDLE_S = 600.0  # who waits for longer is idle, more likely, and nobody waits for that answer
+FIRST = 3  # segments of a first request
+ANSWERED = 4  # segments with a request for one with an answer: more, and nobody answers them
+
+
+def awaiting(seen: Observations, called: bool, least_s: float = IN_FLIGHT_S) -> tuple[Index, F64]:
+    """Rows on which we wait (`called`: we opened them) or the other end does, and for how long."""
+    table = seen.table
+    asking, answering = (
+        ("last_data_sent", "last_data_recv") if called else ("last_data_recv", "last_data_sent")
+    )
+    asked_ms, answered_ms = table.tcp_info(asking), table.tcp_info(answering)
+    due = (asked_ms <= answered_ms) & (asked_ms >= least_s * 1000) & (asked_ms <= IDLE_S * 1000)
+    due &= (table.state == tcp.ESTABLISHED) & (seen.accepted != called)
+    rows = np.flatnonzero(due)
+    quiet = (table.send_q[rows] == 0) & (table.recv_q[rows] == 0) & (table.inode[rows] != 0)
+    rows = rows[quiet & table.tcp_info_known("data_segs_in")[rows]]
+    rows = rows[_due(table, rows, called, asked_ms[rows] == answered_ms[rows])]
+    return rows, asked_ms[rows] / 1000
+
+
+def _due(table: SocketTable, rows: Index, called: bool, same_tick: Bools) -> Bools:
+    """What is asked there is answered (nobody answers a log, a metric), and it is not yet.
+
+    Within one tick of the kernel's clock an answer came and was followed by a request, or a request
+    by its answer: a request more than answers, by their segments, where all are alike.
+    """
+    ways = ("out", "in") if called else ("in", "out")
+    asked, answered = (table.tcp_info(f"data_segs_{way}")[rows].astype(np.int64) for way in ways)
+    converse = (asked > 0) & (asked <= FIRST + ANSWERED * answered)
+    even = (answered > 0) & (answered % np.maximum(asked, 1) == 0)
+    one_less = answered % np.maximum(asked - 1, 1) == 0
+    due: Bools = converse & (~same_tick | (one_less & ~even))
+    return due

@@ -1,0 +1,45 @@
+"""What explains that requests are not answered."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis import subject
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.listeners import match, waiting
+from tcptop.analysis.peers import peer_rows
+from tcptop.model.finding import Finding
+from tcptop.model.table import Index
+
+MOST = 0.5  # of the effect's sockets
+
+
+def other_end_waits(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """requests-unanswered: by a process of this host that does not read, or has to wait itself."""
+    peers = _peers(seen, effect)
+    held = subject.named(cause.subject, seen.table)[peers]
+    return len(peers) > 0 and int(held.sum()) > MOST * len(peers)
+
+
+def nobody_accepts(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """requests-unanswered: of clients of this host that wait in an accept queue."""
+    peers = _peers(seen, effect)
+    queued = peers[waiting(seen.table)[peers]]
+    found = set(match(seen.table, queued).tolist())
+    places = {words.local(seen.sample, row) for row in found if row >= 0}
+    return len(queued) > MOST * len(peers) and places == {cause.subject.listener}
+
+
+def back_end_does_not_read(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """requests-queued: what a process of this host does not read, the proxy has sent."""
+    processes = seen.snapshot.holders.processes
+    holders = np.unique(seen.snapshot.holders.first(_peers(seen, cause)))
+    return any(processes[at].pid in effect.subject.pids for at in holders.tolist() if at >= 0)
+
+
+def _peers(seen: Observations, finding: Finding) -> Index:
+    rows = np.flatnonzero(subject.named(finding.subject, seen.table))
+    peers = peer_rows(seen.table, rows)
+    found: Index = peers[peers >= 0]
+    return found

@@ -1,0 +1,153 @@
+"""requests-unanswered: requests arrive at the other end, and no answer comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis import stalls
+from tcptop.analysis.findings import doing, words
+from tcptop.analysis.findings.awaiting import awaiting
+from tcptop.analysis.findings.groups import ConnectionGroup, by_place
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.analysis.peers import peer_rows
+from tcptop.model.arrays import row_hash
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Process
+from tcptop.model.table import F64, Index
+
+ID = "requests-unanswered"
+OLD = 0.5  # of them have waited for so long
+
+
+class _Silence(NamedTuple):
+    """Connections to one destination that wait, for how long, and what comes on all those there.
+
+    `heard_s` is since when data came on any of them; infinite where none ever has.
+    """
+
+    group: ConnectionGroup
+    waited_s: F64
+    old: int
+    others: int
+    heard_s: float
+
+    @property
+    def longest_s(self) -> float:
+        return float(self.waited_s.max())
+
+    @property
+    def fresh(self) -> int:
+        return len(self.waited_s) - self.old
+
+
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    rows, waited_s = awaiting(seen, called=True)
+    if len(rows) < limits["connections"]:
+        return
+    for group in by_place(seen, rows):
+        if len(group.rows) < limits["connections"]:
+            return
+        for_s = waited_s[np.searchsorted(rows, group.rows)]
+        old = int(np.count_nonzero(for_s >= limits["waited_s"]))
+        if old >= OLD * limits["connections"]:
+            yield _finding(seen, limits, _silence(seen, group, for_s, old))
+
+
+def _silence(seen: Observations, group: ConnectionGroup, for_s: F64, old: int) -> _Silence:
+    every = _to_the_same(seen, int(group.rows[0]))
+    came = seen.table.info_of("bytes_received", every) > 0
+    heard = seen.table.since_s("last_data_recv", every[came])
+    heard_s = float(heard.min()) if came.any() else np.inf
+    return _Silence(group, for_s, old, len(every) - len(group.rows), heard_s)
+
+
+def _to_the_same(seen: Observations, row: int) -> Index:
+    table = seen.table
+    talking = np.isin(table.state, stalls.TALKING) & ~seen.accepted
+    names = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
+    key = row_hash(*(getattr(table, name) for name in names))
+    rows: Index = np.flatnonzero(talking & (key == key[row]))
+    return rows
+
+
+def _finding(seen: Observations, limits: Limits, silence: _Silence) -> Finding:
+    group, servers = silence.group, _servers(seen, silence.group)
+    stopped = silence.heard_s >= limits["waited_s"] and silence.fresh >= OLD * limits["connections"]
+    many = words.count(len(group.rows), "connection")
+    oldest = words.duration(silence.longest_s)
+    return Finding(
+        ID,
+        words.key(ID, group.netns, group.destination),
+        "warning" if stopped else "info",
+        f"{group.destination} answers nothing any more: {many} of {group.who} wait, the oldest "
+        f"for {oldest}"
+        if stopped
+        else f"{many} of {group.who} to {group.destination} have sent something and got no answer "
+        f"yet, the oldest for {oldest}",
+        group.subject(seen),
+        {"connections": len(group.rows), "longest_s": silence.longest_s, "others": silence.others},
+        tuple(_evidence(seen, limits, silence, servers)),
+        _advice(group, servers),
+        f"ss -tinp state established 'dst {words.in_filter(group.destination or '')}'",
+        since=seen.sample.taken_at - silence.longest_s,
+    )
+
+
+def _evidence(
+    seen: Observations, limits: Limits, silence: _Silence, servers: list[Process]
+) -> Iterator[str]:
+    group, waited = silence.group, words.duration(limits["waited_s"])
+    many = words.count(len(group.rows), "connection")
+    yield (
+        f"{group.in_full} has {many} {group.where} on which all that was sent is acknowledged and "
+        f"nothing has come since: its kernel has it. {words.number(silence.old)} have waited so "
+        f"for {waited} or longer, the oldest for {words.duration(silence.longest_s)}."
+    )
+    if silence.heard_s < limits["waited_s"]:
+        yield (
+            f"Answers do come: there was data {words.duration(silence.heard_s)} ago on one of all "
+            "connections to it."
+        )
+    elif np.isfinite(silence.heard_s):
+        heard = words.duration(silence.heard_s)
+        yield f"On none of all connections to it has data come for {heard}."
+    else:
+        yield "On none of all connections to it has any data ever come."
+    yield "A long poll, a blocking command (BLPOP) and a subscription look the same from here."
+    if servers:
+        listed = ", ".join(words.who(each) for each in servers[: doing.MOST])
+        yield f"The other end is on this host: {listed}."
+        yield from doing.evidence(seen, servers)
+
+
+def _servers(seen: Observations, group: ConnectionGroup) -> list[Process]:
+    """Who holds the other ends, where they are on this host."""
+    peers = peer_rows(seen.table, group.rows)
+    holders = np.unique(seen.snapshot.holders.first(peers[peers >= 0]))
+    return [seen.snapshot.holders.processes[at] for at in holders.tolist() if at >= 0]
+
+
+def _advice(group: ConnectionGroup, servers: list[Process]) -> str:
+    there = words.name(servers[0]) if len(servers) == 1 else f"the program at {group.destination}"
+    return (
+        f"Where these should be answered at once, {there} is to be looked at, or what it waits "
+        "for, and not the network: a queue before a limit (maxconn, the size of a pool), a slow "
+        "back end, a lock, a core that is busy, an event loop that is blocked. Here: a deadline "
+        "for requests and a limit on those that wait, so that they do not pile up."
+    )
+
+
+RULE = Rule(
+    ID,
+    0,
+    (
+        Threshold("connections", 10, "connections to one destination that wait"),
+        Threshold("waited_s", 10, "seconds that half as many of them have waited for"),
+    ),
+    find,
+    frozenset({Need.TCP_INFO}),
+)

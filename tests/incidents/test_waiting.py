@@ -1,0 +1,99 @@
+"""Requests that arrive and are not answered."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from tests.incidents.incident import Says, healthy, incident
+from tests.incidents.lab import Lab
+from tests.incidents.proving import Proving
+
+UNANSWERED = "requests-unanswered"
+
+
+@incident(
+    server=[
+        Says(
+            "requests-queued",
+            who="haproxy",
+            title=[r"haproxy on :80\b", r"127\.0\.0\.1:9000$"],
+            told=[r"maxconn"],
+        )
+    ],
+    client=[
+        Says(
+            UNANSWERED,
+            "info",
+            who="askers",
+            title=[r"askers\.py", r"10\.77\.0\.1:80\b"],
+            told=[r"(?i)answers do come", r"long poll"],
+            destination="10.77.0.1:80",
+        )
+    ],
+)
+def requests_queue_before_a_limit(lab: Lab) -> None:
+    """haproxy lets two at a time to a server that takes two seconds for each; 40 clients ask."""
+    _balanced(lab, "maxconn 2")
+    lab.wait(22)
+
+
+@requests_queue_before_a_limit.healthy()
+def requests_are_passed_on_at_once(lab: Lab) -> None:
+    _balanced(lab, "")
+    lab.wait(12)
+
+
+def _balanced(lab: Lab, limit: str) -> None:
+    server = lab.server
+    server.python("pages", "127.0.0.1", 9000, 2, port=9000)
+    front = f"frontend f\n bind {server.address}:80\n default_backend b"
+    back = f"backend b\n timeout queue 120s\n server s1 127.0.0.1:9000 {limit}"
+    server.haproxy("haproxy", f" timeout client 120s\n{front}\n{back}", 80)
+    lab.client.python("askers", server.address, 80, 40, 0.05)
+
+
+@incident(
+    client=[
+        Says(
+            UNANSWERED,
+            "warning",
+            title=[r"10\.77\.0\.1:8080 answers nothing any more"],
+            never=[r"Answers do come"],
+            destination="10.77.0.1:8080",
+        )
+    ],
+)
+def a_server_answers_nobody_any_more(lab: Lab) -> None:
+    """It is stopped; its clients have a pool, and new ones come."""
+    pid = _asked(lab)
+    os.kill(pid, signal.SIGSTOP)
+    lab.client.python("steady", lab.server.address, 8080, 100, 2)
+    lab.wait(12)
+
+
+@a_server_answers_nobody_any_more.healthy()
+def a_server_answers(lab: Lab) -> None:
+    _asked(lab)
+    lab.client.python("steady", lab.server.address, 8080, 100, 2)
+    lab.wait(12)
+
+
+def _asked(lab: Lab) -> int:
+    pid = lab.server.python("orders", lab.server.address, 8080, port=8080)
+    lab.client.python("pool", lab.server.address, 8080, 12, 0.5)
+    lab.wait(2)
+    return pid
+
+
+@healthy()
+def workers_wait_for_jobs(lab: Lab) -> None:
+    """60 of them, with a blocking command each, and a job now and then."""
+    lab.server.redis("redis", 6379)
+    lab.client.python("workers", lab.server.address, 6379, 60, 1)
+    lab.wait(13)
+
+
+class TestWaiting(Proving):
+    incidents = (requests_queue_before_a_limit, a_server_answers_nobody_any_more)
+    loads = (workers_wait_for_jobs,)

@@ -1,0 +1,182 @@
+"""requests-unanswered and requests-queued: what is asked is acknowledged, and no answer comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Process
+from tests.unit.findings.watched import of, once
+from tests.unit.prepared import CURL, INFO_SIZE, NGINX, Row, owners, socket
+
+UNANSWERED, QUEUED = "requests-unanswered", "requests-queued"
+POOLER = Process(300, "pgbouncer", "pgbouncer b.ini", 0, 7000, "/system.slice", 60, 1024, 0)
+DATABASE, SHOP = "10.0.0.9:5432", "10.0.0.1:6432"
+
+
+def info(sent_s: float, received_s: float, out: int, into: int) -> dict[str, int]:
+    return {
+        "last_data_sent": int(sent_s * 1000),
+        "last_data_recv": int(received_s * 1000),
+        "data_segs_out": out,
+        "data_segs_in": into,
+        "bytes_received": 100 * into,
+    }
+
+
+def calls(
+    count: int,
+    *,
+    sent_s: float = 12,
+    received_s: float = 15,
+    out: int = 5,
+    into: int = 4,
+    first: int = 1,
+    **more: Any,
+) -> list[Row]:
+    """Connections from here to the database."""
+    clocks = info(sent_s, received_s, out, into)
+    return [
+        socket("ESTABLISHED", f"10.0.0.1:{40_000 + n}", DATABASE, inode=n, cookie=n, info=clocks)
+        | more
+        for n in range(first, first + count)
+    ]
+
+
+def clients(count: int, sent_s: float, received_s: float) -> list[Row]:
+    """Connections to the pooler, and its listener."""
+    clocks = info(sent_s, received_s, 4, 5)
+    return [
+        socket("LISTEN", "0.0.0.0:6432", inode=500, cookie=500),
+        *(
+            socket("ESTABLISHED", SHOP, f"10.0.0.2:{50_000 + n}", inode=n, cookie=n, info=clocks)
+            for n in range(501, 501 + count)
+        ),
+    ]
+
+
+def unanswered(rows: list[Row]) -> tuple[Finding, ...]:
+    held = owners(*((row["inode"], CURL, row["inode"]) for row in rows if row["inode"]))
+    return of(once(rows, owners=held), UNANSWERED)
+
+
+def test_requests_that_nobody_answers() -> None:
+    (finding,) = unanswered(calls(20))
+    assert finding.severity == "info"
+    assert finding.title == (
+        "20 connections of curl to 10.0.0.9:5432 have sent something and got no answer yet, the "
+        "oldest for 12 s"
+    )
+    assert "On none of all connections to it has data come for 15 s." in finding.evidence
+    assert finding.subject.pids == (CURL.pid,)
+    assert finding.subject.destination == DATABASE
+    assert dict(finding.values) == {"connections": 20, "longest_s": 12, "others": 0}
+
+
+def test_a_process_for_each_connection_is_one_trouble() -> None:
+    rows = calls(12)
+    workers = [replace(CURL, pid=200 + n) for n in range(12)]
+    held = owners(*((row["inode"], w, 3) for row, w in zip(rows, workers, strict=True)))
+    (finding,) = of(once(rows, owners=held), UNANSWERED)
+    assert finding.values["connections"] == 12
+
+
+def test_answers_that_do_come_are_told() -> None:
+    (finding,) = unanswered([*calls(20), *calls(5, sent_s=3, received_s=2, first=100)])
+    assert "Answers do come: there was data 2 s ago on one of all connections to it." in (
+        finding.evidence
+    )
+    assert finding.values["others"] == 5
+
+
+def test_where_requests_are_sent_and_nothing_at_all_comes_it_is_worse() -> None:
+    (finding,) = unanswered([*calls(8), *calls(8, sent_s=4, received_s=30, first=100)])
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "10.0.0.9:5432 answers nothing any more: 16 connections of curl wait, the oldest for 12 s"
+    )
+
+
+def test_new_connections_that_were_never_answered_are_no_sign_of_life() -> None:
+    fresh = calls(8, sent_s=4, received_s=4, out=1, into=0, first=100)
+    (finding,) = unanswered([*calls(8), *fresh])
+    assert finding.severity == "warning"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        calls(9),
+        calls(20, sent_s=4, received_s=5),  # not for long
+        calls(20, sent_s=12, received_s=11),  # answered since
+        calls(20, sent_s=700, received_s=800),  # idle
+        calls(20, out=0, into=0),  # nothing was asked: a subscription by connecting
+        calls(20, out=500, into=1),  # one-way: a log, a metric
+        calls(20, send_q=100),  # not acknowledged
+        calls(20, recv_q=100),  # ours does not read
+        calls(20, inode=0),  # nobody has it open
+        calls(20, info_size=INFO_SIZE, info={}),
+    ],
+)
+def test_not(rows: list[Row]) -> None:
+    assert unanswered(rows) == ()
+
+
+@pytest.mark.parametrize(
+    ("out", "into", "waits"),
+    [
+        (1, 0, True),  # the first request
+        (5, 4, True),
+        (5, 8, True),  # two segments an answer
+        (5, 5, False),
+        (5, 10, False),
+        (5, 7, False),  # not known
+        (2, 2, False),
+    ],
+)
+def test_within_one_tick_of_the_clock_segments_tell(out: int, into: int, waits: bool) -> None:
+    rows = calls(20, sent_s=12, received_s=12, out=out, into=into)
+    assert bool(unanswered(rows)) is waits
+
+
+def queued(pooler: Process, *, ours: int, in_use: int, sent_s: float = 15) -> tuple[Finding, ...]:
+    used = calls(in_use, sent_s=0.5, received_s=0.7)
+    idle = calls(ours - in_use, sent_s=5, received_s=4, first=1 + in_use)
+    rows = [*used, *idle, *clients(40, sent_s, 12)]
+    held = owners(*((row["inode"], pooler, row["inode"]) for row in rows))
+    return of(once(rows, owners=held), QUEUED)
+
+
+def test_a_pooler_whose_pool_is_in_use() -> None:
+    (finding,) = queued(POOLER, ours=2, in_use=2)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "40 clients of pgbouncer on :6432 wait for an answer, the oldest for 12 s: 2 requests are "
+        "under way to 10.0.0.9:5432"
+    )
+    assert finding.subject.pids == (POOLER.pid,)
+    assert "default_pool_size" in finding.advice
+
+
+def test_of_another_proxy_it_is_not_sure() -> None:
+    (finding,) = queued(NGINX, ours=2, in_use=1)
+    assert finding.severity == "info"
+    assert "have sent something and got no answer yet" in finding.title
+    assert "It has 2 connections to 10.0.0.9:5432, and on 1 a request is under way." in (
+        finding.evidence
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "in_use", "sent_s"),
+    [
+        (4, 1, 15),  # it has room
+        (20, 20, 15),  # each may have its own
+        (2, 2, 11),  # they have their answers
+    ],
+)
+def test_not_queued(ours: int, in_use: int, sent_s: float) -> None:
+    assert queued(POOLER, ours=ours, in_use=in_use, sent_s=sent_s) == ()
