@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tcptop.model.digits import whole
+
 Sysctls = Mapping[str, str]  # full dotted name -> text
 
 SOMAXCONN = "net.core.somaxconn"
@@ -17,8 +19,9 @@ SET_IN_FIRST = (
 
 def numbers(sysctls: Sysctls, name: str) -> tuple[int, ...]:
     """All numbers of a sysctl; empty where it is not known or is no list of numbers."""
-    words = sysctls.get(name, "").split()
-    return tuple(map(int, words)) if all(word.isdecimal() for word in words) else ()
+    found = [whole(word) for word in sysctls.get(name, "").split()]
+    known = tuple(number for number in found if number is not None)
+    return known if len(known) == len(found) else ()
 
 
 def number(sysctls: Sysctls, name: str) -> int | None:
@@ -41,6 +44,7 @@ def reserved_ports(sysctls: Sysctls) -> list[tuple[int, int]]:
     ranges = []
     for item in sysctls.get("net.ipv4.ip_local_reserved_ports", "").split(","):
         first, dash, last = item.strip().partition("-")
-        if first.isdecimal() and (last.isdecimal() or not dash):
-            ranges.append((int(first), int(last or first)))
+        begin, end = whole(first), whole(last if dash else first)
+        if begin is not None and end is not None:
+            ranges.append((begin, end))
     return ranges

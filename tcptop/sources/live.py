@@ -248,8 +248,7 @@ def privileged() -> bool:
 
     In a user namespace of its own a process has every capability, over what is inside.
     """
-    _, _, capabilities = (procfs.read("/proc/self/status") or b"").partition(b"CapEff:")
-    effective = int(capabilities.split(None, 1)[0], 16) if capabilities else 0
+    effective = procfs.capabilities(procfs.read("/proc/self/status") or b"")
     return bool(effective >> CAP_SYS_PTRACE & 1) and _sees_every_user()
 
 

@@ -17,7 +17,7 @@ from tcptop.model.arrays import row_hash
 from tcptop.model.table import U8, U64, SocketTable, blank, concat
 from tcptop.sources import procfs
 from tcptop.sources.sock_diag import without_repeats
-from tcptop.sources.wire import halves
+from tcptop.sources.wire import WireError, check, halves
 
 # What a table of source "procfs" lacks. There send_q of a LISTEN row is 0 and not the backlog.
 NOTE = (
@@ -54,7 +54,12 @@ def read(netns: int) -> SocketTable:
     if four is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     six = procfs.read(f"{path}6", LIMIT) or b""
-    return without_repeats(concat([parse(four, netns), parse(six, netns)]))
+    table = without_repeats(concat([parse(four, netns), parse(six, netns)]))
+    try:
+        check(table)
+    except WireError as error:
+        raise OSError(errno.EBADMSG, str(error), path) from error
+    return table
 
 
 def parse(data: bytes, netns: int) -> SocketTable:

@@ -110,7 +110,7 @@ def _epolls(pid: int) -> Iterator[str]:
     if len(names) > DESCRIPTORS:
         return
     left = EPOLLS
-    for name in sorted(names, key=int):
+    for name in sorted(names, key=lambda name: (len(name), name)):  # as numbers go
         try:
             link = os.readlink(f"{directory}/{name}")
         except FileNotFoundError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from tcptop.model.digits import hexadecimal, whole
+
 PROC_PID_INIT_INO = 0xEFFFFFFC
 
 
@@ -35,7 +37,8 @@ def _read_all(descriptor: int, limit: int) -> bytes:
 def pids(proc: str) -> list[int]:
     """Every process (thread group) that this /proc shows; empty where there is none."""
     try:
-        return [int(name) for name in os.listdir(proc) if name.isdecimal()]
+        numbers = (whole(name) for name in os.listdir(proc))
+        return [number for number in numbers if number is not None]
     except OSError:
         return []
 
@@ -78,17 +81,14 @@ def start_time(stat: bytes) -> int | None:
     Fields are counted from the last parenthesis, as the name in them may hold any byte.
     """
     rest = stat[stat.rfind(b")") + 1 :].split()
-    try:
-        return int(rest[19])
-    except (IndexError, ValueError):
-        return None
+    return whole(text(rest[19])) if len(rest) > 19 else None
 
 
 def open_files_limit(limits: bytes) -> int | None:
     """The soft limit of open files in /proc/PID/limits; None also where there is no limit."""
     _, found, rest = limits.partition(b"Max open files")
     soft = rest.split(None, 1)[:1]
-    return int(soft[0]) if found and soft and soft[0].isdigit() else None
+    return whole(text(soft[0])) if found and soft else None
 
 
 def cgroup(data: bytes) -> str | None:
@@ -157,8 +157,8 @@ def _whole_words(data: bytes) -> str:
 
 
 def _numbers(names: list[str], values: list[str]) -> dict[str, int]:
-    pairs = zip(names, values, strict=False)
-    return {name: int(value) for name, value in pairs if value.lstrip("-").isdecimal()}
+    read = ((name, whole(value)) for name, value in zip(names, values, strict=False))
+    return {name: value for name, value in read if value is not None}
 
 
 def conntrack(data: bytes) -> dict[str, int]:
@@ -166,9 +166,16 @@ def conntrack(data: bytes) -> dict[str, int]:
 
     `entries` is the same in each line (ct_cpu_seq_show, nf_conntrack_standalone.c) and left out.
     """
-    lines = [line.split() for line in data.splitlines()]
-    names = [text(name) for name in lines[0]] if lines else []
-    rows = [[int(word, 16) for word in line] for line in lines[1:] if len(line) == len(names)]
+    lines = [text(line).split() for line in data.splitlines()]
+    names = lines[0] if lines else []
+    read = [[hexadecimal(word) for word in line] for line in lines[1:] if len(line) == len(names)]
+    rows = [[number for number in row if number is not None] for row in read if None not in row]
     sums = {name: sum(column) for name, column in zip(names, zip(*rows, strict=True), strict=False)}
     sums.pop("entries", None)
     return sums
+
+
+def capabilities(status: bytes) -> int:
+    """The effective ones of /proc/PID/status, a bit each; 0 where they are not told."""
+    words = status.partition(b"CapEff:")[2].split(None, 1)[:1]
+    return hexadecimal(text(words[0])) or 0 if words else 0

@@ -26,6 +26,10 @@ DIAG_MSG = 72  # sizeof(struct inet_diag_msg)
 FIRST_ATTRIBUTE = NLMSG_HEADER + DIAG_MSG
 ATTRIBUTE_TYPE = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 INET_ULP_INFO_NAME = 1
+MAX_ERRNO = 4095  # include/linux/err.h
+# More than any kernel sends: a listener with TCP MD5 keys has the most, and as many lengths. What
+# is read costs its layouts times its rows.
+LAYOUTS, ATTRIBUTES = 256, 64
 
 
 class WireError(ValueError):
@@ -65,7 +69,7 @@ def scan(words: memoryview, start: int, end: int, seq: int, offsets: list[int]) 
 
     Appends the offset (in words) of each row to `offsets`. Returns None, or at the dump's end
     its error code: 0, or a negative errno. Messages of another request are passed over.
-    Raises WireError where a message does not fit its datagram.
+    Raises WireError where a message does not fit its datagram, or tells what no kernel does.
     """
     if _all_alike(words, start, end, seq):
         offsets.extend(range(start, end, (words[start] + 3) >> 2))
@@ -105,7 +109,10 @@ def _all_alike(words: memoryview, start: int, end: int, seq: int) -> bool:
 
 def _error_code(words: memoryview, at: int, length: int) -> int:
     code = words[at + 4] if length >= NLMSG_HEADER + 4 else 0
-    return code - (1 << 32) if code >> 31 else code
+    code = code - (1 << 32) if code >> 31 else code
+    if code < -MAX_ERRNO:
+        raise WireError(f"{-code} is no error number")
+    return code
 
 
 class Attribute(NamedTuple):
@@ -118,7 +125,10 @@ class Attribute(NamedTuple):
 
 def attributes(message: bytes) -> list[Attribute]:
     """The attributes of one message. Raises WireError where one does not fit."""
-    return list(_attributes(message, FIRST_ATTRIBUTE, len(message)))
+    found = list(_attributes(message, FIRST_ATTRIBUTE, len(message)))
+    if len(found) > ATTRIBUTES:
+        raise WireError(f"{len(found)} attributes in a message")
+    return found
 
 
 def _attributes(message: bytes, at: int, end: int) -> Iterator[Attribute]:
@@ -138,7 +148,8 @@ def decode(data: NDArray[np.uint8], offsets: Index, table: SocketTable) -> None:
     alone is only a hint, as two sets of attributes can be equally long. Raises WireError.
     """
     _headers(data, offsets, table)
-    lengths = gather(data, offsets, 0, "u4")
+    check(table)
+    lengths, layouts = gather(data, offsets, 0, "u4"), 0
     for length in np.unique(lengths):
         rows = np.flatnonzero(lengths == length)
         while len(rows):
@@ -146,7 +157,21 @@ def decode(data: NDArray[np.uint8], offsets: Index, table: SocketTable) -> None:
             layout = attributes(data[first : first + int(length)].tobytes())
             same = _same_layout(data, offsets[rows], layout, first)
             _fill(data, offsets, rows[same], layout, table)
-            rows = rows[~same]
+            rows, layouts = rows[~same], layouts + 1
+            if layouts > LAYOUTS:
+                raise WireError(f"more than {LAYOUTS} kinds of messages")
+
+
+def check(table: SocketTable) -> None:
+    """Raises WireError for sockets of which nothing is known: of another family or state."""
+    if not len(table):
+        return
+    strange = table.state[(table.state < tcp.ESTABLISHED) | (table.state > tcp.CLOSING)]
+    if len(strange):
+        raise WireError(f"a socket in state {strange[0]}")
+    strange = table.family[(table.family != tcp.AF_INET) & (table.family != tcp.AF_INET6)]
+    if len(strange):
+        raise WireError(f"a socket of family {strange[0]}")
 
 
 def gather(data: NDArray[np.uint8], offsets: Index, at: int, dtype: str) -> NDArray[Any]:

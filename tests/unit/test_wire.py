@@ -54,8 +54,8 @@ def same(one: SocketTable, other: SocketTable) -> bool:
 
 
 def message(*attributes: tuple[int, bytes], family: int = 2) -> bytes:
-    """A row with these attributes; everything else in it is 0."""
-    body = bytes([family]) + bytes(71)
+    """A row of an established socket with these attributes; everything else in it is 0."""
+    body = bytes([family, tcp.ESTABLISHED]) + bytes(70)
     for kind, value in attributes:
         body += struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
     return struct.pack("=IHHII", 16 + len(body), wire.SOCK_DIAG_BY_FAMILY, 2, SEQ, 0) + body
