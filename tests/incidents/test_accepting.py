@@ -150,7 +150,8 @@ def _crowd(lab: Lab, backlog: int) -> None:
             title=[r"nginx", r":8081\b"],
             told=[r"data unread"],
             listener="10.77.0.1:8081",
-        )
+        ),
+        Says("requests-unanswered", destination="10.77.0.2:9000", title=["nginx"]),
     ],
 )
 def nginx_has_all_the_connections_it_may(lab: Lab) -> None:
@@ -163,7 +164,7 @@ def nginx_has_all_the_connections_it_may(lab: Lab) -> None:
 @nginx_has_all_the_connections_it_may.healthy()
 def nginx_has_room_for_all_connections(lab: Lab) -> None:
     """The back end answers after two seconds."""
-    lab.client.python("orders", lab.client.address, 9000, 128, 2, port=9000)
+    lab.client.python("pages", lab.client.address, 9000, 2, port=9000)
     _worker_connections(lab, 1024)
     lab.wait(5)
 
