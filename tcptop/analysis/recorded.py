@@ -27,8 +27,15 @@ COUNTED = {
     "resets_sent_per_s": ("Tcp", "OutRsts"),
     "connections_reset_per_s": ("Tcp", "EstabResets"),
     "listen_drops_per_s": ("TcpExt", "ListenDrops"),
+    "listen_overflows_per_s": ("TcpExt", "ListenOverflows"),
 }
-HOST = ("sockets", *STATES, *COUNTED, "bytes_sent_per_s", "bytes_received_per_s")
+HOST = (
+    *("sockets", *STATES, *COUNTED, "opens_per_s", "closes_per_s", "retransmitted_share"),
+    *("bytes_sent_per_s", "bytes_received_per_s"),
+)
+# SYNs that nobody answers are another trouble; the others the peer had already (RFC 2883).
+NOT_REPEATED = ("TCPSynRetrans", "TCPDSACKRecv")
+OPEN = (tcp.ESTABLISHED, tcp.SYN_SENT, tcp.CLOSE_WAIT)  # opened, and not closed by this host yet
 PROCESS = (
     *("sockets", "close_wait", "recv_q", "send_q", "bytes_sent_per_s", "bytes_received_per_s"),
     *("retransmits_per_s", "open_fds"),
@@ -75,12 +82,41 @@ def _plain(found: object, names: Iterable[str], rows: Index) -> list[NDArray[Any
 
 
 def host(selection: Selection) -> Recorded:
-    snapshot = selection.snapshot
+    """What `host_values` says, of the one host."""
+    values = [*host_values(selection.snapshot).values()]
+    return Recorded(np.zeros(1, np.uint64), np.ones(1), np.array([values], np.float64))
+
+
+def host_values(snapshot: Snapshot) -> dict[str, float]:
+    """The metrics of `HOST`, NaN where one is not known."""
     totals = snapshot.totals
     counted = [_counted(snapshot, *where) for where in COUNTED.values()]
+    lived = [_opens(snapshot), _closes(snapshot), _retransmitted(snapshot)]
     moved = [_sum(snapshot.bytes_sent_per_s), _sum(snapshot.bytes_received_per_s)]
-    values = [totals.sockets, *totals.by_state[1:], *counted, *moved]
-    return Recorded(np.zeros(1, np.uint64), np.ones(1), np.array([values], np.float64))
+    values = [totals.sockets, *totals.by_state[1:], *counted, *lived, *moved]
+    return dict(zip(HOST, values, strict=True))
+
+
+def _opens(snapshot: Snapshot) -> float:
+    return _counted(snapshot, "Tcp", "ActiveOpens") + _counted(snapshot, "Tcp", "PassiveOpens")
+
+
+def _closes(snapshot: Snapshot) -> float:
+    """No counter has them: what was opened and is not open any more was closed, or failed."""
+    clock, changes = snapshot.trend.clock, snapshot.changes
+    if len(clock) < 2:
+        return np.nan
+    here = list(OPEN)
+    grown = int(changes[:, here].sum() - changes[here].sum()) / float(clock[-1] - clock[-2])
+    return float(np.maximum(_opens(snapshot) - grown, 0.0))
+
+
+def _retransmitted(snapshot: Snapshot) -> float:
+    """As the finding retransmission-rate counts it; unknown where nothing was sent."""
+    sent, repeated = _counted(snapshot, "Tcp", "OutSegs"), _counted(snapshot, "Tcp", "RetransSegs")
+    others = (_counted(snapshot, "TcpExt", name) for name in NOT_REPEATED)
+    needless = sum(0.0 if np.isnan(rate) else rate for rate in others)
+    return float(np.maximum(repeated - needless, 0.0)) / sent if sent > 0 else np.nan
 
 
 def _counted(snapshot: Snapshot, section: str, name: str) -> float:

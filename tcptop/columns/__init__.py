@@ -7,13 +7,14 @@ from tcptop.columns.findings import FINDINGS
 from tcptop.columns.kernel import KERNEL
 from tcptop.columns.listeners import LISTENERS
 from tcptop.columns.listing import Listing, ordered
+from tcptop.columns.overview import OVERVIEW
 from tcptop.columns.ports import PORTS
 from tcptop.columns.processes import PROCESSES
 from tcptop.columns.remotes import REMOTES
 from tcptop.columns.sockets import SOCKETS
 from tcptop.columns.states import STATES
 
-# Of sockets and what they add up to; findings, states and the kernel's numbers are apart.
+# Of sockets and what they add up to; findings, states and the host's numbers are apart.
 LISTINGS = {each.name: each for each in (PROCESSES, SOCKETS, LISTENERS, PORTS, REMOTES)}
 RECORDED = {name: each.recorded for name, each in LISTINGS.items() if each.recorded is not None}
 
@@ -22,6 +23,7 @@ __all__ = [
     "KERNEL",
     "LISTENERS",
     "LISTINGS",
+    "OVERVIEW",
     "PORTS",
     "PROCESSES",
     "RECORDED",

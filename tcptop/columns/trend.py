@@ -43,12 +43,12 @@ def _column(listing: Listing, sparkline: Sparkline, rings: Rings) -> Column:
     return Column(KEY, "Minute", CELLS, meaning, values, texts, priority=PRIORITY)
 
 
-def per_cell(series: Series, now: float) -> F64:
+def per_cell(series: Series, now: float, cells: int = CELLS) -> F64:
     """The highest value of each cell up to now, NaN where none is known. Cells begin at whole
     multiples of their time, so that the picture moves once a cell."""
-    place = np.floor(series.clock / CELL_S).astype(np.int64) - int(now // CELL_S) + CELLS - 1
-    within = (place >= 0) & (place < CELLS) & ~np.isnan(series.values)
-    highest = np.full(CELLS, -np.inf)
+    place = np.floor(series.clock / CELL_S).astype(np.int64) - int(now // CELL_S) + cells - 1
+    within = (place >= 0) & (place < cells) & ~np.isnan(series.values)
+    highest = np.full(cells, -np.inf)
     np.maximum.at(highest, place[within], series.values[within])
     return np.where(np.isinf(highest), np.nan, highest)
 

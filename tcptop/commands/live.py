@@ -58,7 +58,6 @@ def settings(
     """What the screen has to know of what was typed and configured."""
     environment.prepare(os.environ)  # before Textual is imported, which reads it once
     from tcptop.analysis.filter.clause import NO_FILTER
-    from tcptop.columns import PROCESSES
     from tcptop.sources.live import user_name
     from tcptop.sources.resolver import Resolver
     from tcptop.tui.settings import ScreenSettings, usual_path
@@ -76,7 +75,7 @@ def settings(
         open_names=Resolver,
         netns=user.findings.home or 0,
         state=usual_path(os.environ),
-        opening=opening or PROCESSES.name,
+        opening=opening,
     )
 
 

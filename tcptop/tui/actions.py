@@ -229,10 +229,8 @@ def copy_row(app: App) -> Told:
 
 
 def copy_command(app: App) -> Told:
-    shown, here = app.session.shown, app.session.here
-    key = here.item if here.item is not None else app.main.cursor
-    reads = here.help or here.changes or here.page is not None
-    command = "" if reads or shown is None else export.command(shown, key, app.settings.netns)
+    row = app.session.row_of(app.main.cursor)
+    command = export.command(*row, app.settings.netns) if row is not None else ""
     return _copy(app, command, "no command shows the same")
 
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable
 from datetime import UTC, datetime
 from itertools import count
 
-from tcptop.columns.listing import netns_of, shell_command
+from tcptop.columns.listing import Listing, netns_of, shell_command
 from tcptop.model.netns import reaching
 from tcptop.model.selection import Selection
 from tcptop.tui.header import counted
-from tcptop.tui.lists import Shown
 from tcptop.views import json, output
 
 
-def command(shown: Shown, key: Hashable, own: int) -> str:
-    """For the row of a key, typed into a shell in namespace `own`; empty where none shows it."""
-    place = shown.model.place(key)
-    if place is None:
-        return ""
-    listing, selection = shown.criteria.listing, shown.selection
+def command(listing: Listing, selection: Selection, place: int, own: int) -> str:
+    """For a row, typed into a shell in namespace `own`; empty where none shows it."""
     netns = netns_of(listing, selection, place)
     inside = reaching(selection.snapshot.sample, netns) if own and netns != own else None
     return shell_command(listing, selection, place, inside)

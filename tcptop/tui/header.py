@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from tcptop.analysis.findings import silence
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.findings.words import clock_time
-from tcptop.columns import FINDINGS, units
+from tcptop.columns import FINDINGS, OVERVIEW, units
 from tcptop.columns.findings import severity
 from tcptop.columns.marks import STYLES
 from tcptop.model import tcp
@@ -176,7 +176,7 @@ def tab_at(line: Line, x: int) -> str | None:
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
-    return [f"{number} {name}" for number, name in enumerate(names, 1)]
+    return [f"{number} {name}" for number, name in enumerate(names)]
 
 
 def _count(view: View, selection: Selection | None) -> str:
@@ -190,7 +190,8 @@ def filter_line(selection: Selection | None, text: str, view: str, width: int) -
     if not text:
         return None
     found = "  " + counted(len(selection.rows)) if selection is not None else ""
-    found += "; rows count all" if VIEWS[view].listing.whole else ""
+    whole = "numbers and states" if VIEWS[view].listing is OVERVIEW else "rows"
+    found += f"; {whole} count all" if VIEWS[view].listing.whole else ""
     room = max(10, width - cell_width(found) - cell_width(" filter: "))
     return ((" filter: ", "dim"), (cut(safe(text), room), "good"), (found, "dim"))
 

@@ -68,7 +68,7 @@ VIEW_KEYS: tuple[Key, ...] = (
     ("view.previous", "shift+tab", "turn(-1)", "previous view", "Previous view"),
     *(
         (f"view.{name}", str(number), f"view('{name}')", view.listing.title, view.listing.title)
-        for number, (name, view) in enumerate(VIEWS.items(), 1)
+        for number, (name, view) in enumerate(VIEWS.items())
     ),
 )
 
@@ -157,6 +157,10 @@ LIST_HINTS: tuple[KeyHint, ...] = (
 STATE_HINTS: tuple[KeyHint, ...] = (
     HELP, ("filter", "/", "filter"), ("picture.down", "arrows", "choose"),
     ("into", "Enter", "its sockets"), EXPLAIN, BACK, PAUSE, QUIT, VIEW, EXPORT, PAGES,
+)  # fmt: skip
+OVERVIEW_HINTS: tuple[KeyHint, ...] = (
+    HELP, ("into", "Enter", "open"), ("picture.down", "arrows", "choose"),
+    ("filter", "/", "filter"), VIEW, EXPLAIN, PAUSE, QUIT, EXPORT, PAGES,
 )  # fmt: skip
 CHANGES_HINTS: tuple[KeyHint, ...] = (
     BACK, HELP, ("into", "Enter", "open"), ("mark", "m", "new mark"), EXPLAIN, PAUSE, QUIT, VIEW,

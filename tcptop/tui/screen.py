@@ -27,7 +27,10 @@ from tcptop.model.cells import safe, wrap
 from tcptop.tui import header, help, keys, state_diagram
 from tcptop.tui.help import PageModel
 from tcptop.tui.models import FactsModel
-from tcptop.tui.panes.rows import Room
+from tcptop.tui.overview import layout as overview
+from tcptop.tui.overview.board import Spot
+from tcptop.tui.overview.picture import Overview
+from tcptop.tui.panes.rows import Room, Scene
 from tcptop.tui.place import CONTENTS, Place
 from tcptop.tui.session import Session
 from tcptop.tui.settings import ScreenSettings
@@ -64,13 +67,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.diagram = Diagram(
             tcp.ESTABLISHED, state_diagram.neighbour, state_diagram.state_at, ascii_only, "diagram"
         )
-        self.diagram.display = False
+        self.overview = Overview(ascii_only)
+        self.diagram.display = self.overview.display = False
         self.filter_bar = FilterBar(names, ascii_only)
         self.find_bar = FindBar(ascii_only)
         self.last_line = Lines(ascii_only, id="status")
 
     def compose(self) -> ComposeResult:
-        yield from (self.top, self.table, self.diagram)
+        yield from (self.top, self.table, self.diagram, self.overview)
         yield from (self.filter_bar, self.find_bar, self.last_line)
 
     def on_mount(self) -> None:
@@ -84,26 +88,34 @@ class MainScreen(Screen[None], inherit_bindings=False):
         return self.filter_bar.is_open or self.find_bar.is_open
 
     @property
+    def picture(self) -> Diagram[int] | Overview | None:
+        """What is shown instead of the table, where the view has a picture and there is room."""
+        view = self._session.view
+        if not view.picture or not self._session.here.listing:
+            return None
+        least = overview.LEAST if view.picture == "overview" else state_diagram.LEAST
+        if self.app.size.width < least[0] or self.app.size.height < least[1]:
+            return None
+        return self.overview if view.picture == "overview" else self.diagram
+
+    @property
     def pictured(self) -> bool:
-        """Whether the diagram is shown, and not the table."""
-        width, height = self.app.size
-        room = width >= state_diagram.LEAST[0] and height >= state_diagram.LEAST[1]
-        return self._session.view.diagram and self._session.here.listing and room
+        return self.picture is not None
 
     @property
     def body(self) -> Widget:
         """The widget that has the keys where nobody types."""
-        return self.diagram if self.pictured else self.table
+        return self.picture or self.table
 
     @property
     def cursor(self) -> Hashable | None:
         """The key of what is chosen; None where there is nothing."""
-        return self.diagram.chosen if self.pictured else self.table.cursor
+        return self.picture.chosen if self.picture else self.table.cursor
 
     @property
     def followed(self) -> Hashable | None:
         """The key to come back to; None while the cursor stays at the top."""
-        return self.diagram.chosen if self.pictured else self.table.followed
+        return self.picture.chosen if self.picture else self.table.followed
 
     def type_filter(self) -> None:
         """Have the keys write a filter, beginning with the one in force."""
@@ -132,9 +144,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         session = self._session
         self.filter_bar.snapshot = session.snapshot
         self.table.empty = empty(session, self.table.row_width)
-        if self.pictured != self.diagram.display:
+        if not self.body.display:
             self._swap(status)
-        if self.pictured:
+        if self.picture is self.overview:
+            self._draw_overview()
+        elif self.pictured:
             self._draw_diagram()
         else:
             self._draw_table()
@@ -147,17 +161,19 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.draw_last_line()
 
     def _swap(self, status: header.Status) -> None:
-        """The diagram in place of the table, or back."""
-        pictured = self.pictured
-        self.diagram.display, self.table.display = pictured, not pictured
+        """A picture in place of the table, or back."""
+        for each in (self.table, self.diagram, self.overview):
+            each.display = each is self.body
         self._place = None
-        if not pictured:  # texts and panes are made for a width, which the table has to get first
+        if not self.pictured:  # texts and panes are made for a width, which the table has to get
             self.call_after_refresh(self.paint, status)
         if not self.typing:
             self.set_focus(self.body)
         followed = self._session.here.followed
-        if pictured and isinstance(followed, int):
+        if self.picture is self.diagram and isinstance(followed, int):
             self.diagram.chosen = followed
+        elif self.picture is self.overview and isinstance(followed, Spot):
+            self.overview.chosen = followed
 
     def _draw_diagram(self) -> None:
         session, diagram = self._session, self.diagram
@@ -169,6 +185,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
         drawing = shown.selection, diagram.chosen, session.rings, size, ascii_only
         lines = state_diagram.lines(*drawing)
         diagram.draw(lines, state_diagram.BOXES[diagram.chosen].y)
+
+    def _draw_overview(self) -> None:
+        session, size = self._session, self.overview.size
+        if session.shown is None or not size:
+            return  # it says when it has room
+        room = Room(*size, self._settings.ascii_only)
+        scene = Scene(session.shown.selection, session.rings, room)
+        self.overview.picture(scene, session.settings)
 
     def _draw_table(self) -> None:
         session, model = self._session, self._model()
@@ -229,7 +253,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _hints(self) -> Sequence[keys.KeyHint]:
         here = self._session.here
         if self.pictured:
-            return keys.STATE_HINTS
+            return keys.OVERVIEW_HINTS if self.picture is self.overview else keys.STATE_HINTS
         if here.listing:
             return keys.LIST_HINTS
         if here.page is not None and not here.help:

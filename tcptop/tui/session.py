@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from tcptop.analysis import filter as language
 from tcptop.analysis.filter.clause import NO_FILTER, Clause, together
 from tcptop.analysis.findings.scope import scope
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.rings import Rings
-from tcptop.columns import FINDINGS, SOCKETS, Listing
+from tcptop.columns import FINDINGS, OVERVIEW, SOCKETS, Listing
 from tcptop.columns.changes import Change
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
 from tcptop.columns.marks import page_of
 from tcptop.model.finding import Finding
+from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.tui import help, item
 from tcptop.tui.item import OpenedItem
 from tcptop.tui.lists import IDLE_TIMEOUT_S, Criteria, ListChoices, Shown, live_listing, show
-from tcptop.tui.panes.rows import PaneModel, Room, Target
+from tcptop.tui.overview.board import Spot
+from tcptop.tui.panes.rows import PaneModel, Room, Target, place_of
 from tcptop.tui.place import CONTENTS, About, Place, Sort, Trail, sockets_where
 from tcptop.tui.time_cursor import TimeCursor, Timeline
 from tcptop.tui.views import VIEWS, View
+
+
+class ListRow(NamedTuple):
+    """A row of a list: its place in it."""
+
+    listing: Listing
+    selection: Selection
+    place: int
 
 
 @dataclass
@@ -40,16 +51,25 @@ class Session:
     settings: FindingSettings = DEFAULTS  # of the findings
     _shown: Shown | None = None
     _watched: OpenedItem | None = None
+    _open_on_findings: bool = False  # where something is critical at the first sample
     _cursors: dict[str, Hashable | None] = field(default_factory=dict)
 
     @classmethod
     def opened(
-        cls, view: str, fixed: Clause, settings: FindingSettings, recent: Timeline, rings: Rings
+        cls,
+        view: str | None,
+        fixed: Clause,
+        settings: FindingSettings,
+        recent: Timeline,
+        rings: Rings,
     ) -> Session:
-        """A session that begins with a view."""
+        """A session that begins with a view; None: with the overview, or with the findings where
+        the first sample has a critical one."""
         sorts = {name: Sort(view.listing.sort_by) for name, view in VIEWS.items()}
-        first = Trail((Place(view),))
-        return cls(first, TimeCursor(recent), rings, ListChoices(sorts), fixed, settings=settings)
+        first = Trail((Place(view or OVERVIEW.name),))
+        made = cls(first, TimeCursor(recent), rings, ListChoices(sorts), fixed, settings=settings)
+        made._open_on_findings = view is None
+        return made
 
     @property
     def here(self) -> Place:
@@ -116,6 +136,9 @@ class Session:
 
     def take(self, snapshot: Snapshot, ready: Shown | None) -> None:
         """A new look, with what the watcher has made of it already."""
+        if self._open_on_findings and any(f.severity == "critical" for f in snapshot.findings):
+            self.go_to(FINDINGS.name, None)
+        self._open_on_findings = False
         self.time.newest = snapshot
         if self.time.held is None and ready is not None:
             self._shown = ready
@@ -124,6 +147,7 @@ class Session:
 
     def go_to(self, view: str, cursor: Hashable | None) -> None:
         """Another view, from its own first place."""
+        self._open_on_findings = False  # the user has chosen
         self._leave(cursor)
         self.trail = Trail((Place(view, followed=self._cursors.get(view)),))
 
@@ -133,8 +157,11 @@ class Session:
         self._cursors[root.view] = cursor if alone else root.followed
 
     def open(self, key: Hashable) -> bool:
-        """Drill into a row: a connection or a counter opens as all that is known of it."""
-        if self.here.page is not None:
+        """Drill into a row, or a spot of the overview: a connection or a counter opens as all that
+        is known of it."""
+        if isinstance(key, Spot):
+            target = self._spotted(key)
+        elif self.here.page is not None:
             target = self._linked(key)
         elif self.here.changes:
             target = _goal(self._changed(key))
@@ -144,6 +171,27 @@ class Session:
             return False
         self.trail = self.trail.into(target, key)
         return True
+
+    def _spotted(self, spot: Spot) -> Place | None:
+        """The list that a spot of the overview stands for, or where the row in it leads to."""
+        row = self.row_of(spot)
+        if spot.row is None or row is None:
+            return Place(spot.view)
+        if VIEWS[spot.view].opens:
+            return Place(spot.view, item=spot.row)
+        return sockets_where(scope_of(row.listing, row.selection, row.place))
+
+    def row_of(self, key: Hashable | None) -> ListRow | None:
+        """The row of a list that is opened, or under the cursor; None where there is none."""
+        here, shown = self.here, self.shown
+        if shown is None or here.help or here.page is not None or here.changes:
+            return None
+        if isinstance(key, Spot):
+            listing = VIEWS[key.view].listing
+            place = None if key.row is None else place_of(listing, shown.selection, key.row)
+        else:
+            listing, place = self.view.listing, shown.model.place(here.item or key)
+        return None if place is None else ListRow(listing, shown.selection, place)
 
     def _linked(self, key: Hashable) -> Place | None:
         """The page that a line of a page names."""
@@ -183,9 +231,9 @@ class Session:
 
     def _led(self, past: OpenedItem, pane: PaneModel, key: Hashable) -> Place | None:
         """Where a line of a pane leads to; one that leads nowhere, to the connections it counts."""
-        shown, here = self.shown, self.here
+        shown = self.shown
         target = pane.target(key)
-        if target is None and here.view != SOCKETS.name:
+        if target is None and self.view.listing.scope is not None:
             target = Target(self.view.listing, past.item, sockets=True)
         if target is None or shown is None:
             return None
@@ -214,7 +262,7 @@ class Session:
 
     def page_of(self, key: Hashable | None) -> str:
         """The name of the page about the row under the cursor, or about the item looked at."""
-        here, shown, past = self.here, self.shown, self.watched
+        shown, past = self.shown, self.watched
         if past is not None and past.finding is not None:
             return past.finding.id
         if (changed := self._changed(key)) is not None:
@@ -223,10 +271,8 @@ class Session:
             named = item.finding(shown.selection.snapshot, led.key) if shown is not None else None
             if named is not None:
                 return named.id
-        place = shown.model.place(here.item or key) if shown is not None else None
-        if shown is None or place is None or here.help or here.page is not None:
-            return CONTENTS
-        return page_of(self.view.listing, shown.selection, place) or CONTENTS
+        row = self.row_of(key)
+        return (page_of(row.listing, row.selection, row.place) if row else None) or CONTENTS
 
     def back(self) -> bool:
         """One step back; False at a first place."""

@@ -15,7 +15,6 @@ from typing import Any
 
 from tcptop.analysis.filter.clause import NO_FILTER, Clause
 from tcptop.analysis.findings import settings as findings
-from tcptop.columns import PROCESSES
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.names import OpenNames
 from tcptop.tui.widgets.layout import TableColumn
@@ -24,10 +23,10 @@ from tcptop.views.output import written_whole
 
 @dataclass(frozen=True)
 class ScreenSettings:
-    """`opening` is the view to begin with; `keys` binds actions, by their ids, to other keys;
-    `state` is the file of what is remembered from run to run, None for nothing;
-    `open_names` gives names for addresses, if there are any; `netns` is the inode of the namespace
-    that the shell is in, 0 where it is not known."""
+    """`opening` is the view to begin with, None for what the first sample suggests; `keys` binds
+    actions, by their ids, to other keys; `state` is the file of what is remembered from run to run,
+    None for nothing; `open_names` gives names for addresses, if there are any; `netns` is the inode
+    of the namespace that the shell is in, 0 where it is not known."""
 
     interval: float = 1.0
     clause: Clause = NO_FILTER
@@ -35,7 +34,7 @@ class ScreenSettings:
     user: str = ""
     ascii_only: bool = False
     findings: findings.FindingSettings = findings.DEFAULTS
-    opening: str = PROCESSES.name
+    opening: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     theme: str | None = None
     no_themes: str = ""  # why there are only the terminal's own colours

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.columns import (
     FINDINGS,
     KERNEL,
     LISTENERS,
+    OVERVIEW,
     PORTS,
     PROCESSES,
     REMOTES,
@@ -23,7 +25,7 @@ from tcptop.columns.detail import Fact
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.tui.panes import connection, destination, listener, process
+from tcptop.tui.panes import connection, destination, host, listener, process
 from tcptop.tui.panes.rows import Pane, Scene
 
 
@@ -36,7 +38,7 @@ class View:
     pane: Callable[[Scene, int], Pane | None] | None = None  # of a key
     facts: Callable[[Selection, int, FindingSettings], list[Fact]] | None = None  # of a place
     requests: Callable[[Snapshot, int], Requests] = lambda snapshot, key: NO_REQUESTS
-    diagram: bool = False  # drawn as the state machine where there is room
+    picture: Literal["", "overview", "states"] = ""  # drawn where there is room
     counted: bool = True  # whether the number of rows is said beside the title
 
     @property
@@ -47,6 +49,7 @@ class View:
 VIEWS = {
     view.listing.name: view
     for view in (
+        View(OVERVIEW, host.pane, picture="overview", counted=False),
         View(PROCESSES, process.pane),
         View(SOCKETS, connection.pane, requests=connection.requests),
         View(LISTENERS, listener.pane, requests=connection.requests),
@@ -54,14 +57,14 @@ VIEWS = {
         View(REMOTES, destination.remote),
         View(KERNEL, facts=lambda s, place, _: kernel.facts(s, place), counted=False),
         View(FINDINGS, facts=findings.facts),
-        View(STATES, diagram=True, counted=False),
+        View(STATES, picture="states", counted=False),
     )
 }
 
 
 def digit(listing: Listing) -> str:
     """The key of a list's view."""
-    return str([*VIEWS].index(listing.name) + 1)
+    return str([*VIEWS].index(listing.name))
 
 
 def beside(name: str, steps: int) -> str:

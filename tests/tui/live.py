@@ -16,6 +16,7 @@ from textual.strip import Strip
 from tcptop import options
 from tcptop.analysis.filter import parse
 from tcptop.analysis.filter.clause import NO_FILTER, Clause
+from tcptop.columns import PROCESSES
 from tcptop.commands.source import OWNERS_BUDGET_S, source
 from tcptop.model.sample import Sample
 from tcptop.model.source import Requests, Stop
@@ -174,8 +175,9 @@ async def live(
 ) -> AsyncIterator[Live]:
     """The app on prepared samples (`everything()` without any), after the last look of them.
 
-    `more` are other Settings.
+    `more` are other Settings; it begins with the processes.
     """
+    more = {"opening": PROCESSES.name} | more
     source = Served(*(samples or (everything(),)))
     clause = Clause(filter, parse(filter)) if filter else NO_FILTER
     settings = ScreenSettings(clause=clause, user="root", ascii_only=ascii_only, **more)
@@ -199,7 +201,9 @@ def inside(pid: int) -> OpenSource:
 
 @asynccontextmanager
 async def live_in(pid: int, size: tuple[int, int] = (120, 40), **more: Any) -> AsyncIterator[Live]:
-    """The app on the real sockets of a namespace, after its first look; `more` are Settings."""
+    """The app on the real sockets of a namespace, after its first look; `more` are Settings; it
+    begins with the processes."""
+    more = {"opening": PROCESSES.name} | more
     settings = ScreenSettings(interval=0.2, scope=f"netns {pid}", **more)
     app = TcptopApp(inside(pid), NoNames(), settings)
     async with app.run_test(size=size) as pilot:

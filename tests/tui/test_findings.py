@@ -59,7 +59,7 @@ async def test_a_low_terminal_has_no_room_for_the_line(told: list[Finding]) -> N
         await view.pilot.resize_terminal(80, 11)
         await view.pilot.pause()
         assert "critical" not in view.lines()[1]
-        assert view.lines()[2].startswith("[1 Pro")
+        assert view.lines()[2].startswith(" 0 Overv[1 Pro")
 
 
 def test_quiet_words() -> None:

@@ -48,7 +48,7 @@ async def test_sorting_walks_over_the_columns_on_the_screen() -> None:
 @pytest.mark.parametrize("name", LISTINGS)
 async def test_every_column_can_be_sorted_by_when_wide(name: str) -> None:
     async with live() as view:
-        await view.press(str([*VIEWS].index(name) + 1), "w")
+        await view.press(str([*VIEWS].index(name)), "w")
         listing = view.session.listing
         for _ in listing.columns:
             await view.press("s")

@@ -17,6 +17,7 @@ from tcptop.columns import (
     KERNEL,
     LISTENERS,
     LISTINGS,
+    OVERVIEW,
     PORTS,
     REMOTES,
     SOCKETS,
@@ -55,8 +56,8 @@ def test_it_is_named_and_says_why_it_is_empty(listing: Listing) -> None:
     assert listing.name.islower()
     assert listing.name.isalpha()
     assert 2 <= len(listing.short) <= len(listing.title) <= 11
-    # States are never gone, and what to say of no findings depends on how long was watched.
-    assert bool(listing.empty) == (listing not in (STATES, FINDINGS))
+    # States and numbers are never gone; what to say of no findings depends on the watch.
+    assert bool(listing.empty) == (listing not in (OVERVIEW, STATES, FINDINGS))
     assert listing.empty == "" or listing.empty.endswith(".")
 
 
@@ -93,7 +94,7 @@ def test_a_scope_is_a_filter_and_says_its_namespace_where_there_are_two(listing:
     selection = selected(everything())
     assert len(selection.snapshot.sample.namespaces) == 2
     if listing.scope is None:
-        assert listing in (SOCKETS, KERNEL, FINDINGS)  # they lead elsewhere
+        assert listing in (OVERVIEW, SOCKETS, KERNEL, FINDINGS)  # they lead elsewhere
         return
     for place in places(listing, selection):
         text = scope_of(listing, selection, place)
@@ -111,7 +112,9 @@ def test_what_is_recorded_has_the_small_picture(listing: Listing) -> None:
 
 
 def test_what_a_filter_does_not_divide_is_whole() -> None:
-    assert {listing for listing in EVERY if listing.whole} == {LISTENERS, PORTS, REMOTES}
+    assert {listing for listing in EVERY if listing.whole} == {
+        *(OVERVIEW, LISTENERS, PORTS, REMOTES)
+    }
 
 
 def test_a_command_is_run_in_the_namespace_of_the_row() -> None:

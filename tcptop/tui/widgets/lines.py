@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -181,8 +181,11 @@ class Lines(Widget):
         self._painter.forget()
 
 
-class Diagram(Lines, can_focus=True, inherit_bindings=False):
-    """Shows as many lines as fit, the chosen thing among them; keys are numbers."""
+ChosenKey = TypeVar("ChosenKey")
+
+
+class Diagram(Lines, Generic[ChosenKey], can_focus=True, inherit_bindings=False):
+    """Shows as many lines as fit, the chosen thing among them; things go by keys."""
 
     FILLS = True
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings(keys.DIAGRAM_KEYS)
@@ -193,15 +196,15 @@ class Diagram(Lines, can_focus=True, inherit_bindings=False):
     class Opened(Message):
         """The chosen one was clicked again."""
 
-        def __init__(self, key: int) -> None:
+        def __init__(self, key: Hashable) -> None:
             self.key = key
             super().__init__()
 
     def __init__(
         self,
-        chosen: int,
-        neighbour: Callable[[int, int, int], int],
-        found: Callable[[int, int], int | None],
+        chosen: ChosenKey,
+        neighbour: Callable[[ChosenKey, int, int], ChosenKey],
+        found: Callable[[int, int], ChosenKey | None],
         ascii_only: bool = False,
         id: str | None = None,
     ) -> None:
@@ -223,7 +226,7 @@ class Diagram(Lines, can_focus=True, inherit_bindings=False):
         """Choose what is next in this direction."""
         self._choose(self._neighbour(self.chosen, dx, dy))
 
-    def _choose(self, key: int) -> None:
+    def _choose(self, key: ChosenKey) -> None:
         self.chosen = key
         self.post_message(self.Chosen())
 

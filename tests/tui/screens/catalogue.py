@@ -12,6 +12,7 @@ from tests.recordings import load, settings
 
 Size = tuple[int, int]
 SMALL, USUAL, LARGE, TINY = (80, 24), (120, 40), (200, 60), (40, 10)
+LEAST = (60, 15)  # for the overview
 ALL = (SMALL, USUAL, LARGE)
 
 Step = Sample | Exception
@@ -73,6 +74,7 @@ def some(screens: Sequence[Screen], *names: str) -> tuple[Screen, ...]:
 
 
 VIEWS = (
+    Screen("overview", "0"),
     Screen("processes", "1"),
     Screen("connections", "2"),
     Screen("listeners", "3"),
@@ -83,6 +85,7 @@ VIEWS = (
     Screen("states", "8"),
 )
 PANES = (
+    Screen("host-number", "0" + " down" * 8 + " enter"),
     Screen("process", "1 enter"),
     Screen("process-queues", "1 down enter"),
     Screen("connection", "2 enter"),
@@ -133,7 +136,7 @@ MOMENTS = (
     Screen("changes-nothing", "m D"),
 )
 CHURNED = (
-    *some(VIEWS, "connections", "remotes", "kernel", "states"),
+    *some(VIEWS, "overview", "connections", "remotes", "kernel", "states"),
     *some(PANES, "process", "connection", "listener", "port"),
     *some(MOMENTS, "changes-oldest"),
     Screen("before-it", "2 enter left_curly_bracket", "space"),
@@ -141,12 +144,12 @@ CHURNED = (
 NAMED = (Screen("connections", "2 d"), Screen("ports", "4"), Screen("remotes", "5"))
 BARE = {"sockets": EMPTY, "bound": EMPTY, "owners": NO_OWNERS, "options": {}, "routes": {}}
 FEW = (
-    *some(VIEWS, "processes", "connections", "listeners", "findings", "states"),
+    *some(VIEWS, "overview", "processes", "connections", "listeners", "findings", "states"),
     *some(PANES, "process", "connection", "listener", "finding"),
     *some(TEXTS, "explain-finding"),
     *some(TYPING, "filter-wrong", "palette", "columns"),
 )
-COLOURFUL = (*some(VIEWS, "findings"), *some(PANES, "process"))
+COLOURFUL = (*some(VIEWS, "overview", "findings"), *some(PANES, "process"))
 TOUR = {"findings": settings("tour")}
 CHURN = {"findings": settings("churn")}
 
@@ -155,11 +158,12 @@ FAILED = OSError(5, "Input/output error")
 
 WALKS = (
     Walk("tour", recorded("tour"), (*VIEWS, *PANES, *TEXTS), ALL, TOUR),
+    *(Walk(name, recorded(name), VIEWS[:1], (LEAST,)) for name in ("tour", "churn", "quiet")),
     Walk("typed", recorded("tour"), TYPING, (SMALL, USUAL), TOUR),
     Walk("typed", recorded("tour"), some(TYPING, "palette", "columns"), (LARGE,), TOUR),
     Walk("arranged", recorded("tour"), (*ARRANGED, *MOMENTS), (SMALL, USUAL), TOUR),
     Walk("churn", recorded("churn"), CHURNED, ALL, CHURN),
-    Walk("quiet", recorded("quiet"), (*VIEWS[:1], *COLOURFUL), (SMALL, USUAL)),
+    Walk("quiet", recorded("quiet"), (*VIEWS[1:2], *COLOURFUL), (SMALL, USUAL)),
     Walk("nothing", (after("quiet", **BARE),), VIEWS, (SMALL,)),
     Walk("noted", recorded("quiet", NOTED), some(VIEWS + TEXTS, "processes", "help"), (SMALL,)),
     Walk("failing", recorded("tour", FAILED), some(VIEWS, "connections"), (SMALL,), TOUR),

@@ -1,0 +1,338 @@
+"""What each part of the overview says: a title, and rows of which the first matter most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, zip_longest
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis import standing
+from tcptop.analysis.findings import silence
+from tcptop.analysis.findings.rules import RULES
+from tcptop.analysis.findings.settings import FindingSettings
+from tcptop.analysis.findings.words import clock_time
+from tcptop.analysis.recorded import STATES as RECORDED_STATES
+from tcptop.analysis.rings import HOST, Series
+from tcptop.columns import (
+    FINDINGS,
+    KERNEL,
+    LISTENERS,
+    OVERVIEW,
+    PORTS,
+    PROCESSES,
+    SOCKETS,
+    STATES,
+    Listing,
+    ordered,
+    states,
+    units,
+)
+from tcptop.columns.overview import NUMBERS
+from tcptop.columns.trend import CELL_S, per_cell
+from tcptop.model import tcp
+from tcptop.model.cells import cell_slice, cell_width, cut
+from tcptop.model.finding import causes
+from tcptop.model.table import Index
+from tcptop.tui.overview.board import Piece, Spot, padded
+from tcptop.tui.panes.rows import Scene
+from tcptop.tui.widgets import layout
+from tcptop.tui.widgets.layout import Cell, TableColumn
+
+MOST = 12  # rows of a part
+FULL, SOME, EMPTY = "█", "▏", "·"  # cells of a bar
+LEAST_RATES = 6
+STEADY = "steady"  # instead of bars that are all of one height
+WARN, BAD = 0.8, 0.95  # of a limit, as in the lists
+
+Made = Cell | Callable[[int], Cell]  # as it is, or for so many cells
+
+
+class PartRow(NamedTuple):
+    """A row; cells by the keys of its part's columns."""
+
+    spot: Spot
+    cells: Mapping[str, Made]
+
+
+class OverviewPart(NamedTuple):
+    """`spot` is that of the title, which leads to the list; `more` stands beside the title.
+    `least` is how many rows belong together."""
+
+    title: str
+    spot: Spot
+    columns: Sequence[TableColumn]
+    rows: Sequence[PartRow]
+    more: str = ""
+    least: int = 1
+
+
+def drawn(part: OverviewPart, width: int, rows: int) -> list[Piece]:
+    """The title and so many rows, each in `width` cells; columns that have no room are left out."""
+    kept = layout.fit(part.columns, width)
+    sizes = layout.widths(kept, width)
+    made = [_heading(part, layout.header_line(kept, sizes, None, False), width)]
+    for row in part.rows[:rows]:
+        values = (row.cells.get(column.key, "") for column in kept)
+        cells = [v(size) if callable(v) else v for v, size in zip(values, sizes, strict=True)]
+        line = layout.row_line(cells, kept, sizes, "")
+        made.append(Piece(padded(line, width), row.spot))
+    return made
+
+
+def _heading(part: OverviewPart, titles: str, width: int) -> Piece:
+    """The part's title, before those of its columns."""
+    title = cut(part.title, width)
+    room = width - cell_width(title)
+    more = cut(f"  {part.more}", room) if part.more else cell_slice(titles, cell_width(title), room)
+    return Piece(padded(((title, "good"), (more, "dim")), width), part.spot)
+
+
+# -- findings
+
+
+def findings(scene: Scene, settings: FindingSettings) -> OverviewPart:
+    """The causes, the worst first; what they explain is counted."""
+    selection = scene.selection
+    found = [scene.snapshot.findings[place] for place in selection.findings.tolist()]
+    roots = {finding.key for finding in causes(found)}
+    places = ordered(FINDINGS, selection, "severity", False)
+    places = np.array(
+        [p for p in places.tolist() if scene.snapshot.findings[p].key in roots], np.int64
+    )
+    more = f"{len(found)}" if found else _watched(scene, settings)
+    if len(found) > len(roots):
+        more += f", of which {len(found) - len(roots)} follow from others"
+    columns = (
+        TableColumn("severity", "", 11),
+        TableColumn("since", "", 8, priority=3),
+        TableColumn("title", "", 40, flex=True, least=12),
+        TableColumn("who", "", 20, priority=2),
+        TableColumn("where", "", 21, priority=1, tail=":"),
+    )
+    made = _rows(scene, FINDINGS, places, ("severity", "title", "who", "where"))
+    since = [scene.snapshot.findings[place].since for place in places.tolist()]
+    clocks = ["" if moment is None else clock_time(moment) for moment in since]
+    return OverviewPart("Findings", _list(FINDINGS), columns, _with(made, since=clocks), more)
+
+
+def _watched(scene: Scene, settings: FindingSettings) -> str:
+    """What says nothing may not have looked; without numbers that tick."""
+    early = len(silence.unlooked(scene.snapshot.over_s, settings))
+    silent = len({id for each in scene.snapshot.silent for id in each.rules})
+    said = [f"none by {len(RULES) - len(settings.ignored)} checks"]
+    said += [f"{early} of them need a longer watch"] if early else []
+    said += [f"{silent} could not look"] if silent else []
+    return ", ".join(said)
+
+
+# -- the host's numbers, and its states
+
+
+def rates(scene: Scene) -> OverviewPart:
+    """Connections that come and go, segments, and what is dropped."""
+    places = np.arange(len(NUMBERS))
+    made = _rows(scene, OVERVIEW, places, ("measure", "now"))
+    trends = [_trend(scene, each.metric) for each in NUMBERS]
+    columns = (
+        TableColumn("measure", "", 13),
+        TableColumn("now", "", 6, right=True),
+        TableColumn("trend", "", 6, flex=True, priority=1),
+    )
+    title = _list(KERNEL)
+    rows = _with(made, trend=trends)
+    return OverviewPart("This host", title, columns, rows, f"{CELL_S:g} s a bar", LEAST_RATES)
+
+
+def state_counts(scene: Scene) -> OverviewPart:
+    """The states that occur, the most sockets first; of all sockets, as what is recorded."""
+    counts = scene.snapshot.totals.by_state
+    listed = sorted((state for state in states.ORDER if counts[state]), key=lambda s: -counts[s])
+    rows = [
+        PartRow(
+            Spot(STATES.name, STATES.name, state),
+            {
+                "state": (tcp.SS_STATES[state], states.style(state, counts[state])),
+                "sockets": f"{counts[state]:,}",
+                "trend": _trend(scene, RECORDED_STATES[state - 1]),
+            },
+        )
+        for state in listed
+    ]
+    columns = (
+        TableColumn("state", "", 10),
+        TableColumn("sockets", "", max(7, *(len(str(r.cells["sockets"])) for r in rows), 7),
+                    right=True),
+        TableColumn("trend", "", 6, flex=True, priority=1),
+    )  # fmt: skip
+    return OverviewPart("States", _list(STATES), columns, rows, f"{CELL_S:g} s a bar")
+
+
+def _trend(scene: Scene, metric: str) -> Made:
+    series = scene.series("host", HOST, metric)
+    return lambda cells: bars(series, scene.snapshot.sample.clock, cells)
+
+
+def bars(series: Series, now: float, cells: int) -> Cell:
+    """The last values, the newest at the right; those that are all the same do not grow with time,
+    and nothing is drawn where all are 0."""
+    values = per_cell(series, now, cells)
+    known = values[~np.isnan(values)]
+    if len(known) and (known == known[0]).all():
+        told = known[0] and cells >= len(STEADY) and np.count_nonzero(~np.isnan(series.values)) > 1
+        return (STEADY if told else "", "dim")
+    return units.spark(values, cells).rjust(cells)
+
+
+# -- what is full
+
+
+def listeners(scene: Scene) -> OverviewPart:
+    """Accept queues against their limits."""
+    shown = ordered(LISTENERS, scene.selection, "fill", False)[:MOST]
+    made = _rows(scene, LISTENERS, shown, ("local", "process", "fill"))
+    queue, capacity = _texts(scene, LISTENERS, "queue", shown), _capacity(scene, shown)
+    numbers = [f"{a}/{b}" for a, b in zip(queue, capacity, strict=True)]
+    fill = LISTENERS.column("fill").values(scene.selection, shown).tolist()
+    some = "|" if scene.room.ascii_only else SOME
+    rows = _with(made, bar=[_bar(part, some) for part in fill], number=numbers)
+    title = _list(LISTENERS)
+    return OverviewPart("Fullest listeners", title, _limited(numbers), rows, "" if rows else "none")
+
+
+def _capacity(scene: Scene, places: Index) -> list[str]:
+    backlog = LISTENERS.column("backlog").values(scene.selection, places)
+    return [units.count(each + 1) for each in backlog.tolist()]
+
+
+def destinations(scene: Scene) -> OverviewPart:
+    """Ephemeral ports in use against those that there are."""
+    shown = ordered(PORTS, scene.selection, "share", False)[:MOST]
+    made = _rows(scene, PORTS, shown, ("remote", "processes", "share"))
+    rows = [
+        PartRow(row.spot, {**row.cells, "local": row.cells["remote"], "fill": row.cells["share"],
+                           "process": row.cells["processes"]})
+        for row in made
+    ]  # fmt: skip
+    ports = scene.snapshot.ports
+    gone = (ports.capacity[shown] - ports.headroom[shown]).tolist()
+    numbers = [f"{a:,}/{b:,}" for a, b in zip(gone, ports.capacity[shown].tolist(), strict=True)]
+    share = PORTS.column("share").values(scene.selection, shown).tolist()
+    some = "|" if scene.room.ascii_only else SOME
+    rows = _with(rows, bar=[_bar(part, some) for part in share], number=numbers)
+    title = _list(PORTS)
+    return OverviewPart(
+        "Fullest destinations", title, _limited(numbers), rows, "" if rows else "none"
+    )
+
+
+def _limited(numbers: Sequence[str]) -> Sequence[TableColumn]:
+    """A name, its bar, and the numbers behind the bar."""
+    return (
+        TableColumn("local", "", 14, flex=True, least=9, tail=":"),
+        TableColumn("process", "", 14, flex=True, priority=4, tail="/"),
+        TableColumn("bar", "", 8, flex=True, priority=1),
+        TableColumn("number", "", max(map(len, numbers), default=0), right=True, priority=2),
+        TableColumn("fill", "", 4, right=True),
+    )
+
+
+def _bar(fill: float, some: str) -> Made:
+    """What is not empty has at least `some`, and only what is full looks full."""
+    look = "bad" if fill >= BAD else "warn" if fill >= WARN else ""
+
+    def made(cells: int) -> Cell:
+        if fill != fill:
+            return ""
+        full = min(int(fill * cells), cells)
+        drawn = FULL * full + (some if 0 < fill < 1 and not full else "")
+        return drawn + EMPTY * (cells - len(drawn)), look
+
+    return made
+
+
+# -- what stands still, and who has most
+
+
+def queues(scene: Scene) -> OverviewPart:
+    """The largest of each kind that nothing leaves, in turns."""
+    snapshot, among = scene.snapshot, scene.selection.selected
+    sent = _standing(scene, "Send-Q", standing.send_queues(snapshot, among)[:MOST])
+    read = _standing(scene, "Recv-Q", standing.recv_queues(snapshot, among)[:MOST])
+    rows = [row for row in chain.from_iterable(zip_longest(sent, read)) if row is not None]
+    columns = (
+        TableColumn("queue", "", 6),
+        TableColumn("bytes", "", 5, right=True),
+        TableColumn("for", "", 5, right=True, priority=1),
+        TableColumn("remote", "", 15, flex=True, least=9, tail=":"),
+        TableColumn("process", "", 14, flex=True, priority=2, tail="/"),
+    )
+    more = "" if rows else "none" if scene.snapshot.sample.backlog_told else units.UNKNOWN
+    return OverviewPart("Queues that stand still", _list(SOCKETS), columns, rows, more)
+
+
+def _standing(scene: Scene, queue: str, rows: Index) -> Iterator[PartRow]:
+    durations, table = scene.snapshot.durations, scene.table
+    sends = queue == "Send-Q"
+    waits = (durations.unacked_s if sends else durations.unread_s)[rows].tolist()
+    waiting = (table.send_q if sends else standing.unread(scene.snapshot))[rows].tolist()
+    made = _rows(scene, SOCKETS, rows, ("remote", "process"), queue)
+    for row, seconds, size in zip(made, waits, waiting, strict=True):
+        told: dict[str, Made] = {"queue": queue, "bytes": (units.size(size), "warn")}
+        yield PartRow(row.spot, {**row.cells, **told, "for": units.coarse_age(seconds)})
+
+
+def top_processes(scene: Scene) -> OverviewPart:
+    """Those with the most sockets."""
+    shown = ordered(PROCESSES, scene.selection, "sockets", False)[:MOST]
+    keys = ("process", "sockets", "bytes_sent_per_s", "bytes_received_per_s")
+    made = _rows(scene, PROCESSES, shown, keys)
+    columns = (
+        TableColumn("process", "", 16, flex=True, least=8),
+        TableColumn("sockets", "Socks", 6, right=True),
+        TableColumn("bytes_sent_per_s", "Sent/s", 7, right=True, priority=1),
+        TableColumn("bytes_received_per_s", "Recv/s", 7, right=True, priority=2),
+    )
+    return OverviewPart("Top processes", _list(PROCESSES), columns, made)
+
+
+# -- rows of lists
+
+
+def _list(listing: Listing) -> Spot:
+    return Spot(listing.name, listing.name)
+
+
+def _rows(
+    scene: Scene, listing: Listing, places: Index, columns: Sequence[str], part: str = ""
+) -> list[PartRow]:
+    """Rows of a list with the cells of some of its columns."""
+    keys = listing.keys(scene.selection, places).tolist()
+    cells = [_cells(scene, listing, key, places) for key in columns]
+    rows = zip(keys, *cells, strict=True)
+    return [
+        PartRow(
+            Spot(part or listing.name, listing.name, key), dict(zip(columns, values, strict=True))
+        )
+        for key, *values in rows
+    ]
+
+
+def _cells(scene: Scene, listing: Listing, key: str, places: Index) -> Sequence[Cell]:
+    column = listing.column(key)
+    texts = column.texts(scene.selection, places)
+    styles = column.styles(scene.selection, places) if column.styles else None
+    return list(zip(texts, styles, strict=True)) if styles else texts
+
+
+def _texts(scene: Scene, listing: Listing, key: str, places: Index) -> Sequence[str]:
+    return listing.column(key).texts(scene.selection, places)
+
+
+def _with(rows: Sequence[PartRow], **columns: Sequence[Made]) -> list[PartRow]:
+    """The rows with more cells."""
+    return [
+        PartRow(row.spot, {**row.cells, **{key: made[at] for key, made in columns.items()}})
+        for at, row in enumerate(rows)
+    ]

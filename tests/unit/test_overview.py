@@ -1,0 +1,208 @@
+"""The host's numbers, queues that stand still, and the board that they are drawn on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tcptop.analysis import standing
+from tcptop.analysis.recorded import HOST, host_values
+from tcptop.analysis.rings import Series
+from tcptop.columns.overview import NUMBERS, share, style
+from tcptop.model.sample import Kernel, Sample
+from tcptop.tui.overview.board import Board, Piece, Spot
+from tcptop.tui.overview.parts import bars
+from tests.unit.prepared import NETNS, Row, derived, later, mini, sample, socket
+
+
+def counters(section: str, **values: int) -> Kernel:
+    return Kernel(NETNS, {section: values})
+
+
+def connection(state: str, port: int, **columns: object) -> Row:
+    return socket(state, f"10.0.0.1:{port}", "10.0.0.9:80", cookie=port, **columns)
+
+
+def looks(*rows: list[Row], kernels: list[Kernel], seconds: float = 2.0) -> list[Sample]:
+    first = sample(rows[0], kernel=(kernels[0],))
+    pairs = zip(rows[1:], kernels[1:], strict=True)
+    later_ones = [
+        later(first, seconds * at, sockets=sample(some).sockets, kernel=(kernel,))
+        for at, (some, kernel) in enumerate(pairs, 1)
+    ]
+    return [first, *later_ones]
+
+
+# -- the numbers
+
+
+def test_every_number_is_recorded() -> None:
+    assert {number.metric for number in NUMBERS} <= set(HOST)
+
+
+def test_nothing_is_known_of_rates_at_the_first_look() -> None:
+    known = host_values(derived(sample([], kernel=(counters("Tcp", ActiveOpens=3, OutSegs=1),))))
+    assert all(math.isnan(known[number.metric]) for number in NUMBERS)
+
+
+def test_what_opened_and_is_not_open_was_closed() -> None:
+    """4 open, one of them closes and 10 open, of which 6 are over again: 7 in 2 s."""
+    before = [connection("ESTABLISHED", port) for port in range(1, 5)]
+    now = [connection("ESTABLISHED", port) for port in (2, 3, 4, 11, 12)]
+    now += [connection("SYN_SENT", 13), connection("CLOSE_WAIT", 14)]
+    now += [mini("TIME_WAIT", "10.0.0.1:1", "10.0.0.9:80", cookie=1)]
+    kernels = [
+        counters("Tcp", ActiveOpens=100, PassiveOpens=50),
+        counters("Tcp", ActiveOpens=108, PassiveOpens=52),
+    ]
+    known = host_values(derived(*looks(before, now, kernels=kernels)))
+    assert known["opens_per_s"] == 5
+    assert known["closes_per_s"] == 3.5
+
+
+def test_closes_are_not_known_without_the_counters_and_never_below_zero() -> None:
+    before: list[Row] = []
+    now = [connection("ESTABLISHED", 1)]
+    unread = host_values(derived(*looks(before, now, kernels=[Kernel(NETNS), Kernel(NETNS)])))
+    assert math.isnan(unread["closes_per_s"])
+    still = counters("Tcp", ActiveOpens=1, PassiveOpens=1)
+    assert host_values(derived(*looks(before, now, kernels=[still, still])))["closes_per_s"] == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "repeated", "syns", "expected"),
+    [(1000, 20, 0, 0.02), (1000, 20, 15, 0.005), (1000, 5, 15, 0.0), (0, 0, 0, math.nan)],
+)
+def test_the_share_that_is_retransmitted(
+    sent: int, repeated: int, syns: int, expected: float
+) -> None:
+    first = Kernel(NETNS, {"Tcp": {"OutSegs": 0, "RetransSegs": 0}, "TcpExt": {"TCPSynRetrans": 0}})
+    second = Kernel(
+        NETNS,
+        {"Tcp": {"OutSegs": sent, "RetransSegs": repeated}, "TcpExt": {"TCPSynRetrans": syns}},
+    )
+    known = host_values(derived(*looks([], [], kernels=[first, second])))
+    assert known["retransmitted_share"] == pytest.approx(expected, nan_ok=True)
+
+
+def test_small_shares_are_seen_and_unknown_ones_are() -> None:
+    assert [share(each) for each in (0.003, 0.0, 1.0, math.nan)] == ["0.3%", "0.0%", "100%", "–"]
+
+
+def test_what_the_kernel_drops_is_bad_and_repeats_as_the_finding_judges_them() -> None:
+    known = dict.fromkeys(HOST, 0.0)
+    looks = {number.metric: style(number, known) for number in NUMBERS}
+    assert set(looks.values()) == {""}
+    known |= {"listen_drops_per_s": 0.5, "retransmitted_share": 0.3, "segments_sent_per_s": 10.0}
+    looks = {number.metric: style(number, known) for number in NUMBERS}
+    assert looks["listen_drops_per_s"] == "bad"
+    assert looks["retransmitted_share"] == ""  # of ten segments
+    known |= {"segments_sent_per_s": 1000.0}
+    assert "bad" in {style(number, known) for number in NUMBERS if number.page[0] == "r"}
+
+
+# -- queues
+
+
+def test_queues_stand_still_that_nothing_leaves() -> None:
+    def row(port: int, send_q: int, recv_q: int, moved: int, state: str = "ESTABLISHED") -> Row:
+        info = {"bytes_acked": moved, "bytes_received": 10_000 + moved}
+        return connection(state, port, send_q=send_q, recv_q=recv_q, info=info)
+
+    def rows(moved: int) -> list[Row]:
+        return [
+            row(1, 500, 0, 7),
+            row(2, 9000, 0, 7),
+            row(3, 99_000, 99_000, moved),  # is read, and acknowledged
+            row(4, 0, 70, 7),
+            row(5, 0, 1, 7, "CLOSE_WAIT"),  # its FIN
+            socket("LISTEN", "0.0.0.0:80", cookie=6, recv_q=50, send_q=128),
+        ]
+
+    first = sample(rows(0))
+    second = later(first, 4.0, sockets=sample(rows(4000)).sockets)
+    snapshot = derived(first, second)
+    every = np.ones(6, bool)
+    assert standing.send_queues(snapshot, every).tolist() == [1, 0]
+    assert standing.recv_queues(snapshot, every).tolist() == [3]
+    assert standing.send_queues(snapshot, ~every).tolist() == []
+    early = derived(first, replace(second, clock=first.clock + 1))
+    assert standing.send_queues(early, every).tolist() == []
+
+
+# -- the small charts
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([5.0, 5.0, 5.0], ("steady", "dim")),
+        ([0.0, 0.0, 0.0], ("", "dim")),
+        ([math.nan, 5.0, math.nan], ("", "dim")),
+        ([math.nan, math.nan, math.nan], ""),
+    ],
+)
+def test_what_does_not_change_does_not_grow(values: list[float], drawn: object) -> None:
+    series = Series(np.array([1000.0, 1005.0, 1010.0]), np.array(values))
+    told = bars(series, 1010.0, 8)
+    assert told == drawn or (not drawn and not str(told).strip())
+
+
+def test_what_changes_is_drawn_at_the_right() -> None:
+    series = Series(np.array([1000.0, 1005.0]), np.array([1.0, 8.0]))
+    assert bars(series, 1005.0, 8) == "▁█".rjust(8)
+
+
+# -- the board
+
+LEFT, RIGHT, TOP, LOW = (Spot(part, "sockets", row) for row, part in enumerate("abcd"))
+
+
+def board() -> Board:
+    """One above two beside each other, the right one of which has another below it."""
+    return Board(
+        [
+            [Piece((("top", ""), ("...", "")), TOP)],
+            [Piece((("lf", ""),), LEFT), Piece(((" ", ""),)), Piece((("rgt", "bad"),), RIGHT)],
+            [Piece((("   ", ""),)), Piece((("low", ""),), LOW)],
+        ]
+    )
+
+
+def test_the_chosen_spot_looks_chosen() -> None:
+    assert board().lines(RIGHT) == [
+        (("top...", ""),),
+        (("lf ", ""), ("rgt", "cursor bad")),
+        (("   low", ""),),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spot", "step", "there"),
+    [
+        (TOP, (0, 1), LEFT),
+        (LEFT, (1, 0), RIGHT),
+        (LEFT, (0, 1), LEFT),  # what is below is in another column
+        (RIGHT, (0, 1), LOW),
+        (LOW, (0, -1), RIGHT),
+        (LOW, (-1, 0), LEFT),
+        (RIGHT, (0, -1), TOP),
+        (TOP, (1, 0), TOP),
+        (Spot("a", "sockets", 99), (0, 1), LEFT),  # gone: another one of its part
+    ],
+)
+def test_an_arrow_leads_to_the_next_in_its_direction(
+    spot: Spot, step: tuple[int, int], there: Spot
+) -> None:
+    assert board().neighbour(spot, *step) == there
+
+
+def test_a_click_finds_its_spot() -> None:
+    made = board()
+    assert [made.at(x, 1) for x in range(6)] == [LEFT, LEFT, None, RIGHT, RIGHT, RIGHT]
+    assert made.at(0, 3) is None
+    assert made.top(LOW) == 2
+    assert Board().nearest(LEFT) is None
