@@ -134,10 +134,10 @@ def test_rules_that_need_processes_are_named_where_these_are_not_known(
     helper = namespace.helper()
     helper.run(notes)  # imports what the other user may not be able to read
     namespace.run(states.established)
-    assert not [note for note in helper.run(notes) if "are not known: " in note]
+    assert not [note for note in helper.run(notes) if " no known process: " in note]
     helper.run(become_nobody)
-    (note,) = [note for note in helper.run(notes) if "are not known: " in note]
-    assert note.startswith("The processes of 2 sockets are not known: ")
+    (note,) = [note for note in helper.run(notes) if " no known process: " in note]
+    assert note.startswith("2 sockets have no known process: ")
     assert {rule.id for rule in RULES if rule.id in note} == OF_PROCESSES
 
 

@@ -28,7 +28,7 @@ OTHERS = 10  # connections beside those to the main destination: fewer may miss 
 SHARED = 0.04  # of those others that may have a port of it, where they were bound
 ADVICE = (
     "Set IP_BIND_ADDRESS_NO_PORT before a bind() that only chooses the source address, or leave "
-    "that bind() out; close sockets that are bound and not used. Then "
+    "that bind() out; close bound sockets that are not used. Then "
 )
 
 
@@ -78,18 +78,18 @@ def _lost_finding(
 ) -> Finding:
     who = _binders(seen, kernel.netns)
     left = max(capacity - lost, 0)
-    name = words.called(who[0]) if who else "bound sockets"
+    keeps = f"{words.called(who[0])} keeps" if who else "bound sockets keep"
     return Finding(
         rule,
         words.key(rule, kernel.netns, "bound"),
         "critical" if left <= limits["critical_share"] * capacity else "warning",
-        f"{name} takes the local ports from every connect(): {words.number(lost)} of "
+        f"{keeps} local ports from every connect(): {words.number(lost)} of "
         f"{words.number(capacity)} are bound",
         Subject(kernel.netns, tuple(sorted(process.pid for process in who))),
         {"blocked": lost, "capacity": capacity, "headroom": left},
         (
-            f"Listeners, and sockets that are bound and not connected, have {words.number(lost)} "
-            f"of {words.number(capacity)} ephemeral ports: no connect() to anywhere can use those.",
+            f"Listeners, and sockets that are bound but not connected, hold {words.number(lost)} "
+            f"of {words.number(capacity)} ephemeral ports, which no connect() can use.",
             *([f"They belong to {', '.join(words.who(p) for p in who[:3])}."] if who else []),
         ),
         ADVICE + f"{wider(seen, kernel.netns)}.",
@@ -139,9 +139,9 @@ def _each_finding(
         {"headroom_bind": left, "capacity": capacity, "destinations": len(groups)},
         (
             f"{words.number(len(rows))} connections from {source} to "
-            f"{words.count(len(groups), 'destination')} each have a port of their own, which "
-            "connect() alone does not do: it seems that they were bound first. Then the whole "
-            "range is the total, and bind() fails with EADDRINUSE when it is gone.",
+            f"{words.count(len(groups), 'destination')} all have different ports, which "
+            "connect() alone does not do, so they were apparently bound first. They then share "
+            "one range, and bind() fails with EADDRINUSE once it is used up.",
             *([f"They belong to {parties.listed(who)}."] if who else []),
         ),
         ADVICE + f"{wider(seen, int(ports.netns[first]))}.",

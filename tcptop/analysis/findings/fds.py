@@ -56,7 +56,7 @@ def growth_per_s(seen: Observations, process: Process) -> float:
 def _forecast(full_in_s: float) -> str:
     if full_in_s == math.inf:
         return ""
-    return f"; at this growth they run out in {words.duration(full_in_s)}"
+    return f"; at this rate they run out in {words.duration(full_in_s)}"
 
 
 THRESHOLDS = (

@@ -68,8 +68,8 @@ def reuse(seen: Observations, netns: int) -> str:
     mode = seen.sysctl(netns, REUSE)
     if mode is None or mode == 1:
         return ""
-    now = {0: "0: never", 2: "2: on the loopback alone"}.get(mode, str(mode))
+    now = {0: "0: never", 2: "2: loopback only"}.get(mode, str(mode))
     return (
-        f" {REUSE} = 1 (now {now}) would let connect() take a port again after 1 s in TIME-WAIT, "
-        "where both ends use TCP timestamps: it spares ports, not handshakes."
+        f" {REUSE} = 1 (now {now}) would let connect() reuse a port after 1 s in TIME-WAIT if "
+        "both ends use TCP timestamps; it saves ports, not handshakes."
     )

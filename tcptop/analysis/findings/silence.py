@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ LONG_S = 60.0  # in a state: shorter is no trouble yet to the rules that need cl
 def silences(snapshot: Snapshot, settings: FindingSettings) -> tuple[Silence, ...]:
     """The rules whose input could not be read, by what they lacked."""
     return tuple(
-        Silence(rules, f"{lack.why}: {', '.join(rules)} {_say(rules)} nothing{lack.of_what}.")
+        Silence(rules, f"{lack.why}: {', '.join(rules)} could not look{lack.at_what}.")
         for lack in _lacks(snapshot)
         if (rules := _rules(lack.need, settings))
     )
@@ -36,7 +36,7 @@ def too_early(over_s: float, settings: FindingSettings) -> tuple[Silence, ...]:
     needed = {rule.id: rule.look_s for rule in RULES if rule.id in early}
     rules = ", ".join(f"{id} ({look_s:g} s)" for id, look_s in needed.items())
     longest = max(needed.values())
-    note = f"{over_s:g} s of looking are too short for {rules}: --over {longest:g} is enough."
+    note = f"{over_s:g} s is too short for {rules}; use --over {longest:g}."
     return (Silence(tuple(needed), note),)
 
 
@@ -47,24 +47,25 @@ def unlooked(over_s: float | None, settings: FindingSettings) -> list[str]:
 
 
 class _Lack(NamedTuple):
-    """What could not be read; `of_what` nothing is said where it is known of others."""
+    """What could not be read; `at_what` the rules could not look, where it is known of others."""
 
     need: Need
     why: str
-    of_what: str = ""
+    at_what: str = ""
 
 
 def _lacks(snapshot: Snapshot) -> Iterator[_Lack]:
     sample = snapshot.sample
     unknown = int(np.count_nonzero(_unknown(snapshot)))
     if unknown:
-        sockets = words.count(unknown, "socket")
-        yield _Lack(Need.OWNERS, f"The processes of {sockets} are not known", " of them")
+        sockets = words.count(unknown, "socket has", "sockets have")
+        them = " at it" if unknown == 1 else " at them"
+        yield _Lack(Need.OWNERS, f"{sockets} no known process", them)
     if not sample.backlog_told:
-        yield _Lack(Need.BACKLOG, "Without sock_diag the backlog of listeners is not known")
-        yield _Lack(Need.TCP_INFO, "Without sock_diag the tcp_info of sockets is not known")
+        yield _Lack(Need.BACKLOG, "Without sock_diag the backlog of listeners is unknown")
+        yield _Lack(Need.TCP_INFO, "Without sock_diag the tcp_info of sockets is unknown")
         if (snapshot.over_s or 0.0) < LONG_S:
-            yield _Lack(Need.CLOCKS, "Without sock_diag it is not known since when states last")
+            yield _Lack(Need.CLOCKS, "Without sock_diag the age of states is unknown")
     if not all(kernel.counters for kernel in sample.kernel):
         yield _Lack(Need.COUNTERS, "The counters in /proc/net could not be read")
     if not all(kernel.sysctls for kernel in sample.kernel):
@@ -87,7 +88,3 @@ def _unknown(snapshot: Snapshot) -> Bools:
 def _rules(need: Need, settings: FindingSettings) -> tuple[str, ...]:
     every = (rule.id for rule in RULES if need in rule.needs)
     return tuple(id for id in every if id not in settings.ignored)
-
-
-def _say(rules: Sequence[str]) -> str:
-    return "say" if len(rules) > 1 else "says"

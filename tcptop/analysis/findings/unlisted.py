@@ -17,7 +17,7 @@ WINDOW_S, LEAST_S = 30.0, 3.0  # of growth; in a shorter one a burst looks like 
 NAMED = 3  # places in a sentence
 KINDS = {  # of LostSocket.was
     "connected": "{} open connections until a reset or a timeout ended them",
-    "failed": "{} of a connect() that failed: refused, or not answered",
+    "failed": "{} of a connect() that failed: refused or not answered",
     "unused": "{} never connected",
 }
 

@@ -145,7 +145,7 @@ def test_where_the_other_end_closes_first_it_is_inferred() -> None:
 def test_where_none_is_seen_it_is_said() -> None:
     found = watch(12, lambda _: STAYING, owners=HELD, kernel=counted(lambda _: 70))
     (finding,) = of(found[-1], ID)
-    assert finding.title.startswith("70 connections/s are opened and over before tcptop can see")
+    assert finding.title.startswith("70 connections/s open and close too fast to see where they go")
     assert finding.subject.destination is None
 
 
@@ -156,7 +156,7 @@ def test_a_full_time_wait_table_is_why_none_is_seen() -> None:
 
     found = watch(12, lambda _: STAYING, owners=HELD, kernel=kernel)
     (finding,) = of(found[-1], ID)
-    assert "find the table of TIME-WAIT full (TCPTimeWaitOverflow)" in finding.evidence[0]
+    assert "find the TIME-WAIT table full (TCPTimeWaitOverflow)" in finding.evidence[0]
     assert "the other end" not in finding.evidence[0]
 
 

@@ -61,13 +61,13 @@ def test_a_client_made_anew_for_each_request() -> None:
     assert not any(ids(each) for each in found[:5])  # a pool that rests looks the same
     (finding,) = of(found[-1], ID)
     assert finding.severity == "warning"  # 20,420 ports last for 34 min
-    assert finding.title == "curl opens ever more connections to 10.0.0.9:443: 580, 10/s more"
+    assert finding.title == "curl keeps opening connections to 10.0.0.9:443: 580 open, 10/s more"
     assert finding.subject.pids == (CURL.pid,)
     assert finding.subject.destination == "10.0.0.9:443"
     assert finding.values["growth_per_s"] == pytest.approx(10, rel=0.05)
     assert finding.values["full_in_s"] == pytest.approx(2042, rel=0.05)
     assert finding.evidence[1] == ("300 of them were opened in the last 30 s; they grow by 10/s.")
-    assert "20,420 local ports to 10.0.0.9:443 are left: for 34 min." in finding.evidence
+    assert "20,420 local ports to 10.0.0.9:443 are left, enough for 34 min." in finding.evidence
 
 
 @pytest.mark.parametrize(

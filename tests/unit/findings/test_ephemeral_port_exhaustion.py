@@ -65,7 +65,7 @@ def test_time_wait_counts_where_the_kernel_does_not_reuse_it() -> None:
     rows = waiting(range(40_000, 40_085), lambda _: 30_000)
     (finding,) = found(rows)
     assert finding.values["time_wait"] == 85
-    assert "tcp_tw_reuse = 1 (now 2: on the loopback alone)" in finding.advice
+    assert "tcp_tw_reuse = 1 (now 2: loopback only)" in finding.advice
     assert found(rows, kernel=(kernel(sysctls={"net.ipv4.tcp_tw_reuse": "1"}),)) == ()
 
 
@@ -116,7 +116,7 @@ def test_bound_sockets_take_ports_from_everybody() -> None:
         for n in range(40_000, 40_090)
     ]
     (finding,) = found(live(3, 40_095), bound=table(idle))
-    assert finding.title == "curl takes the local ports from every connect(): 90 of 100 are bound"
+    assert finding.title == "curl keeps local ports from every connect(): 90 of 100 are bound"
     assert finding.subject.pids == (CURL.pid,)
     assert "IP_BIND_ADDRESS_NO_PORT" in finding.advice
     few = table(idle[:70])
@@ -130,7 +130,7 @@ def test_connections_that_were_bound_share_one_range() -> None:
     rows = live(45) + live(45, 40_045, "10.0.0.8:80")
     (finding,) = found(rows)
     assert finding.title == "curl runs out of local ports to bind() on 10.0.0.1: 10 of 100 left"
-    assert "it seems that they were bound first" in finding.evidence[0]
+    assert "so they were apparently bound first" in finding.evidence[0]
 
 
 def test_connections_that_were_not_bound_share_ports() -> None:

@@ -37,7 +37,7 @@ def test_a_share_of_the_soft_limit() -> None:
     assert of(findings_of(799, 1000), ID) == ()
     (finding,) = of(findings_of(800, 1000), ID)
     assert finding.severity == "warning"
-    assert finding.title == "curl has hardly any file descriptors left: 800 of 1,000 in use"
+    assert finding.title == "curl runs out of file descriptors: 800 of 1,000 in use"
     assert finding.subject.pids == (CURL.pid,)
     assert len(finding.subject.cookies) == 3
     assert "3 of them are TCP sockets: 3 ESTAB." in finding.evidence
@@ -54,7 +54,7 @@ def test_a_share_of_the_soft_limit() -> None:
         (1000, "prlimit --pid 200 --nofile=4000:4000"),
         (1000, "LimitNOFILE=4000 "),
         (524_288, "LimitNOFILE=1048576 "),  # fs.nr_open: more is refused
-        (1_048_576, "as high as fs.nr_open is by default"),
+        (1_048_576, "already the default of fs.nr_open"),
     ],
 )
 def test_no_more_is_advised_than_can_be_set(limit: int, advised: str) -> None:

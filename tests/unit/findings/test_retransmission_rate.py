@@ -69,8 +69,8 @@ def test_the_worst_remotes_are_named() -> None:
     assert finding.title == "6.0 % of all segments are retransmitted, mostly to 10.0.0.7"
     assert finding.subject.destination == "10.0.0.7"
     assert finding.evidence[1:] == (
-        "10.0.0.7: 7 repeats/s just now.",
-        "10.0.0.3: 3 repeats/s just now.",
+        "10.0.0.7: 7 retransmits/s just now.",
+        "10.0.0.3: 3 retransmits/s just now.",
     )
 
 

@@ -24,14 +24,14 @@ def test_it_is_named_with_the_port_to_reserve() -> None:
         "curl has connected to itself at 127.0.0.1:40050: no service can bind that port"
     )
     assert finding.subject.pids == (CURL.pid,)
-    assert "ip_local_port_range = 40000 40099; port 40050 lies in it" in finding.evidence[-1]
+    assert "ip_local_port_range = 40000 40099; port 40050 is in it" in finding.evidence[-1]
     assert "ip_local_reserved_ports=8080,30000-32767,40050 (now 8080,30000-32767)" in finding.advice
     assert f"src {AT} and dst {AT};" in shlex.split(finding.confirm)
 
 
 def test_without_a_process_or_a_known_range() -> None:
     (finding,) = of(once([itself("[::1]:80")], kernel=()), ID)
-    assert finding.title.startswith("A process that is not known has connected to itself")
+    assert finding.title.startswith("An unknown process has connected to itself")
     assert len(finding.evidence) == 2
     assert "ip_local_reserved_ports=80 (now none)" in finding.advice
 

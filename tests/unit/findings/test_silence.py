@@ -101,7 +101,7 @@ def test_a_sentence_names_them_and_says_why() -> None:
     (silence,) = silences(derived(everything(privileged=False)), DEFAULTS)
     assert silence.rules == PROCESSES
     assert silence.note == (
-        f"The processes of 1 socket are not known: {', '.join(PROCESSES)} say nothing of them."
+        f"1 socket has no known process: {', '.join(PROCESSES)} could not look at it."
     )
 
 
@@ -109,7 +109,7 @@ def test_what_is_ignored_is_not_missed() -> None:
     snapshot = derived(everything(privileged=False))
     (silence,) = silences(snapshot, FindingSettings(ignored=frozenset(PROCESSES[1:])))
     assert silence.rules == PROCESSES[:1]
-    assert silence.note.endswith(f": {PROCESSES[0]} says nothing of them.")
+    assert silence.note.endswith(f": {PROCESSES[0]} could not look at it.")
     assert silences(snapshot, FindingSettings(ignored=frozenset(PROCESSES))) == ()
 
 
@@ -125,7 +125,7 @@ def test_a_short_watch_says_for_how_long_to_watch() -> None:
     slow = [rule for rule in RULES if rule.look_s > 5]
     assert silence.rules == tuple(rule.id for rule in slow)
     longest = max(rule.look_s for rule in slow)
-    assert silence.note.endswith(f": --over {longest:g} is enough.")
+    assert silence.note.endswith(f"; use --over {longest:g}.")
     assert too_early(longest, DEFAULTS) == ()
 
 

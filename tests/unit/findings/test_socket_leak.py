@@ -46,11 +46,11 @@ def test_many_are_a_leak_whether_they_grow_or_not() -> None:
     assert once([LISTENER], owners=leaking(49)) == ()
     (finding,) = once([LISTENER], owners=leaking(50))
     assert (finding.id, finding.severity) == (ID, "warning")
-    assert finding.title == "curl leaks sockets: 50 that no list shows were never closed"
+    assert finding.title == "curl leaks sockets: 50 that ss does not show were never closed"
     assert finding.subject.pids == (CURL.pid,)
     assert finding.subject.netns == NETNS
     assert "50 descriptors of TCP sockets" in finding.evidence[0]
-    assert "of the others 1 is a listed one." in finding.evidence[0]
+    assert "1 other TCP socket is shown." in finding.evidence[0]
     assert "300 of 10,000 file descriptors" in finding.evidence[-1]
 
 
@@ -96,24 +96,24 @@ def test_critical_where_descriptors_run_out() -> None:
         (
             lost("failed", 60, "10.0.0.9:5672"),
             "curl leaks sockets: 60 failed connects to 10.0.0.9:5672 were never closed",
-            "60 were of a connect() that failed: refused, or not answered.",
+            "60 were of a connect() that failed: refused or not answered.",
             "10.0.0.9:5672",
         ),
         (
             lost("connected", 40, "10.0.0.9:443") + lost("connected", 20, "[2001:db8::1]:443"),
             "curl leaks sockets: 60 connections to 10.0.0.9:443 are over and were never closed",
-            "Where they led, as far as is known: 10.0.0.9:443 (40), [2001:db8::1]:443 (20).",
+            "Connected to, where known: 10.0.0.9:443 (40), [2001:db8::1]:443 (20).",
             "10.0.0.9:443",
         ),
         (
             lost("failed", 60),  # after a blocking connect() nothing is known
             "curl leaks sockets: 60 failed connects were never closed",
-            "60 were of a connect() that failed: refused, or not answered.",
+            "60 were of a connect() that failed: refused or not answered.",
             None,
         ),
         (
             lost("unused", 25) + lost("connected", 10, "10.0.0.9:443"),
-            "curl leaks sockets: 60 that no list shows were never closed",
+            "curl leaks sockets: 60 that ss does not show were never closed",
             "10 were open connections until a reset or a timeout ended them; 25 were never "
             "connected.",
             "10.0.0.9:443",
@@ -135,7 +135,7 @@ def test_those_of_a_server_are_told_by_their_clients() -> None:
     assert (finding.subject.listener, finding.subject.destination) == ("0.0.0.0:8080", None)
     assert finding.title == "curl leaks sockets: 60 connections are over and were never closed"
     assert finding.evidence[2] == (
-        "Accepted on 0.0.0.0:8080 (60), as far as is known, from 10.0.0.7 (40), 10.0.0.8 (20)."
+        "Accepted on 0.0.0.0:8080 (60), where known, from 10.0.0.7 (40), 10.0.0.8 (20)."
     )
 
 
@@ -151,7 +151,7 @@ def test_it_explains_descriptors_that_run_out() -> None:
     cause, effect = once([LISTENER], owners=leaking(228, process=full))
     assert (cause.id, cause.severity, effect.id) == (ID, "critical", "fd-limit")
     assert effect.because == cause.key
-    assert "229 of them are TCP sockets: 1 LISTEN, 228 in no list." in effect.evidence
+    assert "229 of them are TCP sockets: 1 LISTEN, 228 not shown by ss." in effect.evidence
 
 
 @pytest.mark.parametrize("more", ["socket-leak", "close-wait-leak"])

@@ -41,7 +41,7 @@ def test_overflow_is_critical_also_where_the_limit_is_not_known() -> None:
     assert found[0] == ()
     (finding,) = found[1]
     assert finding.severity == "critical"
-    assert "7/s end without it" in finding.title
+    assert "7 connections/s end without it" in finding.title
     assert "max" not in finding.values
 
 

@@ -34,13 +34,13 @@ SYNS = "tcp[13] & 18 == 2 or (ip6 proto 6 and ip6[53] & 18 == 2)"
 NOW = 2  # intervals: what has stopped since is over
 STEADY = 0.5  # of the threshold, in each half of the window and just now: a burst is none
 USUAL = (
-    "Reuse connections: one HTTP client object for the whole process, answers read to their "
-    'end, no "Connection: close"; a pool for databases; keep-alive to the back ends in proxies.'
+    "Reuse connections: one HTTP client object for the whole process, responses read to the "
+    'end, no "Connection: close"; a pool for databases; keep-alive to back ends in proxies.'
 )
 PROXIES = {
     "nginx": (
-        "nginx opens a connection for each request to its upstream, without keep-alive: in the "
-        "upstream block keepalive 32; where it is used proxy_http_version 1.1; and "
+        "nginx opens a connection for each request to its upstream, without keep-alive: set "
+        "keepalive 32; in the upstream block, and where it is used proxy_http_version 1.1; and "
         'proxy_set_header Connection "";.'
     ),
     "haproxy": (
@@ -48,7 +48,7 @@ PROXIES = {
         "http-server-close; and servers that allow keep-alive."
     ),
 }
-NO_SYSCTL = " No sysctl fixes this: tcp_tw_reuse spares ports, not handshakes."
+NO_SYSCTL = " No sysctl fixes this: tcp_tw_reuse saves ports, not handshakes."
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -127,28 +127,28 @@ def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Find
 def _how(churn: Churn, place: int) -> list[str]:
     """Say so where it was not seen."""
     if churn.inferred[place] <= 0:
-        return ["All of those were seen: as TIME-WAIT, or while they lived."]
+        return ["All of them were seen, in TIME-WAIT or while they were open."]
     why = (
-        "their ports are in use again, which ends a TIME-WAIT"
+        "their ports are in use again, which ends TIME-WAIT"
         if churn.reused[place]
         else "the other end closes first"
     )
     return [
         f"{words.number(churn.inferred[place] / churn.seconds)}/s of them are inferred: "
-        f"ActiveOpens counts them, {why}, and most that tcptop saw went there."
+        f"ActiveOpens counts them, {why}, and most of those that tcptop saw went there."
     ]
 
 
 def _whose(listed: str, who: list[Party]) -> str:
     if listed:
-        return f"By the connections to it that were seen with a process, they belong to {listed}."
+        return f"Those that were seen with a process belong to {listed}."
     if not who:
-        return "Their process is unknown: none was seen with one."
+        return "No process is known: none of them was seen with one."
     names = ", ".join(words.who(each.process) for each in who[: parties.NAMED])
     more = f" and {len(who) - parties.NAMED} more" if len(who) > parties.NAMED else ""
     return (
-        "None was seen with a process. On connections that it has accepted itself, about as many "
-        f"requests come to {names}{more}: it seems to pass them on."
+        f"None was seen with a process. Apparently by {names}{more}: about as many requests "
+        "arrive there on connections that it accepted, so it seems to pass them on."
     )
 
 
@@ -166,7 +166,7 @@ def _sustained(seen: Observations, rows: Index) -> tuple[dict[str, float], list[
     per_s = timeouts.sustained_connections_per_s(capacity)
     said = (
         f"{words.number(capacity)} local ports sustain {words.number(per_s)} connections/s to it "
-        "where this end closes first: each is held for 60 s."
+        "where this end closes first: each port is held for 60 s."
     )
     return {"sustained_per_s": per_s}, [said]
 
@@ -175,7 +175,7 @@ def _unseen(netns: int, churn: Churn, overflow: float) -> Finding:
     """`overflow`: connections a second that TIME_WAIT has no room for."""
     per_s = churn.unseen / churn.seconds
     why = (
-        f"{words.number(overflow)}/s find the table of TIME-WAIT full ({OVERFLOW})"
+        f"{words.number(overflow)}/s find the TIME-WAIT table full ({OVERFLOW})"
         if 2 * overflow > per_s
         else "the other end closes first"
     )
@@ -183,12 +183,12 @@ def _unseen(netns: int, churn: Churn, overflow: float) -> Finding:
         ID,
         words.key(ID, netns, "unseen"),
         "warning",
-        f"{words.number(per_s)} connections/s are opened and over before tcptop can see where to",
+        f"{words.number(per_s)} connections/s open and close too fast to see where they go",
         Subject(netns),
         {"per_s": per_s},
         (
             f"ActiveOpens counts {words.number(per_s)} connections/s more than were seen; they "
-            f"last milliseconds and {why}, so nothing stays of them here.",
+            f"last milliseconds and {why}, so no trace of them is left here.",
         ),
         USUAL + NO_SYSCTL,
         f"nstat -az TcpActiveOpens; tcpdump -c 20 -ni any '{SYNS}'",
@@ -200,7 +200,7 @@ RULE = Rule(
     10,
     (
         Threshold("per_s", 50, "short connections a second to one destination"),
-        Threshold("window_s", 10, "seconds through which they are opened"),
+        Threshold("window_s", 10, "seconds for which they keep coming"),
     ),
     find,
     frozenset({Need.SYSCTLS}),

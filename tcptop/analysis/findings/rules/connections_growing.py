@@ -30,7 +30,7 @@ def _finding(seen: Observations, limits: Limits, each: Growing) -> Finding:
         ID,
         words.key(ID, int(seen.table.netns[each.rows[0]]), each.process.pid, to),
         _severity(limits, full_in_s),
-        f"{name} opens ever more connections to {to}: {words.number(count)}, {rate}/s more",
+        f"{name} keeps opening connections to {to}: {words.number(count)} open, {rate}/s more",
         named(seen, each.rows, [each.process], destination=to),
         values | ({"full_in_s": full_in_s} if math.isfinite(full_in_s) else {}),
         (
@@ -42,10 +42,10 @@ def _finding(seen: Observations, limits: Limits, each: Growing) -> Finding:
             *_limits(seen, each, fds_in_s, ports_in_s),
             *doing.evidence(seen, [each.process]),
         ),
-        f"Make one client for the whole process of {name} and share it (an http.Client with its "
-        "Transport, a Session, a pool), not a new one for each request; give its pool a maximum, "
-        "and close what is not needed again. Higher limits only move the hour, and the server's "
-        "may come first.",
+        f"Create one client in {name} and share it (an http.Client with its Transport, a Session, "
+        "a pool) instead of a new one for each request; limit its pool, and close connections that "
+        "are no longer needed. Higher limits only delay the failure, and the server's may be "
+        "reached first.",
         f"ss -Htan state established 'dst {words.in_filter(to)}' | wc -l; sleep 10; "
         f"ss -Htan state established 'dst {words.in_filter(to)}' | wc -l",
         since=seen.sample.taken_at - each.oldest_s,
@@ -76,12 +76,12 @@ def _limits(seen: Observations, each: Growing, fds_in_s: float, ports_in_s: floa
     if math.isfinite(fds_in_s):
         yield (
             f"{words.number(process.open_fds or 0)} of {words.number(process.fd_limit or 0)} file "
-            f"descriptors are in use; at this growth they run out in {words.duration(fds_in_s)}."
+            f"descriptors are in use; at this rate they run out in {words.duration(fds_in_s)}."
         )
     left = int(seen.snapshot.ports.headroom[each.group])
     yield (
         f"{words.count(left, 'local port')} to {words.remote(seen.sample, int(each.rows[0]))} "
-        f"{'is' if left == 1 else 'are'} left: for {words.duration(ports_in_s)}."
+        f"{'is' if left == 1 else 'are'} left, enough for {words.duration(ports_in_s)}."
     )
 
 
@@ -90,7 +90,7 @@ RULE = Rule(
     5,
     (
         Threshold("connections", 100, "connections of a process to one destination"),
-        Threshold("window_s", 30, "seconds through which they grow"),
+        Threshold("window_s", 30, "seconds for which they grow"),
         Threshold("warn_in_s", 3600, "seconds until a limit below which it is a warning"),
         Threshold("critical_in_s", 600, "seconds until a limit below which it is critical"),
     ),

@@ -34,13 +34,13 @@ def _finding(seen: Observations, kernel: Kernel, count: int, most: int, limits: 
         {"count": count, "max": most, "share": share},
         (
             f"{COUNT} is {words.number(count)}, {words.percent(share)} of nf_conntrack_max.",
-            "A connection that begins and finds no room takes the place of one that was never "
-            "answered (early_drop), or is dropped before TCP sees it: clients wait as if this host "
-            "were down, and no listener counts a drop.",
+            "When it is full, a new connection replaces one that was never answered (early_drop) "
+            "or is dropped before TCP sees it: clients wait as if this host were down, and no "
+            "listener counts a drop.",
             *_drops(seen, kernel.netns),
         ),
         "Open fewer connections (pools, keep-alive) and close those that are idle; do not track "
-        "what needs no state (a notrack rule). Then raise the limit, outside containers: "
+        "traffic that needs no state (notrack). Then raise the limit, outside containers: "
         f"sysctl -w {MOST}={2 * most} (now {most}), and nf_conntrack_buckets to a quarter of it or "
         "more.",
         f"sysctl {COUNT} {MOST}; dmesg | grep 'table full'",
@@ -51,7 +51,7 @@ def _drops(seen: Observations, netns: int) -> Iterator[str]:
     """What it costs now, by the counters of /proc/net/stat/nf_conntrack."""
     for name, what in (
         ("drop", "new connections are dropped"),
-        ("early_drop", "unanswered ones are forgotten to make room"),
+        ("early_drop", "unanswered ones are evicted to make room"),
     ):
         rate = seen.last_rate(netns, name) or 0.0
         if rate > 0:

@@ -69,7 +69,7 @@ def _finding(
         named(seen, rows, (each.process for each in who), destination=to),
         _values(seen, group, soon),
         (
-            f"From {source} to {to} {words.number(used)} of {words.number(capacity)} ports are "
+            f"{words.number(used)} of {words.number(capacity)} ports from {source} to {to} are "
             f"used, {words.number(left)} {'is' if left == 1 else 'are'} left for connect().",
             *(_when(soon) if left else ["connect() to it fails with EADDRNOTAVAIL."]),
             *_composed(seen, group, rows, who),
@@ -98,7 +98,7 @@ def _when(soon: Forecast) -> list[str]:
         return []
     return [
         f"They grow by {words.number(soon.growth_per_s)}/s: none is left in about "
-        f"{words.duration(soon.exhausted_in_s)}, after which connect() fails with EADDRNOTAVAIL."
+        f"{words.duration(soon.exhausted_in_s)}, then connect() fails with EADDRNOTAVAIL."
     ]
 
 
@@ -106,17 +106,15 @@ def _composed(seen: Observations, group: int, rows: Index, who: list[Party]) -> 
     ports = seen.snapshot.ports
     yield (
         f"{parties.states(seen, rows)}. "
-        + (f"Held, or known to have been, by {parties.listed(who)}." if who else "")
+        + (f"Held, now or until they were closed, by {parties.listed(who)}." if who else "")
     ).rstrip()
     nobody = int(np.count_nonzero(seen.snapshot.holders.first(rows) < 0))
     if nobody:
-        yield f"{words.number(nobody)} have no known process."
+        yield f"{words.count(nobody, 'has', 'have')} no known process."
     if ports.blocked[group]:
-        yield (
-            f"{words.number(ports.blocked[group])} ports are lost to every connect(): a listener "
-            "or a bound socket has them."
-        )
-    yield f"bind() to port 0 finds {words.number(ports.headroom_bind[group])} more at most."
+        blocked = words.count(float(ports.blocked[group]), "port is", "ports are")
+        yield f"{blocked} lost to every connect(), taken by listeners or bound sockets."
+    yield f"bind() to port 0 can get at most {words.number(ports.headroom_bind[group])} more."
 
 
 def _advice(seen: Observations, group: int, who: list[Party]) -> str:
@@ -130,8 +128,8 @@ def _advice(seen: Observations, group: int, who: list[Party]) -> str:
         else f"Limit the pool of {name}, and close connections that it no longer needs."
     )
     return (
-        f"{first} If it chooses its source address: IP_BIND_ADDRESS_NO_PORT. More addresses or "
-        "ports of the server, or more local addresses, have as many ports again each. Then "
+        f"{first} If it binds to a source address: IP_BIND_ADDRESS_NO_PORT. Each further address "
+        "or port of the server, and each further local address, adds as many ports. Then "
         f"{wider(seen, netns)}.{reuse(seen, netns) if waiting else ''}"
     )
 
@@ -142,7 +140,7 @@ RULE = Rule(
     (
         Threshold("headroom_share", 0.2, "share of the ports that is left"),
         Threshold("critical_share", 0.05, "share left at which it is critical"),
-        Threshold("exhausted_in_s", 60, "seconds until none is left, if they go on growing"),
+        Threshold("exhausted_in_s", 60, "seconds until none is left at the present growth"),
         Threshold("used_share", 0.25, "share in use below which growth is not judged"),
         Threshold("growth_s", 10, "seconds of growth that a forecast needs"),
     ),

@@ -41,16 +41,16 @@ def _finding(
         ID,
         words.key(ID, process.pid, process.start_time),
         "critical" if full.share >= limits["critical_share"] else "warning",
-        f"{name} {'has no' if used >= limit else 'has hardly any'} file descriptors left: "
-        f"{words.number(used)} of {words.number(limit)} in use",
+        f"{name} {'has no file' if used >= limit else 'runs out of file'} descriptors"
+        f"{' left' if used >= limit else ''}: {words.number(used)} of {words.number(limit)} in use",
         named(seen, rows, [process]),
         {"open_fds": used, "fd_limit": limit, "share": full.share, "sockets": sockets},
         (
             f"{words.who(process)}: {full.evidence[0]}",
             f"{words.count(sockets, 'of them is a TCP socket', 'of them are TCP sockets')}: "
             f"{_composed(seen, rows, lost)}.",
-            "Without a free one accept(), connect() and open() fail with EMFILE; what nobody can "
-            "accept waits in the accept queue until that is full.",
+            "With none left, accept(), connect() and open() fail with EMFILE, and new connections "
+            "wait in the accept queue until it is full.",
             *doing.evidence(seen, [process]),
         ),
         f"Close what {name} no longer needs: a number that only grows is a leak. "
@@ -60,19 +60,19 @@ def _finding(
 
 
 def _composed(seen: Observations, rows: Index, lost: int) -> str:
-    """61 ESTAB, 20 CLOSE-WAIT, 40 in no list"""
+    """61 ESTAB, 20 CLOSE-WAIT, 40 not shown by ss"""
     listed = [parties.states(seen, rows)] if len(rows) else []
-    return ", ".join([*listed, *([f"{words.number(lost)} in no list"] if lost else [])])
+    return ", ".join([*listed, *([f"{words.number(lost)} not shown by ss"] if lost else [])])
 
 
 def _more(pid: int, limit: int) -> str:
     """setrlimit() refuses more than fs.nr_open."""
     if limit >= NR_OPEN:
-        return f"Its limit ({limit}) is as high as fs.nr_open is by default: share the load."
+        return f"Its limit ({limit}) is already the default of fs.nr_open: spread the load."
     more = min(4 * limit, NR_OPEN)
     return (
         f"If it is load: prlimit --pid {pid} --nofile={more}:{more} raises its limit at once (now "
-        f"{limit}), LimitNOFILE={more} in its systemd unit, or ulimit -n, for good."
+        f"{limit}); for good: LimitNOFILE={more} in its systemd unit, or ulimit -n."
     )
 
 

@@ -39,21 +39,20 @@ def _finding(seen: Observations, kernel: Kernel, per_s: float) -> Finding:
         ID,
         words.key(ID, kernel.netns),
         "warning",
-        f"NAT of this host finds no free port: {words.number(per_s)} packets/s of new connections "
+        f"NAT on this host has no free port: {words.number(per_s)} packets/s of new connections "
         "are dropped",
         Subject(kernel.netns),
         {"insert_failed_per_s": per_s},
         (
             f"insert_failed of conntrack rises by {words.number(per_s)}/s: two connections would "
-            f"have looked the same after translation, and the second is dropped{tracked}.",
-            "The usual reason: towards one address and port each outside address has as many "
-            "ports as the NAT rule allows, and they are all in use. Clients see connects that "
-            "nobody answers.",
+            f"look the same after translation, so the second is dropped{tracked}.",
+            "Usually all ports that the NAT rule allows from an outside address to one address and "
+            "port are in use. The clients' connects get no answer.",
         ),
-        "Find the destination with most connections (conntrack -L -p tcp --dst-nat, or sort "
+        "Find the destination with the most connections (conntrack -L -p tcp --src-nat, or "
         "/proc/net/nf_conntrack), and open fewer to it: pools and keep-alive at the clients. Then "
-        "more outside addresses or a wider port range in the SNAT rule (to :1024-65535, random). "
-        "Of UDP (two DNS queries at once) insert_failed rises too: look at the protocol first.",
+        "add outside addresses or widen the port range of the SNAT rule (to :1024-65535, random). "
+        "UDP (two DNS queries at once) raises insert_failed too: check the protocol first.",
         "conntrack -S; cat /proc/net/stat/nf_conntrack",
     )
 
@@ -62,8 +61,8 @@ RULE = Rule(
     ID,
     5,
     (
-        Threshold("window_s", 5, "seconds through which insert_failed or drop rises"),
-        Threshold("per_s", 0.5, "packets a second that are dropped for it"),
+        Threshold("window_s", 5, "seconds for which insert_failed or drop rises"),
+        Threshold("per_s", 0.5, "packets a second dropped for it"),
     ),
     find,
     frozenset({Need.COUNTERS}),

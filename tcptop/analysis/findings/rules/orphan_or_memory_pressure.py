@@ -79,7 +79,7 @@ def _orphans(host: _Host) -> Finding:
         ID,
         words.key(ID, "orphans"),
         "critical" if host.aborted_per_s else "warning",
-        f"this host has {words.number(orphans)} TCP orphans of at most {words.number(most)}"
+        f"this host has {words.number(orphans)} of at most {words.number(most)} TCP orphans"
         + _aborting(host),
         Subject(host.netns),
         {"orphans": orphans, "max_orphans": most, "aborted_per_s": host.aborted_per_s},
@@ -89,9 +89,9 @@ def _orphans(host: _Host) -> Finding:
             "namespaces together).",
             *_aborts(host),
         ),
-        "Find who closes connections with much unsent data to peers that do not take it: write no "
-        "more than the peer reads, and end it with a timeout. Only then, outside containers, "
-        f"sysctl -w {ORPHANS}={2 * most} (now {most}): each one keeps its memory.",
+        "Find what closes connections with much unsent data to peers that do not read: write no "
+        "more than the peer reads, and set a timeout. Only then, outside containers: "
+        f"sysctl -w {ORPHANS}={2 * most} (now {most}); each orphan keeps its memory.",
         "ss -tanoem state fin-wait-1 state last-ack state closing; grep TCP: /proc/net/sockstat",
     )
 
@@ -128,7 +128,7 @@ def _aborts(host: _Host) -> list[str]:
 
 def _presses(host: _Host) -> list[str]:
     per_s = host.pressed_per_s
-    said = f"{PRESSED} rises by {words.number(per_s)}/s: the kernel makes buffers shrink."
+    said = f"{PRESSED} rises by {words.number(per_s)}/s: the kernel shrinks buffers."
     return [said] if per_s else []
 
 
@@ -136,8 +136,8 @@ def _pages(host: _Host) -> list[str]:
     if host.pages is None or len(host.marks) != 3:
         return []
     return [
-        f"TCP uses {words.number(host.pages)} pages; it is pressed from "
-        f"{words.number(host.marks[1])} on and may have {words.number(host.marks[2])} at most "
+        f"TCP uses {words.number(host.pages)} pages; memory pressure begins at "
+        f"{words.number(host.marks[1])}, the limit is {words.number(host.marks[2])} "
         "(tcp_mem; all namespaces together)."
     ]
 

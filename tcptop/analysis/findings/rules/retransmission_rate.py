@@ -73,11 +73,11 @@ def _finding(
         Subject(netns, destination=worst[0][0] if worst else None),
         {"share": share, "retransmits_per_s": repeated, "segments_per_s": sent},
         (
-            f"{words.number(repeated)} of {words.number(sent)} segments/s were repeats in the last "
-            f"{seconds} s (RetransSegs without TCPSynRetrans and TCPDSACKRecv, OutSegs).",
-            *(f"{to}: {words.number(rate)} repeats/s just now." for to, rate in worst),
+            f"{words.number(repeated)} of {words.number(sent)} segments/s were retransmitted in "
+            f"the last {seconds} s (RetransSegs less TCPSynRetrans and TCPDSACKRecv; OutSegs).",
+            *(f"{to}: {words.number(rate)} retransmits/s just now." for to, rate in worst),
         ),
-        "One remote: its path, or that host. One network: a link on the way to it. All of them: "
+        "One remote: its path, or that host. One network: a link on the path to it. All of them: "
         "this host's own link, cable, driver or share of bandwidth. A program that writes "
         "megabytes at once into a slow path should write steadily. No sysctl fixes a path.",
         "nstat -az TcpOutSegs TcpRetransSegs TcpExtTCPTimeouts TcpExtTCPSpuriousRTOs"
@@ -105,10 +105,10 @@ RULE = Rule(
     ID,
     10,
     (
-        Threshold("share", 0.01, "share of the segments that are repeats"),
+        Threshold("share", 0.01, "share of segments that are retransmitted"),
         Threshold("critical_share", 0.05, "share from which it is critical"),
         Threshold("segments_per_s", 100, "segments a second below which it is not judged"),
-        Threshold("window_s", 10, "seconds that are looked at"),
+        Threshold("window_s", 10, "seconds that are averaged"),
     ),
     find,
     frozenset({Need.COUNTERS}),

@@ -36,7 +36,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 def _finding(seen: Observations, rows: Index) -> Finding:
     table, row = seen.table, int(rows[0])
     at, who = words.local(seen.sample, row), parties.parties(seen, rows)
-    name = parties.first_name(who) or "A process that is not known"
+    name = parties.first_name(who) or "An unknown process"
     free = _free(seen, row)
     return Finding(
         ID,
@@ -65,20 +65,20 @@ def _evidence(seen: Observations, row: int, who: str, free: bool) -> Iterator[st
     table = seen.table
     at, state = words.local(seen.sample, row), tcp.SS_STATES[int(table.state[row])]
     yield (
-        f"{who or 'An unknown process'}: one socket in {state} whose local and remote end are both "
-        f"{at}; it reads back what it writes, and takes that for its service."
+        f"{who or 'An unknown process'}: one socket in {state} whose local and remote address are "
+        f"both {at}; the process reads back its own writes."
     )
     if free:
         yield (
-            "Nothing listens there, and as long as this socket is open bind() of that port fails "
-            'with EADDRINUSE, "Address already in use".'
+            "Nothing listens there, and while this socket is open bind() to that port fails with "
+            'EADDRINUSE, "Address already in use".'
         )
     port = int(table.local_port[row])
     span = sysctls.port_range(seen.sample.kernel_of(int(table.netns[row])).sysctls)
     if span is not None and span[0] <= port <= span[1]:
         yield (
             f"connect() takes its local ports from {port_advice.RANGE} = {span[0]} {span[1]}; port "
-            f"{port} lies in it, so a client that tries often enough gets it."
+            f"{port} is in it, so a client that retries often enough gets it."
         )
 
 
@@ -87,7 +87,7 @@ def _advice(seen: Observations, row: int, name: str) -> str:
     return (
         f"Restart {name or 'the client'} and start the service first; then "
         f"{port_advice.reserve(seen, netns, port)}, or give the service a port outside the range. "
-        "In the client: close what getsockname() and getpeername() say the same of, and wait "
+        "In the client: close a socket whose getsockname() and getpeername() are equal, and wait "
         "longer between attempts."
     )
 

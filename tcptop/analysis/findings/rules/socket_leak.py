@@ -46,8 +46,8 @@ def _finding(
         values | ({"growth_per_s": growth} if growth else {}),
         (
             f"{words.who(process)} holds {words.count(found.sockets, 'descriptor')} of TCP sockets "
-            "that no list shows, neither ss nor /proc/net/tcp; of the others "
-            f"{words.count(len(listed), 'is a listed one', 'are listed ones')}.",
+            "that neither ss nor /proc/net/tcp shows; "
+            f"{words.count(len(listed), 'other TCP socket is', 'other TCP sockets are')} shown.",
             *_were(found, led),
             *_grows(growth),
             *full.evidence,
@@ -65,7 +65,7 @@ def _what(found: Unlisted, led: Remembered) -> str:
         return f"failed connects{to} were"
     if _mostly(found, "connected"):
         return f"connections{to} are over and were"
-    return "that no list shows were"
+    return "that ss does not show were"
 
 
 def _mostly(found: Unlisted, was: str) -> bool:
@@ -77,10 +77,10 @@ def _were(found: Unlisted, led: Remembered) -> Iterator[str]:
     if kinds:
         yield f"{'; '.join(kinds)}."
     if led.called:
-        yield f"Where they led, as far as is known: {unlisted.places(led.called)}."
+        yield f"Connected to, where known: {unlisted.places(led.called)}."
     if led.clients:
         yield (
-            f"Accepted on {unlisted.places(led.listeners)}, as far as is known, from "
+            f"Accepted on {unlisted.places(led.listeners)}, where known, from "
             f"{unlisted.places(led.clients)}."
         )
 
@@ -92,14 +92,14 @@ def _grows(growth: float) -> list[str]:
 def _advice(name: str, found: Unlisted, led: Remembered) -> str:
     whom = led.destination or "the other end"
     other = (
-        f"See also why {whom} refuses or does not answer, and let {name} wait between attempts."
+        f"Find out why {whom} refuses or does not answer, and let {name} wait between attempts."
         if _mostly(found, "failed")
-        else f"Who ended them is another question (see resets): the leak is in {name}."
+        else f"What ended them is a different problem (explain resets): the leak is in {name}."
     )
     return (
         f"Close the socket in {name} after every error too, when connect(), read() or write() "
-        "fails: try/finally, with, defer; a pool must drop what has failed. Until then a restart "
-        f"frees them; a higher limit only moves the hour. {other}"
+        "fails (try/finally, with, defer); a pool must drop failed connections. Until then a "
+        f"restart frees them; a higher limit only delays the failure. {other}"
     )
 
 
@@ -107,7 +107,7 @@ RULE = Rule(
     ID,
     5,
     (
-        Threshold("sockets", 20, "descriptors of TCP sockets in no list, and growing"),
+        Threshold("sockets", 20, "descriptors of TCP sockets not shown by ss, growing"),
         Threshold("many", 50, "such descriptors, growing or not"),
         *fds.THRESHOLDS,
     ),

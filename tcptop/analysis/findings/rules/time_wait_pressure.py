@@ -35,19 +35,20 @@ def _finding(
     seen: Observations, kernel: Kernel, held: int | None, most: int | None, overflow: float
 ) -> Finding:
     full = f"{_known(held)} of {_known(most)}"
-    per_s = f"{words.number(overflow)}/s end without it" if overflow else "the limit is near"
+    state = "full" if overflow else "nearly full"
+    lost = f", {words.number(overflow)} connections/s end without it" if overflow else ""
     values = {"time_wait": held, "max": most, "overflows_per_s": overflow}
     return Finding(
         ID,
         words.key(ID, kernel.netns),
         "critical" if overflow else "warning",
-        f"TIME-WAIT sockets fill their table: {full}, {per_s}",
+        f"TIME-WAIT table {state}: {full}{lost}",
         Subject(kernel.netns),
         {name: value for name, value in values.items() if value is not None},
         (*_evidence(kernel, full, overflow), *_whose(seen, kernel.netns)),
-        "Close less often: a pool, or keep-alive, so that a connection serves many requests. Then "
-        f"raise the limit, it is cheap: {_raise(most)}. TIME-WAIT itself is healthy and lasts "
-        "60 s regardless of settings.",
+        "Use a pool or keep-alive, so that one connection serves many requests. Then raise the "
+        f"limit, which is cheap: {_raise(most)}. TIME-WAIT itself is healthy and lasts 60 s "
+        "regardless of settings.",
         f"grep TCP: /proc/net/sockstat; sysctl {LIMIT}; nstat -az TcpExt{OVERFLOW}",
     )
 
@@ -66,7 +67,7 @@ def _evidence(kernel: Kernel, full: str, overflow: float) -> list[str]:
         total = kernel.counters.get("TcpExt", {}).get(OVERFLOW, 0)
         said.append(
             f"{OVERFLOW} rises by {words.number(overflow)}/s ({words.number(total)} since boot): "
-            "those connections just end, and late segments of theirs are answered with a reset."
+            "these connections skip TIME-WAIT, so that their late segments get a reset."
         )
     return said
 
