@@ -37,29 +37,57 @@ HOST_WIDE = (
 )
 # Where the first namespace may be found: tcptop's own first thread, and the first process.
 _FIRST = ("/proc/self/ns/net", "/proc/1/ns/net")
+Read = Callable[[str], bytes | None]
 
 
-def read_kernel(netns: int, pid: int | None = None) -> Kernel:
+class KernelReader:
+    """Reads the same namespace in every sample, with its files kept open. Close it.
+
+    For a thread that stays inside.
+    """
+
+    def __init__(self, netns: int) -> None:
+        self._netns = netns
+        self._here, self._first = procfs.OpenFiles(), procfs.OpenFiles()
+
+    def read(self) -> Kernel:
+        return read_kernel(self._netns, here=self._here, first=self._first)
+
+    def close(self) -> None:
+        self._here.close()
+        self._first.close()
+
+
+def read_kernel(
+    netns: int,
+    pid: int | None = None,
+    here: procfs.OpenFiles | None = None,
+    first: procfs.OpenFiles | None = None,
+) -> Kernel:
     """What the kernel counts and allows in a namespace; what it lacks is absent.
 
     Read through a process in it, or else as the calling thread's own. Sysctls are known only to a
-    thread inside: /proc/sys/net shows the namespace of whoever reads.
+    thread inside: /proc/sys/net shows the namespace of whoever reads. `here` keeps this
+    namespace's files open, `first` those of the host's first one.
     """
     inside = namespaces.current_inode() == netns
     where = f"/proc/{pid}/net" if pid is not None else "/proc/thread-self/net"
-    sysctls = read_sysctls() if inside else {}
-    tracked = procfs.conntrack(procfs.read(f"{where}/stat/nf_conntrack") or b"")
-    counters = dict(_merged(procfs.counters, f"{where}/netstat", f"{where}/snmp"))
-    counters |= _merged(procfs.icmp6, f"{where}/snmp6")
+    read = here.read if here else procfs.read
+    sysctls = read_sysctls(read=read) if inside else {}
+    tracked = procfs.conntrack(read(f"{where}/stat/nf_conntrack") or b"")
+    counters = dict(_merged(procfs.counters, read, f"{where}/netstat", f"{where}/snmp"))
+    counters |= _merged(procfs.icmp6, read, f"{where}/snmp6")
     return Kernel(
         netns=netns,
         counters=counters | ({CONNTRACK: tracked} if tracked else {}),
-        sockstat=_merged(procfs.sockstat, f"{where}/sockstat", f"{where}/sockstat6"),
-        sysctls={**sysctls, **_host_wide(sysctls)} if inside else {},
+        sockstat=_merged(procfs.sockstat, read, f"{where}/sockstat", f"{where}/sockstat6"),
+        sysctls={**sysctls, **_host_wide(sysctls, first)} if inside else {},
     )
 
 
-def read_sysctls(root: str = "/proc/sys", names: Sequence[str] = SYSCTLS) -> dict[str, str]:
+def read_sysctls(
+    root: str = "/proc/sys", names: Sequence[str] = SYSCTLS, read: Read = procfs.read
+) -> dict[str, str]:
     """Sysctls by full name, their words parted by one space.
 
     A name is absent where the kernel has not got it: newer, older (tcp_tw_recycle), or only in the
@@ -67,23 +95,28 @@ def read_sysctls(root: str = "/proc/sys", names: Sequence[str] = SYSCTLS) -> dic
     """
     found = {}
     for name in names:
-        data = procfs.read(f"{root}/{name.replace('.', '/')}")
+        data = read(f"{root}/{name.replace('.', '/')}")
         if data is not None:
             found[name] = " ".join(procfs.text(data).split())
     return found
 
 
-def _host_wide(sysctls: Sysctls) -> dict[str, str]:
+def _host_wide(sysctls: Sysctls, first: procfs.OpenFiles | None) -> dict[str, str]:
     """Those that this namespace does not show, from one that does, if that may be entered.
 
     In a container there may be none.
     """
     found: dict[str, str] = {}
+    if first and (names := _absent(sysctls)):
+        found = read_sysctls(names=names, read=first.read_again)
     for path in _FIRST:
-        names = [name for name in HOST_WIDE if _missing(name, {**sysctls, **found})]
-        if names:
-            found.update(_read_in(path, names))
+        if names := _absent({**sysctls, **found}):
+            found.update(_read_in(path, names, first.read if first else procfs.read))
     return found
+
+
+def _absent(sysctls: Sysctls) -> list[str]:
+    return [name for name in HOST_WIDE if _missing(name, sysctls)]
 
 
 def _missing(name: str, sysctls: Sysctls) -> bool:
@@ -92,14 +125,14 @@ def _missing(name: str, sysctls: Sysctls) -> bool:
     return of_use and name not in sysctls
 
 
-def _read_in(path: str, names: Sequence[str]) -> dict[str, str]:
+def _read_in(path: str, names: Sequence[str], read: Read) -> dict[str, str]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return {}
     try:
         with namespaces.entered(descriptor):
-            return read_sysctls(names=names)
+            return read_sysctls(names=names, read=read)
     except namespaces.NamespaceError:
         return {}
     finally:
@@ -107,9 +140,9 @@ def _read_in(path: str, names: Sequence[str]) -> dict[str, str]:
 
 
 def _merged(
-    parse: Callable[[bytes], Mapping[str, Mapping[str, int]]], *paths: str
+    parse: Callable[[bytes], Mapping[str, Mapping[str, int]]], read: Read, *paths: str
 ) -> Mapping[str, Mapping[str, int]]:
     sections: dict[str, Mapping[str, int]] = {}
     for path in paths:
-        sections.update(parse(procfs.read(path) or b""))
+        sections.update(parse(read(path) or b""))
     return sections

@@ -59,6 +59,7 @@ class LiveSource:
         self._options = OptionReader()
         self._routes = RouteReader(self.netns)
         self._facts = FactsReader()
+        self._kernel = counters.KernelReader(self.netns)
         self._cgroups = Cgroups()
         self._users: dict[int, str] = {}
         self._peaks: dict[int, int] = {}  # by cookie
@@ -69,6 +70,7 @@ class LiveSource:
         self._diag: SockDiag | None = self._open()
 
     def close(self) -> None:
+        self._kernel.close()
         if self._diag:
             self._diag.close()
 
@@ -100,7 +102,7 @@ class LiveSource:
             owners=owners,
             peaks=self._take_peaks(),
             namespaces=(self._namespace(),),
-            kernel=(counters.read_kernel(self.netns),),
+            kernel=(self._kernel.read(),),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
             users=self._names(sockets.uid, owners),
             options=self._options.read(sockets, owners, rights) if self._diag else {},

@@ -14,7 +14,13 @@ from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import accepted, connected, listening
 from tcptop.model.sample import Kernel
 from tcptop.model.sysctls import port_range, reserved_ports
-from tcptop.sources.counters import HOST_WIDE, SYSCTLS, read_kernel, read_sysctls
+from tcptop.sources.counters import (
+    HOST_WIDE,
+    SYSCTLS,
+    KernelReader,
+    read_kernel,
+    read_sysctls,
+)
 from tcptop.sources.namespaces import current_inode
 from tcptop.sources.procfs import counters
 from tests.kernel.nobody import as_nobody
@@ -108,6 +114,29 @@ def test_limits_of_the_whole_host_are_known_in_every_namespace(namespace: DemoNa
 def read_and_stay(inode: int) -> int:
     read_kernel(inode)
     return current_inode()
+
+
+def test_files_kept_open_tell_the_same(namespace: DemoNamespace) -> None:
+    """Of the namespace that the reader was made in, while settings and counters change."""
+
+    def kept_and_anew() -> list[tuple[Kernel, Kernel]]:
+        reader, found = KernelReader(namespace.inode), []
+        for syncookies in "102":
+            Path("/proc/sys/net/ipv4/tcp_syncookies").write_text(syncookies)
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                socket.create_connection(listener.getsockname()).close()
+            found.append((reader.read(), read_kernel(namespace.inode)))
+        reader.close()
+        return found
+
+    pairs = namespace.in_thread(kept_and_anew)
+    for kept, anew in pairs:
+        assert (kept.counters, kept.sysctls) == (anew.counters, anew.sysctls)
+        assert kept.sockstat["TCP"].keys() == anew.sockstat["TCP"].keys()
+    assert [kept.sysctls["net.ipv4.tcp_syncookies"] for kept, _ in pairs] == ["1", "0", "2"]
+    opens = [kept.counters["Tcp"]["ActiveOpens"] for kept, _ in pairs]
+    assert opens == [opens[0], opens[0] + 1, opens[0] + 2]
+    assert "net.ipv4.tcp_mem" in pairs[-1][0].sysctls
 
 
 def test_another_user_has_no_way_to_the_first_namespace(namespace: DemoNamespace) -> None:

@@ -112,6 +112,36 @@ def test_reading_what_is_missing(tmp_path: Path) -> None:
     assert procfs.read(str(tmp_path / "long"), 5) == b"xxxxx"
 
 
+def test_files_kept_open_are_read_from_their_start(tmp_path: Path) -> None:
+    files, path = procfs.OpenFiles(), tmp_path / "file"
+    assert files.read(str(path)) is None
+    for data in (b"one", b"x" * 200_000, b""):
+        path.write_bytes(data)
+        assert files.read(str(path)) == files.read_again(str(path)) == data
+    path.write_bytes(b"12345")
+    assert files.read(str(path), 3) == b"123"
+    assert files.read(str(tmp_path)) is None  # no file: cannot be read, and is not kept
+    files.close()
+    assert files.read_again(str(path)) is None
+    assert files.read(str(path)) == b"12345"
+    files.close()
+
+
+def test_sections_that_stay_are_those_that_were_read() -> None:
+    """What is remembered of lines is not mixed up where one of them changes."""
+    names, values = b"Tcp: A B\n", b"Tcp: 1 2\n"
+    for data, expected in (
+        (names + values, {"Tcp": {"A": 1, "B": 2}}),
+        (names + b"Tcp: 1 3\n", {"Tcp": {"A": 1, "B": 3}}),
+        (names + values + b"Tcp: C\nTcp: 4\n", {"Tcp": {"A": 1, "B": 2, "C": 4}}),
+        (names + values, {"Tcp": {"A": 1, "B": 2}}),
+        (names + b"Udp: 1 2\n", {}),
+        (names + b"Tcp: -1 x\n", {"Tcp": {"A": -1}}),
+        (names + b"Tcp: 7\n", {"Tcp": {"A": 7}}),
+    ):
+        assert procfs.counters(data) == expected
+
+
 def test_sysctls_by_full_name(tmp_path: Path) -> None:
     ipv4 = tmp_path / "net/ipv4"
     ipv4.mkdir(parents=True)
