@@ -117,9 +117,9 @@ class LiveSource:
         """Remember each listener's longest accept queue until the next sample."""
         if self._diag is None:
             return
-        table = self._diag.dump(Request(LISTENERS, ext=0))
+        cookies, queues = self._diag.accept_queues()
         self._polls += 1
-        for cookie, queued in zip(table.cookie.tolist(), table.recv_q.tolist(), strict=True):
+        for cookie, queued in zip(cookies.tolist(), queues.tolist(), strict=True):
             if queued > self._peaks.get(cookie, -1):
                 self._peaks[cookie] = queued
 

@@ -8,14 +8,15 @@ import os
 import socket
 import struct
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
-from tcptop.model.table import SocketTable, blank, concat
+from tcptop.model.table import U32, U64, SocketTable, blank, concat
 from tcptop.sources import wire
 
 NETLINK_SOCK_DIAG = 4
@@ -40,6 +41,9 @@ BUFFER = 8 * 1024 * 1024  # decoded and reused when full; numpy asks for huge pa
 ATTEMPTS = 3
 MSG_TRUNC = int(socket.MSG_TRUNC)  # as an enum it costs 2 µs a use
 TRANSIENT = frozenset({errno.EBUSY, errno.ENOBUFS, errno.EINTR, errno.EAGAIN})
+
+
+S = TypeVar("S", bound="RowTaker")
 
 
 class SockDiagError(OSError):
@@ -95,16 +99,34 @@ class SockDiag:
         it, two requests of the second version do.
         `replied_at` is then the moment (Unix time, s) of the first reply.
         """
+        parts = self._asked(request, lambda: _Rows(self.netns, self.expected))
+        self.expected = max(self.expected, *(part.filled for part in parts))
+        tables = [part.table.part(0, part.filled) for part in parts]
+        return without_repeats(tables[0] if len(tables) == 1 else concat(tables))
+
+    def accept_queues(self) -> tuple[U64, U32]:
+        """Cookies of the listeners, and how many connections wait in each one's accept queue.
+
+        For frequent looks: nothing else is decoded. A listener may come twice.
+        """
+        parts = self._asked(Request(LISTENERS, ext=0), _Queues)
+        found = [each for part in parts for each in part.parts]
+        if len(found) == 1:
+            return found[0]
+        cookies, queued = zip(*found, strict=True)
+        return np.concatenate(cookies), np.concatenate(queued)
+
+    def _asked(self, request: Request, take: Callable[[], S]) -> list[S]:
+        """What was taken of the request's replies; of two requests where one is refused."""
         if self._legacy:
             try:
-                return without_repeats(self._retried(request, socket.AF_UNSPEC))
+                return [self._retried(request, socket.AF_UNSPEC, take)]
             except SockDiagError as error:
                 if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
                     raise
-        families = [self._retried(request, tcp.AF_INET)]
-        families.append(self._retried(request, tcp.AF_INET6))
+        families = [self._retried(request, family, take) for family in (tcp.AF_INET, tcp.AF_INET6)]
         self._legacy = False  # not before these were taken: EINVAL may be about the bytecode
-        return without_repeats(concat(families))
+        return families
 
     def _open(self) -> socket.socket:
         try:
@@ -114,10 +136,10 @@ class SockDiag:
         except OSError as error:
             raise as_sock_diag_error(error) from error
 
-    def _retried(self, request: Request, family: int) -> SocketTable:
+    def _retried(self, request: Request, family: int, take: Callable[[], S]) -> S:
         for attempt in range(ATTEMPTS):
             try:
-                return self._once(request, family)
+                return self._once(request, family, take())
             except wire.WireError as error:
                 self._drain()
                 raise SockDiagError(errno.EBADMSG, str(error)) from error
@@ -137,11 +159,10 @@ class SockDiag:
         finally:
             self._socket.setblocking(True)
 
-    def _once(self, request: Request, family: int) -> SocketTable:
+    def _once(self, request: Request, family: int, rows: S) -> S:
         self._seq += 1
         message = encode(request, family, self._seq)
         self._socket.send(message)
-        rows = _Rows(self.netns, self.expected)
         offsets: list[int] = []
         self.replied_at = 0.0
         end, code = 0, None
@@ -156,8 +177,7 @@ class SockDiag:
         if code < 0:
             raise SockDiagError(-code, os.strerror(-code))
         rows.add(self._buffer[:end], offsets)
-        self.expected = max(self.expected, rows.filled)
-        return rows.table.part(0, rows.filled)
+        return rows
 
     def _receive(self, at: int) -> int:
         # With MSG_TRUNC the length is that of the datagram, also where it did not fit.
@@ -165,6 +185,13 @@ class SockDiag:
         if size > ROOM or size & 3:
             raise SockDiagError(errno.EAGAIN, "a datagram was cut short")
         return size
+
+
+class RowTaker(Protocol):
+    """What takes the rows of a dump, buffer by buffer."""
+
+    def add(self, data: NDArray[np.uint8], offsets: list[int]) -> None:
+        """Decode the rows at these offsets (in words) of the data."""
 
 
 class _Rows:
@@ -180,7 +207,6 @@ class _Rows:
         self._netns = netns
 
     def add(self, data: NDArray[np.uint8], offsets: list[int]) -> None:
-        """Decode the rows at these offsets (in words) of the data."""
         last = self.filled + len(offsets)
         if last > len(self.table):
             self.table = concat([self.table.part(0, self.filled), blank(2 * last)])
@@ -188,6 +214,16 @@ class _Rows:
         wire.decode(data, np.array(offsets, np.int64) << 2, part)
         part.netns[:] = self._netns
         self.filled = last
+
+
+class _Queues:
+    """Of listeners the cookie and the accept queue alone."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[U64, U32]] = []
+
+    def add(self, data: NDArray[np.uint8], offsets: list[int]) -> None:
+        self.parts.append(wire.queues(data, np.array(offsets, np.int64) << 2))
 
 
 def as_sock_diag_error(error: OSError) -> SockDiagError:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
-from tcptop.model.table import MAPPED, U8, Bools, Index, SocketTable
+from tcptop.model.table import MAPPED, U8, U32, U64, Bools, Index, SocketTable
 
 NLMSG_ERROR = 2
 NLMSG_DONE = 3
@@ -49,6 +49,7 @@ HEADER = np.dtype(
         "itemsize": FIRST_ATTRIBUTE,
     }
 )
+COOKIE, RECV_Q = 60, 72  # where HEADER has them
 PLAIN = (
     *("family", "state", "timer", "retrans", "local_port", "remote_port", "interface"),
     *("cookie", "recv_q", "send_q", "uid", "inode"),
@@ -172,6 +173,11 @@ def check(table: SocketTable) -> None:
     strange = table.family[(table.family != tcp.AF_INET) & (table.family != tcp.AF_INET6)]
     if len(strange):
         raise WireError(f"a socket of family {strange[0]}")
+
+
+def queues(data: NDArray[np.uint8], offsets: Index) -> tuple[U64, U32]:
+    """Cookie and Recv-Q of the rows, as `decode` fills them in, and nothing else."""
+    return gather(data, offsets, COOKIE, "u8"), gather(data, offsets, RECV_Q, "u4")
 
 
 def gather(data: NDArray[np.uint8], offsets: Index, at: int, dtype: str) -> NDArray[Any]:

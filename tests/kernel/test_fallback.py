@@ -23,7 +23,7 @@ from tcptop.demo import held, linux, sockets
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.table import SocketTable
 from tcptop.sources import sock_diag, wire
-from tcptop.sources.sock_diag import Request, SockDiag, SockDiagError, encode
+from tcptop.sources.sock_diag import LISTENERS, Request, SockDiag, SockDiagError, _Queues, encode
 from tcptop.sources.sock_diag import without_repeats as sock_diag_distinct
 from tests.kernel import queues, states
 from tests.kernel.ss import ss_rows
@@ -54,6 +54,23 @@ def crowd(namespace: DemoNamespace) -> DemoNamespace:
 def cookies(diag: SockDiag, request: Request = sock_diag.EVERYTHING) -> set[int]:
     found: set[int] = set(diag.dump(request).cookie.tolist())
     return found
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_the_short_look_at_listeners_tells_what_a_dump_does(
+    crowd: DemoNamespace, legacy: bool
+) -> None:
+    for host in ("127.0.0.1", "::1"):
+        listener = crowd.run(sockets.listening, host, backlog=9)
+        for _ in range(5):
+            crowd.run(sockets.connected, host, listener.local[1])
+    with crowd.entered(), SockDiag(crowd.inode) as diag:
+        diag._legacy = legacy
+        table = diag.dump(Request(LISTENERS, ext=0))
+        expected = dict(zip(table.cookie.tolist(), table.recv_q.tolist(), strict=True))
+        found = (column.tolist() for column in diag.accept_queues())
+        assert dict(zip(*found, strict=True)) == expected
+        assert sorted(expected.values()) == [0, 5, 5]
 
 
 def test_a_refused_request_leaves_the_socket_usable(crowd: DemoNamespace) -> None:
@@ -89,7 +106,7 @@ def test_a_dump_that_nobody_read_is_cleared_away(crowd: DemoNamespace) -> None:
         expected = cookies(diag)
         diag._socket.send(encode(Request(), 0, 4_000_000_000))
         with pytest.raises(SockDiagError) as caught:
-            diag._once(Request(), 0)
+            diag._once(Request(), 0, _Queues())
         assert caught.value.errno == errno.EBUSY
         diag._socket.send(encode(Request(), 0, 4_000_000_001))
         assert cookies(diag) == expected

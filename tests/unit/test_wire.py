@@ -121,6 +121,16 @@ def test_every_column_of_every_row(name: str) -> None:
         assert {n: getattr(table, n)[place].tolist() for n in COLUMNS} == plainly(row)
 
 
+@pytest.mark.parametrize("name", CAPTURES)
+def test_the_queues_alone_are_those_of_the_rows(name: str) -> None:
+    table, _ = decoded(CAPTURES[name])
+    sizes = [len(row) for row in messages(CAPTURES[name])[:-1]]
+    offsets = np.cumsum([0, *sizes[:-1]])
+    cookies, queued = wire.queues(np.frombuffer(CAPTURES[name], np.uint8), offsets)
+    assert cookies.tolist() == table.cookie.tolist()
+    assert queued.tolist() == table.recv_q.tolist()
+
+
 def test_the_captures_are_varied() -> None:
     table, _ = decoded(CAPTURES["everything"])
     shown = {tcp.STATES[number] for number in table.state}
