@@ -17,8 +17,8 @@ from tcptop.commands.errors import (
     USAGE,
     CommandError,
     one_line,
-    unexpected,
 )
+from tcptop.model import mistake
 
 NUMPY_BYTES = 96 << 20  # address space that it takes when it is imported
 
@@ -36,7 +36,7 @@ def dispatch(words: Sequence[str]) -> int:
     except (CommandError, OSError) as error:
         code = _failed(words, f"tcptop: {one_line(error)}", COULD_NOT)
     except Exception as error:  # a bug, or no memory: not a traceback, and of `check` no WARNING
-        code = _failed(words, f"tcptop: {_name(words)}: {unexpected(error)}", COULD_NOT)
+        code = _failed(words, f"tcptop: {_name(words)}: {mistake.told(error)}", COULD_NOT)
     _leave_stdout()
     return code
 

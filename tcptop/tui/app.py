@@ -118,18 +118,26 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         as on a slow link, `/` would find those after it already gone to the table.
         """
         if isinstance(event, events.Key) and not event.is_forwarded:
-            if self.ending:
-                return  # typed ahead of a signal, or after `q`: the screens go already
-            self.say("")
-            text = event.character if event.is_printable else None
-            opened = isinstance(self.screen, ChoiceScreen) and self.screen.box
-            if opened and text is not None and opened.take_text(text):
+            try:
+                if self.ending or await self._took(event):
+                    return  # typed ahead of a signal, or after `q`: the screens go already
+            except Exception as error:
+                self.main.cannot_draw(error)
                 return
-            if not self.main.typing and await self._check_bindings(event.key):
-                return
-            if text is not None and not (self.main.typing or opened):
-                self.say(f"{text} does nothing here; ? for keys")
         await super().on_event(event)
+
+    async def _took(self, event: events.Key) -> bool:
+        """Whether a key was for a box or an action; what it was for is done."""
+        self.say("")
+        text = event.character if event.is_printable else None
+        opened = isinstance(self.screen, ChoiceScreen) and self.screen.box
+        if opened and text is not None and opened.take_text(text):
+            return True
+        if not self.main.typing and await self._check_bindings(event.key):
+            return True
+        if text is not None and not (self.main.typing or opened):
+            self.say(f"{text} does nothing here; ? for keys")
+        return False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         always = {name for _, _, name, *_ in keys.ALWAYS}
@@ -152,10 +160,16 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
 
     def paint(self) -> None:
         """Have the screen show what the session says, and the watcher look for it."""
+        try:
+            self.main.paint(self._status())
+        except Exception as error:
+            self.main.cannot_draw(error)
+
+    def _status(self) -> Status:
         session, watcher, time = self.session, self.watcher, self.session.time
         watcher.criteria = session.criteria if time.held is None else None
         watcher.requests = session.requests
-        status = Status(
+        return Status(
             self.settings.scope,
             self.settings.user,
             watcher.interval,
@@ -164,7 +178,6 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
             *self._cost.shown(time.newest if time.held is None else None),
             self.failed,
         )
-        self.main.paint(status)
 
     async def open_box(self, screen: ChoiceScreen[Box]) -> None:
         """The box has the keys when this returns: the next one may be here already."""

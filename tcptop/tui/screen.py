@@ -22,7 +22,7 @@ from tcptop.analysis.findings.words import clock_time
 from tcptop.columns import FINDINGS
 from tcptop.columns.units import coarse_age
 from tcptop.explain import page
-from tcptop.model import tcp
+from tcptop.model import mistake, tcp
 from tcptop.model.cells import safe, wrap
 from tcptop.tui import header, help, keys, state_diagram
 from tcptop.tui.help import PageModel
@@ -62,6 +62,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._place: tuple[int, Place] | None = None  # what the table shows
         ascii_only = settings.ascii_only
         self.said = ""  # in the last line, until the next key
+        self.undrawn: Exception | None = None  # what could not be drawn first, and why
         self.top = Top(ascii_only)
         self.table = Table(ascii_only=ascii_only, id="table")
         self.diagram = Diagram(
@@ -141,6 +142,21 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def paint(self, status: header.Status) -> None:
         """Show what the session says now; only what differs is painted."""
+        try:
+            self._paint(status)
+        except Exception as error:
+            self.cannot_draw(error)
+
+    def cannot_draw(self, error: Exception) -> None:
+        """Say it in place of the list, which other views may still have."""
+        self.undrawn = self.undrawn or error
+        told = f"This cannot be drawn. Other views may be. {mistake.told(error)}"
+        self.table.empty = "\n".join(wrap(told, max(20, self.table.row_width)))
+        self.table.clear()
+        self._place = None
+        self.say(f"cannot draw: {mistake.told(error)}")
+
+    def _paint(self, status: header.Status) -> None:
         session = self._session
         self.filter_bar.snapshot = session.snapshot
         self.table.empty = empty(session, self.table.row_width)

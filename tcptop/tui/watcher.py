@@ -116,8 +116,10 @@ class Watcher:
     def _take(self, snapshot: Snapshot) -> None:
         self.rings.add(snapshot)
         self.recent.add(snapshot)
-        criteria = self.criteria
-        shown = show(snapshot, criteria) if criteria is not None else None
+        criteria, shown = self.criteria, None
+        if criteria is not None:
+            with suppress(Exception):  # who paints meets it too, and says that it cannot be drawn
+                shown = show(snapshot, criteria)
         self._tell(SnapshotTaken(snapshot, shown))
 
     def _settle_garbage(self) -> None:

@@ -107,6 +107,9 @@ class Live:
             await self.pilot.pause(0)
         while self.app.main.filter_bar._due:
             await self.pilot.pause(0.005)
+        undrawn = self.app.main.undrawn or self.app.main.table.undrawn
+        if undrawn is not None:
+            raise undrawn
 
     async def type(self, text: str) -> None:
         """A filter into the prompt, applied."""

@@ -129,21 +129,43 @@ def test_a_signal_restores_the_terminal(pid: int, number: signal.Signals) -> Non
 
 def test_a_crash_restores_the_terminal(pid: int, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "from tcptop.tui import export\nexport.file_name = None\n"
+        "from tcptop.tui.session import Session\n"
+        "real = Session.take\n"
+        "def take(self, snapshot, ready):\n"
+        "    assert self.time.newest is None, 'crashed on purpose'\n"
+        "    real(self, snapshot, ready)\n"
+        "Session.take = take\n"
+    )
+    extra = {"PYTHONPATH": f"{tmp_path}:{environ()['PYTHONPATH']}"}
+    with Terminal(command(pid), environ(**extra)) as terminal:
+        assert terminal.wait_exit() == 1
+        assert terminal.left_behind() == []
+        after = terminal.received.rpartition(b"\x1b[?1049l")[2].decode()
+        crashed = "tcptop: live view: unexpected AssertionError: crashed on purpose"
+        assert f"{crashed} (sitecustomize.py:4)" in after
+        assert after.count("\n") == 1
+
+
+def test_what_cannot_be_drawn_is_said(pid: int, tmp_path: Path) -> None:
+    """Of a view, and the others are drawn."""
+    (tmp_path / "sitecustomize.py").write_text(
         "import tcptop.tui.header as header\n"
         "real = header.tabs\n"
-        "def tabs(selection, view, width):\n"
-        "    assert view != 'ports', 'crashed on purpose'\n"
-        "    return real(selection, view, width)\n"
+        "def tabs(selection, view, *more):\n"
+        "    assert view != 'ports', 'broken on purpose'\n"
+        "    return real(selection, view, *more)\n"
         "header.tabs = tabs\n"
     )
     extra = {"PYTHONPATH": f"{tmp_path}:{environ()['PYTHONPATH']}"}
     with running(pid, **extra) as terminal:
         terminal.type("4")
-        assert terminal.wait_exit() == 1
-        assert terminal.left_behind() == []
-        after = terminal.received.rpartition(b"\x1b[?1049l")[2]
-        assert b"crashed on purpose" in after
+        terminal.wait_for("cannot draw: unexpected AssertionError: broken on purpose")
+        terminal.wait_for("This cannot be drawn. Other views may be.")
+        terminal.type("1")
+        terminal.wait_for("python")
+        terminal.wait_until(lambda: "cannot" not in "".join(terminal.lines()), "drawn")
+        terminal.type("q")
+        assert terminal.wait_exit() == 0
 
 
 def test_a_vanished_terminal_ends_it(pid: int) -> None:

@@ -422,3 +422,17 @@ def test_window_keeps_looks_and_width() -> None:
     assert layout.window(line, 4, 5) == (("ef   ", "y"),)
     assert layout.window(line, 9, 2) == (("  ", "y"),)
     assert layout.window((), 0, 2) == (("  ", ""),)
+
+
+async def test_a_row_that_cannot_be_drawn_says_so_among_the_others() -> None:
+    class Broken(Rows):
+        def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
+            if row == 1:
+                raise KeyError("a bug")
+            return super().cells(row, columns)
+
+    app = TableApp(Broken(range(3)))
+    async with app.run_test(size=(60, 10)):
+        first, second, third = screen(app)[1:4]
+        assert second.startswith("cannot draw: unexpected KeyError: 'a bug' (test_table.py:")
+        assert (first.split()[0], third.split()[0]) == ("proc0", "proc2")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
@@ -22,13 +21,13 @@ from textual.driver import Driver
 from textual.screen import Screen
 from textual.strip import Strip
 
+from tcptop.model import mistake
 from tcptop.tui.terminal.driver import TerminalDriver
 from tcptop.tui.terminal.frame import Cells, Frame, cells
 from tcptop.tui.terminal.sgr import CellStyle, style_of
 
 SOONEST, LATEST = 0.005, 0.25  # seconds between two looks at a link that does not drain
 STYLES_KEPT = 4096  # kept; links make new styles all the time
-TRACEBACK = 12  # frames of it, the last ones, after a crash
 
 
 class TerminalApp(App[None]):
@@ -83,7 +82,7 @@ class TerminalApp(App[None]):
         # Not Rich's traceback: its locals would print addresses and names.
         error = self._exception or sys.exc_info()[1]
         if error is not None and self.crash is None:
-            self.crash = "".join(traceback.format_exception(error, limit=-TRACEBACK))
+            self.crash = f"tcptop: live view: {mistake.told(error)}\n"
         self._close_messages_no_wait()
 
     # -- what the terminal shows
@@ -226,7 +225,7 @@ def _fits(update: ChopsUpdate, frame: Frame) -> bool:
 
 
 def finish(app: TerminalApp) -> int:
-    """The exit status after `app.run()`; the traceback of a crash goes to stderr."""
+    """The exit status after `app.run()`; why it crashed goes to stderr."""
     if app.crash is not None:
         sys.stderr.write(app.crash)
     return app.return_code or 0

@@ -16,6 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tcptop.model import mistake
 from tcptop.tui import keys
 from tcptop.tui.widgets import layout
 from tcptop.tui.widgets.layout import Line, TableColumn, TableModel
@@ -66,6 +67,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._sizes: Sequence[int] = ()
         self._rows_shown = 1
         self.empty = empty
+        self.undrawn: Exception | None = None  # why a row could not be drawn, the first one
         super().__init__(id=id)
 
     # -- what the owner calls
@@ -131,11 +133,10 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
 
     def clear(self) -> None:
         """Show no model: no columns and no rows."""
-        if self._model is not None:
-            self._model, self._sort = None, None
-            self._place_cursor(0)
-            self._lay_out()  # also where it is not shown, and has no size
-            self._settle(reveal=True)
+        self._model, self._sort = None, None
+        self._place_cursor(0)
+        self._lay_out()  # also where it is not shown, and has no size
+        self._settle(reveal=True)
 
     def changed(self, model: TableModel | None = None) -> None:
         """The model has other data or another order, or is replaced by one of the same kind."""
@@ -310,7 +311,11 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         if model is None or row >= len(model):
             told = self.empty.split("\n")[row : row + 1] if model is None or not len(model) else ()
             return ((told[0], "dim"),) if told else (("", ""),)
-        line = drawn(model, row, self._columns, self._sizes)
+        try:
+            line = drawn(model, row, self._columns, self._sizes)
+        except Exception as error:  # one row of many: the others are as they are
+            self.undrawn = self.undrawn or error
+            return ((f"cannot draw: {mistake.told(error)}", "bad"),)
         if row == self._row:
             return tuple((text, f"cursor {style}".rstrip()) for text, style in line)
         return line
