@@ -183,6 +183,8 @@ def queues(data: NDArray[np.uint8], offsets: Index) -> tuple[U64, U32]:
 def gather(data: NDArray[np.uint8], offsets: Index, at: int, dtype: str) -> NDArray[Any]:
     """The items at `offsets + at`, which are multiples of four bytes plus at."""
     item = np.dtype(dtype)
+    if not len(offsets):  # the data may end before `at`: a dump of nothing
+        return np.empty(0, item)
     count = max(0, (len(data) - at - item.itemsize) // 4 + 1)
     items: NDArray[Any] = np.ndarray((count,), item, data, at, (4,))[offsets >> 2]
     return items

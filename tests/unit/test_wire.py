@@ -131,6 +131,11 @@ def test_the_queues_alone_are_those_of_the_rows(name: str) -> None:
     assert queued.tolist() == table.recv_q.tolist()
 
 
+def test_a_dump_of_no_listener_has_no_queues() -> None:
+    cookies, queued = wire.queues(np.frombuffer(done(0), np.uint8), np.array([], np.int64))
+    assert (len(cookies), len(queued)) == (0, 0)
+
+
 def test_the_captures_are_varied() -> None:
     table, _ = decoded(CAPTURES["everything"])
     shown = {tcp.STATES[number] for number in table.state}
