@@ -66,9 +66,9 @@ def _full(asked: _Asked) -> Clauses:
         dropped, peak = float(listeners.drops_per_s[place]), int(listeners.peak[place])
         lost = f", {number(dropped)} SYNs/s dropped" if dropped > 0 else ""
         if queued >= room:
-            yield row, f"LISTEN queue full: {number(queued)} of {number(room)}{lost}"
+            yield row, f"accept queue full: {number(queued)} of {number(room)}{lost}"
         elif lost and peak >= room:
-            yield row, f"LISTEN queue was full: {number(peak)} of {number(room)}{lost}"
+            yield row, f"accept queue was full: {number(peak)} of {number(room)}{lost}"
 
 
 def _queued(asked: _Asked) -> Clauses:
@@ -78,7 +78,7 @@ def _queued(asked: _Asked) -> Clauses:
     rows = rows[(snapshot.queue[rows] >= 0) & (table.inode[rows] == 0)]
     waited = np.fmax(snapshot.seen_s[rows], table.since_s("last_data_recv", rows))
     for row, seconds in _over(rows, waited, QUEUED_S):
-        left = ", its client has left" if table.state[row] == tcp.CLOSE_WAIT else ""
+        left = ", its client has closed" if table.state[row] == tcp.CLOSE_WAIT else ""
         yield row, f"waiting in the accept queue for {duration(seconds)}{left}"
 
 
@@ -92,7 +92,7 @@ def _opening(asked: _Asked) -> Clauses:
             yield row, f"SYN unanswered for {duration(float(state_s[row]))}"
     rows = asked.of(tcp.SYN_RECV)
     for row in rows[table.retrans[rows] > 0].tolist():
-        yield row, f"half-open, SYN-ACK retried {count(int(table.retrans[row]), 'time')}"
+        yield row, f"half-open, SYN-ACK retransmitted {count(int(table.retrans[row]), 'time')}"
 
 
 def _unanswered(asked: _Asked) -> Clauses:
@@ -101,11 +101,11 @@ def _unanswered(asked: _Asked) -> Clauses:
     for_s = stalls.unanswered_s(snapshot, rows, DOUBLED)
     for row, seconds in _over(rows, for_s, 1.0):
         left = stalls.give_up_in_s(snapshot, row)
-        what = "probing a shut window" if table.timer[row] == PERSIST else "retransmitting"
+        what = "probing a closed window" if table.timer[row] == PERSIST else "retransmitting"
         if table.state[row] not in stalls.TALKING:
-            yield row, f"closing, {what} for {duration(seconds)}: nobody answers"
+            yield row, f"closing, {what} for {duration(seconds)}: no answer"
         elif left is None:
-            yield row, f"{what} for {duration(seconds)}: nobody answers"
+            yield row, f"{what} for {duration(seconds)}: no answer"
         else:
             yield row, f"{what} for {duration(seconds)}, kernel gives up in about {duration(left)}"
 
@@ -134,7 +134,7 @@ def _growing(asked: _Asked) -> Clauses:
     rising = snapshot.durations.rises[rows] >= stalls.RISES
     rows = rows[rising & (table.send_q[rows] >= stalls.QUEUE)]
     for row, seconds in _over(rows, stalls.drain_s(snapshot, rows), stalls.DRAIN_S):
-        rest = "and nothing leaves" if np.isinf(seconds) else f"{duration(seconds)} to empty it"
+        rest = "nothing leaves" if np.isinf(seconds) else f"{duration(seconds)} to drain"
         yield row, f"Send-Q grows: {size(int(table.send_q[row]))}, {rest}"
 
 
@@ -187,7 +187,7 @@ def _forgotten(asked: _Asked) -> Clauses:
     if len(rows):
         away = ~remote_is_local(table, rows)
         for row, seconds in zip(rows[away].tolist(), idle[away].tolist(), strict=True):
-            rest = f"a {asked.idle_timeout_s:.0f} s load balancer would forget it"
+            rest = f"a {asked.idle_timeout_s:.0f} s load balancer would drop it"
             yield row, f"no keepalive, idle {duration(seconds)}: {rest}"
 
 

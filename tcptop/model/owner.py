@@ -9,16 +9,16 @@ PROCESS, ACCEPT_QUEUE, REMEMBERED, UNKNOWN = range(4)
 # Codes of the `note` column: why `owner` is not a process.
 NOTES = (
     "",
-    "waiting in the accept queue: no process has accepted it yet",
+    "in the accept queue: no process has accepted it yet",
     "closed by this process; the kernel finishes the connection",
-    "half-open: it has no process until the handshake ends",
-    "the kernel keeps it after its close, which was before tcptop first saw it",
-    "closed by a process that tcptop did not see; the kernel sends what is left",
-    "not permitted: the processes of its user may not be read",
-    "no process seen from here has it open: held by the kernel or in flight, or just closed",
-    "not searched for yet: the search ran out of its time",
-    "its listener is gone and no process accepted it",
-    "held by a process that not even tcptop's present rights may look into, or by the kernel",
+    "half-open: no process until the handshake completes",
+    "kept by the kernel: it was closed before tcptop first saw it",
+    "closed by an unknown process; the kernel sends what is left",
+    "not permitted to read the processes of its user",
+    "no visible process holds it: held by the kernel, in flight, or just closed",
+    "not searched for yet: the search ran out of time",
+    "its listener is gone, and no process accepted it",
+    "held by the kernel, or by a process that tcptop may not read even with its present rights",
 )
 (
     NONE,

@@ -191,8 +191,8 @@ class LiveSource:
         notes += owner_notes(owners, inodes, rights)
         others = self._others_with_sockets()
         if others:
-            many = "namespaces hold" if others > 1 else "namespace holds"
-            notes.append(f"{others} other network {many} sockets: --netns NAME|PID looks there.")
+            many = "namespaces have" if others > 1 else "namespace has"
+            notes.append(f"{others} other network {many} sockets: see --netns NAME|PID.")
         return tuple(notes)
 
     def _others_with_sockets(self) -> int:
@@ -211,25 +211,26 @@ def _inodes(sockets: SocketTable, bound: SocketTable) -> U32:
 def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:
     """Why the owners of some sockets are unknown; `rights` is what `privileged` said."""
     if owners.unreadable and not rights:
+        many = "processes" if owners.unreadable > 1 else "process"
         yield (
-            f"{owners.unreadable} processes of other users may not be read, so that the owners "
-            "of their sockets are unknown: root or CAP_SYS_PTRACE may."
+            f"{owners.unreadable} {many} of other users may not be read, so the owners of their "
+            "sockets are unknown: run as root or with CAP_SYS_PTRACE."
         )
     if owners.hidden_from is not None:
         yield (
-            "/proc hides the processes of other users (hidepid), so that the owners of their "
-            "sockets are unknown: root or CAP_SYS_PTRACE may see them."
+            "/proc hides the processes of other users (hidepid), so the owners of their sockets "
+            "are unknown: run as root or with CAP_SYS_PTRACE."
         )
     if owners.complete and not owners.contained:
         return
     missing = np.count_nonzero(~isin_sorted(inodes[inodes != 0], owners.inodes))
     if owners.contained and missing:
         yield (
-            "Processes outside this container (pid namespace) are not seen, so that the owners "
-            "of their sockets are unknown: with the host's pid namespace they are."
+            "Processes outside this container (pid namespace) are not visible, so the owners of "
+            "their sockets are unknown: run in the host's pid namespace."
         )
     if not owners.complete and missing >= SEARCHED:
-        yield f"{missing:,} sockets have no owner yet: the search goes on."
+        yield f"{missing:,} sockets have no owner yet: still searching."
 
 
 def host() -> Host:

@@ -45,10 +45,10 @@ class Section(NamedTuple):
 
 
 SECTIONS = (
-    Section(LISTENERS, "Listeners, the fullest accept queue first", "-ltnpm", True),
-    Section(PORTS, "Destinations, the least ephemeral ports left first", "-tanp", True),
-    Section(PROCESSES, "Processes, the most sockets first", "-tanp", True),
-    Section(REMOTES, "Remote addresses, the most sockets first", "-tan"),
+    Section(LISTENERS, "Listeners, fullest accept queue first", "-ltnpm", True),
+    Section(PORTS, "Destinations, fewest free ephemeral ports first", "-tanp", True),
+    Section(PROCESSES, "Processes, most sockets first", "-tanp", True),
+    Section(REMOTES, "Remote addresses, most sockets first", "-tan"),
     Section(SOCKETS, "Sockets", "-tanpoi"),
 )
 
@@ -76,7 +76,7 @@ def _summary(selection: Selection) -> Iterator[str]:
     yield f"## TCP of {code(host.hostname)} at {rfc3339(sample.taken_at)}"
     yield ""
     yield f"- Host: Linux {code(host.kernel)}, up {duration(host.uptime_s)}"
-    yield f"- Look: {_look(selection)}, by tcptop {__version__}"
+    yield f"- Sampled: {_sampled(selection)}, by tcptop {__version__}"
     if selection.filter is not None:
         yield f"- Filter: {code(selection.filter)}"
     yield f"- Sockets: {totals.sockets}, {len(selection.rows)} of them selected"
@@ -86,7 +86,7 @@ def _summary(selection: Selection) -> Iterator[str]:
         yield f"- Note: {code(note)}"
 
 
-def _look(selection: Selection) -> str:
+def _sampled(selection: Selection) -> str:
     sample, over_s = selection.snapshot.sample, selection.snapshot.over_s
     watched = "once" if over_s is None else f"for {duration(over_s)}"
     rights = "privileged" if sample.privileged else "unprivileged"

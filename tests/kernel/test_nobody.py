@@ -140,4 +140,4 @@ def test_it_is_said_once_what_could_not_be_seen(seen: Seen) -> None:
     assert str(seen.theirs.sample.owners.unreadable) in note
     assert not [note for note in seen.before.sample.notes if "CAP_SYS_PTRACE" in note]
     lines = text.summary(select(seen.theirs))
-    assert any("without a process: not permitted" in line for line in lines)
+    assert any("without a process: not permitted to read" in line for line in lines)

@@ -26,7 +26,7 @@ from tcptop.analysis.filter.nodes import AnyOf
         ("idle > 5q", "5q", "a time such as 30s"),
         ("rtt > 1k", "1k", "a time such as 100ms"),
         ("sendq > 5s", "5s", "a size such as 100"),
-        ("pid = 9-5", "9-5", "a process number"),
+        ("pid = 9-5", "9-5", "a pid"),
         ("fwmark = x", "x", "a mark such as 1"),
         ("timer = sometimes", "sometimes", "persist"),
         ('process = "ngin', '"ngin', '"'),

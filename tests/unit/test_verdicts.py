@@ -54,13 +54,13 @@ def of(*rows: Row, seconds: int = 0) -> str | None:
 
 PROBING = {"rto": 200_000, "snd_wnd": 0, "last_data_sent": 9000, "last_ack_recv": 500}
 FROM_ONE_LOOK = {
-    "LISTEN queue full: 6 of 6": socket("LISTEN", "0.0.0.0:80", recv_q=6, send_q=5, inode=1),
+    "accept queue full: 6 of 6": socket("LISTEN", "0.0.0.0:80", recv_q=6, send_q=5, inode=1),
     "SYN unanswered, 3 retries": open_("SYN_SENT", retrans=3, timer=1, send_q=1),
-    "half-open, SYN-ACK retried 2 times": mini("SYN_RECV", LOCAL, REMOTE, retrans=2),
+    "half-open, SYN-ACK retransmitted 2 times": mini("SYN_RECV", LOCAL, REMOTE, retrans=2),
     "peer's window is zero for 6.7 s: it does not read": open_(
         timer=4, send_q=9000, expires=5900, info=PROBING | {"backoff": 5}
     ),
-    "probing a shut window for 7.4 s, kernel gives up in about 23 min": open_(
+    "probing a closed window for 7.4 s, kernel gives up in about 23 min": open_(
         timer=4,
         send_q=9000,
         expires=11_800,
@@ -72,7 +72,7 @@ FROM_ONE_LOOK = {
         expires=2264,
         info={"rto": 3_264_000, "backoff": 4, "last_ack_recv": 9000},
     ),
-    "closing, retransmitting for 4.1 s: nobody answers": open_(
+    "closing, retransmitting for 4.1 s: no answer": open_(
         "LAST_ACK",
         timer=1,
         send_q=1,
@@ -83,7 +83,7 @@ FROM_ONE_LOOK = {
     "keepalive probe 3 of 9 unanswered": open_(timer=2, retrans=3),
     "peer closed 3 min ago, the process has not": idle(3 * MINUTE, state="CLOSE_WAIT"),
     "closed our side 3 min ago, the peer has not": idle(3 * MINUTE, state="FIN_WAIT2"),
-    "no keepalive, idle 21 min: a 350 s load balancer would forget it": idle(21 * MINUTE),
+    "no keepalive, idle 21 min: a 350 s load balancer would drop it": idle(21 * MINUTE),
 }
 
 
@@ -138,8 +138,8 @@ def test_a_full_listener_says_what_it_drops() -> None:
         row = socket("LISTEN", "0.0.0.0:80", recv_q=6 * (number < 3), send_q=5, inode=1, cookie=3)
         return [row | {"memory": {"drops": 42 * number}}]
 
-    assert said(watched(2, rows)) == ["LISTEN queue full: 6 of 6, 42 SYNs/s dropped"]
-    assert said(watched(3, rows)) == ["LISTEN queue was full: 6 of 6, 42 SYNs/s dropped"]
+    assert said(watched(2, rows)) == ["accept queue full: 6 of 6, 42 SYNs/s dropped"]
+    assert said(watched(3, rows)) == ["accept queue was full: 6 of 6, 42 SYNs/s dropped"]
 
 
 def test_waiting_to_be_accepted() -> None:
@@ -148,7 +148,7 @@ def test_waiting_to_be_accepted() -> None:
     assert of(open_(inode=0), listener) is None
     assert of(open_(inode=0), listener, seconds=9) == "waiting in the accept queue for 9 s"
     assert of(idle(9000, inode=0, state="CLOSE_WAIT"), listener) == (
-        "waiting in the accept queue for 9 s, its client has left"
+        "waiting in the accept queue for 9 s, its client has closed"
     )
 
 
@@ -164,7 +164,7 @@ def test_a_send_queue_that_grows() -> None:
         return [open_(send_q=614_400 + number * 51_200, timer=1, info=sent)]
 
     assert said(watched(4, rows)) == [None]
-    assert said(watched(5, rows)) == ["Send-Q grows: 850 KiB, 42 s to empty it"]
+    assert said(watched(5, rows)) == ["Send-Q grows: 850 KiB, 42 s to drain"]
 
 
 def test_a_connect_that_is_not_yet_sent_again() -> None:
@@ -207,7 +207,7 @@ def test_a_peer_that_keeps_the_connection_alive() -> None:
 def test_another_idle_timeout() -> None:
     snapshot = watched(0, lambda _: [idle(5 * MINUTE)])
     assert verdicts(snapshot, np.array([0]), 240) == [
-        "no keepalive, idle 5 min: a 240 s load balancer would forget it"
+        "no keepalive, idle 5 min: a 240 s load balancer would drop it"
     ]
 
 

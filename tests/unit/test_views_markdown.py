@@ -40,7 +40,7 @@ class TestSummary:
         text = written(markdown, selected(first, later(first, 2.0), filter="state listening"))
         assert text.startswith("## TCP of `web1` at 2026-01-01T00:00:02.250Z\n")
         assert "- Host: Linux `6.18.5`, up 1d\n" in text
-        assert "- Look: for 2.0s, through `sock_diag`, privileged" in text
+        assert "- Sampled: for 2.0s, through `sock_diag`, privileged" in text
         assert "- Filter: `state listening`\n" in text
         assert "- Sockets: 18, 2 of them selected\n" in text
         assert "- States: ESTAB 7  SYN-SENT 1" in text
@@ -70,7 +70,7 @@ class TestSections:
     def test_only(self) -> None:
         text = written(markdown, selected(everything()), "sockets", "remotes")
         assert headings(text) == [
-            "Remote addresses, the most sockets first",
+            "Remote addresses, most sockets first",
             "Sockets (10 of 18)",
         ]
 

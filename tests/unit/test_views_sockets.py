@@ -136,7 +136,7 @@ class TestSockets:
             socket("ESTABLISHED", "10.0.0.1:81", "10.0.0.2:82"),
         ]
         whole = snapshot_json(selected(sample(rows)))["sockets"]
-        assert [row["verdict"] for row in whole] == [None, "LISTEN queue full: 129 of 129", None]
+        assert [row["verdict"] for row in whole] == [None, "accept queue full: 129 of 129", None]
         chosen = selected(sample(rows), filter="state listening sport = :81")
         (part,) = snapshot_json(chosen)["sockets"]
-        assert part["verdict"] == "LISTEN queue full: 129 of 129"
+        assert part["verdict"] == "accept queue full: 129 of 129"

@@ -56,8 +56,8 @@ def _port(item: Span | Service, names: NameResolver) -> Span:
     try:
         number = names.service(word.text)
     except OSError:
-        message = f'no service is called "{word.text}"'
-        raise wrong(word, message, "a port number", "a name of /etc/services") from None
+        message = f'unknown service "{word.text}"'
+        raise wrong(word, message, "a port number", "a name from /etc/services") from None
     return Span(number, number)
 
 

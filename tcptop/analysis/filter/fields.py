@@ -69,7 +69,7 @@ def _port(field: Field, operator: Operator, value: Word) -> Expression:
     items = tuple(hosts.port(word) for word in words)
     ranged = any(item == hosts.ANY_PORT or _is_range(item) for item in items)
     if operator not in ("=", "!=") and (ranged or len(items) > 1):
-        raise wrong(words[0], f"{operator} compares with one port", "a port such as 1024")
+        raise wrong(words[0], f"{operator} takes a single port", "a port such as 1024")
     return Port(field.name, operator, items)
 
 
@@ -108,7 +108,7 @@ def _number(field: Field, operator: Operator, value: Word) -> Expression:
     words = list(elements(value))
     ranges = tuple(_range(field, word) for word in words)
     if operator not in ("=", "!=") and (len(ranges) > 1 or ranges[0][0] != ranges[0][1]):
-        raise wrong(words[0], f"{operator} compares with one number", *field.expected)
+        raise wrong(words[0], f"{operator} takes a single number", *field.expected)
     return Number(field.name, operator, ranges)
 
 
@@ -118,7 +118,7 @@ def _range(field: Field, word: Word) -> tuple[float, float]:
     first = quantity(low, units)
     last = quantity(high, units) if dash else first
     if first is None or last is None or first > last:
-        raise wrong(word, f'"{word.text}" is not a value of {field.name}', *field.expected)
+        raise wrong(word, f'"{word.text}" is not a valid {field.name}', *field.expected)
     return first, last
 
 
@@ -139,7 +139,7 @@ def _chosen(field: Field, word: Word) -> str:
     if field.name == "timer":
         text = _ALIASES.get(text, text)
     if text not in field.words:
-        raise wrong(word, f'"{word.text}" is not a value of {field.name}', *field.words)
+        raise wrong(word, f'"{word.text}" is not a valid {field.name}', *field.words)
     return text
 
 
@@ -155,12 +155,12 @@ def _fields() -> Iterator[Field]:
     yield Field("command", _text, ("a command line such as *leaky.py*",))
     yield Field("unit", _text, ("a systemd unit such as nginx.service",))
     yield Field("container", _text, ("a container's runtime, id or pod, such as docker or 4f1c*",))
-    yield Field("user", _text, ("a login name or number",))
-    yield Field("netns", _text, ("a network namespace's name or number",))
-    yield Field("pid", _number, ("a process number",), (), _COUNT, True)
+    yield Field("user", _text, ("a user name or uid",))
+    yield Field("netns", _text, ("a network namespace's name or inode",))
+    yield Field("pid", _number, ("a pid",), (), _COUNT, True)
     for name in ("recvq", "sendq"):
         yield Field(name, _number, ("a size such as 100, 64k or 1M",), (), _BYTES, True)
-    yield Field("fill", _number, ("a share such as 80%",), (), _PERCENT, True)
+    yield Field("fill", _number, ("a percentage such as 80%",), (), _PERCENT, True)
     for name in ("age", "idle"):
         yield Field(name, _number, ("a time such as 30s, 5m or 1h",), (), _SECONDS, True)
     yield Field("rtt", _number, ("a time such as 100ms or 500us",), (), _MILLISECONDS, True)

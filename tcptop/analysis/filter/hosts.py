@@ -88,7 +88,7 @@ def _split(word: Word) -> tuple[Word, Word]:
 def _split_brackets(word: Word) -> tuple[Word, Word]:
     close = word.text.find("]")
     if close < 0:
-        raise wrong(word, 'a "[" without its "]"', *ADDRESS_HINT)
+        raise wrong(word, '"[" without "]"', *ADDRESS_HINT)
     prefix = word.text[close + 1 :].partition(":")[0]  # `[::1]/64:22`, for which ss wants [::1/64]
     if not prefix.startswith("/"):
         return _cut(word, 1, close, close + 1)
@@ -108,7 +108,7 @@ def _optional_port(word: Word) -> Span | Service | None:
     if found is None and not _SERVICE.fullmatch(word.text):
         raise wrong(word, f"{_quote(word)} is not a port", *PORT_HINT)
     if found and found.high > 65535:
-        raise wrong(word, "a port is a number from 0 to 65535", *PORT_HINT)
+        raise wrong(word, "a port is 0 to 65535", *PORT_HINT)
     return found or Service(word)
 
 
@@ -140,7 +140,7 @@ def _bits(word: Word, prefix: str, most: int) -> int:
         slash = word.source.find("/", word.column)
         raise wrong(
             Word(prefix, slash + 1, word.source),
-            f"a prefix is a length from 0 to {most}",
+            f"a prefix length is 0 to {most}",
             f"/0 to /{most}",
         )
     return bits

@@ -20,7 +20,7 @@ def port_option(text: str) -> Expression:
     """-P PORT[-PORT], local or remote. Raises FilterError."""
     found = span(text.removeprefix(":"))
     if found is None or found.high > 65535:
-        why = f'"{text}" is not a port or a range of ports'
+        why = f'"{text}" is not a port or port range'
         raise wrong(_typed("-P", text), why, "a number such as 443 or 8000-8100")
     return Port("port", "=", (found,))
 

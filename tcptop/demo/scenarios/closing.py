@@ -59,24 +59,24 @@ def half_closed(stage: Stage) -> Recover:
 SCENARIOS = (
     Scenario(
         "close-wait-leak",
-        "A program has read that its database hung up, and forgets to close (5 s, not 60).",
+        "The database closed its connections, and the program never does (5 s, not 60).",
         close_wait_leak,
         limits={"close-wait-leak.age_s": 5},
     ),
     Scenario(
         "close-wait-unread",
-        "Clients have sent and gone, and a stuck worker has not even read it (5 s, not 60).",
+        "Clients sent data and left; a stuck worker has not even read it (5 s, not 60).",
         close_wait_unread,
         limits={"close-wait-unread.age_s": 5},
     ),
     Scenario(
         "socket-leak",
-        "A server resets connections, and the program that called it closes none of its sockets.",
+        "A server resets connections, and its client never closes the sockets.",
         socket_leak,
     ),
     Scenario(
         "half-closed",
-        "A proxy has closed its half of connections whose server never closes (5 s, not 60).",
+        "A proxy closed its side of connections, and the server never closes (5 s, not 60).",
         half_closed,
         limits={"half-closed.age_s": 5},
     ),

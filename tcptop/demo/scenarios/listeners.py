@@ -77,29 +77,29 @@ SCENARIOS = (
     ),
     Scenario(
         "syn-queue-full",
-        "Clients whose way back is broken fill a listener's queue of half-open connections.",
+        "SYN-ACKs do not reach the clients: half-open connections fill the SYN queue.",
         syn_queue_full,
     ),
     Scenario(
         "syn-flood",
-        "SYNs from thousands of addresses, none of which answers.",
+        "SYNs arrive from thousands of addresses, and none completes the handshake.",
         syn_flood,
         spoiled_by=frozenset({"syn-queue-full", "accept-queue-overflow", "handshake-unfinished"}),
     ),
     Scenario(
         "listener-drops",
-        "Clients of a network to which this host has no route: the kernel drops their SYNs.",
+        "This host has no route back to its clients: the kernel drops their SYNs.",
         listener_drops,
     ),
     Scenario(
         "handshake-unfinished",
-        "A client's SYNs arrive, this host's SYN-ACKs do not get there.",
+        "A client's SYNs arrive, but the SYN-ACKs do not reach it.",
         handshake_unfinished,
         limits={"handshake-unfinished.age_s": 3},
     ),
     Scenario(
         "packets-rejected",
-        "Segments arrive with wrong checksums: the kernel throws them away without a word.",
+        "Segments arrive with wrong checksums: the kernel drops them silently.",
         packets_rejected,
     ),
 )

@@ -31,12 +31,12 @@ def resets(stage: Stage) -> Recover:
 SCENARIOS = (
     Scenario(
         "connect-unanswered",
-        "A client dials a host that does not answer: SYNs are sent again and again.",
+        "A client connects to a host that does not answer: SYNs are retransmitted.",
         connect_unanswered,
     ),
     Scenario(
         "resets",
-        "A server closes connections without reading the requests: each ends with a reset.",
+        "A server closes connections with requests unread: each ends in a reset.",
         resets,
     ),
 )

@@ -19,7 +19,7 @@ def fd_limit(stage: Stage) -> Recover:
 SCENARIOS = (
     Scenario(
         "fd-limit",
-        f"A program has opened {_OPEN} of the {_LIMIT} files that it may have.",
+        f"A program has {_OPEN} of {_LIMIT} file descriptors open.",
         fd_limit,
     ),
 )

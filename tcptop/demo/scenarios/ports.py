@@ -65,14 +65,14 @@ def time_wait_pressure(stage: Stage) -> Recover:
 SCENARIOS = (
     Scenario(
         "ephemeral-port-exhaustion",
-        f"A pool without a limit holds {_USED} of 200 local ports to one destination.",
+        f"An unlimited pool holds {_USED} of 200 local ports to one destination.",
         ephemeral_port_exhaustion,
         spoiled_by=frozenset({"connection-churn", "time-wait-pressure"}),
     ),
     Scenario(
         "connections-growing",
-        f"A program makes a new client for each request and keeps them all; it may open {_FILES} "
-        "files (6 s, not 30).",
+        "A program creates a new client for each request and keeps them all; its limit is "
+        f"{_FILES} descriptors (6 s, not 30).",
         connections_growing,
         limits={"connections-growing.connections": 40, "connections-growing.window_s": 6},
     ),
@@ -84,7 +84,7 @@ SCENARIOS = (
     ),
     Scenario(
         "time-wait-pressure",
-        f"TIME-WAIT has filled {_WAITING} of the {_BUCKETS} that this host was allowed.",
+        f"TIME-WAIT has filled {_WAITING} of the {_BUCKETS} records that this host may keep.",
         time_wait_pressure,
     ),
 )

@@ -66,17 +66,17 @@ def recv_queue_unread(stage: Stage) -> Recover:
 SCENARIOS = (
     Scenario(
         "zero-window-peer",
-        "A program sends, and the other one has stopped reading: its window is shut.",
+        "A program sends to one that has stopped reading: its window is closed.",
         zero_window_peer,
     ),
     Scenario(
         "black-hole",
-        "The network loses everything on its way to the database: nobody answers.",
+        "The network loses every packet to the database: nothing comes back.",
         black_hole,
     ),
     Scenario(
         "mtu-black-hole",
-        "A tunnel on the way carries only small packets and tells nobody: large ones are lost.",
+        "A tunnel on the path drops large packets without telling the sender.",
         mtu_black_hole,
         spoiled_by=frozenset(
             {"zero-window-peer", "recv-queue-unread", "connection-churn", "nagle-delayed-ack"}
@@ -84,7 +84,7 @@ SCENARIOS = (
     ),
     Scenario(
         "recv-queue-unread",
-        "Requests have arrived, and the worker that should read them is stuck.",
+        "Requests have arrived, but the worker that should read them is stuck.",
         recv_queue_unread,
     ),
 )

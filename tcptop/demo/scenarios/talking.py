@@ -42,14 +42,13 @@ def _keep_alive(client: Holder, fds: list[int], idle: int) -> None:
 SCENARIOS = (
     Scenario(
         "keepalive-missing",
-        "Idle connections without keepalive, which a firewall on the way may forget "
-        "(after 5 s, not 350).",
+        "Idle connections without keepalive, which a firewall on the path may drop (5 s, not 350).",
         keepalive_missing,
         limits={"keepalive-missing.idle_s": 5},
     ),
     Scenario(
         "keepalive-too-slow",
-        "Keepalive is on and probes after two hours, when a firewall has long forgotten.",
+        "Keepalive probes only after two hours, when a firewall has long dropped the connection.",
         keepalive_too_slow,
     ),
     Scenario(
