@@ -57,6 +57,13 @@ def cookies(diag: SockDiag, request: Request = sock_diag.EVERYTHING) -> set[int]
 
 
 @pytest.mark.parametrize("legacy", [True, False])
+def test_the_short_look_where_nobody_listens(namespace: DemoNamespace, legacy: bool) -> None:
+    with namespace.entered(), SockDiag(namespace.inode) as diag:
+        diag._legacy = legacy
+        assert [len(column) for column in diag.accept_queues()] == [0, 0]
+
+
+@pytest.mark.parametrize("legacy", [True, False])
 def test_the_short_look_at_listeners_tells_what_a_dump_does(
     crowd: DemoNamespace, legacy: bool
 ) -> None:
