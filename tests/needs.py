@@ -54,6 +54,7 @@ NEEDS = {
     "tests/incidents/test_keeping.py": _LAB,
     "tests/incidents/test_network.py": (*_LAB, "ethtool", "nft"),
     "tests/incidents/test_reading.py": (*_LAB, "nft", "redis-server"),
+    "tests/incidents/test_unconnected.py": (*_LAB, "haproxy", "nft"),
     "tests/kernel/": _KERNEL,
     "tests/tui/test_monkey.py": _INSIDE,
     "tests/tui/test_namespace.py": _INSIDE,

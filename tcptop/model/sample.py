@@ -100,6 +100,22 @@ class LostSocket(NamedTuple):
     remote_port: int = 0
 
 
+class FailedConnect(NamedTuple):
+    """Sockets that ended before they were open, of one destination.
+
+    Port 0 is not known: the kernel had forgotten it. `answered`: a segment came, which was a reset;
+    else nothing did, or that was forgotten too.
+    """
+
+    netns: int
+    interface: int
+    remote_hi: int
+    remote_lo: int
+    remote_port: int
+    answered: bool
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class Unlisted:
     """Descriptors of one process whose TCP sockets are in no dump; `known` are some of those."""
@@ -205,6 +221,7 @@ class Sample:
     routes: Mapping[RouteKey, Route] = field(default_factory=dict)  # those asked for
     facts: Mapping[int, ProcessFacts] = field(default_factory=dict)  # by pid: those asked for
     unix_listeners: tuple[UnixListener, ...] = ()  # of the namespace of the reader
+    failed: tuple[FailedConnect, ...] | None = None  # since the sample before, where asked for
     notes: tuple[str, ...] = ()
 
     @property

@@ -19,6 +19,7 @@ from tcptop.model.source import Requests, Stop
 from tcptop.model.table import U32, SocketTable
 from tcptop.sources import counters, namespaces, proc_net_tcp, procfs, unix_listeners
 from tcptop.sources.cgroups import Cgroups
+from tcptop.sources.failures import FailureReader
 from tcptop.sources.owners import OwnerFinder
 from tcptop.sources.process_facts import FactsReader
 from tcptop.sources.routes import RouteReader
@@ -60,6 +61,7 @@ class LiveSource:
         self._routes = RouteReader(self.netns)
         self._facts = FactsReader()
         self._kernel = counters.KernelReader(self.netns)
+        self._failures = FailureReader(self.netns)
         self._cgroups = Cgroups()
         self._users: dict[int, str] = {}
         self._peaks: dict[int, int] = {}  # by cookie
@@ -71,6 +73,7 @@ class LiveSource:
 
     def close(self) -> None:
         self._kernel.close()
+        self._failures.close()
         if self._diag:
             self._diag.close()
 
@@ -78,6 +81,7 @@ class LiveSource:
         self._options.request(wanted.sockets)
         self._routes.request(wanted.routes)
         self._facts.request(wanted.processes)
+        self._failures.request(wanted.failures)
 
     def sample(self) -> Sample:
         """What the kernel says now."""
@@ -109,12 +113,15 @@ class LiveSource:
             routes=self._routes.read(),
             facts=self._facts.read(),
             unix_listeners=unix,
+            failed=self._failures.read(_listening(sockets)),
             notes=self._notes(owners, sockets.inode, rights),
         )
         return replace(sample, poll_ms=(time.monotonic() - self._clock) * 1000)
 
     def poll_listeners(self) -> None:
-        """Remember each listener's longest accept queue until the next sample."""
+        """Remember each listener's longest accept queue until the next sample, and connects that
+        have failed."""
+        self._failures.poll()
         if self._diag is None:
             return
         cookies, queues = self._diag.accept_queues()
@@ -206,6 +213,10 @@ class LiveSource:
 def _inodes(sockets: SocketTable, bound: SocketTable) -> U32:
     """Of all that holds a port; most hosts have nothing that is only bound."""
     return np.concatenate([sockets.inode, bound.inode]) if len(bound) else sockets.inode
+
+
+def _listening(sockets: SocketTable) -> frozenset[int]:
+    return frozenset(sockets.local_port[sockets.state == tcp.LISTEN].tolist())
 
 
 def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:

@@ -8,7 +8,7 @@ from tests.incidents.incident import Says, healthy, incident
 from tests.incidents.lab import PROGRAMS, Lab
 from tests.incidents.proving import Proving
 
-UNANSWERED = "connect-unanswered"
+UNANSWERED, RESETS = "connect-unanswered", "resets"
 _OK = 'location / { return 200 "ok"; }'
 
 
@@ -155,6 +155,109 @@ def one_of_three_back_ends_is_out(lab: Lab) -> None:
     client.python("browsers", server.address, 80, 8, 10)
 
 
+@incident(
+    client=[
+        Says(
+            RESETS,
+            "warning",
+            title=[r"10\.77\.0\.1:8082 and 10\.77\.0\.1:8083 refuse|:8083 and 10\S+:8082 refuse"],
+            told=["127\\.0\\.0\\.1 or another port alone"],
+            never=["Start the service", r"8081 (is|are) open"],
+        )
+    ],
+    server=[],
+)
+def two_of_three_upstreams_are_down(lab: Lab) -> None:
+    """nginx tries one after the other."""
+    lab.server.nginx("back", f"server {{ listen {lab.server.address}:8081; {_OK} }}", 8081)
+    ups = " ".join(
+        f"server {lab.server.address}:{port} max_fails=0;" for port in (8081, 8082, 8083)
+    )
+    place = "server { listen 127.0.0.1:80; location / { proxy_pass http://u; } }"
+    lab.client.nginx("front", f"upstream u {{ {ups} }} {place}", 80)
+    lab.client.python("shop", "127.0.0.1", 80, 2, 20)
+    lab.client.until(lambda: lab.client.counter("TcpAttemptFails") >= 10, "refused ones")
+
+
+@two_of_three_upstreams_are_down.healthy()
+def three_upstreams_are_up(lab: Lab) -> None:
+    ports = (8081, 8082, 8083)
+    listens = " ".join(f"listen {lab.server.address}:{port};" for port in ports)
+    lab.server.nginx("back", f"server {{ {listens} {_OK} }}", 8083)
+    ups = " ".join(f"server {lab.server.address}:{port};" for port in ports)
+    kept = 'proxy_http_version 1.1; proxy_set_header Connection "";'
+    place = f"server {{ listen 127.0.0.1:80; location / {{ proxy_pass http://u; {kept} }} }}"
+    front = f"upstream u {{ {ups} keepalive 8; }} {place}"
+    lab.client.nginx("front", front, 80)
+    lab.client.python("shop", "127.0.0.1", 80, 2, 20)
+    lab.wait(1)
+
+
+@incident(
+    client=[
+        Says(
+            RESETS,
+            "warning",
+            title=[r"10\.77\.0\.1:6379 refuses them \(called by failover\.py"],
+            told=["limit that is reached", "open and got an answer meanwhile"],
+            never=["Start the service", "may be down"],
+            destination="10.77.0.1:6379",
+        )
+    ],
+    server=[],
+)
+def a_limit_on_connections_is_reached(lab: Lab) -> None:
+    """The filter resets all beyond ten of one address; those go on."""
+    lab.server.nft(_LIMIT)
+    lab.server.python("orders", lab.server.address, 6379, port=6379)
+    lab.client.python("failover", lab.server.address, 6379, 10, 0)
+    lab.client.until(lambda: lab.client.count("ESTABLISHED", remote=6379) == 10, "ten")
+    lab.client.python("dialer", lab.server.address, 6379, 3, 2)
+    lab.client.until(lambda: lab.client.counter("TcpAttemptFails") >= 10, "refused ones")
+
+
+_LIMIT = """table inet f {
+set c { type ipv4_addr; size 65535; flags dynamic; }
+chain i {
+type filter hook input priority 0
+tcp dport 6379 ct state new add @c { ip saddr ct count over 10 } reject with tcp reset
+}
+}"""
+
+
+@incident(
+    server=[
+        Says(
+            RESETS,
+            "warning",
+            who="orders",
+            title=[r"refuses", r"127\.0\.0\.1:6379 \(orders\.py\) alone"],
+        )
+    ],
+    client=[
+        Says(
+            RESETS,
+            "warning",
+            title=[r"10\.77\.0\.1:6379 refuses them"],
+            never=["Start the service"],
+            destination="10.77.0.1:6379",
+        )
+    ],
+)
+def a_service_listens_on_localhost_alone(lab: Lab) -> None:
+    lab.server.python("orders", "127.0.0.1", 6379, port=6379)
+    lab.client.python("dialer", lab.server.address, 6379, 2, 2)
+    lab.client.until(lambda: lab.client.counter("TcpAttemptFails") >= 10, "refused ones")
+
+
+@a_service_listens_on_localhost_alone.healthy()
+def ports_are_scanned(lab: Lab) -> None:
+    """Worth knowing at either end, and no more."""
+    lab.server.python("orders", lab.server.address, 6379, port=6379)
+    lab.client.python("dialer", lab.server.address, "10000-20000", 2, 2)
+    lab.client.until(lambda: lab.client.counter("TcpAttemptFails") >= 10, "refused ones")
+
+
 class TestUnconnected(Proving):
     incidents = (
         a_firewall_drops_behind_short_timeouts,
@@ -163,3 +266,11 @@ class TestUnconnected(Proving):
         a_firewall_rejects,
     )
     loads = (one_of_three_back_ends_is_out,)
+
+
+class TestRefused(Proving):
+    incidents = (
+        two_of_three_upstreams_are_down,
+        a_limit_on_connections_is_reached,
+        a_service_listens_on_localhost_alone,
+    )

@@ -9,6 +9,7 @@ import numpy as np
 
 from tcptop.model.route import Link, Neighbour, Route, RouteKey
 from tcptop.model.sample import (
+    FailedConnect,
     Host,
     Kernel,
     ListenerPeaks,
@@ -26,7 +27,18 @@ from tcptop.model.table import SocketTable, blank
 CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *(Host, Kernel, ListenerPeaks, LostSocket, Namespace, Owners, Process, Sample, Unlisted),
+        *(
+            FailedConnect,
+            Host,
+            Kernel,
+            ListenerPeaks,
+            LostSocket,
+            Namespace,
+            Owners,
+            Process,
+            Sample,
+            Unlisted,
+        ),
         *(Link, Neighbour, Route, RouteKey, SocketId, SocketOptions, SocketTable),
     )
 }
@@ -42,7 +54,7 @@ def taken_apart(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         parts = {each.name: taken_apart(getattr(value, each.name)) for each in fields(value)}
         return {MARK: type(value).__name__, **parts}
-    if isinstance(value, (LostSocket, RouteKey, SocketId)):
+    if isinstance(value, (FailedConnect, LostSocket, RouteKey, SocketId)):
         return {MARK: type(value).__name__, **value._asdict()}
     if isinstance(value, np.ndarray):
         return np.asfortranarray(value)

@@ -46,8 +46,9 @@ class Rates:
 
     @property
     def unreachable(self) -> bool:
-        """As many were told so by ICMP."""
-        return self.of("InDestUnreachs") >= MOSTLY * self.failed
+        """As many were told so by ICMP that this host has not sent itself."""
+        came = self.of("InDestUnreachs") - self.of("OutDestUnreachs")
+        return came >= MOSTLY * self.failed
 
     @property
     def only_late(self) -> bool:

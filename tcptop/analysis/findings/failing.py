@@ -1,4 +1,4 @@
-"""Connects that fail at once: who refuses them, as far as it is known."""
+"""Connects that fail at once: where they go, who refuses them and who calls, as far as known."""
 
 from __future__ import annotations
 
@@ -6,52 +6,244 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.analysis.findings import parties, refusals, words
-from tcptop.analysis.findings.breaking import RST, Rates, finding
+from tcptop.analysis.dialing import Callee
+from tcptop.analysis.findings import listening, parties, refusals, refusers, unanswered, words
+from tcptop.analysis.findings.breaking import MOSTLY, RST, Rates, finding
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.refusals import Partial
+from tcptop.analysis.findings.refusers import Refusers
+from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.whereto import Where, asked
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
+from tcptop.model.table import Index
 
 NAMED = 3  # listeners
+RARELY = 0.2  # of the failed connects
+REFUSED, UNREACHABLE, MIXED = "refused", "unreachable", "mixed"
+ASKED = 0.5  # of the threshold, from which the kernel is asked for notices
+
+
+def ask(seen: Observations, limits: Limits) -> None:
+    """Where connects fail at such a rate, the next samples should say which they are."""
+    for kernel in seen.sample.kernel:
+        rate = seen.last_rate(kernel.netns, "AttemptFails")
+        if rate is not None and rate >= ASKED * limits["per_s"]:
+            seen.ask_for_failures()
 
 
 def told(seen: Observations, netns: int, rates: Rates) -> Finding:
-    if rates.refused_here:
-        return _refused_here(seen, netns, rates)
-    number = words.number(rates.failed)
+    found = refusers.refusers(seen, netns)
+    here = [unanswered.is_here(seen, to) for to, _ in found.named]
+    if rates.refused_here and all(here):
+        return _refused_here(seen, netns, rates, found)
+    how = _how(rates, found)
+    if found.scanned:
+        return _scan(seen, netns, rates, found, how)
+    if not found.named:
+        return _anywhere(seen, netns, rates, how)
+    return _there(seen, netns, rates, found, how)
+
+
+def _how(rates: Rates, found: Refusers) -> str:
+    """What ended them. AttemptFails counts resets, ICMP errors and what was not answered in time
+    (tcp_done, net/ipv4/tcp.c); not what the program itself closed."""
     if rates.unreachable:
-        title = f"{number} connects/s fail with ICMP unreachable for an answer"
-        advice = "Look at the route, and for a firewall that rejects, from here to there."
-    else:
-        title = f"{number} connects/s fail, most of them refused"
-        advice = (
-            "Start the service that is called, or fix the address. During a restart let the old "
-            "process accept until the new one listens, and let clients wait longer after each "
-            "failure."
-        )
-    found = asked(seen, netns)
-    said = (*_failed(rates), *found.evidence, *_asking(seen, netns))
-    title = f"{title}{found.said}"
+        return UNREACHABLE
+    if found.answered >= MOSTLY:
+        return REFUSED
+    other = rates.of("InDestUnreachs") + rates.of("TCPAbortOnTimeout")
+    if other <= RARELY * rates.failed and not found.answered < MOSTLY:
+        return REFUSED
+    return MIXED
+
+
+def _fail(rates: Rates, how: str) -> str:
+    """The beginning of a title."""
+    number = words.number(rates.failed)
+    if how == UNREACHABLE:
+        return f"{number} connects/s fail with ICMP unreachable for an answer"
+    if how == REFUSED:
+        return f"{number} connects/s fail, most of them refused"
+    return f"{number} connects/s fail: refused, rejected by ICMP or unanswered"
+
+
+def _anywhere(seen: Observations, netns: int, rates: Rates, how: str) -> Finding:
+    """Nothing tells where to."""
+    found = asked(seen, netns) if how != REFUSED else Where()
+    said = (*_failed(rates), *_icmp(rates), *found.evidence, *_asking(seen, netns))
+    look = f"Find out what is called: tcpdump -c 20 -nni any '{RST} or icmp or icmp6'."
+    advice = f"{look} {_advice(how, '', seen, None)}"
+    title = f"{_fail(rates, how)}{found.said}"
     return finding(netns, rates, "warning", title, found._replace(evidence=said), advice)
 
 
-def _refused_here(seen: Observations, netns: int, rates: Rates) -> Finding:
+def _there(seen: Observations, netns: int, rates: Rates, found: Refusers, how: str) -> Finding:
+    places = [to for to, _ in found.named]
+    names = words.joined([refusers.said(seen, to) for to in places])
+    who = refusers.callers(seen, places)
+    number, verb = words.number(rates.failed), "refuses" if len(places) == 1 else "refuse"
+    title = (
+        f"{number} connects/s fail: {names} {verb} them"
+        if how == REFUSED
+        else f"{_fail(rates, how)}: to {names}"
+    )
+    if who:
+        title += f" (called by {parties.first_name(who)}, apparently)"
+    others = [to for to in places if to.remote_port and len(refusers.answering(seen, to))]
+    said = (
+        *_failed(rates),
+        *_icmp(rates),
+        *_noticed(seen, found),
+        *(_answers(seen, to) for to in others),
+        *_whose(who),
+    )
+    at = Where("", said, _pids(who), destination=_only(seen, places))
+    picky = others[0] if others else None
+    advice = _advice(how, refusers.said(seen, places[0]), seen, picky)
+    return finding(netns, rates, "warning", title, at, advice)
+
+
+def _only(seen: Observations, places: list[Callee]) -> str | None:
+    one = len(places) == 1 and places[0].remote_port
+    return unanswered.called(seen, places[0]) if one else None
+
+
+def _scan(seen: Observations, netns: int, rates: Rates, found: Refusers, how: str) -> Finding:
+    host = refusers.said(seen, found.places[0][0]._replace(remote_port=0))
+    ports = f"{words.number(found.scanned)} ports of {host}"
+    said = (
+        *_failed(rates),
+        *_icmp(rates),
+        f"In the last {words.duration(found.seconds)} {words.number(found.number)} of them were "
+        f"noticed, and most went to {ports}, one after the other: somebody on this host looks for "
+        "open ports, or calls a port that changes.",
+    )
+    title = f"{_fail(rates, how)}: a port scan of {host}, apparently"
+    advice = (
+        "Nothing, if the scan is meant. Else find out who calls: "
+        f"strace -f -e trace=connect -p PID, or tcpconnect (bcc); tcpdump -c 20 -nni any '{RST}' "
+        "shows the packets."
+    )
+    return finding(netns, rates, "info", title, Where(evidence=said), advice)
+
+
+def _noticed(seen: Observations, found: Refusers) -> Iterator[str]:
+    yield (
+        f"The kernel told of {words.number(found.number)} sockets that ended before they were "
+        f"open in the last {words.duration(found.seconds)}: {refusers.listed(seen, found)}."
+    )
+    if any(to.remote_port == 0 for to, _ in found.named):
+        yield "Where connect() itself waits for the answer the port is forgotten by then."
+
+
+def _answers(seen: Observations, to: Callee) -> str:
+    many = len(refusers.answering(seen, to))
+    return (
+        f"{words.count(many, 'connection')} to {unanswered.called(seen, to)} "
+        f"{'is' if many == 1 else 'are'} open and got an answer meanwhile: not everybody is "
+        "refused there."
+    )
+
+
+def _whose(who: list[parties.Party]) -> Iterator[str]:
+    """A failed connect leaves no row, so that its process is not told."""
+    if who:
+        yield f"Other connections to the same addresses belong to {parties.listed(who)}."
+    else:
+        yield (
+            "Who calls is not known, as a connect that fails at once leaves no row; tcpconnect "
+            "(bcc) or strace -f -e trace=connect -p PID shows it."
+        )
+
+
+def _icmp(rates: Rates) -> Iterator[str]:
+    for name, what in (
+        ("InDestUnreachs", "ICMP unreachables/s came in"),
+        ("TCPAbortOnTimeout", "connections/s were given up unanswered"),
+    ):
+        if rates.of(name) > 0:
+            yield f"{words.number(rates.of(name))} {what} ({name})."
+
+
+def _advice(how: str, to: str, seen: Observations, picky: Callee | None) -> str:
+    if how == UNREACHABLE:
+        return "Look at the route, and for a firewall that rejects, from here to there."
+    if picky is not None:
+        return (
+            f"{unanswered.called(seen, picky)} takes other connections: look for a limit that is "
+            "reached (a firewall that counts connections of an address, a proxy, the service "
+            "itself), or for one of several servers behind that address that is down."
+        )
+    where = f"On the host of {to}" if to else "On the host that is called"
+    return (
+        f"{where} look whether anything listens on that port and address: the service may be "
+        "down, or listen on 127.0.0.1 or another port alone. A firewall that rejects with a reset "
+        "looks the same from here, as does a limit on connections. During a "
+        "restart let the old process accept until the new one listens, and let clients wait longer "
+        "after each failure."
+    )
+
+
+def _refused_here(seen: Observations, netns: int, rates: Rates, found: Refusers) -> Finding:
     partly = refusals.partials(seen, netns)
     title = f"This host itself refuses {words.number(rates.failed)} connects/s"
     # Clients that try one address of localhost after the other: as many are answered at once.
     if partly and partly[0].answered_per_s >= rates.failed / 2:
         return _partly_refused(seen, netns, rates, title, partly[0])
+    places = [to for to, _ in found.named if to.remote_port]
+    if places:
+        return _nobody_listens(seen, netns, rates, title, found)
     said = [*_failed(rates), "A refused connect leaves no row, so its port is not known here."]
     if partly:
         names = ", ".join(refusals.listed(seen, each.listeners) for each in partly[:NAMED])
         said.append(f"Listeners that localhost does not reach by both of its addresses: {names}.")
     advice = (
         "Start the service of the port that is called, let it listen on the address that is "
-        f"called, or end what calls it. The port: tcpdump -c 20 -ni lo '{RST}'."
+        f"called, or end what calls it. The port: tcpdump -c 20 -nni any '{RST}'."
     )
     return finding(netns, rates, "warning", title, Where(evidence=tuple(said)), advice)
+
+
+def _nobody_listens(
+    seen: Observations, netns: int, rates: Rates, title: str, found: Refusers
+) -> Finding:
+    """By the notices and by its own table."""
+    places = [to for to, _ in found.named if to.remote_port]
+    who = refusers.callers(seen, places)
+    elsewhere = [(to, _elsewhere(seen, to)) for to in places]
+    said = (
+        *_failed(rates),
+        *_noticed(seen, found),
+        *(
+            f"On that port only {refusals.listed(seen, rows)} listens, not on "
+            f"{unanswered.called(seen, to)}."
+            for to, rows in elsewhere
+            if len(rows)
+        ),
+        *_whose(who),
+    )
+    names = " or ".join(unanswered.called(seen, to) for to in places)
+    title = f"{title}: nothing listens on {names}"
+    moved = next((rows for _, rows in elsewhere if len(rows)), None)
+    if moved is None:
+        advice = f"Start the service of {names}, or end what calls it."
+    else:
+        there = words.local(seen.sample, int(moved[0]))
+        title += f", {there} does"
+        advice = (
+            f"Let the service listen on the address that is called too, or let its clients call "
+            f"{there}."
+        )
+    at = Where("", said, _pids(who), destination=_only(seen, places))
+    return finding(netns, rates, "warning", title, at, advice)
+
+
+def _elsewhere(seen: Observations, to: Callee) -> Index:
+    """Listeners of that port on other addresses."""
+    rows = listening.on_port(seen.table, to.netns, to.remote_port)
+    other: Index = rows[~listening.takes(seen.table, rows, to.remote_hi, to.remote_lo)]
+    return other
 
 
 def _partly_refused(

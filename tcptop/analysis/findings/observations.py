@@ -39,6 +39,7 @@ class Observations:
         self._sockets: set[SocketId] = set()  # whose options the next sample should bring
         self._pids: set[int] = set()  # whose facts
         self._routes: set[RouteKey] = set()
+        self._failures = False
 
     @property
     def sample(self) -> Sample:
@@ -105,11 +106,18 @@ class Observations:
         self._routes.add(key)
         return self.sample.routes.get(key)
 
+    def ask_for_failures(self) -> None:
+        """The next samples should say which connects fail."""
+        self._failures = True
+
     @property
     def requests(self) -> Requests:
         """What the rules would be surer with."""
         return Requests(
-            frozenset(self._sockets), frozenset(self._routes), processes=frozenset(self._pids)
+            frozenset(self._sockets),
+            frozenset(self._routes),
+            frozenset(self._pids),
+            self._failures,
         )
 
     @cached_property

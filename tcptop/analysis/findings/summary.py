@@ -10,10 +10,10 @@ import numpy as np
 from tcptop.analysis.dialing import Calls, CallsByCallee
 from tcptop.analysis.identity import destination_keys
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, row_hash
-from tcptop.model.sample import Process, UnixListener
+from tcptop.model.arrays import index_of, paired, row_hash, sorted_unique
+from tcptop.model.sample import FailedConnect, Process, UnixListener
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import F64, I64, U64
+from tcptop.model.table import F64, I64, U64, Index, SocketTable
 
 WINDOW_S = 185.0  # three minutes, and a sample to spare
 CLOSER_S = 0.4  # the present one replaces the last where samples follow each other faster than this
@@ -41,6 +41,7 @@ class SampleSummary:
     clock: float
     counters: Mapping[int, Mapping[str, int]]  # netns -> name
     listener: U64
+    ports: U64  # those that somebody listens on, as `port_keys`
     queued: I64  # accept queue
     backlog: I64
     process: U64
@@ -53,6 +54,7 @@ class SampleSummary:
     used: I64
     unix: Mapping[int, UnixListener]  # by inode: those in whose queue somebody waits
     calls: CallsByCallee  # since the summary before
+    failed: tuple[FailedConnect, ...] | None  # the same, where it was asked for
 
 
 def process_key(process: Process) -> int:
@@ -63,6 +65,11 @@ def process_key(process: Process) -> int:
 def holding_key(process: Process, netns: int) -> int:
     """A process and one of the namespaces that its sockets are in."""
     return int(row_hash(np.array([process_key(process)], np.uint64), np.array([netns]))[0])
+
+
+def port_keys(table: SocketTable, rows: Index) -> U64:
+    """Local ports, and the namespace of each in the upper half."""
+    return paired(table.netns[rows], table.local_port[rows].astype(np.uint32))
 
 
 def summary(snapshot: Snapshot, calls: CallsByCallee) -> SampleSummary:
@@ -85,6 +92,7 @@ def summary(snapshot: Snapshot, calls: CallsByCallee) -> SampleSummary:
         sample.clock,
         {kernel.netns: _counters(kernel.counters) for kernel in sample.kernel},
         listeners,
+        sorted_unique(port_keys(table, rows)),
         table.recv_q[rows].astype(np.int64),
         table.send_q[rows].astype(np.int64),
         keys,
@@ -97,6 +105,7 @@ def summary(snapshot: Snapshot, calls: CallsByCallee) -> SampleSummary:
         ports.used[order],
         {each.inode: each for each in sample.unix_listeners if each.queued},
         calls,
+        sample.failed,
     )
 
 
@@ -107,7 +116,8 @@ def with_summary(
     kept = [m for m in summaries if present.clock - m.clock <= WINDOW_S]
     if len(kept) > 1 and kept[-1].clock - kept[-2].clock < CLOSER_S:
         skipped = kept.pop()
-        present = replace(present, calls=_both(skipped.calls, present.calls))
+        failed = _added(skipped.failed, present.failed)
+        present = replace(present, calls=_both(skipped.calls, present.calls), failed=failed)
     return (*kept, present)
 
 
@@ -115,6 +125,12 @@ def _both(before: CallsByCallee, after: CallsByCallee) -> CallsByCallee:
     """What was seen in two intervals."""
     places = dict.fromkeys((*before, *after))
     return {each: before.get(each, Calls()).then(after.get(each, Calls())) for each in places}
+
+
+def _added(
+    before: tuple[FailedConnect, ...] | None, after: tuple[FailedConnect, ...] | None
+) -> tuple[FailedConnect, ...] | None:
+    return None if before is None or after is None else before + after
 
 
 def at(keys: U64, values: I64 | F64, key: int) -> float | None:

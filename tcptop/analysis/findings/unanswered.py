@@ -78,7 +78,7 @@ def _ask_soon(seen: Observations, rows: Index) -> None:
 def asking(seen: Observations, to: Callee) -> Index:
     """All SYN_SENT rows towards a destination."""
     table = seen.table
-    return np.flatnonzero((table.state == tcp.SYN_SENT) & _there(seen, to))
+    return np.flatnonzero((table.state == tcp.SYN_SENT) & there(seen, to))
 
 
 def called(seen: Observations, to: Callee) -> str:
@@ -152,7 +152,7 @@ class Answering(NamedTuple):
 
 def answering(seen: Observations, case: Unanswered) -> Answering:
     table, to = seen.table, case.callee
-    same = (table.state == tcp.ESTABLISHED) & _there(seen, to, with_port=False)
+    same = (table.state == tcp.ESTABLISHED) & there(seen, to, with_port=False)
     others = np.flatnonzero(same)
     heard = np.fmin(*(table.since_s(f"last_{what}_recv", others) for what in ("ack", "data")))
     others = others[heard < max(case.since_s, case.longest_s)]
@@ -171,12 +171,12 @@ def spared(seen: Observations, case: Unanswered, processes: list[Process]) -> bo
     table, to, callers = seen.table, case.callee, {each.pid for each in processes}
     same = (table.netns == to.netns) & (table.remote_port == to.remote_port)
     others = np.flatnonzero(same & np.isin(table.state, (tcp.ESTABLISHED, tcp.TIME_WAIT)))
-    others = others[~_there(seen, to)[others] & ~seen.accepted[others]]
+    others = others[~there(seen, to)[others] & ~seen.accepted[others]]
     held = {each.pid for row in others[:1000].tolist() for each in seen.processes(row)}
     return bool(callers & held)
 
 
-def _there(seen: Observations, to: Callee, with_port: bool = True) -> Bools:
+def there(seen: Observations, to: Callee, with_port: bool = True) -> Bools:
     table, same = seen.table, np.ones(len(seen.table), bool)
     for name in WHERE if with_port else WHERE[:-1]:
         column = getattr(table, name)

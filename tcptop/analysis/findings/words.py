@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 
 from tcptop.model import address
@@ -58,6 +59,12 @@ def number(value: float) -> str:
 def count(value: float, one: str, many: str = "") -> str:
     """1 socket, 2 sockets."""
     return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def joined(names: Sequence[str]) -> str:
+    """a, b and c"""
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def size(octets: float) -> str:

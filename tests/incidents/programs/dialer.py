@@ -1,17 +1,23 @@
-"""A client that gives up soon: dialer.py ADDRESS PORT CALLERS TIMEOUT_S [PAUSE_S]"""
+"""A client that gives up soon: dialer.py ADDRESS PORT CALLERS TIMEOUT_S [PAUSE_S]
 
+PORT may be FIRST-LAST: one after the other is called.
+"""
+
+import itertools
 import socket
 import sys
 import threading
 import time
 
-to, (callers, timeout_s, *pause_s) = (sys.argv[1], int(sys.argv[2])), map(float, sys.argv[3:])
+begin, dash, end = sys.argv[2].partition("-")
+ports = itertools.cycle(range(int(begin), int(end if dash else begin) + 1))
+callers, timeout_s, *pause_s = map(float, sys.argv[3:])
 
 
 def call() -> None:
     while True:
         try:
-            with socket.create_connection(to, timeout_s) as made:
+            with socket.create_connection((sys.argv[1], next(ports)), timeout_s) as made:
                 made.sendall(b"hello\n")
                 made.recv(100)
         except OSError:

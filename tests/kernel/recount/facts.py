@@ -11,7 +11,7 @@ import numpy as np
 
 from tcptop.model import address, tcp
 from tcptop.model.finding import Subject
-from tcptop.model.sample import Kernel, LostSocket, Process, Sample
+from tcptop.model.sample import FailedConnect, Kernel, LostSocket, Process, Sample
 from tcptop.model.table import Bools, SocketTable
 from tests.kernel.recount.places import at
 
@@ -68,6 +68,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_unix_listeners(seen)
     yield from _of_ports(seen)
     yield from _of_calls(seen)
+    yield from _of_failures(seen)
     yield from _of_processes(seen)
     yield from _of_doings(seen)
     yield from _of_counters(seen, named)
@@ -407,6 +408,20 @@ def _of_calls(seen: Seen) -> Iterator[Fact]:
         yield Fact("seconds", longest - 0.1, longest + 0.1, "the longest of these")
 
 
+def _of_failures(seen: Seen) -> Iterator[Fact]:
+    """Sockets that ended before they were open, by destination, since each of the looks."""
+    for first in range(1, len(seen.samples)):
+        told = [each for sample in seen.samples[first:] for each in sample.failed or ()]
+        ends = Counter[tuple[int, int, int]]()
+        for each in told:
+            ends[each.remote_hi, each.remote_lo, each.remote_port] += each.number
+        for number in (ends.total(), *ends.values()):
+            yield exactly("count", number, "failed connects")
+        ports = Counter(ends[:2] for ends in set(ends))
+        for number in ports.values():
+            yield exactly("count", number, "ports of an address that failed")
+
+
 def _of_processes(seen: Seen) -> Iterator[Fact]:
     yield exactly("count", len(seen.subject.pids), "processes")
     yield exactly("count", max(len(seen.subject.pids) - 3, 0), "processes that are not named")
@@ -475,6 +490,11 @@ def lost_end(socket: LostSocket) -> str:
     """10.0.0.9:5672, where it led."""
     host = address.text(socket.remote_hi, socket.remote_lo)
     return address.endpoint(host, socket.remote_port)
+
+
+def failed_end(each: FailedConnect) -> str:
+    """The same of connects that failed."""
+    return address.endpoint(address.text(each.remote_hi, each.remote_lo), each.remote_port)
 
 
 def _lost_sockets(pid: int, seen: Seen) -> int:

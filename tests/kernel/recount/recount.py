@@ -8,7 +8,7 @@ from tcptop.analysis.findings.rules import RULES
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tests.kernel.recount.claims import Claim, claims
-from tests.kernel.recount.facts import Fact, Seen, exactly, facts, lost_end
+from tests.kernel.recount.facts import Fact, Seen, exactly, facts, failed_end, lost_end
 from tests.kernel.recount.places import at
 
 # What sentences say of TCP in general: seconds of TIME_WAIT, of a delayed ack.
@@ -92,6 +92,7 @@ def _there(text: str, seen: Seen) -> bool:
     lost = [
         lost_end(e) for pid in seen.subject.pids if pid in unlisted for e in unlisted[pid].known
     ]
+    lost += [failed_end(each) for s in seen.samples for each in s.failed or ()]
     if any(text in (end, end.rpartition(":")[0]) for end in lost):
         return True
     return any(at(seen.table, text, end).any() for end in ("local", "remote"))

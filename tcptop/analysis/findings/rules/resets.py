@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tcptop.analysis.findings import failing, reset_reasons, words
+from tcptop.analysis.findings import failing, refusing, reset_reasons, words
 from tcptop.analysis.findings.breaking import ID, Rates, finding
 from tcptop.analysis.findings.broken import Broken, both_here, broken
 from tcptop.analysis.findings.observations import Observations
@@ -22,8 +22,10 @@ STEADY = 0.5  # of the threshold, in each interval: a burst when a program ends 
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    failing.ask(seen, limits)
     summaries = window(seen, limits["window_s"])
     for kernel in seen.sample.kernel if summaries else ():
+        yield from refusing.told(seen, kernel.netns, summaries, limits)
         found = broken(seen, summaries, kernel.netns)
         if found is None or not _many(found.every, found, summaries, limits):
             continue

@@ -1,0 +1,109 @@
+"""Where connects go that fail at once: by the kernel's notices of sockets that are destroyed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.dialing import Callee
+from tcptop.analysis.findings import parties, unanswered, words
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model import address, tcp
+from tcptop.model.sample import FailedConnect
+from tcptop.model.table import Index
+
+WINDOW_S = 10.0
+LEAST = 5  # failed connects, before anything is said of where they go
+MOSTLY = 0.8  # share of them, of which names are given
+NAMED = 4
+PORTS = 20  # of one address: who calls so many looks for what is open
+
+
+class Refusers(NamedTuple):
+    """Failed connects of one namespace in the last `seconds`, as far as they were noticed.
+
+    `places` are those of most, with their number; port 0 where it is not known. `answered` is the
+    share that a reset ended, of those of which it is known; NaN where it is of none.
+    """
+
+    seconds: float
+    number: int
+    places: tuple[tuple[Callee, int], ...]
+    answered: float
+
+    @property
+    def named(self) -> tuple[tuple[Callee, int], ...]:
+        """A few places, where these make up most."""
+        few = self.places[:NAMED]
+        return few if sum(many for _, many in few) >= MOSTLY * self.number > 0 else ()
+
+    @property
+    def scanned(self) -> int:
+        """How many ports of one address, where most go to as many; else 0."""
+        ports = Counter[tuple[int, int]]()
+        calls = Counter[tuple[int, int]]()
+        for to, many in self.places:
+            if to.remote_port:
+                ports[to.remote_hi, to.remote_lo] += 1
+                calls[to.remote_hi, to.remote_lo] += many
+        if not ports:
+            return 0
+        host, number = ports.most_common(1)[0]
+        return number if number >= PORTS and calls[host] >= MOSTLY * self.number else 0
+
+
+def refusers(seen: Observations, netns: int) -> Refusers:
+    """Empty where nothing was noticed, or too little."""
+    begin, before, seconds = seen.sample.clock - WINDOW_S, None, 0.0
+    calls, known, heard = Counter[Callee](), 0, 0
+    for summary in seen.summaries:
+        if summary.clock > begin and summary.failed is not None:
+            seconds += summary.clock - (before.clock if before else summary.clock)
+            for each in (each for each in summary.failed if each.netns == netns):
+                calls[_callee(each)] += each.number
+                known += each.number if each.remote_port else 0
+                heard += each.number if each.remote_port and each.answered else 0
+        before = summary
+    number = calls.total()
+    if number < LEAST or seconds <= 0:
+        return Refusers(0.0, 0, (), np.nan)
+    answered = heard / known if known else np.nan
+    return Refusers(seconds, number, tuple(calls.most_common()), answered)
+
+
+def _callee(each: FailedConnect) -> Callee:
+    return Callee(each.netns, each.interface, each.remote_hi, each.remote_lo, each.remote_port)
+
+
+def said(seen: Observations, to: Callee) -> str:
+    """10.0.0.9:8080, or the address where the port is not known."""
+    if to.remote_port:
+        return unanswered.called(seen, to)
+    return address.text(to.remote_hi, to.remote_lo) + seen.sample.zone(to.netns, to.interface)
+
+
+def callers(seen: Observations, found: Sequence[Callee]) -> list[parties.Party]:
+    """Who has connections to the same addresses, or has had: they may be others than those that
+    fail, which leave no row."""
+    table, there = seen.table, np.zeros(len(seen.table), bool)
+    for to in found:
+        there |= unanswered.there(seen, to, with_port=False)
+    rows = np.flatnonzero(there & (table.state != tcp.LISTEN))
+    return parties.parties(seen, rows[~seen.accepted[rows]])
+
+
+def answering(seen: Observations, to: Callee) -> Index:
+    """Connections to that address and port that are open, and of which something came."""
+    table = seen.table
+    rows = np.flatnonzero(unanswered.there(seen, to) & (table.state == tcp.ESTABLISHED))
+    heard = np.fmin(*(table.since_s(f"last_{what}_recv", rows) for what in ("ack", "data")))
+    answering: Index = rows[heard < WINDOW_S]
+    return answering
+
+
+def listed(seen: Observations, found: Refusers) -> str:
+    """120 to 10.0.0.9:8080 and 110 to 10.0.0.9:8081"""
+    return words.joined([f"{words.number(n)} to {said(seen, to)}" for to, n in found.named])

@@ -1,0 +1,140 @@
+"""This host answers others with resets that no socket sent: nobody listens where they call.
+
+The kernel counts those in OutRsts alone (tcp_v4_send_reset, net/ipv4/tcp_ipv4.c), without a port;
+segments of connections that are over are answered so too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tcptop.analysis.findings import refusals, words
+from tcptop.analysis.findings.breaking import ID, RST
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.rule import Limits
+from tcptop.analysis.findings.summary import SampleSummary, port_keys
+from tcptop.analysis.findings.windows import mean, rates, rates_or_zero
+from tcptop.analysis.peers import is_loopback
+from tcptop.model import tcp
+from tcptop.model.finding import Finding, Subject
+from tcptop.model.table import F64, Index
+
+STEADY = 0.5  # of the threshold, in each interval
+BY_SOCKETS = (
+    *("TCPAbortOnClose", "TCPAbortOnData", "TCPAbortOnTimeout", "TCPAbortOnMemory"),
+    *("EmbryonicRsts", "AttemptFails", "EstabResets"),
+)  # resets that sockets sent, or that this host may have sent to itself
+IDLE = 0.2  # of the resets, so many new connections: then hardly anything is over and called again
+NAMED = 4
+
+
+def told(
+    seen: Observations, netns: int, summaries: Sequence[SampleSummary], limits: Limits
+) -> Iterator[Finding]:
+    per_s = _without_socket(summaries, netns)
+    if per_s is None or mean(per_s, summaries) <= limits["per_s"]:
+        return
+    if (per_s >= STEADY * limits["per_s"]).all():
+        yield _finding(seen, netns, summaries, mean(per_s, summaries))
+
+
+def _without_socket(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
+    sent = rates(summaries, netns, "OutRsts")
+    if sent is None:
+        return None
+    own = sum(rates_or_zero(summaries, netns, name) for name in BY_SOCKETS)
+    return np.maximum(sent - own, 0.0)
+
+
+def _finding(
+    seen: Observations, netns: int, summaries: Sequence[SampleSummary], per_s: float
+) -> Finding:
+    number, gone = words.number(per_s), _gone(seen, netns)
+    alone, opens = _alone(seen, netns), _opens(summaries, netns)
+    severity, title = "info", f"{number} resets/s are sent where no socket takes what comes"
+    if gone and opens <= IDLE * per_s:
+        severity = "warning"
+        ports = words.joined([f":{port}" for port in gone[:NAMED]])
+        title = f"This host refuses {number} connects/s, and nobody listens on {ports} any more"
+    elif len(alone) and not _reachable(seen, netns) and opens <= IDLE * per_s:
+        severity = "warning"
+        only = refusals.listed(seen, alone[:NAMED])
+        title = f"This host refuses {number} connects/s, and listens on {only} alone"
+    who = {each.pid for row in alone[:NAMED].tolist() for each in seen.processes(row)}
+    named = severity == "warning" and not gone
+    return Finding(
+        ID,
+        words.key(ID, netns, "refuses"),
+        severity,
+        title,
+        Subject(netns, tuple(sorted(who)) if named else ()),
+        {"refused_per_s": per_s},
+        tuple(_evidence(seen, number, gone, alone)),
+        _advice(seen, gone, alone),
+        "nstat -az TcpOutRsts TcpPassiveOpens TcpEstabResets TcpAttemptFails; ss -ltn",
+    )
+
+
+def _opens(summaries: Sequence[SampleSummary], netns: int) -> float:
+    """New connections a second, in either direction."""
+    opens = (rates_or_zero(summaries, netns, name) for name in ("PassiveOpens", "ActiveOpens"))
+    failed = rates_or_zero(summaries, netns, "AttemptFails")
+    return mean(np.maximum(sum(opens) - failed, 0.0), summaries)
+
+
+def _listeners(seen: Observations, netns: int) -> Index:
+    return np.flatnonzero((seen.table.state == tcp.LISTEN) & (seen.table.netns == netns))
+
+
+def _gone(seen: Observations, netns: int) -> list[int]:
+    """Ports where somebody listened a while ago, and nobody does."""
+    now = port_keys(seen.table, _listeners(seen, netns))
+    before = np.unique(np.concatenate([summary.ports for summary in seen.summaries]))
+    before = before[before >> np.uint64(32) == netns]
+    gone = before[~np.isin(before, now)] & np.uint64(0xFFFF_FFFF)
+    return [int(port) for port in gone]
+
+
+def _alone(seen: Observations, netns: int) -> Index:
+    """Listeners that only this host itself reaches, on ports that have no others."""
+    table, rows = seen.table, _listeners(seen, netns)
+    inside = is_loopback(table.local_hi[rows], table.local_lo[rows])
+    outside = np.isin(table.local_port[rows], table.local_port[rows[~inside]])
+    alone: Index = rows[inside & ~outside]
+    return alone
+
+
+def _reachable(seen: Observations, netns: int) -> bool:
+    """Whether others reach any listener."""
+    return len(_alone(seen, netns)) < len(_listeners(seen, netns))
+
+
+def _evidence(seen: Observations, number: str, gone: list[int], alone: Index) -> Iterator[str]:
+    yield (
+        f"{number}/s of the resets that this host sends (OutRsts) are neither of a socket nor for "
+        "its own connects: others call a port where nobody listens, or go on with connections "
+        "that are over here. The kernel does not count which port."
+    )
+    if gone:
+        ports = words.joined([f":{port}" for port in gone[:NAMED]])
+        yield f"Since tcptop looks somebody has stopped listening on {ports}."
+    if len(alone):
+        more = f" and {len(alone) - NAMED} more" if len(alone) > NAMED else ""
+        yield (
+            f"Reached from this host alone: {refusals.listed(seen, alone[:NAMED])}{more}. At "
+            "another address of this host such a port refuses."
+        )
+
+
+def _advice(seen: Observations, gone: list[int], alone: Index) -> str:
+    which = f"See which port is called: tcpdump -c 20 -nni any '{RST}'."
+    if gone:
+        return f"{which} Start what listened there, or take this host out of its clients' list."
+    if len(alone):
+        return (
+            f"{which} If it is one of those, let the service listen on the address that is called; "
+            "else start what is called, or leave it: scans from outside look so too."
+        )
+    return f"{which} Start what is called, or leave it: scans from outside look so too."

@@ -1,0 +1,227 @@
+"""resets: where connects go that fail at once, and whom this host refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from tcptop.analysis.derive import derive
+from tcptop.analysis.history import History
+from tcptop.model.address import halves
+from tcptop.model.finding import Finding
+from tcptop.model.sample import FailedConnect
+from tests.unit.findings.hosts import steadily
+from tests.unit.findings.watched import at, of, watch
+from tests.unit.prepared import CURL, NETNS, NGINX, Row, owners, socket
+
+ID = "resets"
+NONE = {"AttemptFails": 0, "EstabResets": 0, "ActiveOpens": 0, "PassiveOpens": 0, "OutRsts": 0}
+FAILING = NONE | {"AttemptFails": 20, "ActiveOpens": 20}
+HERE = FAILING | {"OutRsts": 20}
+HELD = owners((1, CURL, 3), (2, NGINX, 4))
+
+
+def failed(to: str, number: int = 20, answered: bool = True) -> FailedConnect:
+    """`to` may lack its port: 10.0.0.9:0."""
+    host, _, port = to.rpartition(":")
+    return FailedConnect(NETNS, 0, *halves(host.strip("[]")), int(port), answered, number)
+
+
+def found(
+    *told: FailedConnect, rows: Sequence[Row] = (), counters: Mapping[str, int] = FAILING
+) -> Finding:
+    every = watch(
+        8,
+        lambda _: rows,
+        kernel=steadily(**counters),
+        owners=HELD,
+        failed=lambda number: told if number > 1 else None,
+    )
+    (finding,) = of(every[-1], ID)
+    return finding
+
+
+def test_who_refuses_is_named() -> None:
+    finding = found(failed("10.0.0.9:80", 14), failed("10.0.0.9:81", 4), failed("10.0.0.8:1", 1))
+    assert (
+        finding.title == "20 connects/s fail: 10.0.0.9:80, 10.0.0.9:81 and 10.0.0.8:1 refuse them"
+    )
+    assert finding.subject.destination is None
+    assert "133 sockets" in finding.evidence[2]
+    assert "98 to 10.0.0.9:80" in finding.evidence[2]
+    assert "Who calls is not known" in finding.evidence[-1]
+    assert "Start the service" not in finding.advice
+
+
+def established(to: str, ms: int, inode: int = 1) -> Row:
+    info = {"last_ack_recv": ms, "last_data_recv": ms, "min_rtt": 40}
+    return socket("ESTABLISHED", "10.0.0.1:40001", to, inode=inode, info=info)
+
+
+@pytest.mark.parametrize(
+    ("to", "ms", "named", "picky"),
+    [
+        ("10.0.0.9:80", 100, True, True),  # others get through
+        ("10.0.0.9:80", 60_000, True, False),  # they did, before
+        ("10.0.0.9:22", 100, True, False),
+        ("10.0.0.7:80", 100, False, False),
+    ],
+)
+def test_other_connections_there_tell_who_calls_and_that_some_are_answered(
+    to: str, ms: int, named: bool, picky: bool
+) -> None:
+    finding = found(failed("10.0.0.9:80"), rows=[established(to, ms)])
+    assert ("(called by curl, apparently)" in finding.title) is named
+    assert finding.subject.pids == ((CURL.pid,) if named else ())
+    assert finding.subject.destination == "10.0.0.9:80"
+    assert ("limit that is reached" in finding.advice) is picky
+    assert ("may be down" in finding.advice) is not picky
+
+
+def test_a_port_that_the_kernel_has_forgotten() -> None:
+    finding = found(failed("10.0.0.9:0", answered=False))
+    assert finding.title == "20 connects/s fail: 10.0.0.9 refuses them"
+    assert "the port is forgotten" in "".join(finding.evidence)
+    assert finding.subject.destination is None
+
+
+def test_a_port_scan_is_worth_knowing() -> None:
+    finding = found(*(failed(f"10.0.0.9:{port}", 1) for port in range(100, 120)))
+    assert finding.severity == "info"
+    assert "port scan of 10.0.0.9" in finding.title
+    assert "20 ports of 10.0.0.9" in finding.evidence[2]
+
+
+@pytest.mark.parametrize(
+    ("counters", "answered", "title"),
+    [
+        (
+            {"InDestUnreachs": 20},
+            False,
+            "20 connects/s fail with ICMP unreachable for an answer: to",
+        ),
+        ({"InDestUnreachs": 10}, False, "rejected by ICMP or unanswered: to 10.0.0.9:80"),
+        ({"TCPAbortOnTimeout": 15}, False, "rejected by ICMP or unanswered: to 10.0.0.9:80"),
+        ({"InDestUnreachs": 10}, True, "10.0.0.9:80 refuses them"),  # that ICMP was for others
+        ({}, False, "rejected by ICMP or unanswered: to 10.0.0.9:80"),
+    ],
+)
+def test_refused_is_said_of_what_a_reset_ended(
+    counters: dict[str, int], answered: bool, title: str
+) -> None:
+    finding = found(failed("10.0.0.9:80", answered=answered), counters=FAILING | counters)
+    assert title in finding.title
+    assert ("refuses" in finding.title) is answered
+
+
+def test_without_notices_counters_alone_tell() -> None:
+    told = found(counters=FAILING | {"TCPAbortOnTimeout": 15})
+    assert told.title == "20 connects/s fail: refused, rejected by ICMP or unanswered"
+    assert found().title == "20 connects/s fail, most of them refused"
+    assert "Start the service" not in found().advice
+
+
+LISTENER = socket("LISTEN", "127.0.0.1:6379", inode=2)
+MINE = socket("LISTEN", "10.0.0.5:22", inode=9)  # the address is this host's
+
+
+@pytest.mark.parametrize(
+    ("rows", "title", "advice"),
+    [
+        (
+            [LISTENER, MINE],
+            "nothing listens on 10.0.0.5:6379, 127.0.0.1:6379 does",
+            "Let the service",
+        ),
+        ([MINE], "nothing listens on 10.0.0.5:6379", "Start the service of 10.0.0.5:6379"),
+    ],
+)
+def test_this_host_refuses_itself(rows: list[Row], title: str, advice: str) -> None:
+    finding = found(failed("10.0.0.5:6379"), rows=rows, counters=HERE)
+    assert finding.title == f"This host itself refuses 20 connects/s: {title}"
+    assert finding.advice.startswith(advice)
+
+
+def test_a_proxy_that_refuses_and_is_refused_is_not_said_to_refuse_itself() -> None:
+    every = watch(
+        8,
+        lambda _: [MINE],
+        kernel=steadily(**HERE),
+        failed=lambda number: (failed("10.0.0.9:80"),),
+    )
+    assert "10.0.0.9:80 refuses them" in of(every[-1], ID)[0].title
+
+
+def asked(counters: Mapping[str, int]) -> bool:
+    history, kernel = History(), steadily(**counters)
+    for number in range(3):
+        snapshot, history = derive(at(number, [], kernel=kernel(number)), history)
+    return snapshot.requests.failures
+
+
+def test_notices_are_asked_for_where_connects_fail() -> None:
+    assert asked(FAILING)
+    assert not asked(NONE | {"AttemptFails": 4, "ActiveOpens": 20})
+
+
+REFUSING = NONE | {"OutRsts": 30}
+
+
+def refusing(
+    rows: Callable[[int], Sequence[Row]], counters: Mapping[str, int] = REFUSING, **fields: Any
+) -> Finding | None:
+    told = of(watch(8, rows, kernel=steadily(**counters), owners=HELD, **fields)[-1], ID)
+    return next((each for each in told if each.key.endswith("/refuses")), None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "severity", "title"),
+    [
+        ([], "info", "30 resets/s are sent where no socket takes what comes"),
+        ([MINE], "info", "30 resets/s are sent"),
+        (
+            [LISTENER],
+            "warning",
+            "refuses 30 connects/s, and listens on 127.0.0.1:6379 (nginx) alone",
+        ),
+        ([LISTENER, MINE], "info", "30 resets/s are sent"),
+    ],
+)
+def test_a_host_that_refuses_others(rows: list[Row], severity: str, title: str) -> None:
+    finding = refusing(lambda _: rows)
+    assert finding
+    assert finding.severity == severity
+    assert title in finding.title
+    assert ("127.0.0.1:6379 (nginx)" in "".join(finding.evidence)) is (LISTENER in rows)
+
+
+def test_who_has_stopped_listening() -> None:
+    web = socket("LISTEN", "0.0.0.0:80", inode=1, cookie=7)
+    finding = refusing(lambda number: [MINE, web] if number < 2 else [MINE])
+    assert finding
+    assert finding.severity == "warning"
+    assert "nobody listens on :80 any more" in finding.title
+    assert refusing(lambda _: [MINE, web])
+
+
+@pytest.mark.parametrize(
+    "counters",
+    [
+        {"OutRsts": 8},
+        {"OutRsts": 30, "TCPAbortOnClose": 25},
+        {"OutRsts": 30, "TCPAbortOnData": 25},
+        {"OutRsts": 30, "AttemptFails": 30, "ActiveOpens": 30},  # its own connects
+        {"OutRsts": 30, "EstabResets": 30, "PassiveOpens": 30},
+    ],
+)
+def test_resets_of_sockets_are_none_of_those(counters: dict[str, int]) -> None:
+    assert refusing(lambda _: [LISTENER], NONE | counters) is None
+
+
+def test_busy_local_connections_are_no_proof_that_others_call() -> None:
+    counters = REFUSING | {"PassiveOpens": 40, "ActiveOpens": 40}
+    finding = refusing(lambda _: [LISTENER], counters)
+    assert finding
+    assert finding.severity == "info"
