@@ -6,7 +6,8 @@ import gc
 import resource
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from tcptop.tui.lists import Criteria, Shown, show
 
 CPU_S = 0.9  # shorter stretches say little of the share of a processor
 STEADY_S = 5.0  # between two changes of a number
+USUAL = 9  # samples, of which the middle one counts
 
 OpenSource = Callable[[], AbstractContextManager[Source]]
 T = TypeVar("T")
@@ -187,10 +189,12 @@ class Steady:
 
 
 class OwnCost:
-    """What tcptop itself costs: about, so that it rarely changes."""
+    """What tcptop itself costs: about, so that it rarely changes, and usually: the middle of the
+    last samples, as one that had to wait for a processor says nothing of tcptop."""
 
     def __init__(self) -> None:
         self._poll_ms, self._cpu = Steady(2.0), Steady(0.01)
+        self._polls, self._shares = (deque[float](maxlen=USUAL) for _ in range(2))
         self._share: float | None = None
         self._then, self._before = time.monotonic(), _used_s()
 
@@ -199,8 +203,11 @@ class OwnCost:
         share = self.share()
         if newest is not None:
             sample = newest.sample
-            self._poll_ms.show(sample.poll_ms, sample.clock)
-            self._cpu.show(share, sample.clock)
+            self._polls.append(sample.poll_ms)
+            self._poll_ms.show(_middle(self._polls), sample.clock)
+            if share is not None:
+                self._shares.append(share)
+                self._cpu.show(_middle(self._shares), sample.clock)
         return self._poll_ms.value, self._cpu.value
 
     def share(self) -> float | None:
@@ -210,6 +217,10 @@ class OwnCost:
             self._share = (used - self._before) / (now - self._then)
             self._then, self._before = now, used
         return self._share
+
+
+def _middle(values: Collection[float]) -> float:
+    return sorted(values)[len(values) // 2]
 
 
 def _used_s() -> float:

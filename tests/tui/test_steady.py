@@ -7,9 +7,9 @@ import pytest
 from tcptop.columns import FINDINGS, KERNEL, LISTINGS
 from tcptop.columns.units import coarse_age
 from tcptop.tui.lists import AGES
-from tcptop.tui.watcher import Steady
+from tcptop.tui.watcher import OwnCost, Steady
 from tests.tui.live import live, next_look
-from tests.unit.prepared import everything, kernel, later, sample, socket
+from tests.unit.prepared import derived, everything, kernel, later, sample, socket
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,16 @@ def test_a_number_changes_markedly_or_not_at_all() -> None:
     assert steady.show(44.0, 40.0) == 30.0  # less than half more
     assert steady.show(14.0, 41.0) == 14.0
     assert steady.show(None, 90.0) == 14.0
+
+
+def test_a_sample_that_had_to_wait_is_not_what_one_costs() -> None:
+    cost, taken = OwnCost(), sample([], poll_ms=4.0)
+    shown = []
+    for number in range(30):
+        slow = 40.0 if number in (3, 4, 12) else 4.0 if number < 18 else 10.0
+        taken = next_look(taken, poll_ms=slow)
+        shown.append(cost.shown(derived(taken))[0])
+    assert shown == [4.0] * 22 + [10.0] * 8  # that it is slower now is seen by the fifth
 
 
 async def test_an_idle_host_changes_nothing_on_the_screen() -> None:
