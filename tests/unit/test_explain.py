@@ -152,7 +152,7 @@ def test_the_thresholds_of_a_page_are_those_of_its_rule(rule: Rule) -> None:
         (each.name, f"{each.default:g}", each.meaning) for each in rule.thresholds
     ]
     running = " ".join(told.split())
-    needed = re.findall(r"Needs (\S+) s of looking", running)
+    needed = re.findall(r"Needs (\S+) s of samples", running)
     assert needed == ([f"{rule.look_s:g}"] if rule.look_s else [])
     assert f"--set {rule.id}.{rule.thresholds[0].name}=" in running
     assert not set(re.findall(r"\b[a-z]+_s\b", running)) - {t.name for t in rule.thresholds}

@@ -50,7 +50,7 @@ RULE = Rule(
     0,
     (
         Threshold("sockets", 20, "CLOSE-WAIT sockets of one process"),
-        Threshold("age_s", 60, "seconds that each has been so"),
+        Threshold("age_s", 60, "seconds each has been in that state"),
         *fds.THRESHOLDS,
     ),
     find,

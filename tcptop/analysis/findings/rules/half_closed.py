@@ -106,7 +106,7 @@ RULE = Rule(
     0,
     (
         Threshold("sockets", 20, "such sockets of one process, or orphans of the host"),
-        Threshold("age_s", 60, "seconds that each has been so"),
+        Threshold("age_s", 60, "seconds each has been in that state"),
     ),
     find,
     frozenset({Need.CLOCKS}),
