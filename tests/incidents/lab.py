@@ -111,11 +111,11 @@ class Host:
         )
         return self.start(name, "haproxy", "-db", "-f", file, port=port)
 
-    def redis(self, name: str, port: int) -> int:
+    def redis(self, name: str, port: int, *words: object) -> int:
         """redis of Debian, which writes nothing to disk."""
         bind = ["--bind", self.address, "--port", port, "--protected-mode", "no"]
         debug = ["--enable-debug-command", "yes", "--save", "", "--dir", self.home]
-        return self.start(name, "redis-server", *bind, *debug, port=port)
+        return self.start(name, "redis-server", *bind, *debug, *words, port=port)
 
     def workers(self, name: str, count: int = 1) -> list[int]:
         """The first children of a program that forks workers."""

@@ -180,6 +180,49 @@ def _worker_connections(lab: Lab, connections: int) -> None:
 @incident(
     server=[
         Says(
+            "turned-away",
+            "warning",
+            who="redis",
+            title=[r"redis-server on 10\.77\.0\.1:6379\b", r"closes"],
+            told=[r"maxclients"],
+            listener="10.77.0.1:6379",
+        )
+    ],
+    client=[
+        Says(
+            "turned-away",
+            "warning",
+            title=[r"10\.77\.0\.1:6379"],
+            told=[r"maxclients"],
+            never=[r"Reuse connections"],
+            destination="10.77.0.1:6379",
+        )
+    ],
+)
+def redis_has_all_the_clients_it_may(lab: Lab) -> None:
+    """40 stay, and it tells 30 others a second that there is no room, and closes."""
+    _most_clients(lab, 40)
+    lab.client.python("listeners", lab.server.address, 6379, 30)
+    lab.wait(2)
+
+
+@redis_has_all_the_clients_it_may.healthy()
+def redis_has_room_for_all_clients(lab: Lab) -> None:
+    _most_clients(lab, 4000)
+    lab.client.python("listeners", lab.server.address, 6379, 30)
+    lab.wait(2)
+
+
+def _most_clients(lab: Lab, clients: int) -> None:
+    server = lab.server
+    server.redis("redis", 6379, "--maxclients", clients)
+    lab.client.python("pool", server.address, 6379, 40, 0.5)
+    server.until(lambda: server.count("ESTABLISHED", local=6379) == 40, "40 clients")
+
+
+@incident(
+    server=[
+        Says(
             "fd-limit",
             "critical",
             who="orders",
@@ -223,6 +266,7 @@ class TestAccepting(Proving):
         a_long_backlog_hides_an_outage,
         bursts_are_longer_than_the_backlog,
         nginx_has_all_the_connections_it_may,
+        redis_has_all_the_clients_it_may,
         a_server_has_no_descriptor_left,
     )
     loads = (all_clients_come_back_at_once,)

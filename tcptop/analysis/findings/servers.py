@@ -22,6 +22,16 @@ OPTIONS = {
     "gunicorn": "--backlog",
     "postgres": "max_connections (the backlog is twice that)",
 }
+# Whose clients are the ones to end a connection, as their protocols have it; by port, for a host
+# where the program is not seen. Servers of HTTP, SMTP or FTP close first when all is well.
+CLIENTS_CLOSE = ("postgres", "pgbouncer", "mysqld", "mariadbd", "redis-server", "valkey", "mongod")
+CLIENTS_CLOSE_AT = {
+    5432: "max_connections of PostgreSQL",
+    6432: "max_client_conn of pgbouncer",
+    3306: "max_connections of MySQL",
+    6379: "maxclients of Redis",
+    27017: "net.maxIncomingConnections of MongoDB",
+}
 # How many connections a program takes, where it accepts further ones and closes them at once; by
 # how its name begins.
 MOST_CONNECTIONS = {
@@ -73,6 +83,11 @@ def turns_away(processes: Sequence[Process]) -> str:
             "ends, idle clients). Raise the limit only after that."
         )
     return ""
+
+
+def clients_close(processes: Sequence[Process]) -> bool:
+    """Whether it is for the clients of a program to end their connections."""
+    return bool(processes) and processes[0].name.startswith(CLIENTS_CLOSE)
 
 
 def _begins(names: Sequence[str], start: str) -> bool:

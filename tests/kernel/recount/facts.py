@@ -291,6 +291,12 @@ def _of_listeners(seen: Seen) -> Iterator[Fact]:
     if not subject.listener:
         return
     rows = np.flatnonzero((table.state == tcp.LISTEN) & at(table, subject.listener, "local"))
+    for before in seen.samples[:-1]:
+        seconds = seen.sample.clock - before.clock
+        young = (table.state == tcp.TIME_WAIT) & at(table, subject.listener, "local")
+        young &= table.expires > 1000 * (_TIME_WAIT_S - seconds)
+        young &= ~np.isin(table.cookie, before.sockets.cookie)
+        yield exactly("rate", np.count_nonzero(young) / seconds, "new TIME_WAIT at it")
     yield exactly("count", len(rows), "listeners there")
     yield exactly("count", int(np.count_nonzero(table.recv_q[rows])), "listeners with a queue")
     for row in rows.tolist():

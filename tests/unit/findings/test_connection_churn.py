@@ -71,6 +71,15 @@ def test_it_needs_ten_seconds_and_says_where_and_who() -> None:
     assert finding.values["inferred_per_s"] == 0
 
 
+def test_far_from_running_out_it_is_worth_knowing_and_no_more() -> None:
+    (finding,) = of(churn(lambda _: 60, 12)[-1], ID)
+    assert finding.severity == "info"
+    settings = FindingSettings({ID: {"share": 0.1}})
+    rows = lambda n: STAYING + opened(lambda _: 60, n)  # noqa: E731
+    found = watch(12, rows, settings, owners=HELD, kernel=counted(lambda _: 60))
+    assert of(found[-1], ID)[0].severity == "warning"
+
+
 def test_fewer_are_none() -> None:
     assert not any(fired(churn(lambda _: 49, 14)))
 

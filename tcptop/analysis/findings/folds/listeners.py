@@ -25,10 +25,23 @@ def same_listener(effect: Finding, cause: Finding, seen: Observations) -> bool:
     return _losing(cause, effect) and where is not None and where == cause.subject.listener
 
 
+def same_place(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """turned-away: others are reset there, as they send before they are closed."""
+    ends = [(each.subject.listener, each.subject.destination) for each in (effect, cause)]
+    return effect.subject.netns == cause.subject.netns and ends[0] == ends[1]
+
+
 def unanswered(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Clients on this host whose SYNs the listener drops."""
     to = effect.subject.destination
     return _losing(cause, effect) and to is not None and _serves(cause, to) and _here(seen, effect)
+
+
+def hung_up_by(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """connection-churn: they are short because the server, here or there, closes them at once."""
+    to, same = effect.subject.destination, effect.subject.netns == cause.subject.netns
+    there = to == cause.subject.destination
+    return same and to is not None and (there or _serves(cause, to))
 
 
 def dead_too(effect: Finding, cause: Finding, seen: Observations) -> bool:

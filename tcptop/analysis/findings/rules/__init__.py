@@ -36,6 +36,7 @@ from tcptop.analysis.findings.rules import (
     syn_flood,
     syn_queue_full,
     time_wait_pressure,
+    turned_away,
     zero_window_peer,
 )
 
@@ -49,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     close_wait_unread.RULE,
     socket_leak.RULE,
     ephemeral_port_exhaustion.RULE,
+    turned_away.RULE,
     connection_churn.RULE,
     connections_growing.RULE,
     self_connect.RULE,

@@ -48,6 +48,10 @@ PROXIES = {
         "http-server-close; and servers that allow keep-alive."
     ),
 }
+CLOSED_THERE = (
+    'See first why the other end closes: its answers end the connection ("Connection: close"), or '
+    "it turns clients away (a limit of connections, a login), which the program gets as an error."
+)
 NO_SYSCTL = " No sysctl fixes this: tcp_tw_reuse saves ports, not handshakes."
 
 
@@ -84,12 +88,12 @@ def _findings(
     many &= ~pooled(seen, churn.ends)
     worst = np.argsort(-per_s, kind="stable")[:MOST]
     for place in worst[many[worst]].tolist():
-        yield _finding(seen, churn, place, float(per_s[place]))
+        yield _finding(seen, limits, churn, place, float(per_s[place]))
     if churn.unseen / churn.seconds > limits["per_s"]:
         yield _unseen(netns, churn, mean(rates_or_zero(summaries, netns, OVERFLOW), summaries))
 
 
-def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Finding:
+def _finding(seen: Observations, limits: Limits, churn: Churn, place: int, per_s: float) -> Finding:
     ends, table = churn.ends, seen.table
     ours, theirs = ends.ours[ends.at == place], ends.theirs[ends.their_at == place]
     called = len(ours) >= len(theirs)  # else the server's end, here too, closes first
@@ -102,10 +106,12 @@ def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Find
     waiting = int(np.count_nonzero(table.state[np.concatenate([ours, theirs])] == tcp.TIME_WAIT))
     by = f", apparently by {parties.first_name(who)}" if who else ""
     sustained, said = _sustained(seen, ours)
+    inferred = churn.inferred[place] > 0
+    light = per_s < limits["share"] * sustained.get("sustained_per_s", 0)
     return Finding(
         ID,
         words.key(ID, netns, to),
-        "warning",
+        "info" if light and not inferred else "warning",
         f"{words.number(per_s)} short connections/s to {to}{by}",
         named(seen, rows, (each.process for each in who), destination=to),
         {"per_s": per_s, "inferred_per_s": float(churn.inferred[place]) / churn.seconds}
@@ -118,7 +124,7 @@ def _finding(seen: Observations, churn: Churn, place: int, per_s: float) -> Find
             *said,
             _whose(parties.listed(held), who),
         ),
-        _advice(who),
+        _advice(who, inferred and not churn.reused[place]),
         f"nstat -az TcpActiveOpens TcpExtTW; ss -Htan state time-wait "
         f"'{end} {words.in_filter(to)}' | wc -l",
     )
@@ -152,9 +158,10 @@ def _whose(listed: str, who: list[Party]) -> str:
     )
 
 
-def _advice(who: list[Party]) -> str:
+def _advice(who: list[Party], closed_there: bool) -> str:
     name = parties.first_name(who)
-    return PROXIES.get(name, USUAL) + NO_SYSCTL
+    usual = PROXIES.get(name, USUAL) + NO_SYSCTL
+    return f"{CLOSED_THERE} {usual}" if closed_there and name not in PROXIES else usual
 
 
 def _sustained(seen: Observations, rows: Index) -> tuple[dict[str, float], list[str]]:
@@ -201,6 +208,7 @@ RULE = Rule(
     (
         Threshold("per_s", 50, "short connections a second to one destination"),
         Threshold("window_s", 10, "seconds for which they keep coming"),
+        Threshold("share", 0.15, "share of what the ports sustain, from which it is a warning"),
     ),
     find,
     frozenset({Need.SYSCTLS}),

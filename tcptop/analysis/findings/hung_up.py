@@ -1,0 +1,93 @@
+"""Connections that the server ends first, soon after they were opened.
+
+Who closes first keeps the TIME_WAIT (RFC 9293 3.6): at the server's host the rows are there. At the
+client's nothing stays; ActiveOpens counts them, without TIME_WAIT and without a reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis import stalls
+from tcptop.analysis.findings.churn import answered
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.summary import SampleSummary
+from tcptop.analysis.findings.windows import halves, lengths, mean_of
+from tcptop.analysis.listeners import match
+from tcptop.model import tcp
+from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.table import Bools, Index
+
+STEADY = 0.5  # of the rate, in each half of the window: a burst is none
+MOSTLY = 0.9  # of the connections from here, to be taken for those that are counted
+
+
+class HungUp(NamedTuple):
+    """`row` is the listener, or one of the connections to the destination; `staying` are those
+    there that were open before the window and are still."""
+
+    row: int
+    per_s: float
+    staying: Index
+
+
+def by_listeners(
+    seen: Observations, netns: int, summaries: Sequence[SampleSummary], per_s: float
+) -> Iterator[HungUp]:
+    """Listeners of this host whose processes close so many connections a second first."""
+    table, seconds = seen.table, float(lengths(summaries).sum())
+    young = (table.state == tcp.TIME_WAIT) & (table.netns == netns) & seen.accepted
+    rows = np.flatnonzero(young & (seen.snapshot.seen_s < seconds))
+    rows = rows[table.time_wait_ms()[rows] < seconds * 1000]
+    if len(rows) < per_s * seconds:
+        return
+    at = match(table, rows)
+    spans = [lengths(summaries)[part].sum() for part in halves(summaries)]
+    newer = table.time_wait_ms()[rows] < spans[1] * 1000
+    stay = np.flatnonzero(_staying(seen, netns, seconds) & seen.accepted)
+    listener = match(table, stay)
+    for row in np.unique(at[at >= 0]).tolist():
+        halves_of_it = (int(((at == row) & (newer == half)).sum()) for half in (False, True))
+        numbers = list(halves_of_it)
+        steady = all(n >= STEADY * per_s * s for n, s in zip(numbers, spans, strict=True))
+        if steady and sum(numbers) >= per_s * seconds:
+            yield HungUp(row, sum(numbers) / seconds, stay[listener == row])
+
+
+def by_destination(
+    seen: Observations, netns: int, summaries: Sequence[SampleSummary], per_s: float
+) -> HungUp | None:
+    """The one destination that nearly all connections from here lead to, where so many a second
+    are opened and closed there first. The process of those is not seen."""
+    opened, seconds = answered(summaries, netns), float(lengths(summaries).sum())
+    if opened is None:
+        return None
+    parts = (mean_of(opened, summaries, part) for part in halves(summaries))
+    if any(each < STEADY * per_s for each in parts):
+        return None
+    ours, young = _ours(seen, netns), seen.snapshot.seen_s < seconds
+    left = float(np.count_nonzero(young[ours]))  # in TIME_WAIT here, or open still
+    rate = mean_of(opened, summaries, slice(None)) - left / seconds
+    if rate < per_s or not len(ours):
+        return None
+    names = ("interface", "remote_hi", "remote_lo", "remote_port")
+    most = next(rows_by_key(ours, row_hash(*(getattr(seen.table, name)[ours] for name in names))))
+    stay = most[_staying(seen, netns, seconds)[most]]
+    return HungUp(int(most[0]), rate, stay) if len(most) >= MOSTLY * len(ours) else None
+
+
+def _ours(seen: Observations, netns: int) -> Index:
+    table = seen.table
+    never = np.isin(table.state, (tcp.LISTEN, tcp.SYN_SENT, tcp.SYN_RECV))
+    rows: Index = np.flatnonzero((table.netns == netns) & ~seen.accepted & ~never)
+    return rows
+
+
+def _staying(seen: Observations, netns: int, seconds: float) -> Bools:
+    table = seen.table
+    old = (seen.snapshot.seen_s >= seconds * 0.95) & (table.netns == netns)
+    staying: Bools = old & np.isin(table.state, stalls.TALKING) & (table.inode != 0)
+    return staying

@@ -1,0 +1,114 @@
+"""turned-away: a server accepts connections and closes them: it is full, or refuses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tcptop.analysis.findings import parties, servers, words
+from tcptop.analysis.findings.hung_up import HungUp, by_destination, by_listeners
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.analysis.findings.subjects import named
+from tcptop.analysis.findings.summary import SampleSummary
+from tcptop.analysis.findings.windows import lengths, window
+from tcptop.model.finding import Finding
+
+ID = "turned-away"
+HELD = 10  # connections that stay: fewer, and it is hardly full
+NO_POOL = "A pool does not help where the server has no connection to give"
+
+
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    summaries = window(seen, limits["window_s"])
+    for kernel in seen.sample.kernel if summaries else ():
+        netns, here = kernel.netns, False
+        for each in by_listeners(seen, netns, summaries, limits["per_s"]):
+            if servers.clients_close(seen.processes(each.row)):
+                here = True
+                yield _by_server(seen, summaries, each)
+        called = None if here else by_destination(seen, netns, summaries, limits["per_s"])
+        port = int(seen.table.remote_port[called.row]) if called else 0
+        if called and port in servers.CLIENTS_CLOSE_AT:
+            yield _by_destination(seen, summaries, called)
+
+
+def _severity(hung_up: HungUp) -> str:
+    return "warning" if len(hung_up.staying) >= HELD else "info"
+
+
+def _by_server(seen: Observations, summaries: Sequence[SampleSummary], hung_up: HungUp) -> Finding:
+    row, seconds = hung_up.row, words.duration(float(lengths(summaries).sum()))
+    processes, rate = seen.processes(row), words.number(hung_up.per_s)
+    listener, netns = words.local(seen.sample, row), int(seen.table.netns[row])
+    return Finding(
+        ID,
+        words.key(ID, netns, listener),
+        _severity(hung_up),
+        f"{servers.title(seen, row, processes)} closes {rate} connections/s itself, soon after it "
+        "has accepted them",
+        named(seen, hung_up.staying, processes, listener),
+        _values(hung_up),
+        (
+            f"{rate} connections/s to {listener} were closed within the last {seconds} and wait in "
+            "TIME_WAIT on this side: it is this end that closed first.",
+            _staying(hung_up),
+            f"With this program it is the clients who close, when all is well. It is up to "
+            f"{servers.named(processes)}.",
+        ),
+        f"{servers.turns_away(processes)} Others that it closes at once are clients that may not "
+        "log in: its log tells.",
+        f"ss -Htan state time-wait '{words.served(seen.sample, row)}' | wc -l",
+    )
+
+
+def _by_destination(
+    seen: Observations, summaries: Sequence[SampleSummary], hung_up: HungUp
+) -> Finding:
+    row, seconds = hung_up.row, words.duration(float(lengths(summaries).sum()))
+    to, netns = words.remote(seen.sample, row), int(seen.table.netns[row])
+    who = parties.parties(seen, hung_up.staying)
+    by, rate = f" ({parties.first_name(who)})" if who else "", words.number(hung_up.per_s)
+    limit = servers.CLIENTS_CLOSE_AT[int(seen.table.remote_port[row])]
+    return Finding(
+        ID,
+        words.key(ID, netns, to),
+        _severity(hung_up),
+        f"{to} apparently closes {rate} connections/s itself, soon after they are opened{by}",
+        named(seen, hung_up.staying, (each.process for each in who), destination=to),
+        _values(hung_up),
+        (
+            f"{rate} connections/s were opened and over within the last {seconds}, without a reset "
+            "and without TIME_WAIT on this side: the other end closed first (ActiveOpens less what "
+            f"is left of them). Nearly all connections from here lead to {to}.",
+            _staying(hung_up),
+            *([f"Those belong to {parties.listed(who)}."] if who else []),
+        ),
+        f"See the error that the program gets, and the log of the server: it has as many "
+        f"connections as it may have ({limit}), or refuses the login. {NO_POOL}: find out who "
+        "holds them, and limit the pools of all clients to what it allows.",
+        f"nstat -az TcpActiveOpens TcpEstabResets; ss -tanp 'dst {words.in_filter(to)}'",
+    )
+
+
+def _staying(hung_up: HungUp) -> str:
+    number = len(hung_up.staying)
+    if not number:
+        return "No other connection there has been open for as long."
+    stay = words.count(number, "other connection stays", "other connections stay")
+    return f"{stay} open there all that time."
+
+
+def _values(hung_up: HungUp) -> dict[str, float]:
+    return {"per_s": hung_up.per_s, "staying": len(hung_up.staying)}
+
+
+RULE = Rule(
+    ID,
+    5,
+    (
+        Threshold("per_s", 10, "connections a second that the server closes first"),
+        Threshold("window_s", 5, "seconds that are looked at"),
+    ),
+    find,
+    frozenset({Need.COUNTERS, Need.OWNERS}),
+)

@@ -1,0 +1,141 @@
+"""turned-away: the server closes first, where clients usually do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Kernel, Process
+from tests.unit.findings.hosts import host
+from tests.unit.findings.watched import of, watch
+from tests.unit.prepared import CURL, NGINX, Row, mini, owners, socket
+
+ID, CHURN = "turned-away", "connection-churn"
+POSTGRES = Process(300, "postgres", "postgres -D d", 0, 7000, "/system.slice", 60, 1024, 0)
+NONE = {"AttemptFails": 0, "EstabResets": 0, "ActiveOpens": 0, "PassiveOpens": 0}
+SYSCTLS = {"net.ipv4.ip_local_port_range": "32768 60999"}
+THERE = "10.0.0.9:5432"
+
+
+def held(count: int) -> list[Row]:
+    """A listener and clients that stay."""
+    ends = ((f"10.0.0.2:{50_000 + n}", n) for n in range(1, count + 1))
+    return [
+        socket("LISTEN", "0.0.0.0:5432", inode=900, cookie=900),
+        *(
+            socket("ESTABLISHED", "10.0.0.1:5432", end, inode=n, cookie=n, info={"rtt": 40})
+            for end, n in ends
+        ),
+    ]
+
+
+def closed(number: int, births: Callable[[int], int]) -> list[Row]:
+    """TIME_WAIT at the server's end, of the last ten seconds."""
+    return [
+        mini(
+            "TIME_WAIT",
+            "10.0.0.1:5432",
+            f"10.0.0.2:{10_000 + second * 300 + n}",
+            cookie=10_000 + second * 300 + n,
+            expires=60_000 - (number - second) * 1000,
+        )
+        for second in range(max(0, number - 9), number + 1)
+        for n in range(births(second))
+    ]
+
+
+def at_server(process: Process, stay: int, per_s: Callable[[int], int]) -> tuple[Finding, ...]:
+    owned = owners((900, process, 3), *((n, process, n + 3) for n in range(1, stay + 1)))
+    kernel = lambda _: host(NONE, {}, SYSCTLS)  # noqa: E731
+    rows = lambda number: [*held(stay), *closed(number, per_s)]  # noqa: E731
+    return of(watch(8, rows, owners=owned, kernel=kernel)[-1], ID)
+
+
+def test_a_database_at_its_limit() -> None:
+    (finding,) = at_server(POSTGRES, 20, lambda _: 30)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "postgres on :5432 closes 30 connections/s itself, soon after it has accepted them"
+    )
+    assert finding.subject.pids == (POSTGRES.pid,)
+    assert finding.subject.listener == "0.0.0.0:5432"
+    assert "20 other connections stay open there all that time." in finding.evidence
+    assert "max_connections" in finding.advice
+    assert dict(finding.values) == {"per_s": 30, "staying": 20}
+
+
+def test_with_few_that_stay_it_may_be_the_clients_way() -> None:
+    (finding,) = at_server(POSTGRES, 3, lambda _: 30)
+    assert finding.severity == "info"
+
+
+@pytest.mark.parametrize(
+    ("process", "per_s"),
+    [
+        (NGINX, lambda _: 30),  # HTTP: it closes first when all is well
+        (POSTGRES, lambda _: 9),
+        (POSTGRES, lambda second: 200 if second == 8 else 0),  # a burst
+    ],
+)
+def test_not(process: Process, per_s: Callable[[int], int]) -> None:
+    assert at_server(process, 20, per_s) == ()
+
+
+def opening(active: int, **more: int) -> Callable[[int], tuple[Kernel]]:
+    """So many connections a second are opened."""
+    counters = NONE | {"ActiveOpens": active} | more
+    return lambda n: host({name: 1000 + value * n for name, value in counters.items()}, {}, SYSCTLS)
+
+
+def pool(count: int, to: str = THERE) -> list[Row]:
+    return [
+        socket("ESTABLISHED", f"10.0.0.1:{40_000 + n}", to, inode=n, cookie=n)
+        for n in range(1, count + 1)
+    ]
+
+
+def at_client(
+    rows: list[Row], kernel: Callable[[int], tuple[Kernel]], seconds: int = 8
+) -> tuple[Finding, ...]:
+    owned = owners(*((row["inode"], CURL, row["inode"]) for row in rows))
+    return watch(seconds, lambda _: rows, owners=owned, kernel=kernel)[-1]
+
+
+def test_at_the_client_the_port_tells() -> None:
+    (finding,) = of(at_client(pool(20), opening(30)), ID)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "10.0.0.9:5432 apparently closes 30 connections/s itself, soon after they are opened (curl)"
+    )
+    assert finding.subject.destination == THERE
+    assert "max_connections of PostgreSQL" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("rows", "kernel"),
+    [
+        (pool(20), opening(30, EstabResets=30)),  # resets
+        (pool(20), opening(30, AttemptFails=30)),  # never open
+        (pool(20), opening(9)),
+        (pool(20, "10.0.0.9:80"), opening(30)),  # HTTP
+        ([*pool(20), *pool(60, "10.0.0.8:5432")[40:]], opening(30)),  # which of two is not known
+        ([], opening(30)),
+    ],
+)
+def test_not_at_the_client(rows: list[Row], kernel: Callable[[int], tuple[Kernel]]) -> None:
+    assert of(at_client(rows, kernel), ID) == ()
+
+
+def test_it_explains_churn() -> None:
+    row = socket("ESTABLISHED", "10.0.0.1:39999", THERE, inode=999)
+
+    def rows(number: int) -> list[Row]:
+        return [*pool(20), *(row | {"cookie": 5000 + number * 10 + n} for n in range(3))]
+
+    owned = owners(*((n, CURL, n) for n in (*range(1, 21), 999)))
+    found = watch(14, rows, owners=owned, kernel=opening(80))[-1]
+    (cause,), (effect,) = of(found, ID), of(found, CHURN)
+    assert effect.because == cause.key
+    assert "See first why the other end closes" in effect.advice
