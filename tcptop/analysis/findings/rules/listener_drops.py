@@ -153,7 +153,7 @@ def _named(reason: DropReason) -> tuple[str, ...]:
 RULE = Rule(
     ID,
     2,
-    (Threshold("window_s", 2, "seconds through which its drop counter rises"),),
+    (Threshold("window_s", 2, "seconds for which its drop counter rises"),),
     find,
     frozenset({Need.BACKLOG, Need.COUNTERS}),
 )

@@ -170,7 +170,7 @@ RULE = Rule(
         Threshold("per_s", 5, "rejected packets a second"),
         Threshold("share", 0.01, "or share of the segments that arrive"),
         Threshold("least_per_s", 0.5, "packets a second, below which that share is noise"),
-        Threshold("critical_share", 0.1, "share from which it is critical"),
+        Threshold("critical_share", 0.1, "share above which it is critical"),
     ),
     find,
     frozenset({Need.COUNTERS}),
