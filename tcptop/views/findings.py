@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tcptop.analysis.findings.words import who
 from tcptop.columns.findings import processes
@@ -19,6 +20,7 @@ from tcptop.views.rows import Columns, rfc3339
 from tcptop.views.socket_rows import operators_name
 
 NAMED = 3  # processes of a finding
+_NUMBERS = re.compile(r"\d[\d,.]*(?: (?:bytes?|[KMG]iB|min|h|d|s)\b)?")
 
 
 def order(selection: Selection) -> Index:
@@ -80,17 +82,49 @@ def chosen(selection: Selection, places: Index) -> list[Finding]:
     return [selection.snapshot.findings[place] for place in places.tolist()]
 
 
+class Branch(NamedTuple):
+    """A finding in a tree for people; `more` effects of its cause are like it, and left out."""
+
+    finding: Finding
+    depth: int
+    more: int
+
+    @property
+    def also(self) -> str:
+        return f", and {self.more} more like it" if self.more else ""
+
+
+def told(findings: Sequence[Finding]) -> list[Branch]:
+    """Causes before what they explain. Effects of one cause that differ in numbers alone are told
+    once, and what follows from the others is left out with them."""
+    first: dict[tuple[str, str, str], int] = {}
+    made: list[Branch] = []
+    skipped: set[str | None] = set()
+    for place, depth in tree(findings):
+        finding = findings[place]
+        kind = (finding.because or finding.key, finding.id, _NUMBERS.sub("", finding.title))
+        if depth and finding.because in skipped:
+            skipped.add(finding.key)
+        elif depth and kind in first:
+            skipped.add(finding.key)
+            made[first[kind]] = made[first[kind]]._replace(more=made[first[kind]].more + 1)
+        else:
+            first[kind] = len(made)
+            made.append(Branch(finding, depth, 0))
+    return made
+
+
 def lines(findings: Sequence[Finding], snapshot: Snapshot) -> Iterator[str]:
     """For people: a paragraph for each cause, with what it explains indented beneath."""
-    for place, depth in tree(findings):
-        if not depth:
+    for each in told(findings):
+        if not each.depth:
             yield ""
-        link = "hence " if depth else ""
-        yield from ("  " * depth + line for line in _paragraph(findings[place], snapshot, link))
+        yield from ("  " * each.depth + line for line in _paragraph(each, snapshot))
 
 
-def _paragraph(finding: Finding, snapshot: Snapshot, link: str) -> Iterator[str]:
-    yield safe(f"{link}{finding.severity.upper()}: {finding.title} [{finding.id}]")
+def _paragraph(each: Branch, snapshot: Snapshot) -> Iterator[str]:
+    finding, link = each.finding, "hence " if each.depth else ""
+    yield safe(f"{link}{finding.severity.upper()}: {finding.title} [{finding.id}]{each.also}")
     for line in _details(finding, snapshot):
         yield f"  {safe(line)}"
 

@@ -20,7 +20,6 @@ from tcptop.columns import (
     remotes,
 )
 from tcptop.columns.units import UNKNOWN, duration
-from tcptop.model.finding import Finding, tree
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
@@ -99,13 +98,15 @@ def _findings(selection: Selection, limit: int | None) -> Iterator[str]:
         return
     every = len(selection.findings)
     yield from ("", f"### Findings{_share(len(shown), every)}", "")
-    for place, depth in tree(shown):
-        told = _finding(shown[place], selection.snapshot, "hence " * (depth > 0))
-        yield from ("  " * depth + line for line in told)
+    for each in findings.told(shown):
+        told = _finding(each, selection.snapshot)
+        yield from ("  " * each.depth + line for line in told)
 
 
-def _finding(finding: Finding, snapshot: Snapshot, link: str) -> Iterator[str]:
-    yield f"- {link}**{finding.severity.upper()}**: {prose(finding.title)} ({code(finding.id)})"
+def _finding(each: findings.Branch, snapshot: Snapshot) -> Iterator[str]:
+    finding, link = each.finding, "hence " if each.depth else ""
+    title = f"{link}**{finding.severity.upper()}**: {prose(finding.title)}"
+    yield f"- {title} ({code(finding.id)}){each.also}"
     if finding.since is not None:
         yield f"  - {findings.since(finding.since, snapshot.sample.taken_at)}"
     for sentence in finding.evidence:

@@ -6,6 +6,7 @@ import io
 import json
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,27 @@ class TestText:
         told = written(text, found(OVERFLOW, WORTH_KNOWING), "findings", limit=1)
         assert "accept-queue-overflow" in told
         assert "risky-sysctl" not in told
+
+    def test_effects_that_are_alike_are_told_once(self) -> None:
+        def shut(number: int, **more: Any) -> Finding:
+            title = f"redis does not read what socat sends: {number} KiB wait in Send-Q"
+            return finding("zero-window-peer", title=title, key=f"zero/{number}", **more)
+
+        def beneath(cause: Finding) -> Finding:
+            return replace(UNANSWERED, key=f"under/{cause.key}", because=cause.key)
+
+        every = [shut(number, because=OVERFLOW.key) for number in (3, 17, 900)]
+        other = replace(UNANSWERED, because=OVERFLOW.key)
+        told = written(
+            text, found(OVERFLOW, *every, *map(beneath, every), other, shut(5)), "findings"
+        )
+        assert [line for line in told.splitlines() if " KiB wait" in line] == [
+            "  hence WARNING: redis does not read what socat sends: 3 KiB wait in Send-Q "
+            "[zero-window-peer], and 2 more like it",
+            "WARNING: redis does not read what socat sends: 5 KiB wait in Send-Q "
+            "[zero-window-peer]",
+        ]
+        assert told.count("does not answer 3 connects") == 2  # beneath the first, and the other
 
     def test_foreign_text_is_shown(self) -> None:
         evil = finding("fd-limit", title=HOSTILE, evidence=(HOSTILE,), advice=HOSTILE)

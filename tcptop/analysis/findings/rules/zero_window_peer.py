@@ -88,7 +88,8 @@ def _evidence(
     )
     yield (
         f"The peer's window is {_window(seen, worst)} and its kernel answers the probes (last "
-        f"heard from {words.duration(heard)} ago): the host is up, but its program does not read."
+        f"heard from {words.duration(heard)} ago): the host is up, but its program "
+        "reads nothing, or so little that the window stays shut."
     )
     if reader:
         yield f"The other end is on this host: {words.who(reader)}."
