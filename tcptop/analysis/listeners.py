@@ -21,9 +21,11 @@ def match(table: SocketTable, rows: Index) -> Index:
     the family always agrees. Of a SO_REUSEPORT group the first member stands for all: the dump
     does not tell them apart.
     """
+    found = np.full(len(rows), -1, np.int64)
+    if not len(rows):
+        return found
     listeners = np.flatnonzero(table.state == tcp.LISTEN)
     anywhere = listeners[table.interface[listeners] == 0]
-    found = np.full(len(rows), -1, np.int64)
     for wildcard in (False, True):
         for among, device in ((listeners, True), (anywhere, False)):
             keys = _keys(table, among, device, wildcard=False)

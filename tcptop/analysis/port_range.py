@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -53,14 +54,18 @@ def candidates(values: Mapping[str, str]) -> tuple[Bools, int] | None:
     first or the last port, depending on where it starts; 32768 to 32770 never give 32770.
     """
     bounds = sysctls.port_range(values)
-    if bounds is None:
-        return None
-    lo, hi = bounds
+    return None if bounds is None else _candidates(*bounds, tuple(sysctls.reserved_ports(values)))
+
+
+@lru_cache(64)
+def _candidates(lo: int, hi: int, reserved: tuple[tuple[int, int], ...]) -> tuple[Bools, int]:
+    """Settings: the same in every sample."""
     size = hi - lo + 1
     mask = np.zeros(65536, bool)
     mask[lo : hi + 1] = True
-    for first, last in sysctls.reserved_ports(values):
+    for first, last in reserved:
         mask[first : last + 1] = False
+    mask.flags.writeable = False
     return mask, size & 1 if size > 1 else 0
 
 

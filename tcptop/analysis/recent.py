@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from sys import getsizeof
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ BUDGET = 64 << 20
 SPAN_S = 600.0
 
 NUMBERS = (int, float, bool, type(None), np.generic)
+_kind: Callable[[object], Any] = type  # mypy does not know that classes can be hashed
 NUMBER = 32  # bytes of a Python number, more or less
 PROCESS = 400  # of a Process with its few words; there may be thousands
 
@@ -128,30 +131,42 @@ def parts(root: object) -> dict[int, int]:
     Names (keys of mappings) are shared by all and do not count.
     """
     sizes: dict[int, int] = {}
-    stack = [root]
+    stack: list[Any] = [root]
     while stack:
         thing = stack.pop()
         if isinstance(thing, Process):
             sizes[id(thing)] = PROCESS
         elif id(thing) not in sizes:
-            held = [*_held(thing)]
-            more = [each for each in held if not isinstance(each, NUMBERS)]
+            held = _holding(_kind(thing))(thing)
+            more = [each for each in held if not _is_number(_kind(each))]
             sizes[id(thing)] = getsizeof(thing) + NUMBER * (len(held) - len(more))
             stack += more
     return sizes
 
 
-def _held(thing: object) -> Iterable[object]:
-    if isinstance(thing, str | bytes | bytearray):
-        return ()
-    if isinstance(thing, np.ndarray):
-        return (thing.base,) if thing.base is not None else ()
-    if isinstance(thing, memoryview):
-        return (thing.obj,)
-    if isinstance(thing, Mapping):
-        return thing.values()
-    if isinstance(thing, tuple | list | frozenset | set):
-        return thing
-    if is_dataclass(thing):
-        return [getattr(thing, field.name) for field in fields(thing)]
+@cache
+def _is_number(kind: type) -> bool:
+    return issubclass(kind, NUMBERS)
+
+
+@cache
+def _holding(kind: type) -> Callable[[Any], Collection[Any]]:
+    """How to get at what an object of this type holds; types are few, objects thousands."""
+    if issubclass(kind, str | bytes | bytearray):
+        return _nothing
+    if issubclass(kind, np.ndarray):
+        return lambda array: (array.base,) if array.base is not None else ()
+    if issubclass(kind, memoryview):
+        return lambda view: (view.obj,)
+    if issubclass(kind, Mapping):
+        return lambda mapping: [*mapping.values()]
+    if issubclass(kind, tuple | list | frozenset | set):
+        return lambda several: several
+    if is_dataclass(kind):
+        names = [field.name for field in fields(kind)]
+        return lambda record: [getattr(record, name) for name in names]
+    return _nothing
+
+
+def _nothing(_: object) -> tuple[object, ...]:
     return ()

@@ -53,7 +53,11 @@ class UnlistedSockets:
         are the listed sockets, by which a later call knows what those were that it misses.
         """
         rows = np.flatnonzero(~isin_sorted(known.inodes, listed))
-        rows = rows[np.isin(known.pids[rows], self._many(known.pids[rows], inside))]
+        many = self._many(known.pids[rows], inside)
+        if not many:  # most hosts
+            self._forget(dump)
+            return {}
+        rows = rows[np.isin(known.pids[rows], many)]
         missed, before = self._tcp(known, rows), self._missed
         self._remember(known, missed)
         missed = self._over(known, missed)
@@ -63,6 +67,10 @@ class UnlistedSockets:
         held = np.array([row for row in again.tolist() if self._held(known, row)], np.int64)
         pids, counts = np.unique(known.pids[held], return_counts=True)
         return {pid: self._unlisted(known, held, pid) for pid in pids[counts >= LEAST].tolist()}
+
+    def _forget(self, dump: SocketTable) -> None:
+        self._is_tcp, self._was, self._alive = {}, {}, {}
+        self._missed, self._dump = frozenset(), dump
 
     def _many(self, pids: I64, inside: int | None) -> list[int]:
         """Processes of the namespace with so many sockets that are not listed."""

@@ -127,8 +127,8 @@ class Watcher:
     def _settle_garbage(self) -> None:
         """What outlived a sample is not worth looking at again by every later collection."""
         if not self._settled:
-            gc.collect()
             gc.freeze()
+            gc.enable()  # the start was without
             self._settled = True
 
     def _rest(self, loop: WatchLoop) -> None:

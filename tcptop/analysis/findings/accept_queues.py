@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import listeners
-from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.observations import Observations, once
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
 from tcptop.model.sample import Process
@@ -41,6 +41,7 @@ class AcceptQueues(NamedTuple):
         return members
 
 
+@once
 def accept_queues(seen: Observations) -> AcceptQueues:
     """A queue holds backlog + 1: sk_acceptq_is_full, include/net/sock.h."""
     table, row = seen.table, seen.snapshot.listeners.row

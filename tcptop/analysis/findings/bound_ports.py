@@ -18,7 +18,7 @@ from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.port_range import candidates
 from tcptop.model import address, tcp
-from tcptop.model.arrays import paired, row_hash
+from tcptop.model.arrays import paired, row_hash, sorted_unique
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Kernel, Process
 from tcptop.model.table import Bools, Index
@@ -65,10 +65,8 @@ def _lost(seen: Observations, limits: Limits, rule: str, kernel: Kernel) -> Iter
         return
     mask, missed = picked
     capacity = int(np.count_nonzero(mask)) - missed
-    taken = mask & np.isin(
-        np.arange(65536), np.concatenate([table.local_port[listening], bound.local_port[idle]])
-    )
-    lost = int(np.count_nonzero(taken))
+    taken = sorted_unique(np.append(table.local_port[listening], bound.local_port[idle]))
+    lost = int(np.count_nonzero(mask[taken]))
     if capacity > 0 and lost >= (1 - limits["headroom_share"]) * capacity:
         yield _lost_finding(seen, limits, rule, kernel, lost, capacity)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.summary import SampleSummary
@@ -20,8 +20,23 @@ from tcptop.model.table import Bools, SocketTable
 
 PATIENCE = 0.95  # samples come a little late or early: a window of 10 s may be 9.5 s long
 
+T = TypeVar("T")
+
 if TYPE_CHECKING:
     from tcptop.model.sockopt import SocketOptions
+
+
+def once(function: Callable[[Observations], T]) -> Callable[[Observations], T]:
+    """What several rules ask for is computed for the first of them."""
+
+    @wraps(function)
+    def remembered(seen: Observations) -> T:
+        if function not in seen.computed:
+            seen.computed[function] = function(seen)
+        found: T = seen.computed[function]
+        return found
+
+    return remembered
 
 
 class Observations:
@@ -36,6 +51,7 @@ class Observations:
         self.snapshot = snapshot
         self.summaries = summaries
         self.settings = settings
+        self.computed: dict[Callable[[Observations], Any], Any] = {}  # by `once`
         self._sockets: set[SocketId] = set()  # whose options the next sample should bring
         self._pids: set[int] = set()  # whose facts
         self._routes: set[RouteKey] = set()

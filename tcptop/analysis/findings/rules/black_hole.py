@@ -23,6 +23,8 @@ SHORTER = 8  # what tcp_retries2 may be set to; RFC 1122 4.2.3.5 asks for 100 s 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     table = seen.table
     rows = stalls.pending(table, retransmits=limits["retransmits"])
+    if not len(rows):
+        return
     rows = rows[np.isin(table.state[rows], stalls.TALKING)]
     rows = rows[~handshakes.unconfirmed(seen, rows)]
     large = [each.rows for each in large_segments.lost(seen, limits["backoff"])]

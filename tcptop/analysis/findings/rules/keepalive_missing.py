@@ -28,6 +28,8 @@ def _rows(seen: Observations, timeout_s: float) -> Index:
     if not unarmed.any():
         return np.flatnonzero(unarmed)
     old = idle.quiet_s(seen) > timeout_s
+    if not (unarmed & old).any():
+        return np.flatnonzero(unarmed & old)
     spoken = seen.snapshot.durations.silent_s < min(seen.watched_s, timeout_s) - 1
     return np.flatnonzero(unarmed & old & ~spoken & ~seen.remote_here)
 
