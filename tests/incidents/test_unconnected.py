@@ -136,6 +136,31 @@ def a_firewall_rejects_another_port(lab: Lab) -> None:
     lab.wait(1)
 
 
+@incident(
+    server=[
+        Says(
+            UNANSWERED,
+            "critical",
+            who="haproxy",
+            title=[r"haproxy gets no answer from 3 destinations"],
+            told=[r"10\.77\.0\.66:8000", r"10\.77\.0\.67:8000", r"10\.77\.0\.68:8000"],
+            never=["refused"],
+        )
+    ],
+)
+def all_back_ends_are_gone(lab: Lab) -> None:
+    """haproxy gives each of them a second."""
+    hosts = [f"10.77.0.{n}" for n in (66, 67, 68)]
+    for host in hosts:
+        lab.server.lose(host)
+    back = "\n ".join(f"server s{n} {host}:8000" for n, host in enumerate(hosts))
+    bind = f"bind {lab.server.address}:80\n default_backend b"
+    again = "timeout connect 1s\n retries 0"
+    lab.server.haproxy("haproxy", f"frontend f\n {bind}\nbackend b\n {again}\n {back}", 80)
+    lab.client.python("browsers", lab.server.address, 80, 8, 10)
+    lab.server.until(lambda: lab.server.counter("TcpActiveOpens") >= 12, "a second round")
+
+
 @healthy()
 def one_of_three_back_ends_is_out(lab: Lab) -> None:
     """haproxy asks it every two seconds, and waits for one."""
@@ -264,6 +289,7 @@ class TestUnconnected(Proving):
         one_caller_tries_again_and_again,
         a_neighbour_is_gone_and_a_filter_drops,
         a_firewall_rejects,
+        all_back_ends_are_gone,
     )
     loads = (one_of_three_back_ends_is_out,)
 

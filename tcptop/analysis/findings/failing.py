@@ -19,6 +19,10 @@ from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
 NAMED = 3  # listeners
+SPARED = (
+    "About as many connections to the same port by the other family (IPv4 or IPv6) are answered "
+    "meanwhile: programs that try both addresses of a name go on with that one."
+)
 RARELY = 0.2  # of the failed connects
 REFUSED, UNREACHABLE, MIXED = "refused", "unreachable", "mixed"
 ASKED = 0.5  # of the threshold, from which the kernel is asked for notices
@@ -91,17 +95,27 @@ def _there(seen: Observations, netns: int, rates: Rates, found: Refusers, how: s
     if who:
         title += f" (called by {parties.first_name(who)}, apparently)"
     others = [to for to in places if to.remote_port and len(refusers.answering(seen, to))]
+    spared = _go_on(seen, found)
     said = (
         *_failed(rates),
         *_icmp(rates),
         *_noticed(seen, found),
         *(_answers(seen, to) for to in others),
+        *([SPARED] if spared else []),
         *_whose(who),
     )
     at = Where("", said, _pids(who), destination=_only(seen, places))
     picky = others[0] if others else None
     advice = _advice(how, refusers.said(seen, places[0]), seen, picky)
-    return finding(netns, rates, "warning", title, at, advice)
+    return finding(netns, rates, "info" if spared else "warning", title, at, advice)
+
+
+def _go_on(seen: Observations, found: Refusers) -> bool:
+    """Whether programs that are refused by one family get through by the other."""
+    return all(
+        2 * unanswered.by_other_family(seen, to) >= many and to.remote_port
+        for to, many in found.named
+    )
 
 
 def _only(seen: Observations, places: list[Callee]) -> str | None:

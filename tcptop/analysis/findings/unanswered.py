@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from tcptop.model.sample import Process
 from tcptop.model.table import F64, MAPPED, Bools, Index
 
 GONE = ("INCOMPLETE", "FAILED")  # ip-neighbour(8): asked for, and no answer
+LATELY_S = 10.0
 SOON_S, ASKED = 0.9, 4  # from which age the way to a place is asked for, and of how many sockets
 NO_ROWS: Index = np.zeros(0, np.int64)
 
@@ -123,8 +125,11 @@ def hop(seen: Observations, case: Unanswered) -> Hop:
 
 def asks_by(to: Callee) -> str:
     """How a host of the own link is asked for."""
-    v4 = to.remote_hi == 0 and to.remote_lo >> 32 == int(MAPPED) >> 32
-    return "ARP" if v4 else "neighbour discovery"
+    return "ARP" if is_v4(to) else "neighbour discovery"
+
+
+def is_v4(to: Callee) -> bool:
+    return to.remote_hi == 0 and to.remote_lo >> 32 == int(MAPPED) >> 32
 
 
 def _stays_here(seen: Observations, case: Unanswered) -> bool:
@@ -174,6 +179,38 @@ def spared(seen: Observations, case: Unanswered, processes: list[Process]) -> bo
     others = others[~there(seen, to)[others] & ~seen.accepted[others]]
     held = {each.pid for row in others[:1000].tolist() for each in seen.processes(row)}
     return bool(callers & held)
+
+
+def by_other_family(seen: Observations, to: Callee) -> int:
+    """Connections from here to the same port by the other family that were answered of late: a
+    name has addresses of both, and programs try one after the other (RFC 8305)."""
+    table = seen.table
+    v4 = (table.remote_hi == 0) & (table.remote_lo >> np.uint64(32) == MAPPED >> np.uint64(32))
+    same = (table.netns == to.netns) & (table.remote_port == to.remote_port)
+    rows = np.flatnonzero(same & (v4 != is_v4(to)) & (table.state != tcp.LISTEN))
+    return len(_answered(seen, rows[~seen.accepted[rows]]))
+
+
+def answered_elsewhere(seen: Observations, pids: set[int], places: Sequence[Callee]) -> bool:
+    """Whether processes get an answer from anybody else."""
+    table, holders = seen.table, seen.snapshot.holders
+    at = [n for n, each in enumerate(holders.processes) if each.pid in pids]
+    rows = np.unique(holders.row[np.isin(holders.process, at)])
+    other = np.ones(len(table), bool)
+    for to in places:
+        other &= ~there(seen, to)
+    rows = rows[other[rows] & ~seen.accepted[rows] & (table.state[rows] != tcp.LISTEN)]
+    return len(_answered(seen, rows)) > 0
+
+
+def _answered(seen: Observations, rows: Index) -> Index:
+    """Of these rows those that were answered in the last seconds."""
+    table = seen.table
+    heard = np.fmin(*(table.since_s(f"last_{what}_recv", rows) for what in ("ack", "data")))
+    closed = (table.state[rows] == tcp.TIME_WAIT) & (table.time_wait_ms()[rows] < LATELY_S * 1000)
+    unopened = np.isin(table.state[rows], (tcp.SYN_SENT, tcp.SYN_RECV, tcp.CLOSE))
+    answered: Index = rows[closed | ((heard < LATELY_S) & ~unopened)]
+    return answered
 
 
 def there(seen: Observations, to: Callee, with_port: bool = True) -> Bools:

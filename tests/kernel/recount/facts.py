@@ -391,14 +391,37 @@ def _of_ports(seen: Seen) -> Iterator[Fact]:
 
 
 def _of_calls(seen: Seen) -> Iterator[Fact]:
-    """Connects to the destination that were seen in SYN_SENT since each of the looks, how many of
-    these are in no look any more, and how long they had waited when last seen."""
-    if not seen.subject.destination:
-        return
+    """Connects to each place that were seen in SYN_SENT since each of the looks, how many of these
+    are in no look any more, and how long they had waited when last seen; then of all together."""
+    places = [] if seen.subject.destination else sorted(called(seen))
+    numbers = [0] * len(seen.samples)
+    for place in places or [seen.subject.destination or ""]:
+        for first, (tried, fact) in enumerate(_calls(seen, place)):
+            numbers[first] += tried
+            yield from fact
+    for number in numbers:
+        yield exactly("count", number, "connects to all places")
+    yield exactly("count", len(places), "places that were called")
+
+
+def called(seen: Seen) -> set[str]:
+    """Where connects went that were seen in SYN_SENT, by the processes concerned."""
+    found = set()
+    for sample in seen.samples:
+        table, owners = sample.sockets, sample.owners
+        held = np.isin(table.inode, owners.inodes[np.isin(owners.pids, seen.subject.pids)])
+        rows = np.flatnonzero(held & (table.inode != 0) & (table.state == tcp.SYN_SENT))
+        for row in rows.tolist():
+            host = address.text(int(table.remote_hi[row]), int(table.remote_lo[row]))
+            found.add(address.endpoint(host, int(table.remote_port[row])))
+    return found
+
+
+def _calls(seen: Seen, place: str) -> Iterator[tuple[int, list[Fact]]]:
     looks, ages, every = [], dict[int, float](), dict[int, int]()
     for number, sample in enumerate(seen.samples):
         table = sample.sockets
-        there = at(table, seen.subject.destination, "remote") & (table.state != tcp.LISTEN)
+        there = at(table, place, "remote") & (table.state != tcp.LISTEN)
         asking = table.take(there & (table.state == tcp.SYN_SENT))
         looks.append(set(asking.cookie.tolist()))
         waits = asking.retrans + _FIRST_S - asking.expires / 1000  # the first ones do not double
@@ -409,9 +432,14 @@ def _of_calls(seen: Seen) -> Iterator[Fact]:
         tried = set().union(*looks[first:])
         ended = {each for each in tried - now if every[each] < len(looks) - 1}
         longest = max((ages[each] for each in ended), default=0.0)
-        yield exactly("count", len(tried), "connects")
-        yield exactly("count", len(ended), "connects that have ended")
-        yield Fact("seconds", longest - 0.1, longest + 0.1, "the longest of these")
+        yield (
+            len(tried),
+            [
+                exactly("count", len(tried), "connects"),
+                exactly("count", len(ended), "connects that have ended"),
+                Fact("seconds", longest - 0.1, longest + 0.1, "the longest of these"),
+            ],
+        )
 
 
 def _of_failures(seen: Seen) -> Iterator[Fact]:

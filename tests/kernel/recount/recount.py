@@ -8,7 +8,7 @@ from tcptop.analysis.findings.rules import RULES
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tests.kernel.recount.claims import Claim, claims
-from tests.kernel.recount.facts import Fact, Seen, exactly, facts, failed_end, lost_end
+from tests.kernel.recount.facts import Fact, Seen, called, exactly, facts, failed_end, lost_end
 from tests.kernel.recount.places import at
 
 # What sentences say of TCP in general: seconds of TIME_WAIT, of a delayed ack.
@@ -86,7 +86,7 @@ def _slack(kind: str, value: float) -> float:
 
 def _there(text: str, seen: Seen) -> bool:
     """Whether a place that is named is in the table, or is the subject's."""
-    if text in (seen.subject.destination, seen.subject.listener):
+    if text in (seen.subject.destination, seen.subject.listener, *called(seen)):
         return True
     unlisted = seen.sample.owners.unlisted
     lost = [

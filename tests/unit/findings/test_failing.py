@@ -14,7 +14,7 @@ from tcptop.model.finding import Finding
 from tcptop.model.sample import FailedConnect
 from tests.unit.findings.hosts import steadily
 from tests.unit.findings.watched import at, of, watch
-from tests.unit.prepared import CURL, NETNS, NGINX, Row, owners, socket
+from tests.unit.prepared import CURL, NETNS, NGINX, Row, mini, owners, socket
 
 ID = "resets"
 NONE = {"AttemptFails": 0, "EstabResets": 0, "ActiveOpens": 0, "PassiveOpens": 0, "OutRsts": 0}
@@ -121,6 +121,15 @@ def test_without_notices_counters_alone_tell() -> None:
     assert told.title == "20 connects/s fail: refused, rejected by ICMP or unanswered"
     assert found().title == "20 connects/s fail, most of them refused"
     assert "Start the service" not in found().advice
+
+
+@pytest.mark.parametrize(("per_s", "severity"), [(20, "info"), (5, "warning")])
+def test_who_gets_through_by_the_other_family_is_spared(per_s: int, severity: str) -> None:
+    ends = [(f"10.0.0.1:{40_000 + n}", "10.0.0.9:80") for n in range(per_s * 8)]
+    closed = [mini("TIME_WAIT", *each, expires=55_000) for each in ends]
+    finding = found(failed("[2001:db8::9]:80"), rows=closed)
+    assert finding.severity == severity
+    assert ("by the other family" in "".join(finding.evidence)) is (severity == "info")
 
 
 LISTENER = socket("LISTEN", "127.0.0.1:6379", inode=2)

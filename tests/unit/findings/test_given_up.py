@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from tcptop.model.finding import Finding
+from tcptop.analysis.findings import folding
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model.finding import Finding, Subject
 from tcptop.model.route import Neighbour, Route, RouteKey
 from tests.unit.findings.hosts import host, rising
 from tests.unit.findings.watched import of, once, watch
-from tests.unit.prepared import CURL, NETNS, WORKER, Row, mini, owners, socket
+from tests.unit.prepared import CURL, NETNS, WORKER, Row, derived, mini, owners, sample, socket
 
 ID = "connect-unanswered"
 HELD = owners(*((n, CURL, n) for n in range(1, 60)))
@@ -204,3 +206,52 @@ def test_a_short_look_after_another_loses_nothing() -> None:
     (finding,) = of(told[-1], ID)
     assert finding.values["given_up"] == 4 * 40
     assert finding.values["attempts"] == 4 * 41
+
+
+def test_several_destinations_of_one_program_are_one_trouble() -> None:
+    """An outage where nobody else answers it."""
+
+    def rows(number: int) -> list[Row]:
+        places = [f"192.0.2.{n}:443" for n in range(1, 6)]
+        every = [dialing(100 * number + n, to=to) for n, to in enumerate(places, 1)]
+        return [*every, dialing(100 * number + 50, to="192.0.2.9:443", inode=2)]
+
+    held = owners((1, CURL, 3), (2, WORKER, 4), (3, CURL, 5), (4, CURL, 6))
+    given: dict[str, Any] = {"owners": held, "kernel": counted()}
+    together, alone = of(watch(8, rows, **given)[-1], ID)
+    assert together.severity == "critical"
+    assert together.title == (
+        "curl gets no answer from 5 destinations: 45 connection attempts without one"
+    )
+    assert together.subject.pids == (CURL.pid,)
+    assert together.values == {"destinations": 5, "sockets": 5, "attempts": 45}
+    assert together.evidence[3] == "The others: 192.0.2.4:443 and 192.0.2.5:443."
+    assert alone.subject.destination == "192.0.2.9:443"
+    heard = {"last_ack_recv": 100, "last_data_recv": 100, "min_rtt": 40}
+    other = socket("ESTABLISHED", "10.0.0.1:41000", "10.0.0.7:5432", inode=3, info=heard)
+    told = of(watch(8, lambda n: [*rows(n), other | {"cookie": 9}], **given)[-1], ID)
+    assert [each.severity for each in told] == ["warning", "warning"]
+
+
+def test_programs_that_try_both_families_go_on() -> None:
+    def rows(number: int) -> list[Row]:
+        by_v4 = mini("TIME_WAIT", f"10.0.0.1:{50_000 + number}", "192.0.2.1:443", expires=59_000)
+        to = "[2001:db8::1]:443"
+        v6 = {"local": "[2001:db8::9]:40000"}
+        asking = [each | v6 for each in others(number, 4, to=to)]
+        return [*asking, by_v4 | {"cookie": 900_000 + number}]
+
+    finding = found(rows)
+    assert finding
+    assert finding.severity == "warning"
+    assert "to the same port by IPv4 got an answer meanwhile" in finding.evidence[-1]
+
+
+@pytest.mark.parametrize(("address", "folded"), [("192.0.2.1", True), ("192.0.2.9", False)])
+def test_a_black_hole_there_explains_those_that_gave_up_for_now(address: str, folded: bool) -> None:
+    rows = [socket("ESTABLISHED", "10.0.0.1:46000", f"{address}:5432", cookie=1)]
+    seen = Observations(derived(sample(rows)), ())
+    effect = Finding(ID, "effect", "critical", "", Subject(NETNS, destination=TO))
+    cause = Finding("black-hole", "cause", "critical", "", Subject(NETNS, cookies=(1,)))
+    told, _ = folding.folded([effect, cause], seen)
+    assert told.because == ("cause" if folded else None)

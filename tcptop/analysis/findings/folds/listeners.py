@@ -52,7 +52,12 @@ def dead_too(effect: Finding, cause: Finding, seen: Observations) -> bool:
     there, gone = (
         row_hash(*(getattr(table, name)[rows] for name in names)) for rows in (asking, lost)
     )
-    return len(asking) > 0 and bool(np.isin(there, gone).all())
+    if not len(asking):  # all have given up for now
+        bare, zone = split_zone(effect.subject.destination or "")
+        host = bare.rpartition(":")[0].strip("[]") + zone
+        addresses = {words.remote_address(seen.sample, row) for row in lost[:MOST].tolist()}
+        return host in addresses and effect.subject.netns == cause.subject.netns
+    return bool(np.isin(there, gone).all())
 
 
 def retransmitting(effect: Finding, cause: Finding, seen: Observations) -> bool:

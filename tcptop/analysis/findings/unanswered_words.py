@@ -1,0 +1,244 @@
+"""Connects that nobody answers, in words: evidence, causes and advice of one destination."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from tcptop.analysis.findings import icmp, listening, unanswered, words
+from tcptop.analysis.findings.given_up import GivenUp
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.unanswered import Unanswered
+from tcptop.analysis.timeouts import syn_give_up_in_s, syn_give_up_s
+from tcptop.model.sample import Process
+from tcptop.model.table import Index
+
+ARP_S = 4.0  # mcast_solicit x retrans_time_ms, 3 x 1 s, and some delay
+ICMP = 0.5  # of the attempts, as many unreachables: then they are worth telling
+LEAST_S = 3.0  # within which they are counted
+
+
+class Silent:
+    """One destination, and what is known of it."""
+
+    def __init__(self, seen: Observations, case: Unanswered) -> None:
+        self.seen, self.case = seen, case
+        self.to = unanswered.called(seen, case.callee)
+        self.rows = unanswered.asking(seen, case.callee) if self.given else case.rows
+        self.hop = unanswered.hop(seen, case)
+        self.others = unanswered.answering(seen, case)
+        self.here = unanswered.is_here(seen, case.callee)
+        self.asks_by = unanswered.asks_by(case.callee)
+        self.other_family = unanswered.by_other_family(seen, case.callee)
+
+    @cached_property
+    def given(self) -> GivenUp | None:
+        """Where more have given up than wait for long, those are what is told."""
+        given = self.case.given
+        return given if given and given.calls.ended >= len(self.case.rows) else None
+
+    @cached_property
+    def processes(self) -> list[Process]:
+        holders = self.seen.snapshot.holders
+        first = np.unique(holders.first(self.rows))
+        held = [holders.processes[process] for process in first.tolist() if process >= 0]
+        past = self.given.calls.processes if self.given else ()
+        return list({(each.pid, each.start_time): each for each in (*past, *held)}.values())
+
+    @cached_property
+    def rejected(self) -> float:
+        """ICMP unreachables that came in meanwhile, where they are as many as a good part of what
+        failed: connect() ends with them, but AttemptFails does not count each."""
+        came = icmp.came(self.seen, self.case.callee.netns, max(self.case.since_s, LEAST_S))
+        failed = self.given.calls.ended if self.given else len(self.rows)
+        return came if came >= ICMP * failed else 0.0
+
+    @property
+    def by_icmp(self) -> bool:
+        return self.given is not None and self.rejected > 0
+
+    @cached_property
+    def failed(self) -> float:
+        """Connects of the namespace that the kernel saw fail; what a program closes is none."""
+        seconds = self.given.seconds if self.given else 0.0
+        grown = self.seen.grown(self.case.callee.netns, "AttemptFails", seconds)
+        return grown[0] if grown else np.nan
+
+    @property
+    def retried(self) -> bool:
+        """Whether what ended was ended by the program: close() in SYN_SENT counts nowhere."""
+        given = self.given
+        return given is not None and not self.rejected and self.failed < given.calls.ended / 2
+
+
+def again(told: Silent) -> int:
+    """The most retransmissions of one SYN."""
+    return int(told.seen.table.retrans[told.rows].max(initial=0))
+
+
+def evidence(told: Silent) -> Iterator[str]:
+    yield _given_up(told, told.given) if told.given else _waiting(told)
+    if told.rejected > 0:
+        yield (
+            f"{words.number(told.rejected)} ICMP unreachables came in meanwhile (InDestUnreachs): "
+            "somebody rejects what this host sends, and says so at a limited rate."
+        )
+    yield from _until(told)
+    if told.here:
+        yield _here(told)
+    elif told.others.address:
+        at_port = told.others.port
+        there = f", {at_port} of them at this port" if at_port else ", at other ports"
+        yield (
+            f"{words.count(told.others.address, 'connection')} to the same address got an answer "
+            f"meanwhile{there}: that host is up."
+        )
+    elif told.hop.answers and told.hop.on_link:
+        yield f"{told.hop.address} answers {told.asks_by}: that host is up."
+    if told.other_family:
+        yield (
+            f"{words.count(told.other_family, 'connection')} to the same port by "
+            f"{'IPv6' if unanswered.is_v4(told.case.callee) else 'IPv4'} got an answer meanwhile: "
+            "programs that try one address after the other go on with that one, later."
+        )
+
+
+def _waiting(told: Silent) -> str:
+    times, oldest = again(told), float(told.case.age_s.max())
+    tried = (
+        f"its timer has run out {words.count(times, 'time')}"
+        if told.hop.gone
+        else f"{words.count(times, 'retransmission')} of its SYN"
+    )
+    return (
+        f"{_people(told.processes)}: {words.count(len(told.rows), 'socket')} in SYN-SENT to "
+        f"{told.to}, the oldest for {words.duration(oldest)}; {tried}, and neither a SYN-ACK nor a "
+        "reset."
+    )
+
+
+def _given_up(told: Silent, given: GivenUp) -> str:
+    calls = given.calls
+    some = (
+        "not one became a connection"
+        if given.every
+        else f"{words.count(calls.opened, 'other connection')} there opened meanwhile"
+    )
+    return (
+        f"{_people(told.processes)}: in the last {words.duration(given.seconds)} "
+        f"{words.number(given.attempts)} connects to {told.to} were seen in SYN-SENT; "
+        f"{words.number(calls.ended)} have ended there, having waited for up to "
+        f"{words.duration(told.case.longest_s)} when last seen, {words.number(calls.waiting)} wait "
+        f"now, and {some}."
+    )
+
+
+def _people(processes: list[Process]) -> str:
+    who = words.who(processes[0]) if processes else "An unknown process"
+    return who + (f" and {len(processes) - 1} more" if len(processes) > 1 else "")
+
+
+def _until(told: Silent) -> Iterator[str]:
+    """When connect() tells its program."""
+    if told.hop.gone:
+        whom = told.hop.address or "that address, or the gateway on the way,"
+        gateway = f", the gateway to {told.to}" if told.hop.gateway else ""
+        yield (
+            f"The SYNs do not leave this host: {whom} does not answer {told.asks_by} (ip neigh)"
+            f"{gateway}. Each connect() fails with EHOSTUNREACH after about 3 s, if the program "
+            "does not give up sooner."
+        )
+        return
+    if told.retried:
+        yield (
+            "The program gives up by itself: AttemptFails, which counts what the kernel or the "
+            f"other end has ended, rose by {words.number(told.failed)}."
+        )
+    if len(told.case.rows) and not told.given:
+        yield from _kernel_gives_up(told)
+
+
+def _kernel_gives_up(told: Silent) -> Iterator[str]:
+    seen, case = told.seen, told.case
+    row = int(case.rows[np.argmax(case.age_s)])
+    sysctls = seen.sample.kernel_of(case.callee.netns).sysctls
+    whole = syn_give_up_s(sysctls)
+    left = syn_give_up_in_s(sysctls, int(seen.table.retrans[row]), float(seen.table.expires[row]))
+    if whole is not None and left is not None:
+        yield (
+            f"Each connect() fails with ETIMEDOUT after {words.exactly(whole)} "
+            f"(tcp_syn_retries = {sysctls.get('net.ipv4.tcp_syn_retries')}), the oldest in "
+            f"{words.duration(left)}, unless the program gives up sooner{_sooner(told)}."
+        )
+
+
+def _sooner(told: Silent) -> str:
+    """Of a dead host on the own subnet a connect() tells after three questions."""
+    if told.hop.known or told.case.age_s.max() > ARP_S or told.others.address:
+        return ""
+    return f", or with EHOSTUNREACH after 3 s where nobody answers {told.asks_by} (ip neigh)"
+
+
+def _here(told: Silent) -> str:
+    listeners = _listeners(told)
+    if not len(listeners):
+        return (
+            f"{told.to} is an address of this host, and nothing listens there: the answer would be "
+            "a reset, so a filter drops these SYNs, or NAT sends them elsewhere."
+        )
+    listener = int(listeners[0])
+    processes = told.seen.processes(listener)
+    name = words.name(processes[0]) if processes else "an unknown process"
+    return (
+        f"{told.to} is an address of this host, where {name} listens; "
+        f"{told.seen.table.recv_q[listener]} wait in its accept queue."
+    )
+
+
+def _listeners(told: Silent) -> Index:
+    """Those of this host that take connections to the destination."""
+    table, to = told.seen.table, told.case.callee
+    there = listening.on_port(table, to.netns, to.remote_port)
+    taking: Index = there[listening.takes(table, there, to.remote_hi, to.remote_lo)]
+    return taking
+
+
+def advice(told: Silent) -> str:
+    if told.by_icmp:
+        return (
+            f"Find out what rejects: {causes(told)}. tcpdump -ni any 'icmp or icmp6' shows who "
+            "sends the ICMP messages, and their code."
+        )
+    program = (
+        "Let the program wait longer after each failure, and try another address where there is "
+        "one."
+        if told.retried or (told.given and told.hop.gone)
+        else "Give the program a connect timeout of a few seconds and a limit on attempts in "
+        "flight, so that it fails soon and does not pile up."
+    )
+    return f"Find out who is silent: {causes(told)}. {program}"
+
+
+def causes(told: Silent) -> str:
+    """What the table does not show to be otherwise."""
+    if told.here:
+        table, listeners = told.seen.table, _listeners(told)
+        full = table.recv_q[listeners] > table.send_q[listeners]
+        return "its accept queue is full" if full.any() else "a local firewall that drops, or NAT"
+    if told.hop.gone:
+        if not told.hop.address:
+            return "that host, or the gateway to it, is down or gone, or the address is wrong"
+        return f"{told.hop.address} is down or gone, or the address is wrong"
+    if told.rejected > 0:
+        return "a firewall that rejects with ICMP, or a router that has no route there"
+    if told.others.port:
+        return "a full accept queue at the server, or a firewall that drops what is new"
+    if told.others.address or (told.hop.answers and told.hop.on_link):
+        return "a firewall that drops this port, or a full accept queue at the server"
+    down = "a host that is down" if told.hop.on_link else "a host that is down behind a router"
+    return (
+        f"a firewall that drops, a wrong route or address, {down}, or a full accept queue at the "
+        "server"
+    )
