@@ -2,7 +2,7 @@
 
 tcptop  web-1  current netns  root          1,204 sockets  poll 12 ms  cpu 1%  LIVE 1s
  ! critical  nginx on :8080 is too slow to accept: 42 SYNs/s dropped   +2 more   7 lists all
-ESTAB 1,032 +12 ▂▃▅▆  CLOSE-WAIT 3  LISTEN 14  TIME-WAIT 158 -3 ▆▅▃▂
+ESTAB 1,032 +12 ▂▃▅▆  TIME-WAIT 158 -3 ▆▅▃▂  LISTEN 14  CLOSE-WAIT 3
  1 Processes 12   2 Connections 1204   3 Listeners 14   4 Ports 3   5 Remotes 9   6 Kernel ...
 filter: state established
 ... the table ...
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from tcptop.analysis.findings import silence
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.findings.words import clock_time
-from tcptop.columns import FINDINGS, OVERVIEW, units
+from tcptop.columns import FINDINGS, OVERVIEW, states, units
 from tcptop.columns.findings import severity
 from tcptop.columns.marks import STYLES
 from tcptop.model import tcp
@@ -29,13 +29,6 @@ from tcptop.model.table import I64
 from tcptop.tui.views import VIEWS, View, digit
 from tcptop.tui.widgets.layout import Line
 
-# The order in which one looks for trouble: what does not fit is cut from the end.
-STRIP = (
-    *((tcp.ESTABLISHED, ""), (tcp.CLOSE_WAIT, "warn"), (tcp.SYN_SENT, "warn")),
-    *((tcp.SYN_RECV, "warn"), (tcp.FIN_WAIT1, "warn"), (tcp.LAST_ACK, "warn")),
-    *((tcp.CLOSING, "warn"), (tcp.TIME_WAIT, ""), (tcp.LISTEN, ""), (tcp.FIN_WAIT2, "")),
-    (tcp.CLOSE, ""),
-)
 TREND = 8  # samples in a small picture
 PICTURES_FROM = 100  # columns of the terminal
 HOST_ROOM = 24  # columns that a long host name may take where there are few
@@ -129,13 +122,15 @@ def strip(trend: Trend, width: int) -> Line:
 
 
 def _pieces(trend: Trend, with_pictures: bool) -> Iterator[tuple[str, str, str]]:
-    """(text, look, picture) of each state that occurs or has just occurred."""
-    for state, style in STRIP:
-        counts = trend.by_state[-TREND:, state]
-        if counts.any():
+    """(text, look, picture) of each state that occurs, the most sockets first: what does not fit
+    is left out from the end."""
+    now = trend.by_state[-1].tolist() if len(trend.by_state) else []
+    for state in sorted(states.ORDER, key=lambda each: -now[each]) if now else ():
+        if now[state]:
+            counts = trend.by_state[-TREND:, state]
             text = f"{tcp.SS_STATES[state]} {counts[-1]:,}{_change(counts)}"
             picture = units.spark(counts, TREND) if with_pictures else ""
-            yield text, style if counts[-1] else "dim", f" {picture}" if picture else ""
+            yield text, states.style(state, now[state]), f" {picture}" if picture else ""
 
 
 def _change(counts: I64) -> str:

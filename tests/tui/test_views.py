@@ -22,7 +22,7 @@ async def test_the_header_says_where_and_how_it_goes() -> None:
         for words in ("tcptop", "web1", "current netns", "root", "18 sockets", "poll 3 ms"):
             assert words in title
         assert title.endswith("LIVE 1s")
-        assert strip.startswith(" ESTAB 7  CLOSE-WAIT 1  SYN-SENT 1")
+        assert strip.startswith(" ESTAB 7  LISTEN 2  SYN-SENT 1  SYN-RECV 1")
         assert tabs.startswith(" 0 Overview [1 Processes 6] 2 Connections 18  3 Listeners 2")
 
 
@@ -40,9 +40,18 @@ async def test_the_strip_shows_changes_and_a_trend() -> None:
         assert view.lines()[2] == " ESTAB 8 +7 ▁█"
 
 
+async def test_the_strip_has_the_most_first_and_no_zeros() -> None:
+    rows = [socket("CLOSE_WAIT", f"10.0.0.1:{n}", "10.0.0.2:2") for n in range(1, 4)]
+    first = sample([*rows, socket("ESTABLISHED", "10.0.0.1:9", "10.0.0.2:2")])
+    async with live(first) as view:
+        assert view.lines()[2] == " CLOSE-WAIT 3  ESTAB 1"
+        await view.take(next_look(first, sockets=sample(rows).sockets))
+        assert view.lines()[2] == " CLOSE-WAIT 3"
+
+
 async def test_what_the_strip_has_no_room_for_is_counted() -> None:
     async with live(size=(40, 24)) as view:
-        assert view.lines()[2] == " ESTAB 7  CLOSE-WAIT 1  +9 more"
+        assert view.lines()[2] == " ESTAB 7  LISTEN 2  SYN-SENT 1  +8 more"
 
 
 @pytest.mark.parametrize("number", range(9))
