@@ -58,5 +58,5 @@ def _watch(chosen: DemoOptions, stage: Stage) -> int:
 
     user = decided(chosen, stage.limits_by_finding, home or current_inode())
     scope = f"demo, netns {stage.pid}"
-    settings = live.settings(chosen, user, scope, opening=FINDINGS.name)
+    settings = live.settings(chosen, user, scope, opening=FINDINGS.name, remembered=False)
     return live.show(settings, chosen.mouse, SourceOptions())

@@ -56,8 +56,10 @@ def settings(
     scope: str,
     shown: Clause | None = None,
     opening: str | None = None,
+    remembered: bool = True,
 ) -> ScreenSettings:
-    """What the screen has to know of what was typed and configured."""
+    """What the screen has to know of what was typed and configured; what is chosen on it is
+    `remembered` from run to run, or forgotten."""
     environment.prepare(os.environ)  # before Textual is imported, which reads it once
     from tcptop.analysis.filter.clause import NO_FILTER
     from tcptop.sources.live import user_name
@@ -76,7 +78,7 @@ def settings(
         no_themes=environment.no_themes(os.environ),
         open_names=Resolver,
         netns=user.findings.home or 0,
-        state=usual_path(os.environ),
+        state=usual_path(os.environ) if remembered else None,
         opening=opening,
     )
 

@@ -199,7 +199,7 @@ class LiveSource:
         others = self._others_with_sockets()
         if others:
             many = "namespaces have" if others > 1 else "namespace has"
-            notes.append(f"{others} other network {many} sockets: see --netns NAME|PID.")
+            notes.append(f"See --netns NAME|PID: {others} other network {many} sockets.")
         return tuple(notes)
 
     def _others_with_sockets(self) -> int:
@@ -224,21 +224,21 @@ def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:
     if owners.unreadable and not rights:
         many = "processes" if owners.unreadable > 1 else "process"
         yield (
-            f"{owners.unreadable} {many} of other users may not be read, so the owners of their "
-            "sockets are unknown: run as root or with CAP_SYS_PTRACE."
+            f"Run as root or with CAP_SYS_PTRACE: {owners.unreadable} {many} of other users may "
+            "not be read, so the owners of their sockets are unknown."
         )
     if owners.hidden_from is not None:
         yield (
-            "/proc hides the processes of other users (hidepid), so the owners of their sockets "
-            "are unknown: run as root or with CAP_SYS_PTRACE."
+            "Run as root or with CAP_SYS_PTRACE: /proc hides the processes of other users "
+            "(hidepid), so the owners of their sockets are unknown."
         )
     if owners.complete and not owners.contained:
         return
     missing = np.count_nonzero(~isin_sorted(inodes[inodes != 0], owners.inodes))
     if owners.contained and missing:
         yield (
-            "Processes outside this container (pid namespace) are not visible, so the owners of "
-            "their sockets are unknown: run in the host's pid namespace."
+            "Run in the host's pid namespace: processes outside this container are not visible, "
+            "so the owners of their sockets are unknown."
         )
     if not owners.complete and missing >= SEARCHED:
         yield f"{missing:,} sockets have no owner yet: still searching."

@@ -6,6 +6,7 @@
     session.py        what is shown: a place (place.py), a moment (time_cursor.py), lists (lists.py)
     item.py           one row, opened: its pane or facts, as it was last when it is gone
     watcher.py        the thread that samples; a snapshot waits in SnapshotTaken until it is painted
+    hints.py          what the keys do now; notices.py: what could not be seen, said once
     screen.py         the main screen: paints what the session says; its lines are from header.py
     views.py          the nine views: the list of each (columns/), and what Enter shows (panes/)
     overview/         the first of them, as it is drawn

@@ -291,6 +291,10 @@ def suspend(app: App) -> Told:
     return None
 
 
+async def close(app: App) -> Told:
+    return await quit(app) if app.session.here.listing else leave(app)
+
+
 async def quit(app: App) -> Told:
     await app.action_quit()
     return None
@@ -304,6 +308,6 @@ ACTIONS: dict[str, Callable[..., Told | Awaitable[Told]]] = {
         *(pause, step, minute, mark, changes),
         *(sort, reverse, sort_by, tree, columns, names, group, wide, follow),
         *(filter, find, find_next, copy_row, copy_command, export_json),
-        *(commands_by_name, interval, next_theme, use_theme, mouse, repaint, suspend, quit),
+        *(commands_by_name, interval, next_theme, use_theme, mouse, repaint, suspend, close, quit),
     )
 }

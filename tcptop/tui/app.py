@@ -129,6 +129,8 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
     async def _took(self, event: events.Key) -> bool:
         """Whether a key was for a box or an action; what it was for is done."""
         self.say("")
+        if self.main.notices.key():
+            self.paint()
         text = event.character if event.is_printable else None
         opened = isinstance(self.screen, ChoiceScreen) and self.screen.box
         if opened and text is not None and opened.take_text(text):

@@ -46,6 +46,7 @@ class Status:
     poll_ms: float | None = None  # about as long as the last samples took; None is exactly
     cpu: float | None = None  # tcptop's own, of one processor
     failed: str = ""  # why the last sample was not possible
+    noted: bool = False  # there are notes, which were shown before
 
 
 def title(selection: Selection | None, status: Status, width: int) -> Line:
@@ -64,6 +65,7 @@ def title(selection: Selection | None, status: Status, width: int) -> Line:
     return ((f" {start}{gap}{_joined(right)}", "header"), (f"{mode} ", style))
 
 
+NOTED = "[?]"  # the mark of what the help explains
 # (rank, text): the highest rank is left out first, 0 never.
 Part = tuple[int, str]
 LEAST = 5
@@ -78,6 +80,7 @@ def _left(selection: Selection, status: Status) -> list[Part]:
         (0, host),
         (2, safe(status.scope)),
         (3 if sample.privileged else 1, safe(rights)),
+        *([(0, NOTED)] if status.noted else []),
     ]
 
 

@@ -10,9 +10,11 @@ from tcptop.columns.detail import Fact
 from tcptop.explain import Page, pages
 from tcptop.model.cells import cell_width, wrap
 from tcptop.tui import keys
+from tcptop.tui.header import NOTED
 from tcptop.tui.widgets.layout import Cell, TableColumn
 
 HEAD = (
+    (NOTED, "Something could not be seen: the notes above say what, and how to see it."),
     ("poll", "How long the last sample took."),
     ("cpu", "tcptop's own CPU use, of one core."),
     ("LIVE", "Refreshed, and how often; PAUSED or PAST: the time of the sample shown."),
@@ -24,14 +26,23 @@ HEAD = (
 
 
 def facts(listing: Listing, notes: Sequence[str], chosen: Mapping[str, str]) -> list[Fact]:
-    """What could not be seen, the keys, and what stands in the first lines and in the columns.
+    """The keys that matter, what could not be seen, all keys, and what stands in the first lines
+    and in the columns.
 
     `chosen` are the keys that the user bound anew, by the ids of the bindings.
     """
     seen = [Fact("notes", f"#{number}", "", note) for number, note in enumerate(notes, 1)]
     columns = [Fact("columns", column.title, "", column.meaning) for column in listing.columns]
     head = [Fact("head lines", name, "", meaning) for name, meaning in HEAD]
-    return [*seen, *_keys(chosen), *head, *columns]
+    return [*_main(chosen), *seen, *_keys(chosen), *head, *columns]
+
+
+def _main(chosen: Mapping[str, str]) -> Iterator[Fact]:
+    """One screen of them."""
+    usual = {id: key for listed in keys.GROUPS.values() for id, key, *_ in listed}
+    for ids, between, told in keys.MAIN:
+        names = (keys.key_names(chosen.get(id, usual[id]))[0] for id in ids)
+        yield Fact("main keys", between.join(names), "", told)
 
 
 def _keys(chosen: Mapping[str, str]) -> Iterator[Fact]:

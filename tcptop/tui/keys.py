@@ -18,7 +18,8 @@ KeyHint = tuple[str, str, str]  # id, usual key, what it does
 
 KEYS: tuple[Key, ...] = (
     ("help", "question_mark,h,f1", "help", "help", "Keys and columns of this view"),
-    ("quit", "q,f10,ctrl+c,ctrl+q", "quit", "quit", "Quit"),
+    ("quit", "f10,ctrl+c,ctrl+q", "quit", "quit", "Quit"),
+    ("close", "q,Q", "close", "close", "Close the page or pane; from a list, quit"),
     ("commands", "colon", "commands_by_name", "commands", "All commands, by name"),
     ("into", "enter,right", "into", "open", "Open the selected row"),
     ("explain", "x,i", "explain", "explain",
@@ -94,7 +95,7 @@ DIAGRAM_KEYS: tuple[Key, ...] = (
 
 PROMPT_KEYS: tuple[Key, ...] = (
     ("filter.apply", "enter", "submit", "apply", "Apply the filter"),
-    ("filter.leave", "escape,ctrl+c", "cancel", "leave", "Cancel"),
+    ("filter.leave", "escape", "cancel", "leave", "Cancel"),
     ("filter.complete", "tab", "complete", "complete", "Complete the word, or list the words"),
     ("filter.earlier", "up", "earlier(1)", "earlier", "Previous filter"),
     ("filter.later", "down", "earlier(-1)", "later", "Next filter"),
@@ -111,7 +112,7 @@ CHOOSER_KEYS: tuple[Key, ...] = (
     ("columns.narrower", "less_than_sign", "widen(-1)", "narrower", "Make the column narrower"),
     ("columns.wider", "greater_than_sign", "widen(1)", "wider", "Make the column wider"),
     ("columns.reset", "r", "reset", "reset", "Reset columns"),
-    ("columns.close", "enter,escape,o,f2,q,ctrl+c", "close", "done", "Back to the list"),
+    ("columns.close", "enter,escape,o,f2,q", "close", "done", "Back to the list"),
 )
 
 PALETTE_KEYS: tuple[Key, ...] = (
@@ -122,7 +123,7 @@ PALETTE_KEYS: tuple[Key, ...] = (
     ("palette.page_down", "pagedown", "step(10)", "page down", "Ten commands down"),
     ("palette.rub_out", "backspace,ctrl+h", "rub_out(1)", "delete", "Delete the last letter"),
     ("palette.clear", "ctrl+u,ctrl+w", "rub_out(1000)", "clear", "Delete what is typed"),
-    ("palette.close", "escape,ctrl+c", "close", "cancel", "Cancel"),
+    ("palette.close", "escape", "close", "cancel", "Cancel"),
 )
 
 # As the help shows them.
@@ -135,6 +136,28 @@ GROUPS: dict[str, Sequence[Key]] = {
     "commands": PALETTE_KEYS,
 }
 
+# With these one gets far: the ids of their keys, what stands between those, and what they do.
+MAIN: tuple[tuple[Sequence[str], str, str], ...] = (
+    (("view.overview", "view.states"), "-",
+     "Views: 0 Overview, 7 Findings; Tab: the next"),
+    (("table.up", "table.down", "table.page_up", "table.page_down"), " ",
+     "Move; g and G: first and last row"),
+    (("into", "back"), " ", "Open the selected row; back"),
+    (("close", "quit"), " ", "Close it, from a list quit; quit at once"),
+    (("filter",), "", "Filter as with ss: state close-wait"),
+    (("find", "find_next"), " ", "Search the rows; next match"),
+    (("explain", "pages"), " ", "Explain the selected row; all pages"),
+    (("sort", "reverse"), " ", "Sort by the next column; reverse"),
+    (("columns", "wide", "names"), " ", "Choose columns; show all; names or numbers"),
+    (("tree", "group"), " ", "Connections by process; remotes by port"),
+    (("pause", "step_back", "step_on"), " ", "Pause or resume; previous and next sample"),
+    (("mark", "changes"), " ", "Mark this sample; what has changed since"),
+    (("copy_row", "copy_command"), " ", "Copy the row; copy the ss that shows it"),
+    (("export",), "", "Export as JSON"),
+    (("commands",), "", "All commands, by name"),
+    (("help",), "", "Help: all keys and columns are below"),
+)  # fmt: skip
+
 # What works whatever is typed or open.
 ALWAYS = tuple(key for key in KEYS if key[0] in ("quit", "repaint", "suspend"))
 
@@ -145,7 +168,8 @@ EXPLAIN: KeyHint = ("explain", "x", "explain")
 PAUSE: KeyHint = ("pause", "Space", "pause")
 VIEW: KeyHint = ("view.next", "Tab", "view")
 EXPORT: KeyHint = ("export", "e", "export")
-QUIT: KeyHint = ("quit", "q", "quit")
+QUIT: KeyHint = ("close", "q", "quit")
+CLOSE: KeyHint = ("close", "q", "close")
 PAGES: KeyHint = ("pages", "X", "all pages")
 LIST_HINTS: tuple[KeyHint, ...] = (
     HELP, ("filter", "/", "filter"), ("into", "Enter", "open"), BACK, ("sort", "s", "sort"),
@@ -156,26 +180,25 @@ LIST_HINTS: tuple[KeyHint, ...] = (
 )  # fmt: skip
 STATE_HINTS: tuple[KeyHint, ...] = (
     HELP, ("filter", "/", "filter"), ("picture.down", "arrows", "choose"),
-    ("into", "Enter", "its sockets"), EXPLAIN, BACK, PAUSE, QUIT, VIEW, EXPORT, PAGES,
+    ("into", "Enter", "its sockets"), QUIT, EXPLAIN, BACK, PAUSE, VIEW, EXPORT, PAGES,
 )  # fmt: skip
 OVERVIEW_HINTS: tuple[KeyHint, ...] = (
-    HELP, ("into", "Enter", "open"), ("picture.down", "arrows", "choose"),
-    ("filter", "/", "filter"), VIEW, EXPLAIN, PAUSE, QUIT, EXPORT, PAGES,
+    HELP, ("into", "Enter", "open"), ("picture.down", "arrows", "choose"), QUIT, VIEW, EXPLAIN,
+    PAUSE, ("filter", "/", "filter"), BACK, EXPORT, PAGES,
 )  # fmt: skip
 CHANGES_HINTS: tuple[KeyHint, ...] = (
-    BACK, HELP, ("into", "Enter", "open"), ("mark", "m", "new mark"), EXPLAIN, PAUSE, QUIT, VIEW,
+    BACK, CLOSE, HELP, ("into", "Enter", "open"), ("mark", "m", "new mark"), EXPLAIN, PAUSE, VIEW,
 )  # fmt: skip
-FACT_HINTS: tuple[KeyHint, ...] = (BACK, HELP, EXPLAIN, VIEW, PAUSE, EXPORT, QUIT)
+FACT_HINTS: tuple[KeyHint, ...] = (BACK, CLOSE, HELP, EXPLAIN, VIEW, PAUSE, EXPORT)
 PANE_HINTS: tuple[KeyHint, ...] = (
-    BACK, ("into", "Enter", "open"), EXPLAIN, ("table.page_down", "PgDn", "page"), HELP, VIEW,
-    PAUSE, EXPORT, QUIT,
+    BACK, CLOSE, ("into", "Enter", "open"), EXPLAIN, ("table.page_down", "PgDn", "page"), HELP,
+    VIEW, PAUSE, EXPORT,
 )  # fmt: skip
 FINDING_HINTS: tuple[KeyHint, ...] = (
-    ("into", "Enter", "its sockets"), EXPLAIN, BACK, HELP, VIEW, PAUSE, QUIT,
+    ("into", "Enter", "its sockets"), EXPLAIN, BACK, CLOSE, HELP, VIEW, PAUSE,
 )  # fmt: skip
 PAGE_HINTS: tuple[KeyHint, ...] = (
-    BACK, ("into", "Enter", "open page"), PAGES, ("table.page_down", "PgDn", "page"),
-    QUIT,
+    BACK, CLOSE, ("into", "Enter", "open page"), PAGES, ("table.page_down", "PgDn", "page"),
 )  # fmt: skip
 TYPING_HINTS = (
     ("Enter", "apply"), ("Esc", "leave"), ("Tab", "complete"), ("Up", "earlier filters"),
@@ -201,7 +224,7 @@ KEY_NAMES = {
 def bindings(keys: Sequence[Key]) -> list[BindingType]:
     """As Textual wants them; the last line and the help are our own."""
     return [
-        Binding(pressed, action, label, show=False, tooltip=told, id=id)
+        Binding(pressed, action, label, show=False, tooltip=told, id=id, priority=id == "quit")
         for id, pressed, action, label, told in keys
     ]
 

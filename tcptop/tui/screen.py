@@ -26,7 +26,9 @@ from tcptop.model import mistake, tcp
 from tcptop.model.cells import safe, wrap
 from tcptop.tui import header, help, keys, state_diagram
 from tcptop.tui.help import PageModel
+from tcptop.tui.hints import Screenful, hints
 from tcptop.tui.models import FactsModel
+from tcptop.tui.notices import Notices
 from tcptop.tui.overview import layout as overview
 from tcptop.tui.overview.board import Spot
 from tcptop.tui.overview.picture import Overview
@@ -63,6 +65,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         ascii_only = settings.ascii_only
         self.said = ""  # in the last line, until the next key
         self.undrawn: Exception | None = None  # what could not be drawn first, and why
+        self.notices = Notices()
         self.top = Top(ascii_only)
         self.table = Table(ascii_only=ascii_only, id="table")
         self.diagram = Diagram(
@@ -172,7 +175,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         selection = shown.selection if shown is not None else None
         width, height = self.app.size
         worst = header.alarm(session.snapshot, session.settings, width)
-        remark = remarked(session, status.failed, width, height)
+        noted = self.notices.show(notes(session), session.snapshot, height >= ROOM_FOR_NOTES)
+        remark = remarked(session, status.failed, noted, width)
+        status = replace(status, noted=bool(notes(session)) and not noted)
         self.top.show(selection, session.here.view, status, worst, remark)
         self.draw_last_line()
 
@@ -202,8 +207,15 @@ class MainScreen(Screen[None], inherit_bindings=False):
         lines = state_diagram.lines(*drawing)
         diagram.draw(lines, state_diagram.BOXES[diagram.chosen].y)
 
+    @property
+    def _screenful(self) -> Screenful:
+        picture = self._session.view.picture if self.pictured else ""
+        return Screenful(picture, self.table.wide, self.table.followed is not None)
+
     def _draw_overview(self) -> None:
-        session, size = self._session, self.overview.size
+        session = self._session
+        # What is typed ahead acts before it has its room, which is that of the table.
+        size = self.overview.size or self.table.size
         if session.shown is None or not size:
             return  # it says when it has room
         room = Room(*size, self._settings.ascii_only)
@@ -262,23 +274,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
             return
         chosen = self._settings.keys
         named = [
-            (keys.key_names(chosen.get(id, usual))[0], what) for id, usual, what in self._hints()
+            (keys.key_names(chosen.get(id, usual))[0], what)
+            for id, usual, what in hints(self._session, self._screenful)
         ]
         self.last_line.show(header.footer(named, width))
-
-    def _hints(self) -> Sequence[keys.KeyHint]:
-        here = self._session.here
-        if self.pictured:
-            return keys.OVERVIEW_HINTS if self.picture is self.overview else keys.STATE_HINTS
-        if here.listing:
-            return keys.LIST_HINTS
-        if here.page is not None and not here.help:
-            return keys.PAGE_HINTS
-        if here.changes and not here.help:
-            return keys.CHANGES_HINTS
-        if here.view == FINDINGS.name and not here.help:
-            return keys.FINDING_HINTS
-        return keys.PANE_HINTS if self._session.has_pane else keys.FACT_HINTS
 
 
 def _page(name: str, width: int) -> FactsModel | PageModel:
@@ -339,7 +338,7 @@ def notes(session: Session) -> tuple[str, ...]:
     return session.snapshot.sample.notes if session.snapshot is not None else ()
 
 
-def remarked(session: Session, failed: str, width: int, height: int) -> Line | None:
+def remarked(session: Session, failed: str, noted: Sequence[str], width: int) -> Line | None:
     """What has to be known of the picture: it is old, or not complete."""
     if failed:
         return header.remark(failed, "bad", width)
@@ -348,8 +347,7 @@ def remarked(session: Session, failed: str, width: int, height: int) -> Line | N
         return header.remark(gone, "warn", width)
     if session.here.changes and session.clause.text:
         return header.remark("changes are those of all sockets", "dim", width)
-    noted = " ".join(notes(session)) if height >= ROOM_FOR_NOTES else ""
-    return header.remark(f"note: {noted}", "dim", width) if noted else None
+    return header.remark(f"note: {' '.join(noted)}", "dim", width) if noted else None
 
 
 def _gone(session: Session) -> str:

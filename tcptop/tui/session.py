@@ -175,6 +175,8 @@ class Session:
     def _spotted(self, spot: Spot) -> Place | None:
         """The list that a spot of the overview stands for, or where the row in it leads to."""
         row = self.row_of(spot)
+        if spot.view not in VIEWS:
+            return None  # nothing was drawn yet
         if spot.row is None or row is None:
             return Place(spot.view)
         if VIEWS[spot.view].opens:
@@ -187,8 +189,10 @@ class Session:
         if shown is None or here.help or here.page is not None or here.changes:
             return None
         if isinstance(key, Spot):
+            if key.row is None:
+                return None
             listing = VIEWS[key.view].listing
-            place = None if key.row is None else place_of(listing, shown.selection, key.row)
+            place = place_of(listing, shown.selection, key.row)
         else:
             listing, place = self.view.listing, shown.model.place(here.item or key)
         return None if place is None else ListRow(listing, shown.selection, place)

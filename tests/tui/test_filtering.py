@@ -111,12 +111,14 @@ async def test_keys_of_the_view_are_text_in_the_prompt() -> None:
         assert view.app._exit
 
 
-async def test_ctrl_c_leaves_the_prompt_and_not_the_program() -> None:
+async def test_escape_leaves_the_prompt_and_ctrl_c_the_program() -> None:
     async with live() as view:
-        await view.press("slash", "x", "ctrl+c")
+        await view.press("slash", "x", "escape")
         assert not view.app.main.filter_bar.is_open
         assert not view.app._exit
         assert not view.session.typed.text
+        await view.press("slash", "x", "ctrl+c")
+        assert view.app._exit
 
 
 async def test_earlier_filters_come_back() -> None:

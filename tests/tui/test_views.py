@@ -139,7 +139,7 @@ async def test_what_could_not_be_seen_is_noted() -> None:
     async with live(everything(notes=notes)) as view:
         assert view.lines()[4].startswith(" note: one thing is missing. another")
         assert view.lines()[4].endswith("…")
-        await view.press("question_mark")
+        await view.press("question_mark", "pagedown")
         assert "word ends." in " ".join(view.text().split())
         await view.pilot.resize_terminal(80, 12)
         await view.pilot.pause()

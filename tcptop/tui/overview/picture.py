@@ -25,7 +25,8 @@ class Overview(Diagram[Spot], inherit_bindings=True):
         if self._of is None or self._of != (scene.selection, scene.room):
             self._of, self._board = (scene.selection, scene.room), board(scene, settings)
         self.chosen = self._board.nearest(self.chosen) or NOWHERE
-        self.draw(self._board.lines(self.chosen), self._board.top(self.chosen))
+        if self.size:
+            self.draw(self._board.lines(self.chosen), self._board.top(self.chosen))
 
     def _beside(self, spot: Spot, dx: int, dy: int) -> Spot:
         return self._board.neighbour(spot, dx, dy)

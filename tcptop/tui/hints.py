@@ -1,0 +1,66 @@
+"""What the keys do now, for the last line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tcptop.columns import FINDINGS, REMOTES, SOCKETS
+from tcptop.tui import keys
+from tcptop.tui.keys import KeyHint
+from tcptop.tui.session import Session
+
+
+class Screenful(NamedTuple):
+    """How the place is shown: as a picture ("overview", "states"), with all columns, with a cursor
+    that follows its row."""
+
+    picture: str = ""
+    wide: bool = False
+    follows: bool = False
+
+
+def hints(session: Session, shown: Screenful) -> list[KeyHint]:
+    """Those of the present place, the most needed first, each with what it does there."""
+    now = _labels(session, shown)
+    every = ((id, key, now.get(id, label)) for id, key, label in _usual(session, shown.picture))
+    return [hint for hint in every if hint[2]]
+
+
+def _usual(session: Session, picture: str) -> Sequence[KeyHint]:
+    here = session.here
+    if picture:
+        return keys.OVERVIEW_HINTS if picture == "overview" else keys.STATE_HINTS
+    if here.listing:
+        return keys.LIST_HINTS
+    if here.help:
+        return keys.FACT_HINTS
+    if here.page is not None:
+        return keys.PAGE_HINTS
+    if here.changes:
+        return keys.CHANGES_HINTS
+    if here.view == FINDINGS.name:
+        return keys.FINDING_HINTS
+    return keys.PANE_HINTS if session.has_pane else keys.FACT_HINTS
+
+
+def _labels(session: Session, shown: Screenful) -> Mapping[str, str]:
+    """Of the keys that do one thing now and another one later; empty for what they do not do."""
+    choices, here = session.choices, session.here
+    first = here.listing and len(session.trail.places) == 1
+    labels = {
+        "tree": ("plain list" if choices.tree else "tree") if here.view == SOCKETS.name else "",
+        "group": (
+            ("by address" if choices.by_port else "by port") if here.view == REMOTES.name else ""
+        ),
+        "names": "names" if choices.names is None else "numbers",
+        "wide": "fewer columns" if shown.wide else "all columns",
+        "follow": "unfollow" if shown.follows else "follow",
+    }
+    if session.time.held is not None:
+        labels["pause"] = "live"
+    if first:
+        labels["back"] = "clear filter" if session.typed.text else ""
+    if here.help:
+        labels["help"] = "close help"
+    return labels
