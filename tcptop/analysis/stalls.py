@@ -90,6 +90,7 @@ def unanswered_s(
     waited = _waited(first, doubled) - _waited(first, answered) + _present(table, rows)
     # What was sent before the last acknowledgement came was not all unanswered.
     waited = np.where(local, table.retrans[rows] * LOCAL_DROP_S, waited)
+    waited = np.fmax(waited, snapshot.durations.unacked_s[rows])
     return np.where(again, np.fmin(waited, silence), np.nan)
 
 

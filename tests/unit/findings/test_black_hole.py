@@ -1,12 +1,14 @@
 """black-hole: sent again and again, and nobody answers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
-from tests.unit.findings.watched import Findings, of, once
-from tests.unit.prepared import CURL, NGINX, TAKEN_AT, Row, kernel, mini, owners, socket
+from tcptop.model.route import Link, Route, RouteKey
+from tests.unit.findings.watched import Findings, of, once, watch
+from tests.unit.prepared import CURL, NETNS, NGINX, TAKEN_AT, Row, kernel, mini, owners, socket
 
 ID = "black-hole"
 HELD = owners(*((n, CURL, n) for n in range(1, 9)), (20, NGINX, 20))
@@ -47,6 +49,35 @@ def test_from_one_look() -> None:
     assert finding.values["give_up_in_s"] == pytest.approx(924.6, abs=5)
     assert "tcp_retries2 = 15" in finding.evidence[3]
     assert "now 15" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("up", "says", "advice"),
+    [
+        (True, "eth0 has no carrier", "See the other end of eth0"),
+        (False, "eth0 is down", "ip link set eth0 up"),
+    ],
+)
+def test_the_device_that_they_leave_by_is_told(up: bool, says: str, advice: str) -> None:
+    row = lost()
+    key = RouteKey(NETNS, "10.0.0.1", "10.0.0.9")
+    dead = Route(0.0, link=Link("eth0", 2, 1500, up, False, None))
+    (finding,) = found(row, routes={key: dead})
+    assert finding.title == (
+        f"Nothing comes back from 10.0.0.9:5432: 1 connection of curl retransmits ({says})"
+    )
+    assert advice in finding.advice
+    well = replace(dead, link=Link("eth0", 2, 1500, True, True, None))
+    (finding,) = found(row, routes={key: well})
+    assert "eth0" not in finding.title + finding.advice + "".join(finding.evidence)
+
+
+def test_what_the_device_drops_is_timed_by_the_watch() -> None:
+    """The kernel tries again each half second at most, and less often where it may not."""
+    row = lost(backoff=0, heard=40) | {"retrans": 8}
+    waits = watch(12, lambda n: [row | {"info": row["info"]}], owners=HELD, kernel=KERNEL)
+    assert of(waits[0], ID)[0].values["longest_s"] == 4
+    assert of(waits[-1], ID)[0].values["longest_s"] == 12
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ from itertools import islice
 import numpy as np
 
 from tcptop.analysis import stalls, timeouts
-from tcptop.analysis.findings import handshakes, large_segments, lost, parties, servers, words
+from tcptop.analysis.findings import handshakes, large_segments, lost, parties, servers, ways, words
 from tcptop.analysis.findings.lost import Lost
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
+from tcptop.model.route import Link
 
 ID = "black-hole"
 MOST = 20  # networks
@@ -62,7 +63,7 @@ def _finding(seen: Observations, limits: Limits, lost: Lost) -> Finding:
         ID,
         words.key(ID, int(table.netns[rows[0]]), lost.place, port),
         _severity(lost, limits),
-        _title(seen, limits, lost, found),
+        _title(seen, limits, lost, found) + _at_our_end(seen, lost),
         named(seen, rows, [each.process for each in found], *_place(seen, lost)),
         values | ({} if left is None else {"give_up_in_s": left}),
         tuple(_evidence(seen, lost, found, left)),
@@ -103,6 +104,16 @@ def _title(seen: Observations, limits: Limits, lost: Lost, found: list[parties.P
     return f"Nothing comes back from {lost.where}: {many}{who} retransmit{_s(number)}"
 
 
+def _at_our_end(seen: Observations, lost: Lost) -> str:
+    """Where the device that they leave by is to blame."""
+    link = _link(seen, lost)
+    return f" ({link.name} {'has no carrier' if link.up else 'is down'})" if link else ""
+
+
+def _link(seen: Observations, lost: Lost) -> Link | None:
+    return ways.broken_link(seen, int(lost.rows[lost.for_s.argmax()]))
+
+
 def _s(number: int) -> str:
     return "s" if number == 1 else ""
 
@@ -130,6 +141,9 @@ def _evidence(
             f"{'of this listener' if lost.listener >= 0 else 'there'} had an answer in that time: "
             "not everything is lost."
         )
+    link = _link(seen, lost)
+    if link:
+        yield ways.told(link)
     if found:
         yield f"{'They belong' if len(lost.rows) > 1 else 'It belongs'} to {parties.listed(found)}."
     if left is not None:
@@ -161,6 +175,9 @@ def _advice(seen: Observations, lost: Lost) -> str:
         if retries is not None and retries > SHORTER
         else ""
     )
+    link = _link(seen, lost)
+    if link:
+        return ways.mend(link) + last
     if lost.listener >= 0:
         return (
             "Clients disappear without closing (a phone in a tunnel, a sleeping laptop, expired "
