@@ -28,13 +28,13 @@ STATE_MEANINGS = (
     "",
     "open both ways",
     "we asked to connect and wait for an answer",
-    "a client asked; the handshake is not finished",
+    "a client asked to connect; the handshake is not complete",
     "closed here, the peer has not acknowledged that yet",
     "closed here and acknowledged; the peer has not closed",
     "closed here first; kept for 60 s so that late segments harm nobody. Healthy",
     "not connected",
     "the peer has closed and this process has not: it should call close()",
-    "both closed, the peer's last acknowledgement is missing",
+    "both closed, the peer's final ACK is missing",
     "waits for connections",
     "both closed at the same moment",
 )
@@ -45,7 +45,7 @@ TIMER_MEANINGS = (
     "the kernel waits for nothing",
     "unanswered: retransmitted then; #n tries so far",
     "idle: the peer is probed then; an orphan in FIN-WAIT-2 is dropped",
-    "the kernel forgets the socket then",
+    "the kernel drops the record then",
     "the peer's window is closed, its program does not read; probed again then",
     "received data is acknowledged then",
 )
@@ -92,8 +92,8 @@ INFO: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
     ("sending", "snd_cwnd", _segments, "congestion window: how much may be in flight"),
     ("sending", "snd_ssthresh", _segments, "where slow start ends"),
     ("sending", "snd_wnd", _bytes, "window the peer offers; 0: it does not read"),
-    ("sending", "delivery_rate", _per_second, "goodput measured last"),
-    ("sending", "pacing_rate", _per_second, "how fast segments are let go"),
+    ("sending", "delivery_rate", _per_second, "last measured goodput"),
+    ("sending", "pacing_rate", _per_second, "pacing: how fast segments are sent"),
     ("sending", "lost", _segments, "presumed lost"),
     ("sending", "retrans", _segments, "retransmitted and not yet acknowledged"),
     ("sending", "total_retrans", _plain, "segments retransmitted, in its life"),
@@ -113,7 +113,7 @@ INFO: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
     ("path", "pmtu", _bytes, "path MTU"),
     ("path", "snd_mss", _bytes, "data in a full segment sent"),
     ("path", "rcv_mss", _bytes, "data in a full segment received"),
-    ("path", "reordering", _segments, "reordering the path was seen to do"),
+    ("path", "reordering", _segments, "reordering seen on the path"),
     ("path", "dsack_dups", _plain, "segments the peer got twice: needless retransmissions"),
     ("timers", "rto", _us, "retransmission timeout"),
     ("timers", "ato", _us, "delayed-ACK timeout"),
@@ -121,7 +121,7 @@ INFO: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
     ("timers", "probes", _plain, "unanswered window or keepalive probes"),
     ("timers", "last_data_sent", _ms, "since data was sent"),
     ("timers", "last_data_recv", _ms, "since data was received"),
-    ("timers", "last_ack_recv", _ms, "since the peer was heard of at all"),
+    ("timers", "last_ack_recv", _ms, "since anything was heard from the peer"),
 )
 MEMORY_MEANINGS = {
     "rmem_alloc": "receive buffer in use, overhead included",
@@ -185,11 +185,11 @@ def _owner(selection: Selection, row: int) -> Iterator[Fact]:
         yield Fact("owner", "inode", str(table.inode[row]), "socket:[inode] in /proc/PID/fd")
     if cgroup := int(table.cgroup_id[row]):
         path = safe(sample.cgroups.get(cgroup, f"#{cgroup}"))
-        yield Fact("owner", "cgroup", path, "where it was made: unit or container")
+        yield Fact("owner", "cgroup", path, "where it was created: unit or container")
     if cong := table.cong[row].decode("latin-1"):
         yield Fact("owner", "congestion", safe(cong), "congestion control algorithm")
     if ulp := table.ulp[row].decode("latin-1"):
-        yield Fact("owner", "ulp", safe(ulp), "protocol on top in the kernel")
+        yield Fact("owner", "ulp", safe(ulp), "upper-layer protocol in the kernel (TLS, MPTCP)")
 
 
 def _queues(selection: Selection, row: int) -> Iterator[Fact]:

@@ -18,12 +18,12 @@ SWITCHES = (
         "a small write waits while a small segment is not acknowledged (Nagle)",
         "a small write is sent at once",
     ),
-    ("cork", "TCP_CORK", "what is written is let go", "less than a segment waits, up to 200 ms"),
+    ("cork", "TCP_CORK", "written data is sent", "a partial segment waits, up to 200 ms"),
     (
         "quickack",
         "TCP_QUICKACK",
-        "now: acknowledgements wait for data to go with",
-        "now: what comes is acknowledged at once",
+        "now: ACKs wait for data to go with",
+        "now: data is acknowledged at once",
     ),
 )
 LISTENER_SWITCHES = (
@@ -87,7 +87,11 @@ def _keepalive(options: SocketOptions) -> Iterator[OptionLine]:
     if options.keepintvl_s is not None:
         yield "TCP_KEEPINTVL", f"{options.keepintvl_s} s", "between unanswered probes"
     if options.keepcnt is not None:
-        ends = "TCP_USER_TIMEOUT decides instead" if options.user_timeout_ms else "then it is over"
+        ends = (
+            "TCP_USER_TIMEOUT decides instead"
+            if options.user_timeout_ms
+            else "then the connection ends"
+        )
         yield "TCP_KEEPCNT", str(options.keepcnt), f"unanswered probes; {ends}"
 
 
@@ -119,13 +123,17 @@ def _buffers(options: SocketOptions) -> Iterator[OptionLine]:
 def _closing(options: SocketOptions) -> Iterator[OptionLine]:
     seconds = options.linger_s
     if options.linger is False:
-        yield "SO_LINGER", "off", "close() returns at once, the kernel sends on for some minutes"
+        yield (
+            "SO_LINGER",
+            "off",
+            "close() returns at once, the kernel keeps sending for some minutes",
+        )
     elif options.linger and seconds == 0:
         yield "SO_LINGER", "0 s", "close() resets the connection and drops what is left"
     elif options.linger and seconds is not None:
         yield "SO_LINGER", f"{seconds} s", "close() waits this long for what is left to be sent"
     if options.linger2_s is not None and options.linger2_s < 0:
-        yield "TCP_LINGER2", "none", "after close() nobody waits for the peer's FIN"
+        yield "TCP_LINGER2", "none", "after close() the kernel does not wait for the peer's FIN"
     elif options.linger2_s is not None:
         yield "TCP_LINGER2", f"{options.linger2_s} s", "wait for the peer's FIN after close()"
 
@@ -133,6 +141,6 @@ def _closing(options: SocketOptions) -> Iterator[OptionLine]:
 def _defer_accept(options: SocketOptions) -> Iterator[OptionLine]:
     name, seconds = "TCP_DEFER_ACCEPT", options.defer_accept_s
     if seconds == 0:
-        yield name, "off", "a connection is accepted when the handshake ends"
+        yield name, "off", "a connection is accepted when the handshake completes"
     elif seconds is not None:
         yield name, f"{seconds} s", "a connection is accepted when it has sent data"

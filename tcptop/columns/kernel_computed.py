@@ -53,7 +53,7 @@ def _time(
 
 def _connect(sysctls: Sysctls) -> Iterator[Computed]:
     limits = ("net.ipv4.tcp_syn_retries", "net.ipv4.tcp_syn_linear_timeouts")
-    meaning = "A connect() that nobody answers fails after {}; after 3 s where ARP has no answer."
+    meaning = "An unanswered connect() fails after {}; after 3 s if ARP has no answer."
     seconds = compute.syn_give_up_s(sysctls)
     yield from _time(
         "opening", "connect() given up", seconds, meaning, limits, ("connect-unanswered",)
@@ -81,19 +81,19 @@ def _sustained(sysctls: Sysctls) -> Iterator[Computed]:
 
 def _handshake(sysctls: Sysctls) -> Iterator[Computed]:
     meaning = (
-        "A handshake that the client does not finish is forgotten after {}, sooner while the SYN "
+        "A handshake that the client does not complete is dropped after {}, sooner while the SYN "
         "queue is more than half full."
     )
     seconds = compute.synack_give_up_s(sysctls)
     limits = ("net.ipv4.tcp_synack_retries",)
     feeds = ("syn-queue-full", "syn-flood")
-    yield from _time("accept", "handshake forgotten", seconds, meaning, limits, feeds)
+    yield from _time("accept", "handshake given up", seconds, meaning, limits, feeds)
 
 
 def _black_hole(sysctls: Sysctls) -> Iterator[Computed]:
     seconds = compute.give_up_s(sysctls)
     exact = f" ({seconds:,.1f} s)" if seconds is not None else ""
-    meaning = f"Data that nobody answers is given up at the first retry after {{}}{exact}."
+    meaning = f"Unanswered data is given up at the first retry after {{}}{exact}."
     limits = ("net.ipv4.tcp_retries2", "net.ipv4.tcp_rto_max_ms")
     yield from _time("loss", "black hole given up", seconds, meaning, limits, ("black-hole",))
 
@@ -112,7 +112,7 @@ def _dead_peer(sysctls: Sysctls) -> Iterator[Computed]:
 
 
 def _orphan(sysctls: Sysctls) -> Iterator[Computed]:
-    meaning = "A closed connection whose last data or FIN nobody answers is dropped after {}."
+    meaning = "A closed connection whose last data or FIN is not answered is dropped after {}."
     seconds = compute.orphan_give_up_s(sysctls)
     limits = ("net.ipv4.tcp_orphan_retries",)
     feeds = ("half-closed", "orphan-or-memory-pressure")

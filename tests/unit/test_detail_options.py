@@ -56,7 +56,7 @@ def test_every_option_says_what_it_means(listens: bool) -> None:
     ("name", "kernels", "off", "on"),
     [
         ("nodelay", "TCP_NODELAY", "Nagle", "at once"),
-        ("cork", "TCP_CORK", "let go", "200 ms"),
+        ("cork", "TCP_CORK", "written data is sent", "200 ms"),
         ("quickack", "TCP_QUICKACK", "wait for data", "at once"),
     ],
 )
@@ -116,11 +116,11 @@ def test_keepalive_of_unknown_times() -> None:
         ({"linger": False, "linger_s": None}, "SO_LINGER", "off", "returns at once"),
         ({"linger": True, "linger_s": 0}, "SO_LINGER", "0 s", "resets"),
         ({"linger": True, "linger_s": 7}, "SO_LINGER", "7 s", "waits"),
-        ({"linger2_s": -1}, "TCP_LINGER2", "none", "nobody waits"),
+        ({"linger2_s": -1}, "TCP_LINGER2", "none", "does not wait"),
         ({"linger2_s": 60}, "TCP_LINGER2", "60 s", "FIN"),
         ({"notsent_lowat": 0}, "TCP_NOTSENT_LOWAT", "default", "net.ipv4.tcp_notsent_lowat"),
         ({"notsent_lowat": 16_384}, "TCP_NOTSENT_LOWAT", "16384 B", "writable"),
-        ({"congestion": "b\x1bbr"}, "TCP_CONGESTION", "b?br", "congestion"),
+        ({"congestion": "b\x1bbr"}, "TCP_CONGESTION", "b\\x1bbr", "congestion"),
     ],
 )
 def test_values(options: dict[str, Any], name: str, value: str, meaning: str) -> None:

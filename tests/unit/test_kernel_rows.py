@@ -135,7 +135,7 @@ def test_what_follows_is_said_in_a_sentence() -> None:
     )
     assert "after 15 min 24 s (924.6 s)" in sentence("black hole given up")
     assert "after 2 min 11 s" in sentence("connect() given up")
-    assert "after 1 min 3 s" in sentence("handshake forgotten")
+    assert "after 1 min 3 s" in sentence("handshake given up")
     assert "after 1 min 42 s" in sentence("orphan dropped")
     ports = "sustains 471 new connections/s towards one destination"
     assert ports in sentence("sustained opens")
