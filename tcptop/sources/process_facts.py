@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcptop.model.sample import ProcessFacts
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
 
 AT_ONCE = 32  # processes a sample; each takes some 0.3 ms, and 5 µs for each descriptor
 EPOLLS = 16  # epoll descriptors of one process that are read
+AGAIN_S = 5e-3  # for each descriptor of a process, before all are looked at again: 0.1% of a CPU
 DESCRIPTORS = 20_000  # of one process; above that its epoll descriptors are not looked for
+
+
+class _Epolls(NamedTuple):
+    """The names of a process's epoll descriptors, looked for anew when that is due."""
+
+    names: list[str]
+    due: float  # monotonic clock
 
 
 class _Seen(NamedTuple):
@@ -28,6 +37,7 @@ class _Seen(NamedTuple):
     cpu_s: float
     state: str
     state_since: float
+    epolls: _Epolls | None
 
 
 class FactsReader:
@@ -70,7 +80,8 @@ class FactsReader:
         state = process.status()
         same = before is not None and before.state == state
         since = before.state_since if before is not None and same else clock
-        self._seen[pid] = _Seen(process, clock, cpu_s, state, since)
+        epolls = _epolls(pid, clock, before.epolls if before is not None else None)
+        self._seen[pid] = _Seen(process, clock, cpu_s, state, since, epolls)
         passed = clock - before.clock if before else 0.0
         return ProcessFacts(
             pid=pid,
@@ -82,7 +93,7 @@ class FactsReader:
             started_at=process.create_time(),
             parent=process.ppid(),
             sleeps_in=sleeps_in(pid),
-            waits_for=waits_for(pid),
+            waits_for=_waits_for(pid, epolls),
         )
 
 
@@ -93,33 +104,39 @@ def sleeps_in(pid: int) -> str | None:
     return None if name in ("", "0") else name
 
 
-def waits_for(pid: int) -> frozenset[int] | None:
+def _waits_for(pid: int, epolls: _Epolls | None) -> frozenset[int] | None:
     """Inodes of the files that the process's epoll descriptors watch; None where it has none, or
     they may not be read."""
+    if epolls is None or not epolls.names:
+        return None
+    texts = [procfs.read(f"/proc/{pid}/fdinfo/{number}") for number in epolls.names]
+    return frozenset(inode for text in texts for inode in watched(text or b""))
+
+
+def _epolls(pid: int, clock: float, before: _Epolls | None) -> _Epolls | None:
+    """The descriptors known before as long as they are epolls still, and it is not time to look at
+    all; None where they may not be read."""
+    directory = f"/proc/{pid}/fd"
+    if before and clock < before.due and all(_is_epoll(directory, name) for name in before.names):
+        return before
     try:
-        epolls = list(_epolls(pid))
+        names = os.listdir(directory)
+        found = [] if len(names) > DESCRIPTORS else [*islice(_among(directory, names), EPOLLS)]
     except OSError:
         return None
-    texts = [procfs.read(f"/proc/{pid}/fdinfo/{number}") for number in epolls]
-    return frozenset(inode for text in texts for inode in watched(text or b"")) if epolls else None
+    return _Epolls(found, clock + len(names) * AGAIN_S)
 
 
-def _epolls(pid: int) -> Iterator[str]:
-    directory = f"/proc/{pid}/fd"
-    names = os.listdir(directory)
-    if len(names) > DESCRIPTORS:
-        return
-    left = EPOLLS
-    for name in sorted(names, key=lambda name: (len(name), name)):  # as numbers go
-        try:
-            link = os.readlink(f"{directory}/{name}")
-        except FileNotFoundError:
-            continue
-        if link == "anon_inode:[eventpoll]":
-            yield name
-            left -= 1
-        if not left:
-            return
+def _among(directory: str, names: list[str]) -> Iterator[str]:
+    ordered = sorted(names, key=lambda name: (len(name), name))  # as numbers go
+    return (name for name in ordered if _is_epoll(directory, name))
+
+
+def _is_epoll(directory: str, name: str) -> bool:
+    try:
+        return os.readlink(f"{directory}/{name}") == "anon_inode:[eventpoll]"
+    except FileNotFoundError:
+        return False
 
 
 def watched(fdinfo: bytes) -> Iterator[int]:

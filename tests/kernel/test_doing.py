@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -91,6 +92,27 @@ def test_an_epoll_descriptor_tells_whom_it_waits_for() -> None:
         found = facts(pid)
         inodes = [os.stat(f"/proc/{pid}/fd/{number}").st_ino for number in (3, 4)]
     assert found.waits_for == frozenset({inodes[0]})
+
+
+def _waits_for(reader: FactsReader, change: Callable[..., object], *what: object) -> frozenset[int]:
+    """Of this process, after a change of its own."""
+    change(*what)
+    return reader.read()[os.getpid()].waits_for or frozenset()
+
+
+def test_of_many_descriptors_what_the_epolls_watch_and_their_end_are_seen_at_once() -> None:
+    many = [os.dup(0) for _ in range(3000)]  # for which all are looked at now and then
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("", 0)) as other:
+        inodes = [os.fstat(each.fileno()).st_ino for each in (one, other)]
+        reader, poll = FactsReader(), select.epoll()
+        reader.request([os.getpid()])
+        seen = [_waits_for(reader, poll.register, one), _waits_for(reader, poll.register, other)]
+        seen.append(_waits_for(reader, poll.close))
+    for descriptor in many:
+        os.close(descriptor)
+    assert inodes[0] in seen[0]
+    assert seen[1] == seen[0] | {inodes[1]}
+    assert not seen[2] & set(inodes)
 
 
 def test_one_without_epoll_waits_for_nothing_known() -> None:
