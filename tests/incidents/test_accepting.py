@@ -223,6 +223,37 @@ def _most_clients(lab: Lab, clients: int) -> None:
 @incident(
     server=[
         Says(
+            OVERFLOW,
+            "critical",
+            who="alone",
+            title=[r":8001\b"],
+            told=[r"only connection that it has accepted", r"from 10\.77\.0\.2\b", r"timeout"],
+        )
+    ],
+)
+def a_silent_client_holds_a_server_of_one_at_a_time(lab: Lab) -> None:
+    """As a browser that connects before it asks: nobody else is served meanwhile."""
+    _alone(lab)
+    lab.client.python("preconnect", lab.server.address, 8001, 1, 1)
+    lab.wait(1)
+    lab.client.python("browsers", lab.server.address, 8001, 3, 3)
+    lab.wait(7)
+
+
+@a_silent_client_holds_a_server_of_one_at_a_time.healthy()
+def a_server_of_one_at_a_time_is_fast_enough(lab: Lab) -> None:
+    _alone(lab)
+    lab.client.python("browsers", lab.server.address, 8001, 3, 3)
+    lab.wait(4)
+
+
+def _alone(lab: Lab) -> None:
+    lab.server.python("alone", lab.server.address, 8001, port=8001)
+
+
+@incident(
+    server=[
+        Says(
             "fd-limit",
             "critical",
             who="orders",
@@ -267,6 +298,7 @@ class TestAccepting(Proving):
         bursts_are_longer_than_the_backlog,
         nginx_has_all_the_connections_it_may,
         redis_has_all_the_clients_it_may,
+        a_silent_client_holds_a_server_of_one_at_a_time,
         a_server_has_no_descriptor_left,
     )
     loads = (all_clients_come_back_at_once,)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import accept_queues, doing, servers, words
+from tcptop.analysis.findings import accept_queues, doing, holding, servers, words
 from tcptop.analysis.findings.accept_queues import AcceptQueues, Waiters
+from tcptop.analysis.findings.holding import Held
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
@@ -149,6 +150,9 @@ def _evidence(seen: Observations, server: Server, peak: int) -> Iterator[str]:
     if server.stalled_s:
         yield f"None of them has been accepted for at least {words.duration(server.stalled_s)}."
     yield from doing.evidence(seen, server.processes)
+    found = _held(seen, server)
+    if found:
+        yield holding.told(seen, found)
     if server.stalled_s and accept_queues.unwatched(seen, server.rows):
         yield (
             "No epoll descriptor of its processes watches this listener: they have stopped "
@@ -165,6 +169,10 @@ def _evidence(seen: Observations, server: Server, peak: int) -> Iterator[str]:
     if server.siblings > 1:
         yield _siblings(server)
     yield servers.backlog(seen, row)
+
+
+def _held(seen: Observations, server: Server) -> Held | None:
+    return holding.held(seen, server.row, server.processes) if server.stalled_s else None
 
 
 def _waits(server: Server) -> Iterator[str]:
@@ -206,6 +214,9 @@ def _advice(seen: Observations, server: Server) -> str:
     held = servers.one_thread(server.processes)
     if held:
         return f"{held} More backlog would only hide it."
+    found = _held(seen, server)
+    if found:
+        return holding.advice(found, who)
     if server.stalled_s:
         return (
             f"Find where {who} hangs (stacks of its threads: gdb -p, py-spy dump, jstack): a lock, "

@@ -1,0 +1,99 @@
+"""Which clients a server is held up by: connections that it has accepted and that say nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis import stalls
+from tcptop.analysis.findings import ends, parties, words
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model.sample import Process
+from tcptop.model.table import Bools, Index, SocketTable
+
+SILENT_S = 5.0
+MANY, MOSTLY = 10, 0.5  # silent ones, and of all that it has, before they are suspected by number
+PIECES = 3  # segments of what would be one request
+READING = ("wait_woken", "sk_wait_data")  # where a thread sleeps that reads from a socket
+
+
+class Held(NamedTuple):
+    """`rows` are the connections of a listener's port that its processes hold, `silent` those on
+    which nothing has come for long, `silent_s` on the longest. `reads`: its only thread waits to
+    read from one of them."""
+
+    rows: Index
+    silent: Index
+    silent_s: float
+    reads: bool
+
+
+def held(seen: Observations, listener: int, processes: Sequence[Process]) -> Held | None:
+    """None where no client is suspected to hold it up."""
+    table = seen.table
+    mine = [parties.held(seen, each) for each in processes]
+    every = np.unique(np.concatenate(mine)) if mine else np.zeros(0, np.int64)
+    every = every[np.isin(table.state[every], stalls.TALKING)]
+    here = seen.accepted[every] & (table.local_port[every] == table.local_port[listener])
+    rows, elsewhere = every[here], every[~here]
+    mute, idle = _mute(table, rows), _idle(table, rows)
+    reads = not len(elsewhere) and any(_reads(seen, each) for each in processes)
+    silent = rows[mute | idle] if reads else rows[mute]
+    if not len(silent) or not (reads or len(silent) >= max(MANY, MOSTLY * len(rows))):
+        return None
+    return Held(rows, silent, float(table.since_s("last_data_recv", silent).max()), reads)
+
+
+def _mute(table: SocketTable, rows: Index) -> Bools:
+    """They have said nothing for long, or in several pieces nothing that would be answered."""
+    never = table.info_of("data_segs_out", rows) == 0
+    pieces = table.info_of("data_segs_in", rows)
+    mute: Bools = _quiet(table, rows) & never & ((pieces == 0) | (pieces >= PIECES))
+    return mute
+
+
+def _idle(table: SocketTable, rows: Index) -> Bools:
+    """They have their answer and ask no more."""
+    sent, came = (table.info_of(f"last_data_{way}", rows) for way in ("sent", "recv"))
+    idle: Bools = _quiet(table, rows) & (table.info_of("data_segs_out", rows) > 0) & (sent <= came)
+    return idle
+
+
+def _quiet(table: SocketTable, rows: Index) -> Bools:
+    quiet: Bools = (table.since_s("last_data_recv", rows) >= SILENT_S) & (table.recv_q[rows] == 0)
+    return quiet
+
+
+def _reads(seen: Observations, process: Process) -> bool:
+    facts = seen.facts(process)
+    alone = facts is not None and facts.threads == 1
+    return facts is not None and alone and (facts.sleeps_in or "").startswith(READING)
+
+
+def told(seen: Observations, found: Held) -> str:
+    whence, longest = ends.addresses(seen.sample, found.silent), words.duration(found.silent_s)
+    if len(found.rows) == 1:
+        return (
+            f"Nothing has come for {longest} on the only connection that it has accepted there, "
+            f"from {whence}."
+        )
+    silent, every = (words.number(len(rows)) for rows in (found.silent, found.rows))
+    return (
+        f"On {silent} of the {every} connections that it has accepted there nothing has come for "
+        f"5 s or longer, for {longest} on one of them. They are from {whence}."
+    )
+
+
+def advice(found: Held, who: str) -> str:
+    if found.reads:
+        return (
+            f"{who} serves one connection at a time and waits for a client that says nothing: "
+            "give its reads a timeout, serve each connection in a thread or an event loop of its "
+            "own, or put a proxy before it that reads requests to their end first."
+        )
+    return (
+        f"Give {who} a timeout for reading requests (and for idle connections), and limit the "
+        "connections of one address. More backlog would only hide it."
+    )
