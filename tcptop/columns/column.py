@@ -27,8 +27,10 @@ class Column:
     right: bool = False
     flex: bool = False
     priority: int = 0  # the highest goes first where the terminal is narrow
-    least: int = 0  # to which it shrinks before one of priority 0 goes; 0: it does not
-    tail: str = ""  # where it is cut, what follows the last of these stays: ":" before a port
+    least: int = 0  # to which it shrinks before others go; 0: it does not
+    grow: int = 50  # a flex one gets what its texts need before columns of a higher priority do
+    tail: str = ""  # where it is cut, what follows the last "/" stays; of ":" the middle goes
+    counts: bool = False  # a text that is empty where its value is 0; numbers are so anyway
     styles: Callable[[Selection, Index], Sequence[StyleName]] | None = None
     largest_first: bool = True  # what a first sort by this column shows on top
 

@@ -105,11 +105,18 @@ def _ids(selection: Selection, rows: Index) -> list[str]:
 
 
 def _text(
-    key: str, title: str, width: int, meaning: str, texts: Texts, priority: int = 0, least: int = 0
+    key: str,
+    title: str,
+    width: int,
+    meaning: str,
+    texts: Texts,
+    priority: int = 0,
+    least: int = 0,
+    grow: int = 50,
 ) -> Column:
     return Column(
         key, title, width, meaning, lambda s, r: np.array(texts(s, r), dtype=str), texts,
-        flex=key == "title", priority=priority, largest_first=False, least=least,
+        flex=True, priority=priority, largest_first=False, least=least, grow=grow,
     )  # fmt: skip
 
 
@@ -128,19 +135,22 @@ def keys(selection: Selection, rows: Index) -> U64:
 
 COLUMNS = (
     Column(
-        "severity", "Severity", 10,
-        "How bad it is; sorted: the worst first, and what it explains beneath it.",
-        _order, lambda s, r: [severity(each) for each in _some(s, r)], styles=_severity_looks,
-        largest_first=False,
+        "severity", "!", 1,
+        "! critical, * warning, · info; sorted: the worst first, and what it explains beneath it.",
+        _order, lambda s, r: [SIGNS[each.severity] for each in _some(s, r)],
+        styles=_severity_looks, largest_first=False,
     ),
     Column(
         "age", "For", 6, "How long it has been so, as far back as tcptop or the kernel knows.",
         _age_s, _ages, right=True,
     ),
     _text("title", "Finding", 72, "What is wrong; after └ what the finding above explains.",
-          _titles, least=12),
-    _text("who", "Process", 20, "Whose sockets they are.", _who, 3),
-    _text("where", "Where", 17, "The listener or the destination that it is about.", _where, 2),
+          _titles, least=12, grow=0),
+    _text("who", "Process", 16, "Whose sockets they are.", _who, 2, grow=3),
+    _text("where", "Where", 17, "The listener or the destination that it is about.", _where, 2,
+          grow=3),
+    _text("word", "Severity", 8, "How bad it is.",
+          lambda s, r: [each.severity for each in _some(s, r)], 3),
     _text("id", "Finding's id", 25, "What `tcptop explain`, --ignore and --set call it.", _ids, 4),
 )  # fmt: skip
 

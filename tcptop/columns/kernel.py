@@ -116,7 +116,14 @@ def keys(selection: Selection, places: Index) -> U64:
 
 
 def _column(
-    key: str, title: str, width: int, meaning: str, *, flex: bool = True, priority: int = 0
+    key: str,
+    title: str,
+    width: int,
+    meaning: str,
+    *,
+    flex: bool = True,
+    priority: int = 0,
+    grow: int = 0,
 ) -> Column:
     def texts(selection: Selection, places: Index) -> list[str]:
         return [str(getattr(row, key)) for row in _some(selection, places)]
@@ -124,7 +131,7 @@ def _column(
     return Column(
         key, title, width, meaning,
         lambda s, p: np.array(texts(s, p), dtype=str), texts,
-        flex=flex, priority=priority, largest_first=False,
+        flex=flex, priority=priority, largest_first=False, grow=grow,
     )  # fmt: skip
 
 
@@ -142,10 +149,11 @@ COLUMNS = (
            lambda s, p: [row.text for row in _some(s, p)], right=True),
     _column("meaning", "What it means", 20, "In plain words."),
     _column("beside", "Limits beside it", 16,
-            "The sysctls that bound it, as they are now; of a sysctl, the default.", priority=1),
+            "The sysctls that bound it, as they are now; of a sysctl, the default.", priority=1,
+            grow=1),
     Column("feeds", "Feeds", 20, "The findings that it is evidence for.",
            lambda s, p: np.array(_feeds(s, p), dtype=str), _feeds, flex=True, priority=2,
-           largest_first=False),
+           largest_first=False, grow=2),
 )  # fmt: skip
 
 KERNEL = Listing(

@@ -103,7 +103,7 @@ def _people(selection: Selection, rows: Index) -> list[str]:
 COLUMNS = (
     Column(
         "local", "Listening on", 17, "Address and port.", _local, local_texts, flex=True,
-        largest_first=False, tail=":",
+        largest_first=False, tail=":", least=13, grow=1,
     ),
     Column(
         "kind", "Serves", 7, "IPv4, IPv6, or both on one dual-stack socket.",
@@ -146,7 +146,7 @@ COLUMNS = (
     Column(
         "process", "Process", 16, "Who should call accept().",
         lambda s, r: owner_values(s, sockets(s, r)), _people, flex=True, largest_first=False,
-        tail="/",
+        tail="/", least=10, grow=2,
     ),
 )  # fmt: skip
 

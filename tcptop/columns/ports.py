@@ -6,6 +6,7 @@ from shlex import quote
 
 import numpy as np
 
+from tcptop.analysis.findings.words import called
 from tcptop.analysis.identity import port_keys
 from tcptop.analysis.recorded import OF_PORTS
 from tcptop.columns import units
@@ -24,7 +25,6 @@ from tcptop.columns.endpoints import (
 from tcptop.columns.listing import Listing, Sparkline, plain
 from tcptop.columns.marks import of_groups
 from tcptop.model import address, sysctls
-from tcptop.model.cells import safe
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Snapshot
 from tcptop.model.table import F64, I64, Index
@@ -88,7 +88,7 @@ def process_texts(snapshot: Snapshot, group: Index, rows: Index) -> list[str]:
     texts = []
     for number in rows.tolist():
         processes = people_of(snapshot, members(snapshot, group, number))
-        texts.append(_some([snapshot.holders.processes[p].name for p in processes]))
+        texts.append(_some([called(snapshot.holders.processes[p]) for p in processes]))
     return texts
 
 
@@ -97,7 +97,7 @@ def _some(names: list[str]) -> str:
         return units.UNKNOWN
     distinct = list(dict.fromkeys(names))
     more = f" +{len(distinct) - 1}" if len(distinct) > 1 else ""
-    return safe(distinct[0]) + more
+    return distinct[0] + more
 
 
 def first_owner(selection: Selection, group: Index, rows: Index) -> I64:
@@ -123,11 +123,11 @@ def _number(key: str, title: str, width: int, meaning: str, priority: int = 0) -
 COLUMNS = (
     Column(
         "local", "Local address", 13, "Source of the connections.", _local, local_texts,
-        flex=True, largest_first=False,
+        flex=True, largest_first=False, tail=":", grow=2,
     ),
     Column(
         "remote", "Destination", 17, "Where they go.", _remote, remote_texts, flex=True,
-        largest_first=False, tail=":",
+        largest_first=False, tail=":", grow=2,
     ),
     _number("used", "Used", 6, "Ports in use towards this destination."),
     _number("time_wait", "TimeW", 6, "Connections of these in TIME-WAIT, kept for 60 s."),
@@ -151,7 +151,7 @@ COLUMNS = (
     Column(
         "processes", "Processes", 14, "Who holds them.",
         lambda s, r: first_owner(s, s.snapshot.ports.group, r), _processes, flex=True, priority=5,
-        largest_first=False,
+        largest_first=False, grow=5,
     ),
 )  # fmt: skip
 

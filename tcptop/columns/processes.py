@@ -148,7 +148,7 @@ COLUMNS = (
     Column(
         "process", "Process", 16,
         "Its script, jar or title, else its name; † it has exited or closed the sockets.",
-        lambda s, r: _text(_names(s, r)), _names, flex=True, largest_first=False,
+        lambda s, r: _text(_names(s, r)), _names, flex=True, largest_first=False, grow=2,
     ),
     _numbers("sockets", "Socks", 6, "TCP sockets it holds or has just closed.",
              _plain("sockets")),

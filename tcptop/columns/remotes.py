@@ -68,7 +68,7 @@ def _counted(key: str, title: str, meaning: str, *states: int, priority: int = 0
 COLUMNS = (
     Column(
         "remote", "Remote", 17, "The other end's address, with its port after `a`.", _remote,
-        remote_texts, flex=True, largest_first=False,
+        remote_texts, flex=True, largest_first=False, tail=":", grow=1,
     ),
     Column(
         "sockets", "Socks", 6, "Sockets towards it.", _plain("sockets"),
@@ -97,7 +97,7 @@ COLUMNS = (
     Column(
         "processes", "Processes", 14, "Who talks to it.",
         lambda s, r: first_owner(s, s.remote_groups.group, r), _processes, flex=True, priority=4,
-        largest_first=False,
+        largest_first=False, grow=5,
     ),
 )  # fmt: skip
 

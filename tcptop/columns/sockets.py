@@ -199,20 +199,20 @@ COLUMNS = (
     ),
     Column(
         "local", "Local address", 17, "This end.", _local, local_texts, flex=True,
-        largest_first=False, tail=":",
+        largest_first=False, tail=":", least=9, grow=1,
     ),
     Column(
         "remote", "Remote address", 18, "The other end.", _remote, remote_texts, flex=True,
-        largest_first=False, tail=":",
+        largest_first=False, tail=":", least=13, grow=1,
     ),
     Column(
         "process", "Process", 14,
         "Who holds the socket: name/pid, +n other processes, † closed by it; or why nobody.",
-        owner_values, owner_texts, flex=True, largest_first=False, tail="/",
+        owner_values, owner_texts, flex=True, largest_first=False, tail="/", least=13, grow=1,
     ),
     Column(
-        "timer", "Timer", 20, "What the kernel waits for, until when, and #tries so far.",
-        _plain("timer"), timer_texts, priority=3,
+        "timer", "Timer", 18, "What the kernel waits for, until when, and #tries so far.",
+        _plain("timer"), timer_texts, least=11, counts=True,
     ),
     Column(
         "idle", "Idle", 6, "Since data last went either way.", idle_s,

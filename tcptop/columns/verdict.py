@@ -27,5 +27,5 @@ def column(idle_timeout_s: float) -> Column:
 
     return Column(
         "verdict", "Verdict", 24, "What is wrong with it, where something is.", values, texts,
-        flex=True, priority=1, styles=styles, largest_first=False,
+        flex=True, priority=2, styles=styles, largest_first=False, least=14, grow=4,
     )  # fmt: skip

@@ -95,6 +95,15 @@ def cut(text: str, room: int) -> str:
     return cell_slice(text, 0, room - 1) + CUT if room > 0 else ""
 
 
+def cut_middle(text: str, room: int) -> str:
+    """The beginning and, which is more telling of an address, the end."""
+    whole = cell_width(text)
+    if whole <= room or room < 4:
+        return cut(text, room)
+    end = (room - 1) * 2 // 3
+    return cell_slice(text, 0, room - 1 - end) + CUT + cell_slice(text, whole - end, end)
+
+
 def wrap(text: str, room: int, most: int | None = None, indent: str = "") -> list[str]:
     """The text in lines of at most `room` cells, `most` of them, all but the first one indented;
     where more was to come the last one ends with …"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import fields
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -11,12 +12,13 @@ import numpy as np
 
 from tcptop.analysis.difference import ThenNow
 from tcptop.analysis.findings.words import clock_time
-from tcptop.columns import Listing, changes, ordered, units
+from tcptop.columns import Column, Listing, changes, ordered, units
 from tcptop.columns.detail import Fact
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.marks import trouble
 from tcptop.columns.names import COLUMNS as NAMED
 from tcptop.columns.names import AddressNames, named
+from tcptop.columns.trend import KEY as TREND
 from tcptop.model.cells import cell_width, wrap
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
@@ -27,6 +29,14 @@ from tcptop.tui.widgets.layout import Cell, TableColumn
 
 NUMBER = 9  # cells of a number that changed
 BLOCK = 64  # rows made at once: about a screenful, so a column's function runs once a paint
+
+
+NOTHING = {"", units.UNKNOWN, "0", "0%"}  # what a cell says where there is nothing
+
+
+def column_of(column: Column) -> TableColumn:
+    """A column of a list as a table lays it out."""
+    return TableColumn(*(getattr(column, each.name) for each in fields(TableColumn)))
 
 
 class ListingModel:
@@ -40,9 +50,7 @@ class ListingModel:
         self._blocks: dict[tuple[int, str], Sequence[Cell]] = {}
         self._styles: dict[int, Sequence[str]] = {}
         self._usual = [
-            TableColumn(c.key, c.title, c.width, c.right, c.flex, c.priority, c.tail, c.least)
-            for c in listing.columns
-            if c.key != MARK or trouble(selection.snapshot)
+            column_of(c) for c in listing.columns if c.key != MARK or trouble(selection.snapshot)
         ]
         self._columns: Sequence[TableColumn] = self._usual
         self._names: AddressNames | None = None
@@ -81,6 +89,26 @@ class ListingModel:
     def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
         block, within = divmod(row, BLOCK)
         return [self._column(block, column.key)[within] for column in columns]
+
+    def content(self, key: str, rows: range) -> int:
+        return max((cell_width(text) for text in self._painted(key, rows)), default=0)
+
+    def empty(self, key: str, rows: range) -> bool:
+        """Of numbers whether there is none but 0 in the whole list; of texts what is in sight.
+        Small pictures are dear, and come last anyway."""
+        column = self.listing.column(key) if key != TREND else None
+        if column is None:
+            return False
+        if column.right or column.counts:
+            return not np.nan_to_num(column.values(self.selection, self._rows)).any()
+        return NOTHING.issuperset(self._painted(key, rows))
+
+    def _painted(self, key: str, rows: range) -> list[str]:
+        """The texts of a column in rows that are about to be painted."""
+        blocks = range(rows.start // BLOCK, -(-rows.stop // BLOCK))
+        cells = [cell for block in blocks for cell in self._column(block, key)]
+        inside = cells[rows.start - blocks.start * BLOCK :][: len(rows)]
+        return layout.plain(inside)
 
     def texts(self, key: str, rows: range) -> Sequence[str]:
         """A column of some rows, which is not kept."""
@@ -133,8 +161,8 @@ class FactsModel:
         )
         # Help and findings have no values: their second title is empty.
         self._columns = [column for column in columns if column.key != "value" or titles[2]]
-        kept = layout.fit(self._columns, width)
-        sizes = dict(zip((c.key for c in kept), layout.widths(kept, width), strict=True))
+        kept, cells = layout.lay_out(self._columns, width)
+        sizes = dict(zip((c.key for c in kept), cells, strict=True))
         self._rows = [row for fact in _grouped(facts) for row in _wrapped(fact, sizes, style)]
 
     @property

@@ -382,8 +382,9 @@ def test_who_waits_longest_is_first() -> None:
     ]
     now = scene(sample([BOTH[0], *waiting], owners=owners((1, NGINX, 6))))
     text = lines(shown(now, "listeners", LISTENER))
-    waits = [each.split()[1:6] for each in text if "10.0.0.7:" in each]
-    assert [(wait[0], wait[3]) for wait in waits] == [
+    waits = [each.split()[1:] for each in text if "10.0.0.7:" in each]
+    ends = [next(word for word in wait if word.startswith("10.0.0.7:")) for wait in waits]
+    assert [(wait[0], end) for wait, end in zip(waits, ends, strict=True)] == [
         ("9.0s", "10.0.0.7:9000"), ("3.0s", "10.0.0.7:3000"), ("1.0s", "10.0.0.7:1000")
     ]  # fmt: skip
 

@@ -77,7 +77,7 @@ async def test_tab_goes_round() -> None:
 
 
 async def test_connections_look_like_those_of_ss() -> None:
-    async with live() as view:
+    async with live(size=(100, 24)) as view:
         await view.press("2")
         row = next(row for row in view.rows() if "51001" in row)
         assert row.split()[:5] == ["ESTAB", "120", "0", "10.0.0.1:80", "10.0.0.7:51001"]
@@ -89,14 +89,14 @@ async def test_listeners_show_their_fill_and_owner() -> None:
     async with live() as view:
         await view.press("3")
         assert view.rows()[0].split() == [
-            *["0.0.0.0:80", "96", "128", "74%", "96", "12", "–"],
+            *["0.0.0.0:80", "96", "128", "74%", "96", "1", "12"],
             "nginx/100",
             "+1",
         ]
 
 
 async def test_the_limits_stand_beside_the_counters() -> None:
-    async with live() as view:
+    async with live(size=(240, 60)) as view:
         await view.press("6")
         row = next(row for row in view.rows() if row.startswith("ActiveOpens"))
         assert "ip_local_port" in row
@@ -112,7 +112,7 @@ async def test_the_counters_rate_is_known_after_two_looks() -> None:
     more = replace(first.kernel[0], counters={"Tcp": {"ActiveOpens": 30}})
     async with live(first) as view:
         await view.press("6")
-        assert view.rows()[0].split()[:2] == ["ActiveOpens", "–"]
+        assert "Per s" not in view.titles()
         await view.take(later(first, 2.0, kernel=(more,)))
         assert view.rows()[0].split()[:2] == ["ActiveOpens", "10"]
 

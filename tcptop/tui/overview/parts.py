@@ -70,8 +70,7 @@ class OverviewPart(NamedTuple):
 
 def drawn(part: OverviewPart, width: int, rows: int) -> list[Piece]:
     """The title and so many rows, each in `width` cells; columns that have no room are left out."""
-    kept = layout.fit(part.columns, width)
-    sizes = layout.widths(kept, width)
+    kept, sizes = layout.lay_out(part.columns, width)
     made = [_heading(part, layout.header_line(kept, sizes, None, False), width)]
     for row in part.rows[:rows]:
         values = (row.cells.get(column.key, "") for column in kept)
@@ -105,7 +104,7 @@ def findings(scene: Scene, settings: FindingSettings) -> OverviewPart:
     if len(found) > len(roots):
         more += f", of which {len(found) - len(roots)} follow from others"
     columns = (
-        TableColumn("severity", "", 11),
+        TableColumn("severity", "", 1),
         TableColumn("since", "", 8, priority=3),
         TableColumn("title", "", 40, flex=True, least=12),
         TableColumn("who", "", 20, priority=2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +18,11 @@ from tcptop.columns.endpoints import SHORT_NOTES
 from tcptop.columns.marks import KEY as MARKS
 from tcptop.columns.marks import STYLES
 from tcptop.model import owner, tcp
-from tcptop.model.cells import safe
+from tcptop.model.cells import cell_width, safe
 from tcptop.model.route import Link, Neighbour, Route, route_key
 from tcptop.model.table import Index
 from tcptop.tui.lists import live_listing
+from tcptop.tui.models import NOTHING, column_of
 from tcptop.tui.panes.rows import MARK, PaneRow, Scene, Target, heading, opening, told, wrapped
 from tcptop.tui.widgets import layout
 from tcptop.tui.widgets.layout import Cell, TableColumn
@@ -52,14 +54,22 @@ def excerpt(
     counted = f"{MOST} of {len(rows):,}" if len(rows) > MOST else f"{len(rows):,}"
     yield heading(part.title, f"{counted}  {part.more}".rstrip())
     rows, shown = rows[:MOST], live_listing(part.listing, scene.snapshot.idle_timeout_s)
-    kept = layout.fit(_columns(part), scene.room.width - len(MARK))
-    sizes = layout.widths(kept, scene.room.width - len(MARK))
+    own = {part.first.key: first[:MOST]} if part.first is not None else {}
+
+    @cache
+    def column_cells(key: str) -> Sequence[Cell]:
+        return own[key] if key in own else _cells(scene, shown.column(key), rows)
+
+    width = scene.room.width - len(MARK)
+    kept, sizes = layout.lay_out(
+        _columns(part),
+        width,
+        lambda key: max(map(cell_width, layout.plain(column_cells(key)))),
+        lambda key: NOTHING.issuperset(layout.plain(column_cells(key))),
+    )
     titles = layout.header_line(kept, sizes, None, False)
     yield PaneRow(("titles", part.title), ((" " * len(MARK) + titles, "dim"),))
-    cells = [
-        first[:MOST] if column is part.first else _cells(scene, shown.column(column.key), rows)
-        for column in kept
-    ]
+    cells = [column_cells(column.key) for column in kept]
     styles = shown.styles(scene.selection, rows)
     keys = shown.keys(scene.selection, rows).tolist()
     for key, style, *row in zip(keys, styles, *cells, strict=True):
@@ -68,10 +78,8 @@ def excerpt(
 
 
 def _columns(part: Excerpt) -> list[TableColumn]:
-    names = ("key", "title", "width", "right", "flex", "priority", "tail", "least")
     every, without = live_listing(part.listing).columns, (MARKS, *part.without)
-    shown = [each for each in every if each.key not in without]
-    made = [TableColumn(*(getattr(each, name) for name in names)) for each in shown]
+    made = [column_of(each) for each in every if each.key not in without]
     return [part.first, *made] if part.first is not None else made
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import sys
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from tcptop.model.cells import CUT, cell_slice, cell_width, cut, ljust, rjust
+from tcptop.model.cells import CUT, cell_slice, cell_width, cut, cut_middle, ljust, rjust
 
 Cell = str | tuple[str, str]  # text, or (text, look)
 Line = tuple[tuple[str, str], ...]  # (text, look) from left to right, neighbours differ in look
+
+
+LAST = 50  # more than any priority: what grows when all columns are there that have something
+EMPTY = 60  # added to the priority of columns without anything in them
 
 
 @dataclass(frozen=True)
@@ -22,58 +27,82 @@ class TableColumn:
     right: bool = False  # for numbers
     flex: bool = False
     priority: int = 0  # the highest is dropped first when the terminal is too narrow
-    tail: str = ""  # where text is cut, what follows the last of these is kept: ":" before a port
-    least: int = 0  # to which it shrinks before one of priority 0 is dropped; 0: it does not
+    # Where text is cut: of "/" what follows the last one is kept; of ":", which an address has, the
+    # middle is left out.
+    tail: str = ""
+    least: int = 0  # to which it shrinks before others are dropped; 0: it does not
+    grow: int = LAST  # a flex one grows before columns of a higher priority number are shown
 
 
+ADDRESS = ":"
 ASCENDING, DESCENDING = "▲", "▼"
 FULL = "#"  # a number that does not fit shows this instead of some of its digits
 
 
-def needed(columns: Sequence[TableColumn]) -> int:
-    """The least width in cells; the cell after each column is its gap (and the sort mark's)."""
-    return sum(column.width + 1 for column in columns)
+def lay_out(
+    columns: Sequence[TableColumn],
+    width: int,
+    content: Callable[[str], int] | None = None,
+    empty: Callable[[str], bool] = lambda key: False,
+) -> tuple[list[TableColumn], list[int]]:
+    """The columns that fit, and the cells of each.
+
+    `content` says how many cells the texts of a flex column need; without it they take all the
+    room. Columns that are `empty` give way to all others. In more room nothing that was shown in
+    full is cut or goes: the room is given away in one order, which ends where it does.
+    """
+    share = _Share(columns, width, content)
+    stages = {column.key: column.priority + EMPTY * empty(column.key) for column in columns}
+    for stage in sorted({*stages.values(), *(column.grow for column in columns if column.flex)}):
+        share.place([column for column in columns if stages[column.key] == stage])
+        share.grow([column for column in columns if column.flex and column.grow == stage])
+    share.fill()
+    kept = [column for column in columns if column.key in share.sizes]
+    return kept, [share.sizes[column.key] for column in kept]
 
 
-def fit(columns: Sequence[TableColumn], width: int) -> list[TableColumn]:
-    """The columns that fit: those of the highest priority number go first, from the right."""
-    kept = list(columns)
-    while len(kept) > 1 and needed(kept) > width:
-        worst = max(column.priority for column in kept)
-        if worst == 0 and needed(kept) - _slack(kept) <= width:
-            break
-        last = max(at for at, column in enumerate(kept) if column.priority == worst)
-        del kept[last]
-    return kept
+class _Share:
+    """Gives away the cells of a line; the cell after each column is its gap (and the sort
+    mark's)."""
 
+    def __init__(
+        self, columns: Sequence[TableColumn], width: int, content: Callable[[str], int] | None
+    ) -> None:
+        self.sizes: dict[str, int] = {}
+        self._columns, self._room, self._content = columns, width, content
+        self._over = False  # a column had no room: those after it have none either
 
-def _slack(columns: Sequence[TableColumn]) -> int:
-    """How many cells the columns that shrink can give."""
-    return sum(column.width - column.least for column in columns if column.least)
+    def place(self, columns: Sequence[TableColumn]) -> None:
+        """As many as have room, from the left, then as wide as they want to be."""
+        for column in columns:
+            least = column.least or column.width
+            self._over = self._over or (least + 1 > self._room and bool(self.sizes))
+            if not self._over:
+                self.sizes[column.key] = least
+                self._room -= least + 1
+        self._widen({column.key: column.width for column in self._columns})
 
+    def grow(self, columns: Sequence[TableColumn]) -> None:
+        """As far as their texts need it."""
+        if self._content is not None:
+            shown = [column.key for column in columns if column.key in self.sizes]
+            self._widen({key: self._content(key) for key in shown})
 
-def widths(columns: Sequence[TableColumn], width: int) -> list[int]:
-    """The width of each column when the flex ones share the room, or shrink for want of it."""
-    if needed(columns) > width:
-        return _shrunk(columns, needed(columns) - width)
-    room = width - needed(columns)
-    flexible = sum(column.flex for column in columns)
-    share, rest = divmod(room, flexible) if flexible else (0, 0)
-    result = []
-    for column in columns:
-        extra = share + (rest > 0) if column.flex else 0
-        rest -= column.flex
-        result.append(column.width + extra)
-    return result
+    def fill(self) -> None:
+        """Columns of which nobody knows what they need share what is left."""
+        if self._content is None:
+            self._over = False
+            self._widen({column.key: sys.maxsize for column in self._columns if column.flex})
 
-
-def _shrunk(columns: Sequence[TableColumn], missing: int) -> list[int]:
-    result = []
-    for column in columns:
-        less = min(missing, column.width - column.least) if column.least else 0
-        missing -= less
-        result.append(column.width - less)
-    return result
+    def _widen(self, wanted: Mapping[str, int]) -> None:
+        """A cell each in turn, so that every one of them gets its part."""
+        while self._room > 0 and not self._over:
+            narrow = [key for key, size in self.sizes.items() if wanted.get(key, 0) > size]
+            if not narrow:
+                return
+            for key in narrow[: self._room]:
+                self.sizes[key] += 1
+                self._room -= 1
 
 
 def place(text: str, column: TableColumn, width: int) -> str:
@@ -82,6 +111,8 @@ def place(text: str, column: TableColumn, width: int) -> str:
         return rjust(text, width) if column.right else ljust(text, width)
     if column.right:
         return FULL * width
+    if column.tail == ADDRESS:
+        return cut_middle(text, width)
     head, separator, tail = text.rpartition(column.tail) if column.tail else ("", "", "")
     room = width - cell_width(separator + tail) - cell_width(CUT)
     if separator and room > 1:
@@ -119,6 +150,11 @@ def header_line(
             at = before if column.right and before >= 0 else start + len(column.title[:size])
             line = line[:at] + (DESCENDING if reverse else ASCENDING) + line[at + 1 :]
     return line
+
+
+def plain(cells: Sequence[Cell]) -> list[str]:
+    """Their texts."""
+    return [cell if isinstance(cell, str) else cell[0] for cell in cells]
 
 
 def merge(spans: Sequence[tuple[str, str]]) -> Line:
@@ -190,6 +226,17 @@ class TableModel(Protocol):
 
     def style(self, row: int) -> str:
         """One of "", "dim", "warn", "bad", "good"."""
+
+
+@runtime_checkable
+class MeasuredModel(Protocol):
+    """A model that knows what its columns need."""
+
+    def content(self, key: str, rows: range) -> int:
+        """The cells that the texts of a column need in some rows."""
+
+    def empty(self, key: str, rows: range) -> bool:
+        """Whether a column has nothing but zeros and what is not known there."""
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ r - scroll + 1. What was drawn last is kept as text, and only lines that differ 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from textual import events
 from textual.geometry import Region, Size
@@ -19,11 +19,40 @@ from textual.widget import Widget
 from tcptop.model import mistake
 from tcptop.tui import keys
 from tcptop.tui.widgets import layout
-from tcptop.tui.widgets.layout import Line, TableColumn, TableModel
+from tcptop.tui.widgets.layout import Line, MeasuredModel, TableColumn, TableModel
 from tcptop.tui.widgets.layout import model_line as drawn
 from tcptop.tui.widgets.lines import COMPONENT_CLASSES, CSS, Painter, SolidBar
 
 STEP = 8  # cells per horizontal scroll
+WHOLE = 10_000  # cells that all columns have where they are scrolled sideways
+
+
+class Needs:
+    """What columns need, as far as was seen: they grow, but shrink only in another list, so that
+    nothing moves with every sample."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, int] = {}
+        self._filled: set[str] = set()
+
+    def ask(
+        self, model: TableModel | None, rows: range, sort: str | None
+    ) -> tuple[Callable[[str], int] | None, Callable[[str], bool]]:
+        """What `lay_out` asks."""
+        if not isinstance(model, MeasuredModel):
+            return None, lambda key: False
+        known = model
+
+        def content(key: str) -> int:
+            self._cells[key] = max(self._cells.get(key, 0), known.content(key, rows))
+            return self._cells[key]
+
+        def empty(key: str) -> bool:
+            if key not in self._filled and (key == sort or not known.empty(key, rows)):
+                self._filled.add(key)
+            return key not in self._filled
+
+        return content, empty
 
 
 class Table(ScrollView, can_focus=True, inherit_bindings=False):
@@ -66,6 +95,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self._columns: Sequence[TableColumn] = ()
         self._sizes: Sequence[int] = ()
         self._rows_shown = 1
+        self._needs = Needs()
         self.empty = empty
         self.undrawn: Exception | None = None  # why a row could not be drawn, the first one
         super().__init__(id=id)
@@ -125,6 +155,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
     ) -> None:
         """Show another model from its top, or where the row of key `cursor` is."""
         self._model, self._sort, self._reverse = model, sort_key, reverse
+        self._needs = Needs()
         self._row, self._key, self._pinned, self._left = 0, cursor, cursor is not None, 0
         self._lay_out()  # scrolling paints, and must not ask this model for the last one's columns
         self.scroll_to(y=0, animate=False, force=True)
@@ -268,10 +299,23 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
                 self.scroll_to(y=wanted, animate=False, force=True)
         self._paint()
 
+    @property
+    def _visible(self) -> range:
+        """The rows that have room."""
+        top = self.scroll_offset.y
+        rows = len(self._model) if self._model is not None else 0
+        return range(min(top, rows), min(top + max(1, self._page), rows))
+
     def _lay_out(self) -> None:
         columns = self._model.columns if self._model is not None else ()
-        self._columns = columns if self._wide else layout.fit(columns, self._width)
-        self._sizes = layout.widths(self._columns, self._width)
+        content, empty = self._needs.ask(self._model, self._visible, self._sort)
+        if self._wide:
+            whole = sum(column.width + 1 for column in columns)
+            room = WHOLE if content is not None else max(self._width, whole)
+            laid = layout.lay_out(columns, room, content)
+        else:
+            laid = layout.lay_out(columns, self._width, content, empty)
+        self._columns, self._sizes = laid
         farthest = max(0, sum(self._sizes) + len(self._sizes) - self._width)
         self._left = max(0, min(self._left, farthest)) if self._wide else 0
         rows = len(self._model) if self._model is not None else 0

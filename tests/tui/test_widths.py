@@ -1,0 +1,77 @@
+"""A wider terminal never shows less of a list than a narrower one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tcptop.analysis.selection import select
+from tcptop.model.cells import cell_width, cut_middle
+from tcptop.tui.lists import IDLE_TIMEOUT_S, live_listing
+from tcptop.tui.models import ListingModel
+from tcptop.tui.place import Sort
+from tcptop.tui.views import VIEWS
+from tcptop.tui.widgets import layout
+from tcptop.tui.widgets.table import Needs
+from tests.unit.prepared import CURL, derived, everything, owners, sample, socket
+
+LONG = "2001:db8:1111:2222:3333:4444:5555"
+
+
+@pytest.mark.parametrize("view", [*VIEWS])
+@pytest.mark.parametrize("six", [False, True], ids=["as prepared", "long IPv6"])
+def test_what_is_shown_in_full_is_so_in_more_room(view: str, six: bool) -> None:
+    model = listed(view, six)
+    rows = range(len(model))
+    before: set[tuple[int, str]] = set()
+    for width in range(10, 300):
+        content, empty = Needs().ask(model, rows, None)
+        columns, sizes = layout.lay_out(model.columns, width, content, empty)
+        shown = {
+            (row, column.key)
+            for column, size in zip(columns, sizes, strict=True)
+            for row, text in enumerate(texts(model, column))
+            if cell_width(text) <= size
+        }
+        assert before <= shown, (width, before - shown)
+        before = shown
+
+
+def texts(model: ListingModel, column: layout.TableColumn) -> list[str]:
+    return layout.plain([model.cells(row, [column])[0] for row in range(len(model))])
+
+
+def listed(view: str, six: bool) -> ListingModel:
+    listing = live_listing(VIEWS[view].listing, IDLE_TIMEOUT_S)
+    made = everything()
+    if six:
+        ends = (f"[{LONG}:6663]:50000", f"[{LONG}:6661]:65301")
+        leaky = replace(CURL, name="python3", label="leaky.py", cmdline="/srv/leaky.py " * 20)
+        rows = [
+            socket("ESTABLISHED", *ends, inode=4, timer=1, expires=900, retrans=2, send_q=9),
+            socket("LISTEN", f"[{LONG}:6661]:65301", inode=5, recv_q=3, send_q=2),
+        ]
+        made = sample(rows, owners=owners((4, leaky, 3), (5, leaky, 4)))
+    selection = select(derived(made))
+    return ListingModel(listing, selection, Sort(listing.sort_by))
+
+
+def test_an_address_keeps_its_end() -> None:
+    column = layout.TableColumn("remote", "Remote", 17, tail=":")
+    shown = {layout.place(f"[{LONG}:666{n}]:65301", column, 19) for n in (1, 2)}
+    assert shown == {"[2001:…:6661]:65301", "[2001:…:6662]:65301"}
+    assert layout.place("10.0.0.1:80", column, 17) == "10.0.0.1:80      "
+    assert cut_middle("abcdefghij", 3) == "ab…"
+
+
+def test_a_column_without_anything_gives_way() -> None:
+    columns = (
+        layout.TableColumn("name", "Name", 8),
+        layout.TableColumn("none", "None", 6, right=True),
+        layout.TableColumn("some", "Some", 6, right=True, priority=9),
+    )
+    kept, _ = layout.lay_out(columns, 18, lambda key: 8, lambda key: key == "none")
+    assert [column.key for column in kept] == ["name", "some"]
+    kept, _ = layout.lay_out(columns, 24, lambda key: 8, lambda key: key == "none")
+    assert [column.key for column in kept] == ["name", "none", "some"]
