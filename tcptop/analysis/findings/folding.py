@@ -78,6 +78,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("handshake-unfinished", "accept-queue-overflow", listeners.same_listener),
     ("handshake-unfinished", "syn-queue-full", listeners.same_listener),
     ("handshake-unfinished", "accept-queue-overflow", listeners.retransmitting),
+    ("handshake-unfinished", "syn-flood", listeners.same_listener),
     ("accept-queue-overflow", "fd-limit", closing.no_descriptor_to_accept_with),
     ("half-closed", "close-wait-leak", closing.other_end_does_not_close),
     ("half-closed", "close-wait-unread", closing.other_end_does_not_close),

@@ -51,6 +51,22 @@ def test_at_the_server(rows: list[Row], severity: str | None) -> None:
         assert finding.values["handshakes"] == len(rows)
 
 
+def test_syns_that_are_repeated_tell_less_of_the_age() -> None:
+    """Each is answered, so that there are more SYN-ACKs than timeouts."""
+    (finding,) = found(*half_open(4, retrans=12), *half_open(9, retrans=5)[4:])
+    assert finding.values == {"handshakes": 4, "oldest_s": 19, "established": 0}
+    assert "up to 12 times" in finding.evidence[0]
+    assert found(*half_open(9, retrans=9)) == ()  # for 7 s at least
+
+
+def test_what_was_watched_from_its_beginning_is_as_old_as_that() -> None:
+    told = watch(
+        12, lambda n: [LISTENER, *half_open(4 if n else 0, retrans=min(n, 5))], owners=HELD
+    )
+    assert [bool(of(each, HALF)) for each in told] == [False] * 11 + [True] * 2
+    assert of(told[-1], HALF)[0].values["oldest_s"] == 11
+
+
 def client(**info: int) -> Row:
     told = {"bytes_acked": 1, "data_segs_in": 0, "segs_in": 4, "backoff": 4, "rto": 3_264_000}
     row = socket("ESTABLISHED", "10.0.0.1:40001", "10.0.0.9:80", inode=1, send_q=74, timer=1)

@@ -106,6 +106,20 @@ def test_a_flood_by_cookies() -> None:
     assert full.because == finding.key
 
 
+def test_the_host_that_most_come_from_is_named() -> None:
+    per_s = COOKIES | {"SyncookiesSent": 80, "SyncookiesRecv": 10}
+    one, many = half_open(20, addresses=1), half_open(12, addresses=12)[1:]
+    found = seen(
+        [listener(16), *one, *(row | {"cookie": 900 + n} for n, row in enumerate(many))], per_s
+    )
+    (flood,), (full,) = of(found, FLOOD), of(found, FULL)
+    assert flood.title.endswith("never completed, most from 10.77.0.0")
+    assert "31 half-open connections from 12 addresses (most from 10.77.0.0)" in flood.evidence[0]
+    assert "from 12 addresses (most from 10.77.0.0), where 17 fit" in full.evidence[0]
+    (flood,) = of(seen([listener(16), *one], per_s), FLOOD)
+    assert "20 half-open connections from 10.77.0.0 did not" in flood.evidence[0]
+
+
 @pytest.mark.parametrize("per_s", [COOKIES | {"SyncookiesSent": 90, "SyncookiesRecv": 45}, COOKIES])
 def test_cookies_that_come_back_are_no_flood(per_s: Mapping[str, float]) -> None:
     assert of(seen([listener(16), *half_open(17)], per_s), FLOOD) == ()

@@ -117,7 +117,9 @@ def _title(seen: Observations, flood: Flood, processes: list[Process]) -> str:
     where = servers.title(seen, flood.listener, processes) if flood.listener >= 0 else "this host"
     if flood.by_cookies:
         rate = words.number(flood.cookies_per_s)
-        return f"SYN flood against {where}: {rate} handshakes/s never completed"
+        one = syn_queues.sender(seen, flood.unfinished)
+        source = f", most from {one}" if one else ""
+        return f"SYN flood against {where}: {rate} handshakes/s never completed{source}"
     return (
         f"SYN flood against {where} (suspected): {words.number(flood.remotes)} addresses do not "
         "complete the handshake"
@@ -137,8 +139,8 @@ def _evidence(seen: Observations, flood: Flood) -> Iterator[str]:
     if len(flood.unfinished):
         yield (
             f"{words.count(len(flood.unfinished), 'half-open connection')} from "
-            f"{words.count(flood.remotes, 'address', 'addresses')} did not answer the SYN-ACK, "
-            "which was retransmitted."
+            f"{syn_queues.senders(seen, flood.unfinished)} did not answer the SYN-ACK, which was "
+            "retransmitted."
         )
     if flood.cookies_per_s > 0:
         yield (

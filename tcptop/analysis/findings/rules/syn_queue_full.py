@@ -88,7 +88,7 @@ def _becomes(answer: Answer) -> str:
 
 def _evidence(seen: Observations, full: Full, rows: Index) -> Iterator[str]:
     again = int(np.count_nonzero(seen.table.retrans[rows] > 0))
-    senders = words.count(syn_queues.remotes(seen, rows), "address", "addresses")
+    senders = syn_queues.senders(seen, rows)
     yield (
         f"{full.half_open} half-open connections from {senders}, where {full.limit} fit; "
         f"{again} of them needed a second SYN-ACK."
