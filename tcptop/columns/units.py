@@ -91,15 +91,19 @@ def percent(fraction: float) -> str:
 def spark(values: F64 | I64, width: int, ascii_only: bool = False) -> str:
     """The last `width` values as bars up to the largest of them; blank where 0 or unknown.
 
-    The lowest bar stands for the least value, but for no more than 80 % of the largest: a small
-    change must not look like a large one. Nothing where all are equal.
+    The lowest bar stands for the least value, but for no more than 80% of the largest: a small
+    change must not look like a large one. Where all are equal the bar is flat: of half the height,
+    or the lowest of zeros.
     """
     last = values[-width:].astype(np.float64)
     known = last[~np.isnan(last)]
-    if not len(known) or known.min() == known.max():
+    if not len(known):
         return ""
     blocks = ASCII_BLOCKS if ascii_only else BLOCKS
     top = known.max()
+    if known.min() == top:
+        flat = blocks[4 if top > 0 else 1]
+        return "".join(" " if value != value else flat for value in last.tolist())
     least = min(known.min(), top * 0.8)
     levels = 1 + np.rint((np.nan_to_num(last) - least) / (top - least) * 7).clip(0)
     bars = zip(last.tolist(), levels.astype(int).tolist(), strict=True)

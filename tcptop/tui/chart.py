@@ -73,7 +73,8 @@ def chart(
 ) -> list[Line]:
     """`size` (width, height) cells of at most four series over time, the first line the legend.
 
-    A column shows the highest of its seconds. Unknown is a gap. `forecast` goes on from now, in
+    A column shows the highest of its seconds. Unknown is a gap; a series that has always been 0
+    has no curve, only its number in the legend. `forecast` goes on from now, in
     the last quarter; `span_s` is otherwise chosen by how much is known. A limit of NaN is none.
     """
     width, height = size
@@ -87,7 +88,7 @@ def chart(
     grid = _grid(series, size, forecast, span_s, top)
     picture = _Picture(
         (grid.columns, grid.rows),
-        tuple(tuple(runs(each, grid)) for _, each in series),
+        tuple(tuple(runs(each, grid)) if _moves(each) else () for _, each in series),
         (f"{safe(limit.name)} {unit(limit.value)}", grid.y(limit.value)) if limit else None,
         ahead(forecast, grid) if forecast else (),
         _x_ticks(grid),
@@ -108,12 +109,17 @@ def _heading(
     """The title, and what each series is now; the markers where there are several."""
     spans = [(safe(title), "")]
     for (name, each), (marker, style) in zip(series, _curves(ascii_only), strict=False):
-        mark = f"{SHOWN.get(marker, marker)} " if len(series) > 1 else ""
+        mark = f"{SHOWN.get(marker, marker)} " if len(series) > 1 and _moves(each) else ""
         now = unit(float(each.values[-1])) if len(each.values) else units.UNKNOWN
         spans.append((f"  {mark}{safe(name)} {now}", style))
     if limit is not None:
         spans.append((f"  {LIMIT} {safe(limit.name)} {unit(limit.value)}", "warn"))
     return _cut(spans, width)
+
+
+def _moves(series: Series) -> bool:
+    """Whether it is known to have been anything but 0."""
+    return bool(np.nan_to_num(series.values).any())
 
 
 def _cut(spans: Sequence[tuple[str, str]], width: int) -> Line:

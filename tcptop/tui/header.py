@@ -132,7 +132,8 @@ def _pieces(trend: Trend, with_pictures: bool) -> Iterator[tuple[str, str, str]]
         if now[state]:
             counts = trend.by_state[-TREND:, state]
             text = f"{tcp.SS_STATES[state]} {counts[-1]:,}{_change(counts)}"
-            picture = units.spark(counts, TREND) if with_pictures else ""
+            moves = with_pictures and counts.min() != counts.max()
+            picture = units.spark(counts, TREND) if moves else ""
             yield text, states.style(state, now[state]), f" {picture}" if picture else ""
 
 

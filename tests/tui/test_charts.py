@@ -124,6 +124,15 @@ def test_nothing_known_is_no_curve_and_no_zero() -> None:
         assert text(lines[0]).endswith(units.UNKNOWN)
 
 
+@pytest.mark.parametrize("nothing", [0.0, np.nan])
+def test_a_series_that_is_nothing_has_no_curve(nothing: float) -> None:
+    several = [("all", over(wave())), ("none", over(np.full(600, nothing)))]
+    lines = chart(several, SIZE, "Sockets", units.count)
+    assert "none " in text(lines[0])
+    assert "o none" not in text(lines[0])
+    assert "o" not in "".join(body(lines))
+
+
 def test_little_is_shown_over_a_shorter_time() -> None:
     assert plain(queue(over(wave(45))))[-1].split() == ["-1m", "-30s", "now"]
     assert plain(queue(over(wave(250))))[-1].split() == ["-5m", "-2.5m", "now"]
@@ -288,9 +297,12 @@ def test_a_small_change_does_not_look_like_a_large_one() -> None:
     assert spark(np.array([95.0, 100.0]), 8) == "▆█"
 
 
-def test_nothing_happened_or_nothing_known_is_no_picture() -> None:
-    for values in ([], [5.0, 5.0], [np.nan, np.nan], [np.nan, 3.0]):
+def test_nothing_known_is_no_picture_and_nothing_happened_is_a_flat_one() -> None:
+    for values in ([], [np.nan, np.nan]):
         assert spark(np.array(values), 8) == ""
+    assert spark(np.array([5.0, 5.0]), 8) == "▄▄"
+    assert spark(np.array([np.nan, 3.0]), 8) == " ▄"
+    assert spark(np.array([0.0, 0.0]), 8) == "▁▁"
 
 
 def test_unknown_is_blank_in_a_spark() -> None:

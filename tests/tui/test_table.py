@@ -148,7 +148,9 @@ def test_the_sort_mark_belongs_to_one_title() -> None:
         layout.header_line(columns, [5, 4, 4, 6], key, True)
         for key in ("text", "recv", "send", "room")
     ]
-    assert found == [
+    looks = [[text for text, look in line if "sorted" in look] for line in found]
+    assert looks == [["Text▼"], ["▼Recv"], ["▼Send"], ["▼Room"]]
+    assert ["".join(text for text, _ in line) for line in found] == [
         "Text▼ Recv Send   Room ",
         "Text ▼Recv Send   Room ",
         "Text  Recv▼Send   Room ",

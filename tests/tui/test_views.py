@@ -192,7 +192,7 @@ async def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 @pytest.mark.parametrize(
     ("counts", "picture"),
     [
-        ([5, 5, 5], ""),
+        ([5, 5, 5], "▄▄▄"),
         ([0, 4, 8], " ▅█"),
         ([100, 101, 100], "███"),
         ([136, 140, 148], "▅▆█"),

@@ -71,7 +71,7 @@ class OverviewPart(NamedTuple):
 def drawn(part: OverviewPart, width: int, rows: int) -> list[Piece]:
     """The title and so many rows, each in `width` cells; columns that have no room are left out."""
     kept, sizes = layout.lay_out(part.columns, width)
-    made = [_heading(part, layout.header_line(kept, sizes, None, False), width)]
+    made = [_heading(part, layout.titles(kept, sizes), width)]
     for row in part.rows[:rows]:
         values = (row.cells.get(column.key, "") for column in kept)
         cells = [v(size) if callable(v) else v for v, size in zip(values, sizes, strict=True)]

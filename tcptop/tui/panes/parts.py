@@ -67,7 +67,7 @@ def excerpt(
         lambda key: max(map(cell_width, layout.plain(column_cells(key)))),
         lambda key: NOTHING.issuperset(layout.plain(column_cells(key))),
     )
-    titles = layout.header_line(kept, sizes, None, False)
+    titles = layout.titles(kept, sizes)
     yield PaneRow(("titles", part.title), ((" " * len(MARK) + titles, "dim"),))
     cells = [column_cells(column.key) for column in kept]
     styles = shown.styles(scene.selection, rows)

@@ -132,24 +132,33 @@ def row_line(
     return merge(spans)
 
 
+def titles(columns: Sequence[TableColumn], sizes: Sequence[int]) -> str:
+    """The titles above their columns."""
+    shown = [(column, column.title[:size]) for column, size in zip(columns, sizes, strict=True)]
+    placed = [
+        title.rjust(size) if column.right else title.ljust(size)
+        for (column, title), size in zip(shown, sizes, strict=True)
+    ]
+    return "".join(f"{title} " for title in placed)
+
+
 def header_line(
     columns: Sequence[TableColumn], sizes: Sequence[int], sort: str | None, reverse: bool
-) -> str:
-    """The titles; the mark of the sort column is before that of numbers, behind that of text.
-
-    The gap that it stands in is between two titles, and has to say which of them it belongs to.
-    """
-    line = ""
+) -> Line:
+    """The titles; that of the sort column is in a look of its own, with a mark before that of
+    numbers, behind that of text."""
+    line, marked = titles(columns, sizes), range(0)
     for column, size in zip(columns, sizes, strict=True):
-        title = column.title[:size]
-        title = title.rjust(size) if column.right else title.ljust(size)
-        start = len(line)
-        line += title + " "
-        if column.key == sort:
-            before = start + size - len(column.title[:size]) - 1
-            at = before if column.right and before >= 0 else start + len(column.title[:size])
-            line = line[:at] + (DESCENDING if reverse else ASCENDING) + line[at + 1 :]
-    return line
+        if column.key != sort:
+            continue
+        start, title = span(columns, sizes, column.key).start, column.title[:size]
+        before = start + size - len(title) - 1
+        ahead = column.right and before >= 0
+        at = before if ahead else start + len(title)
+        line = line[:at] + (DESCENDING if reverse else ASCENDING) + line[at + 1 :]
+        marked = range(at, start + size) if ahead else range(start, at + 1)
+    parts = (line[: marked.start], line[marked.start : marked.stop], line[marked.stop :])
+    return merge([(parts[0], "header"), (parts[1], "sorted header"), (parts[2], "header")])
 
 
 def plain(cells: Sequence[Cell]) -> list[str]:

@@ -28,6 +28,7 @@ STRIPS = 512  # lines kept ready: several screens, so that rows that only move a
 COMPONENT_CLASSES = {
     "table--header",
     "table--cursor",
+    "table--sorted",
     "table--dim",
     "table--warn",
     "table--bad",
@@ -41,6 +42,7 @@ Table {
     height: 1fr; overflow-x: hidden; overflow-y: auto;
     scrollbar-size-vertical: 1; scrollbar-gutter: stable;
     & > .table--header { background: $panel; color: $foreground; text-style: bold; }
+    & > .table--sorted { text-style: bold reverse; }
     & > .table--cursor {
         background: $block-cursor-background; color: $block-cursor-foreground;
     }
@@ -49,6 +51,7 @@ Table {
     & > .table--bad { color: $error; text-style: bold; }
     & > .table--good { color: $success; }
     &:ansi > .table--header { text-style: bold underline; }
+    &:ansi > .table--sorted { text-style: bold reverse; }
     &:ansi > .table--cursor {
         background: ansi_default; color: ansi_default; text-style: reverse;
     }

@@ -347,8 +347,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         return [layout.window(line, self._left, width, gutter) for line in lines[:height]]
 
     def _header(self) -> Line:
-        text = layout.header_line(self._columns, self._sizes, self._sort, self._reverse)
-        return ((text, "header"),)
+        return layout.header_line(self._columns, self._sizes, self._sort, self._reverse)
 
     def _row_line(self, row: int) -> Line:
         model = self._model
