@@ -40,7 +40,7 @@ commands:
   tcptop                the live view
   tcptop demo           the live view on sockets in trouble, made in private network namespaces
   tcptop check          what is wrong, with the exit code of a monitoring plug-in
-  tcptop snapshot       one look, as text, JSON, CSV or Markdown (tcptop snapshot --help)
+  tcptop snapshot       one sample, as text, JSON, CSV or Markdown (tcptop snapshot --help)
   tcptop explain WORD   what a state or trouble means, how to confirm and fix it; alone: the list
 """
 

@@ -58,7 +58,7 @@ def _balanced(lab: Lab, limit: str) -> None:
         Says(
             UNANSWERED,
             "warning",
-            title=[r"10\.77\.0\.1:8080 answers nothing any more"],
+            title=[r"10\.77\.0\.1:8080 has stopped answering"],
             never=[r"Answers do come"],
             destination="10.77.0.1:8080",
         )

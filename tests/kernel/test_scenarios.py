@@ -31,6 +31,7 @@ from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.sources.live import LiveSource
+from tests import wording
 from tests.kernel.evidence import EVIDENCE
 from tests.kernel.nobody import become_nobody
 from tests.kernel.recount.recount import recount
@@ -143,6 +144,11 @@ def test_its_numbers_are_counted_again(shows: Mapping[str, Played], name: str) -
         for each in recount(finding, played.looks[: at + 1], limits)
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_its_words_are_plain(shows: Mapping[str, Played], name: str) -> None:
+    assert wording.of_findings(finding for finding, _ in shows[name].told.values()) == []
 
 
 @pytest.mark.parametrize("name", IDS)

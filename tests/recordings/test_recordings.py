@@ -8,7 +8,7 @@ import pytest
 
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
-from tests import recordings
+from tests import recordings, wording
 from tests.recordings import SCENARIOS, RecordingError, plain
 
 
@@ -17,6 +17,7 @@ def test_a_recording_has_the_findings_of_its_scenarios(name: str) -> None:
     history, settings = History(), recordings.settings(name)
     for sample in recordings.load(name):
         snapshot, history = derive(sample, history, settings)
+        assert wording.of_findings(snapshot.findings) == []
     assert {each.id for each in snapshot.findings} == {*SCENARIOS[name]}
 
 

@@ -53,15 +53,15 @@ def _finding(
 ) -> Finding:
     number, gone = words.number(per_s), _gone(seen, netns)
     alone, opens = _alone(seen, netns), _opens(summaries, netns)
-    severity, title = "info", f"{number} resets/s are sent where no socket takes what comes"
+    severity, title = "info", f"{number} resets/s answer packets that no socket takes"
     if gone and opens <= IDLE * per_s:
         severity = "warning"
         ports = words.joined([f":{port}" for port in gone[:NAMED]])
-        title = f"This host refuses {number} connects/s, and nobody listens on {ports} any more"
+        title = f"This host refuses {number} connects/s, and nothing listens on {ports} any more"
     elif len(alone) and not _reachable(seen, netns) and opens <= IDLE * per_s:
         severity = "warning"
         only = refusals.listed(seen, alone[:NAMED])
-        title = f"This host refuses {number} connects/s, and listens on {only} alone"
+        title = f"This host refuses {number} connects/s, and listens only on {only}"
     who = {each.pid for row in alone[:NAMED].tolist() for each in seen.processes(row)}
     named = severity == "warning" and not gone
     return Finding(
@@ -113,28 +113,30 @@ def _reachable(seen: Observations, netns: int) -> bool:
 
 def _evidence(seen: Observations, number: str, gone: list[int], alone: Index) -> Iterator[str]:
     yield (
-        f"{number}/s of the resets that this host sends (OutRsts) are neither of a socket nor for "
-        "its own connects: others call a port where nobody listens, or go on with connections "
-        "that are over here. The kernel does not count which port."
+        f"{number}/s of the resets that this host sends (OutRsts) come neither from a socket nor "
+        "from its own connects: others connect to a port where nothing listens, or use "
+        "connections that have ended here. The kernel does not count which port."
     )
     if gone:
         ports = words.joined([f":{port}" for port in gone[:NAMED]])
-        yield f"Since tcptop looks somebody has stopped listening on {ports}."
+        yield f"A listener on {ports} has gone since tcptop started."
     if len(alone):
         more = f" and {len(alone) - NAMED} more" if len(alone) > NAMED else ""
         yield (
-            f"Reached from this host alone: {refusals.listed(seen, alone[:NAMED])}{more}. At "
-            "another address of this host such a port refuses."
+            f"Reachable only from this host: {refusals.listed(seen, alone[:NAMED])}{more}. The "
+            "other addresses of this host refuse such a port."
         )
 
 
 def _advice(seen: Observations, gone: list[int], alone: Index) -> str:
-    which = f"See which port is called: tcpdump -c 20 -nni any '{RST}'."
+    which = f"See which port it is: tcpdump -c 20 -nni any '{RST}'."
     if gone:
-        return f"{which} Start what listened there, or take this host out of its clients' list."
+        return (
+            f"{which} Start the service again, or take this host out of its clients' configuration."
+        )
     if len(alone):
         return (
-            f"{which} If it is one of those, let the service listen on the address that is called; "
-            "else start what is called, or leave it: scans from outside look so too."
+            f"{which} If it is one of those, let the service listen on the address that is used; "
+            "otherwise start the service, or ignore it: port scans look the same."
         )
-    return f"{which} Start what is called, or leave it: scans from outside look so too."
+    return f"{which} Start the service, or ignore it: port scans look the same."

@@ -17,10 +17,10 @@ def broken_link(seen: Observations, row: int) -> Link | None:
 
 def told(link: Link) -> str:
     if not link.up:
-        return f"{link.name}, the device on the way there, is set down."
+        return f"{link.name}, the device on the path to it, is down."
     return (
-        f"{link.name}, the device on the way there, has no carrier: its cable or the other end of "
-        "its link is gone or set down."
+        f"{link.name}, the device on the path to it, has no carrier: its cable or the other end of "
+        "its link is gone or down."
     )
 
 
@@ -28,6 +28,6 @@ def mend(link: Link) -> str:
     if not link.up:
         return f"Set {link.name} up again: ip link set {link.name} up."
     return (
-        f"See the other end of {link.name}: its cable, the port of the switch, the other end of a "
-        f"veth (ip -d link show {link.name})."
+        f"Check the other end of {link.name}: its cable, the switch port, or the peer of a veth "
+        f"(ip -d link show {link.name})."
     )

@@ -54,7 +54,7 @@ def test_from_one_look() -> None:
 @pytest.mark.parametrize(
     ("up", "says", "advice"),
     [
-        (True, "eth0 has no carrier", "See the other end of eth0"),
+        (True, "eth0 has no carrier", "Check the other end of eth0"),
         (False, "eth0 is down", "ip link set eth0 up"),
     ],
 )

@@ -188,14 +188,14 @@ def refusing(
 @pytest.mark.parametrize(
     ("rows", "severity", "title"),
     [
-        ([], "info", "30 resets/s are sent where no socket takes what comes"),
-        ([MINE], "info", "30 resets/s are sent"),
+        ([], "info", "30 resets/s answer packets that no socket takes"),
+        ([MINE], "info", "30 resets/s answer"),
         (
             [LISTENER],
             "warning",
-            "refuses 30 connects/s, and listens on 127.0.0.1:6379 (nginx) alone",
+            "refuses 30 connects/s, and listens only on 127.0.0.1:6379 (nginx)",
         ),
-        ([LISTENER, MINE], "info", "30 resets/s are sent"),
+        ([LISTENER, MINE], "info", "30 resets/s answer"),
     ],
 )
 def test_a_host_that_refuses_others(rows: list[Row], severity: str, title: str) -> None:
@@ -211,7 +211,7 @@ def test_who_has_stopped_listening() -> None:
     finding = refusing(lambda number: [MINE, web] if number < 2 else [MINE])
     assert finding
     assert finding.severity == "warning"
-    assert "nobody listens on :80 any more" in finding.title
+    assert "nothing listens on :80 any more" in finding.title
     assert refusing(lambda _: [MINE, web])
 
 

@@ -56,9 +56,7 @@ def at_server(process: Process, stay: int, per_s: Callable[[int], int]) -> tuple
 def test_a_database_at_its_limit() -> None:
     (finding,) = at_server(POSTGRES, 20, lambda _: 30)
     assert finding.severity == "warning"
-    assert finding.title == (
-        "postgres on :5432 closes 30 connections/s itself, soon after it has accepted them"
-    )
+    assert finding.title == ("postgres on :5432 closes 30 connections/s soon after it accepts them")
     assert finding.subject.pids == (POSTGRES.pid,)
     assert finding.subject.listener == "0.0.0.0:5432"
     assert "20 other connections stay open there all that time." in finding.evidence
@@ -107,7 +105,7 @@ def test_at_the_client_the_port_tells() -> None:
     (finding,) = of(at_client(pool(20), opening(30)), ID)
     assert finding.severity == "warning"
     assert finding.title == (
-        "10.0.0.9:5432 apparently closes 30 connections/s itself, soon after they are opened (curl)"
+        "10.0.0.9:5432 apparently closes 30 connections/s soon after they are opened (curl)"
     )
     assert finding.subject.destination == THERE
     assert "max_connections of PostgreSQL" in finding.advice

@@ -10,6 +10,7 @@ from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.history import History
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Sample
+from tests import wording
 from tests.unit.prepared import TAKEN_AT, Row, sample
 
 Findings = tuple[Finding, ...]
@@ -24,13 +25,14 @@ def watch(
 ) -> list[Findings]:
     """The findings of samples number 0 to `seconds`; `rows` makes the sockets of each.
 
-    A field may be a function of the number too.
+    A field may be a function of the number too. The words of each finding are held, too.
     """
     history, found = History(), []
     for number in range(seconds + 1):
         made = {k: v(number) if callable(v) else v for k, v in fields.items()}
         seen = at(number * step, rows(number), **made)
         snapshot, history = derive(seen, history, settings)
+        assert wording.of_findings(snapshot.findings) == []
         found.append(snapshot.findings)
     return found
 

@@ -23,23 +23,24 @@ MOST = 0.5  # of those to the back end: fewer in use, and it has room for more
 POOLS = {
     "pgbouncer": (
         "See SHOW POOLS (cl_waiting, maxwait) and what holds its server connections: slow queries, "
-        "transactions left open. Then default_pool_size, as the database allows; and "
-        "query_wait_timeout, so that clients are told."
+        "transactions left open. Then raise default_pool_size as far as the database allows; and "
+        "set query_wait_timeout, so that clients fail soon."
     ),
     "odyssey": (
         "See SHOW POOLS and what holds its server connections: slow queries, transactions left "
-        "open. Then pool_size, as the database allows; and pool_timeout, so that clients are told."
+        "open. Then raise pool_size as far as the database allows; set pool_timeout, so that "
+        "clients fail soon."
     ),
 }
 HAPROXY = (
     "See qcur and scur of its servers (show stat): they are at their maxconn. Make the back end "
-    "faster, or raise maxconn of its server lines as far as that bears; timeout queue tells "
-    "clients sooner."
+    "faster, or raise maxconn of its server lines as far as the back end allows; with a shorter "
+    "timeout queue clients fail sooner."
 )
 OTHERWISE = (
-    "See what {there} does with the requests that it has: slow queries, locks, a limit of its own. "
-    "Then the pool of {who}, as far as that bears; and a limit on the time that a request may wait "
-    "there."
+    "Find what {there} does with its requests: slow queries, locks, a limit of its own. Then "
+    "enlarge the pool of {who} as far as the back end allows, and limit how long a request may "
+    "wait there."
 )
 
 
@@ -97,7 +98,7 @@ def _finding(seen: Observations, limits: Limits, busy: _Busy) -> Finding:
     under_way = words.count(busy.in_use, "request is", "requests are")
     pooler = clients.processes[0].name in POOLS
     # Of others an idle HTTP/2 connection, whose last word was the client's, looks the same.
-    waits = "wait for an answer" if pooler else "have sent something and got no answer yet"
+    waits = "wait for an answer" if pooler else "sent something and have no answer yet"
     return Finding(
         ID,
         clients.key(ID),
@@ -107,7 +108,7 @@ def _finding(seen: Observations, limits: Limits, busy: _Busy) -> Finding:
         clients.subject(seen),
         {"connections": number, "longest_s": longest, "in_use": busy.in_use},
         (
-            f"{clients.in_full} has read what came on {words.count(number, 'connection')} "
+            f"{clients.in_full} has read the data of {words.count(number, 'connection')} "
             f"{clients.where} and has sent nothing back since: on {words.number(busy.old)} for "
             f"{words.duration(limits['waited_s'])} or longer, on the oldest for {oldest}.",
             f"It has {words.count(len(back.rows), 'connection')} to {back.destination}, and on "
@@ -131,7 +132,7 @@ RULE = Rule(
     0,
     (
         Threshold("connections", 10, "clients of one process that wait"),
-        Threshold("waited_s", 10, "seconds that half as many of them have waited for"),
+        Threshold("waited_s", 10, "seconds that half as many of them have waited"),
     ),
     find,
     frozenset({Need.TCP_INFO, Need.OWNERS}),

@@ -83,10 +83,10 @@ def _finding(seen: Observations, limits: Limits, silence: _Silence) -> Finding:
         ID,
         words.key(ID, group.netns, group.destination),
         "warning" if stopped else "info",
-        f"{group.destination} answers nothing any more: {many} of {group.who} wait, the oldest "
+        f"{group.destination} has stopped answering: {many} of {group.who} wait, the oldest "
         f"for {oldest}"
         if stopped
-        else f"{many} of {group.who} to {group.destination} have sent something and got no answer "
+        else f"{many} of {group.who} to {group.destination} sent something and have no answer "
         f"yet, the oldest for {oldest}",
         group.subject(seen),
         {"connections": len(group.rows), "longest_s": silence.longest_s, "others": silence.others},
@@ -103,20 +103,21 @@ def _evidence(
     group, waited = silence.group, words.duration(limits["waited_s"])
     many = words.count(len(group.rows), "connection")
     yield (
-        f"{group.in_full} has {many} {group.where} on which all that was sent is acknowledged and "
-        f"nothing has come since: its kernel has it. {words.number(silence.old)} have waited so "
-        f"for {waited} or longer, the oldest for {words.duration(silence.longest_s)}."
+        f"{group.in_full} has {many} {group.where} on which everything sent is acknowledged and "
+        f"nothing has come back: the other kernel has it. "
+        f"{words.count(silence.old, 'has', 'have')} waited for {waited} or longer, the oldest for "
+        f"{words.duration(silence.longest_s)}."
     )
     if silence.heard_s < limits["waited_s"]:
         yield (
-            f"Answers do come: there was data {words.duration(silence.heard_s)} ago on one of all "
-            "connections to it."
+            f"Answers do come: the last data on any connection to it came "
+            f"{words.duration(silence.heard_s)} ago."
         )
     elif np.isfinite(silence.heard_s):
         heard = words.duration(silence.heard_s)
-        yield f"On none of all connections to it has data come for {heard}."
+        yield f"No data has come on any connection to it for {heard}."
     else:
-        yield "On none of all connections to it has any data ever come."
+        yield "No data has ever come on any connection to it."
     yield "A long poll, a blocking command (BLPOP) and a subscription look the same from here."
     if servers:
         listed = ", ".join(words.who(each) for each in servers[: doing.MOST])
@@ -134,10 +135,10 @@ def _servers(seen: Observations, group: ConnectionGroup) -> list[Process]:
 def _advice(group: ConnectionGroup, servers: list[Process]) -> str:
     there = words.name(servers[0]) if len(servers) == 1 else f"the program at {group.destination}"
     return (
-        f"Where these should be answered at once, {there} is to be looked at, or what it waits "
-        "for, and not the network: a queue before a limit (maxconn, the size of a pool), a slow "
-        "back end, a lock, a core that is busy, an event loop that is blocked. Here: a deadline "
-        "for requests and a limit on those that wait, so that they do not pile up."
+        f"If an answer is due at once, check {there} or what it waits for, not the network: a "
+        "queue before a limit (maxconn, the size of a pool), a slow back end, a lock, a busy core, "
+        "a blocked event loop. Here: set a deadline for requests and a limit on those in flight, "
+        "so that they do not pile up."
     )
 
 
@@ -146,7 +147,7 @@ RULE = Rule(
     0,
     (
         Threshold("connections", 10, "connections to one destination that wait"),
-        Threshold("waited_s", 10, "seconds that half as many of them have waited for"),
+        Threshold("waited_s", 10, "seconds that half as many of them have waited"),
     ),
     find,
     frozenset({Need.TCP_INFO}),

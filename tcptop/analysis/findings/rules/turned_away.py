@@ -15,7 +15,7 @@ from tcptop.model.finding import Finding
 
 ID = "turned-away"
 HELD = 10  # connections that stay: fewer, and it is hardly full
-NO_POOL = "A pool does not help where the server has no connection to give"
+NO_POOL = "A pool does not help while the server has no connection free"
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -44,19 +44,18 @@ def _by_server(seen: Observations, summaries: Sequence[SampleSummary], hung_up: 
         ID,
         words.key(ID, netns, listener),
         _severity(hung_up),
-        f"{servers.title(seen, row, processes)} closes {rate} connections/s itself, soon after it "
-        "has accepted them",
+        f"{servers.title(seen, row, processes)} closes {rate} connections/s soon after it accepts "
+        "them",
         named(seen, hung_up.staying, processes, listener),
         _values(hung_up),
         (
             f"{rate} connections/s to {listener} were closed within the last {seconds} and wait in "
-            "TIME_WAIT on this side: it is this end that closed first.",
+            "TIME-WAIT on this side: this end closed first.",
             _staying(hung_up),
-            f"With this program it is the clients who close, when all is well. It is up to "
-            f"{servers.named(processes)}.",
+            f"Normally the clients of this program close first. It is {servers.named(processes)}.",
         ),
-        f"{servers.turns_away(processes)} Others that it closes at once are clients that may not "
-        "log in: its log tells.",
+        f"{servers.turns_away(processes)} It also closes clients at once that may not "
+        "log in: see its log.",
         f"ss -Htan state time-wait '{words.served(seen.sample, row)}' | wc -l",
     )
 
@@ -73,19 +72,19 @@ def _by_destination(
         ID,
         words.key(ID, netns, to),
         _severity(hung_up),
-        f"{to} apparently closes {rate} connections/s itself, soon after they are opened{by}",
+        f"{to} apparently closes {rate} connections/s soon after they are opened{by}",
         named(seen, hung_up.staying, (each.process for each in who), destination=to),
         _values(hung_up),
         (
-            f"{rate} connections/s were opened and over within the last {seconds}, without a reset "
-            "and without TIME_WAIT on this side: the other end closed first (ActiveOpens less what "
-            f"is left of them). Nearly all connections from here lead to {to}.",
+            f"{rate} connections/s were opened and closed within the last {seconds}, without a "
+            "reset and without TIME-WAIT on this side: the other end closed first (ActiveOpens "
+            f"less those that are left). Nearly all connections from here go to {to}.",
             _staying(hung_up),
             *([f"Those belong to {parties.listed(who)}."] if who else []),
         ),
-        f"See the error that the program gets, and the log of the server: it has as many "
-        f"connections as it may have ({limit}), or refuses the login. {NO_POOL}: find out who "
-        "holds them, and limit the pools of all clients to what it allows.",
+        f"See the error that the program gets, and the server's log: the server is at its "
+        f"connection limit ({limit}), or refuses the login. {NO_POOL}: find what holds the "
+        "connections, and limit the pools of all clients to what the server allows.",
         f"nstat -az TcpActiveOpens TcpEstabResets; ss -tanp 'dst {words.in_filter(to)}'",
     )
 
@@ -107,7 +106,7 @@ RULE = Rule(
     5,
     (
         Threshold("per_s", 10, "connections a second that the server closes first"),
-        Threshold("window_s", 5, "seconds that are looked at"),
+        Threshold("window_s", 5, "seconds that are averaged"),
     ),
     find,
     frozenset({Need.COUNTERS, Need.OWNERS}),
