@@ -220,7 +220,8 @@ class Sample:
     options: Mapping[SocketId, SocketOptions] = field(default_factory=dict)  # those asked for
     routes: Mapping[RouteKey, Route] = field(default_factory=dict)  # those asked for
     facts: Mapping[int, ProcessFacts] = field(default_factory=dict)  # by pid: those asked for
-    unix_listeners: tuple[UnixListener, ...] = ()  # of the namespace of the reader
+    # Of the namespace of the reader; None where the kernel does not tell.
+    unix_listeners: tuple[UnixListener, ...] | None = ()
     failed: tuple[FailedConnect, ...] | None = None  # since the sample before, where asked for
     notes: tuple[str, ...] = ()
 

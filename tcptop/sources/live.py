@@ -90,7 +90,7 @@ class LiveSource:
         sockets, bound = self._apart(table)
         self._rows = len(sockets)
         unix = unix_listeners.read()
-        beside = [inode for each in unix for inode in (each.inode, *each.clients) if inode]
+        beside = [inode for each in unix or () for inode in (each.inode, *each.clients) if inode]
         owners = self._owners.find(_inodes(sockets, bound), beside, sockets)
         rights = privileged()
         sample = Sample(

@@ -25,8 +25,8 @@ ROOM = 64 * 1024
 PATIENCE_S = 1.0
 
 
-def read() -> tuple[UnixListener, ...]:
-    """Those of the calling thread's namespace; none where the kernel does not tell (before 3.3, no
+def read() -> tuple[UnixListener, ...] | None:
+    """Those of the calling thread's namespace; None where the kernel does not tell (before 3.3, no
     unix_diag module, or not permitted)."""
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as diag:
@@ -34,7 +34,7 @@ def read() -> tuple[UnixListener, ...]:
             diag.send(_request())
             return tuple(_received(diag))
     except OSError:
-        return ()
+        return None
 
 
 def _request() -> bytes:
@@ -48,7 +48,9 @@ def _received(diag: socket.socket) -> Iterator[UnixListener]:
     while True:
         data = diag.recv(ROOM)
         for kind, payload in messages(data):
-            if kind in (NLMSG_DONE, NLMSG_ERROR):
+            if kind == NLMSG_ERROR:
+                raise OSError("unix_diag is not to be had")
+            if kind == NLMSG_DONE:
                 return
             found = listener(payload)
             if found is not None:

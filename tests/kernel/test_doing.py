@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -21,7 +23,7 @@ from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.address import halves
 from tcptop.model.sample import LostSocket, ProcessFacts
 from tcptop.model.source import Requests
-from tcptop.sources import lost, unix_listeners
+from tcptop.sources import lost, unix_listeners, wire
 from tcptop.sources.live import LiveSource
 from tcptop.sources.process_facts import FactsReader
 from tests.kernel import states
@@ -241,6 +243,7 @@ def _unlisted(source: LiveSource, pid: int) -> int:
 def test_those_of_another_namespace_are_not(namespace: DemoNamespace) -> None:
     code = f"""
 import socket
+import struct
 servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(30)]
 {READY} input()
 """
@@ -249,6 +252,28 @@ servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(30)]
         found = [source.sample().owners.unlisted.get(pid) for _ in range(2)]
         source.close()
     assert found == [None, None]
+
+
+def test_unix_listeners_that_cannot_be_asked_for_are_unknown() -> None:
+    """Here for want of a descriptor, as elsewhere for want of the module or of the right."""
+    said = (
+        "import os, resource\n"
+        "from tcptop.sources import unix_listeners\n"
+        "last = os.open('/dev/null', os.O_RDONLY)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (last + 1, last + 1))\n"
+        "print(unix_listeners.read())"
+    )
+    command = [sys.executable, "-c", said]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"
+
+
+def test_a_kernel_without_unix_diag_answers_with_an_error() -> None:
+    ours, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, kernel:
+        kernel.send(struct.pack("=IHHIIi", 20, wire.NLMSG_ERROR, 0, 1, 0, -errno.ENOENT))
+        with pytest.raises(OSError, match="unix_diag"):
+            list(unix_listeners._received(ours))
 
 
 def test_unix_listeners_have_the_queues_of_ss(tmp_path: Path) -> None:
@@ -262,11 +287,11 @@ def test_unix_listeners_have_the_queues_of_ss(tmp_path: Path) -> None:
         for client in clients:
             client.connect(path)
         inode = os.fstat(server.fileno()).st_ino
-        found = {each.path: each for each in unix_listeners.read()}
+        found = {each.path: each for each in unix_listeners.read() or ()}
         shown = subprocess.run(["ss", "-xlH"], capture_output=True, text=True, check=True).stdout
         waiting = tuple(os.fstat(client.fileno()).st_ino for client in clients)
         clients.pop(1).close()
-        one_less = {each.path: each for each in unix_listeners.read()}
+        one_less = {each.path: each for each in unix_listeners.read() or ()}
         for client in clients:
             client.close()
     line = next(line.split() for line in shown.splitlines() if path in line)

@@ -10,6 +10,7 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.listeners import match
+from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.sample import Sample
 from tcptop.model.table import U64, Index, SocketTable
@@ -44,6 +45,18 @@ def ends(seen: Observations, rows: Index) -> Ends:
     one = len(called) == len(rows) and len(np.unique(_endpoint(table, rows))) == 1
     to = words.remote(seen.sample, int(rows[0])) if one else None
     return Ends(called, accepted, listener, to)
+
+
+def share_of_clients(seen: Observations, rows: Index) -> float:
+    """Of all clients of one listener's port, what share these rows are; 1 where they are of several
+    or were called from here."""
+    table = seen.table
+    if not seen.accepted[rows].all() or len(np.unique(_port(table, rows))) != 1:
+        return 1.0
+    same = (table.netns == table.netns[rows[0]]) & (table.local_port == table.local_port[rows[0]])
+    gone = (tcp.LISTEN, tcp.SYN_RECV, tcp.TIME_WAIT)
+    every = int(np.count_nonzero(same & ~np.isin(table.state, gone)))
+    return len(rows) / every
 
 
 def told(seen: Observations, found: Ends) -> list[str]:

@@ -14,13 +14,15 @@ from tcptop.analysis.identity import destination_keys
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
 from tcptop.model.sample import Process
-from tcptop.model.table import F64, Index
+from tcptop.model.table import F64, Bools, Index
 
 LEAST_S = 5.0  # of watching: the clocks of a pool that rests look like growth
 LONGEST_S, BIRTHS = 180.0, 30  # the window is longer where few are opened
 STEADY = 0.5  # of the mean, in each third of the window and in what was watched
 MOSTLY = 0.75  # of the connections
 IDLE_S = 1.0
+BEAT = 200  # bytes a second
+BEATS_PER_S = 1.0  # segments that say no more than that the program lives
 FEW = 10  # segments of data that a connection has sent: a request or two, and a handshake of TLS
 
 
@@ -74,18 +76,21 @@ def _growing(
     opened = int(thirds.sum())
     per_s = min(opened / window_s, _watched_per_s(seen, group, age, window_s))
     steady = thirds.min() >= STEADY * opened / 3 and per_s >= STEADY * opened / window_s
-    idle, few = _idle(seen, rows), _few(seen, rows)
-    if not opened or not steady or min(idle, few) < MOSTLY * len(rows):
+    if not opened or not steady or np.count_nonzero(_spared(seen, rows, age)) < MOSTLY * len(rows):
         return None
-    oldest = float(youngest[-1])
+    idle, few = _idle(seen, rows), _few(seen, rows)
+    oldest = max(float(age[np.isfinite(age)].max(initial=0.0)), seen.watched_s)
     return Growing(process, group, rows, opened, window_s, per_s, idle, few, oldest)
 
 
 def _age_s(seen: Observations, rows: Index) -> F64:
-    """Since they were opened; of those that were not seen to, since their last data: at least."""
+    """Since they were opened; of those that were not seen to, since their last data: at least.
+    Infinite where that is not known."""
     witnessed, table = seen.snapshot.age_s[rows], seen.table
     rested = np.fmin(table.since_s("last_data_sent", rows), table.since_s("last_data_recv", rows))
-    age: F64 = np.where(np.isnan(witnessed), np.fmax(seen.snapshot.seen_s[rows], rested), witnessed)
+    # What was there at the first look and has sent a heartbeat since may be of any age.
+    old = np.where(rested < seen.watched_s, np.inf, np.fmax(seen.snapshot.seen_s[rows], rested))
+    age: F64 = np.where(np.isnan(witnessed), old, witnessed)
     return age
 
 
@@ -106,6 +111,18 @@ def _idle(seen: Observations, rows: Index) -> int:
     rested = np.fmin(table.since_s("last_data_sent", rows), table.since_s("last_data_recv", rows))
     quiet = (table.send_q[rows] == 0) & (table.recv_q[rows] == 0) & (rested >= IDLE_S)
     return int(np.count_nonzero(quiet))
+
+
+def _spared(seen: Observations, rows: Index, age: F64) -> Bools:
+    """Nothing is under way, and little ever was: a request or two, and a heartbeat now and then."""
+    table = seen.table
+    quiet = (table.send_q[rows] == 0) & (table.recv_q[rows] == 0)
+    beats = np.fmin(age, seen.snapshot.seen_s[rows]) * BEATS_PER_S
+    few = ~(table.info_of("data_segs_out", rows) > FEW + beats)
+    # Of those of unknown age it is what they send now that tells.
+    little = np.isinf(age) & (seen.snapshot.bytes_sent_per_s[rows] < BEAT)
+    spared: Bools = quiet & (few | little)
+    return spared
 
 
 def _few(seen: Observations, rows: Index) -> int:

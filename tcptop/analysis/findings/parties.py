@@ -32,8 +32,10 @@ def parties(seen: Observations, rows: Index) -> list[Party]:
 def held(seen: Observations, process: Process) -> Index:
     """The sockets that a process holds, each once."""
     holders = seen.snapshot.holders
-    mine = [at for at, each in enumerate(holders.processes) if each.pid == process.pid]
-    rows: Index = np.unique(holders.row[np.isin(holders.process, mine) & (holders.fd >= 0)])
+    mine = np.array([each.pid == process.pid for each in holders.processes], bool)
+    if not mine.any():
+        return np.zeros(0, np.int64)
+    rows: Index = np.unique(holders.row[mine[holders.process] & (holders.fd >= 0)])
     return rows
 
 

@@ -25,6 +25,7 @@ class Need(Enum):
 
     OWNERS = auto()  # the process that a finding of processes is about
     BACKLOG = auto()  # of listeners
+    UNIX_QUEUES = auto()  # accept queues of UNIX listeners
     TCP_INFO = auto()
     CLOCKS = auto()  # since when a socket is as it is: tcp_info, or a watch as long
     COUNTERS = auto()  # /proc/net/snmp, netstat, sockstat

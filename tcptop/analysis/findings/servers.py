@@ -45,6 +45,18 @@ MOST_CONNECTIONS = {
     "mongod": "net.maxIncomingConnections",
     "sshd": "MaxStartups (its log: drop connection)",
 }
+# How a program sets its own limit of descriptors, or how many it needs; by how its name begins.
+FILES = {
+    "nginx": "worker_rlimit_nofile, above worker_connections",
+    "haproxy": "its maxconn, of which each takes two, and ulimit-n (left out, it is computed)",
+    "redis-server": "maxclients, for which it asks for as many and 32 more at its start",
+    "valkey-server": "maxclients, for which it asks for as many and 32 more at its start",
+    "mysqld": "open_files_limit",
+    "mariadbd": "open_files_limit",
+    "postgres": "max_files_per_process",
+    "memcached": "-c (connections)",
+    "envoy": "its limits of connections",
+}
 # What may hold up all clients of programs that serve them from one thread, and what to do.
 _REDIS = (
     "{who} runs one command at a time, so a long one blocks all clients: look for KEYS, a SORT or "
@@ -83,6 +95,11 @@ def turns_away(processes: Sequence[Process]) -> str:
             "ends, idle clients). Raise the limit only after that."
         )
     return ""
+
+
+def files(process: Process) -> str:
+    """How it sets its own limit of descriptors; empty where that is not known."""
+    return next((said for begins, said in FILES.items() if process.name.startswith(begins)), "")
 
 
 def clients_close(processes: Sequence[Process]) -> bool:

@@ -66,6 +66,9 @@ def _lacks(snapshot: Snapshot) -> Iterator[_Lack]:
         yield _Lack(Need.TCP_INFO, "Without sock_diag the tcp_info of sockets is unknown")
         if (snapshot.over_s or 0.0) < LONG_S:
             yield _Lack(Need.CLOCKS, "Without sock_diag the age of states is unknown")
+    if sample.unix_listeners is None:
+        why = "Without unix_diag the queues of listening UNIX sockets are not known"
+        yield _Lack(Need.UNIX_QUEUES, why, " of them")
     if not all(kernel.counters for kernel in sample.kernel):
         yield _Lack(Need.COUNTERS, "The counters in /proc/net could not be read")
     if not all(kernel.sysctls for kernel in sample.kernel):

@@ -103,7 +103,7 @@ def summary(snapshot: Snapshot, calls: CallsByCallee) -> SampleSummary:
         groups[order],
         ports.opens_per_s[order],
         ports.used[order],
-        {each.inode: each for each in sample.unix_listeners if each.queued},
+        {each.inode: each for each in sample.unix_listeners or () if each.queued},
         calls,
         sample.failed,
     )

@@ -337,7 +337,7 @@ def _of_accepted(seen: Seen) -> Iterator[Fact]:
 
 def _of_unix_listeners(seen: Seen) -> Iterator[Fact]:
     """Of the listener on the subject's path: its queue, and who waits in it."""
-    for each in seen.sample.unix_listeners:
+    for each in seen.sample.unix_listeners or ():
         if each.path != seen.subject.listener:
             continue
         yield exactly("count", each.queued, "accept queue")
@@ -349,7 +349,9 @@ def _of_unix_listeners(seen: Seen) -> Iterator[Fact]:
             theirs = owners.inodes[owners.pids == pid]
             yield exactly("count", np.isin(theirs, each.clients).sum(), f"that wait, of {pid}")
         for before in seen.samples[:-1]:
-            then = next((old for old in before.unix_listeners if old.inode == each.inode), None)
+            then = next(
+                (old for old in before.unix_listeners or () if old.inode == each.inode), None
+            )
             if then and then.queued:
                 ago = seen.sample.clock - before.clock
                 yield exactly("seconds", ago, "since when somebody waits")

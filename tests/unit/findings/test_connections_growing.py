@@ -11,7 +11,7 @@ import pytest
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.sample import Owners, Process
 from tests.unit.findings.watched import Findings, ids, of, watch
-from tests.unit.prepared import CURL, Row, kernel, owners, socket
+from tests.unit.prepared import CURL, TAKEN_AT, Row, kernel, owners, socket
 
 ID = "connections-growing"
 ROOMY = replace(CURL, open_fds=300, fd_limit=1_000_000)
@@ -94,6 +94,31 @@ def test_slow_growth_is_worth_knowing() -> None:
 )
 def test_guards(found: list[Findings]) -> None:
     assert not any(ids(each) for each in found)
+
+
+def test_heartbeats_do_not_hide_it() -> None:
+    """Each sends a segment every five seconds, those of before the watch too."""
+
+    def rows(second: int) -> list[Row]:
+        count = 500 + 10 * second
+        return [
+            row
+            | {
+                "info": {
+                    "last_data_sent": 1000 * (1 + n % 5),
+                    "last_data_recv": 1000 * (1 + n % 5),
+                    "data_segs_out": 60 if n < 500 else 1 + (second - (n - 500) // 10) // 5,
+                    "data_segs_in": 60,
+                }
+            }
+            for n, row in enumerate(opened(count, lambda n: 1))
+        ]
+
+    found = watch(33, rows, owners=lambda second: held(rows(second)), kernel=WIDE)
+    assert not of(found[9], ID)  # how old those are that were there is not known
+    (finding,) = of(found[-1], ID)
+    assert finding.values["growth_per_s"] == pytest.approx(10, rel=0.1)
+    assert finding.since == pytest.approx(TAKEN_AT, abs=1)
 
 
 def still(rows: Callable[[int], list[Row]], seconds: int = 20) -> bool:

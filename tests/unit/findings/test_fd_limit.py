@@ -49,6 +49,18 @@ def test_a_share_of_the_soft_limit() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "setting"),
+    [("nginx", "worker_rlimit_nofile"), ("haproxy", "maxconn"), ("redis-server", "maxclients")],
+)
+def test_the_setting_of_the_program_is_named(name: str, setting: str) -> None:
+    process = replace(CURL, name=name, open_fds=900, fd_limit=1000)
+    (finding,) = of(once(connections(3), owners=held(process, 3)), ID)
+    assert setting in finding.advice
+    assert "fs.nr_open (1048576 by default)" in finding.advice
+    assert "setting of its own" not in of(findings_of(900, 1000), ID)[0].advice
+
+
+@pytest.mark.parametrize(
     ("limit", "advised"),
     [
         (1000, "prlimit --pid 200 --nofile=4000:4000"),

@@ -54,6 +54,22 @@ def test_guards(rows: list[Row]) -> None:
     assert ID not in ids(once(rows, owners=HELD))
 
 
+@pytest.mark.parametrize(("clients", "severity"), [(100, "warning"), (300, "info")])
+def test_a_few_of_a_listener_s_clients_vanish_as_they_do(clients: int, severity: str) -> None:
+    told = {"info": {"last_ack_recv": 90_000, "last_data_recv": 90_000}}
+    gone = [
+        socket("FIN_WAIT2", "10.0.0.1:80", f"10.0.0.9:{n}", inode=n, **told)
+        for n in range(1000, 1020)
+    ]
+    others = [
+        socket("ESTABLISHED", "10.0.0.1:80", f"10.0.0.9:{n}", inode=n + 5000)
+        for n in range(2000, 1980 + clients)
+    ]
+    rows = [socket("LISTEN", "0.0.0.0:80", inode=1), *gone, *others]
+    (finding,) = of(once(rows, owners=HELD), ID)
+    assert finding.severity == severity
+
+
 def test_by_watching_where_keepalive_resets_the_clock() -> None:
     rows = waiting(25, info={"last_ack_recv": 900, "last_data_recv": 900_000})
     found = watch(61, lambda _: rows, owners=HELD)

@@ -48,12 +48,17 @@ def without_sysctls(sample: Sample) -> Sample:
     return replace(sample, kernel=tuple(replace(each, sysctls={}) for each in sample.kernel))
 
 
+def without_unix(sample: Sample) -> Sample:
+    return replace(sample, unix_listeners=None)
+
+
 Without = Callable[[Sample], Sample]
 LACKING: Mapping[Without, frozenset[Need]] = {
     from_proc: frozenset({Need.BACKLOG, Need.TCP_INFO, Need.CLOCKS}),
     without_owners: frozenset({Need.OWNERS}),
     without_counters: frozenset({Need.COUNTERS}),
     without_sysctls: frozenset({Need.SYSCTLS}),
+    without_unix: frozenset({Need.UNIX_QUEUES}),
 }
 
 
@@ -86,8 +91,9 @@ def test_what_a_rule_does_not_find_without_an_input_it_declares(
 @pytest.mark.parametrize("without", LACKING)
 @pytest.mark.parametrize("name", ["tour", "churn"])
 def test_a_rule_finds_nothing_without_what_it_declares(name: str, without: Without) -> None:
-    """But by a watch that is as long as a state has to last, which the tour lowers."""
-    assert not found(name, without) & needing(LACKING[without] - {Need.CLOCKS})
+    """But by a watch that is as long as a state has to last, which the tour lowers, and of TCP
+    listeners where those of UNIX sockets are not known."""
+    assert not found(name, without) & needing(LACKING[without] - {Need.CLOCKS, Need.UNIX_QUEUES})
 
 
 @pytest.mark.parametrize("without", LACKING)

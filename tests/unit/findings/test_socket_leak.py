@@ -54,6 +54,22 @@ def test_many_are_a_leak_whether_they_grow_or_not() -> None:
     assert "300 of 10,000 file descriptors" in finding.evidence[-1]
 
 
+def test_what_is_in_close_wait_goes_the_same_way() -> None:
+    waits = [
+        socket("CLOSE_WAIT", f"10.0.0.1:{n}", "10.0.0.9:80", inode=n) for n in range(1000, 1012)
+    ]
+    held = owners(
+        (1, ROOMY, 3),
+        *((n, ROOMY, n) for n in range(1000, 1012)),
+        unlisted={ROOMY.pid: Unlisted(50, ())},
+    )
+    (finding,) = of(once([LISTENER, *waits], owners=held), ID)
+    assert (
+        "12 sockets that it holds are in CLOSE-WAIT: unless it closes them, they go the same way."
+        in finding.evidence
+    )
+
+
 def test_fewer_must_grow() -> None:
     assert [ids(found) for found in growing(20, 0)] == [[]] * 10
     found = growing(20, 1)

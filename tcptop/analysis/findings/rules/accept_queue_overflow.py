@@ -166,5 +166,5 @@ RULE = Rule(
         Threshold("waited_s", 10, "seconds that somebody waits, from which it is told (info)"),
     ),
     find,
-    frozenset({Need.BACKLOG}),
+    frozenset({Need.BACKLOG, Need.UNIX_QUEUES}),
 )

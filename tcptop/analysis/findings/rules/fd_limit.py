@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tcptop.analysis.findings import doing, fds, parties, unlisted, words
+from tcptop.analysis.findings import doing, fds, parties, servers, unlisted, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
@@ -54,7 +54,7 @@ def _finding(
             *doing.evidence(seen, [process]),
         ),
         f"Close what {name} no longer needs: a number that only grows is a leak. "
-        + _more(process.pid, limit),
+        + _more(process, limit),
         f"ls /proc/{process.pid}/fd | wc -l; grep 'open files' /proc/{process.pid}/limits",
     )
 
@@ -65,14 +65,18 @@ def _composed(seen: Observations, rows: Index, lost: int) -> str:
     return ", ".join([*listed, *([f"{words.number(lost)} not shown by ss"] if lost else [])])
 
 
-def _more(pid: int, limit: int) -> str:
+def _more(process: Process, limit: int) -> str:
     """setrlimit() refuses more than fs.nr_open."""
+    own = servers.files(process)
+    setting = f" {words.called(process)} has a setting of its own: {own}." if own else ""
     if limit >= NR_OPEN:
-        return f"Its limit ({limit}) is already the default of fs.nr_open: spread the load."
+        told = f"Its limit ({limit}) is already the default of fs.nr_open: spread the load."
+        return told + setting
     more = min(4 * limit, NR_OPEN)
     return (
-        f"If it is load: prlimit --pid {pid} --nofile={more}:{more} raises its limit at once (now "
-        f"{limit}); for good: LimitNOFILE={more} in its systemd unit, or ulimit -n."
+        f"If it is load: prlimit --pid {process.pid} --nofile={more}:{more} raises its limit at "
+        f"once (now {limit}); for good: LimitNOFILE={more} in its systemd unit, or ulimit -n."
+        f"{setting} More than fs.nr_open ({NR_OPEN} by default) is refused."
     )
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 
 from tcptop.analysis.findings import doing, orphans, parties, words
-from tcptop.analysis.findings.ends import ends, told
+from tcptop.analysis.findings.ends import ends, share_of_clients, told
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
@@ -46,7 +46,7 @@ def _held(seen: Observations, limits: Limits, rows: Index) -> Iterator[Finding]:
     key = row_hash(process + 1, table.netns[rows])
     for at in islice(rows_by_key(np.arange(len(rows)), key), MOST):
         if len(at) >= limits["sockets"]:
-            yield _finding(seen, rows[at], float(age[at].max()))
+            yield _finding(seen, limits, rows[at], float(age[at].max()))
 
 
 def _silent(seen: Observations, rows: Index) -> F64:
@@ -61,7 +61,7 @@ def _silent(seen: Observations, rows: Index) -> F64:
     return silent
 
 
-def _finding(seen: Observations, rows: Index, oldest: float) -> Finding:
+def _finding(seen: Observations, limits: Limits, rows: Index, oldest: float) -> Finding:
     who, places = [each.process for each in parties.parties(seen, rows)][:1], ends(seen, rows)
     name = words.called(who[0]) if who else "an unknown process"
     count, netns = len(rows), int(seen.table.netns[rows[0]])
@@ -70,7 +70,7 @@ def _finding(seen: Observations, rows: Index, oldest: float) -> Finding:
     return Finding(
         ID,
         words.key(ID, netns, who[0].pid if who else "unknown"),
-        "warning",
+        "info" if share_of_clients(seen, rows) < limits["clients"] else "warning",
         f"{name} waits for the other end to close: {words.count(count, 'connection')} in "
         f"FIN-WAIT-2{places.where}",
         named(seen, rows, who, places.listener, places.destination),
@@ -107,6 +107,7 @@ RULE = Rule(
     (
         Threshold("sockets", 20, "such sockets of one process, or orphans of the host"),
         Threshold("age_s", 60, "seconds each has been in that state"),
+        Threshold("clients", 0.1, "share of a listener's clients that may stay so (info)"),
     ),
     find,
     frozenset({Need.CLOCKS}),

@@ -13,8 +13,10 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.unlisted import Remembered
+from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process, Unlisted
+from tcptop.model.table import Index
 
 ID = "socket-leak"
 
@@ -49,6 +51,7 @@ def _finding(
             "that neither ss nor /proc/net/tcp shows; "
             f"{words.count(len(listed), 'other TCP socket is', 'other TCP sockets are')} shown.",
             *_were(found, led),
+            *_will_be(seen, listed),
             *_grows(growth),
             *full.evidence,
             *doing.evidence(seen, [process]),
@@ -83,6 +86,15 @@ def _were(found: Unlisted, led: Remembered) -> Iterator[str]:
             f"Accepted on {unlisted.places(led.listeners)}, where known, from "
             f"{unlisted.places(led.clients)}."
         )
+
+
+def _will_be(seen: Observations, listed: Index) -> list[str]:
+    """A reset or keepalive's end takes CLOSE_WAIT out of the lists too."""
+    rows = listed[seen.table.state[listed] == tcp.CLOSE_WAIT]
+    if not len(rows):
+        return []
+    many = words.count(len(rows), "socket that it holds is", "sockets that it holds are")
+    return [f"{many} in CLOSE-WAIT: unless it closes them, they go the same way."]
 
 
 def _grows(growth: float) -> list[str]:
