@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import blake2b
 
 import numpy as np
 
-from tcptop.analysis.findings.rules import RULES
-from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.findings.words import called
 from tcptop.columns import units
 from tcptop.columns.column import Column, Texts
-from tcptop.columns.detail import Fact
 from tcptop.columns.listing import Listing
 from tcptop.columns.marks import SIGNS, STYLES
 from tcptop.model.cells import safe
@@ -86,10 +82,11 @@ def _named(processes: list[Process | int]) -> str:
     if not processes:
         return ""
     more = f" +{len(processes) - 1}" if len(processes) > 1 else ""
-    return _name(processes[0]) + more
+    return named(processes[0]) + more
 
 
-def _name(process: Process | int) -> str:
+def named(process: Process | int) -> str:
+    """`nginx/101`, or the pid of one that is not known any more."""
     if isinstance(process, Process):
         return f"{called(process)}/{process.pid}"
     return f"pid {process}"
@@ -163,65 +160,9 @@ FINDINGS = Listing(
 )  # fmt: skip
 
 
-def facts(selection: Selection, place: int, settings: FindingSettings) -> list[Fact]:
-    """All of one finding: what, who, how that is known, what to do, and why it is said."""
-    snapshot = selection.snapshot
-    finding = snapshot.findings[place]
-    return [
-        *_itself(snapshot, finding),
-        *_concerned(snapshot, finding),
-        *(
-            Fact("evidence", f"#{number}", "", safe(sentence))
-            for number, sentence in enumerate(finding.evidence, 1)
-        ),
-        *([Fact("advice", "", "", safe(finding.advice))] if finding.advice else []),
-        *([Fact("confirm", "", "", safe(finding.confirm))] if finding.confirm else []),
-        *_related(snapshot, finding),
-        *_thresholds(finding, settings),
-    ]
-
-
-def _itself(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
-    yield Fact("finding", severity(finding), "", safe(finding.title))
-    if finding.since is not None:
-        yield Fact("finding", "since", "", since(finding.since, snapshot.sample.taken_at))
-    yield Fact("finding", "id", "", f"{finding.id}; x explains it")
-
-
 def since(moment: float, now: float) -> str:
     """13:02:11, for 14m; with the day where that was another one."""
     then = datetime.fromtimestamp(moment)
     same_day = then.date() == datetime.fromtimestamp(now).date()
     clock = f"{then:%H:%M:%S}" if same_day else f"{then:%Y-%m-%d %H:%M:%S}"
     return f"{clock}, for {units.age(now - moment)}" if now > moment else clock
-
-
-def _concerned(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
-    about = finding.subject
-    for each in processes(snapshot, finding):
-        more = f"  {safe(each.cmdline)}" if isinstance(each, Process) else ""
-        yield Fact("about", "process", _name(each), _name(each) + more)
-    if about.listener is not None:
-        yield Fact("about", "listener", "", safe(about.listener))
-    if about.destination is not None:
-        yield Fact("about", "destination", "", safe(about.destination))
-    if len(snapshot.sample.namespaces) > 1:
-        yield Fact("about", "netns", "", str(about.netns))
-
-
-def _related(snapshot: Snapshot, finding: Finding) -> Iterator[Fact]:
-    for each in snapshot.findings:
-        if each.key == finding.because:
-            yield Fact("because", severity(each), "", safe(each.title))
-        elif each.because == finding.key:
-            yield Fact("explains", severity(each), "", safe(each.title))
-
-
-def _thresholds(finding: Finding, settings: FindingSettings) -> Iterable[Fact]:
-    rule = next((rule for rule in RULES if rule.id == finding.id), None)
-    chosen = settings.limits.get(finding.id, {})
-    for each in rule.thresholds if rule else ():
-        value, note = chosen.get(each.name, each.default), ""
-        if each.name in chosen:
-            note = f" (chosen; by default {each.default:g})"
-        yield Fact("limits", each.name, "", f"{value:g}  {each.meaning}{note}")

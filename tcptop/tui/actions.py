@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tcptop.analysis.filter.clause import NO_FILTER, Clause
 from tcptop.columns import SOCKETS
 from tcptop.options import THEMES
-from tcptop.tui import export
+from tcptop.tui import export, ticket
 from tcptop.tui.palette import commands
 from tcptop.tui.place import CONTENTS, Sort
 from tcptop.tui.settings import Arrangement
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 NOTHING_YET = "no sample yet"
+
+MARKDOWN, JSON = ".md", ".json"  # endings
 
 Told = str | None
 
@@ -224,7 +226,9 @@ def find_next(app: App, steps: int) -> Told:
 
 
 def copy_row(app: App) -> Told:
+    row = app.session.row_of(app.main.cursor) if app.main.picture is app.main.overview else None
     text = "" if app.main.pictured else app.main.table.row_text()
+    text = export.row(*row) if row is not None else text
     return _copy(app, text, "no row to copy; Y copies a command")
 
 
@@ -238,12 +242,48 @@ def _copy(app: App, text: str, otherwise: str) -> Told:
     return f"{copy(text, app.write_through)}: {text}" if text else otherwise
 
 
+def write_ticket(app: App) -> Told:
+    shown = app.main.on_screen()
+    if shown is None:
+        return NOTHING_YET
+    return _write(app, export.file_name(shown.selection, MARKDOWN))
+
+
+def export_as(app: App) -> Told:
+    shown = app.main.on_screen()
+    if shown is None:
+        return NOTHING_YET
+    app.main.type_file(export.file_name(shown.selection, MARKDOWN))
+    return None
+
+
+def export_to(app: App, name: str) -> Told:
+    if not name:
+        return "not exported: no name"
+    return _write(app, name)
+
+
+def _write(app: App, name: str) -> Told:
+    """As the file's ending says."""
+    shown = app.main.on_screen()
+    if shown is None:
+        return NOTHING_YET
+    if name.endswith(MARKDOWN):
+        in_background(app, lambda: export.write_text(ticket.text(shown), name), app.say)
+    elif name.endswith(JSON):
+        in_background(app, lambda: export.write_json(shown.selection, name), app.say)
+    else:
+        return f"not exported: {name} ends neither with {MARKDOWN} nor with {JSON}"
+    return "exporting…"
+
+
 def export_json(app: App) -> Told:
     shown = app.session.shown
     if shown is None:
         return "nothing to export yet"
     selection = shown.selection
-    in_background(app, lambda: export.write(selection), app.say)
+    name = export.file_name(selection, JSON)
+    in_background(app, lambda: export.write_json(selection, name), app.say)
     return "exporting…"
 
 
@@ -307,7 +347,8 @@ ACTIONS: dict[str, Callable[..., Told | Awaitable[Told]]] = {
         *(view, turn, into, leave, help, explain, pages, explain_page),
         *(pause, step, minute, mark, changes),
         *(sort, reverse, sort_by, tree, columns, names, group, wide, follow),
-        *(filter, find, find_next, copy_row, copy_command, export_json),
+        *(filter, find, find_next, copy_row, copy_command),
+        *(write_ticket, export_as, export_json),
         *(commands_by_name, interval, next_theme, use_theme, mouse, repaint, suspend, close, quit),
     )
 }

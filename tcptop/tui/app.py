@@ -21,7 +21,16 @@ from tcptop.analysis import filter as language
 from tcptop.columns import FINDINGS, SOCKETS, Listing
 from tcptop.options import THEMES
 from tcptop.tui import keys
-from tcptop.tui.actions import ACTIONS, Told, apply_filter, find_text, open_row, sort_by, view
+from tcptop.tui.actions import (
+    ACTIONS,
+    Told,
+    apply_filter,
+    export_to,
+    find_text,
+    open_row,
+    sort_by,
+    view,
+)
 from tcptop.tui.column_chooser import ColumnChooser
 from tcptop.tui.header import Status
 from tcptop.tui.lists import live_listing
@@ -38,7 +47,7 @@ from tcptop.tui.watcher import OpenSource, OwnCost, SampleFailed, SnapshotTaken,
 from tcptop.tui.widgets.filter_bar import FilterBar
 from tcptop.tui.widgets.lines import Diagram
 from tcptop.tui.widgets.modal import Box, ChoiceScreen
-from tcptop.tui.widgets.prompt import FindBar
+from tcptop.tui.widgets.prompt import FileBar, FindBar
 from tcptop.tui.widgets.table import Table
 from tcptop.tui.widgets.top import Top
 
@@ -224,6 +233,9 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
 
     def on_filter_bar_applied(self, message: FilterBar.Applied) -> None:
         self.done(apply_filter(self, message.clause))
+
+    def on_file_bar_asked(self, message: FileBar.Asked) -> None:
+        self.done(export_to(self, message.text))
 
     def on_find_bar_asked(self, message: FindBar.Asked) -> None:
         self.done(find_text(self, message.text))

@@ -59,11 +59,12 @@ REFERENCES = "See also"  # the heading of the last part, which names other pages
 
 
 class PageLine(NamedTuple):
-    """A line of a page; `page` is the one that it names."""
+    """A line of a page; `page` is the one that it names, `whole` the line that it is a part of."""
 
     text: str
     style: str = ""
     page: str | None = None
+    whole: str = ""
 
 
 class PageModel:
@@ -93,6 +94,10 @@ class PageModel:
     def style(self, row: int) -> str:
         return self._rows[row].style
 
+    def copied(self, row: int) -> str:
+        """The line before it was wrapped."""
+        return (self._rows[row].whole or self._rows[row].text).strip()
+
 
 def _rows(lines: Sequence[str], width: int) -> Iterator[PageLine]:
     heading = ""
@@ -118,7 +123,7 @@ def _wrapped(line: str, width: int) -> Iterator[PageLine]:
         yield PageLine(line)
         return
     for part in wrap(line, width, indent=margin):
-        yield PageLine(part)
+        yield PageLine(part, whole=line)
 
 
 def contents() -> list[Fact]:

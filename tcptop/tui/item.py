@@ -1,9 +1,8 @@
-"""All that is known of one thing: a pane, or the facts of a counter or finding; and where its lines
+"""All that is known of one thing: a pane, or the facts of a counter; and where its lines
 lead."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from tcptop.analysis.findings.settings import FindingSettings
@@ -12,7 +11,6 @@ from tcptop.analysis.selection import everything, select
 from tcptop.columns import FINDINGS, findings
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
-from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -29,11 +27,11 @@ class OpenedItem:
     facts: list[Fact]
     clock: float
     taken_at: float
-    finding: Finding | None
+    finding: Finding | None = None
     pane: PaneModel | None = None
 
 
-def facts(shown: Shown, view: View, item: int, settings: FindingSettings) -> OpenedItem | None:
+def facts(shown: Shown, view: View, item: int) -> OpenedItem | None:
     """None where there is no such item (any more), whether the filter selects it or not."""
     selection, snapshot = shown.selection, shown.selection.snapshot
     place = shown.model.place(item)
@@ -41,19 +39,21 @@ def facts(shown: Shown, view: View, item: int, settings: FindingSettings) -> Ope
         place = place_of(view.listing, everything(snapshot), item)
     if place is None or view.facts is None:
         return None
-    found = snapshot.findings[place] if view.listing is FINDINGS else None
-    known = view.facts(selection, place, settings)
-    return OpenedItem(item, known, snapshot.sample.clock, snapshot.sample.taken_at, found)
+    known = view.facts(selection, place)
+    return OpenedItem(item, known, snapshot.sample.clock, snapshot.sample.taken_at)
 
 
-def pane(shown: Shown, view: View, item: int, rings: Rings, room: Room) -> OpenedItem | None:
+def pane(
+    shown: Shown, view: View, item: int, rings: Rings, room: Room, settings: FindingSettings
+) -> OpenedItem | None:
     """All about the row with this key, whatever the filter selects; None where it is not there."""
     whole = _whole(shown)
-    made = view.pane(Scene(whole, rings, room), item) if view.pane is not None else None
+    made = view.pane(Scene(whole, rings, room, settings), item) if view.pane is not None else None
     sample = whole.snapshot.sample
     if made is None:
         return None
-    return OpenedItem(item, [], sample.clock, sample.taken_at, None, PaneModel(made))
+    about = finding(whole.snapshot, item) if view.listing is FINDINGS else None
+    return OpenedItem(item, [], sample.clock, sample.taken_at, about, PaneModel(made))
 
 
 def scope(shown: Shown, target: Target) -> str | None:
@@ -71,14 +71,3 @@ def _whole(shown: Shown) -> Selection:
 def finding(snapshot: Snapshot, item: int) -> Finding | None:
     """The finding whose row has this key."""
     return next((f for f in snapshot.findings if findings.number(f.key) == item), None)
-
-
-def named(facts: Sequence[Fact], key: Hashable, snapshot: Snapshot) -> int | None:
-    """The key of the finding that a line of the facts names."""
-    group, name, nth = key[:3] if isinstance(key, tuple) else ("", "", 0)
-    same = [fact.meaning for fact in facts if (fact.group, fact.name) == (group, name)]
-    title = same[nth] if isinstance(nth, int) and nth < len(same) else ""
-    for each in snapshot.findings:
-        if (findings.severity(each), safe(each.title)) == (name, title):
-            return findings.number(each.key)
-    return None

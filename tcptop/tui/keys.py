@@ -54,7 +54,11 @@ KEYS: tuple[Key, ...] = (
     ("copy_row", "y", "copy_row", "copy", "Copy the row, to the clipboard and to a file"),
     ("copy_command", "Y", "copy_command", "copy ss",
      "Copy the command that shows the same: ss, nstat or sysctl"),
-    ("export", "e,ctrl+s", "export_json", "export",
+    ("ticket", "E", "write_ticket", "ticket",
+     "Write what is on the screen as Markdown, for a ticket"),
+    ("export", "e", "export_as", "export",
+     "Export to a file whose name is asked: .md is what is on the screen, .json all of it"),
+    ("export_json", "ctrl+s", "export_json", "export JSON",
      "Export what the filter selects, as JSON"),
     ("faster", "plus,equals_sign", "interval(-1)", "faster", "Refresh more often"),
     ("slower", "minus", "interval(1)", "slower", "Refresh less often"),
@@ -153,7 +157,7 @@ MAIN: tuple[tuple[Sequence[str], str, str], ...] = (
     (("pause", "step_back", "step_on"), " ", "Pause or resume; previous and next sample"),
     (("mark", "changes"), " ", "Mark this sample; what has changed since"),
     (("copy_row", "copy_command"), " ", "Copy the row; copy the ss that shows it"),
-    (("export",), "", "Export as JSON"),
+    (("ticket", "export"), " ", "Write a ticket (Markdown); to a file, or JSON"),
     (("commands",), "", "All commands, by name"),
     (("help",), "", "Help: all keys and columns are below"),
 )  # fmt: skip
@@ -165,6 +169,7 @@ ALWAYS = tuple(key for key in KEYS if key[0] in ("quit", "repaint", "suspend"))
 HELP: KeyHint = ("help", "?", "help")
 BACK: KeyHint = ("back", "Esc", "back")
 EXPLAIN: KeyHint = ("explain", "x", "explain")
+TICKET: KeyHint = ("ticket", "E", "ticket")
 PAUSE: KeyHint = ("pause", "Space", "pause")
 VIEW: KeyHint = ("view.next", "Tab", "view")
 EXPORT: KeyHint = ("export", "e", "export")
@@ -192,10 +197,11 @@ CHANGES_HINTS: tuple[KeyHint, ...] = (
 FACT_HINTS: tuple[KeyHint, ...] = (BACK, CLOSE, HELP, EXPLAIN, VIEW, PAUSE, EXPORT)
 PANE_HINTS: tuple[KeyHint, ...] = (
     BACK, CLOSE, ("into", "Enter", "open"), EXPLAIN, ("table.page_down", "PgDn", "page"), HELP,
-    VIEW, PAUSE, EXPORT,
+    TICKET, VIEW, PAUSE, EXPORT,
 )  # fmt: skip
 FINDING_HINTS: tuple[KeyHint, ...] = (
-    ("into", "Enter", "its sockets"), EXPLAIN, BACK, CLOSE, HELP, VIEW, PAUSE,
+    ("into", "Enter", "its sockets"), EXPLAIN, BACK, CLOSE, TICKET, HELP, VIEW,
+    PAUSE,
 )  # fmt: skip
 PAGE_HINTS: tuple[KeyHint, ...] = (
     BACK, CLOSE, ("into", "Enter", "open page"), PAGES, ("table.page_down", "PgDn", "page"),

@@ -86,6 +86,10 @@ class ListingModel:
         row = self.row_of(key)
         return None if row is None else int(self._rows[row])
 
+    def places(self, rows: range) -> Index:
+        """Those of some rows."""
+        return self._rows[rows.start : rows.stop]
+
     def cells(self, row: int, columns: Sequence[TableColumn]) -> Sequence[Cell]:
         block, within = divmod(row, BLOCK)
         return [self._column(block, column.key)[within] for column in columns]
@@ -184,10 +188,16 @@ class FactsModel:
     def style(self, row: int) -> str:
         return ""
 
+    def copied(self, row: int) -> str:
+        """The whole fact."""
+        fact = self._rows[row].fact
+        return "  ".join(filter(None, (fact.name, fact.value, fact.meaning)))
+
 
 class _Row(NamedTuple):
     key: Hashable
     cells: dict[str, Cell]
+    fact: Fact  # of which it is a line
 
 
 class _Headed(NamedTuple):
@@ -219,7 +229,7 @@ def _wrapped(headed: _Headed, sizes: dict[str, int], style: str) -> Iterator[_Ro
             "value": value,
             "meaning": (meaning, style),
         }
-        yield _Row((fact.group, fact.name, same, line), cells)
+        yield _Row((fact.group, fact.name, same, line), cells, fact)
 
 
 class ChangesModel:

@@ -36,10 +36,11 @@ from tcptop.tui.panes.rows import Room, Scene
 from tcptop.tui.place import CONTENTS, Place
 from tcptop.tui.session import Session
 from tcptop.tui.settings import ScreenSettings
+from tcptop.tui.ticket import OnScreen, on_screen
 from tcptop.tui.widgets.filter_bar import FilterBar
 from tcptop.tui.widgets.layout import Line, TableModel
 from tcptop.tui.widgets.lines import Diagram, Lines
-from tcptop.tui.widgets.prompt import FindBar
+from tcptop.tui.widgets.prompt import FileBar, FindBar
 from tcptop.tui.widgets.table import Table
 from tcptop.tui.widgets.top import Top
 
@@ -74,12 +75,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.overview = Overview(ascii_only)
         self.diagram.display = self.overview.display = False
         self.filter_bar = FilterBar(names, ascii_only)
-        self.find_bar = FindBar(ascii_only)
+        self.find_bar, self.file_bar = FindBar(ascii_only), FileBar(ascii_only)
         self.last_line = Lines(ascii_only, id="status")
 
     def compose(self) -> ComposeResult:
         yield from (self.top, self.table, self.diagram, self.overview)
-        yield from (self.filter_bar, self.find_bar, self.last_line)
+        yield from (self.filter_bar, self.find_bar, self.file_bar, self.last_line)
 
     def on_mount(self) -> None:
         self.table.focus()
@@ -89,7 +90,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @property
     def typing(self) -> bool:
         """Whether the keys are text."""
-        return self.filter_bar.is_open or self.find_bar.is_open
+        bars = (self.filter_bar, self.find_bar, self.file_bar)
+        return any(bar.is_open for bar in bars)
 
     @property
     def picture(self) -> Diagram[int] | Overview | None:
@@ -131,6 +133,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.last_line.display = False
         self.find_bar.open()
 
+    def type_file(self, name: str) -> None:
+        """Have the keys write the name of a file."""
+        self.last_line.display = False
+        self.file_bar.open(name)
+
     def on_filter_bar_closed(self) -> None:
         self._typed()
 
@@ -140,6 +147,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _typed(self) -> None:
         self.last_line.display = True
         self.set_focus(self.body)
+
+    def on_screen(self) -> OnScreen | None:
+        """What is shown, for a file; None before the first sample."""
+        return on_screen(self._session, self.table, self.picture, self._settings.netns)
 
     # -- painting
 
@@ -250,8 +261,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
         pane = session.pane(Room(width, table.size.height - 1, self._settings.ascii_only))
         if pane is not None:
             return pane
-        if here.item is not None and here.view == FINDINGS.name:
-            return FactsModel(session.watch(here.item), FINDING_TITLES, width, "")
         if here.item is not None:
             return FactsModel(session.watch(here.item), FACT_TITLES, width)
         shown = session.shown

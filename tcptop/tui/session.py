@@ -219,24 +219,18 @@ class Session:
         return sockets_where(scope_of(self.view.listing, shown.selection, place))
 
     def _from_item(self, key: Hashable) -> Place | None:
-        """The finding that a line of the facts names, or the sockets of the finding looked at."""
-        past, snapshot = self.watched, self.snapshot
-        if past is None or snapshot is None:
-            return None
-        if past.pane is not None:
-            return self._led(past, past.pane, key)
-        named = item.named(past.facts, key, snapshot)
-        if named is not None and named != past.item:
-            return Place(FINDINGS.name, item=named)
-        if past.finding is None:
-            return None
-        now = item.finding(snapshot, past.item) or past.finding
-        return sockets_of(now, snapshot)
+        """Where a line of the pane leads to."""
+        past = self.watched
+        return self._led(past, past.pane, key) if past is not None and past.pane else None
 
     def _led(self, past: OpenedItem, pane: PaneModel, key: Hashable) -> Place | None:
-        """Where a line of a pane leads to; one that leads nowhere, to the connections it counts."""
+        """Where a line of a pane leads to; one that leads nowhere, to the connections it counts, or
+        that the finding is about."""
         shown = self.shown
         target = pane.target(key)
+        if target is None and past.finding is not None and self.snapshot is not None:
+            now = item.finding(self.snapshot, past.item) or past.finding
+            return sockets_of(now, self.snapshot)
         if target is None and self.view.listing.scope is not None:
             target = Target(self.view.listing, past.item, sockets=True)
         if target is None or shown is None:
@@ -267,14 +261,14 @@ class Session:
     def page_of(self, key: Hashable | None) -> str:
         """The name of the page about the row under the cursor, or about the item looked at."""
         shown, past = self.shown, self.watched
-        if past is not None and past.finding is not None:
-            return past.finding.id
         if (changed := self._changed(key)) is not None:
             return changed.page or CONTENTS
         if past is not None and past.pane is not None and (led := past.pane.target(key)):
             named = item.finding(shown.selection.snapshot, led.key) if shown is not None else None
             if named is not None:
                 return named.id
+        if past is not None and past.finding is not None:
+            return past.finding.id
         row = self.row_of(key)
         return (page_of(row.listing, row.selection, row.place) if row else None) or CONTENTS
 
@@ -288,7 +282,7 @@ class Session:
     def watch(self, key: int) -> list[Fact]:
         """All that is known of an item; what was known last when it is gone."""
         shown = self.shown
-        now = item.facts(shown, self.view, key, self.settings) if shown is not None else None
+        now = item.facts(shown, self.view, key) if shown is not None else None
         self._watched = now or self._watched
         past = self._watched
         return past.facts if past is not None and past.item == key else []
@@ -300,7 +294,8 @@ class Session:
             return None
         if self.view.listing is SOCKETS:
             self.rings.watch(here.item)
-        self._watched = item.pane(shown, self.view, here.item, self.rings, room) or self._watched
+        now = item.pane(shown, self.view, here.item, self.rings, room, self.settings)
+        self._watched = now or self._watched
         past = self.watched
         return past.pane if past is not None else None
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.columns import (
     FINDINGS,
     KERNEL,
@@ -18,14 +17,13 @@ from tcptop.columns import (
     SOCKETS,
     STATES,
     Listing,
-    findings,
     kernel,
 )
 from tcptop.columns.detail import Fact
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.tui.panes import connection, destination, host, listener, process
+from tcptop.tui.panes import connection, destination, finding, host, listener, process
 from tcptop.tui.panes.rows import Pane, Scene
 
 
@@ -36,7 +34,7 @@ class View:
 
     listing: Listing
     pane: Callable[[Scene, int], Pane | None] | None = None  # of a key
-    facts: Callable[[Selection, int, FindingSettings], list[Fact]] | None = None  # of a place
+    facts: Callable[[Selection, int], list[Fact]] | None = None  # of a place
     requests: Callable[[Snapshot, int], Requests] = lambda snapshot, key: NO_REQUESTS
     picture: Literal["", "overview", "states"] = ""  # drawn where there is room
     counted: bool = True  # whether the number of rows is said beside the title
@@ -55,8 +53,8 @@ VIEWS = {
         View(LISTENERS, listener.pane, requests=connection.requests),
         View(PORTS, destination.pane),
         View(REMOTES, destination.remote),
-        View(KERNEL, facts=lambda s, place, _: kernel.facts(s, place), counted=False),
-        View(FINDINGS, facts=findings.facts),
+        View(KERNEL, facts=kernel.facts, counted=False),
+        View(FINDINGS, finding.pane),
         View(STATES, picture="states", counted=False),
     )
 }

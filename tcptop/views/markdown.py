@@ -20,6 +20,7 @@ from tcptop.columns import (
     remotes,
 )
 from tcptop.columns.units import UNKNOWN, duration
+from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
@@ -60,7 +61,7 @@ def write(
 ) -> None:
     """Sockets and remotes come only when asked for; all findings, and ten rows of every other
     list unless `limit` is given."""
-    out.write("\n".join(_summary(selection)) + "\n")
+    out.write("\n".join(summary(selection)) + "\n")
     if "findings" in (only or ("findings",)):
         out.writelines(f"{line}\n" for line in _findings(selection, limit))
     for section in SECTIONS:
@@ -68,7 +69,7 @@ def write(
             out.writelines(f"{line}\n" for line in _section(selection, section, limit))
 
 
-def _summary(selection: Selection) -> Iterator[str]:
+def summary(selection: Selection) -> Iterator[str]:
     snapshot = selection.snapshot
     sample, totals = snapshot.sample, snapshot.totals
     host = sample.host
@@ -103,20 +104,26 @@ def _findings(selection: Selection, limit: int | None) -> Iterator[str]:
         yield from ("  " * each.depth + line for line in told)
 
 
+def finding(found: Finding, snapshot: Snapshot) -> Iterator[str]:
+    """One, with evidence, processes, advice and the command that confirms it."""
+    for each in findings.told([found]):
+        yield from _finding(each, snapshot)
+
+
 def _finding(each: findings.Branch, snapshot: Snapshot) -> Iterator[str]:
-    finding, link = each.finding, "hence " if each.depth else ""
-    title = f"{link}**{finding.severity.upper()}**: {prose(finding.title)}"
-    yield f"- {title} ({code(finding.id)}){each.also}"
-    if finding.since is not None:
-        yield f"  - {findings.since(finding.since, snapshot.sample.taken_at)}"
-    for sentence in finding.evidence:
+    about, link = each.finding, "hence " if each.depth else ""
+    title = f"{link}**{about.severity.upper()}**: {prose(about.title)}"
+    yield f"- {title} ({code(about.id)}){each.also}"
+    if about.since is not None:
+        yield f"  - {findings.since(about.since, snapshot.sample.taken_at)}"
+    for sentence in about.evidence:
         yield f"  - {prose(sentence)}"
-    for started in findings.culprits(snapshot, finding):
+    for started in findings.culprits(snapshot, about):
         yield f"  - Process: {code(started)}"
-    if finding.advice:
-        yield f"  - Advice: {prose(finding.advice)}"
-    if finding.confirm:
-        yield f"  - Confirm: {code(finding.confirm)}"
+    if about.advice:
+        yield f"  - Advice: {prose(about.advice)}"
+    if about.confirm:
+        yield f"  - Confirm: {code(about.confirm)}"
 
 
 def _share(shown: int, every: int) -> str:
@@ -131,15 +138,18 @@ def _section(selection: Selection, section: Section, limit: int | None) -> Itera
     yield ""
     yield f"### {section.title}{_share(len(shown), len(places))}"
     yield ""
-    yield from _table(selection, section.listing.columns, shown)
+    yield from table(selection, _roomy(section.listing.columns), shown)
     yield ""
     yield f"Shown by {code(_command(selection, section, int(shown[0])))}."
 
 
-def _table(selection: Selection, columns: Sequence[Column], rows: Index) -> Iterator[str]:
+def _roomy(columns: Sequence[Column]) -> list[Column]:
+    return [each for each in columns if each.priority <= ROOMY or each.key in WANTED]
+
+
+def table(selection: Selection, columns: Sequence[Column], rows: Index) -> Iterator[str]:
     """A table of the columns that are known of any of the rows."""
-    roomy = [each for each in columns if each.priority <= ROOMY or each.key in WANTED]
-    filled = [(column, column.texts(selection, rows)) for column in roomy]
+    filled = [(column, column.texts(selection, rows)) for column in columns]
     filled = [(column, texts) for column, texts in filled if set(texts) - {UNKNOWN, ""}]
     yield _row([column.title for column, _ in filled])
     yield _row(["--:" if column.right else "---" for column, _ in filled])

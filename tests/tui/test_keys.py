@@ -105,7 +105,9 @@ async def test_a_held_picture_stays_and_can_be_worked_with() -> None:
 
 async def test_pausing_before_the_first_look_does_nothing() -> None:
     async with live(OSError("not yet")) as view:
-        await view.press("space", "s", "S", "enter", "e", "f", "w", "a", "question_mark", "escape")
+        await view.press(
+            "space", "s", "S", "enter", "ctrl+s", "f", "w", "a", "question_mark", "escape"
+        )
         assert "nothing to export" not in view.status()
         assert view.lines()[0].startswith(" tcptop  first sample…")
 
@@ -142,7 +144,7 @@ async def test_export_writes_what_is_selected(
     monkeypatch.chdir(tmp_path)
     async with live() as view:
         await view.type("state established")
-        await view.press("space", "e")
+        await view.press("space", "ctrl+s")
         await view.until(lambda: "exported 7 sockets to /" in view.status(), "exported")
         await view.press("ctrl+s")
         # A file has this name only when it is whole.
@@ -165,7 +167,7 @@ async def test_an_export_that_fails_says_so_in_a_line(
     monkeypatch.chdir(directory)
     os.rmdir(directory)
     async with live(size=(120, 24)) as view:
-        await view.press("e")
+        await view.press("ctrl+s")
         await view.until(lambda: "not exported: tcptop-web1" in view.status(), "refused")
         assert "No such file or directory" in view.status()
 

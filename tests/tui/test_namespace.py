@@ -102,7 +102,7 @@ async def test_export_of_real_sockets(
     namespace.run(states.close_wait)
     async with live_in(namespace.pid) as view:
         await view.type("state close-wait")
-        await view.press("e")
+        await view.press("ctrl+s")
         await view.until(lambda: "exported 1 socket " in view.status(), "exported")
     (path,) = tmp_path.iterdir()
     (row,) = json.loads(path.read_text())["sockets"]

@@ -114,7 +114,7 @@ async def test_an_export_has_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyP
     known = Known()
     known.names = dict.fromkeys(("10.0.0.7", "10.0.0.1"), "named.example")
     async with live(open_names=lambda changed: known, size=(120, 40)) as view:
-        await view.press("2", "d", "e")
+        await view.press("2", "d", "ctrl+s")
         assert "named.example" in view.text()
         await view.until(lambda: "exported" in view.status(), "exported")
     (file,) = tmp_path.iterdir()

@@ -74,7 +74,9 @@ def excerpt(
     keys = shown.keys(scene.selection, rows).tolist()
     for key, style, *row in zip(keys, styles, *cells, strict=True):
         line = layout.row_line(row, kept, sizes, style)
-        yield opening((part.title, key), line, Target(part.listing, key))
+        full = (cell if isinstance(cell, str) else cell[0] for cell in row)
+        copied = "  ".join(filter(None, full))
+        yield opening((part.title, key), line, Target(part.listing, key), copied)
 
 
 def _columns(part: Excerpt) -> list[TableColumn]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.rings import Rings, Series
 from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
@@ -33,11 +34,13 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PaneRow:
-    """A line; a chart's is drawn when it is looked at."""
+    """A line; a chart's is drawn when it is looked at. `copied` is what it is a part of, whole;
+    empty: it is that itself."""
 
     key: Hashable
     drawn: Line | Callable[[], Line]
     opens: Target | None = None
+    copied: str = ""
 
     @property
     def line(self) -> Line:
@@ -65,6 +68,7 @@ class Scene(NamedTuple):
     selection: Selection
     rings: Rings
     room: Room
+    settings: FindingSettings = DEFAULTS
 
     @property
     def snapshot(self) -> Snapshot:
@@ -91,9 +95,10 @@ def heading(text: str, more: str = "") -> PaneRow:
     return PaneRow(("heading", text), merge([(text, "good"), (f"  {more}" if more else "", "dim")]))
 
 
-def opening(key: Hashable, line: Line, target: Target | None) -> PaneRow:
+def opening(key: Hashable, line: Line, target: Target | None, copied: str = "") -> PaneRow:
     """A row with the mark of those that can be opened, where it can be."""
-    return PaneRow(key, merge([(MARK if target else " " * len(MARK), "good"), *line]), target)
+    drawn = merge([(MARK if target else " " * len(MARK), "good"), *line])
+    return PaneRow(key, drawn, target, copied)
 
 
 def told(
@@ -109,7 +114,8 @@ def told(
     shown = cut(value, free)
     after = cut(meaning, max(0, free - cell_width(shown) - 2)) if meaning else ""
     spans = [(ljust(name, NAME), "dim"), (shown, style), (f"  {after}" if after else "", "dim")]
-    return opening(("told", name), tuple(spans), opens)
+    copied = "  ".join(filter(None, (name, value, meaning)))
+    return opening(("told", name), tuple(spans), opens, copied)
 
 
 def wrapped(
@@ -126,11 +132,11 @@ def wrapped(
     `key` is what they open, or else their name: the text changes from look to look.
     """
     lines = wrap(text, max(LEAST_WIDTH, room.width - len(MARK) - NAME), most) or [""]
-    rows = []
+    rows, copied = [], "  ".join(filter(None, (name, text)))
     for number, line in enumerate(lines):
         label = ljust(name, NAME) if not number else " " * NAME
         spans = ((label, "dim"), (line, style))
-        rows.append(opening(("told", key or opens or name, number), spans, opens))
+        rows.append(opening(("told", key or opens or name, number), spans, opens, copied))
     return rows
 
 
@@ -163,6 +169,10 @@ class PaneModel:
 
     def style(self, row: int) -> str:
         return ""
+
+    def copied(self, row: int) -> str:
+        """All of what the line is a part of."""
+        return self.pane.rows[row].copied or "".join(text for text, _ in self.line(row)).strip()
 
     def target(self, key: Hashable) -> Target | None:
         """Where Enter leads from a row; None where it leads nowhere."""

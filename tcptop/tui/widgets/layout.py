@@ -256,6 +256,14 @@ class DrawnModel(Protocol):
         """The row from left to right, in looks."""
 
 
+@runtime_checkable
+class CopiedModel(Protocol):
+    """A model whose rows are parts of what is longer than a line."""
+
+    def copied(self, row: int) -> str:
+        """All of what the row is a part of."""
+
+
 def model_line(
     model: TableModel, row: int, columns: Sequence[TableColumn], sizes: Sequence[int]
 ) -> Line:

@@ -99,14 +99,11 @@ class Prompt(Input):
             self.post_message(self.Choices(words))
 
 
-SIGN = " find "
-
-
 class FindPrompt(Prompt):
     """A line of plain text: nothing completes it."""
 
-    def __init__(self) -> None:
-        super().__init__("any text of a row, whatever its case", "find_prompt")
+    def __init__(self, example: str) -> None:
+        super().__init__(example, "plain_prompt")
 
     def action_complete(self) -> None:
         """There is no grammar."""
@@ -117,8 +114,11 @@ class FindBar(Horizontal):
 
     DEFAULT_CSS = """
     FindBar { height: 1; }
-    FindBar #find_sign { width: 6; }
+    FindBar #plain_sign { width: 6; }
     """
+    SIGN = " find "
+    EXAMPLE = "any text of a row, whatever its case"
+    ID = "find"
 
     class Asked(Message):
         """This is to be found."""
@@ -131,10 +131,10 @@ class FindBar(Horizontal):
         """Nothing is typed any more."""
 
     def __init__(self, ascii_only: bool) -> None:
-        super().__init__(id="find")
+        super().__init__(id=self.ID)
         self.display = False
-        self._sign = Lines(ascii_only, id="find_sign")
-        self._prompt = FindPrompt()
+        self._sign = Lines(ascii_only, id="plain_sign")
+        self._prompt = FindPrompt(self.EXAMPLE)
 
     def compose(self) -> ComposeResult:
         yield from (self._sign, self._prompt)
@@ -143,11 +143,11 @@ class FindBar(Horizontal):
     def is_open(self) -> bool:
         return self.display
 
-    def open(self) -> None:
-        """Begin with no text: Enter then looks for the last one, which Up shows."""
+    def open(self, text: str = "") -> None:
+        """Begin with a text. With none Enter looks for the last one, which Up shows."""
         self.display = True
-        self._sign.show(((SIGN, "header"),))
-        self._prompt.begin("")
+        self._sign.show(((self.SIGN, "header"),))
+        self._prompt.begin(text)
 
     def close(self) -> None:
         if self.is_open:
@@ -166,3 +166,18 @@ class FindBar(Horizontal):
         self._prompt.remember(text)
         self.close()
         self.post_message(self.Asked(text))
+
+
+class FileBar(FindBar):
+    """The line in which the name of a file is typed."""
+
+    SIGN = " file "
+    EXAMPLE = "a name that ends with .md or .json"
+    ID = "file"
+
+    class Asked(Message):
+        """This file is to be written."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()

@@ -132,6 +132,13 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         return {column.key: size for column, size in zip(self._columns, self._sizes, strict=True)}
 
     @property
+    def rows_shown(self) -> range:
+        """Those in sight."""
+        top = self.scroll_offset.y
+        rows = len(self._model) if self._model is not None else 0
+        return range(top, min(top + self._rows_shown, rows))
+
+    @property
     def row_width(self) -> int:
         """Cells that a row has."""
         return self._width
@@ -196,6 +203,8 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         """The columns of the row under the cursor, each in full; empty where there is no row."""
         if self._model is None or not len(self._model):
             return ""
+        if isinstance(self._model, layout.CopiedModel):
+            return self._model.copied(self._row)
         cells = self._model.cells(self._row, self._columns)
         texts = (cell if isinstance(cell, str) else cell[0] for cell in cells)
         return "  ".join(text.strip() for text in texts if text.strip())
