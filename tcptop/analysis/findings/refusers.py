@@ -88,17 +88,16 @@ def said(seen: Observations, to: Callee) -> str:
 def callers(seen: Observations, found: Sequence[Callee]) -> list[parties.Party]:
     """Who has connections to the same addresses, or has had: they may be others than those that
     fail, which leave no row."""
-    table, there = seen.table, np.zeros(len(seen.table), bool)
-    for to in found:
-        there |= unanswered.there(seen, to, with_port=False)
-    rows = np.flatnonzero(there & (table.state != tcp.LISTEN))
+    there = [unanswered.there(seen, to, with_port=False) for to in found]
+    rows = np.unique(np.concatenate(there))
     return parties.parties(seen, rows[~seen.accepted[rows]])
 
 
 def answering(seen: Observations, to: Callee) -> Index:
     """Connections to that address and port that are open, and of which something came."""
     table = seen.table
-    rows = np.flatnonzero(unanswered.there(seen, to) & (table.state == tcp.ESTABLISHED))
+    rows = unanswered.there(seen, to)
+    rows = rows[table.state[rows] == tcp.ESTABLISHED]
     heard = np.fmin(*(table.since_s(f"last_{what}_recv", rows) for what in ("ack", "data")))
     answering: Index = rows[heard < WINDOW_S]
     return answering

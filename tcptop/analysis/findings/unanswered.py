@@ -17,7 +17,7 @@ from tcptop.model import address, tcp
 from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.route import RouteKey, route_key
 from tcptop.model.sample import Process
-from tcptop.model.table import F64, MAPPED, Bools, Index
+from tcptop.model.table import F64, MAPPED, Index
 
 GONE = ("INCOMPLETE", "FAILED")  # ip-neighbour(8): asked for, and no answer
 LATELY_S = 10.0
@@ -79,8 +79,9 @@ def _ask_soon(seen: Observations, rows: Index) -> None:
 
 def asking(seen: Observations, to: Callee) -> Index:
     """All SYN_SENT rows towards a destination."""
-    table = seen.table
-    return np.flatnonzero((table.state == tcp.SYN_SENT) & there(seen, to))
+    rows = there(seen, to)
+    asking: Index = rows[seen.table.state[rows] == tcp.SYN_SENT]
+    return asking
 
 
 def called(seen: Observations, to: Callee) -> str:
@@ -92,9 +93,10 @@ def called(seen: Observations, to: Callee) -> str:
 def is_here(seen: Observations, to: Callee) -> bool:
     """Whether it is an address of its namespace."""
     table = seen.table
-    mine = (table.local_hi == np.uint64(to.remote_hi)) & (table.local_lo == np.uint64(to.remote_lo))
+    rows = np.flatnonzero(table.local_lo == np.uint64(to.remote_lo))
+    mine = (table.local_hi[rows] == np.uint64(to.remote_hi)) & (table.netns[rows] == to.netns)
     lo, hi = np.array([to.remote_lo], np.uint64), np.array([to.remote_hi], np.uint64)
-    return bool(is_loopback(hi, lo)[0] or (mine & (table.netns == to.netns)).any())
+    return bool(is_loopback(hi, lo)[0] or mine.any())
 
 
 class Hop(NamedTuple):
@@ -157,8 +159,8 @@ class Answering(NamedTuple):
 
 def answering(seen: Observations, case: Unanswered) -> Answering:
     table, to = seen.table, case.callee
-    same = (table.state == tcp.ESTABLISHED) & there(seen, to, with_port=False)
-    others = np.flatnonzero(same)
+    others = there(seen, to, with_port=False)
+    others = others[table.state[others] == tcp.ESTABLISHED]
     heard = np.fmin(*(table.since_s(f"last_{what}_recv", others) for what in ("ack", "data")))
     others = others[heard < max(case.since_s, case.longest_s)]
     at_port = int(np.count_nonzero(table.remote_port[others] == to.remote_port))
@@ -174,9 +176,9 @@ def spared(seen: Observations, case: Unanswered, processes: list[Process]) -> bo
     if given.attempts > 1.2 * given.seconds + 1:
         return False
     table, to, callers = seen.table, case.callee, {each.pid for each in processes}
-    same = (table.netns == to.netns) & (table.remote_port == to.remote_port)
-    others = np.flatnonzero(same & np.isin(table.state, (tcp.ESTABLISHED, tcp.TIME_WAIT)))
-    others = others[~there(seen, to)[others] & ~seen.accepted[others]]
+    others = _at_port(seen, to)
+    others = others[np.isin(table.state[others], (tcp.ESTABLISHED, tcp.TIME_WAIT))]
+    others = others[~np.isin(others, there(seen, to))]
     held = {each.pid for row in others[:1000].tolist() for each in seen.processes(row)}
     return bool(callers & held)
 
@@ -184,11 +186,19 @@ def spared(seen: Observations, case: Unanswered, processes: list[Process]) -> bo
 def by_other_family(seen: Observations, to: Callee) -> int:
     """Connections from here to the same port by the other family that were answered of late: a
     name has addresses of both, and programs try one after the other (RFC 8305)."""
+    rows = _at_port(seen, to)
+    hi, lo = seen.table.remote_hi[rows], seen.table.remote_lo[rows]
+    v4 = (hi == 0) & (lo >> np.uint64(32) == MAPPED >> np.uint64(32))
+    return len(_answered(seen, rows[v4 != is_v4(to)]))
+
+
+def _at_port(seen: Observations, to: Callee) -> Index:
+    """Connections from here to that port of any address."""
     table = seen.table
-    v4 = (table.remote_hi == 0) & (table.remote_lo >> np.uint64(32) == MAPPED >> np.uint64(32))
-    same = (table.netns == to.netns) & (table.remote_port == to.remote_port)
-    rows = np.flatnonzero(same & (v4 != is_v4(to)) & (table.state != tcp.LISTEN))
-    return len(_answered(seen, rows[~seen.accepted[rows]]))
+    rows = np.flatnonzero(table.remote_port == to.remote_port)
+    rows = rows[table.netns[rows] == to.netns]
+    mine: Index = rows[~seen.accepted[rows]]
+    return mine
 
 
 def answered_elsewhere(seen: Observations, pids: set[int], places: Sequence[Callee]) -> bool:
@@ -196,10 +206,9 @@ def answered_elsewhere(seen: Observations, pids: set[int], places: Sequence[Call
     table, holders = seen.table, seen.snapshot.holders
     at = [n for n, each in enumerate(holders.processes) if each.pid in pids]
     rows = np.unique(holders.row[np.isin(holders.process, at)])
-    other = np.ones(len(table), bool)
     for to in places:
-        other &= ~there(seen, to)
-    rows = rows[other[rows] & ~seen.accepted[rows] & (table.state[rows] != tcp.LISTEN)]
+        rows = rows[~np.isin(rows, there(seen, to))]
+    rows = rows[~seen.accepted[rows] & (table.state[rows] != tcp.LISTEN)]
     return len(_answered(seen, rows)) > 0
 
 
@@ -207,15 +216,19 @@ def _answered(seen: Observations, rows: Index) -> Index:
     """Of these rows those that were answered in the last seconds."""
     table = seen.table
     heard = np.fmin(*(table.since_s(f"last_{what}_recv", rows) for what in ("ack", "data")))
-    closed = (table.state[rows] == tcp.TIME_WAIT) & (table.time_wait_ms()[rows] < LATELY_S * 1000)
+    left_ms = table.expires[rows].astype(np.int64)
+    closed = table.state[rows] == tcp.TIME_WAIT
+    closed &= tcp.TIMEWAIT_MS - left_ms < LATELY_S * 1000
     unopened = np.isin(table.state[rows], (tcp.SYN_SENT, tcp.SYN_RECV, tcp.CLOSE))
     answered: Index = rows[closed | ((heard < LATELY_S) & ~unopened)]
     return answered
 
 
-def there(seen: Observations, to: Callee, with_port: bool = True) -> Bools:
-    table, same = seen.table, np.ones(len(seen.table), bool)
+def there(seen: Observations, to: Callee, with_port: bool = True) -> Index:
+    """Rows whose other end is that address, and that port."""
+    table = seen.table
+    rows = np.flatnonzero(table.remote_lo == np.uint64(to.remote_lo))
     for name in WHERE if with_port else WHERE[:-1]:
-        column = getattr(table, name)
-        same &= column == column.dtype.type(getattr(to, name))
-    return same
+        column = getattr(table, name)[rows]
+        rows = rows[column == column.dtype.type(getattr(to, name))]
+    return rows

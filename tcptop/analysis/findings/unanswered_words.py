@@ -31,13 +31,17 @@ class Silent:
         self.others = unanswered.answering(seen, case)
         self.here = unanswered.is_here(seen, case.callee)
         self.asks_by = unanswered.asks_by(case.callee)
-        self.other_family = unanswered.by_other_family(seen, case.callee)
 
     @cached_property
     def given(self) -> GivenUp | None:
         """Where more have given up than wait for long, those are what is told."""
         given = self.case.given
         return given if given and given.calls.ended >= len(self.case.rows) else None
+
+    @cached_property
+    def other_family(self) -> int:
+        """Connections to the same port by the other family, where attempts are given up soon."""
+        return unanswered.by_other_family(self.seen, self.case.callee) if self.given else 0
 
     @cached_property
     def processes(self) -> list[Process]:
