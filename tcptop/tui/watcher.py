@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, suppress
+from functools import cache
 from typing import Any, TypeVar
 
 from textual.message import Message
@@ -75,7 +76,7 @@ class Watcher:
         self._interval = interval
         self._open_source = open_source
         self._target = target
-        self._stopped = self._settled = False
+        self._stopped = False
         self._wake = threading.Event()
         # A daemon: quitting must not wait for a sample of 100,000 sockets.
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -112,7 +113,7 @@ class Watcher:
                 self._take(loop.step())
             except (OSError, ValueError) as error:
                 self._tell(SampleFailed(f"sampling failed, trying again: {_one_line(error)}"))
-            self._settle_garbage()
+            _settle_garbage()
             self._rest(loop)
 
     def _take(self, snapshot: Snapshot) -> None:
@@ -123,13 +124,6 @@ class Watcher:
             with suppress(Exception):  # who paints meets it too, and says that it cannot be drawn
                 shown = show(snapshot, criteria)
         self._tell(SnapshotTaken(snapshot, shown))
-
-    def _settle_garbage(self) -> None:
-        """What outlived a sample is not worth looking at again by every later collection."""
-        if not self._settled:
-            gc.freeze()
-            gc.enable()  # the start was without
-            self._settled = True
 
     def _rest(self, loop: WatchLoop) -> None:
         """Until the interval is over, which may be changed meanwhile."""
@@ -142,6 +136,16 @@ class Watcher:
         if not self._stopped:
             with suppress(RuntimeError):  # the loop is closed
                 self._target.post_message(message)
+
+
+@cache
+def _settle_garbage() -> None:
+    """What outlived a sample is not worth looking at again by every later collection.
+
+    Once in a process: what is frozen is never freed where it has become garbage.
+    """
+    gc.freeze()
+    gc.enable()  # the start was without
 
 
 def _one_line(error: Exception) -> str:
