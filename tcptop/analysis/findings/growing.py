@@ -21,6 +21,7 @@ LONGEST_S, BIRTHS = 180.0, 30  # the window is longer where few are opened
 STEADY = 0.5  # of the mean, in each third of the window and in what was watched
 MOSTLY = 0.75  # of the connections
 IDLE_S = 1.0
+UNDER_WAY_S = 2.0  # a request may take as long
 BEAT = 200  # bytes a second
 BEATS_PER_S = 1.0  # segments that say no more than that the program lives
 FEW = 10  # segments of data that a connection has sent: a request or two, and a handshake of TLS
@@ -88,8 +89,11 @@ def _age_s(seen: Observations, rows: Index) -> F64:
     Infinite where that is not known."""
     witnessed, table = seen.snapshot.age_s[rows], seen.table
     rested = np.fmin(table.since_s("last_data_sent", rows), table.since_s("last_data_recv", rows))
-    # What was there at the first look and has sent a heartbeat since may be of any age.
-    old = np.where(rested < seen.watched_s, np.inf, np.fmax(seen.snapshot.seen_s[rows], rested))
+    # What was there at the first look and has sent a heartbeat since may be of any age; what had
+    # its answer just then is young.
+    old = np.where(
+        rested < seen.watched_s - UNDER_WAY_S, np.inf, np.fmax(seen.snapshot.seen_s[rows], rested)
+    )
     age: F64 = np.where(np.isnan(witnessed), old, witnessed)
     return age
 
