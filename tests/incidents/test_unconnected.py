@@ -23,7 +23,7 @@ def _serving(lab: Lab, port: int) -> None:
             "critical",
             who="dialer",
             title=[r"dialer\.py", r"10\.77\.0\.1:5432\b", "none answered"],
-            told=["gives up by itself", "firewall"],
+            told=["program itself gives up", "firewall"],
             never=["ETIMEDOUT", "connect timeout", "router", "refused"],
             destination="10.77.0.1:5432",
         )

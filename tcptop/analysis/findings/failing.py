@@ -21,7 +21,7 @@ from tcptop.model.table import Index
 NAMED = 3  # listeners
 SPARED = (
     "About as many connections to the same port by the other family (IPv4 or IPv6) are answered "
-    "meanwhile: programs that try both addresses of a name go on with that one."
+    "meanwhile: programs that try both addresses of a name continue with that one."
 )
 RARELY = 0.2  # of the failed connects
 REFUSED, UNREACHABLE, MIXED = "refused", "unreachable", "mixed"
@@ -66,7 +66,7 @@ def _fail(rates: Rates, how: str) -> str:
     """The beginning of a title."""
     number = words.number(rates.failed)
     if how == UNREACHABLE:
-        return f"{number} connects/s fail with ICMP unreachable for an answer"
+        return f"{number} connects/s fail with ICMP unreachable"
     if how == REFUSED:
         return f"{number} connects/s fail, most of them refused"
     return f"{number} connects/s fail: refused, rejected by ICMP or unanswered"
@@ -76,7 +76,7 @@ def _anywhere(seen: Observations, netns: int, rates: Rates, how: str) -> Finding
     """Nothing tells where to."""
     found = asked(seen, netns) if how != REFUSED else Where()
     said = (*_failed(rates), *_icmp(rates), *found.evidence, *_asking(seen, netns))
-    look = f"Find out what is called: tcpdump -c 20 -nni any '{RST} or icmp or icmp6'."
+    look = f"Find out where they go: tcpdump -c 20 -nni any '{RST} or icmp or icmp6'."
     advice = f"{look} {_advice(how, '', seen, None)}"
     title = f"{_fail(rates, how)}{found.said}"
     return finding(netns, rates, "warning", title, found._replace(evidence=said), advice)
@@ -93,7 +93,7 @@ def _there(seen: Observations, netns: int, rates: Rates, found: Refusers, how: s
         else f"{_fail(rates, how)}: to {names}"
     )
     if who:
-        title += f" (called by {parties.first_name(who)}, apparently)"
+        title += f" (apparently by {parties.first_name(who)})"
     others = [to for to in places if to.remote_port and len(refusers.answering(seen, to))]
     spared = _go_on(seen, found)
     said = (
@@ -130,12 +130,12 @@ def _scan(seen: Observations, netns: int, rates: Rates, found: Refusers, how: st
         *_failed(rates),
         *_icmp(rates),
         f"In the last {words.duration(found.seconds)} {words.number(found.number)} of them were "
-        f"noticed, and most went to {ports}, one after the other: somebody on this host looks for "
-        "open ports, or calls a port that changes.",
+        f"noticed, and most went to {ports}, one after the other: something on this host scans for "
+        "open ports, or uses a port that changes.",
     )
-    title = f"{_fail(rates, how)}: a port scan of {host}, apparently"
+    title = f"{_fail(rates, how)}: apparently a port scan of {host}"
     advice = (
-        "Nothing, if the scan is meant. Else find out who calls: "
+        "Nothing, if the scan is intended. Otherwise find out what connects: "
         f"strace -f -e trace=connect -p PID, or tcpconnect (bcc); tcpdump -c 20 -nni any '{RST}' "
         "shows the packets."
     )
@@ -144,18 +144,18 @@ def _scan(seen: Observations, netns: int, rates: Rates, found: Refusers, how: st
 
 def _noticed(seen: Observations, found: Refusers) -> Iterator[str]:
     yield (
-        f"The kernel told of {words.number(found.number)} sockets that ended before they were "
+        f"The kernel reported {words.count(found.number, 'socket')} that ended before they were "
         f"open in the last {words.duration(found.seconds)}: {refusers.listed(seen, found)}."
     )
     if any(to.remote_port == 0 for to, _ in found.named):
-        yield "Where connect() itself waits for the answer the port is forgotten by then."
+        yield "If connect() itself waits for the answer, the port is no longer known then."
 
 
 def _answers(seen: Observations, to: Callee) -> str:
     many = len(refusers.answering(seen, to))
     return (
         f"{words.count(many, 'connection')} to {unanswered.called(seen, to)} "
-        f"{'is' if many == 1 else 'are'} open and got an answer meanwhile: not everybody is "
+        f"{'is' if many == 1 else 'are'} open and got an answer meanwhile: not everything is "
         "refused there."
     )
 
@@ -166,7 +166,7 @@ def _whose(who: list[parties.Party]) -> Iterator[str]:
         yield f"Other connections to the same addresses belong to {parties.listed(who)}."
     else:
         yield (
-            "Who calls is not known, as a connect that fails at once leaves no row; tcpconnect "
+            "The process is unknown, as a connect that fails at once leaves no row; tcpconnect "
             "(bcc) or strace -f -e trace=connect -p PID shows it."
         )
 
@@ -174,7 +174,7 @@ def _whose(who: list[parties.Party]) -> Iterator[str]:
 def _icmp(rates: Rates) -> Iterator[str]:
     for name, what in (
         ("InDestUnreachs", "ICMP unreachables/s came in"),
-        ("TCPAbortOnTimeout", "connections/s were given up unanswered"),
+        ("TCPAbortOnTimeout", "connections/s were given up without an answer"),
     ):
         if rates.of(name) > 0:
             yield f"{words.number(rates.of(name))} {what} ({name})."
@@ -182,18 +182,18 @@ def _icmp(rates: Rates) -> Iterator[str]:
 
 def _advice(how: str, to: str, seen: Observations, picky: Callee | None) -> str:
     if how == UNREACHABLE:
-        return "Look at the route, and for a firewall that rejects, from here to there."
+        return "Check the route, and look for a firewall that rejects, from here to there."
     if picky is not None:
         return (
-            f"{unanswered.called(seen, picky)} takes other connections: look for a limit that is "
-            "reached (a firewall that counts connections of an address, a proxy, the service "
+            f"{unanswered.called(seen, picky)} accepts other connections: look for a limit that is "
+            "reached (a firewall that counts connections per address, a proxy, the service "
             "itself), or for one of several servers behind that address that is down."
         )
-    where = f"On the host of {to}" if to else "On the host that is called"
+    where = f"On the host of {to}" if to else "On the destination host"
     return (
-        f"{where} look whether anything listens on that port and address: the service may be "
-        "down, or listen on 127.0.0.1 or another port alone. A firewall that rejects with a reset "
-        "looks the same from here, as does a limit on connections. During a "
+        f"{where} check that something listens on that port and address: the service may be "
+        "down, or listen only on 127.0.0.1 or another port. A firewall that rejects with a reset "
+        "looks the same from here, as does a connection limit. During a "
         "restart let the old process accept until the new one listens, and let clients wait longer "
         "after each failure."
     )
@@ -211,10 +211,10 @@ def _refused_here(seen: Observations, netns: int, rates: Rates, found: Refusers)
     said = [*_failed(rates), "A refused connect leaves no row, so its port is not known here."]
     if partly:
         names = ", ".join(refusals.listed(seen, each.listeners) for each in partly[:NAMED])
-        said.append(f"Listeners that localhost does not reach by both of its addresses: {names}.")
+        said.append(f"Listeners that localhost reaches by only one of its addresses: {names}.")
     advice = (
-        "Start the service of the port that is called, let it listen on the address that is "
-        f"called, or end what calls it. The port: tcpdump -c 20 -nni any '{RST}'."
+        "Start the service of that port, let it listen on the address that is used, or stop the "
+        f"client. To see the port: tcpdump -c 20 -nni any '{RST}'."
     )
     return finding(netns, rates, "warning", title, Where(evidence=tuple(said)), advice)
 
@@ -241,12 +241,12 @@ def _nobody_listens(
     title = f"{title}: nothing listens on {names}"
     moved = next((rows for _, rows in elsewhere if len(rows)), None)
     if moved is None:
-        advice = f"Start the service of {names}, or end what calls it."
+        advice = f"Start the service of {names}, or stop its client."
     else:
         there = words.local(seen.sample, int(moved[0]))
         title += f", {there} does"
         advice = (
-            f"Let the service listen on the address that is called too, or let its clients call "
+            f"Let the service also listen on the address that is used, or let its clients use "
             f"{there}."
         )
     at = Where("", said, _pids(who), destination=_only(seen, places))

@@ -15,21 +15,21 @@ from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
 LEFT = 0.2  # of the connections that are opened: fewer are open still, and most do not last
-READ = "Read requests to their end before close(), also when the answer is early"
-QUEUE = "Empty a listener's queue before closing it: who waits there is reset."
+READ = "Read requests to their end before close(), even if the answer is sent early"
+QUEUE = "Empty a listener's queue before closing it: connections in it are reset."
 NO_SYSCTL = "No sysctl helps"
 WHICH = f"Which ones: tcpdump -c 20 -ni any '{RST}'."
 YOUNG = (
-    "They are reset soon after they are opened, so that no idle timeout is to blame. See the log "
-    "of the server, or of the balancer before it: it has as many connections as it may have and "
-    "closes further ones at once, or it answers and closes before it has read the whole request "
-    f"(too large, not allowed). {WHICH}"
+    "They are reset soon after they are opened, so it is no idle timeout. See the log of the "
+    "server, or of the balancer in front of it: it is at its connection limit and closes further "
+    "ones at once, or it answers and closes before it has read the whole request (too large, not "
+    f"allowed). {WHICH}"
 )
 IDLE = (
-    "Those that are reset after a pause: let this host's idle timeout be shorter than that of the "
-    "server, and repeat what may run twice. Else the server is to be looked at, and what is "
-    "between: a process that closes with requests unread, a restart, a balancer that forgets "
-    f"connections. {WHICH}"
+    "If they are reset after a pause: make this host's idle timeout shorter than the server's, and "
+    "retry what may run twice. Otherwise check the server and the path to it: a process that "
+    "closes with requests unread, a restart, a balancer that drops idle connections. "
+    f"{WHICH}"
 )
 
 
@@ -44,15 +44,15 @@ def reasons(seen: Observations, netns: int, rates: Rates) -> Iterator[str]:
     for name, what in (
         ("TCPAbortOnClose", "were closed here with data unread"),
         ("TCPAbortOnData", _after_close(rates)),
-        ("TCPAbortOnTimeout", "were given up unanswered"),
+        ("TCPAbortOnTimeout", "were given up without an answer"),
     ):
         if rates.of(name) > 0:
             yield f"{words.number(rates.of(name))}/s {what} ({name})."
     if rates.theirs > rates.ours and _die_young(seen, netns, rates):
         left = words.count(len(_left(seen, netns, rates)), "is", "are")
         yield (
-            "Most of them do not last: of those that were opened from here within the last "
-            f"{words.duration(rates.seconds)}, {left} open still."
+            "Most of them do not last: of those opened from here within the last "
+            f"{words.duration(rates.seconds)}, {left} still open."
         )
 
 
@@ -68,7 +68,7 @@ def advice(seen: Observations, netns: int, rates: Rates, found: Where) -> str:
     """For the end that can do something about it."""
     if rates.ours > rates.theirs:
         linger = rates.of("TCPAbortOnData") > 0 and not rates.only_late
-        read = f"{READ}; take SO_LINGER 0 out." if linger else f"{READ}."
+        read = f"{READ}; remove SO_LINGER 0." if linger else f"{READ}."
         full = servers.turns_away(_listening(seen, found)) if rates.most else ""
         said = (full, read, QUEUE, f"{NO_SYSCTL}; tcp_abort_on_overflow must be 0.")
         return " ".join(each for each in said if each)

@@ -86,8 +86,8 @@ def evidence(told: Silent) -> Iterator[str]:
     yield _given_up(told, told.given) if told.given else _waiting(told)
     if told.rejected > 0:
         yield (
-            f"{words.number(told.rejected)} ICMP unreachables came in meanwhile (InDestUnreachs): "
-            "somebody rejects what this host sends, and says so at a limited rate."
+            f"{words.count(told.rejected, 'ICMP unreachable')} came in meanwhile (InDestUnreachs): "
+            "something rejects what this host sends, and reports it at a limited rate."
         )
     yield from _until(told)
     if told.here:
@@ -105,7 +105,7 @@ def evidence(told: Silent) -> Iterator[str]:
         yield (
             f"{words.count(told.other_family, 'connection')} to the same port by "
             f"{'IPv6' if unanswered.is_v4(told.case.callee) else 'IPv4'} got an answer meanwhile: "
-            "programs that try one address after the other go on with that one, later."
+            "programs that try one address after the other continue with that one, later."
         )
 
 
@@ -126,15 +126,15 @@ def _waiting(told: Silent) -> str:
 def _given_up(told: Silent, given: GivenUp) -> str:
     calls = given.calls
     some = (
-        "not one became a connection"
+        "none became a connection"
         if given.every
         else f"{words.count(calls.opened, 'other connection')} there opened meanwhile"
     )
     return (
         f"{_people(told.processes)}: in the last {words.duration(given.seconds)} "
-        f"{words.number(given.attempts)} connects to {told.to} were seen in SYN-SENT; "
-        f"{words.number(calls.ended)} have ended there, having waited for up to "
-        f"{words.duration(told.case.longest_s)} when last seen, {words.number(calls.waiting)} wait "
+        f"{words.count(given.attempts, 'connect was', 'connects were')} seen in SYN-SENT to "
+        f"{told.to}; {words.number(calls.ended)} ended there after up to "
+        f"{words.duration(told.case.longest_s)}, {words.count(calls.waiting, 'waits', 'wait')} "
         f"now, and {some}."
     )
 
@@ -147,18 +147,18 @@ def _people(processes: list[Process]) -> str:
 def _until(told: Silent) -> Iterator[str]:
     """When connect() tells its program."""
     if told.hop.gone:
-        whom = told.hop.address or "that address, or the gateway on the way,"
+        whom = told.hop.address or "that address, or the gateway to it,"
         gateway = f", the gateway to {told.to}" if told.hop.gateway else ""
         yield (
             f"The SYNs do not leave this host: {whom} does not answer {told.asks_by} (ip neigh)"
-            f"{gateway}. Each connect() fails with EHOSTUNREACH after about 3 s, if the program "
-            "does not give up sooner."
+            f"{gateway}. Each connect() fails with EHOSTUNREACH after about 3 s, unless the "
+            "program gives up sooner."
         )
         return
     if told.retried:
         yield (
-            "The program gives up by itself: AttemptFails, which counts what the kernel or the "
-            f"other end has ended, rose by {words.number(told.failed)}."
+            "The program itself gives up: AttemptFails, which counts what the kernel or the other "
+            f"end has ended, rose by {words.number(told.failed)}."
         )
     if len(told.case.rows) and not told.given:
         yield from _kernel_gives_up(told)
@@ -182,7 +182,7 @@ def _sooner(told: Silent) -> str:
     """Of a dead host on the own subnet a connect() tells after three questions."""
     if told.hop.known or told.case.age_s.max() > ARP_S or told.others.address:
         return ""
-    return f", or with EHOSTUNREACH after 3 s where nobody answers {told.asks_by} (ip neigh)"
+    return f", or with EHOSTUNREACH after 3 s if nobody answers {told.asks_by} (ip neigh)"
 
 
 def _here(told: Silent) -> str:
@@ -216,13 +216,12 @@ def advice(told: Silent) -> str:
             "sends the ICMP messages, and their code."
         )
     program = (
-        "Let the program wait longer after each failure, and try another address where there is "
-        "one."
+        "Let the program wait longer after each failure, and try another address if there is one."
         if told.retried or (told.given and told.hop.gone)
         else "Give the program a connect timeout of a few seconds and a limit on attempts in "
         "flight, so that it fails soon and does not pile up."
     )
-    return f"Find out who is silent: {causes(told)}. {program}"
+    return f"Find out what is silent: {causes(told)}. {program}"
 
 
 def causes(told: Silent) -> str:
@@ -238,7 +237,7 @@ def causes(told: Silent) -> str:
     if told.rejected > 0:
         return "a firewall that rejects with ICMP, or a router that has no route there"
     if told.others.port:
-        return "a full accept queue at the server, or a firewall that drops what is new"
+        return "a full accept queue at the server, or a firewall that drops new connections"
     if told.others.address or (told.hop.answers and told.hop.on_link):
         return "a firewall that drops this port, or a full accept queue at the server"
     down = "a host that is down" if told.hop.on_link else "a host that is down behind a router"

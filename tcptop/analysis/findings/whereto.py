@@ -83,9 +83,9 @@ def _listener(seen: Observations, netns: int) -> Where:
     processes = seen.processes(row)
     name = f" ({words.called(processes[0])})" if processes else ""
     return Where(
-        f", apparently mostly at :{port}{name}",
+        f", apparently mostly on :{port}{name}",
         (
-            f"{words.number(100 * number[port] / len(ports))} % of the accepted connections are at "
+            f"{words.number(100 * number[port] / len(ports))} % of the accepted connections are on "
             f":{port}.",
         )
         if len(rows)

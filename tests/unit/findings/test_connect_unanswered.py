@@ -197,7 +197,7 @@ def test_who_answers_others_is_not_said_to_be_down(
     others: list[Row], told: str, cause: str
 ) -> None:
     (finding,) = of(once([dialing(), *others], owners=HELD), ID)
-    assert f"who is silent: {cause}" in finding.advice or (not told and cause in finding.advice)
+    assert f"what is silent: {cause}" in finding.advice or (not told and cause in finding.advice)
     assert ("that host is up" in "".join(finding.evidence)) is bool(told)
     assert told in "".join(finding.evidence)
 

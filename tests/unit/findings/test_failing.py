@@ -51,7 +51,7 @@ def test_who_refuses_is_named() -> None:
     assert finding.subject.destination is None
     assert "133 sockets" in finding.evidence[2]
     assert "98 to 10.0.0.9:80" in finding.evidence[2]
-    assert "Who calls is not known" in finding.evidence[-1]
+    assert "The process is unknown" in finding.evidence[-1]
     assert "Start the service" not in finding.advice
 
 
@@ -73,7 +73,7 @@ def test_other_connections_there_tell_who_calls_and_that_some_are_answered(
     to: str, ms: int, named: bool, picky: bool
 ) -> None:
     finding = found(failed("10.0.0.9:80"), rows=[established(to, ms)])
-    assert ("(called by curl, apparently)" in finding.title) is named
+    assert ("(apparently by curl)" in finding.title) is named
     assert finding.subject.pids == ((CURL.pid,) if named else ())
     assert finding.subject.destination == "10.0.0.9:80"
     assert ("limit that is reached" in finding.advice) is picky
@@ -83,7 +83,7 @@ def test_other_connections_there_tell_who_calls_and_that_some_are_answered(
 def test_a_port_that_the_kernel_has_forgotten() -> None:
     finding = found(failed("10.0.0.9:0", answered=False))
     assert finding.title == "20 connects/s fail: 10.0.0.9 refuses them"
-    assert "the port is forgotten" in "".join(finding.evidence)
+    assert "the port is no longer known" in "".join(finding.evidence)
     assert finding.subject.destination is None
 
 
@@ -100,7 +100,7 @@ def test_a_port_scan_is_worth_knowing() -> None:
         (
             {"InDestUnreachs": 20},
             False,
-            "20 connects/s fail with ICMP unreachable for an answer: to",
+            "20 connects/s fail with ICMP unreachable: to",
         ),
         ({"InDestUnreachs": 10}, False, "rejected by ICMP or unanswered: to 10.0.0.9:80"),
         ({"TCPAbortOnTimeout": 15}, False, "rejected by ICMP or unanswered: to 10.0.0.9:80"),

@@ -55,7 +55,7 @@ def test_an_outage_behind_short_timeouts_is_critical() -> None:
     assert finding.values["given_up"] == 24
     assert finding.subject.destination == TO
     assert finding.subject.pids == (CURL.pid,)
-    assert "gives up by itself" in "".join(finding.evidence)
+    assert "program itself gives up" in "".join(finding.evidence)
     assert "connect timeout" not in finding.advice
 
 
@@ -148,7 +148,7 @@ def test_rejected_by_icmp() -> None:
         "come in"
     )
     assert "48 ICMP unreachables came in" in finding.evidence[1]
-    assert "gives up by itself" not in "".join(finding.evidence)
+    assert "program itself gives up" not in "".join(finding.evidence)
     assert "rejects" in finding.advice
 
 

@@ -150,9 +150,7 @@ def _advice(group: Sequence[Silent]) -> str:
     said = list(dict.fromkeys(map(advice, group)))
     if len(said) == 1:
         return said[0]
-    return "Look at one after the other: " + " ".join(
-        f"{told.to}: {causes(told)}." for told in group[:LISTED]
-    )
+    return "Check each: " + " ".join(f"{told.to}: {causes(told)}." for told in group[:LISTED])
 
 
 def _each(group: Sequence[Silent]) -> Iterator[str]:
@@ -173,7 +171,7 @@ RULE = Rule(
         Threshold("age_s", 3, "or seconds without an answer"),
         Threshold("given_up", 3, "or attempts to one destination that ended without an answer"),
         Threshold("window_s", 10, "seconds within which those count"),
-        Threshold("critical", 10, "attempts to one destination from which it is critical"),
+        Threshold("critical", 10, "attempts to one destination at which it is critical"),
     ),
     find,
 )

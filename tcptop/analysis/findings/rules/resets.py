@@ -60,14 +60,13 @@ def _harmless(seen: Observations, netns: int, rates: Rates) -> Finding:
     title = f"{words.number(rates.ours + rates.theirs)} connections/s are reset by {by}{found.said}"
     said = (
         *reset_reasons.reasons(seen, netns, rates),
-        "Health checks and clients that hang up once they have their answer end so, and nobody is "
-        "harmed. Clients that give up before it comes look the same here.",
+        "Health checks, and clients that hang up once they have their answer, end like this and do "
+        "no harm. Clients that give up before the answer look the same here.",
         *found.evidence,
     )
     advice = (
-        "Nothing, where these are checks or end with an answer: the log of the program that is "
-        "called tells. Else give that answer sooner, or let the client wait for longer than it "
-        "takes."
+        "Nothing, if these are checks or end with an answer, which the log of the called program "
+        "shows. Otherwise answer sooner, or let the client wait longer."
     )
     return finding(netns, rates, "info", title, found._replace(evidence=said), advice)
 
@@ -88,7 +87,7 @@ RULE = Rule(
     (
         Threshold("per_s", 10, "failed and reset connections a second"),
         Threshold("share", 0.05, "share of the connections that were opened"),
-        Threshold("window_s", 5, "seconds that are looked at"),
+        Threshold("window_s", 5, "seconds that are averaged"),
     ),
     find,
     frozenset({Need.COUNTERS}),
