@@ -256,7 +256,7 @@ tcp dport 6379 ct state new add @c { ip saddr ct count over 10 } reject with tcp
             RESETS,
             "warning",
             who="orders",
-            title=[r"refuses", r"127\.0\.0\.1:6379 \(orders\.py\) alone"],
+            title=[r"refuses", r"listens only on 127\.0\.0\.1:6379 \(orders\.py\)"],
         )
     ],
     client=[
