@@ -191,6 +191,7 @@ def _established(lab: Lab) -> int:
             "warning",
             who="agents",
             told=[r"10\.77\.0\.1:9200\b", r"idle timeout"],
+            never=[r"it is no idle timeout"],
             destination="10.77.0.1:9200",
         )
     ],

@@ -8,13 +8,13 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import servers, words
-from tcptop.analysis.findings.breaking import HALF, RST, Rates
+from tcptop.analysis.findings.breaking import RST, Rates
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.whereto import Where
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
-LEFT = 0.2  # of the connections that are opened: fewer are open still, and most do not last
+YOUNG_S = 0.5  # that a connection lasts, on average
 READ = "Read requests to their end before close(), even if the answer is sent early"
 QUEUE = "Empty a listener's queue before closing it: connections in it are reset."
 NO_SYSCTL = "No sysctl helps"
@@ -81,10 +81,11 @@ def _listening(seen: Observations, found: Where) -> list[Process]:
 
 
 def _die_young(seen: Observations, netns: int, rates: Rates) -> bool:
-    """Most connections from here that are reset are so within the window: most that are opened in
-    it are, or fewer were open before than that."""
-    few = len(_open(seen, netns)) < HALF * (rates.ours + rates.theirs) * rates.seconds
-    left = len(_left(seen, netns, rates)) < LEFT * rates.dialed * rates.seconds
+    """Connections from here that are reset last so short a time that no idle timeout, of which some
+    are two seconds, can have ended them: by how many of them, or of those that are opened, are open
+    at a time (Little's law)."""
+    few = len(_open(seen, netns)) < YOUNG_S * (rates.ours + rates.theirs)
+    left = len(_left(seen, netns, rates)) < YOUNG_S * rates.dialed
     return rates.outward and (few or (rates.most and left))
 
 
