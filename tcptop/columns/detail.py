@@ -75,7 +75,7 @@ def _bytes(value: float) -> str:
 
 def _per_second(value: float) -> str:
     # ~0 means that pacing is not limited (include/net/sock.h, sk_max_pacing_rate)
-    return "unlimited" if value >= 2**64 - 2**12 else f"{units.size(value)}B/s"
+    return "unlimited" if value >= 2**64 - 2**12 else f"{units.size(value)}/s"
 
 
 def _plain(value: float) -> str:

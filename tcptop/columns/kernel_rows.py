@@ -117,7 +117,7 @@ def _confirm(entry: Entry) -> str:
 def _count(value: int) -> str:
     """Exact as long as it fits."""
     exact = units.count(value)
-    return exact if len(exact) <= VALUE_WIDTH else units.size(value)
+    return exact if len(exact) <= VALUE_WIDTH else units.short_count(value)
 
 
 def _beside(names: tuple[str, ...], sysctls: Sysctls) -> str:

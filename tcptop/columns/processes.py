@@ -55,6 +55,10 @@ def _pid(selection: Selection, rows: Index) -> F64:
     return np.array([p.pid if p else np.nan for p in _processes(selection, rows)], np.float64)
 
 
+def _plain_pid(pid: float) -> str:
+    return units.UNKNOWN if np.isnan(pid) else f"{pid:.0f}"
+
+
 def _text(values: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.str_]]:
     return np.array([value.lower() for value in values], dtype=str)
 
@@ -92,7 +96,7 @@ def _known(number: int | None) -> float:
 
 def _fd_texts(selection: Selection, rows: Index) -> list[str]:
     return [
-        f"{p.open_fds}/{units.size(p.fd_limit) if p.fd_limit else units.UNKNOWN}"
+        f"{p.open_fds}/{units.short_count(p.fd_limit) if p.fd_limit else units.UNKNOWN}"
         if p and p.open_fds is not None
         else units.UNKNOWN
         for p in _processes(selection, rows)
@@ -142,7 +146,7 @@ def _size(key: str, title: str, meaning: str, priority: int) -> Column:
 
 COLUMNS = (
     Column(
-        "pid", "PID", 7, "Process id.", _pid, shown(units.count, _pid), right=True,
+        "pid", "PID", 7, "Process id.", _pid, shown(_plain_pid, _pid), right=True,
         largest_first=False,
     ),
     Column(

@@ -165,6 +165,17 @@ def _by_text(texts: Texts) -> Values:
     return lambda selection, rows: np.array(texts(selection, rows), dtype=object).astype(str)
 
 
+def _queue_texts(values: Values) -> Texts:
+    """Bytes; of a listener connections."""
+
+    def texts(selection: Selection, rows: Index) -> list[str]:
+        listening = (_table(selection).state[rows] == tcp.LISTEN).tolist()
+        queued = zip(values(selection, rows).tolist(), listening, strict=True)
+        return [units.short_count(q) if some else units.size(q) for q, some in queued]
+
+    return texts
+
+
 def _queue_looks(name: str) -> Any:
     def styles(selection: Selection, rows: Index) -> list[str]:
         table = _table(selection)
@@ -188,13 +199,13 @@ COLUMNS = (
     Column(
         "recv_q", "Recv-Q", 6,
         "Bytes the process has not read yet; of a listener the connections it has not accepted.",
-        _plain("recv_q"), shown(units.size, _plain("recv_q")), right=True,
+        _plain("recv_q"), _queue_texts(_plain("recv_q")), right=True,
         styles=_queue_looks("recv_q"),
     ),
     Column(
         "send_q", "Send-Q", 6,
         "Bytes not acknowledged by the peer, sent or not; of a listener its backlog.",
-        _send_q, shown(units.size, _send_q), right=True,
+        _send_q, _queue_texts(_send_q), right=True,
         styles=_queue_looks("send_q"),
     ),
     Column(
@@ -216,7 +227,7 @@ COLUMNS = (
     ),
     Column(
         "idle", "Idle", 6, "Since data last went either way.", idle_s,
-        shown(units.duration, idle_s), right=True, priority=2,
+        shown(units.duration, idle_s), right=True, priority=3,
     ),
     Column(
         "rtt", "RTT ms", 6, "Smoothed round trip time.", _rtt, shown(units.milliseconds, _rtt),

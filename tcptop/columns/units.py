@@ -13,25 +13,40 @@ BLOCKS, ASCII_BLOCKS = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
 
 
 def count(number: float) -> str:
-    """An exact integer; unknown below zero or NaN."""
+    """An exact integer, as 28,232; unknown below zero or NaN."""
     if number != number or number < 0:
         return UNKNOWN
-    return str(int(number))
+    return f"{int(number):,}"
+
+
+def short_count(number: float) -> str:
+    """An integer in at most six characters: 28,232, 120k, 1.2M (powers of 1000)."""
+    if number != number or number < 0:
+        return UNKNOWN
+    if number < 99_999.5:
+        return count(round(number))
+    for unit in "kMGTP":
+        number /= 1000
+        if number < 9.95:
+            return f"{number:.1f}{unit}"
+        if number < 999.5:
+            return f"{number:.0f}{unit}"
+    return f"{number / 1000:.0f}E"
 
 
 def size(number: float) -> str:
-    """Bytes in at most five characters: 0, 999, 1.2K, 34M (powers of 1024)."""
+    """Bytes in at most six characters: 0, 999, 1.2KiB, 34MiB."""
     if number != number or number < 0:
         return UNKNOWN
-    if number < 1000:
+    if number < 999.5:
         return str(int(number))
     for unit in "KMGTP":
         number /= 1024
         if number < 9.95:
-            return f"{number:.1f}{unit}"
-        if number < 1000:
-            return f"{number:.0f}{unit}"
-    return f"{number:.0f}E"
+            return f"{number:.1f}{unit}iB"
+        if number < 999.5:
+            return f"{number:.0f}{unit}iB"
+    return f"{number / 1024:.0f}EiB"
 
 
 def rate(number: float) -> str:
@@ -40,7 +55,7 @@ def rate(number: float) -> str:
         return UNKNOWN
     if 0 < number < 9.95:
         return f"{number:.1f}"
-    return str(round(number)) if number < 100_000 else size(number)
+    return short_count(number)
 
 
 def byte_rate(number: float) -> str:

@@ -279,12 +279,18 @@ def _drawn(picture: _Picture) -> tuple[Line, ...]:
     plotext.ylim(0, 4 * rows - 1)
     plotext.xticks(*zip(*picture.x_ticks, strict=True))
     places, labels = zip(*picture.y_ticks, strict=True)
-    plotext.yticks(places, [label.rjust(MARGIN)[-MARGIN:] for label in labels])
+    plotext.yticks(places, [_label(label) for label in labels])
     _draw(picture)
     text = plotext.build()
     plotext.clear_figure()
     lines = [_line(line, MARGIN + 1 + columns) for line in text.splitlines()]
     return tuple(_ascii(line) if picture.ascii_only else line for line in lines)
+
+
+def _label(text: str) -> str:
+    """In the cells beside the y axis; 100,000 is 100000 there."""
+    shown = text if len(text) <= MARGIN else text.replace(",", "")
+    return shown.rjust(MARGIN)[-MARGIN:]
 
 
 def _draw(picture: _Picture) -> None:

@@ -32,7 +32,7 @@ Told = tuple[Finding, list[Snapshot]]
             [("bytes", 1.45 * 2**20, 1.55 * 2**20), ("endpoint", 0, 0)],
         ),
         ("tcp_retries2 = 15, FIN_WAIT1 of IPv4", [("sysctl", 15, 15)]),
-        ("nginx (pid 812): 91 % full", [("pid", 812, 812), ("percent", 90.5, 91.5)]),
+        ("nginx (pid 812): 91% full", [("pid", 812, 812), ("percent", 90.5, 91.5)]),
         ("on :8080 and [::1]:443", [("endpoint", 0, 0), ("endpoint", 0, 0)]),
     ],
 )

@@ -77,7 +77,11 @@ def test_a_chart_has_the_size_that_it_was_given(size: tuple[int, int], ascii_onl
 def test_it_says_what_it_shows_in_its_unit() -> None:
     lines = plain(chart([("sent", over(wave() * 2000))], SIZE, "Bytes", units.size))
     assert lines[0] == f"Bytes  sent {units.size(wave()[-1] * 2000)}"
-    assert [line[:6].strip() for line in lines[1:-1] if line[:6].strip()] == ["256K", "128K", "0"]
+    assert [line[:6].strip() for line in lines[1:-1] if line[:6].strip()] == [
+        "256KiB",
+        "128KiB",
+        "0",
+    ]
     assert lines[-1].split() == ["-10m", "-5m", "now"]
 
 

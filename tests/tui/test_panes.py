@@ -167,7 +167,7 @@ def test_it_is_of_the_moment_that_is_looked_at() -> None:
     more = later(first, 60.0, sockets=sample([*BOTH[:1], BOTH[1] | {"send_q": 9_000}]).sockets)
     rings.add(derived(first, more))
     model = shown(Scene(select(past), rings, ROOM), "sockets", CLIENT)
-    assert "Send-Q 4.9K" in next(each for each in lines(model) if each.startswith("Queues"))
+    assert "Send-Q 4.9KiB" in next(each for each in lines(model) if each.startswith("Queues"))
 
 
 @pytest.mark.parametrize(("size", "beside"), [*zip(SIZES, (1, 2, 3), strict=True)])

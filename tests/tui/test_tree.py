@@ -86,11 +86,11 @@ async def test_a_group_counts_and_sums_what_is_in_it() -> None:
         await opened(view)
         first, *_ = groups(view)
         assert "5 socks" in first
-        assert "2.9K" in first  # not with the listener's queue, which is no bytes
-        assert "68K" in first
+        assert "2.9KiB" in first  # not with the listener's queue, which is no bytes
+        assert "68KiB" in first
         remote = next(row for row in view.rows() if row.strip().startswith("+ 10.0.0.7"))
         assert "3 socks" in remote
-        assert "2.9K" in remote
+        assert "2.9KiB" in remote
         # A remote with one socket, and a listener, have no line of their own.
         assert any(row.strip().startswith("10.0.0.8:1004") for row in view.rows())
         assert any(row.strip().startswith("on 10.0.0.1:80") for row in view.rows())

@@ -128,16 +128,40 @@ def test_facts_say_what_the_timer_means(timer: int, meaning: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0"), (999, "999"), (1000, "1.0K"), (10_240, "10K"), (1 << 20, "1.0M"), (-1, "–")],
+    [(0, "0"), (999, "999"), (1000, "1.0KiB"), (10_240, "10KiB"), (1 << 20, "1.0MiB"), (-1, "–")],
 )
 def test_sizes(number: float, text: str) -> None:
     assert units.size(number) == text
 
 
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (1530, "1,530"), (99_999, "99,999"), (120_400, "120k"), (1_048_576, "1.0M")],
+)
+def test_long_counts_are_short_in_powers_of_1000(number: float, text: str) -> None:
+    assert units.short_count(number) == text
+
+
+def test_a_count_has_its_thousands_apart() -> None:
+    assert units.count(28_232) == "28,232"
+    assert units.count(float("nan")) == "–"
+
+
+def test_the_queue_of_a_listener_is_no_bytes() -> None:
+    rows = [
+        socket("LISTEN", "0.0.0.0:80", recv_q=2000, send_q=4096),
+        socket("ESTABLISHED", "10.0.0.1:80", "10.0.0.2:9", recv_q=2000, send_q=4096),
+    ]
+    selection = selected(sample(rows))
+    assert sorted(shown(SOCKETS, selection, "recv_q")) == ["2,000", "2.0KiB"]
+    assert sorted(shown(SOCKETS, selection, "send_q")) == ["4,096", "4.0KiB"]
+
+
 @pytest.mark.parametrize("exponent", range(64))
-def test_sizes_keep_to_five_characters(exponent: int) -> None:
-    assert len(units.size((1 << exponent) - 1)) <= 5
-    assert len(units.size(1 << exponent)) <= 5
+def test_sizes_keep_to_six_characters(exponent: int) -> None:
+    assert len(units.size((1 << exponent) - 1)) <= 6
+    assert len(units.size(1 << exponent)) <= 6
+    assert len(units.short_count(1 << exponent)) <= 6
 
 
 @pytest.mark.parametrize(

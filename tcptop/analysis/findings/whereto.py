@@ -85,7 +85,7 @@ def _listener(seen: Observations, netns: int) -> Where:
     return Where(
         f", apparently mostly on :{port}{name}",
         (
-            f"{words.number(100 * number[port] / len(ports))} % of the accepted connections are on "
+            f"{words.number(100 * number[port] / len(ports))}% of the accepted connections are on "
             f":{port}.",
         )
         if len(rows)

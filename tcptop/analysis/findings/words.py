@@ -76,7 +76,7 @@ def size(octets: float) -> str:
 
 
 def percent(share: float) -> str:
-    return f"{share * 100:.0f} %"
+    return f"{share * 100:.0f}%"
 
 
 def clock_time(taken_at: float) -> str:

@@ -110,7 +110,8 @@ def place(text: str, column: TableColumn, width: int) -> str:
     if cell_width(text) <= width:
         return rjust(text, width) if column.right else ljust(text, width)
     if column.right:
-        return FULL * width
+        short = text.replace(",", "")
+        return rjust(short, width) if cell_width(short) <= width else FULL * width
     if column.tail == ADDRESS:
         return cut_middle(text, width)
     head, separator, tail = text.rpartition(column.tail) if column.tail else ("", "", "")

@@ -156,7 +156,7 @@ def test_nearly_full_is_a_warning() -> None:
     assert [bool(each) for each in found] == [False, False, True, True, True]
     assert found[2][0].severity == "warning"
     assert found[2][0].title == (
-        "nginx on :8080 is slow to accept: its queue is 81 % full (104 of 129)"
+        "nginx on :8080 is slow to accept: its queue is 81% full (104 of 129)"
     )
 
 

@@ -28,7 +28,7 @@ def seen(*facts: ProcessFacts) -> Observations:
         ({"state": "stopped", "state_s": 8.0}, "is stopped (state T for at least 8 s)"),
         ({"state": "tracing-stop"}, "is stopped (state T)"),
         ({"state": "disk-sleep", "state_s": 0.5}, "is in uninterruptible sleep (state D)"),
-        ({"cpu_share": 0.99, "threads": 4}, "uses 99 % of a core, with 4 threads"),
+        ({"cpu_share": 0.99, "threads": 4}, "uses 99% of a core, with 4 threads"),
         ({"cpu_share": 0.94}, None),
         ({"cpu_share": None}, None),
         ({"sleeps_in": "inet_csk_accept"}, "waits in accept() (inet_csk_accept)"),

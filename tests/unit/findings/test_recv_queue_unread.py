@@ -129,7 +129,7 @@ def test_advice_for_a_program_of_one_thread(name: str, said: str) -> None:
     (finding,) = of_process(replace(NGINX, name=name), cpu_share=1.0)
     assert said in finding.advice
     assert "threads" not in finding.advice
-    assert any("uses 100 % of a core" in said for said in finding.evidence)
+    assert any("uses 100% of a core" in said for said in finding.evidence)
 
 
 def test_what_the_process_does_is_asked_before_it_is_told() -> None:

@@ -44,7 +44,7 @@ def test_the_reason_is_said_and_the_share_is_of_what_arrives() -> None:
     assert finding.values["share"] == pytest.approx(0.5)
     (finding,) = seen({"InCsumErrors": 20})
     assert finding.values["share"] == pytest.approx(0.2)
-    assert "20 % of the 100 segments/s" in " ".join(finding.evidence)
+    assert "20% of the 100 segments/s" in " ".join(finding.evidence)
 
 
 def full(remote: str = "10.0.0.9:5555", again: int = 4, send_q: int = 90_000) -> Row:

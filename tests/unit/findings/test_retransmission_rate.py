@@ -66,7 +66,7 @@ def test_the_worst_remotes_are_named() -> None:
     found = watch(12, rows, kernel=steadily(OutSegs=100_0, RetransSegs=60))
     (finding,) = found[-1]
     assert finding.severity == "critical"
-    assert finding.title == "6.0 % of all segments are retransmitted, mostly to 10.0.0.7"
+    assert finding.title == "6.0% of all segments are retransmitted, mostly to 10.0.0.7"
     assert finding.subject.destination == "10.0.0.7"
     assert finding.evidence[1:] == (
         "10.0.0.7: 7 retransmits/s just now.",

@@ -69,7 +69,7 @@ def _finding(
         ID,
         words.key(ID, netns),
         "critical" if share > limits["critical_share"] else "warning",
-        f"{share * 100:.1f} % of all segments are retransmitted{where}",
+        f"{share * 100:.1f}% of all segments are retransmitted{where}",
         Subject(netns, destination=worst[0][0] if worst else None),
         {"share": share, "retransmits_per_s": repeated, "segments_per_s": sent},
         (
