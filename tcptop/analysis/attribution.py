@@ -117,7 +117,9 @@ def _notes(sample: Sample, kinds: U8, queue: Index) -> U8:
     unknown = kinds == owner.UNKNOWN
     note = np.full(len(table), owner.NONE, np.uint8)
     note[unknown] = _unexplained(sample)
-    note[unknown & _foreign(sample)] = owner.HIDDEN if sample.privileged else owner.NOT_PERMITTED
+    if not sample.privileged or sample.owners.complete:  # else it may be found yet
+        foreign = owner.HIDDEN if sample.privileged else owner.NOT_PERMITTED
+        note[unknown & _foreign(sample)] = foreign
     note[unknown & (table.inode == 0)] = owner.ORPHAN
     note[unknown & table.mini()] = owner.KERNEL_KEEPS
     note[unknown & (table.state == tcp.SYN_RECV)] = owner.HALF_OPEN

@@ -50,6 +50,7 @@ def processes(
         known_sums(inverse, groups, rates.sent[row]),
         known_sums(inverse, groups, rates.received[row]),
         known_sums(inverse, groups, rates.retransmits[row]),
+        (process[first] >= 0).astype(np.int64),
     )
 
 

@@ -5,22 +5,41 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import numpy as np
 
+from tcptop.model import owner, tcp
 from tcptop.model.arrays import paired, row_hash
 from tcptop.model.selection import Selection
-from tcptop.model.snapshot import Ports
-from tcptop.model.table import U64, Index, SocketTable
+from tcptop.model.snapshot import Ports, Processes
+from tcptop.model.table import U64, Bools, Index, SocketTable
+
+CLOSED = 8  # apart from the codes of owners
 
 
 def process_keys(selection: Selection, rows: Index) -> U64:
-    """(pid, start time, namespace), so that a reused pid is another row."""
+    """(pid, start time, namespace), so that a reused pid is another row; of several processes
+    their name."""
     found = selection.processes
+    several = found.members[rows] > 1
     held = selection.snapshot.holders.at(found.process[rows])
-    pid = np.array([p.pid if p else 0 for p in held], np.int64)
-    start = np.array([p.start_time if p else 0 for p in held], np.int64)
-    kind = np.where(pid > 0, 0, found.owner[rows])
-    return row_hash(pid, start, found.netns[rows], kind)
+    alone = [None if many else p for p, many in zip(held, several.tolist(), strict=True)]
+    pid = np.array([p.pid if p else 0 for p in alone], np.int64)
+    start = np.array([p.start_time if p else 0 for p in alone], np.int64)
+    names = (
+        (p.label or p.name) if p and not one else "" for p, one in zip(held, alone, strict=True)
+    )
+    name = np.array([crc32(each.encode("utf-8", "replace")) for each in names], np.int64)
+    kind = np.where(pid > 0, 0, found.owner[rows] + CLOSED * closed(found, rows))
+    return row_hash(pid, start, found.netns[rows], kind, name)
+
+
+def closed(found: Processes, rows: Index) -> Bools:
+    """Rows of nothing but TIME-WAIT whose process is not known: it closed them before."""
+    unknown = (found.process[rows] < 0) & (found.owner[rows] == owner.UNKNOWN)
+    same: Bools = unknown & (found.by_state[rows, tcp.TIME_WAIT] == found.sockets[rows])
+    return same
 
 
 def socket_keys(selection: Selection, rows: Index) -> U64:

@@ -12,7 +12,7 @@ from tcptop.analysis.listeners import match
 from tcptop.analysis.port_range import port_bounds
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
-from tcptop.model.snapshot import Snapshot
+from tcptop.model.snapshot import Processes, Snapshot
 from tcptop.model.table import Bools, Index
 
 if TYPE_CHECKING:
@@ -71,21 +71,14 @@ def select(
     but some sockets.
     """
     table = snapshot.sample.sockets
-    rates = SocketRates(
-        snapshot.bytes_sent_per_s, snapshot.bytes_received_per_s, snapshot.retransmits_per_s
-    )
-    groups = remotes(table, rates, with_port=True) if by_port else snapshot.remotes
+    groups = remotes(table, _rates(snapshot), with_port=True) if by_port else snapshot.remotes
     selected = _selected(snapshot, expression, among)
-    if expression is None and among is None:
-        chosen = snapshot.processes
-    else:
-        chosen = processes(table, snapshot.holders, snapshot.owner, rates, selected)
     return Selection(
         snapshot,
         text,
         selected,
         np.flatnonzero(selected),
-        chosen,
+        selected_processes(snapshot, selected),
         _listeners(snapshot, selected),
         _concerned(snapshot.ports.group, selected),
         _concerned(groups.group, selected),
@@ -99,6 +92,20 @@ def _hint(snapshot: Snapshot, expression: language.Expression) -> str:
     from tcptop.analysis import filter as language
 
     return language.hint(expression, facts(snapshot))
+
+
+def selected_processes(snapshot: Snapshot, selected: Bools) -> Processes:
+    """Each process with the selected ones of its sockets."""
+    if selected.all():
+        return snapshot.processes
+    table, holders, rates = snapshot.sample.sockets, snapshot.holders, _rates(snapshot)
+    return processes(table, holders, snapshot.owner, rates, selected)
+
+
+def _rates(snapshot: Snapshot) -> SocketRates:
+    return SocketRates(
+        snapshot.bytes_sent_per_s, snapshot.bytes_received_per_s, snapshot.retransmits_per_s
+    )
 
 
 def _selected(

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from tcptop.analysis.findings.words import called
-from tcptop.model import address, owner
+from tcptop.model import address, owner, tcp
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Remotes, Snapshot
-from tcptop.model.table import I64, U32, U64, Index, SocketTable
+from tcptop.model.table import I64, U32, U64, Bools, Index, SocketTable
 
 LOCAL = ("local_hi", "local_lo", "local_port")
 REMOTE = ("remote_hi", "remote_lo", "remote_port")
@@ -76,25 +76,38 @@ def owner_text(snapshot: Snapshot, row: int) -> str:
     processes = snapshot.holders.of(row)
     kind = int(snapshot.owner[row])
     if not processes:
-        return SHORT_NOTES[int(snapshot.note[row])]
+        return short_note(snapshot, row)
     process, _ = processes[0]
     more = f" +{len(processes) - 1}" if len(processes) > 1 else ""
     mark = "†" if kind == owner.REMEMBERED else ""
     return f"{called(process)}/{process.pid}{mark}{more}"
 
 
-SHORT_NOTES = {
+def short_note(snapshot: Snapshot, row: int) -> str:
+    """Why nobody can be named for a socket, in few words."""
+    note = int(snapshot.note[row])
+    if note == owner.KERNEL_KEEPS:
+        return f"(closed: {tcp.SS_STATES[int(snapshot.sample.sockets.state[row])]})"
+    return _SHORT_NOTES[note]
+
+
+def unowned_last(selection: Selection, sockets: Index) -> Bools:
+    """Sockets that no process has open, which come last where they are sorted by process."""
+    late: Bools = selection.snapshot.owner[sockets] != owner.PROCESS
+    return late
+
+
+_SHORT_NOTES = {
     owner.NONE: "",
     owner.IN_ACCEPT_QUEUE: "(accept queue)",
     owner.CLOSED_BY_REMEMBERED: "(remembered)",
     owner.HALF_OPEN: "(half-open)",
-    owner.KERNEL_KEEPS: "(kernel: closed)",
     owner.ORPHAN: "(kernel: orphan)",
     owner.NOT_PERMITTED: "(not permitted)",
     owner.NOT_FOUND: "(no process)",
     owner.NOT_SEARCHED: "(not searched)",
     owner.NO_LISTENER: "(listener used)",
-    owner.HIDDEN: "(hidden)",
+    owner.HIDDEN: "(no process)",
 }
 
 

@@ -19,6 +19,7 @@ from tcptop.columns.endpoints import (
     owner_values,
     rank,
     source,
+    unowned_last,
     zones,
 )
 from tcptop.columns.listing import Listing, Sparkline, plain
@@ -191,6 +192,7 @@ LISTENERS = Listing(
     "listeners", "Listeners", "Listen", COLUMNS, "fill", "Nobody listens on TCP here.",
     rows=lambda s: s.listeners, keys=listener_keys, styles=plain,
     netns=lambda s, r: _table(s).netns[sockets(s, r)], scope=scope, command=command,
+    last=lambda s, r, key: unowned_last(s, sockets(s, r)) & (key == "process"),
     worst=worst, page=lambda s, place: "queues",
     recorded=OF_LISTENERS, sparkline=Sparkline("peak", "its accept queue"), whole=True,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from tcptop.model.finding import Finding
 from tcptop.model.netns import from_outside
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import U64, Index
+from tcptop.model.table import U64, Bools, Index
 
 
 class Sparkline(NamedTuple):
@@ -47,6 +47,7 @@ class Listing:
     page: Callable[[Selection, int], str | None] = lambda selection, place: None
     recorded: RecordedKind | None = None
     sparkline: Sparkline | None = None
+    last: Callable[[Selection, Index, str], Bools] | None = None  # however it is sorted by a key
     whole: bool = False  # a filter chooses rows; what they count is of all sockets
 
     def column(self, key: str) -> Column:
@@ -61,7 +62,8 @@ def plain(selection: Selection, rows: Index) -> list[StyleName]:
 def ordered(listing: Listing, selection: Selection, key: str, reverse: bool) -> Index:
     """The rows of a list sorted by a column; equal ones keep the order of the last sort.
 
-    `reverse` turns the column's natural direction round. Unknown is last, either way.
+    `reverse` turns the column's natural direction round. Unknown is last, either way, and so are
+    the list's own `last`.
     """
     rows = listing.rows(selection)
     column = listing.column(key)
@@ -72,6 +74,9 @@ def ordered(listing: Listing, selection: Selection, key: str, reverse: bool) -> 
     if values.dtype.kind == "f":
         unknown = np.isnan(values[order])
         order = np.concatenate([order[~unknown], order[unknown]])
+    if listing.last is not None:
+        late = listing.last(selection, rows, key)[order]
+        order = np.concatenate([order[~late], order[late]])
     return rows[order]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tcptop.analysis.findings.words import place
-from tcptop.analysis.identity import process_keys
+from tcptop.analysis.identity import closed, process_keys
 from tcptop.analysis.recorded import OF_PROCESSES
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
@@ -17,31 +17,47 @@ from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
-from tcptop.model.table import F64, I64, Index
+from tcptop.model.table import F64, I64, Bools, Index
 
 NOBODY = {
     owner.ACCEPT_QUEUE: "(accept queues)",
     owner.REMEMBERED: "(remembered)",
-    owner.UNKNOWN: "(owner unknown)",
+    owner.UNKNOWN: "(no process)",
 }
+CLOSED = f"(closed: {tcp.SS_STATES[tcp.TIME_WAIT]})"
 
 
 def process(selection: Selection, row: int) -> Process | None:
-    """The process of a row; None for those that gather sockets without one."""
+    """The process of a row; None for those without one, or of several."""
     return _processes(selection, np.array([row]))[0]
 
 
 def _processes(selection: Selection, rows: Index) -> list[Process | None]:
-    return selection.snapshot.holders.at(selection.processes.process[rows])
+    found = selection.processes
+    alone = np.where(found.members[rows] == 1, found.process[rows], -1)
+    return selection.snapshot.holders.at(alone)
+
+
+def several(selection: Selection, row: int) -> bool:
+    """Whether it stands for more than can be told on one page."""
+    found = selection.processes
+    unknown = found.process[row] < 0 and found.owner[row] == owner.UNKNOWN
+    return bool(unknown or found.members[row] > 1)
+
+
+def _named(selection: Selection, row: int) -> Process | None:
+    """A process that a row stands for."""
+    return selection.snapshot.holders.at(selection.processes.process[[row]])[0]
 
 
 def name(selection: Selection, row: int) -> str:
     """`nginx`, `leaky.py (python3)`, `postgres: checkpointer`; `(accept queues)` without one."""
-    holder = process(selection, row)
-    kind = int(selection.processes.owner[row])
+    found, holder = selection.processes, _named(selection, row)
+    kind, members = int(found.owner[row]), int(found.members[row])
     if holder is None:
-        return NOBODY[kind]
+        return CLOSED if closed(found, np.array([row]))[0] else NOBODY[kind]
     mark = "†" if kind == owner.REMEMBERED else ""
+    mark += f" ×{members:,}" if members > 1 else ""
     if holder.label is None or holder.label.startswith(holder.name):
         return safe(holder.label or holder.name) + mark
     return f"{safe(holder.label)}{mark} ({safe(holder.name)})"
@@ -204,6 +220,12 @@ def scope(selection: Selection, place: int) -> str:
     holder = process(selection, place)
     if holder is not None:
         return f"pid = {holder.pid}"
+    if (ended := _named(selection, place)) is not None:
+        return f"owner = remembered and process = {quoted(ended.label or ended.name)}"
+    found = selection.processes
+    if found.owner[place] == owner.UNKNOWN:
+        waits = closed(found, np.array([place]))[0]
+        return f"owner = unknown and {'' if waits else 'not '}state time-wait"
     return f"owner = {owner.OWNER_KINDS[int(selection.processes.owner[place])]}"
 
 
@@ -223,9 +245,21 @@ def worst(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Ind
     return np.array([ranks.get(pid, -1) if pid else -1 for pid in pids], np.int64)
 
 
+def _last(selection: Selection, rows: Index, key: str) -> Bools:
+    """What has ended, or never had a process."""
+    late: Bools = selection.processes.owner[rows] != owner.PROCESS
+    return late
+
+
+def quoted(name: str) -> str:
+    """A name as a filter takes it, in which nothing is a pattern."""
+    plain = "".join(f"[{c}]" if c in "*?[" else c for c in name)
+    return f'"{plain}"' if '"' not in plain else f"'{plain}'"
+
+
 PROCESSES = Listing(
     "processes", "Processes", "Procs", COLUMNS, "sockets", "No process has a TCP socket here.",
     rows=lambda s: np.arange(len(s.processes)), keys=process_keys, styles=_looks,
     netns=lambda s, r: s.processes.netns[r], scope=scope, command=command, worst=worst,
-    recorded=OF_PROCESSES, sparkline=Sparkline("sockets", "its sockets"),
+    recorded=OF_PROCESSES, sparkline=Sparkline("sockets", "its sockets"), last=_last,
 )  # fmt: skip

@@ -14,7 +14,15 @@ from tcptop.analysis import subject
 from tcptop.analysis.identity import socket_keys
 from tcptop.columns import units
 from tcptop.columns.column import Column, Texts, Values, shown
-from tcptop.columns.endpoints import endpoints, owner_texts, owner_values, rank, source, zones
+from tcptop.columns.endpoints import (
+    endpoints,
+    owner_texts,
+    owner_values,
+    rank,
+    source,
+    unowned_last,
+    zones,
+)
 from tcptop.columns.listeners import listening
 from tcptop.columns.listing import Listing
 from tcptop.columns.marks import of_named
@@ -295,5 +303,6 @@ SOCKETS = Listing(
     "sockets", "Connections", "Conns", COLUMNS, "state", "There is no TCP socket here.",
     rows=lambda s: s.rows, keys=socket_keys, styles=_looks,
     netns=lambda s, r: _table(s).netns[r], command=command,
+    last=lambda s, r, key: unowned_last(s, r) & (key == "process"),
     worst=worst, page=lambda s, row: tcp.SS_STATES[int(_table(s).state[row])],
 )  # fmt: skip

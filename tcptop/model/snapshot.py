@@ -63,7 +63,10 @@ class Listeners:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Processes:
-    """Sockets by (process, namespace); person -1 gathers those that nobody can be named for."""
+    """Sockets by (process, namespace); process -1 gathers those that nobody can be named for.
+
+    `members` is how many processes a row stands for, of which `process` is one; 0 for none.
+    """
 
     process: Index
     owner: U8
@@ -76,6 +79,7 @@ class Processes:
     bytes_sent_per_s: F64
     bytes_received_per_s: F64
     retransmits_per_s: F64
+    members: I64
 
     def __len__(self) -> int:
         return len(self.process)

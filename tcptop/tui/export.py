@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import TextIO
 
 import numpy as np
 
+from tcptop.analysis.selection import selected_processes
 from tcptop.columns.listing import Listing, netns_of, shell_command
 from tcptop.model.cells import safe
 from tcptop.model.netns import reaching
@@ -34,9 +36,10 @@ def row(listing: Listing, selection: Selection, place: int) -> str:
 
 def write_json(selection: Selection, name: str) -> str:
     """All that is selected, to a file; returns what to say about it."""
+    each = replace(selection, processes=selected_processes(selection.snapshot, selection.selected))
 
     def write(out: TextIO) -> None:
-        json.write(selection, out)
+        json.write(each, out)
 
     return _written(name, write) or f"exported {counted(len(selection.rows))} to {_full(name)}"
 

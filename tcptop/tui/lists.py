@@ -8,6 +8,7 @@ from functools import cache
 
 from tcptop.analysis import subject
 from tcptop.analysis.filter.clause import NO_FILTER, Clause
+from tcptop.analysis.gathered import gathered
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selection import select
 from tcptop.columns import SOCKETS, Column, Listing, verdict
@@ -81,7 +82,8 @@ def _selection(snapshot: Snapshot, criteria: Criteria, before: Shown | None) -> 
             return before.selection
     expression = clause.expression if clause.text else None
     among = _sockets(about, snapshot) if about is not None else None
-    return select(snapshot, expression, clause.text or None, by_port, among)
+    found = select(snapshot, expression, clause.text or None, by_port, among)
+    return replace(found, processes=gathered(found.processes, snapshot.holders))
 
 
 def _sockets(about: About, snapshot: Snapshot) -> Bools:

@@ -179,7 +179,8 @@ class Session:
             return None  # nothing was drawn yet
         if spot.row is None or row is None:
             return Place(spot.view)
-        if VIEWS[spot.view].opens:
+        view = VIEWS[spot.view]
+        if view.opens and not view.several(row.selection, row.place):
             return Place(spot.view, item=spot.row)
         return sockets_where(scope_of(row.listing, row.selection, row.place))
 
@@ -214,7 +215,7 @@ class Session:
         place = shown.model.place(key) if shown is not None else None
         if shown is None or place is None or not isinstance(key, int):
             return None
-        if self.view.opens:
+        if self.view.opens and not self.view.several(shown.selection, place):
             return replace(here, item=key, followed=None)
         return sockets_where(scope_of(self.view.listing, shown.selection, place))
 

@@ -18,6 +18,7 @@ from tcptop.columns import (
     STATES,
     Listing,
     kernel,
+    processes,
 )
 from tcptop.columns.detail import Fact
 from tcptop.model.selection import Selection
@@ -37,6 +38,7 @@ class View:
     facts: Callable[[Selection, int], list[Fact]] | None = None  # of a place
     requests: Callable[[Snapshot, int], Requests] = lambda snapshot, key: NO_REQUESTS
     picture: Literal["", "overview", "states"] = ""  # drawn where there is room
+    several: Callable[[Selection, int], bool] = lambda selection, place: False  # opens as sockets
     counted: bool = True  # whether the number of rows is said beside the title
 
     @property
@@ -48,7 +50,7 @@ VIEWS = {
     view.listing.name: view
     for view in (
         View(OVERVIEW, host.pane, picture="overview", counted=False),
-        View(PROCESSES, process.pane),
+        View(PROCESSES, process.pane, several=processes.several),
         View(SOCKETS, connection.pane, requests=connection.requests),
         View(LISTENERS, listener.pane, requests=connection.requests),
         View(PORTS, destination.pane),

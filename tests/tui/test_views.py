@@ -23,7 +23,7 @@ async def test_the_header_says_where_and_how_it_goes() -> None:
             assert words in title
         assert title.endswith("LIVE 1s")
         assert strip.startswith(" ESTAB 7  LISTEN 2  SYN-SENT 1  SYN-RECV 1")
-        assert tabs.startswith(" 0 Overview [1 Processes 6] 2 Connections 18  3 Listeners 2")
+        assert tabs.startswith(" 0 Overview [1 Processes 7] 2 Connections 18  3 Listeners 2")
 
 
 async def test_an_unprivileged_look_says_so_where_there_is_little_room() -> None:

@@ -14,7 +14,7 @@ from tcptop.analysis.identity import process_keys
 from tcptop.columns import FINDINGS, PROCESSES, Listing, findings, sockets, units
 from tcptop.columns import column as columns
 from tcptop.columns.detail import Fact
-from tcptop.columns.endpoints import SHORT_NOTES
+from tcptop.columns.endpoints import short_note
 from tcptop.columns.marks import KEY as MARKS
 from tcptop.columns.marks import STYLES
 from tcptop.model import owner, tcp
@@ -157,7 +157,9 @@ def holders(scene: Scene, row: int) -> Iterator[PaneRow]:
     if len(entries) > HOLDERS:
         yield told(scene.room, "", f"and {len(entries) - HOLDERS} others")
     if note:
-        yield from wrapped(scene.room, "owner", f"{SHORT_NOTES[note]} {owner.NOTES[note]}".strip())
+        yield from wrapped(
+            scene.room, "owner", f"{short_note(snapshot, row)} {owner.NOTES[note]}".strip()
+        )
 
 
 def _target(scene: Scene, process: int, netns: int) -> Target | None:
