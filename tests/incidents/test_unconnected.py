@@ -116,7 +116,7 @@ def neighbours_answer(lab: Lab) -> None:
             who="dialer",
             title=[r"10\.77\.0\.1:5432\b", "ICMP unreachables come in"],
             told=["rejects"],
-            never=["refused", "Start the service", "drops", "does not answer ARP", "by itself"],
+            never=["refused", "Start the service", "drops", "not answer ARP", "itself gives up"],
             destination="10.77.0.1:5432",
         )
     ],
@@ -186,7 +186,7 @@ def one_of_three_back_ends_is_out(lab: Lab) -> None:
             RESETS,
             "warning",
             title=[r"10\.77\.0\.1:8082 and 10\.77\.0\.1:8083 refuse|:8083 and 10\S+:8082 refuse"],
-            told=["127\\.0\\.0\\.1 or another port alone"],
+            told=["only on 127\\.0\\.0\\.1 or another port"],
             never=["Start the service", r"8081 (is|are) open"],
         )
     ],
@@ -223,7 +223,7 @@ def three_upstreams_are_up(lab: Lab) -> None:
         Says(
             RESETS,
             "warning",
-            title=[r"10\.77\.0\.1:6379 refuses them \(called by failover\.py"],
+            title=[r"10\.77\.0\.1:6379 refuses them \(apparently by failover\.py"],
             told=["limit that is reached", "open and got an answer meanwhile"],
             never=["Start the service", "may be down"],
             destination="10.77.0.1:6379",
