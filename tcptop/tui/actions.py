@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tcptop.analysis.filter.clause import NO_FILTER, Clause
@@ -246,7 +247,9 @@ def write_ticket(app: App) -> Told:
     shown = app.main.on_screen()
     if shown is None:
         return NOTHING_YET
-    return _write(app, export.file_name(shown.selection, MARKDOWN))
+    name = export.file_name(shown.selection, MARKDOWN)
+    same = (MARKDOWN, shown.selection, app.session.here, app.main.cursor)
+    return _once(app, same, lambda: export.write_text(ticket.text(shown), name))
 
 
 def export_as(app: App) -> Told:
@@ -283,8 +286,22 @@ def export_json(app: App) -> Told:
         return "nothing to export yet"
     selection = shown.selection
     name = export.file_name(selection, JSON)
-    in_background(app, lambda: export.write_json(selection, name), app.say)
+    return _once(app, (JSON, selection), lambda: export.write_json(selection, name))
+
+
+def _once(app: App, same: tuple[object, ...], work: Callable[[], str]) -> Told:
+    """Who holds the key down wants one file of a sample, not one each time it repeats."""
+    if same == app.exported:
+        return "exported already"
+    app.exported = same
+    in_background(app, work, partial(_written, app))
     return "exporting…"
+
+
+def _written(app: App, told: str) -> None:
+    if told.startswith(export.REFUSED):
+        app.exported = ()
+    app.say(told)
 
 
 # -- the program

@@ -18,9 +18,10 @@ from textual.message import Message
 from textual.screen import Screen
 
 from tcptop.analysis import filter as language
+from tcptop.analysis.filter.clause import Clause
 from tcptop.columns import FINDINGS, SOCKETS, Listing
 from tcptop.options import THEMES
-from tcptop.tui import keys
+from tcptop.tui import key_budget, keys
 from tcptop.tui.actions import (
     ACTIONS,
     Told,
@@ -40,14 +41,13 @@ from tcptop.tui.search import Finder
 from tcptop.tui.session import Session
 from tcptop.tui.settings import Arrangement, PreferencesFile, ScreenSettings
 from tcptop.tui.terminal.display import TerminalApp
+from tcptop.tui.terminal.keyboard import key
 from tcptop.tui.themes import TERMINAL, themes
 from tcptop.tui.tree_model import LABEL, REDUNDANT
 from tcptop.tui.views import VIEWS
 from tcptop.tui.watcher import OpenSource, OwnCost, SampleFailed, SnapshotTaken, Watcher
-from tcptop.tui.widgets.filter_bar import FilterBar
 from tcptop.tui.widgets.lines import Diagram
 from tcptop.tui.widgets.modal import Box, ChoiceScreen
-from tcptop.tui.widgets.prompt import FileBar, FindBar
 from tcptop.tui.widgets.table import Table
 from tcptop.tui.widgets.top import Top
 
@@ -78,10 +78,15 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self.session = Session.opened(
             settings.opening, settings.clause, settings.findings, recent, rings
         )
-        self.main = MainScreen(self.session, names, settings)
+        self.main = MainScreen(self.session, names, settings, self._apply, self._find, self._export)
         self.finder = Finder(self.main.table, self.call_later, self.say)
         self.palette = ChoiceScreen(Palette(self.run_action, settings.ascii_only))
         self.column_chooser = ChoiceScreen(ColumnChooser(self.arrange, settings.ascii_only))
+        quits = (settings.keys.get(id, usual) for id, usual, *_ in keys.ALWAYS if id == "quit")
+        self._budget = key_budget.KeyBudget(
+            key.strip() for usual in quits for key in usual.split(",")
+        )
+        self.exported: tuple[object, ...] = ()  # what was written last
         self.failed = ""  # why there was no sample, until the next one
         self._cost = OwnCost()
         self.memory = PreferencesFile(settings.state)
@@ -127,28 +132,46 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         as on a slow link, `/` would find those after it already gone to the table.
         """
         if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._take_key(event)
+        elif isinstance(event, events.Paste) and (prompt := self.main.prompt) is not None:
+            prompt.paste(event.text)
+        else:
+            await super().on_event(event)
+
+    async def take_text(self, text: str) -> None:
+        """Into a prompt, text goes in one piece; elsewhere its letters are keys."""
+        for place, character in enumerate(text):
+            if (prompt := self.main.prompt) is not None:
+                prompt.write(text[place:])
+                return
+            await self._take_key(key(character))
+
+    async def _take_key(self, event: events.Key) -> None:
+        if self.ending:
+            return  # typed ahead of a signal, or after `q`: the screens go already
+        text, prompt = event.character if event.is_printable else None, self.main.prompt
+        if prompt is not None and text is not None:
+            prompt.write(text)
+        elif self._budget.lets(event.key):
             try:
-                if self.ending or await self._took(event):
-                    return  # typed ahead of a signal, or after `q`: the screens go already
+                await self._act(event, text)
             except Exception as error:
                 self.main.cannot_draw(error)
-                return
-        await super().on_event(event)
+            self._budget.rest()
+        elif self.main.said != key_budget.TOLD:
+            self.say(key_budget.TOLD)
 
-    async def _took(self, event: events.Key) -> bool:
-        """Whether a key was for a box or an action; what it was for is done."""
+    async def _act(self, event: events.Key, text: str | None) -> None:
+        """What a key is for is done when this returns."""
+        opened = isinstance(self.screen, ChoiceScreen) and self.screen.box
         self.say("")
         if self.main.notices.key():
             self.paint()
-        text = event.character if event.is_printable else None
-        opened = isinstance(self.screen, ChoiceScreen) and self.screen.box
         if opened and text is not None and opened.take_text(text):
-            return True
-        if not self.main.typing and await self._check_bindings(event.key):
-            return True
-        if text is not None and not (self.main.typing or opened):
-            self.say(f"{text} does nothing here; ? for keys")
-        return False
+            return
+        if await self._check_bindings(event.key) or text is None or opened:
+            return
+        self.say(f"{text} does nothing here; ? for keys")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         always = {name for _, _, name, *_ in keys.ALWAYS}
@@ -231,14 +254,14 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
     def on_diagram_opened(self, message: Diagram.Opened) -> None:
         self.done(open_row(self, message.key))
 
-    def on_filter_bar_applied(self, message: FilterBar.Applied) -> None:
-        self.done(apply_filter(self, message.clause))
+    def _apply(self, clause: Clause) -> None:
+        self.done(apply_filter(self, clause))
 
-    def on_file_bar_asked(self, message: FileBar.Asked) -> None:
-        self.done(export_to(self, message.text))
+    def _find(self, text: str) -> None:
+        self.done(find_text(self, text))
 
-    def on_find_bar_asked(self, message: FindBar.Asked) -> None:
-        self.done(find_text(self, message.text))
+    def _export(self, name: str) -> None:
+        self.done(export_to(self, name))
 
     # -- what is remembered from run to run
 

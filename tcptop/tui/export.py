@@ -19,6 +19,8 @@ from tcptop.model.selection import Selection
 from tcptop.tui.header import counted
 from tcptop.views import json, output
 
+REFUSED = "not exported"  # how it begins what it says where there is no file
+
 
 def command(listing: Listing, selection: Selection, place: int, own: int) -> str:
     """For a row, typed into a shell in namespace `own`; empty where none shows it."""
@@ -59,7 +61,7 @@ def _written(name: str, write: Callable[[TextIO], None]) -> str:
         with output.opened(name) as out:
             write(out)
     except OSError as error:
-        return f"not exported: {name}: {error.strerror or error}"
+        return f"{REFUSED}: {name}: {error.strerror or error}"
     return ""
 
 

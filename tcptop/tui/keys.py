@@ -6,7 +6,7 @@ Relies on `_character_to_key` of Textual 8.2, which says how the key of a charac
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.binding import Binding, BindingType
 from textual.keys import _character_to_key
@@ -244,6 +244,12 @@ def doing(action: str) -> str:
     """`step(-1)` as Textual runs it."""
     name, _, arguments = action.partition("(")
     return f"app.do('{name}', {arguments}" if arguments else f"app.do('{name}')"
+
+
+def bound(id: str, chosen: Mapping[str, str]) -> list[str]:
+    """The keys of an action; `chosen` are those that were bound anew."""
+    usual = next(keys for each, keys, *_ in KEYS if each == id)
+    return [key.strip() for key in chosen.get(id, usual).split(",")]
 
 
 def key_names(keys: str) -> list[str]:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tcptop.analysis import filter as language
+from tcptop.analysis.filter.clause import Clause
 from tcptop.analysis.findings import silence
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.words import clock_time
@@ -40,7 +41,7 @@ from tcptop.tui.ticket import OnScreen, on_screen
 from tcptop.tui.widgets.filter_bar import FilterBar
 from tcptop.tui.widgets.layout import Line, TableModel
 from tcptop.tui.widgets.lines import Diagram, Lines
-from tcptop.tui.widgets.prompt import FileBar, FindBar
+from tcptop.tui.widgets.prompt import FileBar, FindBar, Prompt
 from tcptop.tui.widgets.table import Table
 from tcptop.tui.widgets.top import Top
 
@@ -58,8 +59,16 @@ class MainScreen(Screen[None], inherit_bindings=False):
     """
 
     def __init__(
-        self, session: Session, names: language.NameResolver, settings: ScreenSettings
+        self,
+        session: Session,
+        names: language.NameResolver,
+        settings: ScreenSettings,
+        applied: Callable[[Clause], object],
+        asked: Callable[[str], object],
+        named: Callable[[str], object],
     ) -> None:
+        """`applied` is told a filter that was typed, `asked` a text that is to be found, `named`
+        a file that is to be written."""
         super().__init__()
         self._session, self._settings = session, settings
         self._place: tuple[int, Place] | None = None  # what the table shows
@@ -74,8 +83,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         )
         self.overview = Overview(ascii_only)
         self.diagram.display = self.overview.display = False
-        self.filter_bar = FilterBar(names, ascii_only)
-        self.find_bar, self.file_bar = FindBar(ascii_only), FileBar(ascii_only)
+        self.filter_bar = FilterBar(names, ascii_only, applied, self._typed)
+        self.find_bar = FindBar(ascii_only, asked, self._typed)
+        self.file_bar = FileBar(ascii_only, named, self._typed)
         self.last_line = Lines(ascii_only, id="status")
 
     def compose(self) -> ComposeResult:
@@ -90,8 +100,13 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @property
     def typing(self) -> bool:
         """Whether the keys are text."""
+        return self.prompt is not None
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """Where text is typed; None while keys are keys."""
         bars = (self.filter_bar, self.find_bar, self.file_bar)
-        return any(bar.is_open for bar in bars)
+        return next((bar.prompt for bar in bars if bar.is_open), None)
 
     @property
     def picture(self) -> Diagram[int] | Overview | None:
@@ -137,12 +152,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Have the keys write the name of a file."""
         self.last_line.display = False
         self.file_bar.open(name)
-
-    def on_filter_bar_closed(self) -> None:
-        self._typed()
-
-    def on_find_bar_closed(self) -> None:
-        self._typed()
 
     def _typed(self) -> None:
         self.last_line.display = True

@@ -12,6 +12,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,16 @@ class Terminal:
     def type(self, text: str) -> None:
         """Press keys."""
         os.write(self.master, text.encode())
+
+    def flood(self, text: str) -> None:
+        """Type faster than anybody can: as much as the program takes, until it has all or ends."""
+        data = text.encode()
+        os.set_blocking(self.master, False)
+        while data and self.process.poll() is None:
+            with suppress(BlockingIOError):
+                data = data[os.write(self.master, data[:4096]) :]
+            self.read(0.005)
+        os.set_blocking(self.master, True)
 
     def read(self, seconds: float) -> None:
         """Take what the program writes, for at most this long."""

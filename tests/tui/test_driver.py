@@ -212,6 +212,17 @@ def test_escape_and_escape_sequences_are_told_apart() -> None:
         terminal.wait_for("keys: escape up é")
 
 
+def test_a_slow_link_may_split_a_key() -> None:
+    """As long as Textual waits anyway: less than ESCDELAY, which is 100 ms where it is not set."""
+    with start(ESCDELAY="5000") as terminal:
+        terminal.type("x\x1b")
+        terminal.wait_for("keys: x")
+        terminal.type("[")
+        terminal.read(0.2)
+        terminal.type("A")
+        terminal.wait_for("keys: x up")
+
+
 def test_a_resize_is_painted() -> None:
     with start() as terminal:
         terminal.resize(40, 10)

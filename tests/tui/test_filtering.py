@@ -7,9 +7,11 @@ import threading
 from collections.abc import Sequence
 
 import pytest
+from textual import events
 
 from tcptop.analysis.filter.clause import Feedback, feedback
 from tcptop.model.snapshot import Snapshot
+from tcptop.tui.terminal.keyboard import Typed
 from tcptop.tui.widgets import filter_bar
 from tests.tui.live import Live, live
 from tests.unit.prepared import everything
@@ -23,7 +25,7 @@ def prompt_lines(view: Live) -> list[str]:
 async def ask(view: Live, text: str) -> None:
     """Type without applying."""
     await view.press("slash")
-    view.app.main.filter_bar._prompt.begin(text)
+    view.app.main.filter_bar.prompt.begin(text)
     await view.settled()
 
 
@@ -95,7 +97,7 @@ async def test_wide_characters_do_not_shift_the_caret() -> None:
 async def test_tab_completes_and_lists() -> None:
     async with live() as view:
         await view.press("slash", *"dpo", "tab")
-        assert view.app.main.filter_bar._prompt.value == "dport "
+        assert view.app.main.filter_bar.prompt.value == "dport "
         await view.press("equals_sign", *"80", "space", *"and", "space", *"st", "tab", "tab")
         assert prompt_lines(view)[1] == " / dport =80 and state"
         await view.press("tab")
@@ -106,7 +108,7 @@ async def test_tab_completes_and_lists() -> None:
 async def test_keys_of_the_view_are_text_in_the_prompt() -> None:
     async with live() as view:
         await view.press("slash", *"q2s", "question_mark")
-        assert view.app.main.filter_bar._prompt.value == "q2s?"
+        assert view.app.main.filter_bar.prompt.value == "q2s?"
         await view.press("f1", "f10")
         assert view.app._exit
 
@@ -126,11 +128,11 @@ async def test_earlier_filters_come_back() -> None:
         await view.type("state listen")
         await view.type("state established")
         await view.press("escape", "slash", "up")
-        assert view.app.main.filter_bar._prompt.value == "state established"
+        assert view.app.main.filter_bar.prompt.value == "state established"
         await view.press("up", "up")
-        assert view.app.main.filter_bar._prompt.value == "state listen"
+        assert view.app.main.filter_bar.prompt.value == "state listen"
         await view.press("down", "down")
-        assert view.app.main.filter_bar._prompt.value == ""
+        assert view.app.main.filter_bar.prompt.value == ""
 
 
 async def test_a_typed_filter_stays_across_views() -> None:
@@ -186,7 +188,7 @@ class SlowNames:
 
 
 async def submit(view: Live, text: str) -> None:
-    view.app.main.filter_bar._prompt.begin(text)
+    view.app.main.filter_bar.prompt.begin(text)
     await view.press("enter")
 
 
@@ -251,7 +253,7 @@ async def test_the_filter_in_force_can_be_gone_on_with() -> None:
     async with live(size=(40, 24)) as view:
         await view.type("state established and dport = 8080")
         await view.press("slash", "space", *"or", "space", "colon", "1")
-        assert view.app.main.filter_bar._prompt.value == "state established and dport = 8080 or :1"
+        assert view.app.main.filter_bar.prompt.value == "state established and dport = 8080 or :1"
         assert prompt_lines(view)[1].endswith("8080 or :1")
 
 
@@ -262,3 +264,40 @@ async def test_where_a_row_counts_all_its_sockets_the_filter_says_so(key: str) -
         assert "filter: state established  7 sockets\n" in view.text() + "\n"
         await view.press(key)
         assert "filter: state established  7 sockets; rows count all" in view.text()
+
+
+async def test_what_is_typed_in_one_piece_is_done_in_its_order() -> None:
+    """On a slow link all of it comes in one read: what follows Enter or Esc is no text any more."""
+    async with live() as view:
+        await view.press("slash", *"state listen", "enter", "2", "S")
+        assert not view.app.main.typing
+        assert view.session.typed.text == "state listen"
+        assert (view.session.here.view, len(view.rows())) == ("sockets", 2)
+        assert view.session.sort.reverse
+        await view.press("slash", "x", "escape", "slash", "y", "escape", "3")
+        assert not view.app.main.typing
+        assert view.session.typed.text == "state listen"
+        await view.press("ctrl+f", *"0.0.0.0", "enter", "down", "1")
+        assert view.session.here.view == "processes"
+        await view.press("slash", "x", "ctrl+c", "q")
+        assert view.app.ending
+
+
+@pytest.mark.parametrize("opening", ["slash", "ctrl+f"])
+async def test_a_text_is_bounded(opening: str) -> None:
+    async with live() as view:
+        await view.press("2", opening)
+        prompt = view.app.main.prompt
+        assert prompt is not None
+        driver = view.app._driver
+        assert driver is not None
+        driver.send_message(Typed("dst 10.0.0.1 or " * 1000))
+        await view.settled()
+        assert prompt.value == ("dst 10.0.0.1 or " * 1000)[:2000]
+        await view.press("x", "home", "delete", "y", "z")
+        assert len(prompt.value) == 2000
+        await view.press("home", *["delete"] * 3)
+        driver.send_message(events.Paste("\n a\tb\nc" * 1000))
+        await view.press("enter")  # which comes after it
+        assert prompt.value.startswith("ab 10.0.0.1")
+        assert opening == "slash" or view.app.finder.wanted.startswith("ab 10.0.0.1")

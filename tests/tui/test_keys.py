@@ -146,10 +146,13 @@ async def test_export_writes_what_is_selected(
         await view.type("state established")
         await view.press("space", "ctrl+s")
         await view.until(lambda: "exported 7 sockets to /" in view.status(), "exported")
+        await view.press(*["ctrl+s"] * 50)
+        assert view.status() == " exported already"
+        await view.type("state listen")
         await view.press("ctrl+s")
         # A file has this name only when it is whole.
         again = tmp_path / "tcptop-web1-20260101T000000Z-2.json"
-        await view.until(again.exists, "exported again")
+        await view.until(again.exists, "exported with another filter")
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["tcptop-web1-20260101T000000Z-2.json", "tcptop-web1-20260101T000000Z.json"]
     written = json.loads((tmp_path / names[1]).read_text())

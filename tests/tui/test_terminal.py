@@ -100,7 +100,7 @@ os.environ.update({"TERM": "linux", "NO_COLOR": "1"})
 environment.prepare(os.environ)
 from textual import constants
 from textual.app import App
-assert constants.DISABLE_KITTY_KEY and constants.ESCAPE_DELAY == 0.025
+assert constants.DISABLE_KITTY_KEY and constants.ESCAPE_DELAY == 0.1
 assert constants.TEXTUAL_ANIMATIONS == "none" and not constants.SMOOTH_SCROLL
 app = App()
 assert app.native_ansi_color and app.no_color

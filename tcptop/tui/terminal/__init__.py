@@ -11,6 +11,7 @@ gone, and resumes with a blank screen.
     frame.py        the cells that are wanted and those that were sent, and the bytes between
     sgr.py          how a cell looks, as codes
     driver.py       TerminalDriver: takes the terminal, reads keys, gives it back on any signal
+    keyboard.py     bytes -> keys, and text that comes in one piece
     writer.py       the thread that writes; it says whether the link drains
     clipboard.py    OSC 52, and a file beside it
 

@@ -24,6 +24,7 @@ from textual.strip import Strip
 from tcptop.model import mistake
 from tcptop.tui.terminal.driver import TerminalDriver
 from tcptop.tui.terminal.frame import Cells, Frame, cells
+from tcptop.tui.terminal.keyboard import Typed, key
 from tcptop.tui.terminal.sgr import CellStyle, style_of
 
 SOONEST, LATEST = 0.005, 0.25  # seconds between two looks at a link that does not drain
@@ -66,6 +67,14 @@ class TerminalApp(App[None]):
     def mouse(self, on: bool) -> None:
         if isinstance(self._driver, TerminalDriver):
             self._driver.mouse = on
+
+    async def on_typed(self, message: Typed) -> None:
+        await self.take_text(message.text)
+
+    async def take_text(self, text: str) -> None:
+        """What came in one piece: the same as its keys one after the other."""
+        for character in text:
+            await self.on_event(key(character))
 
     @property
     def ending(self) -> bool:

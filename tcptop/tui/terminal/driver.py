@@ -3,7 +3,7 @@
 Textual's own driver leaves the alternate screen, the mouse and the raw mode behind on SIGTERM,
 SIGHUP and SIGQUIT, spins when the terminal is gone, resumes with a blank screen, and asks for
 every motion of the mouse. This one ends with status 128 + signal; it relies on private parts of
-Textual 8.2 (`XTermParser`, `App._handle_exception`), and tests/tui/test_driver.py is the contract.
+Textual 8.2 (`App._handle_exception`), and tests/tui/test_driver.py is the contract.
 Use it through `tcptop.tui.terminal.display`.
 """
 
@@ -15,24 +15,24 @@ import os
 import select
 import signal
 import termios
-from codecs import getincrementaldecoder
 from contextlib import suppress
-from threading import Thread, current_thread
+from threading import Event, Thread, current_thread
 from types import FrameType
 from typing import Any
 
 from textual import constants, events
-from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 
+from tcptop.tui.terminal.keyboard import Keyboard
 from tcptop.tui.terminal.writer import Writer
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 LIMIT = 2.0  # seconds from a signal until the process ends whatever the event loop does
 PATIENCE = 0.5  # seconds that a stalled link may take to accept the last bytes
+TAKEN_S = 0.05  # between two looks whether an app that does not take its keys has ended
 
 # Alternate screen, hidden cursor, bracketed paste, no line wrap. No kitty keyboard: a process
 # that is killed with SIGKILL would leave the shell with escape codes for keys.
@@ -260,18 +260,29 @@ class TerminalDriver(LinuxDriver):
             self._soon(self._app._handle_exception, error)
 
     def run_input_thread(self) -> None:
-        """Turn bytes into events; asleep unless there is a key, or half an escape sequence."""
+        """Turn bytes into messages; asleep unless there is a key, or half an escape sequence.
+
+        What is read next waits until the app has taken what was read before: of a flood the rest
+        stays with whoever sends it.
+        """
         poll = select.poll()
         for fileno in (self.fileno, self._wake_read):
             poll.register(fileno, select.POLLIN)
-        parser = XTermParser(self._debug)
-        decoder = getincrementaldecoder("utf-8")("replace")
-        timeout: float | None = None
-        while self._wake_read not in (ready := dict(poll.poll(timeout))):
-            text = decoder.decode(read_some(self.fileno)) if ready else ""
-            for message in parser.feed(text) if text else parser.tick():
+        keyboard = Keyboard(self._debug)
+        patience = constants.ESCAPE_DELAY * 1000 + 5
+        while self._wake_read not in (
+            ready := dict(poll.poll(patience if keyboard.waiting else None))
+        ):
+            for message in keyboard.feed(read_some(self.fileno)) if ready else keyboard.late():
                 self.process_message(message)
-            timeout = constants.ESCAPE_DELAY * 1000 + 5 if ready else None
+            self._until_taken()
+
+    def _until_taken(self) -> None:
+        """Wait for the app, unless it ends."""
+        taken = Event()
+        self._app.call_later(taken.set)
+        while self._active and not taken.wait(TAKEN_S):
+            pass
 
 
 def read_some(fileno: int) -> bytes:

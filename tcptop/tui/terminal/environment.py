@@ -108,7 +108,6 @@ def prepare(environ: MutableMapping[str, str]) -> None:
         "TEXTUAL_ANIMATIONS": "none",
         "TEXTUAL_SMOOTH_SCROLL": "0",
         "TEXTUAL_FPS": "120",  # the frame timer is also the wait between key and echo
-        "ESCDELAY": "25",  # milliseconds until a lone Escape counts as the key
     }
     for name, value in defaults.items():
         environ.setdefault(name, value)

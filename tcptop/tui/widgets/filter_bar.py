@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input
 
@@ -41,34 +42,33 @@ class FilterBar(Vertical):
     FilterBar #sign { width: 3; }
     """
 
-    class Applied(Message):
-        """A filter that can be evaluated."""
-
-        def __init__(self, clause: Clause) -> None:
-            self.clause = clause
-            super().__init__()
-
-    class Closed(Message):
-        """Nothing is typed any more."""
-
-    def __init__(self, names: language.NameResolver, ascii_only: bool) -> None:
+    def __init__(
+        self,
+        names: language.NameResolver,
+        ascii_only: bool,
+        applied: Callable[[Clause], object],
+        closed: Callable[[], object],
+    ) -> None:
+        """`applied` is told a filter that can be evaluated, `closed` that nothing is typed any
+        more; at once, for the next key may be here already."""
         super().__init__(id="filter")
         self.display = False
         self.snapshot: Snapshot | None = None  # the one to count in
-        self._names = names
+        self._names, self._when_applied, self._when_closed = names, applied, closed
         self._said = Lines(ascii_only, id="feedback")
-        self._prompt = Prompt(EXAMPLE, "prompt")
+        self.prompt = Prompt(EXAMPLE, "prompt", self._submit, self.close)
         self._hint = Lines(ascii_only, id="hint")
         self._sign = Lines(ascii_only, id="sign")
         self._feedback = Feedback("", "")
         self._due: Timer | None = None  # feedback on what was typed, not given yet
+        self._judged: str | None = None  # the text that was submitted last; of it all is said
         self._asked = 0  # the last lookup; what an earlier one finds is too late
 
     def compose(self) -> ComposeResult:
         yield self._said
         with Horizontal():
             yield self._sign
-            yield self._prompt
+            yield self.prompt
         yield self._hint
 
     @property
@@ -77,29 +77,30 @@ class FilterBar(Vertical):
 
     def open(self, text: str) -> None:
         """Begin with the filter in force."""
-        self.display = True
+        self.display, self._judged = True, None
         self._sign.show(((SIGN, "header"),))
-        self._prompt.begin(text)
+        self.prompt.begin(text)
         self._tell(feedback(text, self.snapshot))
 
     def close(self) -> None:
         if self.is_open:
             self._asked += 1
             self.display = False
-            self.post_message(self.Closed())
+            self._when_closed()
 
     # -- what is typed
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        if self.is_open:
+        if self.is_open and message.value != self._judged:
+            self._judged = None
             self._asked += 1
             if self._due is None:
                 self._due = self.set_timer(_REST, self._give_feedback)
 
     def _give_feedback(self) -> None:
         self._due = None
-        if self.is_open:
-            self._tell(feedback(self._prompt.value, self.snapshot))
+        if self.is_open and self._judged is None:
+            self._tell(feedback(self.prompt.value, self.snapshot))
 
     def _forget_feedback(self) -> None:
         """What is said next is not to be replaced by what is due for the text before."""
@@ -113,9 +114,6 @@ class FilterBar(Vertical):
 
     def on_prompt_scrolled(self) -> None:
         self._draw_hint()
-
-    def on_prompt_cancelled(self) -> None:
-        self.close()
 
     def on_resize(self) -> None:
         self._tell(self._feedback)
@@ -133,15 +131,15 @@ class FilterBar(Vertical):
         if column is None:
             self._hint.show(header.footer(keys.TYPING_HINTS, width))
             return
-        before = cell_len(self._prompt.value[:column]) - round(self._prompt.scroll_x)
+        before = cell_len(self.prompt.value[:column]) - round(self.prompt.scroll_x)
         margin = len(SIGN) + max(0, before)
         self._hint.show(((" " * min(margin, width - 1) + "^", "bad"),))
 
     # -- what is applied
 
-    def on_input_submitted(self, message: Input.Submitted) -> None:
+    def _submit(self, value: str) -> None:
         self._forget_feedback()
-        text = message.value.strip()
+        self._judged, text = value, value.strip()
         try:
             expression = language.parse(text)
             self._apply(Clause(text, bound(expression)))
@@ -172,6 +170,6 @@ class FilterBar(Vertical):
             self._apply(found)
 
     def _apply(self, clause: Clause) -> None:
-        self._prompt.remember(clause.text)
+        self.prompt.remember(clause.text)
         self.close()
-        self.post_message(self.Applied(clause if clause.text else NO_FILTER))
+        self._when_applied(clause if clause.text else NO_FILTER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -15,6 +16,8 @@ from textual.widgets import Input
 from tcptop.analysis.filter.clause import completed
 from tcptop.tui import keys
 from tcptop.tui.widgets.lines import Lines
+
+MOST = 2000  # characters of a filter or a text; a screen has about as many cells
 
 
 class Prompt(Input):
@@ -30,9 +33,6 @@ class Prompt(Input):
     }
     """
 
-    class Cancelled(Message):
-        """Nothing changes."""
-
     class Scrolled(Message):
         """What is typed has moved sideways."""
 
@@ -43,9 +43,17 @@ class Prompt(Input):
             self.words = words
             super().__init__()
 
-    def __init__(self, example: str, id: str) -> None:
-        """`example` is shown where there is nothing yet."""
+    def __init__(
+        self,
+        example: str,
+        id: str,
+        submitted: Callable[[str], object],
+        cancelled: Callable[[], object],
+    ) -> None:
+        """`example` is shown where there is nothing yet. The others are called at once, not by a
+        message: the next key may be here already."""
         super().__init__(placeholder=example, select_on_focus=False, id=id)
+        self._when_submitted, self._when_cancelled = submitted, cancelled
         self.cursor_blink = False  # a blinking cursor costs 2.5 KB/s
         self._past: list[str] = []
         self._at = 0
@@ -78,12 +86,26 @@ class Prompt(Input):
         cursor = cell_len(self.value[: self.cursor_position])
         self.scroll_to_region(Region(cursor, 0, 1, 1), force=True, animate=False)
 
+    def write(self, text: str) -> None:
+        """Put text where the cursor is, as far as there is room for it."""
+        room = MOST - len(self.value) + len(self.selected_text)
+        self.replace(text[: max(0, room)], *self.selection)
+
+    def paste(self, text: str) -> None:
+        """Put in the first line of what is pasted."""
+        lines = text.strip().splitlines()
+        self.write("".join(filter(str.isprintable, lines[0] if lines else "")))
+
     def on_blur(self) -> None:
         """Another widget was clicked."""
-        self.action_cancel()
+        if self.screen.focused is not self:  # it may be here again
+            self.action_cancel()
 
     def action_cancel(self) -> None:
-        self.post_message(self.Cancelled())
+        self._when_cancelled()
+
+    async def action_submit(self) -> None:
+        self._when_submitted(self.value)
 
     def action_earlier(self, steps: int) -> None:
         """Walk through the filters used before."""
@@ -102,8 +124,13 @@ class Prompt(Input):
 class FindPrompt(Prompt):
     """A line of plain text: nothing completes it."""
 
-    def __init__(self, example: str) -> None:
-        super().__init__(example, "plain_prompt")
+    def __init__(
+        self,
+        example: str,
+        submitted: Callable[[str], object],
+        cancelled: Callable[[], object],
+    ) -> None:
+        super().__init__(example, "plain_prompt", submitted, cancelled)
 
     def action_complete(self) -> None:
         """There is no grammar."""
@@ -120,24 +147,18 @@ class FindBar(Horizontal):
     EXAMPLE = "any text of a row, whatever its case"
     ID = "find"
 
-    class Asked(Message):
-        """This is to be found."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
-
-    class Closed(Message):
-        """Nothing is typed any more."""
-
-    def __init__(self, ascii_only: bool) -> None:
+    def __init__(
+        self, ascii_only: bool, asked: Callable[[str], object], closed: Callable[[], object]
+    ) -> None:
+        """`asked` is told what was typed, `closed` that nothing is typed any more."""
         super().__init__(id=self.ID)
         self.display = False
         self._sign = Lines(ascii_only, id="plain_sign")
-        self._prompt = FindPrompt(self.EXAMPLE)
+        self.prompt = FindPrompt(self.EXAMPLE, self._submit, self.close)
+        self._when_asked, self._when_closed = asked, closed
 
     def compose(self) -> ComposeResult:
-        yield from (self._sign, self._prompt)
+        yield from (self._sign, self.prompt)
 
     @property
     def is_open(self) -> bool:
@@ -147,25 +168,21 @@ class FindBar(Horizontal):
         """Begin with a text. With none Enter looks for the last one, which Up shows."""
         self.display = True
         self._sign.show(((self.SIGN, "header"),))
-        self._prompt.begin(text)
+        self.prompt.begin(text)
 
     def close(self) -> None:
         if self.is_open:
             self.display = False
-            self.post_message(self.Closed())
-
-    def on_prompt_cancelled(self) -> None:
-        self.close()
+            self._when_closed()
 
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
 
-    def on_input_submitted(self, message: Input.Submitted) -> None:
-        message.stop()
-        text = message.value.strip()
-        self._prompt.remember(text)
+    def _submit(self, value: str) -> None:
+        text = value.strip()
+        self.prompt.remember(text)
         self.close()
-        self.post_message(self.Asked(text))
+        self._when_asked(text)
 
 
 class FileBar(FindBar):
@@ -174,10 +191,3 @@ class FileBar(FindBar):
     SIGN = " file "
     EXAMPLE = "a name that ends with .md or .json"
     ID = "file"
-
-    class Asked(Message):
-        """This file is to be written."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()

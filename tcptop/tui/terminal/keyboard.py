@@ -1,0 +1,82 @@
+"""Bytes that a terminal sends -> messages; bytes in, values out.
+
+Textual's parser takes 20 to 40 µs a character and makes a message of each. Text that comes in one
+piece, which is a paste without brackets or a key that is held on a slow link, is one message.
+"""
+
+from __future__ import annotations
+
+import re
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+
+from textual import events
+from textual._xterm_parser import XTermParser
+from textual.keys import KEY_NAME_REPLACEMENTS, _character_to_key
+from textual.message import Message
+
+ESC = "\x1b"
+PASTE, PASTED = "\x1b[200~", "\x1b[201~"
+MOST = 4096  # characters of one paste; what more there is has no use here
+_PIECES = re.compile(r"([ -~\xa0-\U0010ffff]{8,})")  # printable, and more than one types at once
+
+
+class Typed(Message):
+    """Printable text that came in one piece."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__()
+
+
+class Keyboard:
+    """Keeps what is left of a character or of an escape sequence until the rest comes."""
+
+    def __init__(self, debug: bool = False) -> None:
+        self._parser = XTermParser(debug)
+        self._decoder = getincrementaldecoder("utf-8")("replace")
+        self._sequence = ""  # from the last ESC on
+        self._pasted: int | None = None  # characters of the paste that comes
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is half an escape sequence, or the key Escape: `late` tells."""
+        return self._parser._timeout_time is not None
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        for place, piece in enumerate(_PIECES.split(self._decoder.decode(data))):
+            yield from self._text(piece) if place % 2 else self._each(piece)
+
+    def late(self) -> Iterator[Message]:
+        """Nothing has come for a while: what waited for more was all."""
+        yield from self._parser.tick()
+
+    def _text(self, text: str) -> Iterator[Message]:
+        while text and self.waiting:
+            yield from self._each(text[0])
+            text = text[1:]
+        if self._pasted is not None:
+            yield from self._each(text)
+        elif text:
+            yield Typed(text)
+
+    def _each(self, text: str) -> Iterator[Message]:
+        for character in text:
+            if self._pasted is None or self._pasted < MOST or self.waiting or character == ESC:
+                yield from self._parser.feed(character)
+            self._note(character)
+
+    def _note(self, character: str) -> None:
+        self._sequence = character if character == ESC else (self._sequence + character)[:8]
+        if self._sequence == PASTE:
+            self._pasted = 0
+        elif self._sequence == PASTED:
+            self._pasted = None
+        elif self._pasted is not None:
+            self._pasted += 1
+
+
+def key(character: str) -> events.Key:
+    """The key that types a printable character."""
+    name = character if character.isalnum() else _character_to_key(character)
+    return events.Key(KEY_NAME_REPLACEMENTS.get(name, name), character)

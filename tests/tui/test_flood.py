@@ -1,0 +1,64 @@
+"""More keys at once than anybody types: they neither keep `q` from acting nor fill the memory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tcptop.tui.key_budget import AT_ONCE, PER_S, TOLD, KeyBudget
+from tests.tui.live import live
+from tests.tui.terminal import Terminal
+from tests.tui.test_driver import environ
+
+COMMAND = [sys.executable, "-m", "tcptop", "--config", "/dev/null"]
+KB, MB = 1 << 10, 1 << 20
+
+
+def peak(pid: int) -> int:
+    """The most memory that a process has had, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * KB
+
+
+@pytest.mark.parametrize(
+    ("opening", "text", "leaving"),
+    [("", "j", ""), ("", "jk", ""), ("/", "dst 10/8 and ", "\x03"), ("\x06", "x", "\x1b[B\x03")],
+    ids=["held", "letters", "filter", "find"],
+)  # fmt: skip
+def test_a_flood_of_keys_keeps_nobody_waiting(
+    opening: str, text: str, leaving: str, tmp_path: Path
+) -> None:
+    with Terminal(COMMAND, environ(XDG_STATE_HOME=str(tmp_path)), cwd=tmp_path) as terminal:
+        terminal.wait_for("LIVE")
+        terminal.type(opening)
+        before = peak(terminal.process.pid)
+        terminal.flood(text * (64 * KB // len(text)) + leaving)
+        assert peak(terminal.process.pid) - before < 40 * MB
+        terminal.type("q")
+        assert terminal.wait_exit() == 0
+        assert terminal.left_behind() == []
+
+
+async def test_what_is_ignored_is_said() -> None:
+    async with live(size=(120, 24)) as view:
+        await view.press(*["j", "k"] * 200)
+        assert view.status() == f" {TOLD}"
+        await view.press("ctrl+c")
+        assert view.app.ending
+
+
+def test_what_is_typed_is_taken() -> None:
+    now = 100.0
+    budget = KeyBudget(["q"], lambda: now)
+    for _ in range(1000):
+        assert budget.lets("j")
+        now += 3.0  # a slow one
+        budget.rest()
+        now += 1 / 30
+    assert [budget.lets("j") for _ in range(300)].count(True) == int(AT_ONCE)
+    assert budget.lets("q")
+    now += 1 / PER_S
+    assert budget.lets("j")
+    assert not budget.lets("j")
