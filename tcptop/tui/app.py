@@ -82,9 +82,8 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self.finder = Finder(self.main.table, self.call_later, self.say)
         self.palette = ChoiceScreen(Palette(self.run_action, settings.ascii_only))
         self.column_chooser = ChoiceScreen(ColumnChooser(self.arrange, settings.ascii_only))
-        quits = (settings.keys.get(id, usual) for id, usual, *_ in keys.ALWAYS if id == "quit")
         self._budget = key_budget.KeyBudget(
-            key.strip() for usual in quits for key in usual.split(",")
+            key for id in ("quit", "close") for key in keys.bound(id, settings.keys)
         )
         self.exported: tuple[object, ...] = ()  # what was written last
         self.failed = ""  # why there was no sample, until the next one
@@ -169,7 +168,10 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
             self.paint()
         if opened and text is not None and opened.take_text(text):
             return
-        if await self._check_bindings(event.key) or text is None or opened:
+        for priority in (True, False):
+            if await self._check_bindings(event.key, priority):
+                return
+        if text is None or opened:
             return
         self.say(f"{text} does nothing here; ? for keys")
 

@@ -279,7 +279,7 @@ async def test_what_is_typed_in_one_piece_is_done_in_its_order() -> None:
         assert view.session.typed.text == "state listen"
         await view.press("ctrl+f", *"0.0.0.0", "enter", "down", "1")
         assert view.session.here.view == "processes"
-        await view.press("slash", "x", "ctrl+c", "q")
+        await view.press("slash", "x", "escape", "q")
         assert view.app.ending
 
 
