@@ -16,7 +16,7 @@ from tests.unit.prepared import derived, everything, sample, socket
 
 async def find(view: Live, text: str) -> None:
     await view.press("ctrl+f")
-    view.app.query_one("#find_prompt").value = text  # type: ignore[attr-defined]
+    view.app.main.find_bar.prompt.value = text
     await view.press("enter")
     await view.until(lambda: text in view.status(), "said")
 
