@@ -33,8 +33,9 @@ def test_nothing_chosen_changes_nothing() -> None:
 
 
 def test_an_action_has_the_keys_chosen_and_no_others() -> None:
-    mapping, complaints = keymap({"export": "f8, E", "table.top": "home"})
-    assert (mapping, complaints) == ({"export": "f8,E", "table.top": "home"}, [])
+    mapping, complaints = keymap({"export": "f8, E", "ticket": "f9", "table.top": "home"})
+    chosen = {"export": "f8,E", "ticket": "f9", "table.top": "home"}
+    assert (mapping, complaints) == (chosen, [])
     found = actions(mapping)
     assert (found["f8"], found["E"], found["home"]) == ("export", "export", "table.top")
     assert not {"e", "ctrl+s", "g"} & found.keys()
