@@ -37,10 +37,11 @@ def attribute_owners(
     ids = _identities(sample.owners.processes, past)
     process = np.array([ids[p] for p in pid.tolist()], np.int64)
     processes = dict(past) | {ids[p]: process for p, process in sample.owners.processes.items()}
-    remembered = _remembered(table, row, joined)
-    row = np.concatenate([row, remembered])
-    process = np.concatenate([process, joined.recalled("process", -1)[remembered]])
-    fd = np.concatenate([fd, np.full(len(remembered), -1, np.int64)])
+    remembered, unsearched = _remembered(table, row, joined), _unsearched(sample, row, joined)
+    before = np.concatenate([remembered, unsearched])
+    row = np.concatenate([row, before])
+    process = np.concatenate([process, joined.recalled("process", -1)[before]])
+    fd = np.concatenate([fd, np.full(len(before), -1, np.int64)])
     kinds = _kinds(table, row, remembered)
     first = _first(row, process, len(table))
     processes = {key: processes[key] for key in sorted_unique(process).tolist()}
@@ -82,6 +83,16 @@ def _remembered(table: SocketTable, held: Index, joined: SocketJoin) -> Index:
     they may follow a connection of the same four ends.
     """
     candidates = (table.inode == 0) & (joined.recalled("process", -1) >= 0) & ~waiting(table)
+    candidates[held] = False
+    return np.flatnonzero(candidates)
+
+
+def _unsearched(sample: Sample, held: Index, joined: SocketJoin) -> Index:
+    """Rows that still have an inode and so a holder, for whom the search had no time: they keep the
+    process that was known last."""
+    if sample.owners.complete:
+        return np.zeros(0, np.int64)
+    candidates = (sample.sockets.inode != 0) & (joined.recalled("process", -1) >= 0)
     candidates[held] = False
     return np.flatnonzero(candidates)
 

@@ -175,7 +175,8 @@ def _owner(selection: Selection, row: int) -> Iterator[Fact]:
     table = sample.sockets
     yield Fact("owner", "owner", owner_text(snapshot, row), owner.NOTES[note])
     for process, fd in snapshot.holders.of(row):
-        where = f"fd {fd}" if fd >= 0 else "closed"
+        closed = snapshot.owner[row] == owner.REMEMBERED
+        where = f"fd {fd}" if fd >= 0 else "closed" if closed else "when last searched"
         value = f"{called(process)}/{process.pid} {where}"
         yield Fact("owner", "process", value, safe(process.cmdline))
     if not table.mini(np.array([row])).all():

@@ -142,6 +142,19 @@ def test_what_the_kernel_keeps_is_called_by_its_state(state: str, told: str) -> 
 
 
 @pytest.mark.parametrize("complete", [True, False])
+def test_while_the_search_is_behind_the_last_known_owner_stays(complete: bool) -> None:
+    rows = [
+        socket("ESTABLISHED", "10.0.0.1:1", "10.0.0.9:80", cookie=1, inode=7),
+        socket("ESTABLISHED", "10.0.0.1:2", "10.0.0.9:80", cookie=2, inode=8),
+    ]
+    first = sample(rows, owners=owners((7, CURL, 3)))
+    second = derived(first, later(first, 1.0, owners=owners(complete=complete)))
+    assert owner_text(second, 0) == ("(no process)" if complete else f"curl/{CURL.pid}")
+    assert owner_text(second, 1) == ("(no process)" if complete else "(not searched)")
+    assert (second.owner[0] == owner.PROCESS) == (not complete)
+
+
+@pytest.mark.parametrize("complete", [True, False])
 def test_root_is_never_told_hidden(complete: bool) -> None:
     row = socket("ESTABLISHED", "10.0.0.1:1", "10.0.0.9:80", inode=7, uid=1000)
     denied = {"unreadable": 1, "unreadable_uids": frozenset({1000}), "complete": complete}

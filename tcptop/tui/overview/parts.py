@@ -40,7 +40,6 @@ from tcptop.tui.panes.rows import Scene
 from tcptop.tui.widgets import layout
 from tcptop.tui.widgets.layout import Cell, TableColumn
 
-MOST = 12  # rows of a part
 FULL, SOME, EMPTY = "█", "▏", "·"  # cells of a bar
 LEAST_RATES = 6
 STEADY = "steady"  # instead of bars that are all of one height
@@ -189,7 +188,7 @@ def bars(series: Series, now: float, cells: int) -> Cell:
 
 def listeners(scene: Scene) -> OverviewPart:
     """Accept queues against their limits."""
-    shown = ordered(LISTENERS, scene.selection, "fill", False)[:MOST]
+    shown = ordered(LISTENERS, scene.selection, "fill", False)[: _most(scene)]
     made = _rows(scene, LISTENERS, shown, ("local", "process", "fill"))
     queue, capacity = _texts(scene, LISTENERS, "queue", shown), _capacity(scene, shown)
     numbers = [f"{a}/{b}" for a, b in zip(queue, capacity, strict=True)]
@@ -207,7 +206,7 @@ def _capacity(scene: Scene, places: Index) -> list[str]:
 
 def destinations(scene: Scene) -> OverviewPart:
     """Ephemeral ports in use against those that there are."""
-    shown = ordered(PORTS, scene.selection, "share", False)[:MOST]
+    shown = ordered(PORTS, scene.selection, "share", False)[: _most(scene)]
     made = _rows(scene, PORTS, shown, ("remote", "processes", "share"))
     rows = [
         PartRow(row.spot, {**row.cells, "local": row.cells["remote"], "fill": row.cells["share"],
@@ -257,8 +256,8 @@ def _bar(fill: float, some: str) -> Made:
 def queues(scene: Scene) -> OverviewPart:
     """The largest of each kind that nothing leaves, in turns."""
     snapshot, among = scene.snapshot, scene.selection.selected
-    sent = _standing(scene, "Send-Q", standing.send_queues(snapshot, among)[:MOST])
-    read = _standing(scene, "Recv-Q", standing.recv_queues(snapshot, among)[:MOST])
+    sent = _standing(scene, "Send-Q", standing.send_queues(snapshot, among)[: _most(scene)])
+    read = _standing(scene, "Recv-Q", standing.recv_queues(snapshot, among)[: _most(scene)])
     rows = [row for row in chain.from_iterable(zip_longest(sent, read)) if row is not None]
     columns = (
         TableColumn("queue", "", 6),
@@ -284,7 +283,7 @@ def _standing(scene: Scene, queue: str, rows: Index) -> Iterator[PartRow]:
 
 def top_processes(scene: Scene) -> OverviewPart:
     """Those with the most sockets."""
-    shown = ordered(PROCESSES, scene.selection, "sockets", False)[:MOST]
+    shown = ordered(PROCESSES, scene.selection, "sockets", False)[: _most(scene)]
     keys = ("process", "sockets", "bytes_sent_per_s", "bytes_received_per_s")
     made = _rows(scene, PROCESSES, shown, keys)
     columns = (
@@ -297,6 +296,11 @@ def top_processes(scene: Scene) -> OverviewPart:
 
 
 # -- rows of lists
+
+
+def _most(scene: Scene) -> int:
+    """Rows of a part that may have room."""
+    return max(3, scene.room.height // 3)
 
 
 def _list(listing: Listing) -> Spot:

@@ -149,7 +149,8 @@ def holders(scene: Scene, row: int) -> Iterator[PaneRow]:
     for entry in entries[:HOLDERS]:
         index, fd = int(snapshot.holders.process[entry]), int(snapshot.holders.fd[entry])
         process = snapshot.holders.processes[index]
-        where = f"fd {fd}" if fd >= 0 else "closed by it"
+        closed = snapshot.owner[row] == owner.REMEMBERED
+        where = f"fd {fd}" if fd >= 0 else "closed by it" if closed else "when last searched"
         name = f"{called(process)}/{process.pid}"
         goal = _target(scene, index, int(scene.table.netns[row]))
         made = told(scene.room, "process", f"{name} {where}", safe(process.cmdline), "", goal)
