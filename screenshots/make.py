@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from html import unescape
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -15,6 +17,7 @@ from tcptop.analysis.findings.settings import FindingSettings as Findings
 from tcptop.commands.source import OWNERS_BUDGET_S, source
 from tcptop.demo.scenarios import TOUR, choose
 from tcptop.demo.stage import Stage
+from tcptop.model.cells import cell_width
 from tcptop.model.sample import Sample
 from tcptop.model.source import Requests, Source, Stop
 from tcptop.sources.names import SystemNames
@@ -26,6 +29,12 @@ SIZE, SMALL = (120, 36), (80, 24)
 SECONDS = 45  # until charts have something to show
 # Those that show together what most people look for; the last two begin to move at once.
 SCENARIOS = (*TOUR, "ephemeral-port-exhaustion", "recv-queue-unread")
+
+# As Rich writes a text, without the length that a browser would stretch it to.
+TEXT = re.compile(
+    r'(<text\b[^>]*) x="([\d.]+)" (y="[^"]*") textLength="[^"]*"([^>]*)>([^<]*)</text>'
+)
+CELL = 12.2  # units of a cell
 
 # What is pressed before each picture, and what leads back.
 PICTURES = {
@@ -89,9 +98,24 @@ async def picture(app: TcptopApp, pilot: Pilot[None], name: str, pressed: str) -
         await pilot.press(key)
         await pilot.pause(0.2)
     await pilot.pause(1.2)  # what was opened is in the next look
-    app.save_screenshot(f"{name}.svg", str(HERE))
+    (HERE / f"{name}.svg").write_text(placed(app.export_screenshot()), encoding="utf-8")
     for _ in pressed.split()[1:]:
         await pilot.press("escape")
+
+
+def placed(svg: str) -> str:
+    """With a place of its own for each character of texts that are not ASCII: browsers take
+    braille and blocks from fonts with other widths."""
+    return TEXT.sub(_placed, svg)
+
+
+def _placed(text: re.Match[str]) -> str:
+    before, x, y, after, shown = text.groups()
+    letters = unescape(shown)
+    if letters.replace("\xa0", " ").isascii() or cell_width(letters) != len(letters):
+        return text[0]
+    places = " ".join(f"{float(x) + CELL * at:.1f}" for at in range(len(letters)))
+    return f'{before} x="{places}" {y}{after}>{shown}</text>'
 
 
 def main() -> None:

@@ -191,7 +191,7 @@ def test_a_process() -> None:
     assert line(model, "sockets").endswith("3 sockets: 1 ESTAB, 1 CLOSE-WAIT, 1 LISTEN")
     assert "nginx: worker" in line(model, "command")
     assert "www-data (33)  unit /system.slice/nginx.service" in line(model, "user")
-    assert "40 of 1024  4%" in line(model, "descriptors")
+    assert "40 of 1,024  4%" in line(model, "descriptors")
     assert "23h" in line(model, "uptime")
     kinds = [target.listing.name for target in targets(model) if not target.sockets]
     assert {*kinds} - {"findings"} == {"listeners", "remotes", "sockets"}

@@ -178,7 +178,7 @@ async def test_what_is_opened_from_the_picture_is_as_wide_as_the_screen(paused: 
         assert max(map(len, view.lines()[5:-1])) > 70
         await view.press("escape")
         await view.press("1", "enter")
-        assert "descriptors  34 of 20000  0%; at 100% accept() and connect() fail" in view.text()
+        assert "descriptors  34 of 20,000  0%; at 100% accept() and connect() fail" in view.text()
 
 
 async def test_of_the_picture_only_the_chosen_state_is_marked() -> None:

@@ -98,7 +98,11 @@ def _descriptors(process: Process) -> tuple[str, str, str]:
     if not limit:
         return str(used), "the limit is not known", ""
     style = "bad" if used >= 0.95 * limit else "warn" if used >= 0.8 * limit else ""
-    return f"{used} of {limit}", f"{used / limit:.0%}; at 100% accept() and connect() fail", style
+    return (
+        f"{used:,} of {limit:,}",
+        f"{used / limit:.0%}; at 100% accept() and connect() fail",
+        style,
+    )
 
 
 def _nobody(scene: Scene, rows: Index) -> Iterator[PaneRow]:
