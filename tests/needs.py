@@ -64,6 +64,7 @@ NEEDS = {
     "tests/tui/test_remapping.py": _INSIDE,
     "tests/tui/test_themes.py": _INSIDE,
     "tests/unit/test_clipboard.py::test_tmux": ("tmux",),
+    "tests/kernel/test_names.py::test_rows_in_tmux": ("tmux",),
     "tests/unit/test_explain.py::test_ss_takes": ("ss",),
     "tests/unit/test_resolver.py::test_a_name_server": _INSIDE,
     "tests/unit/test_resolver.py::test_names_that_lie": _INSIDE,
