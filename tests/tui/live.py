@@ -73,7 +73,7 @@ class NoNames:
     """Nobody has a name."""
 
     def host(self, name: str) -> Sequence[str]:
-        raise OSError("no such host")
+        return []
 
     def service(self, name: str) -> int:
         raise OSError("no such service")

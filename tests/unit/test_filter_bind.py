@@ -37,6 +37,18 @@ def test_unknown_names_are_pointed_at(text: str) -> None:
     assert text[raised.value.column :].split()[0] in ("nobody.test", "x")
 
 
+def test_a_name_that_could_not_be_looked_up_is_not_called_unknown() -> None:
+    with pytest.raises(FilterError, match=r'"unasked\.test" cannot be looked up: nobody was asked'):
+        bind(parse("dst unasked.test"), Prepared())
+    with pytest.raises(FilterError, match=r'"nobody\.test" has no address'):
+        bind(parse("dst nobody.test"), Prepared())
+
+
+@pytest.mark.parametrize("name", ["x" * 64, "a\0b", "..", "256.256.256.256.256 "])
+def test_what_is_no_host_name_has_no_address(name: str) -> None:
+    assert SystemNames().host(name) == []
+
+
 def test_names_of_the_system() -> None:
     names = SystemNames()
     assert names.service("http") == 80

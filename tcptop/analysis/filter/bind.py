@@ -23,13 +23,14 @@ from tcptop.analysis.filter.words import wrong
 
 
 class NameResolver(Protocol):
-    """Who resolves names; both raise OSError for one that nobody knows."""
+    """Who resolves names."""
 
     def host(self, name: str) -> Sequence[str]:
-        """Every address of a host, as text."""
+        """Every address of a host, as text; none for one that nobody knows. Raises OSError where
+        it could not be looked up."""
 
     def service(self, name: str) -> int:
-        """The TCP port of a service."""
+        """The TCP port of a service. Raises OSError for one that nobody knows."""
 
 
 def bind(expression: Expression, names: NameResolver) -> Expression:
@@ -73,8 +74,9 @@ def _resolved(name: HostName, names: NameResolver) -> list[Address]:
     word = name.word
     try:
         found = [_address(text) for text in names.host(word.text)]
-    except (OSError, UnicodeError):
-        found = []
+    except OSError as error:
+        message = f'"{word.text}" cannot be looked up: {error.strerror or error}'
+        raise wrong(word, message, "an address") from None
     wanted = [address for address in found if name.version in (None, address.version)]
     if not wanted:
         raise wrong(word, f'"{word.text}" has no address', "an address", "a known host name")
