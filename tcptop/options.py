@@ -153,9 +153,10 @@ def parse(words: Sequence[str]) -> Options:
     if first in SUBCOMMANDS:
         parser, kind = SUBCOMMANDS[first]
         return kind(**vars(parser().parse_intermixed_args(words[1:])))
-    if len(words) == 1:
+    chosen = LiveOptions(**vars(live().parse_intermixed_args(words)))
+    if chosen.filter == [first]:
         _check_abbreviation(first)
-    return LiveOptions(**vars(live().parse_intermixed_args(words)))
+    return chosen
 
 
 def _check_abbreviation(word: str) -> None:

@@ -11,7 +11,7 @@ from tcptop.commands.errors import DONE, CommandError
 from tcptop.configuration import unknown
 from tcptop.demo.scenarios import DemoError, choose, scenarios
 from tcptop.demo.stage import Stage
-from tcptop.options import DemoOptions, SourceOptions
+from tcptop.options import DemoOptions, SourceOptions, UsageError
 from tcptop.sources.namespaces import current_inode
 from tcptop.views import output
 
@@ -34,7 +34,7 @@ def _check(words: Sequence[str]) -> None:
     for word in words:
         if word not in known:
             told = unknown("scenario", word, [*known], "`tcptop demo --list` lists them")
-            raise CommandError(f"demo: {told}")
+            raise UsageError(f"tcptop: demo: {told}")
 
 
 def _list(words: Sequence[str]) -> int:

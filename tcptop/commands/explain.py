@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tcptop.commands.errors import DONE, CommandError
+from tcptop.commands.errors import DONE
 from tcptop.explain import contents, page, suggestions
 from tcptop.model.cells import safe
-from tcptop.options import ExplainOptions
+from tcptop.options import ExplainOptions, UsageError
 from tcptop.views import pager
 
 
@@ -15,6 +15,6 @@ def run(chosen: ExplainOptions) -> int:
     if word is not None and found is None:
         near = ", ".join(suggestions(word))
         hint = f"did you mean {near}?" if near else "`tcptop explain` lists them"
-        raise CommandError(f'explain: no page "{safe(word)}"; {hint}')
+        raise UsageError(f'tcptop: explain: no page "{safe(word)}"; {hint}')
     pager.show(found.text if found else contents())
     return DONE

@@ -90,7 +90,7 @@ def test_the_pager_is_the_users_else_less_where_the_terminal_can() -> None:
 )
 def test_an_unknown_word_is_one_line_with_the_nearest_names(word: str, hint: str) -> None:
     done = run(word)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("tcptop: explain: no page ")
     assert hint in done.stderr
     assert len(done.stderr.splitlines()) == 1
