@@ -19,6 +19,7 @@ from tcptop.commands.errors import (
     one_line,
 )
 from tcptop.model import mistake
+from tcptop.model.cells import safe
 
 NUMPY_BYTES = 96 << 20  # address space that it takes when it is imported
 
@@ -53,7 +54,11 @@ def _to_the_end(words: Sequence[str]) -> int:
 
 
 def _failed(words: Sequence[str], message: str, code: int) -> int:
-    """Say why on stderr; `check` says it to the monitoring system too, which reads stdout."""
+    """Say why on stderr; `check` says it to the monitoring system too, which reads stdout.
+
+    An option or a name in it may hold anything, which must not reach a terminal as it is.
+    """
+    message = "\n".join(map(safe, message.split("\n")))
     with suppress(OSError):  # a full disk has to do with the exit code only where it is stdout's
         print(message, file=sys.stderr, flush=True)
     if words[:1] != ["check"]:

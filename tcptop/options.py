@@ -141,7 +141,8 @@ class Parser(argparse.ArgumentParser):
         file.write(message)
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message} (see {self.prog} --help)")
+        line = message.replace("\n", r"\n")  # which an argument may have
+        raise UsageError(f"{self.prog}: {line} (see {self.prog} --help)")
 
 
 def parse(words: Sequence[str]) -> Options:

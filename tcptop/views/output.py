@@ -60,6 +60,8 @@ def _is_special(path: str) -> bool:
     try:
         return not stat.S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
+        if os.path.basename(path) in ("", ".", ".."):  # `new/`, of which realpath would make `new`
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
         return False
 
 

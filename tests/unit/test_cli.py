@@ -116,6 +116,7 @@ def test_a_wrong_filter_is_quoted_with_a_caret_under_the_wrong_word() -> None:
         (("snapshot", "--config", "/no/such/file.toml"), "/no/such/file.toml"),
         (("demo", "close-wait-leak"), "terminal"),
         (("snapshot", "-o", "/no/such/directory/x.json"), "/no/such/directory/x.json"),
+        (("snapshot", "-o", "/tmp"), "/tmp: Is a directory"),
         (("snapshot", "-o", "/dev/full"), "No space left"),
     ],
 )
@@ -223,6 +224,39 @@ def test_a_file_that_cannot_be_replaced_is_left_as_it_was(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert target.is_dir()
     assert [entry.name for entry in tmp_path.iterdir()] == ["there.json"]
+
+
+@pytest.mark.parametrize("name", ["new/", "new/.", "new/.."])
+def test_a_directory_is_not_made_a_file(name: str, tmp_path: Path) -> None:
+    done = run("snapshot", "-o", f"{tmp_path}/{name}")
+    assert done.returncode == 1
+    assert done.stderr == f"tcptop: {tmp_path}/{name}: Is a directory\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--no\x1b[31m\r\nsuch",),
+        ("-i", "1\x1b[31m\r\n"),
+        ("snapshot", "--format", "\x1b[31m\r\n"),
+        ("snapshot", "--limit", "\x1b[31m\r\n"),
+        ("snapshot", "--set", "\x1b[31m\r\n"),
+        ("snapshot", "--set", "a\x1b[31m\r\n.b=1"),
+        ("snapshot", "--ignore", "\x1b[31m\r\n"),
+        ("snapshot", "-P", "\x1b[31m\r\n"),
+        ("snapshot", "state", "\x1b[31m\r\n"),
+        ("demo", "\x1b[31m\r\n"),
+        ("demo", "--\x1b[31m\r\n"),
+        ("explain", "\x1b[31m\r\n"),
+        ("explain", "a", "\x1b[31m\r\n"),
+    ],
+)
+def test_a_usage_error_shows_control_characters_escaped(words: tuple[str, ...]) -> None:
+    done = run(*words)
+    assert done.returncode == 2
+    assert r"\x1b[31m" in done.stderr
+    assert all(line.isprintable() for line in done.stderr.split("\n"))
 
 
 def test_over_knows_rates_and_one_look_does_not() -> None:
