@@ -19,6 +19,7 @@ from tcptop.demo import linux
 EVERYTHING = bool(os.environ.get("TCPTOP_TEST_ALL"))
 
 PACKAGES = {
+    "/etc/services": "netbase",
     "curl": "curl",
     "ethtool": "ethtool",
     "haproxy": "haproxy",
@@ -68,6 +69,7 @@ NEEDS = {
     "tests/unit/test_explain.py::test_ss_takes": ("ss",),
     "tests/unit/test_resolver.py::test_a_name_server": _INSIDE,
     "tests/unit/test_resolver.py::test_names_that_lie": _INSIDE,
+    "tests/unit/test_resolver.py": ("/etc/services",),
 }
 _WITHOUT_NAMESPACES = "without CAP_SYS_ADMIN: run the tests as root, a container with --privileged"
 _POLICY = Path("/usr/sbin/policy-rc.d")
@@ -113,7 +115,7 @@ def install(missing: Sequence[str]) -> str:
 def found(program: str) -> bool:
     if program == "postgres":  # Debian keeps each version by itself
         return any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    return shutil.which(program) is not None
+    return os.path.exists(program) if "/" in program else shutil.which(program) is not None
 
 
 def held_to(test: str, words: Sequence[object]) -> None:

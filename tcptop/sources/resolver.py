@@ -19,6 +19,7 @@ WORKERS = 4
 WAITING = 256  # questions; the oldest are dropped, and asked again if they are still on the screen
 KEPT = 4096  # answers
 KNOWN_S, NAMELESS_S, FAILED_S = 600.0, 120.0, 30.0
+NO_SUCH_NAME = (1, 4)  # HOST_NOT_FOUND and NO_DATA of netdb.h; the others are no answer
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_+.-]{1,253}")
 
 Question = str | int  # an address, or a port
@@ -120,17 +121,26 @@ def _has_name(address: str) -> bool:
 
 
 def _look_up(key: Question) -> tuple[str | None, float]:
-    """The name, and for how many seconds that is good."""
+    """The name, and for how many seconds that is good.
+
+    Not by getnameinfo(): before Python 3.11.4 all threads wait until it returns (Debian 12 has
+    3.11.2).
+    """
     try:
-        if isinstance(key, int):
-            _, name = socket.getnameinfo(("0.0.0.0", key), socket.NI_NUMERICHOST)
-        else:
-            name, _ = socket.getnameinfo((key, 0), socket.NI_NAMEREQD | socket.NI_NUMERICSERV)
-    except socket.gaierror as error:
-        return None, NAMELESS_S if error.errno == socket.EAI_NONAME else FAILED_S
+        name = _service(key) if isinstance(key, int) else socket.gethostbyaddr(key)[0]
+    except socket.herror as error:
+        return None, NAMELESS_S if error.errno in NO_SUCH_NAME else FAILED_S
     except (OSError, UnicodeError):
         return None, FAILED_S
     return (name, KNOWN_S) if _fit(name) else (None, NAMELESS_S)
+
+
+def _service(port: int) -> str:
+    """Empty where it has no name, of which getservbyport() makes an OSError without a number."""
+    try:
+        return socket.getservbyport(port, "tcp")
+    except OSError:
+        return ""
 
 
 def _fit(name: str) -> bool:
