@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from tcptop.model.finding import Finding
 
+STEP_S = 2.0  # less is how long the first reply of a sample takes: a beginning would flicker
+
 
 class Active(NamedTuple):
-    """`found` is the clock of the last sample that showed it; `began` the Unix time it began."""
+    """`found` is the clock of the last sample that showed it; `began` the Unix time it began.
+
+    `offset` is what Unix time was ahead of the monotonic clock when `began` was worked out.
+    """
 
     finding: Finding
     began: float
     found: float
+    offset: float
+
+    def at_offset(self, offset: float) -> Active:
+        """After a step of the host's clock, it began as long ago as before."""
+        step = offset - self.offset
+        if abs(step) <= STEP_S:
+            return self
+        began = self.began + step
+        return Active(replace(self.finding, since=began), began, self.found, offset)

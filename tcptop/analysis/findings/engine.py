@@ -20,11 +20,13 @@ def run(
     seen: Observations, before: Mapping[str, Active]
 ) -> tuple[tuple[Finding, ...], dict[str, Active]]:
     """The findings of this sample, worst first, and what the next one has to know of them."""
-    clock = seen.sample.clock
-    active = _remembered(before, clock)
+    clock, taken_at = seen.sample.clock, seen.sample.taken_at
+    active = _remembered(before, clock, taken_at - clock)
     for finding in _found(seen):
-        began = _began(finding, active.get(finding.key), seen.sample.taken_at)
-        active[finding.key] = Active(replace(finding, since=began), began, clock)
+        known = active.get(finding.key)
+        began = _began(finding, known, taken_at)
+        offset = known.offset if known and known.began == began else taken_at - clock
+        active[finding.key] = Active(replace(finding, since=began), began, clock, offset)
     shown = [each.finding for each in active.values() if clock - each.found <= HOLD_S]
     return tuple(sorted(folded(shown, seen), key=worst_first)), active
 
@@ -53,5 +55,6 @@ def _began(finding: Finding, known: Active | None, taken_at: float) -> float:
     return min(stated, known.began) if known else stated
 
 
-def _remembered(before: Mapping[str, Active], clock: float) -> dict[str, Active]:
-    return {key: each for key, each in before.items() if clock - each.found <= MEMORY_S}
+def _remembered(before: Mapping[str, Active], clock: float, offset: float) -> dict[str, Active]:
+    kept = ((key, each) for key, each in before.items() if clock - each.found <= MEMORY_S)
+    return {key: each.at_offset(offset) for key, each in kept}

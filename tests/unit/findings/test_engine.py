@@ -1,5 +1,7 @@
 """A finding has a beginning and an end; flapping is damped; ignored rules say nothing."""
 
+import pytest
+
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.silence import unlooked
 from tests.unit.findings.test_close_wait_leak import held_by, leaked
@@ -43,6 +45,41 @@ def test_what_comes_back_late_begins_anew() -> None:
     found = watch(70, rows, owners=held_by(CURL, 20))
     assert found[0][0].since == TAKEN_AT - 70
     assert found[-1][0].since == TAKEN_AT
+
+
+@pytest.mark.parametrize("step", [7200.0, -14400.0, 3.0])
+def test_a_step_of_the_clock_changes_no_duration(step: float) -> None:
+    """In the sixth sample; in the last ones the finding is only held."""
+
+    def rows(number: int) -> list[Row]:
+        return leaked(20, heard_s=70 + number) if number < 8 else []
+
+    def taken_at(number: int) -> float:
+        return TAKEN_AT + number + (step if number > 4 else 0)
+
+    found = watch(10, rows, owners=held_by(CURL, 20), taken_at=taken_at)
+    lasted = [taken_at(number) - (each.since or 0) for number, (each,) in enumerate(found)]
+    assert lasted == [70.0 + number for number in range(11)]
+
+
+def test_a_late_first_reply_is_no_step_of_the_clock() -> None:
+    def rows(number: int) -> list[Row]:
+        return leaked(20, heard_s=70 + number)
+
+    def taken_at(number: int) -> float:
+        return TAKEN_AT + number + number % 2
+
+    found = watch(10, rows, owners=held_by(CURL, 20), taken_at=taken_at)
+    assert {each.since for (each,) in found} == {TAKEN_AT - 70}
+
+
+def test_a_beginning_that_no_clock_of_the_kernel_tells_outlives_a_step() -> None:
+    def rows(number: int) -> list[Row]:
+        return leaked(20, heard_s=70)  # heard of anew each time: at least
+
+    found = watch(3, rows, owners=held_by(CURL, 20), taken_at=lambda n: TAKEN_AT + n + 7200 * n)
+    lasted = [TAKEN_AT + n + 7200 * n - (each.since or 0) for n, (each,) in enumerate(found)]
+    assert lasted == [70.0, 71.0, 72.0, 73.0]
 
 
 def test_rules_that_need_a_longer_look_are_named() -> None:
