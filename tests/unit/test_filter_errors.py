@@ -30,6 +30,8 @@ from tcptop.analysis.filter.nodes import AnyOf
         ("fwmark = x", "x", "a mark such as 1"),
         ("timer = sometimes", "sometimes", "persist"),
         ('process = "ngin', '"ngin', '"'),
+        ("process = 'ngin and x", "'ngin and x", "'"),
+        ("'ngin", "'ngin", "'"),
         ("(sport = 80", "", ")"),
         ("sport = 80)", ")", "and"),
         ("sport = ", "", "a port such as 443"),

@@ -43,8 +43,9 @@ def syntax_error(text: str, error: UnexpectedInput) -> FilterError:
     words = _described(_place(text[:column]))
     if at_end:
         return FilterError(text, column, words, "unexpected end")
-    if text[column] == '"' and '"' not in text[column + 1 :]:
-        return FilterError(text, column, ('"',), "unterminated quote")
+    quote = text[column]
+    if quote in "\"'" and quote not in text[column + 1 :]:
+        return FilterError(text, column, (quote,), "unterminated quote")
     found = _WORD.match(text, column)
     return FilterError(text, column, words, _unexpected(found[0] if found else "", words))
 

@@ -8,7 +8,11 @@ from collections.abc import Iterator, Mapping
 from tcptop.analysis.filter.error import FilterError
 from tcptop.analysis.filter.nodes import Span, Word
 
-_PIECE = re.compile(r'"(?P<quoted>(?:\\.|[^"\\])*)"|\\(?P<escaped>.)|(?P<comma>\s*,\s*)|.', re.S)
+_PIECE = re.compile(
+    r""" "(?P<quoted>(?:\\.|[^"\\])*)" | '(?P<single>(?:\\.|[^'\\])*)' | \\(?P<escaped>.)
+    | (?P<comma>\s*,\s*) | [^\s"\\,]+ | . """,
+    re.S | re.X,
+)
 _ESCAPE = re.compile(r"\\(.)", re.S)
 _INTEGER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|0[0-7]{0,21}|[1-9][0-9]{0,19}")
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?|\.[0-9]{1,18})([a-zA-Zµ%]*)")
@@ -26,11 +30,16 @@ def elements(value: Word) -> Iterator[Word]:
         if piece["comma"]:
             yield Word(text, value.column + start, value.source)
             text, start = "", piece.end()
-        elif piece["quoted"] is not None:
-            text += _ESCAPE.sub(r"\1", piece["quoted"])
         else:
-            text += piece["escaped"] or piece[0]
+            text += _unquoted(piece)
     yield Word(text, value.column + start, value.source)
+
+
+def _unquoted(piece: re.Match[str]) -> str:
+    quoted = piece["single"] if piece["quoted"] is None else piece["quoted"]
+    if quoted is not None:
+        return _ESCAPE.sub(r"\1", quoted)
+    return piece["escaped"] or piece[0]
 
 
 def whole(value: Word) -> Word:
