@@ -38,6 +38,7 @@ CELL = 12.2  # units of a cell
 
 # What is pressed before each picture, and what leads back.
 PICTURES = {
+    "overview": "0",
     "findings": "7",
     "finding": "7 down enter",
     "explain": "7 x",
