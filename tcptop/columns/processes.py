@@ -254,7 +254,8 @@ def _last(selection: Selection, rows: Index, key: str) -> Bools:
 def quoted(name: str) -> str:
     """A name as a filter takes it, in which nothing is a pattern."""
     plain = "".join(f"[{c}]" if c in "*?[" else c for c in name)
-    return f'"{plain}"' if '"' not in plain else f"'{plain}'"
+    escaped = plain.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'
 
 
 PROCESSES = Listing(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tcptop.analysis.filter import parse
+from tcptop.analysis.filter.holders import matcher
+from tcptop.analysis.filter.nodes import Text
 from tcptop.columns import KERNEL, LISTINGS, SOCKETS, STATES, Column, Listing, ordered, units
 from tcptop.columns.detail import facts
 from tcptop.columns.endpoints import people_of
+from tcptop.columns.processes import quoted
 from tcptop.model import tcp
 from tcptop.model.cells import safe
 from tcptop.model.selection import Selection
@@ -172,3 +176,11 @@ def test_sizes_keep_to_six_characters(exponent: int) -> None:
 def test_durations(seconds: float, text: str) -> None:
     assert units.duration(seconds) == text
     assert len(text) <= 6
+
+
+@pytest.mark.parametrize("name", ["two words", "o'brien", '"it\'s"', r"a\b\"", "[x]*?", "and"])
+def test_a_name_is_a_filter_that_finds_it_alone(name: str) -> None:
+    wanted = parse(f"process = {quoted(name)}")
+    assert isinstance(wanted, Text)
+    assert matcher(wanted.globs)(name)
+    assert not matcher(wanted.globs)(name + "x")

@@ -23,6 +23,8 @@ from tcptop.analysis.filter.nodes import AnyOf
         ("dst 10.0.0.256", "10.0.0.256", "a host name"),
         ("dst 443", "443", "a host name"),
         ("dst [::1", "[::1", "a host name"),
+        ("dst [::1]%:80", "[::1]%:80", "a host name"),
+        ("dst [::1]%eth0:70000", "70000", "a port such as 443"),
         ("idle > 5q", "5q", "a time such as 30s"),
         ("rtt > 1k", "1k", "a time such as 100ms"),
         ("sendq > 5s", "5s", "a size such as 100"),

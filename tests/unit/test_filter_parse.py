@@ -145,6 +145,27 @@ def test_hosts_are_read_as_ss_reads_them(
     assert parse(f"src={word}") == HostMatch("src", addresses, port_item)
 
 
+@pytest.mark.parametrize(
+    ("word", "addresses", "port_item"),
+    [
+        ("[fe80::2]%eth0:9000", (Address(6, 0xFE80 << 112 | 2, 128),), Span(9000, 9000)),
+        ("[fe80::2]%eth0", (Address(6, 0xFE80 << 112 | 2, 128),), None),
+        ("fe80::2%eth0:9000", (Address(6, 0xFE80 << 112 | 2, 128),), Span(9000, 9000)),
+        ("fe80::2:22%eth0", (Address(6, 0xFE80 << 112 | 2 << 16 | 0x22, 128),), None),
+        ("[fe80::]%eth0/64:22", (Address(6, 0xFE80 << 112, 64),), Span(22, 22)),
+        ("127.0.0.1%eth0:80", (Address(4, 0x7F000001, 32),), Span(80, 80)),
+        ("*%eth0:80", (), Span(80, 80)),
+    ],
+)
+def test_an_address_may_name_its_device(
+    word: str, addresses: tuple[Address, ...], port_item: Span | None
+) -> None:
+    both = AllOf((HostMatch("src", addresses, port_item), Device("eth0")))
+    assert parse(f"src {word}") == both
+    assert parse(f"src != {word}") == Not(both)
+    assert parse(f"src {word},:1") == AnyOf((both, HostMatch("src", (), Span(1, 1))))
+
+
 def test_the_last_family_prefix_counts_for_the_whole_filter() -> None:
     everything = HostMatch("src", (), None)
     assert parse("src inet6:*") == AllOf((Family(frozenset({6})), everything))

@@ -22,6 +22,7 @@ from tcptop.analysis.filter.nodes import (
     Span,
     Text,
     Word,
+    all_of,
     any_of,
 )
 from tcptop.analysis.filter.words import elements, integer, quantity, whole, wrong
@@ -58,10 +59,14 @@ class Field:
 
 
 def _host(field: Field, operator: Operator, value: Word) -> Expression:
-    ends = [hosts.endpoint(word) for word in elements(value)]
     side: Side = "src" if field.name == "src" else "dst"
-    found = [HostMatch(side, (end.address,) if end.address else (), end.port) for end in ends]
+    found = [_matched(side, hosts.endpoint(word)) for word in elements(value)]
     return _equal(operator, any_of(*found))
+
+
+def _matched(side: Side, end: hosts.Endpoint) -> Expression:
+    match = HostMatch(side, (end.address,) if end.address else (), end.port)
+    return match if end.device is None else all_of(match, Device(end.device))
 
 
 def _port(field: Field, operator: Operator, value: Word) -> Expression:

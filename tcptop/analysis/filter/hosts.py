@@ -9,6 +9,7 @@ from typing import Literal
 
 from tcptop.analysis.filter.nodes import Address, HostName, Service, Span, Word
 from tcptop.analysis.filter.words import integer, span, wrong
+from tcptop.model.address import split_zone
 
 ANY_PORT = Span(0, 65535)
 # The families of ss's prefixes; those that are not IP select no TCP socket.
@@ -29,10 +30,11 @@ PORT_HINT = ("a port such as 443, :443, https, 80,443 or 8000-8100",)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """[FAMILY:]ADDRESS[:PORT]; None is any."""
+    """[FAMILY:]ADDRESS[%DEVICE][:PORT]; None is any."""
 
     address: Address | HostName | None
     port: Span | Service | None
+    device: str | None
 
 
 def family(word: Word) -> frozenset[int] | None:
@@ -41,15 +43,15 @@ def family(word: Word) -> frozenset[int] | None:
 
 
 def endpoint(word: Word) -> Endpoint:
-    """`10.0.0.0/8:443`, `[::1]:ssh`, `*:80`, `inet6:*`."""
+    """`10.0.0.0/8:443`, `[::1]:ssh`, `*:80`, `[fe80::1]%eth0:80`, `inet6:*`."""
     if not word.text:
         raise wrong(word, "an address is missing", *ADDRESS_HINT)
     versions = family(word)
     if versions == frozenset():
-        return Endpoint(None, None)
-    host, port = _split(_without_family(word))
+        return Endpoint(None, None, None)
+    host, port, device = _split_device(_without_family(word))
     address = None if host.text in _ANY else _address(host, versions)
-    return Endpoint(address, _optional_port(port))
+    return Endpoint(address, _optional_port(port), device)
 
 
 def port(word: Word) -> Span | Service:
@@ -67,6 +69,20 @@ def _without_family(word: Word) -> Word:
 
 def _rest(word: Word, start: int) -> Word:
     return Word(word.text[start:], word.column + start, word.source)
+
+
+def _split_device(word: Word) -> tuple[Word, Word, str | None]:
+    """The address, the port, and the device that is between them, as in ss's output."""
+    bare, zone = split_zone(word.text)
+    if not zone:
+        return *_split(word), None
+    if zone == "%":
+        raise wrong(word, f"{_quote(word)} names no device", *ADDRESS_HINT)
+    at = word.text.index("%")
+    host, port = _split(Word(bare, word.column, word.source))
+    if _is_ip6(bare) and at == len(bare):
+        host, port = _cut(Word(bare, word.column, word.source), 0, at, at)
+    return host, Word(port.text, port.column + len(zone), port.source), zone[1:]
 
 
 def _split(word: Word) -> tuple[Word, Word]:
