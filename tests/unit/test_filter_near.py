@@ -1,4 +1,6 @@
-"""What is said of a filter whose names fit no process."""
+"""What is said of a filter whose names fit no process or device."""
+
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +32,12 @@ from tests.unit.filter_facts import facts
             "unit = nginx",
             'no process has the unit "nginx"; try unit = *nginx*, which is nginx',
         ),
+        ("dev = nosuch", 'no device is called "nosuch"'),
+        ("sport = 1 and dev = eth00", 'no device is called "eth00"; did you mean eth0?'),
+        ("dev = lo", ""),
+        ("dev != nosuch", ""),
+        ("dev = if77", ""),  # an index
+        ("dev = 77", ""),
         (
             "jva",
             'no process has "jva" in its name, command line, unit or container; did you mean java?',
@@ -43,3 +51,9 @@ from tests.unit.filter_facts import facts
 )
 def test_what_would_fit(text: str, said: str) -> None:
     assert hint(parse(text), facts()) == said
+
+
+def test_devices_that_could_not_be_read_are_not_said_to_be_missing() -> None:
+    known = facts()
+    for interfaces in ({}, {**known.interfaces, 7: {}}):
+        assert hint(parse("dev = nosuch"), replace(known, interfaces=interfaces)) == ""

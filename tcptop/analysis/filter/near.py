@@ -1,4 +1,4 @@
-"""What a filter that finds nobody may have meant."""
+"""What a filter that finds nothing may have meant."""
 
 from __future__ import annotations
 
@@ -8,19 +8,36 @@ from difflib import get_close_matches
 from tcptop.analysis.filter.facts import Facts
 from tcptop.analysis.filter.fields import FIELDS
 from tcptop.analysis.filter.holders import TEXTS, matcher, mentions
-from tcptop.analysis.filter.nodes import Expression, Text, predicates
+from tcptop.analysis.filter.nodes import Device, Expression, Text, predicates
+from tcptop.analysis.filter.select import device_index
 from tcptop.model.sample import Process
 
 NAMED = 3  # processes, the others are counted
 
 
 def hint(expression: Expression, facts: Facts) -> str:
-    """Why a name in the filter fits no process, and what would; empty where each fits one."""
+    """Why a name in the filter fits no process or device, and what would; empty where each does."""
     people = [*facts.processes.values()]
     for predicate, negated in predicates(expression):
+        if isinstance(predicate, Device) and not negated and _is_no_device(predicate.name, facts):
+            return _no_device(predicate.name, facts)
         if isinstance(predicate, Text) and not negated and not _fits(predicate, people):
             return _told(predicate, people)
     return ""
+
+
+def _is_no_device(name: str, facts: Facts) -> bool:
+    """Whether no namespace has it: each has its `lo`, or its devices could not be read."""
+    known = facts.interfaces.values()
+    if device_index(name) is not None or not known or not all(known):
+        return False
+    return not any(name in names.values() for names in known)
+
+
+def _no_device(name: str, facts: Facts) -> str:
+    names = {known for names in facts.interfaces.values() for known in names.values()}
+    near = get_close_matches(name, sorted(names), n=1)
+    return f'no device is called "{name}"' + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _fits(wanted: Text, people: Iterable[Process]) -> bool:

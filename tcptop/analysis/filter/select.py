@@ -112,7 +112,7 @@ def _autobound(facts: Facts) -> Bools:
 def _device(name: str, facts: Facts) -> Bools:
     """An interface by its name in the socket's own namespace; by index where it has none."""
     table = facts.table
-    number = _index(name)
+    number = device_index(name)
     rows = np.zeros(len(table), np.bool_) if number is None else table.interface == number
     for netns, names in facts.interfaces.items():
         index = next((index for index, known in names.items() if known == name), None)
@@ -122,7 +122,7 @@ def _device(name: str, facts: Facts) -> Bools:
     return rows
 
 
-def _index(name: str) -> int | None:
+def device_index(name: str) -> int | None:
     """`3` or `if3`, which iproute2 takes for an index too (ll_name_to_index)."""
     digits = name.removeprefix("if")
     return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None
