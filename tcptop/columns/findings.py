@@ -165,4 +165,4 @@ def since(moment: float, now: float) -> str:
     then = datetime.fromtimestamp(moment)
     same_day = then.date() == datetime.fromtimestamp(now).date()
     clock = f"{then:%H:%M:%S}" if same_day else f"{then:%Y-%m-%d %H:%M:%S}"
-    return f"{clock}, for {units.age(now - moment)}" if now > moment else clock
+    return f"{clock} ({units.age(now - moment)} ago)" if now > moment else clock

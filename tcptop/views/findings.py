@@ -151,5 +151,5 @@ def culprits(snapshot: Snapshot, finding: Finding) -> Iterator[str]:
 
 def since(moment: float, now: float) -> str:
     """When it began, and how long ago that was."""
-    ago = f", for {duration(now - moment)}" if now - moment >= 1 else ""
+    ago = f" ({duration(now - moment)} ago)" if now - moment >= 1 else ""
     return f"Since {rfc3339(moment)}{ago}."

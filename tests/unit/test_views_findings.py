@@ -96,7 +96,7 @@ class TestText:
             "[accept-queue-overflow]"
         )
         assert told[first + 1 : first + 11] == [
-            "  Since 2025-12-31T23:59:48.250Z, for 12s.",
+            "  Since 2025-12-31T23:59:48.250Z (12s ago).",
             "  129 of 129 places are taken.",
             "  The kernel drops 42 SYNs/s.",
             "  Process: nginx (pid 100, nginx.service): nginx: master",
@@ -159,7 +159,7 @@ class TestMarkdown:
         assert section.splitlines() == [
             "- **CRITICAL**: nginx on :80 is too slow to accept: 42 SYNs/s dropped "
             "(`accept-queue-overflow`)",
-            "  - Since 2025-12-31T23:59:48.250Z, for 12s.",
+            "  - Since 2025-12-31T23:59:48.250Z (12s ago).",
             "  - 129 of 129 places are taken.",
             "  - The kernel drops 42 SYNs/s.",
             "  - Process: `nginx (pid 100, nginx.service): nginx: master`",
