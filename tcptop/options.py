@@ -302,7 +302,7 @@ def _looking(parser: Parser) -> None:
         "--idle-timeout",
         type=_seconds(*IDLE_TIMEOUT_S),
         metavar="SECONDS",
-        help="of the load balancers or NAT on the way, for the findings on keepalive",
+        help="idle timeout of load balancers or NAT on the path, for the keepalive findings",
     )
     parser.add_argument(
         "--set",

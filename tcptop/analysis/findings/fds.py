@@ -60,6 +60,6 @@ def _forecast(full_in_s: float) -> str:
 
 
 THRESHOLDS = (
-    Threshold("fd_share", 0.8, "share of its descriptors from which it is critical"),
+    Threshold("fd_share", 0.8, "share of its descriptors at which it is critical"),
     Threshold("full_in_s", 600, "seconds until they run out below which it is critical"),
 )

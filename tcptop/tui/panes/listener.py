@@ -70,7 +70,7 @@ def _losses(scene: Scene, place: int) -> Iterator[PaneRow]:
     value = f"{units.rate(rate)}/s, {units.count(drops)} in all"
     yield told(scene.room, "drops", value, meaning, "bad" if rate > 0 else "")
     half_open = str(int(found.syn_queue[place]))
-    yield told(scene.room, "SYN queue", half_open, "half-open: their last ACK has not come")
+    yield told(scene.room, "SYN queue", half_open, "half-open: their final ACK has not come")
 
 
 def _drawings(scene: Scene, key: int, place: int) -> Iterator[Drawing]:

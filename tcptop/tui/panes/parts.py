@@ -252,7 +252,7 @@ def _route(route: Route, clock: float) -> Iterator[Fact]:
 def _learned(seconds: float | None) -> str:
     if seconds is None:
         return "set on the route"
-    return f"learned from the path; forgotten in {units.duration(seconds)}"
+    return f"learned from the path; expires in {units.duration(seconds)}"
 
 
 def _link(link: Link) -> Iterator[Fact]:

@@ -63,7 +63,7 @@ RULE = Rule(
     0,
     (
         Threshold("share", 0.8, "share of nf_conntrack_max that is in use"),
-        Threshold("critical_share", 0.95, "share from which it is critical"),
+        Threshold("critical_share", 0.95, "share at which it is critical"),
     ),
     find,
     frozenset({Need.SYSCTLS}),

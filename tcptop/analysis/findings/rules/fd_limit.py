@@ -85,7 +85,7 @@ RULE = Rule(
     0,
     (
         Threshold("share", 0.8, "share of a process's soft limit of open files"),
-        Threshold("critical_share", 0.95, "share from which it is critical"),
+        Threshold("critical_share", 0.95, "share at which it is critical"),
     ),
     find,
     frozenset({Need.OWNERS}),

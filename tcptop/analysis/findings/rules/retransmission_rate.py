@@ -106,7 +106,7 @@ RULE = Rule(
     10,
     (
         Threshold("share", 0.01, "share of segments that are retransmitted"),
-        Threshold("critical_share", 0.05, "share from which it is critical"),
+        Threshold("critical_share", 0.05, "share above which it is critical"),
         Threshold("segments_per_s", 100, "segments a second below which it is not judged"),
         Threshold("window_s", 10, "seconds that are averaged"),
     ),
