@@ -31,6 +31,8 @@ def run(chosen: SnapshotOptions) -> int:
     ending.before_the_end.append(output.remove_unfinished)
     if _format(chosen) == "csv" and len(set(chosen.only)) > 1:
         raise UsageError("tcptop: snapshot: csv holds one list; give one --only")
+    if chosen.output not in (None, "-"):
+        output.refuse_directory(chosen.output)  # before a long look, not after it
     shown, user = clause(chosen), decided(chosen, home=current_inode())
     view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
     expression = None if shown is None else shown.expression

@@ -33,6 +33,7 @@ def opened(path: str | None) -> Iterator[TextIO]:
         yield _stdout()
         sys.stdout.flush()
         return
+    refuse_directory(path)
     try:
         if _is_special(path):
             with open(path, "w", encoding="utf-8") as out:
@@ -45,6 +46,12 @@ def opened(path: str | None) -> Iterator[TextIO]:
                 os.fsync(out.fileno())
     except OSError as error:  # a full disk names no file, and the temporary one says nothing
         raise type(error)(error.errno, error.strerror, path) from error
+
+
+def refuse_directory(path: str) -> None:
+    """Raises IsADirectoryError, also for `new/`, of which realpath would make a file `new`."""
+    if os.path.basename(path) in ("", ".", "..") or os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
 
 
 def _stdout() -> TextIO:
@@ -60,8 +67,6 @@ def _is_special(path: str) -> bool:
     try:
         return not stat.S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
-        if os.path.basename(path) in ("", ".", ".."):  # `new/`, of which realpath would make `new`
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
         return False
 
 

@@ -228,7 +228,7 @@ def test_a_file_that_cannot_be_replaced_is_left_as_it_was(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["new/", "new/.", "new/.."])
 def test_a_directory_is_not_made_a_file(name: str, tmp_path: Path) -> None:
-    done = run("snapshot", "-o", f"{tmp_path}/{name}")
+    done = run("snapshot", "--over", "3600", "-o", f"{tmp_path}/{name}")  # at once
     assert done.returncode == 1
     assert done.stderr == f"tcptop: {tmp_path}/{name}: Is a directory\n"
     assert list(tmp_path.iterdir()) == []
