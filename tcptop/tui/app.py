@@ -82,7 +82,7 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self.finder = Finder(self.main.table, self.call_later, self.say)
         self.palette = ChoiceScreen(Palette(self.run_action, settings.ascii_only))
         self.column_chooser = ChoiceScreen(ColumnChooser(self.arrange, settings.ascii_only))
-        self._budget = key_budget.KeyBudget(
+        self.budget = key_budget.KeyBudget(
             key for id in ("quit", "close") for key in keys.bound(id, settings.keys)
         )
         self.exported: tuple[object, ...] = ()  # what was written last
@@ -151,12 +151,12 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         text, prompt = event.character if event.is_printable else None, self.main.prompt
         if prompt is not None and text is not None:
             prompt.write(text)
-        elif self._budget.lets(event.key):
+        elif self.budget.lets(event.key):
             try:
                 await self._act(event, text)
             except Exception as error:
                 self.main.cannot_draw(error)
-            self._budget.rest()
+            self.budget.rest()
         elif self.main.said != key_budget.TOLD:
             self.say(key_budget.TOLD)
 

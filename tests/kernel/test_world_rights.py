@@ -68,7 +68,7 @@ def test_every_capability_in_a_user_namespace_is_not_privileged() -> None:
     assert any("may not be read" in note for note in sample.notes)
 
 
-OUTSIDE = "Processes outside this container"
+OUTSIDE = "processes outside this container"
 NEEDING = {need: {rule.id for rule in RULES if need in rule.needs} for need in Need}
 
 

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from itertools import count
 from typing import Any
 
 from textual import events
@@ -21,6 +22,7 @@ from tcptop.commands.source import OWNERS_BUDGET_S, source
 from tcptop.model.sample import Sample
 from tcptop.model.source import Requests, Stop
 from tcptop.tui.app import TcptopApp
+from tcptop.tui.key_budget import KeyBudget
 from tcptop.tui.session import Session
 from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.watcher import OpenSource
@@ -174,21 +176,29 @@ async def live(
     filter: str = "",
     ascii_only: bool = False,
     names: object = None,
+    budget: KeyBudget | None = None,
     **more: Any,
 ) -> AsyncIterator[Live]:
     """The app on prepared samples (`everything()` without any), after the last look of them.
 
-    `more` are other Settings; it begins with the processes.
+    `more` are other Settings; it begins with the processes. Without a `budget` of keys no key is
+    too quick.
     """
     more = {"opening": PROCESSES.name} | more
     source = Served(*(samples or (everything(),)))
     clause = Clause(filter, parse(filter)) if filter else NO_FILTER
     settings = ScreenSettings(clause=clause, user="root", ascii_only=ascii_only, **more)
     app = TcptopApp(source.open, names or NoNames(), settings)  # type: ignore[arg-type]
+    app.budget = budget or _leisurely()
     async with app.run_test(size=size) as pilot:
         made = Live(app, pilot, source)
         await made.until(lambda: made._newest() is source.last, "looked")
         yield made
+
+
+def _leisurely() -> KeyBudget:
+    """For which each key comes seconds after the one before."""
+    return KeyBudget((), count().__next__)
 
 
 def next_look(before: Sample, **fields: object) -> Sample:
@@ -209,6 +219,7 @@ async def live_in(pid: int, size: tuple[int, int] = (120, 40), **more: Any) -> A
     more = {"opening": PROCESSES.name} | more
     settings = ScreenSettings(interval=0.2, scope=f"netns {pid}", **more)
     app = TcptopApp(inside(pid), NoNames(), settings)
+    app.budget = _leisurely()
     async with app.run_test(size=size) as pilot:
         made = Live(app, pilot)
         await made.until(lambda: app.session.time.newest is not None, "looked")

@@ -42,7 +42,7 @@ def test_a_flood_of_keys_keeps_nobody_waiting(
 
 
 async def test_what_is_ignored_is_said() -> None:
-    async with live(size=(120, 24)) as view:
+    async with live(size=(120, 24), budget=KeyBudget(["ctrl+c"])) as view:
         await view.press(*["j", "k"] * 200)
         assert view.status() == f" {TOLD}"
         await view.press("ctrl+c")

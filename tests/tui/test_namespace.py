@@ -45,11 +45,13 @@ async def test_a_drill_finds_what_its_row_counts(zoo: Zoo, name: str) -> None:
             key = shown.model.key(row)
             place = shown.model.place(key)
             assert view.session.open(key)
-            view.app.paint()  # the pane, whose first row leads to the sockets
-            past = view.session.watched
-            assert past is not None
-            assert past.pane is not None
-            assert view.session.open(past.pane.key(0))
+            piled = view.session.here.item is None  # a row of several leads to the sockets at once
+            if not piled:
+                view.app.paint()  # the pane, whose first row leads to the sockets
+                past = view.session.watched
+                assert past is not None
+                assert past.pane is not None
+                assert view.session.open(past.pane.key(0))
             drilled = view.session.shown
             assert drilled is not None
             found = drilled.selection.rows
@@ -62,7 +64,7 @@ async def test_a_drill_finds_what_its_row_counts(zoo: Zoo, name: str) -> None:
             else:
                 assert len(found) == selection.processes.sockets[place]
             assert view.session.back()
-            assert view.session.back()
+            assert piled or view.session.back()
 
 
 async def test_a_new_socket_appears_and_a_closed_one_goes(namespace: DemoNamespace) -> None:

@@ -134,7 +134,7 @@ async def test_options_and_route_are_asked_for_while_they_are_shown() -> None:
         assert view.app.watcher.requests.routes == {where}
         await view.take(next_look(next_look(first)))
         assert view.source.requests.sockets >= {asked}
-        assert view.source.requests.routes == {where}
+        assert view.source.requests.routes >= {where}
         await view.press("escape")
         assert view.app.watcher.requests == Requests()
 
@@ -147,7 +147,7 @@ async def test_a_connection_is_recorded_from_when_it_was_opened() -> None:
         await view.press("enter")
         assert "Queues" not in view.text()
         await view.take(next_look(first))
-        assert "Queues, bytes  ⠒ Recv-Q 1  o Send-Q 0" in view.text()
+        assert "Queues, bytes  ⠒ Recv-Q 1  Send-Q 0" in view.text()
 
 
 async def test_remotes_by_port_keep_their_pane() -> None:
@@ -182,7 +182,7 @@ async def test_a_chart_follows_the_queue(namespace: DemoNamespace) -> None:
     listener = namespace.run(sockets.listening, port=8081, backlog=10)
     async with live_in(namespace.pid) as view:
         await view.press("3", "enter")
-        await view.until(lambda: "⠒ queue 0" in view.text(), "recorded")
+        await view.until(lambda: "queue 0  peak 0  - backlog 10" in view.text(), "recorded")
         namespace.run(pools.connect, "127.0.0.1", 8081, 7)
         await view.until(lambda: "⠒ queue 7  o peak 7  - backlog 10" in view.text(), "drawn")
         assert _waiting(view) == 7

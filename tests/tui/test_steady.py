@@ -55,8 +55,9 @@ def test_a_sample_that_had_to_wait_is_not_what_one_costs() -> None:
 async def test_an_idle_host_changes_nothing_on_the_screen() -> None:
     rows = [socket("ESTABLISHED", f"10.0.0.1:{n}", "10.0.0.7:80") for n in (1, 2, 3)]
     first = sample([socket("LISTEN", "0.0.0.0:80", send_q=128), *rows], kernel=(kernel(),))
-    last = later(first, 300.0)
-    async with live(first, last, size=(200, 60)) as view:
+    minute = [later(first, 300.0 + second) for second in range(61)]  # small pictures are full
+    last = minute[-1]
+    async with live(first, *minute, size=(200, 60)) as view:
         for key in "12345678":
             await view.press(key)
             before = view.lines()
