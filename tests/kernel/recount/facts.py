@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -474,13 +475,18 @@ def _of_processes(seen: Seen) -> Iterator[Fact]:
 
 
 def _until_full(seen: Seen, process: Process) -> Iterator[Fact]:
-    """When its descriptors run out, by how they grew since any of the looks of the last 30 s."""
-    left, waits = (process.fd_limit or 0) - (process.open_fds or 0), []
-    for before in seen.samples[:-1]:
-        then, seconds = before.owners.processes.get(process.pid), seen.sample.clock - before.clock
-        grown = (process.open_fds or 0) - ((then.open_fds if then else None) or 0)
-        if then and grown > 0 and seconds < 33:
-            waits.append(left * seconds / grown)
+    """When its descriptors run out, by how they grew between any two looks of the last 30 s."""
+    looks = [
+        (sample.clock, then.open_fds)
+        for sample in seen.samples
+        if (then := sample.owners.processes.get(process.pid)) and then.open_fds is not None
+    ]
+    left = (process.fd_limit or 0) - (process.open_fds or 0)
+    waits = [
+        left * (end - start) / (after - before)
+        for (start, before), (end, after) in combinations(looks, 2)
+        if after > before and seen.sample.clock - start < 33
+    ]
     if waits:
         yield Fact("seconds", min(waits), max(waits), "until its descriptors run out")
 
