@@ -502,17 +502,29 @@ def _of_doings(seen: Seen) -> Iterator[Fact]:
         yield exactly("percent", 100 * (facts[-1].cpu_share or 0.0), "of a core")
     for pid in seen.subject.pids:
         lost = _lost_sockets(pid, seen)
-        yield exactly("count", lost, "descriptors of TCP sockets in no list")
+        fewest = lost - _opened_lately(pid, seen)
+        yield Fact("count", fewest, lost, "descriptors of TCP sockets in no list")
         inodes = seen.sample.owners.inodes[seen.sample.owners.pids == pid]
         held = int(np.count_nonzero(np.isin(seen.table.inode, inodes) & (seen.table.inode != 0)))
         yield exactly("count", held, "its listed sockets, listeners too")
-        yield exactly("count", held + lost, "its TCP sockets")
+        yield Fact("count", held + fewest, held + lost, "its TCP sockets")
         yield from _of_unlisted(pid, seen)
+
+
+def _opened_lately(pid: int, seen: Seen) -> int:
+    """By how much its descriptors grew through the last looks: lost ones are found bit by bit."""
+    held = [s.owners.processes[pid].open_fds for s in seen.samples if pid in s.owners.processes]
+    known = [each for each in held if each is not None][-4:]
+    return max(0, _descriptors(pid, known[-1]) - known[0]) if known else 0
 
 
 def _of_unlisted(pid: int, seen: Seen) -> Iterator[Fact]:
     """What they were, where they led, and how they grew: no faster than all descriptors."""
-    held = [(s.clock, s.owners.unlisted[pid]) for s in seen.samples if pid in s.owners.unlisted]
+    held = [
+        (s.clock, s.owners.unlisted[pid], s.owners.processes[pid].open_fds or 0)
+        for s in seen.samples
+        if pid in s.owners.unlisted and pid in s.owners.processes
+    ]
     if not held:
         return
     known = held[-1][1].known
@@ -523,9 +535,10 @@ def _of_unlisted(pid: int, seen: Seen) -> Iterator[Fact]:
     ):
         for what, many in alike.items():
             yield exactly("count", many, f"sockets in no list: {what}")
-    for clock, before in held[:-1]:
-        grown = held[-1][1].sockets - before.sockets
-        yield exactly("rate", grown / (held[-1][0] - clock), "new sockets in no list")
+    for clock, before, fds in held[:-1]:
+        seconds, lost = held[-1][0] - clock, held[-1][1].sockets - before.sockets
+        yield exactly("rate", lost / seconds, "new sockets in no list")
+        yield exactly("rate", min(lost, held[-1][2] - fds) / seconds, "no more than descriptors")
 
 
 def lost_end(socket: LostSocket) -> str:
