@@ -25,13 +25,7 @@ def short_count(number: float) -> str:
         return UNKNOWN
     if number < 99_999.5:
         return count(round(number))
-    for unit in "kMGTP":
-        number /= 1000
-        if number < 9.95:
-            return f"{number:.1f}{unit}"
-        if number < 999.5:
-            return f"{number:.0f}{unit}"
-    return f"{number / 1000:.0f}E"
+    return _scaled(number, 1000, ("k", "M", "G", "T", "P", "E"))
 
 
 def size(number: float) -> str:
@@ -40,13 +34,18 @@ def size(number: float) -> str:
         return UNKNOWN
     if number < 999.5:
         return str(int(number))
-    for unit in "KMGTP":
-        number /= 1024
+    return _scaled(number, 1024, ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
+
+
+def _scaled(number: float, base: int, units: tuple[str, ...]) -> str:
+    """At most three digits of it in the unit that fits; each is `base` times the one before."""
+    for unit in units[:-1]:
+        number /= base
         if number < 9.95:
-            return f"{number:.1f}{unit}iB"
+            return f"{number:.1f}{unit}"
         if number < 999.5:
-            return f"{number:.0f}{unit}iB"
-    return f"{number / 1024:.0f}EiB"
+            return f"{number:.0f}{unit}"
+    return f"{number / base:.0f}{units[-1]}"
 
 
 def rate(number: float) -> str:
