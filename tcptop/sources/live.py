@@ -12,31 +12,20 @@ from functools import cache
 
 import numpy as np
 
-from tcptop.model import tcp
 from tcptop.model.arrays import isin_sorted
-from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Owners, Sample
+from tcptop.model.sample import Host, Owners, Sample
 from tcptop.model.source import Requests, Stop
 from tcptop.model.table import U32, SocketTable
-from tcptop.sources import counters, namespaces, proc_net_tcp, procfs, unix_listeners
+from tcptop.sources import namespaces, proc_net_tcp, procfs
 from tcptop.sources.cgroups import Cgroups
-from tcptop.sources.failures import FailureReader
+from tcptop.sources.namespace_reader import NamespaceReader
 from tcptop.sources.owners import OwnerFinder
 from tcptop.sources.process_facts import FactsReader
-from tcptop.sources.routes import RouteReader
-from tcptop.sources.sock_diag import (
-    EVERYTHING,
-    EXT,
-    EXT_CONG,
-    LISTENERS,
-    Request,
-    SockDiag,
-    SockDiagError,
-)
+from tcptop.sources.sock_diag import Request
 from tcptop.sources.sockopts import OptionReader
 
 LEAST_REST_S = 0.05  # between samples, however long they take
 LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
-CONG_UP_TO = 20_000  # sockets; it never changes and costs 16 bytes a row: large hosts go without
 OTHERS_S = 5.0
 SEARCHED = 100  # sockets without an owner of which it is said that the search goes on
 CAP_SYS_PTRACE = 19
@@ -51,69 +40,55 @@ class LiveSource:
     """
 
     def __init__(self, budget_s: float | None = None, dump: Request | None = None) -> None:
-        self._dump = dump
         self._clock = time.monotonic()
         self._interval: float | None = None
         self.netns = namespaces.current_inode()
-        self._name = namespaces.name_of(self.netns)
+        self._home = NamespaceReader(self.netns, namespaces.name_of(self.netns), dump)
         self._owners = OwnerFinder(budget_s=budget_s, netns=self.netns)
         self._options = OptionReader()
-        self._routes = RouteReader(self.netns)
         self._facts = FactsReader()
-        self._kernel = counters.KernelReader(self.netns)
-        self._failures = FailureReader(self.netns)
         self._cgroups = Cgroups()
         self._users: dict[int, str] = {}
-        self._peaks: dict[int, int] = {}  # by cookie
-        self._polls = 0
-        self._rows = namespaces.sockets_in_use()
-        self._why_not = ""
         self._others, self._others_due = 0, 0.0
-        self._diag: SockDiag | None = self._open()
 
     def close(self) -> None:
-        self._kernel.close()
-        self._failures.close()
-        if self._diag:
-            self._diag.close()
+        self._home.close()
 
     def request(self, wanted: Requests) -> None:
         self._options.request(wanted.sockets)
-        self._routes.request(wanted.routes)
         self._facts.request(wanted.processes)
-        self._failures.request(wanted.failures)
+        self._home.request(wanted)
 
     def sample(self) -> Sample:
         """What the kernel says now."""
         self._clock = time.monotonic()
-        table, taken_at = self._sockets()
-        sockets, bound = self._apart(table)
-        self._rows = len(sockets)
-        unix = unix_listeners.read()
+        read = self._home.read()
+        sockets, unix = read.sockets, read.unix_listeners
         beside = [inode for each in unix or () for inode in (each.inode, *each.clients) if inode]
-        owners = self._owners.find(_inodes(sockets, bound), beside, sockets)
+        owners = self._owners.find(_inodes(sockets, read.bound), beside, sockets)
         rights = privileged()
+        by_sock_diag = self._home.by_sock_diag
         sample = Sample(
-            taken_at=taken_at,
+            taken_at=read.taken_at,
             clock=self._clock,
             host=host(),
-            source="sock_diag" if self._diag else "procfs",
+            source="sock_diag" if by_sock_diag else "procfs",
             privileged=rights,
             poll_ms=0.0,
             interval_s=self._interval,
             sockets=sockets,
-            bound=bound,
+            bound=read.bound,
             owners=owners,
-            peaks=self._take_peaks(),
-            namespaces=(self._namespace(),),
-            kernel=(self._kernel.read(),),
+            peaks=read.peaks,
+            namespaces=(read.namespace,),
+            kernel=(read.kernel,),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
             users=self._names(sockets.uid, owners),
-            options=self._options.read(sockets, owners, rights) if self._diag else {},
-            routes=self._routes.read(),
+            options=self._options.read(sockets, owners, rights) if by_sock_diag else {},
+            routes=read.routes,
             facts=self._facts.read(),
             unix_listeners=unix,
-            failed=self._failures.read(_listening(sockets)),
+            failed=read.failed,
             notes=self._notes(owners, sockets.inode, rights),
         )
         return replace(sample, poll_ms=(time.monotonic() - self._clock) * 1000)
@@ -121,14 +96,7 @@ class LiveSource:
     def poll_listeners(self) -> None:
         """Remember each listener's longest accept queue until the next sample, and connects that
         have failed."""
-        self._failures.poll()
-        if self._diag is None:
-            return
-        cookies, queues = self._diag.accept_queues()
-        self._polls += 1
-        for cookie, queued in zip(cookies.tolist(), queues.tolist(), strict=True):
-            if queued > self._peaks.get(cookie, -1):
-                self._peaks[cookie] = queued
+        self._home.poll_listeners()
 
     def wait(self, interval: float, stop: Stop) -> bool:
         """Poll listeners meanwhile. Where that fails, so does the next sample, and says why."""
@@ -142,49 +110,6 @@ class LiveSource:
                     self.poll_listeners()
         return stop.is_set()
 
-    def _open(self) -> SockDiag | None:
-        try:
-            diag = SockDiag(self.netns)
-        except SockDiagError as error:
-            self._why_not = str(error.strerror)
-            return None
-        try:
-            diag.dump(Request(LISTENERS, ext=0))
-        except SockDiagError as error:
-            self._why_not = str(error.strerror)
-            diag.close()
-            return None
-        diag.expected = self._rows
-        return diag
-
-    def _sockets(self) -> tuple[SocketTable, float]:
-        if self._diag is None:
-            taken_at = time.time()
-            return proc_net_tcp.read(self.netns), taken_at
-        ext = EXT | EXT_CONG if self._rows <= CONG_UP_TO else EXT
-        table = self._diag.dump(self._dump or EVERYTHING._replace(ext=ext))
-        return table, self._diag.replied_at
-
-    def _apart(self, table: SocketTable) -> tuple[SocketTable, SocketTable]:
-        """Sockets, and those that are only bound: CLOSE without tcp_info (icsk is NULL)."""
-        idle = (table.state == tcp.CLOSE) & ~table.came(tcp.INFO)
-        if self._diag is None or not idle.any():
-            return table, table.part(0, 0)
-        return table.take(~idle), table.take(idle)
-
-    def _take_peaks(self) -> ListenerPeaks:
-        if not self._peaks:
-            return NO_PEAKS
-        cookies = np.fromiter(self._peaks.keys(), np.uint64)
-        longest = np.fromiter(self._peaks.values(), np.uint32)
-        netns = np.full(len(cookies), self.netns, np.uint32)
-        peaks = ListenerPeaks(netns, cookies, longest, self._polls)
-        self._peaks, self._polls = {}, 0
-        return peaks
-
-    def _namespace(self) -> Namespace:
-        return Namespace(self.netns, self._name, namespaces.interfaces())
-
     def _names(self, uids: U32, owners: Owners) -> Mapping[int, str]:
         wanted = {p.uid for p in owners.processes.values() if p.uid is not None}
         wanted.update(np.unique(uids).tolist())
@@ -194,7 +119,8 @@ class LiveSource:
         return self._users
 
     def _notes(self, owners: Owners, inodes: U32, rights: bool) -> tuple[str, ...]:
-        notes = [f"sock_diag: {self._why_not}. {proc_net_tcp.NOTE}"] if self._diag is None else []
+        why_not = self._home.why_not
+        notes = [f"sock_diag: {why_not}. {proc_net_tcp.NOTE}"] if why_not else []
         notes += owner_notes(owners, inodes, rights)
         others = self._others_with_sockets()
         if others:
@@ -213,10 +139,6 @@ class LiveSource:
 def _inodes(sockets: SocketTable, bound: SocketTable) -> U32:
     """Of all that holds a port; most hosts have nothing that is only bound."""
     return np.concatenate([sockets.inode, bound.inode]) if len(bound) else sockets.inode
-
-
-def _listening(sockets: SocketTable) -> frozenset[int]:
-    return frozenset(sockets.local_port[sockets.state == tcp.LISTEN].tolist())
 
 
 def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:

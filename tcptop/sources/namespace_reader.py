@@ -1,0 +1,158 @@
+"""What one network namespace says at one moment: its sockets, queues, counters, limits, routes."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.model import tcp
+from tcptop.model.route import Route, RouteKey
+from tcptop.model.sample import (
+    NO_PEAKS,
+    FailedConnect,
+    Kernel,
+    ListenerPeaks,
+    Namespace,
+    UnixListener,
+)
+from tcptop.model.source import Requests
+from tcptop.model.table import SocketTable
+from tcptop.sources import counters, namespaces, proc_net_tcp, unix_listeners
+from tcptop.sources.failures import FailureReader
+from tcptop.sources.routes import RouteReader
+from tcptop.sources.sock_diag import (
+    EVERYTHING,
+    EXT,
+    EXT_CONG,
+    LISTENERS,
+    Request,
+    SockDiag,
+    SockDiagError,
+)
+
+CONG_UP_TO = 20_000  # sockets; it never changes and costs 16 bytes a row: large hosts go without
+
+
+class Reading(NamedTuple):
+    """`taken_at` is the Unix time of the first reply. The rest is as in Sample."""
+
+    taken_at: float
+    sockets: SocketTable
+    bound: SocketTable
+    peaks: ListenerPeaks
+    namespace: Namespace
+    kernel: Kernel
+    routes: dict[RouteKey, Route]
+    unix_listeners: tuple[UnixListener, ...] | None
+    failed: tuple[FailedConnect, ...] | None
+
+
+class NamespaceReader:
+    """Made, and asked to read, by threads that are in the namespace. It pins it: close it.
+
+    `dump` asks for less than everything. Raises SockDiagError or OSError where neither sock_diag
+    nor /proc/net/tcp can be read.
+    """
+
+    def __init__(self, netns: int, name: str | None, dump: Request | None = None) -> None:
+        self.netns = netns
+        self.why_not = ""  # there is no sock_diag
+        self._name = name
+        self._dump = dump
+        self._routes = RouteReader(netns)
+        self._kernel = counters.KernelReader(netns)
+        self._failures = FailureReader(netns)
+        self._queues: dict[int, int] = {}  # the longest since the last reading, by cookie
+        self._polls = 0
+        self._rows = namespaces.sockets_in_use()
+        self._diag: SockDiag | None = self._open()
+
+    def close(self) -> None:
+        self._kernel.close()
+        self._failures.close()
+        if self._diag:
+            self._diag.close()
+
+    @property
+    def by_sock_diag(self) -> bool:
+        """Else from /proc/net/tcp."""
+        return self._diag is not None
+
+    def request(self, wanted: Requests) -> None:
+        self._routes.request(wanted.routes)
+        self._failures.request(wanted.failures)
+
+    def read(self) -> Reading:
+        """What the kernel says now."""
+        table, taken_at = self._sockets()
+        sockets, bound = self._apart(table)
+        self._rows = len(sockets)
+        return Reading(
+            taken_at=taken_at,
+            sockets=sockets,
+            bound=bound,
+            peaks=self._take_peaks(),
+            namespace=Namespace(self.netns, self._name, namespaces.interfaces()),
+            kernel=self._kernel.read(),
+            routes=self._routes.read(),
+            unix_listeners=unix_listeners.read(),
+            failed=self._failures.read(_listening(sockets)),
+        )
+
+    def poll_listeners(self) -> None:
+        """Remember each listener's longest accept queue until the next reading, and connects that
+        have failed. From any thread."""
+        self._failures.poll()
+        if self._diag is None:
+            return
+        cookies, queues = self._diag.accept_queues()
+        self._polls += 1
+        for cookie, queued in zip(cookies.tolist(), queues.tolist(), strict=True):
+            if queued > self._queues.get(cookie, -1):
+                self._queues[cookie] = queued
+
+    def _open(self) -> SockDiag | None:
+        try:
+            diag = SockDiag(self.netns)
+        except SockDiagError as error:
+            self.why_not = str(error.strerror)
+            return None
+        try:
+            diag.dump(Request(LISTENERS, ext=0))
+        except SockDiagError as error:
+            self.why_not = str(error.strerror)
+            diag.close()
+            return None
+        diag.expected = self._rows
+        return diag
+
+    def _sockets(self) -> tuple[SocketTable, float]:
+        if self._diag is None:
+            taken_at = time.time()
+            return proc_net_tcp.read(self.netns), taken_at
+        ext = EXT | EXT_CONG if self._rows <= CONG_UP_TO else EXT
+        table = self._diag.dump(self._dump or EVERYTHING._replace(ext=ext))
+        return table, self._diag.replied_at
+
+    def _apart(self, table: SocketTable) -> tuple[SocketTable, SocketTable]:
+        """Sockets, and those that are only bound: CLOSE without tcp_info (icsk is NULL)."""
+        idle = (table.state == tcp.CLOSE) & ~table.came(tcp.INFO)
+        if self._diag is None or not idle.any():
+            return table, table.part(0, 0)
+        return table.take(~idle), table.take(idle)
+
+    def _take_peaks(self) -> ListenerPeaks:
+        if not self._queues:
+            return NO_PEAKS
+        cookies = np.fromiter(self._queues.keys(), np.uint64)
+        longest = np.fromiter(self._queues.values(), np.uint32)
+        netns = np.full(len(cookies), self.netns, np.uint32)
+        peaks = ListenerPeaks(netns, cookies, longest, self._polls)
+        self._queues, self._polls = {}, 0
+        return peaks
+
+
+def _listening(sockets: SocketTable) -> frozenset[int]:
+    return frozenset(sockets.local_port[sockets.state == tcp.LISTEN].tolist())
