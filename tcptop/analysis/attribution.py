@@ -141,7 +141,9 @@ def _notes(sample: Sample, kinds: U8, queue: Index) -> U8:
 
 
 def _unexplained(sample: Sample) -> int:
-    return owner.NOT_FOUND if sample.owners.complete else owner.NOT_SEARCHED
+    if not sample.owners.complete:
+        return owner.NOT_SEARCHED
+    return owner.OUTSIDE if sample.owners.contained else owner.NOT_FOUND
 
 
 def _foreign(sample: Sample) -> Bools:

@@ -108,6 +108,7 @@ _SHORT_NOTES = {
     owner.NOT_SEARCHED: "(not searched)",
     owner.NO_LISTENER: "(listener used)",
     owner.HIDDEN: "(no process)",
+    owner.OUTSIDE: "(no process)",
 }
 
 

@@ -18,7 +18,10 @@ NOTES = (
     "no visible process holds it: held by the kernel, in flight, or just closed",
     "not searched for yet: the search ran out of time",
     "its listener is gone, and no process accepted it",
-    "held by the kernel, or by a process that tcptop may not read even with its present rights",
+    "no process that tcptop may read holds it: held by one it may not, even with its present "
+    "rights, by the kernel, in flight, or just closed",
+    "no process of this pid namespace holds it: held outside of it, by the kernel, in flight, or "
+    "just closed",
 )
 (
     NONE,
@@ -32,4 +35,5 @@ NOTES = (
     NOT_SEARCHED,
     NO_LISTENER,
     HIDDEN,
-) = range(11)
+    OUTSIDE,
+) = range(12)

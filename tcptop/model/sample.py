@@ -132,7 +132,8 @@ class Owners:
     they are. `hidden_from` is the user to whom /proc shows no process of another one (hidepid).
     `complete` is false where the search ran out of its time budget. `unlisted` has, by pid, the
     TCP sockets that are in no dump, of processes that have many. `contained`: processes outside
-    this pid namespace are not seen.
+    this pid namespace are not seen. `threads` has, by inode, thread and descriptor where that is in
+    the thread's own table: /proc/PID/fd does not show it, /proc/PID/task/TID/fd does.
     """
 
     inodes: U32
@@ -145,6 +146,7 @@ class Owners:
     hidden_from: int | None = None
     unlisted: Mapping[int, Unlisted] = field(default_factory=dict)
     contained: bool = False
+    threads: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 NO_OWNERS = Owners(np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.int64), {})

@@ -20,11 +20,13 @@ class FdTable:
 
     `identity` is the inode number of /proc/PID/fd, which a new process with an old pid has not
     (proc_pid_make_inode in fs/proc/base.c). `size` is the number of descriptors, which the
-    kernel tells since 6.2, or 0.
+    kernel tells since 6.2, or 0. `tid` is the thread of which it is, where `path` is not the
+    process's.
     """
 
-    def __init__(self, pid: int, path: str, identity: int) -> None:
+    def __init__(self, pid: int, path: str, identity: int, tid: int | None = None) -> None:
         self.pid = pid
+        self.tid = tid
         self.path = path
         self.identity = identity
         self.size = 0

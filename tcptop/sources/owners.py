@@ -19,6 +19,7 @@ from tcptop.model.table import EMPTY, I64, U32, SocketTable
 from tcptop.sources import procfs
 from tcptop.sources.fd_table import FdTable
 from tcptop.sources.processes import ProcessReader, owner
+from tcptop.sources.threads import ThreadTables
 from tcptop.sources.unlisted import UnlistedSockets
 
 # A table whose size changed is read again, to see shared sockets come and go, when its last
@@ -56,6 +57,7 @@ class OwnerFinder:
         self._clock = clock
         self._counted = _kernel_counts(proc)
         self._tables: dict[int, FdTable] = {}
+        self._threads = ThreadTables(proc)
         self._closed: list[int] = []  # processes of which not even the directory may be looked at
         self._processes = ProcessReader(proc, clock)
         self._known = NO_OWNERS  # every socket that was read, wanted or not
@@ -77,7 +79,7 @@ class OwnerFinder:
         reading = _Reading(wanted, self._vain.due(missing, now), now, self._budget)
         complete = self._read(reading)
         if ended or reading.done:
-            self._known = _join(self._tables.values())
+            self._known = _join(self._all())
             self._sharing = _sharing(self._known)
         self._wanted = wanted
         unlisted = self._unlisted.find(self._known, wanted, dump, self._netns)
@@ -105,14 +107,17 @@ class OwnerFinder:
                 tables[pid] = table
         ended = any(tables.get(pid) is not table for pid, table in self._tables.items())
         self._tables = tables
-        return ended
+        return self._threads.look() or ended
+
+    def _all(self) -> Iterable[FdTable]:
+        return (*self._tables.values(), *self._threads)
 
     def _read(self, reading: _Reading) -> bool:
         """Read what is due, and for missing sockets what may hold them; whether that was all."""
         postponed = False
         reading.read(self._due(reading.now))
         if reading.missing:
-            reading.read(_by_size(table for table in self._tables.values() if table.moved))
+            reading.read(_by_size(table for table in self._all() if table.moved))
         if reading.missing:
             reading.read(_by_size(self._losers(reading.wanted)))
         if reading.missing:
@@ -123,14 +128,12 @@ class OwnerFinder:
         return not (postponed or reading.cut)
 
     def _due(self, now: float) -> list[FdTable]:
-        tables = (table for table in self._tables.values() if table.moved)
+        tables = (table for table in self._all() if table.moved)
         return _by_size(t for t in tables if now - t.read_at >= t.count * PATIENCE_S)
 
     def _due_wholly(self, now: float) -> list[FdTable]:
         due = [
-            table
-            for table in self._tables.values()
-            if now - table.wholly_read_at >= self._patience(table)
+            table for table in self._all() if now - table.wholly_read_at >= self._patience(table)
         ]
         due.sort(key=lambda table: table.wholly_read_at)
         total = np.cumsum([0, *(table.count for table in due)])
@@ -145,12 +148,15 @@ class OwnerFinder:
     def _losers(self, wanted: U32) -> Iterable[FdTable]:
         """Processes that held a socket which is gone: another may have its descriptor now."""
         gone = self._wanted[~isin_sorted(self._wanted, wanted)]
-        pids = self._known.pids[isin_sorted(self._known.inodes, gone)]
-        return (self._tables[pid] for pid in set(pids.tolist()) if pid in self._tables)
+        pids = set(self._known.pids[isin_sorted(self._known.inodes, gone)].tolist())
+        return (table for table in self._all() if table.pid in pids)
 
     def _walk(self, reading: _Reading) -> None:
         began = self._clock()
         reading.read(_by_size(self._tables.values()), until_found=True)
+        if reading.missing and not reading.cut:
+            reading.cut = not self._threads.search(reading.deadline)
+            reading.read(_by_size(self._threads), until_found=True)
         self._next_walk = reading.now + WALK_SHARE * (self._clock() - began)
         if not reading.cut:
             self._vain.add(reading.left(), reading.now)
@@ -174,13 +180,14 @@ class OwnerFinder:
             os.geteuid() if procfs.hides(self._proc) else None,
             unlisted,
             self._contained,
+            self._known.threads,
         )
 
     def _facts(self, pids: set[int]) -> dict[int, Process]:
         self._processes.keep(pids)
         found = {}
         for pid in pids:
-            table = self._tables.get(pid)
+            table = self._tables.get(pid) or self._threads.of(pid)
             process = self._processes.get(pid, table.count if table else None)
             if process:
                 found[pid] = process
@@ -194,8 +201,8 @@ class _Reading:
         self.wanted = wanted
         self.now = now
         self.cut = False
-        self.done: set[int] = set()
-        self._deadline = time.monotonic() + budget_s
+        self.done: set[FdTable] = set()
+        self.deadline = time.monotonic() + budget_s
         self._trusted: frozenset[int] | None = None
         self._sought = missing  # sorted
         self._found = np.zeros(len(missing), bool)
@@ -214,11 +221,11 @@ class _Reading:
         for table in tables:
             if self.cut or (until_found and not self.missing):
                 return
-            if table.pid not in self.done:
-                self.done.add(table.pid)
+            if table not in self.done:
+                self.done.add(table)
                 small = table.count <= SMALL
                 trusted = frozenset[int]() if wholly or small else self._trust()
-                self.cut = not table.read(trusted, self.now, self._deadline)
+                self.cut = not table.read(trusted, self.now, self.deadline)
                 self._strike(table.inodes)
 
     def _trust(self) -> frozenset[int]:
@@ -276,7 +283,27 @@ def _join(tables: Iterable[FdTable]) -> Owners:
     fds: I64 = np.concatenate([table.fds for table in holding])
     pids = np.repeat([table.pid for table in holding], [len(table.inodes) for table in holding])
     order = np.lexsort((fds, pids, inodes))
-    return Owners(inodes[order], pids[order].astype(np.int64), fds[order], {})
+    inodes, pids, fds = inodes[order], pids[order].astype(np.int64), fds[order]
+    threads = _threads(holding)
+    if threads:  # such a table began as a copy of the process's
+        new = np.append(True, (np.diff([inodes, pids, fds]) != 0).any(axis=0))
+        inodes, pids, fds = inodes[new], pids[new], fds[new]
+    return Owners(inodes, pids, fds, {}, threads=threads)
+
+
+def _threads(tables: Sequence[FdTable]) -> dict[int, tuple[int, int]]:
+    """What only tables of threads have."""
+    theirs = {
+        inode: (table.tid, fd)
+        for table in tables
+        if table.tid is not None
+        for inode, fd in zip(table.inodes.tolist(), table.fds.tolist(), strict=True)
+    }
+    for table in tables if theirs else ():
+        if table.tid is None:
+            for inode in table.inodes.tolist():
+                theirs.pop(inode, None)
+    return theirs
 
 
 def _sharing(known: Owners) -> frozenset[int]:

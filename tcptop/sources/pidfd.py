@@ -13,6 +13,7 @@ from tcptop.sources import procfs
 
 # include/uapi/asm-generic/unistd.h; the same everywhere but on Alpha.
 _OPEN, _GETFD = 434, 438
+THREAD = 0x80  # include/uapi/linux/pidfd.h, since 6.9
 _TRAFFIC = re.compile(rb"^\d+:[^:]*\bnet_(?:cls|prio)\b[^:]*:.*$", re.MULTILINE)
 
 # PyDLL keeps the interpreter's lock, as these calls wait for nothing: to get it back from a busy
@@ -26,15 +27,17 @@ class NotCopiedError(Exception):
 
 
 @contextmanager
-def copied_socket(pid: int, fd: int, inode: int, privileged: bool) -> Iterator[int]:
+def copied_socket(pid: int, fd: int, inode: int, privileged: bool, flags: int = 0) -> Iterator[int]:
     """A copy of a process's descriptor of the socket with this inode, closed at the end.
+
+    With THREAD in `flags`, `pid` is a thread: the descriptor is of its own table.
 
     The copy is the same open file: flags set on it are the owner's, and while it is there a
     close() of the owner sends no FIN. `privileged` says that CAP_SYS_PTRACE is there. Raises
     NotCopiedError.
     """
     try:
-        copy = _copy(pid, fd, inode)
+        copy = _copy(pid, fd, inode, flags)
     except OSError as error:
         raise NotCopiedError(_reason(error, privileged)) from error
     try:
@@ -51,8 +54,8 @@ def option(copy: int, level: int, name: int, size: int) -> bytes | None:
     return buffer.raw[: length.value]
 
 
-def _copy(pid: int, fd: int, inode: int) -> int:
-    process = _syscall(_OPEN, pid, 0)
+def _copy(pid: int, fd: int, inode: int, flags: int) -> int:
+    process = _syscall(_OPEN, pid, flags)
     try:
         _check(pid, fd, inode)
         return _syscall(_GETFD, process, fd, 0)  # close-on-exec, always
@@ -86,6 +89,7 @@ def _reason(error: OSError, privileged: bool) -> str:
         errno.ESRCH: "the process has ended",
         errno.EBADF: "the process has closed it",
         errno.ENOENT: "the process has closed it, or has ended",
+        errno.EINVAL: "in the descriptor table of one thread: no pidfd of those before Linux 6.9",
         errno.ENOSYS: "no pidfd_getfd before Linux 5.6, or a seccomp filter hides it",
     }.get(error.errno or 0, str(error.strerror))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -73,7 +74,8 @@ class ProcessReader:
         started = procfs.start_time(procfs.read(f"{path}/stat") or b"")
         if started is None:
             return None
-        name, arguments = procfs.comm(comm), procfs.read(f"{path}/cmdline", CMDLINE) or b""
+        alive = _alive(path)
+        name, arguments = procfs.comm(comm), procfs.read(f"{alive}/cmdline", CMDLINE) or b""
         return Process(
             pid=pid,
             name=name,
@@ -83,9 +85,21 @@ class ProcessReader:
             cgroup=procfs.cgroup(procfs.read(f"{path}/cgroup") or b""),
             open_fds=None,
             fd_limit=procfs.open_files_limit(procfs.read(f"{path}/limits") or b""),
-            netns=netns(path),
+            netns=netns(alive),
             label=label_of(name, procfs.arguments(arguments)),
         )
+
+
+def _alive(path: str) -> str:
+    """/proc/PID, or of a process whose first thread has ended another one's directory: a task that
+    has ended shows neither command line nor namespaces."""
+    if procfs.read(f"{path}/cmdline", 1):
+        return path
+    tasks = f"{path}/task"
+    pid = os.path.basename(path)
+    with suppress(OSError):
+        return next((f"{tasks}/{tid}" for tid in os.listdir(tasks) if tid != pid), path)
+    return path
 
 
 def owner(path: str) -> int | None:

@@ -9,7 +9,7 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +54,7 @@ class _Wanted(NamedTuple):
     inode: int
     state: int
     holders: list[tuple[int, int]]  # (pid, fd)
+    thread: tuple[int, int] | None  # (tid, fd), where that is in the thread's own table
 
 
 class OptionReader:
@@ -100,6 +101,7 @@ class OptionReader:
                 int(sockets.inode[row]),
                 int(sockets.state[row]),
                 list(zip(owners.pids[a:b].tolist(), owners.fds[a:b].tolist(), strict=True)),
+                owners.threads.get(int(sockets.inode[row])),
             )
             for row, a, b in zip(rows, first, last, strict=True)
         ]
@@ -123,15 +125,22 @@ def _due(
 def _options(wanted: _Wanted, privileged: bool) -> SocketOptions:
     """What the first holder that may be asked tells; else why the last one did not."""
     why_not = _unheld(wanted)
-    for pid, fd in wanted.holders:
+    for pid, fd, flags in _asked(wanted):
         try:
-            with pidfd.copied_socket(pid, fd, wanted.inode, privileged) as copy:
+            with pidfd.copied_socket(pid, fd, wanted.inode, privileged, flags) as copy:
                 why_not = _other_socket(copy, wanted.id.cookie)
                 if not why_not:
                     return SocketOptions(time.monotonic(), **_read(copy))
         except pidfd.NotCopiedError as error:
             why_not = str(error)
     return SocketOptions(time.monotonic(), why_not)
+
+
+def _asked(wanted: _Wanted) -> Iterator[tuple[int, int, int]]:
+    """(pid or tid, fd, flags) of each holder."""
+    yield from ((pid, fd, 0) for pid, fd in wanted.holders)
+    if wanted.thread:
+        yield (*wanted.thread, pidfd.THREAD)
 
 
 def _unheld(wanted: _Wanted) -> str:

@@ -78,7 +78,10 @@ def test_sockets_of_processes_outside_of_a_container_are_explained(
 ) -> None:
     """As with `docker run --net=host`: the network is the host's, the processes are not."""
     namespace.run(sockets.listening)
-    collector = in_container(namespace)["collector"]
+    snapshot = in_container(namespace)
+    (socket,) = snapshot["sockets"]
+    assert (socket["owner"], socket["owner_note"]) == ("unknown", owner.NOTES[owner.OUTSIDE])
+    collector = snapshot["collector"]
     assert [note for note in collector["notes"] if OUTSIDE in note]
     assert set(collector["silent_rules"]) == NEEDING[Need.OWNERS]
     with namespace.entered():

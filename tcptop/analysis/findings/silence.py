@@ -12,7 +12,7 @@ from tcptop.analysis.findings.rule import Need
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Silence
-from tcptop.model.owner import NOT_FOUND, NOT_PERMITTED, NOT_SEARCHED
+from tcptop.model.owner import NOT_PERMITTED, NOT_SEARCHED, OUTSIDE
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools
 
@@ -81,7 +81,7 @@ def _unknown(snapshot: Snapshot) -> Bools:
     In a container they may be outside of it; what one sample alone has seen was just closed, maybe.
     """
     note = snapshot.note
-    outside = (note == NOT_FOUND) & snapshot.sample.owners.contained
+    outside = note == OUTSIDE
     if snapshot.over_s:
         outside &= snapshot.seen_s > 0
     unknown: Bools = outside | (note == NOT_PERMITTED) | (note == NOT_SEARCHED)
