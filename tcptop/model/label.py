@@ -1,11 +1,9 @@
-"""What the operator calls a process, from its arguments and its cgroup: `python3` says little."""
+"""What the operator calls a process, from its arguments: `python3` says little."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import NamedTuple
 
 LONGEST = 60
 
@@ -31,24 +29,6 @@ _CODE_OF = {"php": {"-r"}, "java": set(), "ruby": {"-e"}, "perl": {"-e", "-E"}}
 _COMMANDS = {"deno": {"run", "serve"}, "bun": {"run"}, "dotnet": {"exec", "run"}}
 _THREADS = ("MainThread",)  # Node.js calls itself so
 _VERSION = re.compile(r"[\d.]+$")
-_RUNTIMES = (
-    ("docker", re.compile(r"(?:^|/)docker[-/]([0-9a-f]{64})")),
-    ("podman", re.compile(r"(?:^|/)libpod-(?!conmon)([0-9a-f]{64})")),
-    ("cri-o", re.compile(r"(?:^|/)crio-(?!conmon)([0-9a-f]{64})")),
-    ("containerd", re.compile(r"(?:^|/)cri-containerd-([0-9a-f]{64})")),
-    ("containerd", re.compile(r"/kubepods[^/]*/.*?([0-9a-f]{64})")),
-    ("lxc", re.compile(r"(?:^|/)(?:lxc\.payload\.|lxc/)([^/]+)")),
-    ("nspawn", re.compile(r"(?:^|/)machine\.slice/systemd-nspawn@([^/]+)\.service")),
-)
-_POD = re.compile(r"pod([0-9a-f]{8}[-_](?:[0-9a-f]{4}[-_]){3}[0-9a-f]{12}|[0-9a-f]{32})")
-_UNIT = re.compile(r"([^/]+\.(?:service|scope|socket|mount|swap))(?:/|$)")
-_SLICE = re.compile(r"([^/]+\.slice)(?:/|$)")
-
-
-class Container(NamedTuple):
-    runtime: str
-    id: str
-    pod: str | None = None  # the uid that Kubernetes gave it
 
 
 def label_of(name: str, arguments: Sequence[str]) -> str | None:
@@ -62,32 +42,6 @@ def label_of(name: str, arguments: Sequence[str]) -> str | None:
         return None
     same = found == name or (len(name.encode()) == 15 and found.startswith(name))
     return None if same and len(found) <= 15 else found[:LONGEST]
-
-
-@lru_cache(maxsize=4096)
-def unit_of(cgroup: str | None) -> str | None:
-    """The systemd unit that a cgroup path is in, else its slice: ssh.service, user.slice.
-
-    The innermost unit counts, as in systemctl status; a user's session manager runs units too.
-    """
-    for pattern in (_UNIT, _SLICE):
-        found = pattern.findall(cgroup or "")
-        if found:
-            return _unescaped(found[-1])
-    return None
-
-
-@lru_cache(maxsize=4096)
-def container_of(cgroup: str | None) -> Container | None:
-    """The container that a cgroup path is of, from the path alone."""
-    path = cgroup or ""
-    pod = _POD.search(path)
-    for runtime, pattern in _RUNTIMES:
-        found = pattern.search(path)
-        if found:
-            uid = pod[1].replace("_", "-") if pod else None
-            return Container(runtime, found[1], uid)
-    return None
 
 
 def _says_little(name: str) -> bool:
@@ -153,8 +107,3 @@ def _java(arguments: list[str]) -> str | None:
         elif not word.startswith(("-", "@")):
             return word
     return None
-
-
-def _unescaped(name: str) -> str:
-    r"""As systemd.unit(5) escapes: \x2d is a dash."""
-    return re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), name)

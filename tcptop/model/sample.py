@@ -11,7 +11,7 @@ import numpy as np
 
 from tcptop import __version__
 from tcptop.model.arrays import index_of
-from tcptop.model.label import Container, container_of, unit_of
+from tcptop.model.container import Container, container_of, unit_of
 from tcptop.model.route import Route, RouteKey
 from tcptop.model.socket_id import SocketId, socket_keys
 from tcptop.model.sockopt import SocketOptions

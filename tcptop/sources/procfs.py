@@ -6,9 +6,11 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 
+from tcptop.model.container import container_of
 from tcptop.model.digits import LONGEST, hexadecimal, whole
 
 PROC_PID_INIT_INO = 0xEFFFFFFC
+REMOVED = " (deleted)"  # follows the path of a cgroup that is no more (proc_cgroup_show)
 
 
 def read(path: str, limit: int = 1 << 24) -> bytes | None:
@@ -134,10 +136,11 @@ def open_files_limit(limits: bytes) -> int | None:
 
 
 def cgroup(data: bytes) -> str | None:
-    """The most telling path in /proc/PID/cgroup: that of cgroup2, unless it is the root.
+    """The most telling path in /proc/PID/cgroup: one that names a container, else that of cgroup2,
+    unless it is the root.
 
     Hosts with cgroup v1 keep their processes in the root of cgroup2; there systemd's own hierarchy
-    has the unit, and in containers each controller has the container.
+    has the unit. Containers may be known to v1 alone, while cgroup2 has their runtime's service.
     """
     ranked = []
     for line in data.splitlines():
@@ -145,8 +148,9 @@ def cgroup(data: bytes) -> str | None:
         controllers, other, path = rest.partition(b":")
         if colon and other:
             rank = 0 if hierarchy == b"0" else 1 if controllers == b"name=systemd" else 2
-            ranked.append((path == b"/", rank, path))
-    return text(min(ranked)[2]) if ranked else None
+            shown = text(path).removesuffix(REMOVED)
+            ranked.append((container_of(shown) is None, shown == "/", rank, shown))
+    return min(ranked)[3] if ranked else None
 
 
 def counters(data: bytes) -> dict[str, Mapping[str, int]]:

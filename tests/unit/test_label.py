@@ -1,12 +1,10 @@
-"""What a process is called, from arguments and cgroups as programs and systemd write them."""
+"""What a process is called, from arguments as programs write them."""
 
 from __future__ import annotations
 
 import pytest
 
-from tcptop.model.label import Container, container_of, label_of, unit_of
-
-ID = "3f2a" * 16
+from tcptop.model.label import label_of
 
 
 @pytest.mark.parametrize(
@@ -52,49 +50,3 @@ def test_a_process_is_called_by_what_it_runs(
 
 def test_a_label_is_short() -> None:
     assert label_of("postgres", ["postgres: " + "x" * 500]) == "postgres: " + "x" * 50
-
-
-@pytest.mark.parametrize(
-    ("cgroup", "name"),
-    [
-        ("/system.slice/nginx.service", "nginx.service"),
-        ("/user.slice/user-1000.slice/user@1000.service/app.slice/editor.scope", "editor.scope"),
-        ("/user.slice/user-0.slice/session-3.scope", "session-3.scope"),
-        (r"/system.slice/system-my\x2dapp.slice/my\x2dapp@1.service", "my-app@1.service"),
-        ("/system.slice", "system.slice"),
-        ("/", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_a_unit_is_the_innermost(cgroup: str | None, name: str | None) -> None:
-    assert unit_of(cgroup) == name
-
-
-POD = "0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0"
-
-
-@pytest.mark.parametrize(
-    ("cgroup", "found"),
-    [
-        (f"/system.slice/docker-{ID}.scope", Container("docker", ID)),
-        (f"/docker/{ID}", Container("docker", ID)),
-        (f"/machine.slice/libpod-{ID}.scope/container", Container("podman", ID)),
-        (f"/machine.slice/libpod-conmon-{ID}.scope", None),
-        (
-            f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod"
-            f"{POD.replace('-', '_')}.slice/cri-containerd-{ID}.scope",
-            Container("containerd", ID, POD),
-        ),
-        (f"/kubepods/besteffort/pod{POD}/{ID}", Container("containerd", ID, POD)),
-        (
-            f"/kubepods.slice/kubepods-pod{POD.replace('-', '_')}.slice/crio-{ID}.scope",
-            Container("cri-o", ID, POD),
-        ),
-        ("/lxc.payload.web1/init.scope", Container("lxc", "web1")),
-        ("/system.slice/nginx.service", None),
-        (None, None),
-    ],
-)
-def test_a_container_is_known_from_its_path(cgroup: str | None, found: Container | None) -> None:
-    assert container_of(cgroup) == found

@@ -77,6 +77,16 @@ def test_no_bytes_make_a_parser_fail(data: bytes) -> None:
         (b"4:memory:/a\n1:name=systemd:/system.slice/x\n0::/\n", "/system.slice/x"),
         (b"4:memory:/docker/1\n1:name=systemd:/\n0::/\n", "/docker/1"),
         (b"4:memory:/a\n1:name=systemd:/b\n0::/c\n", "/c"),
+        (b"0::/system.slice/nginx.service (deleted)\n", "/system.slice/nginx.service"),
+        (
+            b"4:memory:/docker/%b\n1:name=systemd:/a\n0::/system.slice/docker.service\n"
+            % (b"3f" * 32),
+            "/docker/" + "3f" * 32,
+        ),
+        (
+            b"4:memory:/docker/%b\n0::/docker/%b\n" % (b"3f" * 32, b"4a" * 32),
+            "/docker/" + "4a" * 32,
+        ),
         (b"2:cpu,cpuacct:/\n0::/\n", "/"),
         (b"0::/a:b \xff\n", "/a:b \ufffd"),
         (b"", None),

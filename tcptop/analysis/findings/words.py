@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tcptop.model import address
 from tcptop.model.cells import safe
+from tcptop.model.container import Container
 from tcptop.model.sample import Process, Sample
 from tcptop.model.table import MAPPED, SocketTable
 
@@ -105,9 +106,15 @@ def place(process: Process) -> str:
     """The container, else the systemd unit, that it runs in; empty where there is none."""
     box = process.container
     if box is not None:
-        return safe(f"{box.runtime} container {box.id[:12]}")
+        return safe(contained(box))
     unit = process.unit or ""
     return "" if unit.endswith(".slice") else safe(unit.removesuffix(".scope"))
+
+
+def contained(box: Container) -> str:
+    """docker container 3f2a3f2a3f2a; where it has one its own name before that."""
+    kind = " ".join(filter(None, (box.runtime, "container", (box.id or "")[:12])))
+    return f"{box.name} ({kind})" if box.name and box.name != box.id else kind
 
 
 def _kind(process: Process) -> list[str]:
