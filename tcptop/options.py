@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, ClassVar, NoReturn
 
 from tcptop import __version__
@@ -154,15 +155,20 @@ def parse(words: Sequence[str]) -> Options:
     if first in SUBCOMMANDS:
         parser, kind = SUBCOMMANDS[first]
         return kind(**vars(parser().parse_intermixed_args(words[1:])))
-    chosen = LiveOptions(**vars(live().parse_intermixed_args(words)))
+    try:
+        chosen = LiveOptions(**vars(live().parse_intermixed_args(words)))
+    except UsageError:
+        _check_abbreviation(first, get_close_matches(first, SUBCOMMANDS, 1))  # whose options it has
+        raise
     if chosen.filter == [first]:
-        _check_abbreviation(first)
+        _check_abbreviation(first, [])
     return chosen
 
 
-def _check_abbreviation(word: str) -> None:
-    """Raise UsageError for the beginning of a subcommand, which is a filter too."""
-    meant = [name for name in SUBCOMMANDS if len(word) > 2 and name.startswith(word)]
+def _check_abbreviation(word: str, near: Sequence[str]) -> None:
+    """Raise UsageError for the beginning of a subcommand, which is a filter too, or for one that is
+    misspelt."""
+    meant = [name for name in SUBCOMMANDS if len(word) > 2 and name.startswith(word)] or near
     if meant:
         other = f"processes of that name are shown by: tcptop 'process = *{word}*'"
         raise UsageError(f'tcptop: "{word}": did you mean tcptop {meant[0]}? ({other})')

@@ -60,9 +60,14 @@ def endpoint(address: str, port: int | str, zone: str = "") -> str:
 
 
 def split_zone(text: str) -> tuple[str, str]:
-    """An address, endpoint or network without its zone, and that: `%eth0`, or empty."""
+    """An address, endpoint or network without its zone, and that: `%eth0`, or empty.
+
+    The zone may be within the brackets, as RFC 4007 has it, or after them, as ss has it.
+    """
     before, percent, rest = text.partition("%")
     name = re.split("[:/]", rest, maxsplit=1)[0]  # neither may be in a device's name
+    if before.startswith("[") and "]" not in before and "]" in name:
+        name = name[: name.rindex("]")]
     return before + rest[len(name) :], percent + name
 
 
