@@ -45,6 +45,7 @@ class Process:
     fd_limit: int | None
     netns: int | None
     label: str | None = None  # what the operator calls it, where that says more than the name
+    container_name: str | None = None  # the host name of its container, or what that is called
 
     @property
     def unit(self) -> str | None:
@@ -53,7 +54,10 @@ class Process:
 
     @property
     def container(self) -> Container | None:
-        return container_of(self.cgroup)
+        box = container_of(self.cgroup)
+        if self.container_name is None:
+            return box
+        return (box or Container(None, None))._replace(name=self.container_name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from tcptop.model.label import label_of
 from tcptop.model.sample import Process
 from tcptop.sources import procfs
+from tcptop.sources.container_names import ContainerNames
 
 # A process renames itself, drops its rights or is moved to another cgroup without a sign.
 KEPT_S = 10.0
@@ -36,6 +37,7 @@ class ProcessReader:
         self._proc = proc
         self._clock = clock
         self._known: dict[int, _Known] = {}
+        self._containers = ContainerNames(proc, clock)
 
     def get(self, pid: int, open_fds: int | None = None) -> Process | None:
         """A process, or None where it is gone; `open_fds` is for kernels that do not count."""
@@ -76,17 +78,19 @@ class ProcessReader:
             return None
         alive = _alive(path)
         name, arguments = procfs.comm(comm), procfs.read(f"{alive}/cmdline", CMDLINE) or b""
+        cgroup = procfs.cgroup(procfs.read(f"{alive}/cgroup") or b"")
         return Process(
             pid=pid,
             name=name,
             cmdline=procfs.cmdline(arguments),
             uid=owner(path),
             start_time=started,
-            cgroup=procfs.cgroup(procfs.read(f"{path}/cgroup") or b""),
+            cgroup=cgroup,
             open_fds=None,
             fd_limit=procfs.open_files_limit(procfs.read(f"{path}/limits") or b""),
             netns=netns(alive),
             label=label_of(name, procfs.arguments(arguments)),
+            container_name=self._containers.of(alive, cgroup),
         )
 
 

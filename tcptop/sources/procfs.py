@@ -120,12 +120,19 @@ def arguments(data: bytes) -> list[str]:
 
 
 def start_time(stat: bytes) -> int | None:
-    """Field 22 of /proc/PID/stat, in clock ticks after boot.
+    """Field 22 of /proc/PID/stat, in clock ticks after boot."""
+    return _field(stat, 22)
 
-    Fields are counted from the last parenthesis, as the name in them may hold any byte.
-    """
+
+def parent(stat: bytes) -> int | None:
+    """Field 4 of it: the pid of the parent."""
+    return _field(stat, 4)
+
+
+def _field(stat: bytes, number: int) -> int | None:
+    """Counted from the last parenthesis, as the name in them, field 2, may hold any byte."""
     rest = stat[stat.rfind(b")") + 1 :].split()
-    return whole(text(rest[19])) if len(rest) > 19 else None
+    return whole(text(rest[number - 3])) if len(rest) > number - 3 else None
 
 
 def open_files_limit(limits: bytes) -> int | None:

@@ -125,7 +125,7 @@ def operators_name(process: Process | None) -> dict[str, Any]:
     if process is None:
         return dict.fromkeys(("label", "unit", "container"))
     box = process.container
-    container = box and {"runtime": box.runtime, "id": box.id, "name": None, "pod": box.pod}
+    container = box and {"runtime": box.runtime, "id": box.id, "name": box.name, "pod": box.pod}
     return {"label": process.label, "unit": process.unit, "container": container}
 
 

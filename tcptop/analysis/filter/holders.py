@@ -51,7 +51,7 @@ def _holders(facts: Facts, wanted: Callable[[Process], bool]) -> Bools:
 
 def _container(process: Process) -> list[str]:
     box = process.container
-    return [text for text in (box.id, box.runtime, box.pod) if text] if box else []
+    return [text for text in (box.id, box.runtime, box.pod, box.name) if text] if box else []
 
 
 # What is known of a process, by the field that asks for it.

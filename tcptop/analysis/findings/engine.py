@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tcptop.analysis.findings.active import Active
+from tcptop.analysis.findings.contained import located
 from tcptop.analysis.findings.folding import folded
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rules import RULES
@@ -36,7 +37,7 @@ def _found(seen: Observations) -> Iterable[Finding]:
     for rule in RULES:
         if rule.id not in settings.ignored:
             for finding in rule.find(seen, rule.limits(settings.limits.get(rule.id, {}))):
-                yield _for_shell(seen, finding)
+                yield located(seen, _for_shell(seen, finding))
 
 
 def _for_shell(seen: Observations, finding: Finding) -> Finding:

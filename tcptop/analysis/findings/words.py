@@ -97,8 +97,10 @@ def name(process: Process) -> str:
 
 
 def who(process: Process) -> str:
-    """nginx (pid 812, nginx.service)"""
-    where = place(process)
+    """nginx (pid 812, nginx.service); nginx (pid 812) in payments-7d4f (docker container 3f2a…)"""
+    where, box = place(process), process.container
+    if box is not None and box.name:
+        return f"{name(process)} in {where}"
     return f"{called(process)} ({', '.join([*_kind(process), *([where] if where else [])])})"
 
 
@@ -112,9 +114,14 @@ def place(process: Process) -> str:
 
 
 def contained(box: Container) -> str:
-    """docker container 3f2a3f2a3f2a; where it has one its own name before that."""
+    """payments-7d4f (docker container 3f2a3f2a3f2a); without a name what is in brackets"""
     kind = " ".join(filter(None, (box.runtime, "container", (box.id or "")[:12])))
     return f"{box.name} ({kind})" if box.name and box.name != box.id else kind
+
+
+def brief(box: Container) -> str:
+    """payments-7d4f; without a name docker container 3f2a3f2a3f2a"""
+    return box.name or contained(box)
 
 
 def _kind(process: Process) -> list[str]:

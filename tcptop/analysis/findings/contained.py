@@ -1,0 +1,36 @@
+"""The container that a finding is about, in its title: one host runs many of the same program."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model.cells import safe
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Process
+
+
+def located(seen: Observations, finding: Finding) -> Finding:
+    """With the container in its title where all processes of the finding are in one: "leaky.py in
+    payments-7d4f leaks sockets"."""
+    people = [_process(seen, pid) for pid in finding.subject.pids]
+    boxes = {each.container if each else None for each in people}
+    first = people[0] if people else None
+    if first is None or len(boxes) > 1 or first.container is None:
+        return finding
+    name = safe(words.brief(first.container))
+    return finding if name in finding.title else replace(finding, title=_told(finding, first, name))
+
+
+def _process(seen: Observations, pid: int) -> Process | None:
+    known = seen.sample.owners.processes.get(pid)
+    past = (each for each in seen.snapshot.holders.processes if each.pid == pid)
+    return known if known is not None else next(past, None)
+
+
+def _told(finding: Finding, process: Process, name: str) -> str:
+    called = re.compile(rf"(?<![\w.-]){re.escape(words.called(process))}(?![\w-]|\.\w|'s)")
+    said, found = called.subn(lambda same: f"{same[0]} in {name}", finding.title, count=1)
+    return said if found else f"{finding.title} ({name})"
