@@ -13,10 +13,12 @@ from tcptop.model.table import I64, SocketTable
 def durations(table: SocketTable, now: KnownSockets, clock: float) -> Durations:
     """What the kernel does not count is unknown."""
     acked, received = table.tcp_info_known("bytes_acked"), table.tcp_info_known("bytes_received")
+    read = table.info_of("bytes_received") - table.recv_q - now.consumed
     return Durations(
         clock - now.state_since,
         np.where(acked, clock - now.unacked_since, np.nan),
-        np.where(received, clock - now.unread_since, np.nan),
+        np.where(received, clock - np.maximum(now.unread_since, now.first_seen), np.nan),
+        np.where(np.isnan(now.consumed), 0.0, read),
         now.ack_pause,
         now.read_pause,
         np.where(table.tcp_info_known("segs_in"), clock - now.silent_since, np.nan),

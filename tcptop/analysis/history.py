@@ -40,8 +40,8 @@ class KnownSockets:
     unacked_since: F64
     unread_since: F64
     silent_since: F64
-    acked: F64  # bytes_acked; NaN while nothing waits for it
-    consumed: F64  # bytes_received less Recv-Q; NaN while that is empty
+    acked: F64  # bytes_acked when it last rose; NaN while nothing waits for it
+    consumed: F64  # bytes_received less Recv-Q at unread_since; NaN while that is empty
     ack_pause: F64  # the longest time for which they stood still and went on
     read_pause: F64
     segs_in: F64

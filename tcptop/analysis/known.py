@@ -15,6 +15,7 @@ from tcptop.model import tcp
 from tcptop.model.sample import Sample
 from tcptop.model.table import F64, Bools, Index, SocketTable
 
+UNREAD_PER_S = 1 / (3 * 3600)  # share of a Recv-Q: who would need three hours for it does not read
 MISSES = 2  # a crowded hash may skip a live socket in one dump, so one miss proves nothing
 SAMPLES = 0b11111  # of which `delayed` remembers a bit each
 
@@ -82,9 +83,20 @@ def _unchanged(table: SocketTable, joined: SocketJoin) -> KnownColumns:
         "silent_since": _since(joined, "silent_since", silent),
         **_queue(joined, ("acked", "unacked_since", "ack_pause"), acked, sending),
         **_queue(
-            joined, ("consumed", "unread_since", "read_pause"), received - table.recv_q, waiting
+            joined,
+            ("consumed", "unread_since", "read_pause"),
+            received - table.recv_q,
+            waiting,
+            table.recv_q * UNREAD_PER_S,
+            joined.clock - np.where(joined.new & waiting, _full_s(table), 0.0),
         ),
     }
+
+
+def _full_s(table: SocketTable) -> F64:
+    """Since when a receive buffer has been full, which the last data that came tells; else 0."""
+    full = table.info_of("rcv_wnd") == 0
+    return np.where(full, np.nan_to_num(table.since_s("last_data_recv")), 0.0)
 
 
 def _since(joined: SocketJoin, name: str, still: Bools) -> F64:
@@ -92,20 +104,28 @@ def _since(joined: SocketJoin, name: str, still: Bools) -> F64:
 
 
 def _queue(
-    joined: SocketJoin, names: tuple[str, str, str], counter: F64, waiting: Bools
+    joined: SocketJoin,
+    names: tuple[str, str, str],
+    counter: F64,
+    waiting: Bools,
+    least_per_s: NDArray[np.floating[Any]] | float = 0.0,
+    otherwise: F64 | float = np.nan,
 ) -> KnownColumns:
     """What has left a queue, since when nothing has, and the longest time after which it went on.
 
-    An empty queue starts the count anew, whatever the counter does.
+    Bytes that leave more slowly than `least_per_s` are nothing. An empty queue starts the count
+    anew, whatever the counter does; `otherwise` is when it starts, if not now.
     """
     name, since, pause = names
     before, began = joined.recalled(name), joined.recalled(since, joined.clock)
     longest = joined.recalled(pause, 0.0)
-    stood_s = np.fmax(longest, joined.clock - began)
+    left, stood_s = counter - before, joined.clock - began
+    goes_on = left > least_per_s * stood_s
+    still = waiting & (left >= 0) & ~goes_on
     return {
-        name: np.where(waiting, counter, np.nan),
-        since: np.where(waiting & (counter == before), began, joined.clock),
-        pause: np.where(counter > before, stood_s, longest),
+        name: np.where(waiting, np.where(still, before, counter), np.nan),
+        since: np.where(still, began, np.fmin(otherwise, joined.clock)),
+        pause: np.where(goes_on, np.fmax(longest, stood_s), longest),
     }
 
 

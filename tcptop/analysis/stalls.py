@@ -32,6 +32,10 @@ UNREAD_S = 5.0
 # takes some of these before the sender hears of it.
 GULP = 256 * 1024
 PATIENCE_S = 60.0
+# Who plays what it gets reads it in larger portions, and nothing in between. How many there were
+# is not known: a pause may have been as long as all before it.
+PORTION = 32 * 1024 * 1024
+PORTION_S = 20.0
 # A sender whose buffer is always full refills a third of it at once (sk_stream_write_space): seen
 # now and then, a queue that takes longer than this to leave falls between two such jumps.
 RISES, RISE_S, QUEUE, DRAIN_S = 5, 5.0, 64 * 1024, 30.0
@@ -232,15 +236,18 @@ def _usual_s(pause_s: F64, rows: Index) -> F64:
 
 
 def _gulp_s(snapshot: Snapshot, rows: Index, shut: F64) -> F64:
-    """How long the window stays shut while the peer reads as fast as it did until now.
+    """How long the window stays shut while the peer reads as fast as it did until now, or in
+    portions as large as players take.
 
     That is known where the window was what held the sender back, and more than one buffer was read.
     """
     table = snapshot.sample.sockets
     acked = table.info_of("bytes_acked", rows)
     before = np.maximum(table.info_of("rwnd_limited", rows) / 1e6 - shut, 0.0)
-    usual = np.where(acked > GULP / 2, GULP * before / np.maximum(acked, 1), 0.0)
-    expected: F64 = np.minimum(np.nan_to_num(usual), PATIENCE_S)
+    per_byte = np.where(acked > GULP / 2, before / np.maximum(acked, 1), 0.0)
+    portion = np.minimum(np.minimum(PORTION * per_byte, before), PORTION_S)
+    usual = np.maximum(np.minimum(GULP * per_byte, PATIENCE_S), portion)
+    expected: F64 = np.nan_to_num(usual)
     return expected
 
 

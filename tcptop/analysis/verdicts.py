@@ -125,7 +125,8 @@ def _unread(asked: _Asked) -> Clauses:
     table, rows = asked.snapshot.sample.sockets, asked.rows
     rows = rows[(table.recv_q[rows] > 0) & (asked.states != tcp.LISTEN)]
     for row, seconds in _over(rows, stalls.unread_s(asked.snapshot, rows), stalls.UNREAD_S):
-        yield row, f"unread for {duration(seconds)}: the process does not read"
+        reads = "hardly reads" if asked.snapshot.durations.crawled[row] else "does not read"
+        yield row, f"unread for {duration(seconds)}: the process {reads}"
 
 
 def _growing(asked: _Asked) -> Clauses:

@@ -141,8 +141,9 @@ class Durations:
     """How long sockets have been as they are: seconds, at least; 0 where only just seen.
 
     `unacked_s`: bytes wait in Send-Q and none was acknowledged. `unread_s`: bytes wait in Recv-Q
-    and none was consumed. `ack_pause_s` and `read_pause_s`: the longest such time after which it
-    went on. `silent_s`: no segment came. NaN where the kernel does not count those.
+    and none was consumed, or `crawled` bytes, as good as none. `ack_pause_s` and `read_pause_s`:
+    the longest such time after which it went on. `silent_s`: no segment came. NaN where the kernel
+    does not count those.
     `rises`: samples in a row in which Send-Q grew. `delayed`: a bit for each of the last five
     samples, lowest the present one: less than a segment waits unsent behind a single unacked one.
     """
@@ -150,6 +151,7 @@ class Durations:
     state_s: F64
     unacked_s: F64
     unread_s: F64
+    crawled: F64
     ack_pause_s: F64
     read_pause_s: F64
     silent_s: F64

@@ -186,8 +186,45 @@ def _consumers(lab: Lab) -> None:
     server.until(lambda: server.count("ESTABLISHED", local=9092) == 20, "20 consumers")
 
 
-def _probed(lab: Lab) -> int:
-    return sum(row.local == 9092 and row.timer == 4 for row in lab.server.rows())
+def _probed(lab: Lab, port: int = 9092) -> int:
+    return sum(row.local == port and row.timer == 4 for row in lab.server.rows())
+
+
+@incident(
+    server=[Says("zero-window-peer", "warning", title=[r":80\b", "do not read"])],
+    client=[
+        Says(
+            UNREAD,
+            "warning",
+            who="portions",
+            title=[r"portions\.py hardly reads", r"5 connections to 10\.77\.0\.1:80"],
+            told=[r"read \d+ bytes in all from 5 receive queues"],
+            never=[r"read nothing", r"portions\.py does not read"],
+        )
+    ],
+)
+def five_readers_take_a_byte_a_second(lab: Lab) -> None:
+    """Both ends see it: a window that stays shut, and a queue that would take days."""
+    _portions(lab, 5, 1, 1)
+    lab.client.until(lambda: lab.client.said("portions").count("pause") > 2, "bytes that are read")
+    lab.server.until(lambda: _probed(lab, 80) == 5, "windows that are shut")
+    lab.wait(4)
+
+
+@five_readers_take_a_byte_a_second.healthy(over_s=14)
+def players_read_a_portion_and_pause(lab: Lab) -> None:
+    """Six MiB at once, then nothing for eleven seconds, of which the first look sees the last."""
+    _portions(lab, 3, 6 << 20, 11)
+    lab.client.until(lambda: lab.client.said("portions").count("pause") > 1, "a second pause")
+    lab.wait(7.5)
+
+
+def _portions(lab: Lab, count: int, size: int, pause_s: float) -> None:
+    server = lab.server
+    with open(lab.home / "film", "wb") as film:
+        film.truncate(400 << 20)
+    server.nginx("nginx", f"server {{ listen {server.address}:80; root {lab.home}; }}", 80)
+    lab.client.python("portions", server.address, 80, count, "/film", size, pause_s)
 
 
 class TestReading(Proving):
@@ -197,4 +234,5 @@ class TestReading(Proving):
         clients_stop_reading_large_answers,
         clients_vanish_while_they_close,
         one_consumer_of_twenty_is_stopped,
+        five_readers_take_a_byte_a_second,
     )

@@ -27,7 +27,8 @@ def verdict(played: Played, incident: Incident | None) -> str:
     if played.failure is not None:
         return f"COULD NOT BE MADE: {played.failure}"
     if incident is None:
-        return "silent" if not list(alarmed(played)) else "FALSE ALARM"
+        alarms = list(dict.fromkeys(alarmed(played)))
+        return "\n  ".join(["FALSE ALARM", *alarms]) if alarms else "silent"
     wrong = [each for host in incident.says for each in unsaid(played, incident, host)]
     wrong += [each for host in incident.says for each in miscounted(played, host)]
     more = [each for host, says in incident.says.items() for each in besides(played, says, host)]

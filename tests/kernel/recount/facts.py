@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop.model import address, tcp
 from tcptop.model.finding import Subject
@@ -160,6 +161,7 @@ def _of_part(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
             ("without FINs", np.maximum(column - 1, 0).sum()),
         ):
             yield exactly("bytes", int(value), f"{name}: {queue}, {what}")
+    yield from _read_since(seen, part)
     yield from _durations(seen, part, name)
 
 
@@ -186,6 +188,21 @@ def _durations(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
         yield Fact("seconds", left - 1, left + 1, f"{name}: until its probes end")
     first = float((part.tcp_info("last_ack_recv") / 1000 + part.expires / 1000).max())
     yield Fact("seconds", first - 1, first + 1, f"{name}: keepalive's first probe")
+
+
+def _read_since(seen: Seen, part: SocketTable) -> Iterator[Fact]:
+    """Bytes that processes took out of receive queues since an earlier look at the same sockets."""
+    for before in seen.samples[:-1]:
+        then = {key: row for row, key in enumerate(before.sockets.cookie.tolist())}
+        pairs = [(row, then.get(key, -1)) for row, key in enumerate(part.cookie.tolist())]
+        if pairs and all(old >= 0 for _, old in pairs):
+            rows, old = (np.array(each) for each in zip(*pairs, strict=True))
+            taken = _consumed(part)[rows] - _consumed(before.sockets)[old]
+            yield exactly("bytes", int(taken.sum()), "read since an earlier look")
+
+
+def _consumed(table: SocketTable) -> NDArray[np.int64]:
+    return table.tcp_info("bytes_received").astype(np.int64) - table.recv_q.astype(np.int64)
 
 
 def _closed_since(seen: Seen) -> Iterator[Fact]:

@@ -111,6 +111,28 @@ def test_slow_is_not_stuck_for_ever() -> None:
     assert ids(watch(40, rows, owners=HELD)[-1]) == [ID]
 
 
+def test_a_byte_a_second_is_as_good_as_nothing() -> None:
+    def rows(number: int) -> list[Row]:
+        return [LISTENER, unread(600_000, 5000 + number)]
+
+    (finding,) = watch(8, rows, owners=HELD)[-1]
+    assert finding.title.startswith("nginx hardly reads: 586 KiB wait in Recv-Q")
+    assert "read 8 bytes in all from 1 receive queue in up to 8 s" in finding.evidence[0]
+    slowly = watch(8, lambda n: [LISTENER, unread(600_000, 5000 + 60 * n)], owners=HELD)
+    assert ids(slowly[-1]) == []
+
+
+def test_a_pause_that_began_before_the_watch_is_known_by_the_kernels_clock() -> None:
+    """The buffer was full at the first look, and nothing had come for nine seconds."""
+
+    def rows(number: int) -> list[Row]:
+        info = {"rcv_wnd": 0, "bytes_received": 9000 + 5000 * (1 + (number > 2))}
+        return [LISTENER, unread(9000) | {"info": info | {"last_data_recv": 9000}}]
+
+    assert [ids(each) for each in watch(15, rows, owners=HELD)] == [[]] * 16
+    assert ids(watch(23, rows, owners=HELD)[-1]) == [ID]
+
+
 def of_process(process: Process, **facts: Any) -> Findings:
     known = {process.pid: replace(IDLE, pid=process.pid, **facts)}
     held = owners(*((n, process, n) for n in range(1, 9)))

@@ -109,6 +109,15 @@ def test_a_slow_reader_is_known_by_its_past() -> None:
     assert len(found(shut(info=fast))) == 1
 
 
+def test_a_reader_of_portions_may_pause_as_long_as_it_has_before() -> None:
+    """16 MiB so far, for 11 s of which it took nothing."""
+    past = {"bytes_acked": 16 << 20, "rwnd_limited": 17_700_000}
+    assert found(shut(info=past)) == ()
+    assert len(found(shut(info=past | {"rwnd_limited": 12_000_000}))) == 1
+    assert len(found(shut(info=past | {"bytes_acked": 100 << 20}))) == 1
+    assert len(found(shut(7, 1, info=past | {"rwnd_limited": 900_000_000}))) == 1
+
+
 def ends(consumed: int) -> list[Row]:
     here = shut(6, 1, local="127.0.0.1:40001", remote="127.0.0.1:9092")
     there = socket("ESTABLISHED", "127.0.0.1:9092", "127.0.0.1:40001", inode=20, recv_q=9000)

@@ -60,7 +60,12 @@ def _finding(seen: Observations, group: ConnectionGroup, unread_s: F64) -> Findi
 def _symptom(seen: Observations, group: ConnectionGroup) -> str:
     if doing.all_stopped(seen, group.processes):
         return "is stopped and does not read"
-    return "does not read"
+    return "hardly reads" if _crawled(seen, group) else "does not read"
+
+
+def _crawled(seen: Observations, group: ConnectionGroup) -> float:
+    """Bytes that were read all the same."""
+    return float(seen.snapshot.durations.crawled[group.rows].sum())
 
 
 def _advice(seen: Observations, group: ConnectionGroup) -> str:
@@ -78,9 +83,14 @@ def _advice(seen: Observations, group: ConnectionGroup) -> str:
 def _evidence(seen: Observations, group: ConnectionGroup, longest: float) -> Iterator[str]:
     table, rows = seen.table, group.rows
     who = group.in_full
+    queues, time = words.count(len(rows), "receive queue"), words.duration(longest)
+    crawled = _crawled(seen, group)
     yield (
-        f"{who} read nothing from {words.count(len(rows), 'receive queue')} for up to "
-        f"{words.duration(longest)} (bytes received less Recv-Q did not change)."
+        f"{who} read {words.size(crawled)} in all from {queues} in up to {time}: at that rate it "
+        "would need hours to empty any of them."
+        if crawled
+        else f"{who} read nothing from {queues} for up to {time} (bytes received less Recv-Q did "
+        "not change)."
     )
     most = int(rows[table.recv_q[rows].argmax()])
     size = words.size(int(table.recv_q[most]))
