@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.analysis.dialing import WHERE, Callee, Calls, CallsByCallee, Dialing
 from tcptop.analysis.join import SocketJoin
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, row_hash
+from tcptop.model.arrays import index_of, isin_codes, row_hash
 from tcptop.model.table import Index, SocketTable
 
 SLOW_S = 0.4  # without an answer: longer than to the other end of the world and back
@@ -45,7 +45,7 @@ def _since(
     row = rows[before.row]
     state = np.where(row >= 0, table.state[row] if len(table) else 0, tcp.CLOSE)
     ended, slow = state == tcp.CLOSE, before.age_s >= SLOW_S
-    opened = ~np.isin(state, UNOPENED)
+    opened = ~isin_codes(state, UNOPENED)
     for at, place in enumerate(before.places):
         mine = before.at == at
         yield (
@@ -73,7 +73,7 @@ def _answered(
     """By place: connections that are new and open, and older ones of which something came."""
     ports = np.zeros(65536, bool)
     ports[[place.remote_port for place in places]] = True
-    rows = np.flatnonzero(ports[table.remote_port] & ~np.isin(table.state, UNOPENED))
+    rows = np.flatnonzero(ports[table.remote_port] & ~isin_codes(table.state, UNOPENED))
     keys = row_hash(*np.array(places, np.uint64).T)
     order = np.argsort(keys)
     at = index_of(row_hash(*(getattr(table, name)[rows] for name in WHERE)), keys[order])

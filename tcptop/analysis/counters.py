@@ -8,6 +8,7 @@ import numpy as np
 
 from tcptop.analysis.join import SocketJoin
 from tcptop.model import tcp
+from tcptop.model.arrays import isin_codes
 from tcptop.model.sample import Kernel
 from tcptop.model.table import SocketTable
 
@@ -46,7 +47,7 @@ def counted_opens(kernel: Iterable[Kernel], before: Mapping[int, Kernel]) -> int
 def seen_opens(table: SocketTable, joined: SocketJoin) -> int:
     """Connections first seen open in this sample; half-open ones count when they are open."""
     fresh = joined.arrived | (joined.recalled("state", 0) == tcp.SYN_RECV)
-    return int(np.count_nonzero(fresh & ~np.isin(table.state, (tcp.SYN_RECV, tcp.LISTEN))))
+    return int(np.count_nonzero(fresh & ~isin_codes(table.state, (tcp.SYN_RECV, tcp.LISTEN))))
 
 
 def _opens(kernel: Kernel) -> int:

@@ -12,6 +12,7 @@ from tcptop.analysis import listeners
 from tcptop.analysis.history import KnownSockets
 from tcptop.analysis.join import SocketJoin
 from tcptop.model import tcp
+from tcptop.model.arrays import isin_codes
 from tcptop.model.sample import Sample
 from tcptop.model.table import F64, Bools, Index, SocketTable
 
@@ -143,7 +144,7 @@ def _send_queue(table: SocketTable, joined: SocketJoin) -> KnownColumns:
 def _delayed(table: SocketTable) -> Bools:
     """Where less than a segment waits behind a single one that is not acknowledged, though the
     window is open: Nagle's algorithm holds it back (RFC 9293 3.7.4)."""
-    talking = np.isin(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT))
+    talking = isin_codes(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT))
     rows = np.flatnonzero(talking & (table.send_q > 0))
     unsent, window = table.info_of("notsent_bytes", rows), table.info_of("snd_wnd", rows)
     small = (unsent > 0) & (unsent < table.info_of("snd_mss", rows))

@@ -7,7 +7,7 @@ import numpy as np
 from tcptop.analysis.history import KnownSockets
 from tcptop.analysis.join import SocketJoin
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, isin_sorted, row_hash, sorted_unique
+from tcptop.model.arrays import index_of, isin_codes, isin_sorted, row_hash, sorted_unique
 from tcptop.model.sample import ListenerPeaks
 from tcptop.model.snapshot import Listeners
 from tcptop.model.table import ALL, I64, MAPPED, U64, Bools, Index, Rows, SocketTable
@@ -59,7 +59,7 @@ def accepted(table: SocketTable, rows: Rows = ALL) -> Bools:
 
 def waiting(table: SocketTable) -> Bools:
     """Established on the wire and not accepted: no inode yet (net/ipv4/inet_connection_sock.c)."""
-    established = np.isin(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT))
+    established = isin_codes(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT))
     not_accepted: Bools = established & (table.inode == 0)
     return not_accepted
 

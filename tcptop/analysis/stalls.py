@@ -13,6 +13,7 @@ from tcptop.analysis.listeners import accepted
 from tcptop.analysis.peers import peer_rows
 from tcptop.analysis.timeouts import ENDLESS, RTO_MAX_S, RTO_MIN_S
 from tcptop.model import tcp
+from tcptop.model.arrays import isin_codes
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.sysctls import number
 from tcptop.model.table import ALL, F64, Bools, Index, Rows, SocketTable
@@ -49,7 +50,7 @@ def pending(table: SocketTable, rows: Rows = ALL, retransmits: float = RETRANSMI
     Where the device itself drops (a veth whose peer has a smaller MTU) the kernel tries again each
     half second and does not double the wait.
     """
-    again = np.isin(table.timer[rows], (RETRANSMIT, PERSIST)) & (table.send_q[rows] > 0)
+    again = isin_codes(table.timer[rows], (RETRANSMIT, PERSIST)) & (table.send_q[rows] > 0)
     found = np.arange(len(table))[rows][again]
     more = (table.info_of("backoff", found) > 0) | (table.retrans[found] >= retransmits)
     pending: Index = found[more]
@@ -153,7 +154,7 @@ def unread_s(snapshot: Snapshot, rows: Index) -> F64:
     table = snapshot.sample.sockets
     # The FIN counts for one (tcp_diag.c); that it is not read is close-wait-unread's business.
     data = table.recv_q[rows].astype(np.int64) - (table.state[rows] == tcp.CLOSE_WAIT)
-    states = np.isin(table.state[rows], (*TALKING, *ENDING, tcp.FIN_WAIT2))
+    states = isin_codes(table.state[rows], (*TALKING, *ENDING, tcp.FIN_WAIT2))
     plain = states & (data > 0) & (table.inode[rows] != 0) & (table.ulp[rows] != b"mptcp")
     due = np.flatnonzero(plain & (data <= TINY))
     plain[due] = accepted(table, rows[due])
@@ -179,7 +180,7 @@ def _open(snapshot: Snapshot, rows: Index) -> Bools:
     """A process has them, half-closed ones too: shutdown(SHUT_WR)."""
     table = snapshot.sample.sockets
     state, held = table.state[rows], table.inode[rows] != 0
-    found: Bools = np.isin(state, TALKING) | (np.isin(state, ENDING) & held)
+    found: Bools = isin_codes(state, TALKING) | (isin_codes(state, ENDING) & held)
     return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
+from tcptop.model.arrays import isin_codes
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, I64, Bools, Index
 
@@ -27,7 +28,7 @@ def recv_queues(snapshot: Snapshot, among: Bools) -> Index:
 def unread(snapshot: Snapshot) -> I64:
     """Recv-Q of each socket without the FIN, which counts for one byte until it is read."""
     table = snapshot.sample.sockets
-    ended = np.isin(table.state, (tcp.CLOSE_WAIT, tcp.LAST_ACK, tcp.CLOSING))
+    ended = isin_codes(table.state, (tcp.CLOSE_WAIT, tcp.LAST_ACK, tcp.CLOSING))
     return np.maximum(table.recv_q.astype(np.int64) - ended, 0)
 
 

@@ -11,6 +11,7 @@ from tcptop.analysis import stalls
 from tcptop.analysis.findings.words import count, duration, number, size
 from tcptop.analysis.peers import remote_is_local
 from tcptop.model import tcp
+from tcptop.model.arrays import isin_codes
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.sysctls import number as sysctl_number
 from tcptop.model.table import F64, U8, Index
@@ -33,7 +34,7 @@ class _Asked(NamedTuple):
     idle_timeout_s: float
 
     def of(self, *states: int) -> Index:
-        return self.rows[np.isin(self.states, states)]
+        return self.rows[isin_codes(self.states, states)]
 
 
 def verdicts(
@@ -115,7 +116,7 @@ def _shut(asked: _Asked) -> Clauses:
     rows = stalls.pending(table, asked.rows[asked.states != tcp.SYN_SENT], np.inf)
     for row, seconds in _over(rows, stalls.shut_s(snapshot, rows), stalls.SHUT_S):
         yield row, f"peer's window is zero for {duration(seconds)}: it does not read"
-    rows = rows[np.isin(table.state[rows], (tcp.FIN_WAIT1, tcp.LAST_ACK, tcp.CLOSING))]
+    rows = rows[isin_codes(table.state[rows], (tcp.FIN_WAIT1, tcp.LAST_ACK, tcp.CLOSING))]
     rows = rows[(table.timer[rows] == PERSIST) & (table.inode[rows] == 0)]
     for row, _ in _over(rows, snapshot.durations.unacked_s[rows], stalls.SHUT_S):
         yield row, f"closed with {size(int(table.send_q[row]))} unsent: the peer does not read"

@@ -21,8 +21,8 @@ def socket_keys(netns: NDArray[np.uint32], cookies: NDArray[np.uint64]) -> NDArr
     Inside a namespace as exact as the cookie; of n sockets of several, two share a number with a
     probability of about n^2 / 2^65. Equal namespaces beside each other are hashed once.
     """
-    first = np.ones(len(netns), bool)
-    first[1:] = netns[1:] != netns[:-1]
-    start = np.flatnonzero(first)
-    salt = row_hash(netns[start])
-    return cookies ^ np.repeat(salt, np.diff(start, append=len(netns)))
+    end = np.append(np.flatnonzero(netns[1:] != netns[:-1]) + 1, len(netns))
+    if len(end) == 1:
+        return cookies ^ row_hash(netns[:1])
+    start = np.concatenate([[0], end[:-1]])
+    return cookies ^ np.repeat(row_hash(netns[start]), end - start)

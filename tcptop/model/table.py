@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
+from tcptop.model.arrays import isin_codes
 from tcptop.model.socket_id import SocketId, socket_keys
 
 U8 = NDArray[np.uint8]
@@ -161,7 +162,7 @@ class SocketTable:
         since = np.minimum(
             self.since_s("last_data_sent", rows), self.since_s("last_data_recv", rows)
         )
-        since[np.isin(self.state[rows], NEVER_IDLE)] = np.nan
+        since[isin_codes(self.state[rows], NEVER_IDLE)] = np.nan
         return since
 
     def mini(self, rows: Rows = ALL) -> Bools:
@@ -169,7 +170,7 @@ class SocketTable:
         FIN_WAIT2 after close (timer 3, no inode)."""
         state, timer = self.state[rows], self.timer[rows]
         closed = (state == tcp.FIN_WAIT2) & (self.inode[rows] == 0) & (timer == tcp.TIMEWAIT)
-        mini: Bools = closed | np.isin(state, (tcp.SYN_RECV, tcp.TIME_WAIT))
+        mini: Bools = closed | isin_codes(state, (tcp.SYN_RECV, tcp.TIME_WAIT))
         return mini
 
     def time_wait_ms(self) -> I64:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcptop.analysis.groups import by_state, known_sums
-from tcptop.model.arrays import index_of, isin_sorted, row_hash
+from tcptop.model.arrays import index_of, isin_codes, isin_sorted, row_hash
 from tests.unit.prepared import socket, table
 
 _rows = st.lists(
@@ -35,6 +35,8 @@ def test_sockets_share_a_key_where_namespace_and_cookie_agree(ids: list[tuple[in
     assert len(set(made.key.tolist())) == len(set(ids))
     assert len(set(zip(ids, made.key.tolist(), strict=True))) == len(set(ids))
     assert [made.id(row) for row in range(len(made))] == ids
+    alone = [made.part(row, row + 1).key.tolist() for row in range(len(made))]
+    assert made.key.tolist() == [key for keys in alone for key in keys]
 
 
 @given(st.lists(st.integers(0, 40)), st.sets(st.integers(0, 40)))
@@ -44,6 +46,11 @@ def test_index_of(keys: list[int], among: set[int]) -> None:
     assert places == [ordered.index(key) if key in among else -1 for key in keys]
     found = isin_sorted(np.array(keys, np.uint64), np.array(ordered, np.uint64)).tolist()
     assert found == [key in among for key in keys]
+
+
+@given(st.lists(st.integers(0, 255)), st.sets(st.integers(0, 255)))
+def test_codes(codes: list[int], wanted: set[int]) -> None:
+    assert isin_codes(np.array(codes, np.uint8), wanted).tolist() == [c in wanted for c in codes]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.none() | st.integers(-5, 5))))

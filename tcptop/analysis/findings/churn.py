@@ -20,7 +20,7 @@ from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
 from tcptop.analysis.identity import destination_keys
 from tcptop.model import sysctls, tcp
-from tcptop.model.arrays import index_of, row_hash
+from tcptop.model.arrays import index_of, isin_codes, row_hash
 from tcptop.model.table import F64, U64, Bools, Index
 
 SEEN = 3  # connections, before what was not seen is put down to their destination
@@ -172,7 +172,7 @@ def _elsewhere(seen: Observations, netns: int, seconds: float) -> int:
     table = seen.table
     young = (table.netns == netns) & (seen.snapshot.seen_s < seconds)
     young &= (seen.snapshot.ports.group < 0) & ~seen.accepted
-    return int(np.count_nonzero(young & ~np.isin(table.state, (tcp.LISTEN, tcp.SYN_RECV))))
+    return int(np.count_nonzero(young & ~isin_codes(table.state, (tcp.LISTEN, tcp.SYN_RECV))))
 
 
 def _unseen(

@@ -11,7 +11,7 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.listeners import match
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import isin_codes, row_hash
 from tcptop.model.sample import Sample
 from tcptop.model.table import U64, Index, SocketTable
 
@@ -55,7 +55,7 @@ def share_of_clients(seen: Observations, rows: Index) -> float:
         return 1.0
     same = (table.netns == table.netns[rows[0]]) & (table.local_port == table.local_port[rows[0]])
     gone = (tcp.LISTEN, tcp.SYN_RECV, tcp.TIME_WAIT)
-    every = int(np.count_nonzero(same & ~np.isin(table.state, gone)))
+    every = int(np.count_nonzero(same & ~isin_codes(table.state, gone)))
     return len(rows) / every
 
 

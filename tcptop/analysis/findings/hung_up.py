@@ -18,7 +18,7 @@ from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import halves, lengths, mean_of
 from tcptop.analysis.listeners import match
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
 from tcptop.model.table import Bools, Index
 
 STEADY = 0.5  # of the rate, in each half of the window: a burst is none
@@ -81,7 +81,7 @@ def by_destination(
 
 def _ours(seen: Observations, netns: int) -> Index:
     table = seen.table
-    never = np.isin(table.state, (tcp.LISTEN, tcp.SYN_SENT, tcp.SYN_RECV))
+    never = isin_codes(table.state, (tcp.LISTEN, tcp.SYN_SENT, tcp.SYN_RECV))
     rows: Index = np.flatnonzero((table.netns == netns) & ~seen.accepted & ~never)
     return rows
 
@@ -89,5 +89,5 @@ def _ours(seen: Observations, netns: int) -> Index:
 def _staying(seen: Observations, netns: int, seconds: float) -> Bools:
     table = seen.table
     old = (seen.snapshot.seen_s >= seconds * 0.95) & (table.netns == netns)
-    staying: Bools = old & np.isin(table.state, stalls.TALKING) & (table.inode != 0)
+    staying: Bools = old & isin_codes(table.state, stalls.TALKING) & (table.inode != 0)
     return staying

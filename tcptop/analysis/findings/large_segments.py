@@ -13,7 +13,7 @@ from tcptop.analysis.findings import networks
 from tcptop.analysis.findings.lost import JUST_S
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import rows_by_key
+from tcptop.model.arrays import isin_codes, rows_by_key
 from tcptop.model.table import Bools, Index
 
 PROBING = "net.ipv4.tcp_mtu_probing"
@@ -29,15 +29,15 @@ class Large(NamedTuple):
 def lost(seen: Observations, retransmits: float) -> list[Large]:
     """Where every connection that retransmits has a full segment out, and others are answered."""
     table = seen.table
-    rows = np.flatnonzero(np.isin(table.timer, (tcp.RETRANSMIT, tcp.PERSIST)))
+    rows = np.flatnonzero(isin_codes(table.timer, (tcp.RETRANSMIT, tcp.PERSIST)))
     rows = rows[table.retrans[rows] > 0]
-    rows = rows[np.isin(table.state[rows], stalls.TALKING)]
+    rows = rows[isin_codes(table.state[rows], stalls.TALKING)]
     return list(_by_address(seen, rows, retransmits)) if len(rows) else []
 
 
 def _by_address(seen: Observations, rows: Index, retransmits: float) -> Iterator[Large]:
     table = seen.table
-    talking = np.flatnonzero(np.isin(table.state, stalls.TALKING))
+    talking = np.flatnonzero(isin_codes(table.state, stalls.TALKING))
     ours, theirs = networks.address_keys(table, rows), networks.address_keys(table, talking)
     for at in rows_by_key(np.arange(len(rows)), ours):
         mine = rows[at]

@@ -11,7 +11,7 @@ from tcptop.analysis import stalls
 from tcptop.analysis.findings import networks, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
 from tcptop.model.table import F64, U64, Index, SocketTable
 
 JUST_S = 1.5  # what was on its way when the first segment was lost proves nothing
@@ -48,7 +48,7 @@ def lost(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterator[Lo
 
 def _called_from_here(seen: Observations, rows: Index, for_s: F64) -> Iterator[Lost]:
     """By network where nothing there answers, else by address, else by address and port."""
-    every = np.flatnonzero(np.isin(seen.table.state, (*stalls.TALKING, tcp.TIME_WAIT)))
+    every = np.flatnonzero(isin_codes(seen.table.state, (*stalls.TALKING, tcp.TIME_WAIT)))
     every = every[~seen.accepted[every]]
     left = np.ones(len(rows), bool)
     for keys, place in (
@@ -72,7 +72,7 @@ def _clients(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterato
         return
     table = seen.table
     ports = row_hash(table.netns, table.local_port)
-    open_rows = np.flatnonzero(np.isin(table.state, stalls.TALKING))
+    open_rows = np.flatnonzero(isin_codes(table.state, stalls.TALKING))
     listening = np.flatnonzero(table.state == tcp.LISTEN)
     for at in rows_by_key(np.arange(len(rows)), ports[rows]):
         mine, waited = rows[at], for_s[at]

@@ -18,6 +18,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.listeners import match
 from tcptop.model import tcp
+from tcptop.model.arrays import isin_codes
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Bools, Index
@@ -46,7 +47,7 @@ class Orphans(NamedTuple):
 
 def rows(seen: Observations) -> Index:
     table = seen.table
-    return np.flatnonzero(np.isin(table.state, STATES) & (table.inode == 0))
+    return np.flatnonzero(isin_codes(table.state, STATES) & (table.inode == 0))
 
 
 def find(seen: Observations, rule: str, least: float, age_s: float) -> Iterator[Finding]:

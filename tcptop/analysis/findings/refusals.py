@@ -13,6 +13,7 @@ import numpy as np
 from tcptop.analysis.findings import listening, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import address, tcp
+from tcptop.model.arrays import isin_codes
 from tcptop.model.table import Index
 
 LOCALHOST = ("::1", "127.0.0.1")  # as resolvers give it (RFC 6724)
@@ -62,7 +63,7 @@ def _fresh(seen: Observations, netns: int) -> Index:
     just = table.time_wait_ms() < FRESH_S * 1000
     fresh = np.where(closed, just, seen.snapshot.seen_s < FRESH_S)
     fresh &= (table.netns == netns) & seen.remote_here
-    fresh &= ~np.isin(table.state, (tcp.LISTEN, tcp.SYN_SENT, tcp.SYN_RECV))
+    fresh &= ~isin_codes(table.state, (tcp.LISTEN, tcp.SYN_SENT, tcp.SYN_RECV))
     return np.flatnonzero(fresh)
 
 

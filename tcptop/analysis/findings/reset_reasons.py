@@ -11,6 +11,7 @@ from tcptop.analysis.findings import servers, words
 from tcptop.analysis.findings.breaking import RST, Rates
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.whereto import Where
+from tcptop.model.arrays import isin_codes
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
@@ -99,6 +100,6 @@ def _left(seen: Observations, netns: int, rates: Rates) -> Index:
 def _open(seen: Observations, netns: int) -> Index:
     """Connections that were opened from here."""
     table = seen.table
-    talking = (table.netns == netns) & np.isin(table.state, stalls.TALKING)
+    talking = (table.netns == netns) & isin_codes(table.state, stalls.TALKING)
     rows: Index = np.flatnonzero(talking & ~seen.accepted)
     return rows

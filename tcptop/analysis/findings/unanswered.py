@@ -14,7 +14,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import address, tcp
-from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
 from tcptop.model.route import RouteKey, route_key
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, MAPPED, Index
@@ -177,7 +177,7 @@ def spared(seen: Observations, case: Unanswered, processes: list[Process]) -> bo
         return False
     table, to, callers = seen.table, case.callee, {each.pid for each in processes}
     others = _at_port(seen, to)
-    others = others[np.isin(table.state[others], (tcp.ESTABLISHED, tcp.TIME_WAIT))]
+    others = others[isin_codes(table.state[others], (tcp.ESTABLISHED, tcp.TIME_WAIT))]
     others = others[~np.isin(others, there(seen, to))]
     held = {each.pid for row in others[:1000].tolist() for each in seen.processes(row)}
     return bool(callers & held)
@@ -219,7 +219,7 @@ def _answered(seen: Observations, rows: Index) -> Index:
     left_ms = table.expires[rows].astype(np.int64)
     closed = table.state[rows] == tcp.TIME_WAIT
     closed &= tcp.TIMEWAIT_MS - left_ms < LATELY_S * 1000
-    unopened = np.isin(table.state[rows], (tcp.SYN_SENT, tcp.SYN_RECV, tcp.CLOSE))
+    unopened = isin_codes(table.state[rows], (tcp.SYN_SENT, tcp.SYN_RECV, tcp.CLOSE))
     answered: Index = rows[closed | ((heard < LATELY_S) & ~unopened)]
     return answered
 

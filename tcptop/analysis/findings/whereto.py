@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
 from tcptop.model.table import Index
 
 MOSTLY = 0.8  # share from which a place is named
@@ -39,7 +39,7 @@ def asked(seen: Observations, netns: int) -> Where:
 def _destination(seen: Observations, netns: int) -> Where:
     """The destination of most connections that are young."""
     table = seen.table
-    fresh = (seen.snapshot.seen_s < 1.5) & ~np.isin(table.state, NO_RESET)
+    fresh = (seen.snapshot.seen_s < 1.5) & ~isin_codes(table.state, NO_RESET)
     rows = np.flatnonzero(fresh & (table.netns == netns))
     rows = rows[~seen.accepted[rows]]
     return _mostly_to(seen, rows, "new connection", "a reset one leaves none")

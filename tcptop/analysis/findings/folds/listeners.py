@@ -11,7 +11,7 @@ from tcptop.analysis.listeners import waiting
 from tcptop.analysis.peers import is_link_local, peer_rows
 from tcptop.model import tcp
 from tcptop.model.address import halves, split_zone
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import isin_codes, row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -74,7 +74,7 @@ def repeated(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Most of what is sent again on this host is sent by such clients, closed ones included."""
     table = seen.table
     again = (table.timer == tcp.RETRANSMIT) & (table.retrans > 0)
-    again &= ~np.isin(table.state, (tcp.SYN_SENT, tcp.SYN_RECV))
+    again &= ~isin_codes(table.state, (tcp.SYN_SENT, tcp.SYN_RECV))
     rows = np.flatnonzero(again & (table.netns == effect.subject.netns))[:MOST]
     if not _losing(cause, effect) or not len(rows):
         return False

@@ -13,6 +13,7 @@ from tcptop.analysis.findings.lost import Lost
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
+from tcptop.model.arrays import isin_codes
 from tcptop.model.finding import Finding
 from tcptop.model.route import Link
 
@@ -26,7 +27,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     rows = stalls.pending(table, retransmits=limits["retransmits"])
     if not len(rows):
         return
-    rows = rows[np.isin(table.state[rows], stalls.TALKING)]
+    rows = rows[isin_codes(table.state[rows], stalls.TALKING)]
     rows = rows[~handshakes.unconfirmed(seen, rows)]
     large = [each.rows for each in large_segments.lost(seen, limits["backoff"])]
     rows = rows[~np.isin(rows, np.concatenate(large))] if large else rows

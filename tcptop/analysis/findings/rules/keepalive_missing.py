@@ -10,6 +10,7 @@ from tcptop.analysis.findings import idle, words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.model.arrays import isin_codes
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -24,7 +25,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 def _rows(seen: Observations, timeout_s: float) -> Index:
     """Segments that come although no data does are the peer's keepalive: it keeps it alive."""
     table = seen.table
-    unarmed = idle.held(seen) & np.isin(table.timer, idle.NO_TIMER)
+    unarmed = idle.held(seen) & isin_codes(table.timer, idle.NO_TIMER)
     if not unarmed.any():
         return np.flatnonzero(unarmed)
     old = idle.quiet_s(seen) > timeout_s

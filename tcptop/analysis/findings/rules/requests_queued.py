@@ -13,6 +13,7 @@ from tcptop.analysis.findings.awaiting import awaiting
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.model.arrays import isin_codes
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64, Index
 
@@ -80,7 +81,7 @@ def _back_end(
     if len(clients.processes) != 1:
         return None
     table, processes = seen.table, seen.snapshot.holders.processes
-    talking = np.isin(table.state, stalls.TALKING) & ~seen.accepted & (table.inode != 0)
+    talking = isin_codes(table.state, stalls.TALKING) & ~seen.accepted & (table.inode != 0)
     rows = np.flatnonzero(talking & (table.netns == clients.netns))
     first = seen.snapshot.holders.first(rows)
     mine = [at for at, each in enumerate(processes) if each == clients.processes[0]]

@@ -14,7 +14,7 @@ from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.peers import peer_rows
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import isin_codes, row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
@@ -67,7 +67,7 @@ def _silence(seen: Observations, group: ConnectionGroup, for_s: F64, old: int) -
 
 def _to_the_same(seen: Observations, row: int) -> Index:
     table = seen.table
-    talking = np.isin(table.state, stalls.TALKING) & ~seen.accepted
+    talking = isin_codes(table.state, stalls.TALKING) & ~seen.accepted
     names = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
     key = row_hash(*(getattr(table, name) for name in names))
     rows: Index = np.flatnonzero(talking & (key == key[row]))

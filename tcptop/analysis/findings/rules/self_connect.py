@@ -15,6 +15,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model import sysctls, tcp
+from tcptop.model.arrays import isin_codes
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -26,7 +27,7 @@ UNFINISHED = (tcp.LISTEN, tcp.SYN_SENT, tcp.SYN_RECV, tcp.TIME_WAIT)
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     table = seen.table
     same = (table.local_port == table.remote_port) & (table.local_lo == table.remote_lo)
-    same &= (table.local_hi == table.remote_hi) & ~np.isin(table.state, UNFINISHED)
+    same &= (table.local_hi == table.remote_hi) & ~isin_codes(table.state, UNFINISHED)
     rows = np.flatnonzero(same)
     if len(rows) >= limits["sockets"]:
         for row in rows[:MOST].tolist():

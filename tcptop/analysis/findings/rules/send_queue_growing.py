@@ -11,6 +11,7 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.model.arrays import isin_codes
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -20,7 +21,7 @@ ID = "send-queue-growing"
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     table, durations = seen.table, seen.snapshot.durations
     large = (durations.rises >= limits["samples"]) & (table.send_q >= limits["bytes"])
-    rows = np.flatnonzero(large & np.isin(table.state, stalls.TALKING))
+    rows = np.flatnonzero(large & isin_codes(table.state, stalls.TALKING))
     if len(rows):
         drain = stalls.drain_s(seen.snapshot, rows, limits["samples"])
         for group in grouped(seen, rows[drain > limits["drain_s"]]):
