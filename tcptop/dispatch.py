@@ -109,5 +109,3 @@ def _prepare_for_numpy() -> None:
 def _refuse_later(chosen: options.SourceOptions) -> None:
     if chosen.recording is not None:
         raise CommandError("--from: not in this version, which makes no recordings yet")
-    if chosen.netns == "all":
-        raise CommandError("--netns all: not in this version; name one namespace, or a pid in it")

@@ -291,7 +291,7 @@ def _selecting(parser: Parser) -> None:
     )
     parser.add_argument(
         "--netns",
-        metavar="current|NAME|PID",
+        metavar="current|all|NAME|PID",
         help="the network namespace to look at",
     )
 

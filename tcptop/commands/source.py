@@ -1,4 +1,4 @@
-"""The live source of a namespace."""
+"""The live source of a namespace, or of all."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ OWNERS_BUDGET_S = 0.3  # a sample of the live view; who holds 100,000 sockets ta
 def source(
     chosen: SourceOptions, budget_s: float | None = None, dump: Request | None = None
 ) -> Iterator[LiveSource]:
-    """The live source of the chosen namespace, in this thread."""
+    """The live source of the chosen namespace, in this thread, or of all."""
     from tcptop.sources import namespaces
     from tcptop.sources.live import LiveSource
 
     try:
         with _inside(chosen.netns):
-            live_source = LiveSource(budget_s, dump)
+            live_source = LiveSource(budget_s, dump, everywhere=chosen.netns == "all")
             try:
                 yield live_source
             finally:
@@ -41,7 +41,7 @@ def _inside(netns: str) -> Iterator[None]:
     """This thread in the chosen namespace."""
     from tcptop.sources.namespaces import entered, open_namespace
 
-    if netns == "current":
+    if netns in ("current", "all"):
         yield
         return
     descriptor = open_namespace(netns)

@@ -67,9 +67,14 @@ def unit_of(cgroup: str | None) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def container_of(cgroup: str | None) -> Container | None:
-    """The innermost container that a cgroup path is of; docker in docker and kind nest them."""
-    path = cgroup or ""
+def container_of(cgroup: str | None, name: str | None = None) -> Container | None:
+    """The innermost container that a cgroup path is of; docker in docker and kind nest them. By its
+    name, where that is known, a container is told even if its path tells of none."""
+    box = _innermost(cgroup or "")
+    return box if name is None else (box or Container(None, None))._replace(name=name)
+
+
+def _innermost(path: str) -> Container | None:
     found = [*_containers(path)]
     if not found:
         return None

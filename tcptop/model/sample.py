@@ -54,10 +54,7 @@ class Process:
 
     @property
     def container(self) -> Container | None:
-        box = container_of(self.cgroup)
-        if self.container_name is None:
-            return box
-        return (box or Container(None, None))._replace(name=self.container_name)
+        return container_of(self.cgroup, self.container_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +86,7 @@ class UnixListener:
     queued: int
     backlog: int
     clients: tuple[int, ...] = ()
+    netns: int = 0
 
 
 class LostSocket(NamedTuple):
@@ -194,9 +192,35 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
+    """A network namespace whose sockets are known.
+
+    `pids` are the first of its `processes`, of which the very first is in `cgroup` and in the
+    container of that name; None and () where that was not looked for. `clock` is that of the moment at which its sockets, counters and limits
+    were read; None: with the sample.
+    """
+
     inode: int
-    name: str | None
+    name: str | None  # that ip-netns(8) gave it
     interfaces: Mapping[int, str] = field(default_factory=dict)
+    pids: tuple[int, ...] = ()
+    processes: int | None = None
+    cgroup: str | None = None
+    container_name: str | None = None
+    first: bool = False  # the host's
+    clock: float | None = None
+
+    @property
+    def container(self) -> Container | None:
+        return container_of(self.cgroup, self.container_name)
+
+    @property
+    def title(self) -> str:
+        """What the operator calls it, as far as that is known."""
+        if self.name is not None or self.first:
+            return self.name or "host"
+        box = self.container
+        named = box and (box.name or (box.id or "")[:12])
+        return named or unit_of(self.cgroup) or str(self.inode)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -226,7 +250,7 @@ class Sample:
     options: Mapping[SocketId, SocketOptions] = field(default_factory=dict)  # those asked for
     routes: Mapping[RouteKey, Route] = field(default_factory=dict)  # those asked for
     facts: Mapping[int, ProcessFacts] = field(default_factory=dict)  # by pid: those asked for
-    # Of the namespace of the reader; None where the kernel does not tell.
+    # None where the kernel does not tell.
     unix_listeners: tuple[UnixListener, ...] | None = ()
     failed: tuple[FailedConnect, ...] | None = None  # since the sample before, where asked for
     notes: tuple[str, ...] = ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 
@@ -12,7 +11,6 @@ from tcptop.model.table import U64
 from tcptop.sources import procfs
 
 WALK_SHARE = 20  # walks may take this part of the time
-_OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 class Cgroups:
@@ -84,9 +82,5 @@ def find_mount(mountinfo: bytes) -> str | None:
         mount, _, source = line.partition(b" - ")
         words = mount.split()
         if source.split()[:1] == [b"cgroup2"] and len(words) > 4:
-            found.append((len(words[3]), os.fsdecode(_OCTAL.sub(_character, words[4]))))
+            found.append((len(words[3]), os.fsdecode(procfs.unescaped(words[4]))))
     return min(found)[1] if found else None
-
-
-def _character(octal: re.Match[bytes]) -> bytes:
-    return bytes([int(octal[1], 8) & 0xFF])

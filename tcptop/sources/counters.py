@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from tcptop.model.sample import Kernel
 from tcptop.model.sysctls import Sysctls
@@ -26,6 +28,7 @@ SYSCTLS = (
     *(f"net.netfilter.{name}" for name in _NETFILTER.split()),
 )
 CONNTRACK = "conntrack"  # the section of /proc/net/stat/nf_conntrack, where it is loaded
+SYSCTLS_S = 8.0
 # One for the whole host, which most kernels show in the first namespace alone.
 HOST_WIDE = (
     "net.ipv4.tcp_max_orphans",
@@ -58,6 +61,27 @@ class KernelReader:
         self._first.close()
 
 
+class VisitingKernelReader:
+    """For a thread that is inside to read only. Sysctls, which take most of the time, are read
+    again when they are SYSCTLS_S old."""
+
+    def __init__(self, netns: int) -> None:
+        self._netns = netns
+        self._sysctls: Sysctls = {}
+        self._due = 0.0
+
+    def read(self) -> Kernel:
+        now = time.monotonic()
+        if now < self._due:
+            return replace(_counted(self._netns), sysctls=self._sysctls)
+        kernel = read_kernel(self._netns)
+        self._sysctls, self._due = kernel.sysctls, now + SYSCTLS_S + self._netns % 4
+        return kernel
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
 def read_kernel(
     netns: int,
     pid: int | None = None,
@@ -70,10 +94,18 @@ def read_kernel(
     thread inside: /proc/sys/net shows the namespace of whoever reads. `here` keeps this
     namespace's files open, `first` those of the host's first one.
     """
-    inside = namespaces.current_inode() == netns
-    where = f"/proc/{pid}/net" if pid is not None else "/proc/thread-self/net"
-    read = here.read if here else procfs.read
-    sysctls = read_sysctls(read=read) if inside else {}
+    kernel = _counted(netns, "thread-self" if pid is None else str(pid), here)
+    if namespaces.current_inode() != netns:
+        return kernel
+    sysctls = read_sysctls(read=here.read if here else procfs.read)
+    return replace(kernel, sysctls={**sysctls, **_host_wide(sysctls, first)})
+
+
+def _counted(
+    netns: int, process: str = "thread-self", files: procfs.OpenFiles | None = None
+) -> Kernel:
+    """Without sysctls."""
+    where, read = f"/proc/{process}/net", files.read if files else procfs.read
     tracked = procfs.conntrack(read(f"{where}/stat/nf_conntrack") or b"")
     counters = dict(_merged(procfs.counters, read, f"{where}/netstat", f"{where}/snmp"))
     counters |= _merged(procfs.icmp6, read, f"{where}/snmp6")
@@ -81,7 +113,6 @@ def read_kernel(
         netns=netns,
         counters=counters | ({CONNTRACK: tracked} if tracked else {}),
         sockstat=_merged(procfs.sockstat, read, f"{where}/sockstat", f"{where}/sockstat6"),
-        sysctls={**sysctls, **_host_wide(sysctls, first)} if inside else {},
     )
 
 

@@ -1,32 +1,41 @@
-"""The live source: one Sample a call from sock_diag and /proc of one network namespace."""
+"""The live source: one Sample a call from sock_diag and /proc, of one network namespace or all."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 
 from tcptop.model.arrays import isin_sorted
-from tcptop.model.sample import Host, Owners, Sample
+from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Owners, Sample
 from tcptop.model.source import Requests, Stop
-from tcptop.model.table import U32, SocketTable
+from tcptop.model.table import U32, SocketTable, concat
 from tcptop.sources import namespaces, proc_net_tcp, procfs
 from tcptop.sources.cgroups import Cgroups
-from tcptop.sources.namespace_reader import NamespaceReader
+from tcptop.sources.namespace_finder import Found, NamespaceFinder
+from tcptop.sources.namespace_reader import NamespaceReader, Reading
+from tcptop.sources.other_namespaces import OtherNamespaces
 from tcptop.sources.owners import OwnerFinder
 from tcptop.sources.process_facts import FactsReader
 from tcptop.sources.sock_diag import Request
 from tcptop.sources.sockopts import OptionReader
 
+T = TypeVar("T")
+
 LEAST_REST_S = 0.05  # between samples, however long they take
 LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
-OTHERS_S = 5.0
+ELSEWHERE_S = 5.0  # between looks for other namespaces: 5 µs a process, 30 a namespace
+LET_GO_S = 1.0
+NAMESPACES_S = 0.1  # a sample, for all but the reader's own
 SEARCHED = 100  # sockets without an owner of which it is said that the search goes on
 CAP_SYS_PTRACE = 19
 
@@ -34,42 +43,63 @@ CAP_SYS_PTRACE = 19
 class LiveSource:
     """Reads the namespace of the thread that makes it; use it in that thread. Close it.
 
-    `budget_s` bounds the search for owners in one sample. `dump` asks for less than everything:
-    then only what it asks for is right, and totals may not be. Raises SockDiagError or OSError
-    where neither sock_diag nor /proc/net/tcp can be read.
+    `everywhere`: and every other one that may be entered. `budget_s` bounds the search for owners
+    in one sample, and then the other namespaces share NAMESPACES_S. `dump` asks for less than
+    everything: then only what it asks for is right, and totals may not be. Raises SockDiagError or
+    OSError where neither sock_diag nor /proc/net/tcp can be read.
     """
 
-    def __init__(self, budget_s: float | None = None, dump: Request | None = None) -> None:
+    def __init__(
+        self,
+        budget_s: float | None = None,
+        dump: Request | None = None,
+        everywhere: bool = False,
+    ) -> None:
         self._clock = time.monotonic()
         self._interval: float | None = None
         self.netns = namespaces.current_inode()
-        self._home = NamespaceReader(self.netns, namespaces.name_of(self.netns), dump)
-        self._owners = OwnerFinder(budget_s=budget_s, netns=self.netns)
+        self._first = namespaces.first_inode()
+        self._finder = NamespaceFinder()
+        self._home = NamespaceReader(self.netns, dump)
+        limit_s = None if budget_s is None else NAMESPACES_S
+        self._others = (
+            OtherNamespaces(self._home, self._finder, dump, limit_s) if everywhere else None
+        )
+        self._owners = OwnerFinder(budget_s=budget_s)
         self._options = OptionReader()
         self._facts = FactsReader()
         self._cgroups = Cgroups()
         self._users: dict[int, str] = {}
-        self._others, self._others_due = 0, 0.0
+        self._found: Mapping[int, Found] = {}
+        self._elsewhere, self._elsewhere_due = 0, 0.0
 
     def close(self) -> None:
+        if self._others:
+            self._others.close()
         self._home.close()
 
     def request(self, wanted: Requests) -> None:
         self._options.request(wanted.sockets)
         self._facts.request(wanted.processes)
         self._home.request(wanted)
+        if self._others:
+            self._others.request(wanted)
 
     def sample(self) -> Sample:
         """What the kernel says now."""
         self._clock = time.monotonic()
-        read = self._home.read()
-        sockets, unix = read.sockets, read.unix_listeners
+        home = self._home.read()
+        readings = [home, *self._others_read()]
+        sockets = concat([each.sockets for each in readings])
+        bound = concat([each.bound for each in readings])
+        unix = _together([each.unix_listeners for each in readings])
         beside = [inode for each in unix or () for inode in (each.inode, *each.clients) if inode]
-        owners = self._owners.find(_inodes(sockets, read.bound), beside, sockets)
+        now = [each.netns for each in readings if each.clock >= self._clock]
+        owners = self._owners.find(_inodes(sockets, bound), beside, sockets, frozenset(now))
         rights = privileged()
         by_sock_diag = self._home.by_sock_diag
         sample = Sample(
-            taken_at=read.taken_at,
+            taken_at=home.taken_at,
             clock=self._clock,
             host=host(),
             source="sock_diag" if by_sock_diag else "procfs",
@@ -77,37 +107,54 @@ class LiveSource:
             poll_ms=0.0,
             interval_s=self._interval,
             sockets=sockets,
-            bound=read.bound,
+            bound=bound,
             owners=owners,
-            peaks=read.peaks,
-            namespaces=(read.namespace,),
-            kernel=(read.kernel,),
+            peaks=_peaks(readings),
+            namespaces=tuple(self._namespace(each) for each in readings),
+            kernel=tuple(each.kernel for each in readings if each.kernel.counters),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
             users=self._names(sockets.uid, owners),
             options=self._options.read(sockets, owners, rights) if by_sock_diag else {},
-            routes=read.routes,
+            routes={key: route for each in readings for key, route in each.routes.items()},
             facts=self._facts.read(),
             unix_listeners=unix,
-            failed=read.failed,
+            failed=_together([each.failed for each in readings]),
             notes=self._notes(owners, sockets.inode, rights),
         )
         return replace(sample, poll_ms=(time.monotonic() - self._clock) * 1000)
+
+    def _others_read(self) -> list[Reading]:
+        if self._others:
+            self._found = self._finder.find()
+            return self._others.read(self._found)
+        if self._clock >= self._elsewhere_due:
+            self._found = self._finder.find()
+            others = (each for each in self._found.values() if each.inode != self.netns)
+            self._elsewhere = sum(bool(each.sockets_in_use()) for each in others)
+            self._elsewhere_due = self._clock + ELSEWHERE_S
+        return []
 
     def poll_listeners(self) -> None:
         """Remember each listener's longest accept queue until the next sample, and connects that
         have failed."""
         self._home.poll_listeners()
+        if self._others:
+            self._others.poll_listeners()
 
     def wait(self, interval: float, stop: Stop) -> bool:
         """Poll listeners meanwhile. Where that fails, so does the next sample, and says why."""
         self._interval = interval
         due = max(self._clock + interval, time.monotonic() + LEAST_REST_S)
+        let_go_at = time.monotonic() + LET_GO_S
         while (left := due - time.monotonic()) > 0:
             if stop.wait(min(left, LISTENER_POLLS_S)):
                 return True
             if left > LISTENER_POLLS_S:
                 with suppress(OSError):
                     self.poll_listeners()
+            if self._others and time.monotonic() >= let_go_at:
+                self._others.let_go()
+                let_go_at = time.monotonic() + LET_GO_S
         return stop.is_set()
 
     def _names(self, uids: U32, owners: Owners) -> Mapping[int, str]:
@@ -122,18 +169,55 @@ class LiveSource:
         why_not = self._home.why_not
         notes = [f"sock_diag: {why_not}. {proc_net_tcp.NOTE}"] if why_not else []
         notes += owner_notes(owners, inodes, rights)
-        others = self._others_with_sockets()
-        if others:
-            many = "namespaces have" if others > 1 else "namespace has"
-            notes.append(f"See --netns NAME|PID: {others} other network {many} sockets.")
+        notes += self._of_others() if self._others else self._of_elsewhere()
         return tuple(notes)
 
-    def _others_with_sockets(self) -> int:
-        """Looked for now and then: it takes 5 µs for each process of the host."""
-        if time.monotonic() >= self._others_due:
-            self._others = len(namespaces.others_with_sockets())
-            self._others_due = time.monotonic() + OTHERS_S
-        return self._others
+    def _of_others(self) -> Iterator[str]:
+        assert self._others
+        for why_not, number in Counter(self._others.refused()).most_common():
+            yield f"{_namespaces(number)} could not be read: {why_not}."
+        if unread := len(self._others.unread()):
+            yield f"{_namespaces(unread)} {'are' if unread > 1 else 'is'} still to be read."
+
+    def _of_elsewhere(self) -> Iterator[str]:
+        if self._elsewhere:
+            has = "have" if self._elsewhere > 1 else "has"
+            yield f"See --netns all: {_namespaces(self._elsewhere)} {has} sockets."
+
+    def _namespace(self, read: Reading) -> Namespace:
+        found = self._found.get(read.netns, Found(read.netns))
+        return Namespace(
+            read.netns,
+            found.name,
+            read.interfaces,
+            pids=found.pids,
+            processes=found.processes if found.paths else None,
+            cgroup=found.cgroup,
+            container_name=self._finder.container_name(found) if len(read.sockets) else None,
+            first=read.netns == self._first,
+            clock=min(read.clock, self._clock),
+        )
+
+
+def _namespaces(number: int) -> str:
+    return f"{number} other network namespace{'s' if number > 1 else ''}"
+
+
+def _together(told: Sequence[tuple[T, ...] | None]) -> tuple[T, ...] | None:
+    """Of all namespaces; None where the reader's own, which comes first, does not tell."""
+    return None if told[0] is None else tuple(chain.from_iterable(each or () for each in told))
+
+
+def _peaks(readings: Sequence[Reading]) -> ListenerPeaks:
+    polled = [each.peaks for each in readings if len(each.peaks.cookies)]
+    if len(polled) < 2:
+        return polled[0] if polled else NO_PEAKS
+    return ListenerPeaks(
+        np.concatenate([each.netns for each in polled]),
+        np.concatenate([each.cookies for each in polled]),
+        np.concatenate([each.peaks for each in polled]),
+        max(each.polls for each in polled),
+    )
 
 
 def _inodes(sockets: SocketTable, bound: SocketTable) -> U32:

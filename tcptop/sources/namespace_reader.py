@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,6 @@ from tcptop.model.sample import (
     FailedConnect,
     Kernel,
     ListenerPeaks,
-    Namespace,
     UnixListener,
 )
 from tcptop.model.source import Requests
@@ -36,13 +36,16 @@ CONG_UP_TO = 20_000  # sockets; it never changes and costs 16 bytes a row: large
 
 
 class Reading(NamedTuple):
-    """`taken_at` is the Unix time of the first reply. The rest is as in Sample."""
+    """`taken_at` is the Unix time of the first reply, `clock` a monotonic one when it began. The
+    rest is as in Sample."""
 
+    netns: int
     taken_at: float
+    clock: float
     sockets: SocketTable
     bound: SocketTable
     peaks: ListenerPeaks
-    namespace: Namespace
+    interfaces: Mapping[int, str]
     kernel: Kernel
     routes: dict[RouteKey, Route]
     unix_listeners: tuple[UnixListener, ...] | None
@@ -52,22 +55,27 @@ class Reading(NamedTuple):
 class NamespaceReader:
     """Made, and asked to read, by threads that are in the namespace. It pins it: close it.
 
-    `dump` asks for less than everything. Raises SockDiagError or OSError where neither sock_diag
-    nor /proc/net/tcp can be read.
+    `dump` asks for less than everything. `home` is the reader of another namespace, from which a
+    thread comes only to read this one: then as few files as possible are kept open. Raises
+    SockDiagError or OSError where neither sock_diag nor /proc/net/tcp can be read.
     """
 
-    def __init__(self, netns: int, name: str | None, dump: Request | None = None) -> None:
+    def __init__(
+        self, netns: int, dump: Request | None = None, home: NamespaceReader | None = None
+    ) -> None:
         self.netns = netns
         self.why_not = ""  # there is no sock_diag
-        self._name = name
+        self.listens = False  # there were listeners in the last reading
         self._dump = dump
         self._routes = RouteReader(netns)
-        self._kernel = counters.KernelReader(netns)
+        self._kernel = (
+            counters.VisitingKernelReader(netns) if home else counters.KernelReader(netns)
+        )
         self._failures = FailureReader(netns)
         self._queues: dict[int, int] = {}  # the longest since the last reading, by cookie
         self._polls = 0
         self._rows = namespaces.sockets_in_use()
-        self._diag: SockDiag | None = self._open()
+        self._diag: SockDiag | None = self._open(home._diag if home else None)
 
     def close(self) -> None:
         self._kernel.close()
@@ -86,19 +94,24 @@ class NamespaceReader:
 
     def read(self) -> Reading:
         """What the kernel says now."""
+        clock = time.monotonic()
         table, taken_at = self._sockets()
         sockets, bound = self._apart(table)
         self._rows = len(sockets)
+        listening = sockets.local_port[sockets.state == tcp.LISTEN].tolist()
+        self.listens = bool(listening)
         return Reading(
+            netns=self.netns,
             taken_at=taken_at,
+            clock=clock,
             sockets=sockets,
             bound=bound,
             peaks=self._take_peaks(),
-            namespace=Namespace(self.netns, self._name, namespaces.interfaces()),
+            interfaces=namespaces.interfaces(),
             kernel=self._kernel.read(),
             routes=self._routes.read(),
-            unix_listeners=unix_listeners.read(),
-            failed=self._failures.read(_listening(sockets)),
+            unix_listeners=unix_listeners.read(self.netns),
+            failed=self._failures.read(frozenset(listening)),
         )
 
     def poll_listeners(self) -> None:
@@ -113,9 +126,9 @@ class NamespaceReader:
             if queued > self._queues.get(cookie, -1):
                 self._queues[cookie] = queued
 
-    def _open(self) -> SockDiag | None:
+    def _open(self, beside: SockDiag | None) -> SockDiag | None:
         try:
-            diag = SockDiag(self.netns)
+            diag = SockDiag(self.netns, beside)
         except SockDiagError as error:
             self.why_not = str(error.strerror)
             return None
@@ -152,7 +165,3 @@ class NamespaceReader:
         peaks = ListenerPeaks(netns, cookies, longest, self._polls)
         self._queues, self._polls = {}, 0
         return peaks
-
-
-def _listening(sockets: SocketTable) -> frozenset[int]:
-    return frozenset(sockets.local_port[sockets.state == tcp.LISTEN].tolist())

@@ -1,4 +1,4 @@
-"""Network namespaces: which one a thread is in, entering another, and which others hold sockets."""
+"""Network namespaces: which one a thread is in, and entering another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from tcptop.sources import procfs
 
@@ -21,15 +20,6 @@ class NamespaceError(Exception):
     """One line: which namespace, and why it cannot be had."""
 
 
-class Found(NamedTuple):
-    """A namespace that a process or a name leads to; `path` opens it."""
-
-    inode: int
-    name: str | None
-    pid: int | None
-    path: str
-
-
 def current_inode() -> int:
     """The calling thread's namespace, as lsns shows it."""
     return os.stat(OWN).st_ino
@@ -37,7 +27,7 @@ def current_inode() -> int:
 
 def name_of(inode: int) -> str | None:
     """The name that ip-netns gave a namespace, or None."""
-    return next((name for name, number in _named() if number == inode), None)
+    return next((name for name, number in named() if number == inode), None)
 
 
 def interfaces() -> dict[int, str]:
@@ -114,36 +104,6 @@ def _setns(descriptor: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def discover(proc: str = "/proc") -> list[Found]:
-    """Every namespace that processes or names lead to, by inode, as far as it is permitted.
-
-    5 µs a process, so once in a few seconds is enough; a process can change its namespace, so
-    that remembering it by pid would save nothing.
-    """
-    names = {inode: name for name, inode in _named()}
-    found: dict[int, Found] = {}
-    for pid in sorted(procfs.pids(proc)):
-        path = f"{proc}/{pid}/ns/net"
-        try:
-            inode = os.stat(path).st_ino
-        except OSError:
-            continue
-        found.setdefault(inode, Found(inode, names.get(inode), pid, path))
-    for inode, name in names.items():
-        found.setdefault(inode, Found(inode, name, None, f"{NAMED}/{name}"))
-    return [found[inode] for inode in sorted(found)]
-
-
-def others_with_sockets(proc: str = "/proc") -> list[Found]:
-    """Namespaces other than the calling thread's in which TCP sockets are in use.
-
-    Those without a process are left out, and so are those that may not be seen.
-    """
-    own = current_inode()
-    others = (found for found in discover(proc) if found.inode != own)
-    return [found for found in others if found.pid and sockets_in_use(f"{proc}/{found.pid}/net")]
-
-
 def sockets_in_use(net: str = "/proc/thread-self/net") -> int:
     """TCP sockets and TIME_WAITs that the sockstat files of a /proc/PID/net count.
 
@@ -158,10 +118,30 @@ def sockets_in_use(net: str = "/proc/thread-self/net") -> int:
     return total
 
 
-def _named() -> list[tuple[str, int]]:
+def named() -> list[tuple[str, int]]:
     """(name, inode) of the namespaces that are mounted on their names."""
+    found = []
     with suppress(OSError):
         device = os.stat(OWN).st_dev
-        statuses = [(name, os.stat(f"{NAMED}/{name}")) for name in os.listdir(NAMED)]
-        return [(name, status.st_ino) for name, status in statuses if status.st_dev == device]
-    return []
+        for name in os.listdir(NAMED):
+            with suppress(OSError):  # removed meanwhile
+                status = os.stat(f"{NAMED}/{name}")
+                if status.st_dev == device:
+                    found.append((name, status.st_ino))
+    return found
+
+
+def first_inode() -> int | None:
+    """The host's first namespace; None where it is not known, as in a container.
+
+    Who may not look at the first process still sees whether its files are those of this thread: a
+    namespace has its own, with numbers of their own (proc_alloc_inum).
+    """
+    if procfs.in_container():
+        return None
+    with suppress(OSError):
+        return os.stat("/proc/1/ns/net").st_ino
+    with suppress(OSError):
+        here, there = (os.stat(f"/proc/{of}/net/sockstat") for of in ("thread-self", "1"))
+        return current_inode() if here.st_ino == there.st_ino else None
+    return None

@@ -47,11 +47,9 @@ class OwnerFinder:
         proc: str = "/proc",
         budget_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
-        netns: int | None = None,
     ) -> None:
         self._proc = proc
         self._contained = procfs.in_container(proc)
-        self._netns = netns
         self._unlisted = UnlistedSockets(proc)
         self._budget = math.inf if budget_s is None else budget_s
         self._clock = clock
@@ -66,11 +64,18 @@ class OwnerFinder:
         self._vain = _Vain()
         self._next_walk = -math.inf
 
-    def find(self, inodes: U32, others: Sequence[int] = (), dump: SocketTable = EMPTY) -> Owners:
+    def find(
+        self,
+        inodes: U32,
+        others: Sequence[int] = (),
+        dump: SocketTable = EMPTY,
+        inside: frozenset[int] = frozenset(),
+    ) -> Owners:
         """The holders of these sockets; 0 is no socket, order and repetition do not matter.
 
         `others` are sockets of another family, which are no reason to read a table again. `dump` is
-        what tells, later, where a socket led that is in none any more.
+        what tells, later, where a socket led that is in none any more; it was made just now of the
+        namespaces `inside`.
         """
         now = self._clock()
         wanted = sorted_unique(inodes[inodes != 0])
@@ -82,7 +87,7 @@ class OwnerFinder:
             self._known = _join(self._all())
             self._sharing = _sharing(self._known)
         self._wanted = wanted
-        unlisted = self._unlisted.find(self._known, wanted, dump, self._netns)
+        unlisted = self._unlisted.find(self._known, wanted, dump, inside)
         beside = np.array(others, np.uint32)
         return self._select(sorted_unique(np.append(wanted, beside)), unlisted, complete)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ from tcptop.model.digits import LONGEST, hexadecimal, whole
 
 PROC_PID_INIT_INO = 0xEFFFFFFC
 REMOVED = " (deleted)"  # follows the path of a cgroup that is no more (proc_cgroup_show)
+_OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 def read(path: str, limit: int = 1 << 24) -> bytes | None:
@@ -237,6 +239,11 @@ def conntrack(data: bytes) -> dict[str, int]:
     sums = {name: sum(column) for name, column in zip(names, zip(*rows, strict=True), strict=False)}
     sums.pop("entries", None)
     return sums
+
+
+def unescaped(path: bytes) -> bytes:
+    """As it was before the kernel wrote blanks and the like in octal (mangle_path)."""
+    return _OCTAL.sub(lambda found: bytes([int(found[1], 8) & 0xFF]), path)
 
 
 def capabilities(status: bytes) -> int:

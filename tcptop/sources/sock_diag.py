@@ -64,16 +64,19 @@ EVERYTHING = Request()
 class SockDiag:
     """One netlink socket, for life in the namespace of the thread that made it.
 
-    It pins that namespace: close it. Not for use by two threads at once. Raises SockDiagError.
+    It pins that namespace: close it. Not for use by two threads at once; `beside` is another one
+    that is never used at the same time, and shares its buffer. Raises SockDiagError.
     """
 
-    def __init__(self, netns: int = 0) -> None:
+    def __init__(self, netns: int = 0, beside: SockDiag | None = None) -> None:
         self.netns = netns
         self._legacy = True
         self._seq = 0
         self.replied_at = 0.0
         self.expected = 0  # rows; may be set to what is known of their number
-        self._buffer = np.empty(BUFFER, np.uint8)
+        self._buffer: NDArray[np.uint8] = (
+            np.empty(BUFFER, np.uint8) if beside is None else beside._buffer
+        )
         self._bytes = self._buffer.data
         self._words = self._bytes.cast("I")
         self._socket = self._open()

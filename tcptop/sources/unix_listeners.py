@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tcptop.model.sample import UnixListener
 from tcptop.sources.sock_diag import NETLINK_SOCK_DIAG, NLM_F_DUMP, NLM_F_REQUEST
@@ -25,14 +26,14 @@ ROOM = 64 * 1024
 PATIENCE_S = 1.0
 
 
-def read() -> tuple[UnixListener, ...] | None:
+def read(netns: int = 0) -> tuple[UnixListener, ...] | None:
     """Those of the calling thread's namespace; None where the kernel does not tell (before 3.3, no
     unix_diag module, or not permitted)."""
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as diag:
             diag.settimeout(PATIENCE_S)
             diag.send(_request())
-            return tuple(_received(diag))
+            return tuple(replace(each, netns=netns) for each in _received(diag))
     except OSError:
         return None
 

@@ -44,13 +44,13 @@ class UnlistedSockets:
         self._dump = EMPTY  # the last one
 
     def find(
-        self, known: Owners, listed: U32, dump: SocketTable, inside: int | None
+        self, known: Owners, listed: U32, dump: SocketTable, inside: frozenset[int]
     ) -> Mapping[int, Unlisted]:
         """By pid: TCP sockets that are not `listed` (sorted inodes).
 
-        `known` are all sockets of all processes; those of another network namespace than `inside`
-        are in another dump. A process with fewer than LEAST such descriptors is left out. `dump`
-        are the listed sockets, by which a later call knows what those were that it misses.
+        `known` are all sockets of all processes; those of namespaces that are not `inside` are in
+        other dumps. A process with fewer than LEAST such descriptors is left out. `dump` are the
+        listed sockets, by which a later call knows what those were that it misses.
         """
         rows = np.flatnonzero(~isin_sorted(known.inodes, listed))
         many = self._many(known.pids[rows], inside)
@@ -72,11 +72,11 @@ class UnlistedSockets:
         self._is_tcp, self._was, self._alive = {}, {}, {}
         self._missed, self._dump = frozenset(), dump
 
-    def _many(self, pids: I64, inside: int | None) -> list[int]:
-        """Processes of the namespace with so many sockets that are not listed."""
+    def _many(self, pids: I64, inside: frozenset[int]) -> list[int]:
+        """Processes of the namespaces with so many sockets that are not listed."""
         found, counts = np.unique(pids, return_counts=True)
         many = found[counts >= LEAST].tolist()
-        return [pid for pid in many if netns(f"{self._proc}/{pid}") == inside]
+        return [pid for pid in many if netns(f"{self._proc}/{pid}") in inside]
 
     def _tcp(self, known: Owners, rows: Index) -> Index:
         """Those of the rows that are TCP sockets; new ones are asked, some at each call."""

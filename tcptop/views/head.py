@@ -12,6 +12,7 @@ from tcptop.model.sample import Kernel
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.views.rows import rfc3339, rounded
+from tcptop.views.socket_rows import container
 
 SCHEMA = "tcptop.snapshot/1"
 
@@ -53,6 +54,8 @@ def totals(selection: Selection) -> dict[str, Any]:
             {
                 "inode": space.inode,
                 "name": space.name,
+                "pids": list(space.pids),
+                "container": container(space.container),
                 "sockets": int(np.count_nonzero(sample.sockets.netns == space.inode)),
             }
             for space in sample.namespaces

@@ -12,6 +12,7 @@ from tcptop.analysis.verdicts import verdicts
 from tcptop.columns.endpoints import addresses
 from tcptop.model import owner, tcp
 from tcptop.model.address import endpoint, local_text
+from tcptop.model.container import Container
 from tcptop.model.sample import Process, Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -124,9 +125,17 @@ def operators_name(process: Process | None) -> dict[str, Any]:
     """`label`, `unit` and `container`; None where they say no more than the name."""
     if process is None:
         return dict.fromkeys(("label", "unit", "container"))
-    box = process.container
-    container = box and {"runtime": box.runtime, "id": box.id, "name": box.name, "pod": box.pod}
-    return {"label": process.label, "unit": process.unit, "container": container}
+    box = container(process.container)
+    return {"label": process.label, "unit": process.unit, "container": box}
+
+
+def container(found: Container | None) -> dict[str, Any] | None:
+    return found and {
+        "runtime": found.runtime,
+        "id": found.id,
+        "name": found.name,
+        "pod": found.pod,
+    }
 
 
 def interfaces(sample: Sample, netns: U32, interface: U32) -> list[str | None]:

@@ -209,7 +209,6 @@ class TestCannot:
         ("words", "says"),
         [
             (("--netns", "no-such-namespace"), "no-such-namespace"),
-            (("--netns", "all"), "--netns all"),
             (("--from", "x"), "--from: not in this version"),
             (("--config", "/no/such/file"), "/no/such/file: No such file"),
             (("--no-such-option",), "--no-such-option"),

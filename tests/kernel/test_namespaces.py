@@ -9,7 +9,8 @@ import pytest
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import connected, listening
 from tcptop.sources import namespaces
-from tcptop.sources.namespaces import NamespaceError, discover, entered, open_namespace
+from tcptop.sources.namespace_finder import Found, NamespaceFinder, mounted
+from tcptop.sources.namespaces import NamespaceError, entered, open_namespace
 from tests.kernel.nobody import as_nobody
 from tests.kernel.states import time_wait
 
@@ -19,6 +20,10 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory of names in the place of /run/netns, for those who may not mount there."""
     monkeypatch.setattr(namespaces, "NAMED", str(tmp_path))
     return tmp_path
+
+
+def discover(proc: str = "/proc") -> list[Found]:
+    return [*NamespaceFinder(proc).find().values()]
 
 
 def test_the_calling_thread_goes_in_and_comes_back(namespace: DemoNamespace) -> None:
@@ -137,8 +142,8 @@ def test_every_namespace_is_discovered_once(namespace: DemoNamespace, names: Pat
     assert len(set(inodes)) == len(inodes)
     assert namespaces.current_inode() in inodes
     mine = found[inodes.index(namespace.inode)]
-    assert (mine.name, mine.pid) == ("blue", namespace.pid)
-    assert os.stat(mine.path).st_ino == namespace.inode
+    assert (mine.name, mine.pids[0]) == ("blue", namespace.pid)
+    assert {os.stat(path).st_ino for path in mine.paths} == {namespace.inode}
 
 
 def test_a_name_without_a_process_is_discovered(names: Path) -> None:
@@ -146,19 +151,31 @@ def test_a_name_without_a_process_is_discovered(names: Path) -> None:
         (names / "kept").symlink_to(f"/proc/{namespace.pid}/ns/net")
         inode = namespace.inode
         found = [each for each in discover(proc=str(names)) if each.name == "kept"]
-    assert [(each.inode, each.pid, each.path) for each in found] == [
-        (inode, None, str(names / "kept"))
+    assert [(each.inode, each.pids, each.paths) for each in found] == [
+        (inode, (), (str(names / "kept"),))
     ]
 
 
 def test_others_with_sockets(namespace: DemoNamespace) -> None:
-    def others() -> set[int]:
-        return {found.inode for found in namespaces.others_with_sockets()}
+    def in_use() -> int | None:
+        return NamespaceFinder().find()[namespace.inode].sockets_in_use()
 
-    assert namespace.inode not in others()
+    assert in_use() == 0
     namespace.run(listening)
-    assert namespace.inode in others()
-    assert namespace.inode not in namespace.in_thread(others)
+    assert in_use() == 1
+
+
+def test_namespaces_are_found_by_their_mounts() -> None:
+    mountinfo = (
+        b"24 1 0:22 / /proc rw - proc proc rw\n"
+        b"389 25 0:4 net:[4026532281] /run/docker/netns/a\\040b rw shared:5 - nsfs nsfs rw\n"
+        b"390 25 0:4 mnt:[4026532282] /run/other rw - nsfs nsfs rw\n"
+        b"391 25 0:4 net:[4026532283] /run/netns/blue rw - nsfs nsfs rw\n"
+    )
+    assert mounted(mountinfo) == [
+        (4026532281, "/run/docker/netns/a b"),
+        (4026532283, "/run/netns/blue"),
+    ]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

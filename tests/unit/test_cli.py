@@ -114,7 +114,6 @@ def test_a_wrong_filter_is_quoted_with_a_caret_under_the_wrong_word() -> None:
     [
         (("snapshot", "--netns", "no-such-namespace"), "no-such-namespace"),
         (("snapshot", "--netns", "4194305"), "4194305"),
-        (("snapshot", "--netns", "all"), "--netns all"),
         (("record", "x"), "record: not in this version"),
         (("snapshot", "--from", "x"), "--from: not in this version"),
         (("snapshot", "--config", "/no/such/file.toml"), "/no/such/file.toml"),

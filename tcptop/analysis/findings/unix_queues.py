@@ -100,7 +100,7 @@ def _severity(seen: Observations, queue: Queue, limits: Limits) -> str | None:
 
 
 def _finding(seen: Observations, queue: Queue, severity: str) -> Finding:
-    path, netns = safe(queue.listener.path), seen.sample.namespaces[0].inode
+    path, netns = safe(queue.listener.path), queue.listener.netns
     held = _holders(seen, [queue.listener.inode])
     processes = accept_queues.accepting(seen, held, frozenset({queue.listener.inode}))
     values = {

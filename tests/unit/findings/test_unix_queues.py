@@ -11,7 +11,7 @@ from tcptop.model.finding import Finding
 from tcptop.model.sample import Process, UnixListener
 from tests.unit.findings.test_doing import IDLE
 from tests.unit.findings.watched import of, watch
-from tests.unit.prepared import CURL, NGINX, owners
+from tests.unit.prepared import CURL, NETNS, NGINX, owners
 
 ID = "accept-queue-overflow"
 PATH = "/run/php/fpm.sock"
@@ -27,7 +27,7 @@ def found(
 
     def listeners(number: int) -> tuple[UnixListener, ...]:
         waiting = clients(number)
-        return (UnixListener(90, PATH, len(waiting), backlog, waiting),)
+        return (UnixListener(90, PATH, len(waiting), backlog, waiting, NETNS),)
 
     held = owners((90, FPM, 6), *((inode, caller, inode) for inode in CLIENTS))
     facts = {FPM.pid: replace(IDLE, pid=FPM.pid, state=state)} if state else {}

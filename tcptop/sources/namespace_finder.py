@@ -1,0 +1,153 @@
+"""Which network namespaces there are: those of processes, of `ip netns`, and mounted elsewhere.
+
+One that only a socket or a descriptor keeps alive has no way in, and is not found.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+from tcptop.sources import namespaces, procfs
+from tcptop.sources.container_names import ContainerNames
+
+WHOLE_S = 5.0  # a process can change its namespace, and what is not by name makes no new process
+PATHS = 8  # ways in that are remembered of each, beside its names
+_NSFS = re.compile(rb"^\S+ \S+ \S+ net:\[(\d+)\] (\S+) .*? - nsfs ", re.MULTILINE)
+
+
+class Found(NamedTuple):
+    """A namespace: its `ip netns` name, the first of its processes, how many it has, in which
+    cgroup the very first is, and paths that open it, as long as they lead to `inode`."""
+
+    inode: int
+    name: str | None = None
+    pids: tuple[int, ...] = ()
+    processes: int = 0
+    cgroup: str | None = None
+    paths: tuple[str, ...] = ()
+
+    @property
+    def alive(self) -> bool:
+        """Whether one of the ways in still leads there."""
+        return any(_inode(path) == self.inode for path in self.paths)
+
+    def open(self) -> int:
+        """A descriptor of it, which the caller closes. Raises NamespaceError."""
+        why_not = "it has ended"
+        for path in self.paths:
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                why_not = str(error.strerror)
+                continue
+            if os.fstat(descriptor).st_ino == self.inode:
+                return descriptor
+            os.close(descriptor)
+        raise namespaces.NamespaceError(f"network namespace {self.inode}: {why_not}")
+
+    def sockets_in_use(self) -> int | None:
+        """By one of its processes, as `namespaces.sockets_in_use`; None where it has none."""
+        for pid in self.pids[:1]:
+            in_use = namespaces.sockets_in_use(f"/proc/{pid}/net")
+            return in_use if _inode(f"/proc/{pid}/ns/net") == self.inode else None
+        return None
+
+
+class NamespaceFinder:
+    """Keep one, as it asks each process once (5 µs), and all anew every WHOLE_S."""
+
+    def __init__(self, proc: str = "/proc", clock: Callable[[], float] = time.monotonic) -> None:
+        self._proc = proc
+        self._clock = clock
+        self._spaces: dict[int, int | None] = {}  # by pid; None where it is not permitted
+        self._named: dict[int, str] = {}
+        self._names_changed: int | None = None
+        self._mounts: dict[int, list[str]] = {}
+        self._cgroups: dict[int, str | None] = {}  # by pid
+        self._containers = ContainerNames(proc, clock)
+        self._container_names: dict[int, str | None] = {}  # by pid
+        self._due = 0.0
+
+    def find(self, whole: bool = False) -> Mapping[int, Found]:
+        """By inode, as far as it is permitted; `whole`: ask everybody anew."""
+        if whole or self._clock() >= self._due:
+            self._spaces, self._names_changed = {}, None
+            self._cgroups, self._container_names = {}, {}
+            self._mounts = _mounts()
+            self._due = self._clock() + WHOLE_S
+        self._look_at_processes()
+        self._look_at_names()
+        return self._found()
+
+    def container_name(self, found: Found) -> str | None:
+        """Of its first process; kept until all are asked anew."""
+        for pid in found.pids[:1]:
+            if pid not in self._container_names:
+                name = self._containers.of(f"{self._proc}/{pid}", found.cgroup)
+                self._container_names[pid] = name
+            return self._container_names[pid]
+        return None
+
+    def _look_at_processes(self) -> None:
+        known, spaces = self._spaces, {}
+        for pid in procfs.pids(self._proc):
+            spaces[pid] = known[pid] if pid in known else _inode(f"{self._proc}/{pid}/ns/net")
+        self._spaces = spaces
+
+    def _look_at_names(self) -> None:
+        changed = None
+        with suppress(OSError):
+            changed = os.stat(namespaces.NAMED).st_mtime_ns
+        if changed is None or changed != self._names_changed:
+            self._named = {inode: name for name, inode in namespaces.named()}
+            self._names_changed = changed
+
+    def _found(self) -> Mapping[int, Found]:
+        pids: dict[int, list[int]] = defaultdict(list)
+        for pid, inode in self._spaces.items():
+            if inode is not None:
+                pids[inode].append(pid)
+        inodes = pids.keys() | self._named.keys() | self._mounts.keys()
+        return {inode: self._one(inode, sorted(pids.get(inode, ()))) for inode in sorted(inodes)}
+
+    def _one(self, inode: int, pids: list[int]) -> Found:
+        name = self._named.get(inode)
+        paths = [f"{namespaces.NAMED}/{name}"] if name is not None else []
+        paths += [f"{self._proc}/{pid}/ns/net" for pid in pids[:PATHS]]
+        paths += self._mounts.get(inode, ())
+        cgroup = self._cgroup(pids[0]) if pids else None
+        return Found(inode, name, tuple(pids[:PATHS]), len(pids), cgroup, tuple(paths))
+
+    def _cgroup(self, pid: int) -> str | None:
+        if pid not in self._cgroups:
+            path = f"{self._proc}/{pid}/cgroup"
+            self._cgroups[pid] = procfs.cgroup(procfs.read(path) or b"")
+        return self._cgroups[pid]
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None
+
+
+def _mounts() -> dict[int, list[str]]:
+    """Paths on which network namespaces are mounted, by inode: container runtimes do that too."""
+    found: dict[int, list[str]] = {}
+    for inode, path in mounted(procfs.read("/proc/self/mountinfo") or b""):
+        if _inode(path) == inode:  # else it is hidden beneath another mount
+            found.setdefault(inode, []).append(path)
+    return found
+
+
+def mounted(mountinfo: bytes) -> list[tuple[int, str]]:
+    """(inode, path) of every network namespace in it (proc_pid_mountinfo(5))."""
+    pairs = ((int(inode), path) for inode, path in _NSFS.findall(mountinfo))
+    return [(inode, os.fsdecode(procfs.unescaped(path))) for inode, path in pairs]

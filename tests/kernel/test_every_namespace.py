@@ -1,0 +1,244 @@
+"""All network namespaces at once: what is read of each, and that it is left alone afterwards."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tcptop.analysis.derive import derive
+from tcptop.analysis.history import History
+from tcptop.demo import held, veth
+from tcptop.demo.namespace import DemoNamespace
+from tcptop.demo.sockets import LOOPBACK, accepted, connected, listening
+from tcptop.model import owner, tcp
+from tcptop.model.sample import Namespace, Sample
+from tcptop.model.snapshot import Snapshot
+from tcptop.sources import namespaces
+from tcptop.sources.live import LiveSource
+from tests.kernel.nobody import as_nobody
+from tests.kernel.snapshots import kind, pids
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root may enter namespaces")
+PORT = 7077
+
+
+class Everywhere:
+    """Looks at every namespace again and again, as the live view does. Close it."""
+
+    def __init__(self, budget_s: float | None = None) -> None:
+        self.history = History()
+        self.source = LiveSource(budget_s, everywhere=True)
+
+    def __enter__(self) -> Everywhere:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.source.close()
+
+    def snapshot(self) -> Snapshot:
+        snapshot, self.history = derive(self.source.sample(), self.history)
+        return snapshot
+
+
+@pytest.fixture
+def other() -> Iterator[DemoNamespace]:
+    with DemoNamespace() as made:
+        yield made
+
+
+def serve(port: int = PORT) -> held.HeldSockets:
+    """A listener, and a connection to it that it accepted; the client's end."""
+    listener = listening(port=port)
+    client = connected(LOOPBACK, port)
+    accepted(listener.fd)
+    return client
+
+
+def sample() -> Sample:
+    with Everywhere() as watch:
+        return watch.source.sample()
+
+
+def namespace_of(sample: Sample, inode: int) -> Namespace:
+    (found,) = (each for each in sample.namespaces if each.inode == inode)
+    return found
+
+
+def test_the_same_addresses_and_ports_in_two_namespaces_are_told_apart(
+    namespace: DemoNamespace, other: DemoNamespace
+) -> None:
+    clients = {each.inode: each.run(serve) for each in (namespace, other)}
+    with Everywhere() as watch:
+        watch.snapshot()
+        snapshot = watch.snapshot()
+    table = snapshot.sample.sockets
+    for inode, client in clients.items():
+        rows = np.flatnonzero(table.netns == inode).tolist()
+        assert sorted(table.state[rows].tolist()) == [tcp.ESTABLISHED] * 2 + [tcp.LISTEN]
+        assert set(table.local_port[rows].tolist()) == {PORT, client.local[1]}
+        assert {kind(snapshot, row) for row in rows} == {owner.OWNER_KINDS[owner.PROCESS]}
+        assert {pid for row in rows for pid in pids(snapshot, row)} == {client.pid}
+        places = np.flatnonzero(snapshot.processes.netns == inode)
+        assert snapshot.processes.sockets[places].tolist() == [3]
+        listeners = np.flatnonzero(table.netns[snapshot.listeners.row] == inode)
+        assert len(listeners) == 1
+    assert len(np.unique(table.key)) == len(table)
+
+
+def test_each_has_its_own_counters_limits_and_interfaces(
+    linked: tuple[DemoNamespace, DemoNamespace],
+) -> None:
+    client, server = linked
+    client.sysctl("net.ipv4.ip_local_port_range", "20000 20100")
+    server.sysctl("net.core.somaxconn", 77)
+    listener = server.run(listening, veth.SERVER.v4)
+    client.run(connected, veth.SERVER.v4, listener.local[1])
+    seen = sample()
+    ours, theirs = seen.kernel_of(client.inode), seen.kernel_of(server.inode)
+    assert ours.sysctls["net.ipv4.ip_local_port_range"] == "20000 20100"
+    assert theirs.sysctls["net.core.somaxconn"] == "77"
+    assert theirs.sysctls["net.ipv4.ip_local_port_range"] != "20000 20100"
+    assert ours.sysctls["net.core.somaxconn"] != "77"
+    assert (ours.counters["Tcp"]["ActiveOpens"], ours.counters["Tcp"]["PassiveOpens"]) == (1, 0)
+    assert (theirs.counters["Tcp"]["ActiveOpens"], theirs.counters["Tcp"]["PassiveOpens"]) == (0, 1)
+    for each in (client, server):
+        assert veth.DEVICE in namespace_of(seen, each.inode).interfaces.values()
+        assert seen.kernel_of(each.inode).sockstat["TCP"]["inuse"] > 0
+
+
+def test_limits_of_the_whole_host_are_told_everywhere(namespace: DemoNamespace) -> None:
+    namespace.run(listening)
+    seen = sample()
+    home = seen.kernel_of(namespaces.current_inode())
+    for name in ("net.ipv4.tcp_mem", "net.ipv4.tcp_max_orphans"):
+        assert seen.kernel_of(namespace.inode).sysctls[name] == home.sysctls[name]
+
+
+def test_a_namespace_is_told_with_its_processes(namespace: DemoNamespace) -> None:
+    helper = namespace.helper()
+    namespace.run(listening)
+    seen = sample()
+    told = namespace_of(seen, namespace.inode)
+    assert told.pids == tuple(sorted((namespace.pid, helper.pid)))
+    assert told.processes == 2
+    assert not told.first
+    own = namespace_of(seen, namespaces.current_inode())
+    assert own.first == (own.inode == namespaces.first_inode())
+    assert os.getpid() in own.pids or (own.processes or 0) > len(own.pids)
+
+
+def enter_and_listen(pid: int, port: int) -> int:
+    """A listener in the namespace of another process, held from outside: a proxy's. Its inode."""
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    there = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+    namespaces._setns(there)
+    made = socket.socket()
+    namespaces._setns(home)
+    made.bind((LOOPBACK, port))
+    made.listen()
+    held.hold(made)
+    os.close(there)
+    os.close(home)
+    return os.fstat(made.fileno()).st_ino
+
+
+def test_a_socket_that_a_process_of_another_namespace_holds_is_its(
+    namespace: DemoNamespace, other: DemoNamespace
+) -> None:
+    inode = other.run(enter_and_listen, namespace.pid, PORT)
+    with Everywhere() as watch:
+        snapshot = watch.snapshot()
+    (row,) = np.flatnonzero(snapshot.sample.sockets.inode == inode).tolist()
+    assert snapshot.sample.sockets.netns[row] == namespace.inode
+    assert pids(snapshot, row) == [other.pid]
+    assert snapshot.sample.owners.processes[other.pid].netns == other.inode
+
+
+def test_an_empty_namespace_is_known_and_not_read(namespace: DemoNamespace) -> None:
+    with Everywhere() as watch:
+        seen = watch.source.sample()
+        assert namespace.inode in seen.netns
+        assert seen.kernel_of(namespace.inode).counters == {}
+        assert namespace.inode not in _pinned()
+        namespace.run(listening)
+        assert watch.source.sample().kernel_of(namespace.inode).counters
+
+
+def _pinned() -> set[int]:
+    """Namespaces of the netlink sockets that this process holds."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
+                found.add(_netns_of(int(name)))
+        except OSError:
+            continue
+    return found
+
+
+def _netns_of(fd: int) -> int:
+    """SIOCGSKNS, include/uapi/linux/sockios.h."""
+    import fcntl
+
+    descriptor = fcntl.ioctl(fd, 0x894C)
+    try:
+        return os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
+
+
+def test_this_thread_and_the_first_one_stay_where_they_are(namespace: DemoNamespace) -> None:
+    namespace.run(listening)
+    before = namespaces.current_inode(), os.stat("/proc/self/ns/net").st_ino
+    sample()
+    assert (namespaces.current_inode(), os.stat("/proc/self/ns/net").st_ino) == before
+
+
+def what_nobody_sees() -> tuple[set[int], tuple[str, ...]]:
+    source = LiveSource(everywhere=True)
+    seen = source.sample()
+    source.close()
+    return set(seen.sockets.netns.tolist()) | set(seen.netns), seen.notes
+
+
+def test_another_user_sees_his_own(namespace: DemoNamespace) -> None:
+    namespace.run(listening)
+    seen, _ = as_nobody(what_nobody_sees)
+    assert seen == {namespaces.current_inode()}
+
+
+def test_a_named_one_without_a_process_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(namespaces, "NAMED", str(tmp_path))
+    with DemoNamespace() as holder, DemoNamespace() as proxy:
+        inode, name = holder.inode, tmp_path / "blue"
+        proxy.run(enter_and_listen, holder.pid, PORT)
+        name.touch()
+        namespaces_mount(f"/proc/{holder.pid}/ns/net", str(name))
+        try:
+            holder.close()
+            seen = sample()
+        finally:
+            namespaces_unmount(str(name))
+    assert namespace_of(seen, inode).name == "blue"
+    assert namespace_of(seen, inode).pids == ()
+    assert seen.sockets.local_port[seen.sockets.netns == inode].tolist() == [PORT]
+
+
+def namespaces_mount(source: str, target: str) -> None:
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.mount(source.encode(), target.encode(), None, 4096, None) == 0  # MS_BIND
+
+
+def namespaces_unmount(target: str) -> None:
+    import ctypes
+
+    assert ctypes.CDLL(None, use_errno=True).umount2(target.encode(), 2) == 0  # MNT_DETACH
