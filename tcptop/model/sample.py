@@ -195,8 +195,8 @@ class Namespace:
     """A network namespace whose sockets are known.
 
     `pids` are the first of its `processes`, of which the very first is in `cgroup` and in the
-    container of that name; None and () where that was not looked for. `clock` is that of the moment at which its sockets, counters and limits
-    were read; None: with the sample.
+    container of that name; None and () where that was not looked for. `clock` is that of the
+    moment at which its sockets, counters and limits were read; None: with the sample.
     """
 
     inode: int
