@@ -263,6 +263,36 @@ def _borrowing(lab: Lab, count: int, left: int) -> None:
     lab.client.until(lambda: lab.client.count("ESTABLISHED", remote=5432) == count, "a pool")
 
 
+@incident(
+    server=[
+        Says(
+            "inherited-connections",
+            "warning",
+            title=[r"^12 processes of sleep hold 12 connections of parent\.py on .*:8002"],
+            told=[r"parent\.py \(python.*, pid {parent}\)", r"timed sleep", r"close-on-exec"],
+            values={"connections": 12, "processes": 12},
+            listener="10.77.0.1:8002",
+        )
+    ],
+)
+def jobs_inherit_the_connections_of_clients(lab: Lab) -> None:
+    _jobs(lab)
+    lab.client.until(lambda: lab.client.count("ESTABLISHED", remote=8002) >= 12, "12 that hang")
+    lab.wait(6)
+
+
+@jobs_inherit_the_connections_of_clients.healthy()
+def jobs_inherit_nothing(lab: Lab) -> None:
+    _jobs(lab, "tidy")
+    lab.client.until(lambda: lab.client.counter("TcpActiveOpens") >= 36, "36 that are answered")
+    lab.wait(6)
+
+
+def _jobs(lab: Lab, *more: str) -> None:
+    lab.server.python("parent", lab.server.address, 8002, 12, *more, port=8002)
+    lab.client.python("until_end", lab.server.address, 8002, 12)
+
+
 class TestKeeping(Proving):
     incidents = (
         refused_sockets_are_never_closed,
@@ -273,6 +303,7 @@ class TestKeeping(Proving):
         a_client_has_connected_to_itself,
         the_server_forgets_idle_clients_first,
         a_pool_forgets_what_the_server_has_closed,
+        jobs_inherit_the_connections_of_clients,
     )
     loads = (
         a_pool_is_used_in_turn,

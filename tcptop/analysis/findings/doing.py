@@ -34,6 +34,18 @@ CALLS = (
     ("fcntl_setlk", "waits for a file lock"),
 )
 
+# Of those, where nothing of a socket is waited for.
+ELSEWHERE = (
+    "hrtimer_nanosleep",
+    "do_nanosleep",
+    "do_wait",
+    "futex",
+    "pipe_",
+    "anon_pipe",
+    "flock",
+    "fcntl_setlk",
+)
+
 
 def evidence(seen: Observations, processes: Iterable[Process]) -> Iterator[str]:
     """A sentence for each of the first processes of which something is told; asks for the facts."""
@@ -48,6 +60,11 @@ def stopped(seen: Observations, process: Process) -> bool:
     """Whether it is known to be stopped (SIGSTOP, a debugger)."""
     facts = seen.facts(process)
     return facts is not None and facts.state in STOPPED
+
+
+def waits_elsewhere(facts: ProcessFacts) -> bool:
+    """Whether its only thread is known to wait for something that is no socket."""
+    return facts.threads == 1 and (facts.sleeps_in or "").startswith(ELSEWHERE)
 
 
 def all_stopped(seen: Observations, processes: Sequence[Process]) -> bool:
