@@ -196,7 +196,8 @@ class Namespace:
 
     `pids` are the first of its `processes`, of which the very first is in `cgroup` and in the
     container of that name; None and () where that was not looked for. `clock` is that of the
-    moment at which its sockets, counters and limits were read; None: with the sample.
+    moment at which it was looked at; None: with the sample. Only of those without sockets may that
+    be earlier.
     """
 
     inode: int
@@ -257,8 +258,9 @@ class Sample:
 
     @property
     def netns(self) -> frozenset[int]:
-        """The namespaces that were looked at."""
-        return frozenset(each.inode for each in self.namespaces)
+        """The namespaces that were looked at for this sample."""
+        told = ((each.inode, each.clock) for each in self.namespaces)
+        return frozenset(inode for inode, clock in told if clock is None or clock >= self.clock)
 
     def kernel_of(self, netns: int) -> Kernel:
         """Counters and limits of a namespace; empty where they were not read."""

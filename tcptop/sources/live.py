@@ -35,7 +35,7 @@ LEAST_REST_S = 0.05  # between samples, however long they take
 LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
 ELSEWHERE_S = 5.0  # between looks for other namespaces: 5 µs a process, 30 a namespace
 LET_GO_S = 1.0
-NAMESPACES_S = 0.1  # a sample, for all but the reader's own
+NAMESPACES_SHARE = 0.15  # of the time, for all but the reader's own: so seldom do samples come
 SEARCHED = 100  # sockets without an owner of which it is said that the search goes on
 CAP_SYS_PTRACE = 19
 
@@ -44,7 +44,8 @@ class LiveSource:
     """Reads the namespace of the thread that makes it; use it in that thread. Close it.
 
     `everywhere`: and every other one that may be entered. `budget_s` bounds the search for owners
-    in one sample, and then the other namespaces share NAMESPACES_S. `dump` asks for less than
+    in one sample; then the other namespaces share a part of the time, and samples come as seldom
+    as that takes. `dump` asks for less than
     everything: then only what it asks for is right, and totals may not be. Raises SockDiagError or
     OSError where neither sock_diag nor /proc/net/tcp can be read.
     """
@@ -61,9 +62,9 @@ class LiveSource:
         self._first = namespaces.first_inode()
         self._finder = NamespaceFinder()
         self._home = NamespaceReader(self.netns, dump)
-        limit_s = None if budget_s is None else NAMESPACES_S
+        self._sparing = budget_s is not None
         self._others = (
-            OtherNamespaces(self._home, self._finder, dump, limit_s) if everywhere else None
+            OtherNamespaces(self._home, self._finder, dump, self._sparing) if everywhere else None
         )
         self._owners = OwnerFinder(budget_s=budget_s)
         self._options = OptionReader()
@@ -141,10 +142,16 @@ class LiveSource:
         if self._others:
             self._others.poll_listeners()
 
+    def _between_s(self, interval: float) -> float:
+        """Seconds from sample to sample."""
+        if self._others is None or not self._sparing:
+            return interval
+        return max(interval, self._others.took_s / NAMESPACES_SHARE)
+
     def wait(self, interval: float, stop: Stop) -> bool:
         """Poll listeners meanwhile. Where that fails, so does the next sample, and says why."""
         self._interval = interval
-        due = max(self._clock + interval, time.monotonic() + LEAST_REST_S)
+        due = max(self._clock + self._between_s(interval), time.monotonic() + LEAST_REST_S)
         let_go_at = time.monotonic() + LET_GO_S
         while (left := due - time.monotonic()) > 0:
             if stop.wait(min(left, LISTENER_POLLS_S)):
@@ -176,8 +183,12 @@ class LiveSource:
         assert self._others
         for why_not, number in Counter(self._others.refused()).most_common():
             yield f"{_namespaces(number)} could not be read: {why_not}."
-        if unread := len(self._others.unread()):
-            yield f"{_namespaces(unread)} {'are' if unread > 1 else 'is'} still to be read."
+        between_s = self._between_s(self._interval or 0.0)
+        if self._interval and between_s > self._interval:
+            yield (
+                f"To read {_namespaces(len(self._found) - 1)} takes {self._others.took_s:.1f} s: "
+                f"samples come every {between_s:.0f} s."
+            )
 
     def _of_elsewhere(self) -> Iterator[str]:
         if self._elsewhere:

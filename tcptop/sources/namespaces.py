@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from tcptop.sources import procfs
 NAMED = "/run/netns"  # ip-netns(8)
 OWN = "/proc/thread-self/ns/net"  # not /proc/self, which is the first thread's
 CLONE_NEWNET = 0x40000000  # linux/sched.h
+_TCP = re.compile(rb"^TCP6?: inuse (\d+)(?:.* tw (\d+))?", re.MULTILINE)
 _READ = os.O_RDONLY | os.O_CLOEXEC
 
 
@@ -109,13 +111,9 @@ def sockets_in_use(net: str = "/proc/thread-self/net") -> int:
 
     0 means that a dump there would find nothing but half-open connections.
     """
-    total = 0
-    for name in ("sockstat", "sockstat6"):
-        sections = procfs.sockstat(procfs.read(f"{net}/{name}") or b"")
-        for protocol in ("TCP", "TCP6"):
-            section = sections.get(protocol, {})
-            total += section.get("inuse", 0) + section.get("tw", 0)
-    return total
+    files = (procfs.read(f"{net}/{name}") or b"" for name in ("sockstat", "sockstat6"))
+    found = (each.groups(b"0") for data in files for each in _TCP.finditer(data))
+    return sum(int(in_use) + int(waiting) for in_use, waiting in found)
 
 
 def named() -> list[tuple[str, int]]:

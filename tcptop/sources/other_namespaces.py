@@ -27,34 +27,33 @@ POLLS_S = 2e-3  # at a time, for the listeners of some: 50 µs a namespace
 
 
 class OtherNamespaces:
-    """`home` reads the caller's own. `budget_s` bounds the reading of one sample: those that were
-    not read for longest come first, and of the others there is what was read last. Close it."""
+    """`home` reads the caller's own. `sparing`: of many without sockets only some are asked in each
+    sample whether they still have none. Close it."""
 
     def __init__(
         self,
         home: NamespaceReader,
         finder: NamespaceFinder,
-        dump: Request | None,
-        budget_s: float | None,
+        dump: Request | None = None,
+        sparing: bool = False,
     ) -> None:
         self._home = home
         self._finder = finder
         self._dump = dump
-        self._budget_s = math.inf if budget_s is None else budget_s
-        self._idle_s = math.inf if budget_s is None else IDLE_S
+        self._idle_s = IDLE_S if sparing else math.inf
         self._requests = NO_REQUESTS
         self._found: Mapping[int, Found] = {}
         self._readers: dict[int, NamespaceReader] = {}
-        self._readings: dict[int, Reading] = {}  # the last of each
-        self._closed: dict[int, str] = {}  # why those could not be read
+        self._empty: dict[int, float] = {}  # those without sockets; clock when they were asked
+        self._refused: dict[int, str] = {}  # why those could not be read
         self._polled = 0
+        self.took_s = 0.0  # for the last reading of all
         # A thread has a namespace of its own: that of the others stays as it is.
         self._thread = ThreadPoolExecutor(1, "namespaces")
 
     def close(self) -> None:
         self._thread.shutdown()
-        for inode in [*self._readers]:
-            self._readers.pop(inode).close()
+        self._let_go([*self._readers])
 
     def request(self, wanted: Requests) -> None:
         self._requests = wanted
@@ -62,14 +61,16 @@ class OtherNamespaces:
             reader.request(wanted)
 
     def read(self, found: Mapping[int, Found]) -> list[Reading]:
-        """The last reading of each that was ever read, new or not, by inode."""
+        """Of each, by inode. What has no sockets is only known to be empty."""
+        began = time.monotonic()
         self._found = {inode: each for inode, each in found.items() if inode != self._home.netns}
-        self._let_go(each for each in self._held() if each not in self._found)
+        self._let_go(self._readers.keys() - self._found.keys())
         self._let_go(self._dead())
-        for inode, each in self._readings.items():
-            self._readings[inode] = _read_before(each)
-        self._thread.submit(self._read_in_turn).result()
-        return [self._readings[inode] for inode in sorted(self._readings)]
+        self._empty = {i: clock for i, clock in self._empty.items() if i in self._found}
+        self._refused = {}
+        readings = self._thread.submit(self._read_all).result()
+        self.took_s = time.monotonic() - began
+        return readings
 
     def poll_listeners(self) -> None:
         """Those of some namespaces, the next ones at the next call."""
@@ -88,16 +89,9 @@ class OtherNamespaces:
             self._found = self._finder.find(whole=True)  # it may have other processes by now
             self._let_go(self._dead())
 
-    def unread(self) -> list[int]:
-        """Those that could be read, but for which there was no time yet."""
-        return [inode for inode in self._found if inode not in self._readings | self._closed]
-
     def refused(self) -> list[str]:
-        """Why some were not read, a word for each."""
-        return [*self._closed.values()]
-
-    def _held(self) -> set[int]:
-        return self._readers.keys() | self._readings.keys() | self._closed.keys()
+        """Why some could not be read, a text for each."""
+        return [*self._refused.values()]
 
     def _dead(self) -> list[int]:
         return [
@@ -108,45 +102,42 @@ class OtherNamespaces:
 
     def _let_go(self, inodes: Iterable[int]) -> None:
         for inode in [*inodes]:
-            self._readings.pop(inode, None)
-            self._closed.pop(inode, None)
             if reader := self._readers.pop(inode, None):
                 reader.close()
 
-    def _read_in_turn(self) -> None:
-        idle = [inode for inode in self._readings if inode not in self._readers]
-        self._within(self._idle_s, idle)
-        self._within(self._budget_s, [inode for inode in self._found if inode not in idle])
+    def _read_all(self) -> list[Reading]:
+        """By the thread that may enter them."""
+        self._ask_the_empty()
+        busy = (each for inode, each in self._found.items() if inode not in self._empty)
+        readings = [each for each in map(self._visit, busy) if each]
+        readings += [_nothing(inode, clock) for inode, clock in self._empty.items()]
+        return sorted(readings, key=lambda each: each.netns)
 
-    def _within(self, budget_s: float, inodes: Iterable[int]) -> None:
-        end = time.monotonic() + budget_s
-        for inode in sorted(inodes, key=self._read_at):
-            if inode in self._found:
-                self._visit(self._found[inode])
-            if time.monotonic() > end:
+    def _ask_the_empty(self) -> None:
+        """Those first that were not asked for longest."""
+        end = time.monotonic() + self._idle_s
+        for inode in sorted(self._empty, key=lambda inode: self._empty[inode]):
+            clock = time.monotonic()
+            if clock > end:
                 return
+            del self._empty[inode]
+            with suppress(namespaces.NamespaceError, OSError):
+                if _sockets_in_use(self._found[inode]) == 0:
+                    self._empty[inode] = clock
 
-    def _read_at(self, inode: int) -> float:
-        return self._readings[inode].clock if inode in self._readings else -math.inf
-
-    def _visit(self, found: Found) -> None:
+    def _visit(self, found: Found) -> Reading | None:
+        """None where there is nothing to be read."""
+        inode, clock = found.inode, time.monotonic()
         try:
-            self._readings[found.inode] = self._reading(found)
-            self._closed.pop(found.inode, None)
+            if _sockets_in_use(found):
+                with _inside(found):
+                    return self._reader(inode).read()
+            self._empty[inode] = clock
         except (namespaces.NamespaceError, OSError) as error:
-            self._let_go([found.inode])
             if found.alive:
-                self._closed[found.inode] = str(error)
-
-    def _reading(self, found: Found) -> Reading:
-        clock = time.monotonic()
-        if found.inode not in self._readers and found.sockets_in_use() == 0:
-            return _empty(found.inode, clock)
-        with _inside(found):
-            if namespaces.sockets_in_use() == 0:
-                self._let_go([found.inode])
-                return _empty(found.inode, clock)
-            return self._reader(found.inode).read()
+                self._refused[inode] = str(error)
+        self._let_go([inode])
+        return None
 
     def _reader(self, inode: int) -> NamespaceReader:
         """To be called inside."""
@@ -169,12 +160,17 @@ def _inside(found: Found) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _empty(inode: int, clock: float) -> Reading:
+def _sockets_in_use(found: Found) -> int:
+    """Asked from outside where that is possible: to enter takes twice as long."""
+    in_use = found.sockets_in_use()
+    if in_use is not None:
+        return in_use
+    with _inside(found):
+        return namespaces.sockets_in_use()
+
+
+def _nothing(inode: int, clock: float) -> Reading:
     """Of a namespace without sockets, of which nothing else is read."""
-    nothing = Kernel(inode)
-    return Reading(inode, time.time(), clock, EMPTY, EMPTY, NO_PEAKS, {}, nothing, {}, (), None)
-
-
-def _read_before(reading: Reading) -> Reading:
-    """What still holds of it in the next sample."""
-    return reading._replace(peaks=NO_PEAKS, failed=None)
+    return Reading(
+        inode, time.time(), clock, EMPTY, EMPTY, NO_PEAKS, {}, Kernel(inode), {}, (), None
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -197,6 +199,120 @@ def test_this_thread_and_the_first_one_stay_where_they_are(namespace: DemoNamesp
     before = namespaces.current_inode(), os.stat("/proc/self/ns/net").st_ino
     sample()
     assert (namespaces.current_inode(), os.stat("/proc/self/ns/net").st_ino) == before
+
+
+def gone(namespace: DemoNamespace) -> bool:
+    """Whether the other end of its veth pair has gone with the namespace that it was in."""
+    links = namespace.command(["ip", "-br", "link"])
+    return veth.DEVICE not in links
+
+
+def test_a_namespace_that_ends_is_let_go_by_the_next_sample(
+    linked: tuple[DemoNamespace, DemoNamespace],
+) -> None:
+    client, server = linked
+    inode = server.inode
+    server.run(listening)
+    with Everywhere() as watch:
+        assert inode in watch.source.sample().netns
+        assert inode in _pinned()
+        server.close()
+        seen = watch.source.sample()
+        assert inode not in _pinned()
+        assert inode not in {each.inode for each in seen.namespaces}
+        assert inode not in seen.sockets.netns
+        held.until(lambda: gone(client), "the namespace to end")
+
+
+def test_a_namespace_that_ends_is_let_go_between_two_samples(
+    linked: tuple[DemoNamespace, DemoNamespace],
+) -> None:
+    client, server = linked
+    server.run(listening)
+    stop = threading.Event()
+    with Everywhere() as watch:
+        watch.source.sample()
+        waiting = threading.Thread(target=watch.source.wait, args=(60.0, stop))
+        waiting.start()
+        try:
+            server.close()
+            held.until(lambda: gone(client), "the namespace to end")
+        finally:
+            stop.set()
+            waiting.join()
+
+
+def test_a_namespace_stays_while_one_of_its_processes_does(namespace: DemoNamespace) -> None:
+    with DemoNamespace() as first:
+        inode = first.inode
+        first.run(listening)
+        with Everywhere() as watch:
+            assert inode in watch.source.sample().netns
+            last = first.helper()
+            keeper = namespace.helper()
+            keeper.run(enter, last.pid)
+            first.close()
+            assert watch.source._others is not None
+            watch.source._others.let_go()
+            assert inode in _pinned()
+            seen = watch.source.sample()
+        assert namespace_of(seen, inode).pids == (keeper.pid,)
+
+
+def enter(pid: int) -> None:
+    """Move this process for good."""
+    with open(f"/proc/{pid}/ns/net") as there:
+        namespaces._setns(there.fileno())
+
+
+def test_many_that_come_and_go_leave_nothing_behind() -> None:
+    with Everywhere(budget_s=0.3) as watch:
+        watch.snapshot()
+        before = open_files()
+        for number in range(12):
+            with contextlib.ExitStack() as stack:
+                made = [stack.enter_context(DemoNamespace()) for _ in range(8)]
+                for each in made[::2]:
+                    each.run(serve)
+                seen = watch.snapshot().sample
+                assert {each.inode for each in made[::2]} <= seen.netns
+                inodes = {each.inode for each in made}
+                if number % 2:
+                    watch.source.poll_listeners()
+            watch.snapshot()
+            assert not inodes & _pinned()
+        assert open_files() == before
+
+
+def open_files() -> list[str]:
+    """What this process has open, by kind."""
+    links = []
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            links.append(os.readlink(f"/proc/self/fd/{name}").partition("[")[0])
+    return sorted(links)
+
+
+def test_two_hundred_namespaces_with_and_without_sockets() -> None:
+    with contextlib.ExitStack() as stack:
+        made = [stack.enter_context(DemoNamespace()) for _ in range(200)]
+        busy = {each.inode for each in made[:50]}
+        idle = {each.inode for each in made[50:]}
+        for each in made[:50]:
+            each.run(serve)
+        with Everywhere() as watch:
+            watch.snapshot()
+            snapshot = watch.snapshot()
+            assert not idle & _pinned()
+            assert busy <= _pinned()
+        assert not busy & _pinned()
+    seen, table = snapshot.sample, snapshot.sample.sockets
+    assert busy | idle <= seen.netns
+    for inode in busy:
+        assert np.count_nonzero(table.netns == inode) == 3
+    assert not np.isin(table.netns, [*idle]).any()
+    held_by = snapshot.processes.netns[snapshot.processes.process >= 0]
+    assert busy <= set(held_by.tolist())
 
 
 def what_nobody_sees() -> tuple[set[int], tuple[str, ...]]:
