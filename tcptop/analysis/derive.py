@@ -25,6 +25,7 @@ from tcptop.model import owner
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot, Totals
+from tcptop.model.table import U64, Index
 
 
 def derive(
@@ -68,6 +69,7 @@ def _snapshot(
         owner=owners.owner,
         note=owners.note,
         queue=owners.queue,
+        cgroup=_cgroups(now.cgroup, owners.queue),
         holders=owners.holders,
         age_s=np.where(now.witnessed, seen_s, np.nan),
         seen_s=seen_s,
@@ -84,6 +86,14 @@ def _snapshot(
         durations=durations(table, now, joined.clock),
         changes=changes(table, joined),
     )
+
+
+def _cgroups(known: U64, queue: Index) -> U64:
+    """Half-open connections, of which the kernel does not say it, will have their listener's."""
+    waits = np.flatnonzero((known == 0) & (queue >= 0))
+    found = known.copy() if len(waits) else known
+    found[waits] = known[queue[waits]]
+    return found
 
 
 def _totals(sample: Sample, history: History, joined: SocketJoin, owners: Attribution) -> Totals:

@@ -48,6 +48,7 @@ class KnownSockets:
     send_q: F64
     rises: U8
     delayed: U8
+    cgroup: U64  # id; 0 while the kernel has not told it
 
     def __len__(self) -> int:
         return len(self.key)
@@ -57,7 +58,7 @@ class KnownSockets:
 
 
 def _no_sockets() -> KnownSockets:
-    kinds = ["u8", "f8", "f8", "?", "u1", "u1", "i8", "i8", *["f8"] * 14, "u1", "u1"]
+    kinds = ["u8", "f8", "f8", "?", "u1", "u1", "i8", "i8", *["f8"] * 14, "u1", "u1", "u8"]
     return KnownSockets(*(np.zeros(0, kind) for kind in kinds))
 
 

@@ -56,6 +56,7 @@ def _seen(table: SocketTable, joined: SocketJoin, process: Index) -> KnownColumn
         "first_seen": joined.recalled("first_seen", joined.clock),
         "witnessed": joined.arrived | joined.recalled("witnessed", False),
         "misses": np.zeros(len(table), np.uint8),
+        "cgroup": np.where(table.cgroup_id == 0, joined.recalled("cgroup", 0), table.cgroup_id),
         # While a socket is handed over or closed nobody has it open: its process is not forgotten.
         "process": np.where(process < 0, joined.recalled("process", -1), process),
     }

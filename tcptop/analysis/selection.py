@@ -10,6 +10,7 @@ from tcptop.analysis import subject
 from tcptop.analysis.groups import SocketRates, processes, remotes
 from tcptop.analysis.listeners import match
 from tcptop.analysis.port_range import port_bounds
+from tcptop.analysis.workloads import workloads
 from tcptop.model import tcp
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Processes, Snapshot
@@ -23,7 +24,7 @@ def facts(snapshot: Snapshot) -> language.Facts:
     """What the predicates of a filter may ask of a snapshot."""
     from tcptop.analysis import filter as language
 
-    sample, holders = snapshot.sample, snapshot.holders
+    sample, holders, told = snapshot.sample, snapshot.holders, workloads(snapshot)
     pids = np.array([process.pid for process in holders.processes], np.int64)
     return language.Facts(
         table=sample.sockets,
@@ -38,6 +39,8 @@ def facts(snapshot: Snapshot) -> language.Facts:
         owner=snapshot.owner,
         age_s=snapshot.age_s,
         backlog_told=sample.backlog_told,
+        workload=told.of,
+        workloads=told.found,
     )
 
 

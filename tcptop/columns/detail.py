@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings.words import called
+from tcptop.analysis.findings.words import called, contained
+from tcptop.analysis.workloads import workloads
 from tcptop.columns import detail_options, sockets, units
 from tcptop.columns.endpoints import owner_text
 from tcptop.model import owner, tcp
 from tcptop.model.cells import safe
 from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
 
 
 class Fact(NamedTuple):
@@ -184,13 +186,26 @@ def _owner(selection: Selection, row: int) -> Iterator[Fact]:
         yield Fact("owner", "user", safe(sample.users.get(uid, str(uid))), f"uid {uid}")
     if table.inode[row]:
         yield Fact("owner", "inode", str(table.inode[row]), "socket:[inode] in /proc/PID/fd")
-    if cgroup := int(table.cgroup_id[row]):
+    yield from _workload(snapshot, row)
+    if cgroup := int(snapshot.cgroup[row]):
         path = safe(sample.cgroups.get(cgroup, f"#{cgroup}"))
-        yield Fact("owner", "cgroup", path, "where it was created: unit or container")
+        yield Fact("owner", "cgroup", path, "the control group it was created in")
     if cong := table.cong[row].decode("latin-1"):
         yield Fact("owner", "congestion", safe(cong), "congestion control algorithm")
     if ulp := table.ulp[row].decode("latin-1"):
         yield Fact("owner", "ulp", safe(ulp), "upper-layer protocol in the kernel (TLS, MPTCP)")
+
+
+def _workload(snapshot: Snapshot, row: int) -> Iterator[Fact]:
+    told = workloads(snapshot)
+    unit, box = told.found[int(told.of[row])]
+    if box is not None:
+        pod = f"pod {box.pod}" if box.pod else ""
+        outer = f"inside container {box.inside}" if box.inside else ""
+        meaning = "; ".join(filter(None, (box.id or "", pod, outer)))
+        yield Fact("owner", "container", safe(contained(box)), safe(meaning))
+    if unit is not None:
+        yield Fact("owner", "unit", safe(unit), "of systemd")
 
 
 def _queues(selection: Selection, row: int) -> Iterator[Fact]:

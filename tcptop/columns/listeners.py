@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop.analysis.identity import listener_keys
 from tcptop.analysis.recorded import OF_LISTENERS
-from tcptop.columns import units
+from tcptop.columns import units, workloads
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import (
     LOCAL,
@@ -149,6 +149,7 @@ COLUMNS = (
         lambda s, r: owner_values(s, sockets(s, r)), _people, flex=True, largest_first=False,
         tail="/", least=10, grow=2,
     ),
+    workloads.column(sockets, priority=6),
 )  # fmt: skip
 
 

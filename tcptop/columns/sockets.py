@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tcptop.analysis import subject
 from tcptop.analysis.identity import socket_keys
-from tcptop.columns import units
+from tcptop.columns import units, workloads
 from tcptop.columns.column import Column, Texts, Values, shown
 from tcptop.columns.endpoints import (
     endpoints,
@@ -268,12 +268,13 @@ COLUMNS = (
         "user", "User", 8, "Whose socket it is.", _by_text(_user), _user, priority=9,
         largest_first=False,
     ),
+    workloads.column(priority=10),
     Column(
         "cong", "CC", 6, "Congestion control algorithm.", _by_text(_congestion), _congestion,
         priority=10, largest_first=False,
     ),
     Column(
-        "cgroup", "Cgroup", 20, "The control group it was made in: unit or container.",
+        "cgroup", "Cgroup", 20, "The control group it was made in.",
         _by_text(_cgroup), _cgroup, flex=True, priority=11, largest_first=False,
     ),
 )  # fmt: skip

@@ -53,6 +53,13 @@ class Container(NamedTuple):
     inside: str | None = None  # the id of the container that this one runs in
 
 
+class Workload(NamedTuple):
+    """Whose a socket or process is in the words of the operator; None is unknown, or none."""
+
+    unit: str | None
+    container: Container | None
+
+
 @lru_cache(maxsize=4096)
 def unit_of(cgroup: str | None) -> str | None:
     """The systemd unit that a cgroup path is in, else its slice: ssh.service, user.slice.

@@ -247,6 +247,7 @@ class Sample:
     namespaces: tuple[Namespace, ...] = ()
     kernel: tuple[Kernel, ...] = ()
     cgroups: Mapping[int, str] = field(default_factory=dict)  # cgroup2 id -> path
+    cgroups_v1: bool = False  # controllers of cgroup v1 are in use
     users: Mapping[int, str] = field(default_factory=dict)  # uid -> login name
     options: Mapping[SocketId, SocketOptions] = field(default_factory=dict)  # those asked for
     routes: Mapping[RouteKey, Route] = field(default_factory=dict)  # those asked for

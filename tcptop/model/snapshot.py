@@ -190,6 +190,7 @@ class Snapshot:
     owner: U8  # codes of model.owner
     note: U8  # codes of model.owner: why the owner is not a process
     queue: Index  # the listener's row a connection waits at, in accept or SYN queue; else -1
+    cgroup: U64  # the id of that it was made in, where it was told once; 0: unknown
     holders: Holders
     age_s: F64
     seen_s: F64

@@ -11,26 +11,33 @@ from tcptop.model.table import U64
 from tcptop.sources import procfs
 
 WALK_SHARE = 20  # walks may take this part of the time
+KEPT_S = 90.0  # the path of a group whose sockets are gone: TIME_WAIT, without an id, lasts 60 s
+MOUNTS = "/proc/self/mountinfo"
 
 
 class Cgroups:
     """Paths by cgroup id, from one walk of the tree, and another when there are new ids.
 
-    Without a cgroup2 mount nothing is known. A group that is gone keeps the path it had.
+    Without a cgroup2 mount nothing is known. A group that is gone keeps the path it had. `v1`:
+    controllers of cgroup v1 are in use, as on hybrid hosts.
     """
 
     def __init__(
         self, root: str | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._root = root if root is not None else mount_point()
+        self.v1 = root is None and has_v1(procfs.read(MOUNTS) or b"")
         self._clock = clock
         self._paths: dict[int, str] = {}
+        self._last: set[int] = set()  # ids that were asked for last time
+        self._left: dict[int, float] = {}  # when one was asked for no more
         self._gone: set[int] = set()
         self._next_walk = -math.inf
 
     def paths(self, ids: U64) -> Mapping[int, str]:
-        """Path (from the mount, "/" is its root) of those of the ids that are known; 0 is none."""
-        wanted = set(ids.tolist()) - {0}
+        """Path (from the mount, "/" is its root) of those of the ids that are known, and of those
+        asked for shortly before; 0 is none."""
+        wanted = self._lately(set(ids.tolist()) - {0})
         self._gone &= wanted
         unknown = wanted - self._paths.keys() - self._gone
         if unknown and self._root and self._clock() >= self._next_walk:
@@ -38,6 +45,14 @@ class Cgroups:
             # A group is older than its sockets: what this walk has not met, none will.
             self._gone |= wanted - self._paths.keys()
         return {number: self._paths[number] for number in wanted if number in self._paths}
+
+    def _lately(self, ids: set[int]) -> set[int]:
+        left, self._last = self._last - ids, ids
+        if left or self._left:
+            now = self._clock()
+            self._left |= dict.fromkeys(left, now)
+            self._left = {n: at for n, at in self._left.items() if now - at < KEPT_S}
+        return ids | self._left.keys()
 
     def _walk(self, root: str, wanted: set[int]) -> None:
         began = self._clock()
@@ -70,7 +85,7 @@ def _directories(directory: str) -> list[tuple[str, int]]:
         return []  # removed meanwhile
 
 
-def mount_point(mountinfo: str = "/proc/self/mountinfo") -> str | None:
+def mount_point(mountinfo: str = MOUNTS) -> str | None:
     """Where cgroup2 is mounted (with v1 beside it, usually at .../unified), or None."""
     return find_mount(procfs.read(mountinfo) or b"")
 
@@ -84,3 +99,14 @@ def find_mount(mountinfo: bytes) -> str | None:
         if source.split()[:1] == [b"cgroup2"] and len(words) > 4:
             found.append((len(words[3]), os.fsdecode(procfs.unescaped(words[4]))))
     return min(found)[1] if found else None
+
+
+def has_v1(mountinfo: bytes) -> bool:
+    """Whether a controller is mounted as cgroup v1; systemd's own hierarchy, name=systemd, is
+    none."""
+    for line in mountinfo.splitlines():
+        _, _, source = line.partition(b" - ")
+        kind, *_, options = source.split() or [b"", b""]
+        if kind == b"cgroup" and b"name=systemd" not in options.split(b","):
+            return True
+    return False

@@ -114,6 +114,7 @@ class LiveSource:
             namespaces=tuple(self._namespace(each) for each in readings),
             kernel=tuple(each.kernel for each in readings if each.kernel.counters),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
+            cgroups_v1=self._cgroups.v1,
             users=self._names(sockets.uid, owners),
             options=self._options.read(sockets, owners, rights) if by_sock_diag else {},
             routes={key: route for each in readings for key, route in each.routes.items()},

@@ -15,7 +15,7 @@ from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Remotes, Snapshot
 from tcptop.model.table import Index
 from tcptop.views.rows import Columns, by_state, integers, measured, named
-from tcptop.views.socket_rows import People, interfaces, operators_name, users
+from tcptop.views.socket_rows import People, interfaces, users, workload_columns
 
 
 def processes_order(selection: Selection) -> Index:
@@ -50,15 +50,8 @@ def processes(selection: Selection, places: Index) -> Columns:
 
 
 def _named(processes: list[Process | None]) -> Columns:
-    names = [operators_name(process) for process in processes]
-    boxes = [each["container"] or {} for each in names]
-    return {
-        "label": [each["label"] for each in names],
-        "unit": [each["unit"] for each in names],
-        "container": {
-            field: [box.get(field) for box in boxes] for field in ("runtime", "id", "name", "pod")
-        },
-    }
+    labels = [process and process.label for process in processes]
+    return {"label": labels, **workload_columns(processes)}
 
 
 def _facts(processes: list[Process | None], name: str) -> list[Any]:

@@ -66,7 +66,10 @@ def _texts(values: list[Any] | Columns) -> Sequence[Any]:
 
 def _nested(columns: Columns) -> list[str]:
     template = _template(columns)
-    return [template % row if row[0] != "null" else "null" for row in _rows(columns)]
+    return [
+        template % row if row[0] != "null" or set(row) != {"null"} else "null"
+        for row in _rows(columns)
+    ]
 
 
 class _Quoted(dict[str | None, str]):

@@ -8,7 +8,7 @@ from tcptop.columns.listeners import backlog, drops, fill, sockets
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
 from tcptop.views.rows import Columns, integers, measured
-from tcptop.views.socket_rows import cgroups, holders, identity
+from tcptop.views.socket_rows import cgroups, holders, identity, whose
 
 
 def order(selection: Selection) -> Index:
@@ -36,4 +36,5 @@ def columns(selection: Selection, places: Index) -> Columns:
         "backlog_clamped": [snapshot.sample.backlog_clamped(row) for row in rows.tolist()],
         "processes": holders(snapshot, rows),
         "cgroup": cgroups(snapshot.sample, table, np.ones(len(rows), bool)),
+        **whose(snapshot, rows),
     }

@@ -1,7 +1,7 @@
 """Lists of a snapshot as columns of JSON values: what every machine-readable form is made of.
 
 A column is a list of values, None where unknown, or a dict of columns for a nested object; such
-an object is unknown as a whole where its first column is.
+an object is unknown as a whole where all of its columns are.
 """
 
 from __future__ import annotations

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from tcptop.analysis.verdicts import verdicts
+from tcptop.analysis.workloads import workloads
 from tcptop.columns.endpoints import addresses
 from tcptop.model import owner, tcp
 from tcptop.model.address import endpoint, local_text
-from tcptop.model.container import Container
+from tcptop.model.container import Container, Workload
 from tcptop.model.sample import Process, Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -44,6 +45,7 @@ def columns(selection: Selection, rows: Index) -> Columns:
         "owner_note": _notes(snapshot, rows),
         "processes": holders(snapshot, rows),
         "cgroup": cgroups(snapshot.sample, table, full),
+        **whose(snapshot, rows),
         "age_s": measured(snapshot.age_s[rows]),
         "seen_s": measured(snapshot.seen_s[rows]),
         "tcp_info": _tcp_info(table, full),
@@ -89,6 +91,24 @@ def cgroups(sample: Sample, table: SocketTable, full: Bools) -> list[str | None]
     """Paths; None where the kernel did not say, or where the path was gone already."""
     ids = known(table.cgroup_id, full & table.came(tcp.CGROUP_ID))
     return [sample.cgroups.get(number) for number in ids]
+
+
+def whose(snapshot: Snapshot, rows: Index) -> Columns:
+    """`unit` and `container` of each socket, with a process or without."""
+    told = workloads(snapshot)
+    return workload_columns([told.found[number] for number in told.of[rows].tolist()])
+
+
+def workload_columns(found: Sequence[Workload | Process | None]) -> Columns:
+    """`unit` and `container`."""
+    boxes = [each and each.container for each in found]
+    return {
+        "unit": [each and each.unit for each in found],
+        "container": {
+            field: [box and getattr(box, field) for box in boxes]
+            for field in ("runtime", "id", "name", "pod")
+        },
+    }
 
 
 def holders(snapshot: Snapshot, rows: Index) -> list[list[dict[str, Any]]]:

@@ -8,10 +8,12 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from tcptop.analysis.workloads import workloads
 from tcptop.columns import LISTINGS, Listing, ordered
 from tcptop.model import address, owner, tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.cells import cell_width, ljust, rjust, safe
+from tcptop.model.container import Container
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U8, U64, Index, SocketTable
@@ -133,16 +135,30 @@ def _send_q(selection: Selection, rows: Index) -> list[Any]:
 
 
 def _holders(snapshot: Snapshot, rows: Index) -> list[str]:
-    """`users:(("nginx",pid=1,fd=6))`, or why there is nobody."""
+    """`users:(("nginx",pid=1,fd=6))`, or why there is nobody, and whose it is then; its
+    container."""
     holders = snapshot.holders
     starts, ends = holders.start[rows].tolist(), holders.start[rows + 1].tolist()
     names = [f'("{safe(p.name)}",pid={p.pid}' for p in holders.processes]
     process, fd = holders.process.tolist(), holders.fd.tolist()
     notes = snapshot.note[rows].tolist()
+    told = workloads(snapshot)
+    places = [(_unit(each.unit), _container(each.container)) for each in told.found]
+    whose = [places[number] for number in told.of[rows].tolist()]
     return [
-        _users(names, process[start:end], fd[start:end]) if start < end else _nobody(note)
-        for start, end, note in zip(starts, ends, notes, strict=True)
+        _users(names, process[start:end], fd[start:end]) + (box or "")
+        if start < end
+        else _nobody(note) + (unit if box is None else box)
+        for start, end, note, (unit, box) in zip(starts, ends, notes, whose, strict=True)
     ]
+
+
+def _unit(name: str | None) -> str:
+    return f" unit:{safe(name)}" if name else ""
+
+
+def _container(box: Container | None) -> str | None:
+    return box and f" container:{safe(box.name or (box.id or '')[:12])}"
 
 
 def _nobody(note: int) -> str:

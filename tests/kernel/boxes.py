@@ -3,16 +3,21 @@
 Every function runs inside a namespace, in a process that holds sockets.
 """
 
+import ctypes
 import os
 import signal
 import socket
+import subprocess
 from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import NoReturn
 
 from tcptop.demo import linux
 from tcptop.sources.cgroups import mount_point
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWPID = 0x20000, 0x04000000, 0x20000000  # linux/sched.h
+PR_SET_DUMPABLE = 4  # linux/prctl.h
 ID, POD = "3f2a" * 16, "0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0"
 KUBERNETES = f"kubepods.slice/kubepods-pod{POD.replace('-', '_')}.slice/cri-containerd-{ID}.scope"
 
@@ -41,22 +46,54 @@ def removed() -> None:
             os.rmdir(directory)
 
 
-def tree(name: str) -> int:
+def enter_own_user_namespace() -> None:
+    """In which the calling process may make every other namespace."""
+    uid, gid = os.getuid(), os.getgid()
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else /proc/self is not one's own
+    linux.unshare(linux.CLONE_NEWUSER)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+
+
+def tree(name: str, file: str | None = None) -> int:
     """The pid of a new process tree like a container's, made without a runtime: pid, mount and UTS
-    namespaces of its own. It holds what this process holds."""
+    namespaces of its own. It holds what this process holds. `file` is what its /etc/hostname says.
+    """
     reading, writing = os.pipe()
     if os.fork() == 0:
+        _grow(name, file, writing)
+    os.close(writing)
+    pid = os.read(reading, 20)
+    os.close(reading)
+    if not pid:
+        raise ChildProcessError("the tree has ended early")
+    return int(pid)
+
+
+def _grow(name: str, file: str | None, told: int) -> NoReturn:
+    try:
         linux.die_with_parent()
-        linux.unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID)
+        linux.unshare(CLONE_NEWNS | CLONE_NEWUTS)
         socket.sethostname(name)
+        if file is not None:
+            _over_etc_hostname(file)
+        linux.unshare(CLONE_NEWPID)  # last, as the first process after it is the first inside
         first = os.fork()
         if first == 0:
             linux.die_with_parent()
             signal.pause()
-        os.write(writing, b"%d" % first)
+        os.write(told, b"%d" % first)
+        os.close(told)
         os.waitpid(first, 0)
-        os._exit(0)
-    pid = int(os.read(reading, 20))
-    os.close(reading)
-    os.close(writing)
-    return pid
+    finally:
+        os._exit(1)
+
+
+def _over_etc_hostname(text: str) -> None:
+    """In a mount namespace of its own."""
+    with NamedTemporaryFile("w") as made:
+        made.write(f"{text}\n")
+        made.flush()
+        for words in (("--make-rprivate", "/"), ("--bind", made.name, "/etc/hostname")):
+            subprocess.run(["mount", *words], check=True)

@@ -20,7 +20,19 @@ from tcptop.views import csv as view
 from tests.kernel.zoo import Zoo
 
 # Columns that do not move between two looks.
-KEPT = ("cookie", "family", "state", "local_", "remote_", "inode", "owner", "processes.", "cgroup")
+KEPT = (
+    "cookie",
+    "family",
+    "state",
+    "local_",
+    "remote_",
+    "inode",
+    "owner",
+    "processes.",
+    "cgroup",
+    "unit",
+    "container.",
+)
 
 
 def rows(zoo: Zoo, text: str, request: Request) -> list[dict[str, str]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from tcptop.model.container import Workload
 from tcptop.model.sample import Process
 from tcptop.model.table import EMPTY, F64, I64, U8, Index, SocketTable
 
@@ -37,3 +38,5 @@ class Facts:
     owner: U8 | None = None
     age_s: F64 | None = None
     backlog_told: bool = True
+    workload: Index | None = None  # of each row its place in `workloads`
+    workloads: Sequence[Workload] = ()

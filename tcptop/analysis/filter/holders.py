@@ -12,6 +12,7 @@ import numpy as np
 from tcptop.analysis.filter.facts import Facts
 from tcptop.analysis.filter.nodes import Number, Text
 from tcptop.analysis.filter.quantities import compare
+from tcptop.model.container import Workload
 from tcptop.model.sample import Process
 from tcptop.model.table import U32, Bools
 
@@ -24,23 +25,36 @@ def pids(wanted: Number, facts: Facts) -> Bools:
 
 
 def process(wanted: Text, facts: Facts) -> Bools:
-    """Sockets with a holder of one of the names; for != no holder has one, of those known."""
+    """Sockets with a holder of one of the names, or whose workload has it where there is no holder;
+    for != none has one, of those known."""
     matches, texts = matcher(wanted.globs), TEXTS[wanted.field]
-    hit = _holders(facts, lambda each: any(map(matches, texts(each))))
+    of_workload = WORKLOADS.get(wanted.field, _nothing)
+    hit = _held(_holders(facts, lambda each: any(map(matches, texts(each)))), False, facts)
+    hit |= _workloads(facts, lambda each: any(map(matches, of_workload(each))))
     if wanted.operator != "!=":
-        return _held(hit, False, facts)
-    named = _holders(facts, lambda each: any(texts(each)))
-    return _held(hit, True, facts) & _held(named, False, facts)
+        return hit
+    named = _held(_holders(facts, lambda each: any(texts(each))), False, facts)
+    return ~hit & (named | _workloads(facts, lambda each: any(of_workload(each))))
 
 
 def word(wanted: Text, facts: Facts) -> Bools:
-    """Sockets with a holder in whose name, label, command line, unit or container the word is."""
-    return _held(_holders(facts, lambda each: mentions(each, wanted.globs[0])), False, facts)
+    """Sockets with a holder in whose name, label, command line, unit or container the word is, or
+    without one but of such a unit or container."""
+    part = wanted.globs[0]
+    held = _held(_holders(facts, lambda each: mentions(each, part)), False, facts)
+    return held | _workloads(facts, lambda each: belongs(each, part))
 
 
 def mentions(process: Process, part: str) -> bool:
     """Whether a part, in any case, is in what a process is called."""
     return any(part.lower() in text.lower() for texts in TEXTS.values() for text in texts(process))
+
+
+def belongs(workload: Workload, part: str) -> bool:
+    """Whether a part, in any case, is in what a workload is called."""
+    return any(
+        part.lower() in text.lower() for texts in WORKLOADS.values() for text in texts(workload)
+    )
 
 
 def _holders(facts: Facts, wanted: Callable[[Process], bool]) -> Bools:
@@ -49,8 +63,25 @@ def _holders(facts: Facts, wanted: Callable[[Process], bool]) -> Bools:
     return np.isin(facts.holder_pids, np.array(pids, np.int64))
 
 
-def _container(process: Process) -> list[str]:
-    box = process.container
+def _workloads(facts: Facts, wanted: Callable[[Workload], bool]) -> Bools:
+    """The rows whose workload is wanted."""
+    if facts.workload is None:
+        return np.zeros(len(facts.table), np.bool_)
+    found = np.array([wanted(each) for each in facts.workloads], np.bool_)
+    rows: Bools = found[facts.workload]
+    return rows
+
+
+def _nothing(each: Workload) -> list[str]:
+    return []
+
+
+def _unit(each: Process | Workload) -> list[str]:
+    return [each.unit] if each.unit else []
+
+
+def _container(each: Process | Workload) -> list[str]:
+    box = each.container
     return [text for text in (box.id, box.runtime, box.pod, box.name) if text] if box else []
 
 
@@ -58,9 +89,11 @@ def _container(process: Process) -> list[str]:
 TEXTS: Mapping[str, Callable[[Process], list[str]]] = {
     "process": lambda each: [text for text in (each.name, each.label) if text],
     "command": lambda each: [each.cmdline] if each.cmdline else [],
-    "unit": lambda each: [each.unit] if each.unit else [],
+    "unit": _unit,
     "container": _container,
 }
+# And of a workload.
+WORKLOADS: Mapping[str, Callable[[Workload], list[str]]] = {"unit": _unit, "container": _container}
 
 
 def user(wanted: Text, facts: Facts) -> Bools:

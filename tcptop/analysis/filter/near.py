@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from tcptop.analysis.filter.facts import Facts
 from tcptop.analysis.filter.fields import FIELDS
-from tcptop.analysis.filter.holders import TEXTS, matcher, mentions
+from tcptop.analysis.filter.holders import TEXTS, WORKLOADS, belongs, matcher, mentions
 from tcptop.analysis.filter.nodes import Device, Expression, Text, predicates
 from tcptop.analysis.filter.select import device_index
 from tcptop.model.sample import Process
@@ -21,7 +21,7 @@ def hint(expression: Expression, facts: Facts) -> str:
     for predicate, negated in predicates(expression):
         if isinstance(predicate, Device) and not negated and _is_no_device(predicate.name, facts):
             return _no_device(predicate.name, facts)
-        if isinstance(predicate, Text) and not negated and not _fits(predicate, people):
+        if isinstance(predicate, Text) and not negated and not _fits(predicate, people, facts):
             return _told(predicate, people)
     return ""
 
@@ -40,14 +40,20 @@ def _no_device(name: str, facts: Facts) -> str:
     return f'no device is called "{name}"' + (f"; did you mean {near[0]}?" if near else "")
 
 
-def _fits(wanted: Text, people: Iterable[Process]) -> bool:
-    """Whether it fits one of them, or asks for nothing that a process is called."""
+def _fits(wanted: Text, people: Iterable[Process], facts: Facts) -> bool:
+    """Whether it fits one of them or a workload, or asks for nothing that a process is called."""
     if wanted.operator != "=" or wanted.field not in (*TEXTS, "word"):
         return True
     if wanted.field == "word":
-        return any(mentions(each, wanted.globs[0]) for each in people)
+        part = wanted.globs[0]
+        found = any(belongs(each, part) for each in facts.workloads)
+        return found or any(mentions(each, part) for each in people)
     matches, texts = matcher(wanted.globs), TEXTS[wanted.field]
-    return any(matches(text) for each in people for text in texts(each))
+    if any(matches(text) for each in people for text in texts(each)):
+        return True
+    of_workload = WORKLOADS.get(wanted.field)
+    told = (text for each in facts.workloads for text in (of_workload(each) if of_workload else ()))
+    return any(map(matches, told))
 
 
 def _told(wanted: Text, people: list[Process]) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tcptop.model import address
 from tcptop.model.cells import safe
-from tcptop.model.container import Container
+from tcptop.model.container import Container, Workload
 from tcptop.model.sample import Process, Sample
 from tcptop.model.table import MAPPED, SocketTable
 
@@ -106,10 +106,14 @@ def who(process: Process) -> str:
 
 def place(process: Process) -> str:
     """The container, else the systemd unit, that it runs in; empty where there is none."""
-    box = process.container
-    if box is not None:
-        return safe(contained(box))
-    unit = process.unit or ""
+    return workload(Workload(process.unit, process.container))
+
+
+def workload(found: Workload) -> str:
+    """Its container, else its unit; empty where there is none. A slice says too little."""
+    if found.container is not None:
+        return safe(contained(found.container))
+    unit = found.unit or ""
     return "" if unit.endswith(".slice") else safe(unit.removesuffix(".scope"))
 
 
