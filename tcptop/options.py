@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NoReturn
 from tcptop import __version__
 
 FORMATS = ("json", "ndjson", "csv", "text", "markdown")
-LISTS = ("sockets", "processes", "listeners", "ports", "remotes", "findings")
+LISTS = ("sockets", "processes", "listeners", "ports", "remotes", "closed", "findings")
 # Words of the contract that are subcommands and come with later versions.
 LATER = ("record", "replay", "report", "diff", "metrics")
 
@@ -60,6 +60,7 @@ class SourceOptions:
     """What is looked at."""
 
     netns: str = "current"
+    events: bool = True  # whether the kernel is asked what ends between samples
     recording: str | None = None
 
 
@@ -106,6 +107,7 @@ class CheckOptions(FilterOptions, SourceOptions, ConfigOptions):
 @dataclass(frozen=True)
 class DemoOptions(ConfigOptions, ScreenOptions):
     command: ClassVar[str] = "demo"
+    events: bool = True
     scenario: Sequence[str] = ()
     list: bool = False
 
@@ -328,6 +330,13 @@ def _looking(parser: Parser) -> None:
         type=_file,
         metavar="FILE",
         help="default: tcptop/config.toml in $XDG_CONFIG_HOME or ~/.config",
+    )
+    parser.add_argument(
+        "--no-events",
+        dest="events",
+        action="store_false",
+        help="do not ask the kernel which connections end: those shorter than an interval are "
+        "not seen then",
     )
     parser.add_argument("--version", action="version", version=f"tcptop {__version__}")
 

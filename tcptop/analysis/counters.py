@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from tcptop.analysis.history import History
 from tcptop.analysis.join import SocketJoin
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes
-from tcptop.model.sample import Kernel
+from tcptop.model.sample import Kernel, Sample
 from tcptop.model.table import SocketTable
 
 CounterRates = Mapping[str, Mapping[str, float]]  # section -> name -> per second
@@ -48,6 +49,23 @@ def seen_opens(table: SocketTable, joined: SocketJoin) -> int:
     """Connections first seen open in this sample; half-open ones count when they are open."""
     fresh = joined.arrived | (joined.recalled("state", 0) == tcp.SYN_RECV)
     return int(np.count_nonzero(fresh & ~isin_codes(table.state, (tcp.SYN_RECV, tcp.LISTEN))))
+
+
+def open_sockets(table: SocketTable) -> int:
+    """Those whose end the kernel will tell, listeners apart."""
+    other = table.mini() | (table.state == tcp.LISTEN)
+    return len(table) - int(np.count_nonzero(other))
+
+
+def lost_closes(sample: Sample, history: History, told: int) -> int:
+    """Ends that were not told since the sample before. Where that is not known, as many as the
+    counters miss: what was opened and is not open any more has ended."""
+    lost = [each.lost for each in sample.deaths]
+    known = sum(each or 0 for each in lost)
+    if history.began is None or not (None in lost or any(each.deaf_s for each in sample.deaths)):
+        return known
+    fewer = history.open - open_sockets(sample.sockets)
+    return max(known, counted_opens(sample.kernel, history.kernel) + fewer - told, 0)
 
 
 def _opens(kernel: Kernel) -> int:

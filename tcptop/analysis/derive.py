@@ -9,6 +9,7 @@ import numpy as np
 from tcptop.analysis import counters, ports
 from tcptop.analysis.attribution import Attribution, attribute_owners
 from tcptop.analysis.calls import calls
+from tcptop.analysis.closing import Endings, endings, with_vanished
 from tcptop.analysis.dialing import dialing
 from tcptop.analysis.durations import changes, durations
 from tcptop.analysis.findings import engine
@@ -17,9 +18,9 @@ from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.silence import silences
 from tcptop.analysis.findings.summary import summary, with_summary
 from tcptop.analysis.groups import SocketRates, processes, remotes
-from tcptop.analysis.history import History, KnownSockets, with_trend
+from tcptop.analysis.history import History, KnownSockets, ends, looks, with_closed, with_trend
 from tcptop.analysis.join import SocketJoin, join
-from tcptop.analysis.known import known_sockets, with_missed
+from tcptop.analysis.known import known_sockets, missed, with_missed
 from tcptop.analysis.listeners import listeners
 from tcptop.model import owner
 from tcptop.model.arrays import sorted_unique
@@ -35,7 +36,8 @@ def derive(
     joined = join(sample, history)
     owners = attribute_owners(sample, joined, history.processes)
     sockets = known_sockets(sample, joined, owners.process)
-    snapshot = _snapshot(sample, history, joined, owners, sockets)
+    ended = endings(sample, history, joined)
+    snapshot = _snapshot(sample, history, joined, owners, sockets, ended)
     dialed = dialing(snapshot)
     called = calls(sample.sockets, joined, history.dialing, dialed)
     summaries = with_summary(history.summaries, summary(snapshot, called))
@@ -48,12 +50,17 @@ def derive(
         requests=seen.requests,
         idle_timeout_s=settings.idle_timeout_s or snapshot.idle_timeout_s,
     )
-    remembered = _remembered(snapshot, history, owners, with_missed(sockets, joined))
+    remembered = _remembered(snapshot, history, joined, owners, sockets, ended)
     return snapshot, replace(remembered, summaries=summaries, active=active, dialing=dialed)
 
 
 def _snapshot(
-    sample: Sample, history: History, joined: SocketJoin, owners: Attribution, now: KnownSockets
+    sample: Sample,
+    history: History,
+    joined: SocketJoin,
+    owners: Attribution,
+    now: KnownSockets,
+    ended: Endings,
 ) -> Snapshot:
     """Without findings. `now` has a row for each socket of the sample."""
     table, seen_s = sample.sockets, joined.clock - now.first_seen
@@ -62,7 +69,7 @@ def _snapshot(
         for name in ("bytes_sent", "bytes_received", "total_retrans")
     )
     rates = SocketRates(sent, received, retransmits)
-    totals = _totals(sample, history, joined, owners)
+    totals = _totals(sample, history, joined, owners, ended)
     return Snapshot(
         sample=sample,
         over_s=None if history.began is None else sample.clock - history.began,
@@ -85,6 +92,7 @@ def _snapshot(
         trend=with_trend(history.trend, sample.clock, totals.by_state),
         durations=durations(table, now, joined.clock),
         changes=changes(table, joined),
+        closed=with_closed(history.closed, ended.closed),
     )
 
 
@@ -96,26 +104,45 @@ def _cgroups(known: U64, queue: Index) -> U64:
     return found
 
 
-def _totals(sample: Sample, history: History, joined: SocketJoin, owners: Attribution) -> Totals:
+def _totals(
+    sample: Sample, history: History, joined: SocketJoin, owners: Attribution, ended: Endings
+) -> Totals:
     by_state = np.bincount(sample.sockets.state, minlength=12)[:12]
     return Totals(
         len(sample.sockets),
         tuple(by_state.tolist()),
         int(np.count_nonzero(owners.owner == owner.PROCESS)),
-        history.opened + counters.seen_opens(sample.sockets, joined),
+        history.opened + counters.seen_opens(sample.sockets, joined) + ended.opened,
         history.counted + counters.counted_opens(sample.kernel, history.kernel),
+        history.closes_seen + len(ended.closed),
+        history.closes_lost + counters.lost_closes(sample, history, len(ended.closed)),
     )
 
 
 def _remembered(
-    snapshot: Snapshot, history: History, owners: Attribution, known: KnownSockets
+    snapshot: Snapshot,
+    history: History,
+    joined: SocketJoin,
+    owners: Attribution,
+    now: KnownSockets,
+    ended: Endings,
 ) -> History:
     sample, everyone = snapshot.sample, {**history.processes, **owners.processes}
-    keys = sorted_unique(known.process).tolist()
+    again, gone = missed(joined, ended.told)
+    known = with_missed(now, joined, again)
+    vanished = with_vanished(ended, joined, gone, bool(sample.deaths))
+    keys = sorted_unique(np.concatenate([known.process, vanished.process])).tolist()
     return History(
         began=sample.clock if history.began is None else history.began,
         clock=sample.clock,
+        looks=looks(sample, history.looks),
         known=known,
+        ends=ends(sample.sockets),
+        vanished=vanished,
+        closed=snapshot.closed,
+        open=counters.open_sockets(sample.sockets),
+        closes_seen=snapshot.totals.closes_seen,
+        closes_lost=snapshot.totals.closes_lost,
         processes={key: everyone[key] for key in keys if key in everyone},
         opened=snapshot.totals.opened,
         counted=snapshot.totals.counted,

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.analysis.dialing import Dialing
 from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.summary import SampleSummary
-from tcptop.model.sample import Kernel, Process
+from tcptop.model.closed import Closed, joined
+from tcptop.model.sample import Kernel, Process, Sample
 from tcptop.model.snapshot import Trend
-from tcptop.model.table import F64, I64, U8, U64, Bools, Index
+from tcptop.model.table import EMPTY, F64, I64, U8, U16, U32, U64, Bools, Index, SocketTable
 
 TREND = 120  # samples of the state counts
+CLOSED = 40_000  # connections that have ended
+GAPS = 8
+PART = 4096  # of them, from which no more are put together
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -62,6 +67,41 @@ def _no_sockets() -> KnownSockets:
     return KnownSockets(*(np.zeros(0, kind) for kind in kinds))
 
 
+class SocketEnds(NamedTuple):
+    """Columns of the last sample's sockets: between which ends they are."""
+
+    netns: U32
+    local_hi: U64
+    local_lo: U64
+    local_port: U16
+    remote_hi: U64
+    remote_lo: U64
+    remote_port: U16
+
+
+def ends(table: SocketTable) -> SocketEnds:
+    return SocketEnds(*(getattr(table, name) for name in SocketEnds._fields))
+
+
+class Looks(NamedTuple):
+    """When a namespace was read last, and the seconds between the last few times."""
+
+    clock: float
+    gaps: tuple[float, ...] = ()
+
+
+def looks(sample: Sample, before: Mapping[int, Looks]) -> dict[int, Looks]:
+    """With those of this sample."""
+    clocks = {s.inode: sample.clock if s.clock is None else s.clock for s in sample.namespaces}
+    return {inode: _look(clock, before.get(inode)) for inode, clock in clocks.items()}
+
+
+def _look(clock: float, before: Looks | None) -> Looks:
+    if before is None or clock <= before.clock:
+        return before or Looks(clock)
+    return Looks(clock, (*before.gaps, clock - before.clock)[-GAPS:])
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class PortUse:
     """Used ports of each destination at one moment, sorted by key."""
@@ -78,7 +118,15 @@ class History:
 
     began: float | None = None  # clock of the first sample
     clock: float = 0.0  # of the last
+    looks: Mapping[int, Looks] = field(default_factory=dict)  # by namespace
     known: KnownSockets = field(default_factory=_no_sockets)
+    ends: SocketEnds = field(default_factory=lambda: ends(EMPTY))  # of the first of those known
+    # In no dump any more, though their end was not told: the newest last.
+    vanished: KnownSockets = field(default_factory=_no_sockets)
+    closed: tuple[Closed, ...] = ()  # the newest last
+    open: int = 0  # sockets of the last sample whose end will be told
+    closes_seen: int = 0  # since `began`
+    closes_lost: int = 0
     processes: Mapping[int, Process] = field(default_factory=dict)
     opened: int = 0  # connections seen to open since `began`
     counted: int = 0  # those that the kernel counted
@@ -97,3 +145,20 @@ def with_trend(trend: Trend, clock: float, by_state: tuple[int, ...]) -> Trend:
     clocks = np.append(trend.clock, clock)[-TREND:]
     counts = np.vstack([trend.by_state, np.array([by_state], np.int64)])[-TREND:]
     return Trend(clocks, counts)
+
+
+def with_closed(before: tuple[Closed, ...], present: Closed) -> tuple[Closed, ...]:
+    """Those that ended with some more, the oldest forgotten.
+
+    In parts, which snapshots share; small ones are put together, each row some ten times.
+    """
+    if not len(present):
+        return before
+    parts = list(before)
+    while parts and len(parts[-1]) <= len(present) and len(present) < PART:
+        present = joined([parts.pop(), present])
+    parts.append(present)
+    number = sum(map(len, parts))
+    while number - len(parts[0]) >= CLOSED:
+        number -= len(parts.pop(0))
+    return tuple(parts)

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from tcptop.analysis.history import History, KnownSockets
 from tcptop.model.arrays import index_of
 from tcptop.model.sample import Sample
-from tcptop.model.table import F64, Bools, Index
+from tcptop.model.table import F64, U64, Bools, Index
 
 LEAST_S = 1e-3  # between two samples
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SocketJoin:
-    """`place` is each row's place in `known`, or -1."""
+    """`place` is each row's place in `known`, or -1; `order` sorts `known` by key."""
 
     known: KnownSockets
+    order: Index
     place: Index
     new: Bools  # rows that were not there before; all of them at the first sample
     first_look: Bools  # rows of namespaces that the sample before had not
@@ -31,6 +32,12 @@ class SocketJoin:
     def arrived(self) -> Bools:
         """Rows that were not there before, in a namespace that was looked at."""
         return self.new & ~self.first_look
+
+    def places(self, keys: U64) -> Index:
+        """The place in `known` of each key, or -1."""
+        place = index_of(keys, self.known.key[self.order])
+        place[place >= 0] = self.order[place[place >= 0]]
+        return place
 
     def recalled(self, name: str, otherwise: float = np.nan) -> NDArray[Any]:
         """A known column for this sample's rows, and what new ones have instead."""
@@ -67,6 +74,7 @@ def join(sample: Sample, history: History) -> SocketJoin:
     place[~new] = order[place[~new]]
     return SocketJoin(
         known,
+        order,
         place,
         new,
         np.isin(table.netns, fresh),

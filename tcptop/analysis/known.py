@@ -37,16 +37,22 @@ def known_sockets(sample: Sample, joined: SocketJoin, process: Index) -> KnownSo
     )
 
 
-def with_missed(present: KnownSockets, joined: SocketJoin) -> KnownSockets:
-    """Those of this sample, then those known before that were missed fewer than twice."""
-    seen = np.zeros(len(joined.known), bool)
-    seen[joined.place[~joined.new]] = True
-    missed = joined.known.take(~seen)
-    missed.misses[:] += 1
-    missed = missed.take(missed.misses < MISSES)
+def missed(joined: SocketJoin, told: Bools) -> tuple[Bools, Bools]:
+    """Of those known before that this sample missed, without those whose end was `told`: which may
+    come again, and which are gone."""
+    absent = ~told
+    absent[joined.place[~joined.new]] = False
+    again = absent & (joined.known.misses + 1 < MISSES)
+    return again, absent & ~again
+
+
+def with_missed(present: KnownSockets, joined: SocketJoin, again: Bools) -> KnownSockets:
+    """Those of this sample, then those known before that may come again."""
+    waited = joined.known.take(again)
+    waited.misses[:] += 1
     names = (each.name for each in fields(KnownSockets))
-    both = ((getattr(present, name), getattr(missed, name)) for name in names)
-    return KnownSockets(*map(np.concatenate, both)) if len(missed) else present
+    both = ((getattr(present, name), getattr(waited, name)) for name in names)
+    return KnownSockets(*map(np.concatenate, both)) if len(waited) else present
 
 
 def _seen(table: SocketTable, joined: SocketJoin, process: Index) -> KnownColumns:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +14,10 @@ from tcptop.analysis.listeners import match
 from tcptop.analysis.port_range import port_bounds
 from tcptop.analysis.workloads import workloads
 from tcptop.model import tcp
+from tcptop.model.closed import Closed, joined
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Processes, Snapshot
-from tcptop.model.table import Bools, Index
+from tcptop.model.table import Bools, Index, blank
 
 if TYPE_CHECKING:
     from tcptop.analysis import filter as language
@@ -44,6 +47,56 @@ def facts(snapshot: Snapshot) -> language.Facts:
     )
 
 
+def ended(snapshot: Snapshot) -> Closed:
+    """All connections that have ended, the newest last."""
+    return _together(snapshot.closed)
+
+
+@lru_cache(maxsize=2)
+def _together(parts: tuple[Closed, ...]) -> Closed:
+    return joined(parts)
+
+
+def _closed(
+    snapshot: Snapshot, expression: language.Expression | None, among: Bools | None
+) -> Index:
+    """Places of the connections that a filter selects, by their ends and last states; none where
+    it is about certain sockets."""
+    every = ended(snapshot)
+    if among is not None:
+        return np.zeros(0, np.int64)
+    selected = np.ones(len(every), bool)
+    if expression is not None:
+        from tcptop.analysis import filter as language
+
+        selected = language.select(expression, _facts_of_ended(snapshot, every))
+    rows = np.flatnonzero(selected)
+    return rows[np.argsort(-every.at[rows], kind="stable")]
+
+
+def _facts_of_ended(snapshot: Snapshot, every: Closed) -> language.Facts:
+    table = blank(len(every))
+    for name in ("netns", "cookie", "family", "interface", "state"):
+        getattr(table, name)[:] = getattr(every, name)
+    for name in ("hi", "lo", "port"):
+        for side in ("local", "remote"):
+            getattr(table, f"{side}_{name}")[:] = getattr(every, f"{side}_{name}")
+    held = np.flatnonzero(every.process >= 0)
+    pids = np.array([process.pid for process in every.processes], np.int64)
+    return replace(
+        facts(snapshot),
+        table=table,
+        holder_rows=held,
+        holder_pids=pids[every.process[held]] if len(held) else held,
+        processes={process.pid: process for process in every.processes},
+        owner=every.owner,
+        age_s=None,
+        ended=every,
+        workload=None,
+        workloads=(),
+    )
+
+
 def everything(snapshot: Snapshot) -> Selection:
     """All of a snapshot, with remotes by address; nothing is counted for it."""
     rows = np.arange(len(snapshot.sample.sockets))
@@ -58,6 +111,7 @@ def everything(snapshot: Snapshot) -> Selection:
         remotes=np.arange(len(snapshot.remotes)),
         remote_groups=snapshot.remotes,
         findings=np.arange(len(snapshot.findings)),
+        closed=cache(lambda: _closed(snapshot, None, None)),
     )
 
 
@@ -87,6 +141,7 @@ def select(
         _concerned(groups.group, selected),
         groups,
         _findings(snapshot, selected),
+        cache(lambda: _closed(snapshot, expression, among)),
         _hint(snapshot, expression) if expression is not None and not selected.any() else "",
     )
 

@@ -59,4 +59,4 @@ def _watch(chosen: DemoOptions, stage: Stage) -> int:
     user = decided(chosen, stage.limits_by_finding, home or current_inode())
     scope = f"demo, netns {stage.pid}"
     settings = live.settings(chosen, user, scope, opening=FINDINGS.name, remembered=False)
-    return live.show(settings, chosen.mouse, SourceOptions())
+    return live.show(settings, chosen.mouse, SourceOptions(events=chosen.events))

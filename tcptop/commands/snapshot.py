@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcptop import ending
@@ -36,7 +37,8 @@ def run(chosen: SnapshotOptions) -> int:
     shown, user = clause(chosen), decided(chosen, home=current_inode())
     view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
     expression = None if shown is None else shown.expression
-    with source(chosen, dump=request(chosen, expression)) as live_source:
+    looked_at = replace(chosen, events=chosen.events and chosen.over > 0)
+    with source(looked_at, dump=request(chosen, expression)) as live_source:
         loop = WatchLoop(live_source, user.findings)
         last = watched(loop, user.interval, chosen.over, threading.Event())
     selection = selected(last, shown)

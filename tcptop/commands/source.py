@@ -27,7 +27,9 @@ def source(
 
     try:
         with _inside(chosen.netns):
-            live_source = LiveSource(budget_s, dump, everywhere=chosen.netns == "all")
+            live_source = LiveSource(
+                budget_s, dump, everywhere=chosen.netns == "all", events=chosen.events
+            )
             try:
                 yield live_source
             finally:

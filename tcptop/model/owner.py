@@ -22,6 +22,8 @@ NOTES = (
     "rights, by the kernel, in flight, or just closed",
     "no process of this pid namespace holds it: held outside of it, by the kernel, in flight, or "
     "just closed",
+    "held by this process when it was last seen",
+    "no sample has seen it: it lived between two of them",
 )
 (
     NONE,
@@ -36,4 +38,6 @@ NOTES = (
     NO_LISTENER,
     HIDDEN,
     OUTSIDE,
-) = range(12)
+    HELD,
+    NEVER_SEEN,
+) = range(14)

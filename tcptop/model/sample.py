@@ -16,7 +16,7 @@ from tcptop.model.route import Route, RouteKey
 from tcptop.model.socket_id import SocketId, socket_keys
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.sysctls import SOMAXCONN, Sysctls, number
-from tcptop.model.table import EMPTY, I64, U32, U64, SocketTable
+from tcptop.model.table import EMPTY, F64, I64, U32, U64, SocketTable
 
 # Names of devices that may stand in a filter and in a shell as they are. Others may be anything but
 # blank, "/" and ":" (dev_valid_name, net/core/dev.c).
@@ -102,22 +102,6 @@ class LostSocket(NamedTuple):
     remote_port: int = 0
 
 
-class FailedConnect(NamedTuple):
-    """Sockets that ended before they were open, of one destination.
-
-    Port 0 is not known: the kernel had forgotten it. `answered`: a segment came, which was a reset;
-    else nothing did, or that was forgotten too.
-    """
-
-    netns: int
-    interface: int
-    remote_hi: int
-    remote_lo: int
-    remote_port: int
-    answered: bool
-    number: int
-
-
 @dataclass(frozen=True, slots=True)
 class Unlisted:
     """Descriptors of one process whose TCP sockets are in no dump; `known` are some of those."""
@@ -178,6 +162,22 @@ class ListenerPeaks:
 
 
 NO_PEAKS = ListenerPeaks(EMPTY.netns, EMPTY.cookie, EMPTY.recv_q)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Deaths:
+    """Sockets of one namespace that the kernel has destroyed since the sample before.
+
+    Of `sockets` nothing is known but their ends, cookies and tcp_info; listeners and what never
+    had another end are left out. `at` is the Unix time at which each was told. As many as `lost`
+    were not told, None: some; nor were those of the last `deaf_s` seconds, as there were too many.
+    """
+
+    netns: int
+    sockets: SocketTable = EMPTY
+    at: F64 = field(default_factory=lambda: np.zeros(0))
+    lost: int | None = 0
+    deaf_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ class Sample:
     facts: Mapping[int, ProcessFacts] = field(default_factory=dict)  # by pid: those asked for
     # None where the kernel does not tell.
     unix_listeners: tuple[UnixListener, ...] | None = ()
-    failed: tuple[FailedConnect, ...] | None = None  # since the sample before, where asked for
+    deaths: tuple[Deaths, ...] = ()  # of the namespaces whose notices are read
     notes: tuple[str, ...] = ()
 
     @property

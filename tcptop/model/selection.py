@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tcptop.model.snapshot import Processes, Remotes, Snapshot
@@ -27,4 +28,5 @@ class Selection:
     remotes: Index
     remote_groups: Remotes  # by address, or by address and port
     findings: Index
+    closed: Callable[[], Index]  # places of connections that have ended, the newest first
     hint: str = ""  # what would select something, where a name in the filter fits nobody

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tcptop.model.closed import Closed
 from tcptop.model.finding import Finding, Silence
 from tcptop.model.sample import Process, Sample
 from tcptop.model.source import NO_REQUESTS, Requests
@@ -166,6 +167,8 @@ class Totals:
     attributed: int
     opened: int  # connections that were seen to open since the first sample
     counted: int  # those that the kernel counted as opened
+    closes_seen: int = 0  # sockets whose end was told since the first sample
+    closes_lost: int = 0  # and those whose end was not, as far as that is known
 
     @property
     def opens_seen_ratio(self) -> float | None:
@@ -206,6 +209,7 @@ class Snapshot:
     trend: Trend
     durations: Durations
     changes: I64  # (12, 12): sockets by state in the sample before, 0 new, and now, 0 gone
+    closed: tuple[Closed, ...] = ()  # since the first sample, the newest last
     findings: tuple[Finding, ...] = ()  # worst first
     silent: tuple[Silence, ...] = ()  # the rules whose input could not be read
     idle_timeout_s: float = 350.0  # after which what is on the way forgets a connection

@@ -24,14 +24,12 @@ class Requests(NamedTuple):
     sockets: frozenset[SocketId] = frozenset()  # those whose options are read
     routes: frozenset[RouteKey] = frozenset()
     processes: frozenset[int] = frozenset()  # pids of those whose facts are read
-    failures: bool = False  # connects that fail
 
     def __or__(self, other: Requests) -> Requests:
         return Requests(
             self.sockets | other.sockets,
             self.routes | other.routes,
             self.processes | other.processes,
-            self.failures or other.failures,
         )
 
 

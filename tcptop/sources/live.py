@@ -16,11 +16,12 @@ from typing import TypeVar
 import numpy as np
 
 from tcptop.model.arrays import isin_sorted
-from tcptop.model.sample import NO_PEAKS, Host, ListenerPeaks, Namespace, Owners, Sample
+from tcptop.model.sample import NO_PEAKS, Deaths, Host, ListenerPeaks, Namespace, Owners, Sample
 from tcptop.model.source import Requests, Stop
 from tcptop.model.table import U32, SocketTable, concat
 from tcptop.sources import namespaces, proc_net_tcp, procfs
 from tcptop.sources.cgroups import Cgroups
+from tcptop.sources.deaths import MOST_PER_S, REST_S, DeathListener
 from tcptop.sources.namespace_finder import Found, NamespaceFinder
 from tcptop.sources.namespace_reader import NamespaceReader, Reading
 from tcptop.sources.other_namespaces import OtherNamespaces
@@ -45,9 +46,9 @@ class LiveSource:
 
     `everywhere`: and every other one that may be entered. `budget_s` bounds the search for owners
     in one sample; then the other namespaces share a part of the time, and samples come as seldom
-    as that takes. `dump` asks for less than
-    everything: then only what it asks for is right, and totals may not be. Raises SockDiagError or
-    OSError where neither sock_diag nor /proc/net/tcp can be read.
+    as that takes. `dump` asks for less than everything: then only what it asks for is right, and
+    totals may not be. `events`: whether sockets that end between samples are told. Raises
+    SockDiagError or OSError where neither sock_diag nor /proc/net/tcp can be read.
     """
 
     def __init__(
@@ -55,16 +56,20 @@ class LiveSource:
         budget_s: float | None = None,
         dump: Request | None = None,
         everywhere: bool = False,
+        events: bool = True,
     ) -> None:
         self._clock = time.monotonic()
         self._interval: float | None = None
         self.netns = namespaces.current_inode()
         self._first = namespaces.first_inode()
         self._finder = NamespaceFinder()
-        self._home = NamespaceReader(self.netns, dump)
+        self._deaths = DeathListener() if events else None
+        self._home = NamespaceReader(self.netns, dump, deaths=self._deaths)
         self._sparing = budget_s is not None
         self._others = (
-            OtherNamespaces(self._home, self._finder, dump, self._sparing) if everywhere else None
+            OtherNamespaces(self._home, self._finder, dump, self._sparing, self._deaths)
+            if everywhere
+            else None
         )
         self._owners = OwnerFinder(budget_s=budget_s)
         self._options = OptionReader()
@@ -78,6 +83,8 @@ class LiveSource:
         if self._others:
             self._others.close()
         self._home.close()
+        if self._deaths:
+            self._deaths.close()
 
     def request(self, wanted: Requests) -> None:
         self._options.request(wanted.sockets)
@@ -97,6 +104,7 @@ class LiveSource:
         beside = [inode for each in unix or () for inode in (each.inode, *each.clients) if inode]
         now = [each.netns for each in readings if each.clock >= self._clock]
         owners = self._owners.find(_inodes(sockets, bound), beside, sockets, frozenset(now))
+        deaths = tuple(each.deaths for each in readings if each.deaths is not None)
         rights = privileged()
         by_sock_diag = self._home.by_sock_diag
         sample = Sample(
@@ -120,8 +128,8 @@ class LiveSource:
             routes={key: route for each in readings for key, route in each.routes.items()},
             facts=self._facts.read(),
             unix_listeners=unix,
-            failed=_together([each.failed for each in readings]),
-            notes=self._notes(owners, sockets.inode, rights),
+            deaths=deaths,
+            notes=self._notes(owners, sockets.inode, rights, deaths),
         )
         return replace(sample, poll_ms=(time.monotonic() - self._clock) * 1000)
 
@@ -137,8 +145,7 @@ class LiveSource:
         return []
 
     def poll_listeners(self) -> None:
-        """Remember each listener's longest accept queue until the next sample, and connects that
-        have failed."""
+        """Remember each listener's longest accept queue until the next sample."""
         self._home.poll_listeners()
         if self._others:
             self._others.poll_listeners()
@@ -173,9 +180,14 @@ class LiveSource:
             self._users = self._users | new
         return self._users
 
-    def _notes(self, owners: Owners, inodes: U32, rights: bool) -> tuple[str, ...]:
+    def _notes(
+        self, owners: Owners, inodes: U32, rights: bool, deaths: Sequence[Deaths]
+    ) -> tuple[str, ...]:
         why_not = self._home.why_not
         notes = [f"sock_diag: {why_not}. {proc_net_tcp.NOTE}"] if why_not else []
+        if self._home.not_told:
+            notes.append(f"The kernel does not tell what ends: {self._home.not_told}.")
+        notes += death_notes(deaths)
         notes += owner_notes(owners, inodes, rights)
         notes += self._of_others() if self._others else self._of_elsewhere()
         return tuple(notes)
@@ -235,6 +247,19 @@ def _peaks(readings: Sequence[Reading]) -> ListenerPeaks:
 def _inodes(sockets: SocketTable, bound: SocketTable) -> U32:
     """Of all that holds a port; most hosts have nothing that is only bound."""
     return np.concatenate([sockets.inode, bound.inode]) if len(bound) else sockets.inode
+
+
+def death_notes(deaths: Sequence[Deaths]) -> Iterator[str]:
+    """What is missing of the sockets that have ended since the sample before."""
+    lost = [each.lost for each in deaths if each.lost != 0]
+    if any(each.deaf_s for each in deaths):
+        yield (
+            f"More than {MOST_PER_S:,} sockets end a second: for {REST_S:g} s at a time tcptop "
+            "does not read which, so closed connections are missing."
+        )
+    elif lost:
+        many = "Some" if None in lost else f"{sum(each or 0 for each in lost):,}"
+        yield f"{many} closed connections are missing: they ended faster than tcptop could read."
 
 
 def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:

@@ -12,7 +12,7 @@ from tcptop.model import tcp
 from tcptop.model.route import Route, RouteKey
 from tcptop.model.sample import (
     NO_PEAKS,
-    FailedConnect,
+    Deaths,
     Kernel,
     ListenerPeaks,
     UnixListener,
@@ -20,7 +20,7 @@ from tcptop.model.sample import (
 from tcptop.model.source import Requests
 from tcptop.model.table import SocketTable
 from tcptop.sources import counters, namespaces, proc_net_tcp, unix_listeners
-from tcptop.sources.failures import FailureReader
+from tcptop.sources.deaths import DeathListener, DeathReader
 from tcptop.sources.routes import RouteReader
 from tcptop.sources.sock_diag import (
     EVERYTHING,
@@ -49,7 +49,7 @@ class Reading(NamedTuple):
     kernel: Kernel
     routes: dict[RouteKey, Route]
     unix_listeners: tuple[UnixListener, ...] | None
-    failed: tuple[FailedConnect, ...] | None
+    deaths: Deaths | None
 
 
 class NamespaceReader:
@@ -61,7 +61,11 @@ class NamespaceReader:
     """
 
     def __init__(
-        self, netns: int, dump: Request | None = None, home: NamespaceReader | None = None
+        self,
+        netns: int,
+        dump: Request | None = None,
+        home: NamespaceReader | None = None,
+        deaths: DeathListener | None = None,
     ) -> None:
         self.netns = netns
         self.why_not = ""  # there is no sock_diag
@@ -71,15 +75,17 @@ class NamespaceReader:
         self._kernel = (
             counters.VisitingKernelReader(netns) if home else counters.KernelReader(netns)
         )
-        self._failures = FailureReader(netns)
         self._queues: dict[int, int] = {}  # the longest since the last reading, by cookie
         self._polls = 0
         self._rows = namespaces.sockets_in_use()
         self._diag: SockDiag | None = self._open(home._diag if home else None)
+        self.not_told = ""  # why it is not told what ends
+        self._deaths = self._listening(deaths) if deaths and self._diag else None
 
     def close(self) -> None:
         self._kernel.close()
-        self._failures.close()
+        if self._deaths:
+            self._deaths.close()
         if self._diag:
             self._diag.close()
 
@@ -90,11 +96,11 @@ class NamespaceReader:
 
     def request(self, wanted: Requests) -> None:
         self._routes.request(wanted.routes)
-        self._failures.request(wanted.failures)
 
     def read(self) -> Reading:
         """What the kernel says now."""
         clock = time.monotonic()
+        deaths = self.deaths()  # before the dump, which has the TIME_WAIT rows of these
         table, taken_at = self._sockets()
         sockets, bound = self._apart(table)
         self._rows = len(sockets)
@@ -111,13 +117,15 @@ class NamespaceReader:
             kernel=self._kernel.read(),
             routes=self._routes.read(),
             unix_listeners=unix_listeners.read(self.netns),
-            failed=self._failures.read(frozenset(listening)),
+            deaths=deaths,
         )
 
+    def deaths(self) -> Deaths | None:
+        """What has ended since the last time; None where that is not told."""
+        return self._deaths.read() if self._deaths else None
+
     def poll_listeners(self) -> None:
-        """Remember each listener's longest accept queue until the next reading, and connects that
-        have failed. From any thread."""
-        self._failures.poll()
+        """Remember each listener's longest accept queue until the next reading. From any thread."""
         if self._diag is None:
             return
         cookies, queues = self._diag.accept_queues()
@@ -140,6 +148,13 @@ class NamespaceReader:
             return None
         diag.expected = self._rows
         return diag
+
+    def _listening(self, deaths: DeathListener) -> DeathReader | None:
+        try:
+            return deaths.open(self.netns)
+        except OSError as error:
+            self.not_told = str(error.strerror)
+            return None
 
     def _sockets(self) -> tuple[SocketTable, float]:
         if self._diag is None:

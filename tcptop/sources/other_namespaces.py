@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
-from tcptop.model.sample import NO_PEAKS, Kernel
+from tcptop.model.sample import NO_PEAKS, Deaths, Kernel
 from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.model.table import EMPTY
 from tcptop.sources import namespaces
+from tcptop.sources.deaths import DeathListener
 from tcptop.sources.namespace_finder import Found, NamespaceFinder
 from tcptop.sources.namespace_reader import NamespaceReader, Reading
 from tcptop.sources.sock_diag import Request, SockDiagError
@@ -36,10 +37,13 @@ class OtherNamespaces:
         finder: NamespaceFinder,
         dump: Request | None = None,
         sparing: bool = False,
+        deaths: DeathListener | None = None,
     ) -> None:
         self._home = home
         self._finder = finder
         self._dump = dump
+        self._deaths = deaths
+        self._ended: dict[int, Deaths] = {}  # the last, of those that are empty now
         self._idle_s = IDLE_S if sparing else math.inf
         self._requests = NO_REQUESTS
         self._found: Mapping[int, Found] = {}
@@ -110,7 +114,10 @@ class OtherNamespaces:
         self._ask_the_empty()
         busy = (each for inode, each in self._found.items() if inode not in self._empty)
         readings = [each for each in map(self._visit, busy) if each]
-        readings += [_nothing(inode, clock) for inode, clock in self._empty.items()]
+        readings += [
+            _nothing(inode, clock)._replace(deaths=self._ended.pop(inode, None))
+            for inode, clock in self._empty.items()
+        ]
         return sorted(readings, key=lambda each: each.netns)
 
     def _ask_the_empty(self) -> None:
@@ -133,6 +140,8 @@ class OtherNamespaces:
                 with _inside(found):
                     return self._reader(inode).read()
             self._empty[inode] = clock
+            if inode in self._readers and (ended := self._readers[inode].deaths()):
+                self._ended[inode] = ended
         except (namespaces.NamespaceError, OSError) as error:
             if found.alive:
                 self._refused[inode] = str(error)
@@ -142,7 +151,7 @@ class OtherNamespaces:
     def _reader(self, inode: int) -> NamespaceReader:
         """To be called inside."""
         if inode not in self._readers:
-            reader = NamespaceReader(inode, self._dump, self._home)
+            reader = NamespaceReader(inode, self._dump, self._home, self._deaths)
             reader.request(self._requests)
             self._readers[inode] = reader
             if reader.by_sock_diag != self._home.by_sock_diag:

@@ -66,6 +66,8 @@ def totals(selection: Selection) -> dict[str, Any]:
             "by_state": dict(zip(tcp.STATES[1:], counted.by_state[1:], strict=True)),
             "attributed": counted.attributed,
             "opens_seen_ratio": rounded(counted.opens_seen_ratio, 4),
+            "closes_seen": counted.closes_seen if sample.deaths else None,
+            "closes_lost": counted.closes_lost if sample.deaths else None,
         },
     }
 

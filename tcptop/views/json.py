@@ -32,6 +32,9 @@ def _write(
 ) -> None:
     out.write("{" + encode(about)[1:-1])
     for name in names:
+        if not LISTS[name].told(selection):
+            out.write(f',"{name}":null')
+            continue
         out.write(f',"{name}":[')
         for text in _rows(selection, name, limit):
             out.write(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.views import findings, gathered_rows, listener_rows, socket_rows
+from tcptop.views import closed_rows, findings, gathered_rows, listener_rows, socket_rows
 from tcptop.views.rows import JsonList
 
 LISTS = {
@@ -11,6 +11,7 @@ LISTS = {
     "processes": JsonList("process", gathered_rows.processes_order, gathered_rows.processes),
     "ports": JsonList("port", gathered_rows.ports_order, gathered_rows.ports),
     "remotes": JsonList("remote", gathered_rows.remotes_order, gathered_rows.remotes),
+    "closed": JsonList("closed", closed_rows.order, closed_rows.columns, closed_rows.told),
     "findings": JsonList("finding", findings.order, findings.columns),
 }
 

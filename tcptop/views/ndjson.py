@@ -19,9 +19,11 @@ def write(
     """`type`, `host` and `taken_at` come first on every line, as in the JSON object."""
     about = head(selection)
     which = {name: about[name] for name in ("host", "taken_at")}
-    whole = {"type": "snapshot"} | which | about | totals(selection)
+    names = wanted(only)
+    untold = {name: None for name in names if not LISTS[name].told(selection)}
+    whole = {"type": "snapshot"} | which | about | totals(selection) | untold
     out.write(encode(whole | {"kernel": kernel(selection)}) + "\n")
-    for name in wanted(only):
+    for name in names:
         listing = LISTS[name]
         start = encode({"type": listing.type} | which)[:-1] + ","
         for columns in listing.chunks(selection, limit):

@@ -23,11 +23,13 @@ CHUNK = 1024  # rows that are text at the same time: about 1 MB of sockets
 
 
 class JsonList(NamedTuple):
-    """One list: what a row of it is called, its rows as places in order, and what they hold."""
+    """One list: what a row of it is called, its rows as places in order, what they hold, and
+    whether it is known at all."""
 
     type: str
     order: Callable[[Selection], Index]
     columns: Callable[[Selection, Index], Columns]
+    told: Callable[[Selection], bool] = lambda selection: True
 
     def chunks(self, selection: Selection, limit: int | None) -> Iterator[Columns]:
         """The first `limit` rows, some at a time."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop.model.route import Link, Neighbour, Route, RouteKey
 from tcptop.model.sample import (
-    FailedConnect,
+    Deaths,
     Host,
     Kernel,
     ListenerPeaks,
@@ -28,7 +28,7 @@ CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(
-            FailedConnect,
+            Deaths,
             Host,
             Kernel,
             ListenerPeaks,
@@ -54,7 +54,7 @@ def taken_apart(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         parts = {each.name: taken_apart(getattr(value, each.name)) for each in fields(value)}
         return {MARK: type(value).__name__, **parts}
-    if isinstance(value, (FailedConnect, LostSocket, RouteKey, SocketId)):
+    if isinstance(value, (LostSocket, RouteKey, SocketId)):
         return {MARK: type(value).__name__, **value._asdict()}
     if isinstance(value, np.ndarray):
         return np.asfortranarray(value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tcptop.model.closed import Closed
 from tcptop.model.container import Workload
 from tcptop.model.sample import Process
 from tcptop.model.table import EMPTY, F64, I64, U8, Index, SocketTable
@@ -37,6 +38,7 @@ class Facts:
     port_ranges: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     owner: U8 | None = None
     age_s: F64 | None = None
+    ended: Closed | None = None  # the table is of these: only their ends and last states are known
     backlog_told: bool = True
     workload: Index | None = None  # of each row its place in `workloads`
     workloads: Sequence[Workload] = ()

@@ -99,6 +99,8 @@ WORKLOADS: Mapping[str, Callable[[Workload], list[str]]] = {"unit": _unit, "cont
 def user(wanted: Text, facts: Facts) -> Bools:
     """Sockets of one of the users, by name or number; unknown where the kernel fills in 0."""
     table = facts.table
+    if facts.ended is not None:
+        return np.zeros(len(table), np.bool_)
     rows: Bools = ~table.mini() & _numbered(wanted, facts.users, table.uid)
     return rows
 

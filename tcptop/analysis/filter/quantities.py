@@ -12,6 +12,7 @@ from tcptop.analysis.filter.facts import Facts
 from tcptop.analysis.filter.nodes import Choice, Number, Operator
 from tcptop.analysis.filter.states import mask_of
 from tcptop.model import tcp
+from tcptop.model.closed import Closed
 from tcptop.model.owner import OWNER_KINDS, UNKNOWN
 from tcptop.model.table import Bools, SocketTable
 
@@ -21,8 +22,15 @@ _CAN_KEEP_ALIVE = mask_of(tcp.ESTABLISHED, tcp.CLOSE_WAIT)
 
 def number(wanted: Number, facts: Facts) -> Bools:
     """Rows whose quantity is known and compares so."""
-    values = _COLUMNS[wanted.field](facts)
+    values = _ended(wanted.field, facts.ended) if facts.ended else _COLUMNS[wanted.field](facts)
     return ~np.isnan(values) & compare(wanted.operator, wanted.ranges, values)
+
+
+def _ended(field: str, closed: Closed) -> Measure:
+    """Of connections that are over a life and a round trip are told, no queue and no timer."""
+    if field == "age":
+        return closed.life_s * 1e6
+    return closed.known("rtt") if field == "rtt" else np.full(len(closed), np.nan)
 
 
 def choice(wanted: Choice, facts: Facts) -> Bools:
@@ -103,6 +111,8 @@ _COLUMNS: dict[str, Callable[[Facts], Measure]] = {
 
 
 def _timer(word: str, facts: Facts) -> Bools:
+    if facts.ended is not None:
+        return np.zeros(len(facts.table), np.bool_)
     rows: Bools = facts.table.timer == (0 if word == "none" else tcp.TIMERS.index(word))
     return rows
 
@@ -114,6 +124,8 @@ def _keepalive(word: str, facts: Facts) -> Bools:
     Timer 2 of a FIN_WAIT2 socket without an owner is its time-out (kernel, tcp_close).
     """
     table = facts.table
+    if facts.ended is not None:
+        return np.full(len(table), word == "unknown")
     orphan = (table.state == tcp.FIN_WAIT2) & (table.inode == 0)
     on = (table.timer == tcp.KEEPALIVE) & ~orphan
     bare = (table.timer == 0) | (table.timer == tcp.DELACK)

@@ -12,7 +12,6 @@ from tcptop.analysis.findings.breaking import MOSTLY, RST, Rates, finding
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.refusals import Partial
 from tcptop.analysis.findings.refusers import Refusers
-from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.whereto import Where, asked
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
@@ -25,15 +24,6 @@ SPARED = (
 )
 RARELY = 0.2  # of the failed connects
 REFUSED, UNREACHABLE, MIXED = "refused", "unreachable", "mixed"
-ASKED = 0.5  # of the threshold, from which the kernel is asked for notices
-
-
-def ask(seen: Observations, limits: Limits) -> None:
-    """Where connects fail at such a rate, the next samples should say which they are."""
-    for kernel in seen.sample.kernel:
-        rate = seen.last_rate(kernel.netns, "AttemptFails")
-        if rate is not None and rate >= ASKED * limits["per_s"]:
-            seen.ask_for_failures()
 
 
 def told(seen: Observations, netns: int, rates: Rates) -> Finding:

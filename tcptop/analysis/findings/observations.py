@@ -55,7 +55,6 @@ class Observations:
         self._sockets: set[SocketId] = set()  # whose options the next sample should bring
         self._pids: set[int] = set()  # whose facts
         self._routes: set[RouteKey] = set()
-        self._failures = False
 
     @property
     def sample(self) -> Sample:
@@ -122,10 +121,6 @@ class Observations:
         self._routes.add(key)
         return self.sample.routes.get(key)
 
-    def ask_for_failures(self) -> None:
-        """The next samples should say which connects fail."""
-        self._failures = True
-
     @property
     def requests(self) -> Requests:
         """What the rules would be surer with."""
@@ -133,7 +128,6 @@ class Observations:
             frozenset(self._sockets),
             frozenset(self._routes),
             frozenset(self._pids),
-            self._failures,
         )
 
     @cached_property

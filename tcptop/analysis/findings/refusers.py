@@ -11,8 +11,8 @@ import numpy as np
 from tcptop.analysis.dialing import Callee
 from tcptop.analysis.findings import parties, unanswered, words
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.unopened import FailedConnect
 from tcptop.model import address, tcp
-from tcptop.model.sample import FailedConnect
 from tcptop.model.table import Index
 
 WINDOW_S = 10.0

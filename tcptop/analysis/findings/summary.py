@@ -9,9 +9,10 @@ import numpy as np
 
 from tcptop.analysis.dialing import Calls, CallsByCallee
 from tcptop.analysis.identity import destination_keys
+from tcptop.analysis.unopened import FailedConnect, failed_connects
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, paired, row_hash, sorted_unique
-from tcptop.model.sample import FailedConnect, Process, UnixListener
+from tcptop.model.sample import Process, UnixListener
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, I64, U64, Index, SocketTable
 
@@ -54,7 +55,7 @@ class SampleSummary:
     used: I64
     unix: Mapping[int, UnixListener]  # by inode: those in whose queue somebody waits
     calls: CallsByCallee  # since the summary before
-    failed: tuple[FailedConnect, ...] | None  # the same, where it was asked for
+    failed: tuple[FailedConnect, ...] | None  # the same; None where it is not told what ends
 
 
 def process_key(process: Process) -> int:
@@ -105,7 +106,7 @@ def summary(snapshot: Snapshot, calls: CallsByCallee) -> SampleSummary:
         ports.used[order],
         {each.inode: each for each in sample.unix_listeners or () if each.queued},
         calls,
-        sample.failed,
+        failed_connects(sample),
     )
 
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop.analysis.unopened import FailedConnect, failed_connects
 from tcptop.model import address, tcp
 from tcptop.model.finding import Subject
-from tcptop.model.sample import FailedConnect, Kernel, LostSocket, Process, Sample
+from tcptop.model.sample import Kernel, LostSocket, Process, Sample
 from tcptop.model.table import Bools, SocketTable
 from tests.kernel.recount.places import at
 
@@ -465,7 +466,7 @@ def _calls(seen: Seen, place: str) -> Iterator[tuple[int, list[Fact]]]:
 def _of_failures(seen: Seen) -> Iterator[Fact]:
     """Sockets that ended before they were open, by destination, since each of the looks."""
     for first in range(1, len(seen.samples)):
-        told = [each for sample in seen.samples[first:] for each in sample.failed or ()]
+        told = [each for sample in seen.samples[first:] for each in failed_connects(sample) or ()]
         ends = Counter[tuple[int, int, int]]()
         for each in told:
             ends[each.remote_hi, each.remote_lo, each.remote_port] += each.number

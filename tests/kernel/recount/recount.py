@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tcptop.analysis.findings.rules import RULES
+from tcptop.analysis.unopened import failed_connects
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tests.kernel.recount.claims import Claim, claims
@@ -92,7 +93,7 @@ def _there(text: str, seen: Seen) -> bool:
     lost = [
         lost_end(e) for pid in seen.subject.pids if pid in unlisted for e in unlisted[pid].known
     ]
-    lost += [failed_end(each) for s in seen.samples for each in s.failed or ()]
+    lost += [failed_end(each) for s in seen.samples for each in failed_connects(s) or ()]
     if any(text in (end, end.rpartition(":")[0]) for end in lost):
         return True
     return any(at(seen.table, text, end).any() for end in ("local", "remote"))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tcptop.analysis.derive import derive
-from tcptop.analysis.history import History
-from tcptop.model.address import halves
 from tcptop.model.finding import Finding
-from tcptop.model.sample import FailedConnect
+from tcptop.model.sample import Deaths
 from tests.unit.findings.hosts import steadily
-from tests.unit.findings.watched import at, of, watch
-from tests.unit.prepared import CURL, NETNS, NGINX, Row, mini, owners, socket
+from tests.unit.findings.watched import of, watch
+from tests.unit.prepared import CURL, NETNS, NGINX, TAKEN_AT, Row, mini, owners, socket, table
 
 ID = "resets"
 NONE = {"AttemptFails": 0, "EstabResets": 0, "ActiveOpens": 0, "PassiveOpens": 0, "OutRsts": 0}
@@ -23,21 +21,27 @@ HERE = FAILING | {"OutRsts": 20}
 HELD = owners((1, CURL, 3), (2, NGINX, 4))
 
 
-def failed(to: str, number: int = 20, answered: bool = True) -> FailedConnect:
-    """`to` may lack its port: 10.0.0.9:0."""
-    host, _, port = to.rpartition(":")
-    return FailedConnect(NETNS, 0, *halves(host.strip("[]")), int(port), answered, number)
+def failed(to: str, number: int = 20, answered: bool = True) -> list[Row]:
+    """Sockets whose connect failed. `to` may lack its port: 10.0.0.9:0."""
+    near = "[2001:db8::1]:40000" if "[" in to else "10.0.0.1:40000"
+    info = {"segs_in": int(answered), "segs_out": 1, "min_rtt": 0xFFFF_FFFF}
+    return [socket("CLOSE", near, to, info=info)] * number
+
+
+def dead(rows: Iterable[list[Row]]) -> tuple[Deaths]:
+    sockets = table(row for each in rows for row in each)
+    return (Deaths(NETNS, sockets, np.full(len(sockets), TAKEN_AT)),)
 
 
 def found(
-    *told: FailedConnect, rows: Sequence[Row] = (), counters: Mapping[str, int] = FAILING
+    *told: list[Row], rows: Sequence[Row] = (), counters: Mapping[str, int] = FAILING
 ) -> Finding:
     every = watch(
         8,
         lambda _: rows,
         kernel=steadily(**counters),
         owners=HELD,
-        failed=lambda number: told if number > 1 else None,
+        deaths=lambda number: dead(told) if told and number > 1 else (),
     )
     (finding,) = of(every[-1], ID)
     return finding
@@ -158,21 +162,9 @@ def test_a_proxy_that_refuses_and_is_refused_is_not_said_to_refuse_itself() -> N
         8,
         lambda _: [MINE],
         kernel=steadily(**HERE),
-        failed=lambda number: (failed("10.0.0.9:80"),),
+        deaths=dead([failed("10.0.0.9:80")]),
     )
     assert "10.0.0.9:80 refuses them" in of(every[-1], ID)[0].title
-
-
-def asked(counters: Mapping[str, int]) -> bool:
-    history, kernel = History(), steadily(**counters)
-    for number in range(3):
-        snapshot, history = derive(at(number, [], kernel=kernel(number)), history)
-    return snapshot.requests.failures
-
-
-def test_notices_are_asked_for_where_connects_fail() -> None:
-    assert asked(FAILING)
-    assert not asked(NONE | {"AttemptFails": 4, "ActiveOpens": 20})
 
 
 REFUSING = NONE | {"OutRsts": 30}

@@ -22,7 +22,6 @@ STEADY = 0.5  # of the threshold, in each interval: a burst when a program ends 
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
-    failing.ask(seen, limits)
     summaries = window(seen, limits["window_s"])
     for kernel in seen.sample.kernel if summaries else ():
         yield from refusing.told(seen, kernel.netns, summaries, limits)
