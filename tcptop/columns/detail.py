@@ -58,11 +58,11 @@ def _us(value: float) -> str:
 
 
 def _spent(value: float) -> str:
-    return _us(value) if value < 1e6 else units.duration(value / 1e6)
+    return _us(value) if value < 1e6 else units.long_duration(value / 1e6)
 
 
 def _ms(value: float) -> str:
-    return units.duration(value / 1000)
+    return units.long_duration(value / 1000)
 
 
 def _segments(value: float) -> str:
@@ -165,9 +165,9 @@ def _identity(selection: Selection, row: int) -> Iterator[Fact]:
     waits = TIMER_MEANINGS[kind] if kind < len(TIMER_MEANINGS) else ""
     yield Fact("socket", "timer", timer or "none", waits)
     yield Fact("socket", "cookie", f"{int(table.cookie[row]):x}", "the kernel's name of the socket")
-    yield Fact("socket", "seen", units.duration(float(snapshot.seen_s[row])), "by tcptop")
+    yield Fact("socket", "seen", units.long_duration(float(snapshot.seen_s[row])), "by tcptop")
     if not np.isnan(snapshot.age_s[row]):
-        age = units.duration(float(snapshot.age_s[row]))
+        age = units.long_duration(float(snapshot.age_s[row]))
         yield Fact("socket", "age", age, "since it opened, which tcptop saw")
 
 

@@ -57,7 +57,7 @@ def lines(options: SocketOptions, listens: bool, clock: float) -> Iterator[Optio
         yield from _switches(options, LISTENER_SWITCHES)
     if options.congestion is not None:
         yield "TCP_CONGESTION", safe(options.congestion), "congestion control algorithm"
-    age = units.duration(max(0.0, clock - options.read_at))
+    age = units.long_duration(max(0.0, clock - options.read_at))
     yield "read", f"{age} ago", "with getsockopt, from a copy of the descriptor"
 
 
@@ -80,7 +80,9 @@ def _keepalive(options: SocketOptions) -> Iterator[OptionLine]:
         yield "SO_KEEPALIVE", "off", "a dead peer is never noticed while nothing is sent"
         return
     after = options.dead_peer_after_s
-    noticed = "" if after is None else f"a dead peer is noticed after {units.duration(after)} idle"
+    noticed = (
+        "" if after is None else f"a dead peer is noticed after {units.long_duration(after)} idle"
+    )
     yield "SO_KEEPALIVE", "on", noticed
     if options.keepidle_s is not None:
         yield "TCP_KEEPIDLE", f"{options.keepidle_s} s", "idle this long, the peer is probed"

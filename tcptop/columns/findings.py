@@ -161,8 +161,8 @@ FINDINGS = Listing(
 
 
 def since(moment: float, now: float) -> str:
-    """13:02:11, for 14m; with the day where that was another one."""
+    """13:02:11 (14 min ago); with the day where that was another one."""
     then = datetime.fromtimestamp(moment)
     same_day = then.date() == datetime.fromtimestamp(now).date()
     clock = f"{then:%H:%M:%S}" if same_day else f"{then:%Y-%m-%d %H:%M:%S}"
-    return f"{clock} ({units.age(now - moment)} ago)" if now > moment else clock
+    return f"{clock} ({units.long_age(now - moment)} ago)" if now > moment else clock

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from tcptop.analysis.findings import words
 from tcptop.model.table import F64, I64
 
 UNKNOWN = "–"
@@ -61,8 +62,13 @@ def byte_rate(number: float) -> str:
     return UNKNOWN if number != number else size(number)
 
 
+def long_duration(seconds: float) -> str:
+    """As sentences say it, and all that is no cell of a list: 0.4 s, 42 s, 14 min, 2 h 11 min."""
+    return words.duration(seconds) if math.isfinite(seconds) else UNKNOWN
+
+
 def duration(seconds: float) -> str:
-    """At most six characters: 0.4s, 42s, 9m05s, 3h07m, 12d."""
+    """In a cell of a list, at most six characters: 0.4s, 42s, 9m05s, 3h07m, 12d."""
     if seconds != seconds or math.isinf(seconds):
         return UNKNOWN
     if seconds < 10:
@@ -81,6 +87,11 @@ def age(seconds: float) -> str:
     if seconds != seconds or seconds >= 3600:
         return duration(seconds)
     return f"{seconds // 60:.0f}m" if seconds >= 60 else f"{seconds // 1:.0f}s"
+
+
+def long_age(seconds: float) -> str:
+    """As `age`, in a sentence: 42 s, 14 min, 3 h 7 min."""
+    return long_duration(seconds // 60 * 60 if seconds >= 60 else seconds // 1)
 
 
 def coarse_age(seconds: float) -> str:

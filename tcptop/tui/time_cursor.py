@@ -88,7 +88,7 @@ class TimeCursor:
     def _go_to(self, snapshot: Snapshot) -> str:
         self.held, self.past = snapshot, True
         newest = self.newest or snapshot
-        ago = units.duration(newest.sample.clock - snapshot.sample.clock)
+        ago = units.long_duration(newest.sample.clock - snapshot.sample.clock)
         return f"{ago} ago; Space is back to now"
 
     # -- what changed

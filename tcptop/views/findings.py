@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tcptop.analysis.findings.words import who
 from tcptop.columns.findings import processes
-from tcptop.columns.units import duration
+from tcptop.columns.units import long_duration
 from tcptop.model.cells import safe
 from tcptop.model.finding import Finding, tree
 from tcptop.model.sample import Process
@@ -151,5 +151,5 @@ def culprits(snapshot: Snapshot, finding: Finding) -> Iterator[str]:
 
 def since(moment: float, now: float) -> str:
     """When it began, and how long ago that was."""
-    ago = f" ({duration(now - moment)} ago)" if now - moment >= 1 else ""
+    ago = f" ({long_duration(now - moment)} ago)" if now - moment >= 1 else ""
     return f"Since {rfc3339(moment)}{ago}."

@@ -19,7 +19,7 @@ from tcptop.columns import (
     processes,
     remotes,
 )
-from tcptop.columns.units import UNKNOWN, duration
+from tcptop.columns.units import UNKNOWN, long_duration
 from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -75,7 +75,7 @@ def summary(selection: Selection) -> Iterator[str]:
     host = sample.host
     yield f"## TCP of {code(host.hostname)} at {rfc3339(sample.taken_at)}"
     yield ""
-    yield f"- Host: Linux {code(host.kernel)}, up {duration(host.uptime_s)}"
+    yield f"- Host: Linux {code(host.kernel)}, up {long_duration(host.uptime_s)}"
     yield f"- Sampled: {_sampled(selection)}, by tcptop {__version__}"
     if selection.filter is not None:
         yield f"- Filter: {code(selection.filter)}"
@@ -88,7 +88,7 @@ def summary(selection: Selection) -> Iterator[str]:
 
 def _sampled(selection: Selection) -> str:
     sample, over_s = selection.snapshot.sample, selection.snapshot.over_s
-    watched = "once" if over_s is None else f"for {duration(over_s)}"
+    watched = "once" if over_s is None else f"for {long_duration(over_s)}"
     rights = "privileged" if sample.privileged else "unprivileged"
     return f"{watched}, through {code(sample.source)}, {rights}, in {sample.poll_ms:.0f} ms"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
-from tcptop.columns.units import duration
+from tcptop.columns.units import long_duration
 from tcptop.model.cells import safe
 from tcptop.model.finding import SEVERITIES, Finding, causes
 from tcptop.model.selection import Selection
@@ -80,7 +80,7 @@ def _counts(causes: Sequence[Finding]) -> str:
 
 def _nothing(selection: Selection, infos: int) -> str:
     snapshot = selection.snapshot
-    watched = f" in {duration(snapshot.over_s)}" if snapshot.over_s else ""
+    watched = f" in {long_duration(snapshot.over_s)}" if snapshot.over_s else ""
     known = f", {infos} notice{'' if infos == 1 else 's'}" if infos else ""
     count = len(selection.rows)
     return f"no problems with {count} socket{'' if count == 1 else 's'}{watched}{known}"

@@ -125,7 +125,7 @@ async def test_one_finding_says_all_that_is_known(told: list[Finding]) -> None:
         text = words(view)
         for said in (OVERFLOW.title, *OVERFLOW.evidence, OVERFLOW.advice, OVERFLOW.confirm):
             assert said in text
-        assert re.search(r"since [-\d ]*\d\d:\d\d:\d\d \(12s ago\)", text)
+        assert re.search(r"since [-\d ]*\d\d:\d\d:\d\d \(12 s ago\)", text)
         assert "nginx/100 nginx.service nginx: master" in text
         assert "listener 0.0.0.0:80" in text
         assert f"explains * warning {UNANSWERED.title}" in text

@@ -178,6 +178,16 @@ def test_durations(seconds: float, text: str) -> None:
     assert len(text) <= 6
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text", "age"),
+    [(7.4, "7.4 s", "7 s"), (42, "42 s", "42 s"), (65, "1 min 5 s", "1 min"),
+     (545, "9 min", "9 min"), (7875, "2 h 11 min", "2 h 11 min"),
+     (float("nan"), "–", "–"), (float("inf"), "–", "–")],
+)  # fmt: skip
+def test_durations_of_sentences(seconds: float, text: str, age: str) -> None:
+    assert (units.long_duration(seconds), units.long_age(seconds)) == (text, age)
+
+
 @pytest.mark.parametrize("name", ["two words", "o'brien", '"it\'s"', r"a\b\"", "[x]*?", "and"])
 def test_a_name_is_a_filter_that_finds_it_alone(name: str) -> None:
     wanted = parse(f"process = {quoted(name)}")

@@ -20,7 +20,7 @@ def shown(listens: bool = False, **options: Any) -> dict[str, tuple[str, str]]:
 
 
 def test_the_unknown_is_left_out() -> None:
-    assert shown() == {"read": ("4.0s ago", "with getsockopt, from a copy of the descriptor")}
+    assert shown() == {"read": ("4 s ago", "with getsockopt, from a copy of the descriptor")}
 
 
 @pytest.mark.parametrize("listens", [False, True])
@@ -78,13 +78,13 @@ def test_without_keepalive_its_times_do_not_matter() -> None:
 @pytest.mark.parametrize(
     ("idle", "interval", "count", "user_timeout_ms", "after"),
     [
-        (7200, 75, 9, 0, "2h11m"),  # the defaults
-        (60, 10, 3, 0, "1m30s"),
-        (60, 10, 3, None, "1m30s"),
-        (60, 10, 3, 30_000, "1m10s"),  # one probe has to be unanswered
-        (60, 10, 3, 60_000, "1m10s"),
-        (60, 10, 3, 100_000, "1m40s"),
-        (60, 10, 3, 100_001, "1m50s"),
+        (7200, 75, 9, 0, "2 h 11 min"),  # the defaults
+        (60, 10, 3, 0, "1 min 30 s"),
+        (60, 10, 3, None, "1 min 30 s"),
+        (60, 10, 3, 30_000, "1 min 10 s"),  # one probe has to be unanswered
+        (60, 10, 3, 60_000, "1 min 10 s"),
+        (60, 10, 3, 100_000, "1 min 40 s"),
+        (60, 10, 3, 100_001, "1 min 50 s"),
     ],
 )
 def test_when_a_dead_peer_is_noticed(
@@ -153,6 +153,6 @@ def test_a_group_of_the_details() -> None:
         [fact[1:] for fact in facts(selection, row) if fact.group == "options"] for row in (0, 1)
     )
     assert [name for name, _, _ in listener] == ["SO_REUSEPORT", "read"]
-    assert listener[1][1] == "4.0s ago"
+    assert listener[1][1] == "4 s ago"
     assert other == [("options", "–", "not known: the process has ended")]
     assert not [f for f in facts(selected(sample(rows)), 0) if f.group == "options"]

@@ -96,7 +96,7 @@ class TestText:
             "[accept-queue-overflow]"
         )
         assert told[first + 1 : first + 11] == [
-            "  Since 2025-12-31T23:59:48.250Z (12s ago).",
+            "  Since 2025-12-31T23:59:48.250Z (12 s ago).",
             "  129 of 129 places are taken.",
             "  The kernel drops 42 SYNs/s.",
             "  Process: nginx (pid 100, nginx.service): nginx: master",
@@ -159,7 +159,7 @@ class TestMarkdown:
         assert section.splitlines() == [
             "- **CRITICAL**: nginx on :80 is too slow to accept: 42 SYNs/s dropped "
             "(`accept-queue-overflow`)",
-            "  - Since 2025-12-31T23:59:48.250Z (12s ago).",
+            "  - Since 2025-12-31T23:59:48.250Z (12 s ago).",
             "  - 129 of 129 places are taken.",
             "  - The kernel drops 42 SYNs/s.",
             "  - Process: `nginx (pid 100, nginx.service): nginx: master`",
@@ -265,4 +265,4 @@ class TestVerdict:
         first = everything()
         snapshot = replace(derived(first, later(first, 2.0)), findings=())
         line = plugin.line(select(snapshot, parse("state close-wait")))
-        assert line == "TCPTOP OK: no problems with 1 socket in 2.0s"
+        assert line == "TCPTOP OK: no problems with 1 socket in 2 s"

@@ -39,8 +39,8 @@ class TestSummary:
         first = everything(notes=("no control groups",))
         text = written(markdown, selected(first, later(first, 2.0), filter="state listening"))
         assert text.startswith("## TCP of `web1` at 2026-01-01T00:00:02.250Z\n")
-        assert "- Host: Linux `6.18.5`, up 1d\n" in text
-        assert "- Sampled: for 2.0s, through `sock_diag`, privileged" in text
+        assert "- Host: Linux `6.18.5`, up 1 d\n" in text
+        assert "- Sampled: for 2 s, through `sock_diag`, privileged" in text
         assert "- Filter: `state listening`\n" in text
         assert "- Sockets: 18, 2 of them selected\n" in text
         assert "- States: ESTAB 7  SYN-SENT 1" in text

@@ -117,7 +117,7 @@ def _state(scene: Scene, row: int) -> list[tuple[str, str, str, str]]:
     fin = "; 1 of it is its FIN" if recv_q and state == tcp.CLOSE_WAIT else ""
     timer = sockets.timer_texts(scene.selection, at)[0] or "none"
     waits = TIMER_MEANINGS[kind] if kind < len(TIMER_MEANINGS) else ""
-    lasts = units.duration(float(snapshot.durations.state_s[row]))
+    lasts = units.long_duration(float(snapshot.durations.state_s[row]))
     style = sockets.STATE_STYLES.get(state, "")
     return [
         ("state", tcp.SS_STATES[state], STATE_MEANINGS[state], style),
@@ -137,8 +137,8 @@ def _opened(scene: Scene, row: int) -> tuple[str, str]:
     """How long ago, at least; and how that is known."""
     age, seen = float(scene.snapshot.age_s[row]), float(scene.snapshot.seen_s[row])
     if not np.isnan(age):
-        return f"{units.duration(age)} ago", "which tcptop saw"
-    return f"over {units.duration(seen)} ago", "open before tcptop started"
+        return f"{units.long_duration(age)} ago", "which tcptop saw"
+    return f"over {units.long_duration(seen)} ago", "open before tcptop started"
 
 
 def _beside(scene: Scene, name: str, *values: tuple[str, str]) -> PaneRow:

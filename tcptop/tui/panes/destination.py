@@ -74,7 +74,7 @@ def _forecast(use: Ports, place: int) -> str:
     seconds = float(use.exhausted_in_s[place])
     if not np.isfinite(seconds):
         return "stable at the current rate"
-    return f"they run out in {units.duration(seconds)} at the current rate"
+    return f"they run out in {units.long_duration(seconds)} at the current rate"
 
 
 def _limit(scene: Scene, place: int) -> Iterator[PaneRow]:

@@ -246,13 +246,15 @@ def _route(route: Route, clock: float) -> Iterator[Fact]:
     if route.neighbour is not None:
         yield from _neighbour(route.neighbour)
     yield from _source(route)
-    yield _fact("read", f"{units.duration(max(0.0, clock - route.read_at))} ago", "by rtnetlink")
+    yield _fact(
+        "read", f"{units.long_duration(max(0.0, clock - route.read_at))} ago", "by rtnetlink"
+    )
 
 
 def _learned(seconds: float | None) -> str:
     if seconds is None:
         return "set on the route"
-    return f"learned from the path; expires in {units.duration(seconds)}"
+    return f"learned from the path; expires in {units.long_duration(seconds)}"
 
 
 def _link(link: Link) -> Iterator[Fact]:

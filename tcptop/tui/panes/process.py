@@ -79,7 +79,7 @@ def _who(scene: Scene, process: Process) -> Iterator[PaneRow]:
     age = sample.host.uptime_s - process.start_time / USER_HZ
     yield told(room, "descriptors", *_descriptors(process))
     if age >= 0:
-        yield told(room, "uptime", units.duration(age))
+        yield told(room, "uptime", units.long_duration(age))
 
 
 def user(scene: Scene, uid: int | None) -> str:
