@@ -37,8 +37,11 @@ def _end(table: SocketTable, side: str, rows: Index) -> list[Index]:
 def remote_is_local(table: SocketTable, rows: Rows = ALL) -> Bools:
     """Rows whose remote end is an address of their namespace: no network is between."""
     hi, lo = table.remote_hi[rows], table.remote_lo[rows]
+    near = is_loopback(hi, lo)
+    if near.all():
+        return near
     mine = row_hash(*_place(table, ALL, "local"), table.local_hi, table.local_lo)
-    return is_loopback(hi, lo) | np.isin(row_hash(*_place(table, rows, "remote"), hi, lo), mine)
+    return near | np.isin(row_hash(*_place(table, rows, "remote"), hi, lo), mine)
 
 
 def _place(table: SocketTable, rows: Rows, side: str) -> tuple[U32, U32]:

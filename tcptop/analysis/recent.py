@@ -17,7 +17,7 @@ from tcptop.model.snapshot import Snapshot
 BUDGET = 64 << 20
 SPAN_S = 600.0
 
-NUMBERS = (int, float, bool, type(None), np.generic)
+NUMBERS = frozenset({int, float, bool, type(None), *np.sctypeDict.values()})
 _kind: Callable[[object], Any] = type  # mypy does not know that classes can be hashed
 NUMBER = 32  # bytes of a Python number, more or less
 PROCESS = 400  # of a Process with its few words; there may be thousands
@@ -134,19 +134,20 @@ def parts(root: object) -> dict[int, int]:
     stack: list[Any] = [root]
     while stack:
         thing = stack.pop()
-        if isinstance(thing, Process):
+        if id(thing) in sizes:
+            continue
+        kind = _kind(thing)
+        if kind is np.ndarray:  # most of them
+            sizes[id(thing)] = getsizeof(thing)
+            stack += () if thing.base is None else (thing.base,)
+        elif kind is Process:
             sizes[id(thing)] = PROCESS
-        elif id(thing) not in sizes:
-            held = _holding(_kind(thing))(thing)
-            more = [each for each in held if not _is_number(_kind(each))]
+        else:
+            held = _holding(kind)(thing)
+            more = [each for each in held if type(each) not in NUMBERS]
             sizes[id(thing)] = getsizeof(thing) + NUMBER * (len(held) - len(more))
             stack += more
     return sizes
-
-
-@cache
-def _is_number(kind: type) -> bool:
-    return issubclass(kind, NUMBERS)
 
 
 @cache
@@ -154,12 +155,10 @@ def _holding(kind: type) -> Callable[[Any], Collection[Any]]:
     """How to get at what an object of this type holds; types are few, objects thousands."""
     if issubclass(kind, str | bytes | bytearray):
         return _nothing
-    if issubclass(kind, np.ndarray):
-        return lambda array: (array.base,) if array.base is not None else ()
     if issubclass(kind, memoryview):
         return lambda view: (view.obj,)
     if issubclass(kind, Mapping):
-        return lambda mapping: [*mapping.values()]
+        return lambda mapping: mapping.values()
     if issubclass(kind, tuple | list | frozenset | set):
         return lambda several: several
     if is_dataclass(kind):

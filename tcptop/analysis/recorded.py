@@ -174,6 +174,8 @@ def of_remotes(selection: Selection) -> Recorded:
 
 def of_sockets(snapshot: Snapshot, keys: Sequence[int]) -> Recorded:
     """Of those sockets that are there."""
+    if not keys:
+        return Recorded(np.zeros(0, np.uint64), np.zeros(0), np.zeros((0, len(SOCKET))))
     table = snapshot.sample.sockets
     every = table.key
     found = [np.flatnonzero(every == np.uint64(key))[:1] for key in keys]

@@ -181,6 +181,8 @@ class Ring:
     def _admit(self, place: Index, keys: U64, weights: F64, clock: float) -> None:
         """Seats for newcomers, the weightiest first; `place` is completed."""
         new = np.flatnonzero(place < 0)
+        if not len(new):
+            return
         new = new[np.argsort(-weights[new], kind="stable")][: len(self._key)]
         seat = np.argsort(self._weight, kind="stable")[: len(new)]
         won = self._weight[seat] < weights[new]

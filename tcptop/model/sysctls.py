@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from tcptop.model.digits import whole
 
@@ -19,7 +20,12 @@ SET_IN_FIRST = (
 
 def numbers(sysctls: Sysctls, name: str) -> tuple[int, ...]:
     """All numbers of a sysctl; empty where it is not known or is no list of numbers."""
-    found = [whole(word) for word in sysctls.get(name, "").split()]
+    return _numbers(sysctls.get(name, ""))
+
+
+@lru_cache(256)  # they are as they were a sample ago
+def _numbers(text: str) -> tuple[int, ...]:
+    found = [whole(word) for word in text.split()]
     known = tuple(number for number in found if number is not None)
     return known if len(known) == len(found) else ()
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from tcptop.model.container import container_of
 from tcptop.model.digits import LONGEST, hexadecimal, whole
 
+FIRST = 1 << 12  # bytes that are asked for first: the kernel zeroes them (proc_sys_call_handler)
 PROC_PID_INIT_INO = 0xEFFFFFFC
 REMOVED = " (deleted)"  # follows the path of a cgroup that is no more (proc_cgroup_show)
 _OCTAL = re.compile(rb"\\([0-7]{3})")
@@ -33,8 +34,7 @@ def read(path: str, limit: int = 1 << 24) -> bytes | None:
 
 
 def _read_all(descriptor: int, limit: int) -> bytes:
-    """The kernel zeroes as many bytes as are asked for (proc_sys_call_handler): first a few."""
-    parts, size = [], 1 << 12
+    parts, size = [], FIRST
     while limit > 0 and (part := os.read(descriptor, min(limit, size))):
         parts.append(part)
         limit -= len(part)
@@ -43,8 +43,8 @@ def _read_all(descriptor: int, limit: int) -> bytes:
 
 
 class OpenFiles:
-    """Files of /proc that are read in every sample, kept open: opening takes five times as long as
-    reading. Close it.
+    """Sysctls and statistics that are read in every sample, kept open: opening takes five times as
+    long as reading. Close it.
 
     A file of /proc/net or /proc/sys/net stays that of the namespace it was opened in.
     """
@@ -67,7 +67,12 @@ class OpenFiles:
             return None
         try:
             os.lseek(descriptor, 0, os.SEEK_SET)  # pread would make the kernel write it all twice
-            return _read_all(descriptor, limit)
+            first = os.read(descriptor, min(limit, FIRST))
+            # A page is filled as far as whole lines go (seq_read_iter), of which none is half as
+            # long: less is all.
+            if len(first) < FIRST // 2:
+                return first
+            return first + _read_all(descriptor, limit - len(first))
         except OSError:  # of a module that was unloaded
             os.close(self._descriptors.pop(path))
             return None

@@ -125,7 +125,8 @@ def test_reading_what_is_missing(tmp_path: Path) -> None:
 def test_files_kept_open_are_read_from_their_start(tmp_path: Path) -> None:
     files, path = procfs.OpenFiles(), tmp_path / "file"
     assert files.read(str(path)) is None
-    for data in (b"one", b"x" * 200_000, b""):
+    sizes = (3, 2047, 2048, 4095, 4096, 4097, 200_000, 0)
+    for data in (b"x" * size for size in sizes):
         path.write_bytes(data)
         assert files.read(str(path)) == files.read_again(str(path)) == data
     path.write_bytes(b"12345")

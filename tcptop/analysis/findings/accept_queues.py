@@ -41,6 +41,12 @@ class AcceptQueues(NamedTuple):
         return members
 
 
+def idle(seen: Observations) -> bool:
+    """Whether nobody waits to be accepted, and nothing was dropped at a listener."""
+    listeners = seen.snapshot.listeners
+    return not (seen.table.recv_q[listeners.row].any() or (listeners.drops_per_s > 0).any())
+
+
 @once
 def accept_queues(seen: Observations) -> AcceptQueues:
     """A queue holds backlog + 1: sk_acceptq_is_full, include/net/sock.h."""

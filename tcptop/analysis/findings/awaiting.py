@@ -27,8 +27,10 @@ def awaiting(seen: Observations, called: bool, least_s: float = IN_FLIGHT_S) -> 
     )
     asked_ms, answered_ms = table.tcp_info(asking), table.tcp_info(answering)
     due = (asked_ms <= answered_ms) & (asked_ms >= least_s * 1000) & (asked_ms <= IDLE_S * 1000)
-    due &= (table.state == tcp.ESTABLISHED) & (seen.accepted != called)
+    due &= table.state == tcp.ESTABLISHED
     rows = np.flatnonzero(due)
+    if len(rows):
+        rows = rows[seen.accepted[rows] != called]
     quiet = (table.send_q[rows] == 0) & (table.recv_q[rows] == 0) & (table.inode[rows] != 0)
     rows = rows[quiet & table.tcp_info_known("data_segs_in")[rows]]
     rows = rows[_due(table, rows, called, asked_ms[rows] == answered_ms[rows])]

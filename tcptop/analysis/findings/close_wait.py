@@ -96,6 +96,8 @@ def _by_process(seen: Observations, unread: bool) -> Iterator[tuple[Process, Ind
     table = seen.table
     waiting = (table.state == tcp.CLOSE_WAIT) & (table.inode != 0)  # else in an accept queue
     rows = np.flatnonzero(waiting & (table.recv_q > 0 if unread else table.recv_q == 0))
+    if not len(rows):
+        return
     if unread:  # what MPTCP has not read lies in another socket than its subflow
         rows = rows[table.ulp[rows] != b"mptcp"]
     age = _age(seen, rows)

@@ -39,8 +39,10 @@ def by_listeners(
 ) -> Iterator[HungUp]:
     """Listeners of this host whose processes close so many connections a second first."""
     table, seconds = seen.table, float(lengths(summaries).sum())
-    young = (table.state == tcp.TIME_WAIT) & (table.netns == netns) & seen.accepted
-    rows = np.flatnonzero(young & (seen.snapshot.seen_s < seconds))
+    waiting = (table.state == tcp.TIME_WAIT) & (table.netns == netns)
+    if not waiting.any():
+        return
+    rows = np.flatnonzero(waiting & seen.accepted & (seen.snapshot.seen_s < seconds))
     rows = rows[table.time_wait_ms()[rows] < seconds * 1000]
     if len(rows) < per_s * seconds:
         return

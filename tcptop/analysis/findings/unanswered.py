@@ -54,6 +54,8 @@ def unanswered(seen: Observations, limits: Limits, most: int) -> list[Unanswered
     """The destinations with most attempts that wait for long first."""
     table, given = seen.table, given_up(seen, limits)
     rows = np.flatnonzero(table.state == tcp.SYN_SENT)
+    if not len(rows) and not given:
+        return []
     age = waiting_s(seen.snapshot, rows)
     _ask_soon(seen, rows[age >= SOON_S])
     late = (table.retrans[rows] >= limits["retransmissions"]) | (age >= limits["age_s"])

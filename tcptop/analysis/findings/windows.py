@@ -58,4 +58,5 @@ def halves(summaries: Sequence[SampleSummary]) -> tuple[slice, slice]:
 
 def mean_of(values: F64, summaries: Sequence[SampleSummary], part: slice) -> float:
     """Of a rate through some of the intervals."""
-    return float(np.average(values[part], weights=lengths(summaries)[part]))
+    some = values[part]
+    return float(np.average(some, weights=lengths(summaries)[part])) if some.any() else 0.0

@@ -20,6 +20,8 @@ INFO, WARNING, CRITICAL = 1, 2, 4
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     yield from unix_queues.find(seen, limits)
+    if accept_queues.idle(seen):
+        return
     queues = accept_queues.accept_queues(seen)
     if not ((queues.queued > 0) | (queues.lost_per_s > 0)).any():
         return

@@ -32,7 +32,8 @@ def _rows(seen: Observations, timeout_s: float) -> Index:
     if not (unarmed & old).any():
         return np.flatnonzero(unarmed & old)
     spoken = seen.snapshot.durations.silent_s < min(seen.watched_s, timeout_s) - 1
-    return np.flatnonzero(unarmed & old & ~spoken & ~seen.remote_here)
+    silent = unarmed & old & ~spoken
+    return np.flatnonzero(silent & ~seen.remote_here) if silent.any() else np.flatnonzero(silent)
 
 
 def _finding(seen: Observations, limits: Limits, group: ConnectionGroup) -> Finding:

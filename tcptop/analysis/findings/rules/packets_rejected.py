@@ -120,7 +120,10 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 def _rejected(summaries: Sequence[SampleSummary], netns: int) -> dict[RejectReason, float]:
     """Packets a second by reason, the most first; only what rises steadily."""
     found = {}
+    first, last = (each.counters.get(netns, {}) for each in (summaries[0], summaries[-1]))
     for reason in REASONS:
+        if first.get(reason.counter) == last.get(reason.counter):
+            continue  # most never rise
         rising = rates(summaries, netns, reason.counter)
         if rising is not None and np.mean(rising > 0) >= STEADY:
             found[reason] = mean(rising, summaries)

@@ -90,6 +90,8 @@ def _finding(netns: int, setting: RiskySetting) -> Finding:
 
 def _clamped(seen: Observations, limits: Limits) -> Iterator[Finding]:
     """Listeners whose backlog is just somaxconn, and whose queue fills."""
+    if limits["share"] > 0 and accept_queues.idle(seen):
+        return
     queues = accept_queues.accept_queues(seen)
     filling = np.flatnonzero(
         (queues.queued >= limits["share"] * queues.capacity)

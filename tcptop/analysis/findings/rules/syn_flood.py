@@ -41,6 +41,8 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     unfinished = _unexplained(seen, half_open[seen.table.retrans[half_open] > 0])
     for kernel in seen.sample.kernel:
         here = half_open[seen.table.netns[half_open] == kernel.netns]
+        if not len(here) and not seen.rate(kernel.netns, "SyncookiesSent", limits["window_s"]):
+            continue
         mine = unfinished[seen.table.netns[unfinished] == kernel.netns]
         flood = _flood(seen, limits, kernel.netns, here, mine)
         going = _going(seen, limits, kernel.netns, here)
