@@ -9,6 +9,7 @@ import numpy as np
 
 from tcptop.analysis.groups import known_sums
 from tcptop.model import owner, tcp
+from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Holders, Processes
 from tcptop.model.table import Index
 
@@ -16,9 +17,10 @@ COUNTS = ("sockets", "shared", "by_state", "recv_q", "send_q", "members")
 RATES = ("bytes_sent_per_s", "bytes_received_per_s", "retransmits_per_s")
 
 
-def gathered(found: Processes, holders: Holders) -> Processes:
+def gathered(found: Selection) -> Selection:
     """With one row for all ended processes of a name, and one for TIME-WAIT without a process."""
-    return _closed_apart(_by_name(found, holders))
+    people = _closed_apart(_by_name(found.processes, found.snapshot.holders))
+    return replace(found, processes=people)
 
 
 def _by_name(found: Processes, holders: Holders) -> Processes:

@@ -83,7 +83,7 @@ def _selection(snapshot: Snapshot, criteria: Criteria, before: Shown | None) -> 
     expression = clause.expression if clause.text else None
     among = _sockets(about, snapshot) if about is not None else None
     found = select(snapshot, expression, clause.text or None, by_port, among)
-    return replace(found, processes=gathered(found.processes, snapshot.holders))
+    return gathered(found)
 
 
 def _sockets(about: About, snapshot: Snapshot) -> Bools:

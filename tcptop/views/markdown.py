@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TextIO
 
 from tcptop import __version__
+from tcptop.analysis.gathered import gathered
 from tcptop.columns import (
     LISTENERS,
     PORTS,
@@ -15,6 +16,7 @@ from tcptop.columns import (
     SOCKETS,
     Column,
     Listing,
+    ordered,
     ports,
     processes,
     remotes,
@@ -66,7 +68,7 @@ def write(
         out.writelines(f"{line}\n" for line in _findings(selection, limit))
     for section in SECTIONS:
         if section.listing.name in only if only else section.usual:
-            out.writelines(f"{line}\n" for line in _section(selection, section, limit))
+            out.writelines(f"{line}\n" for line in _section(gathered(selection), section, limit))
 
 
 def summary(selection: Selection) -> Iterator[str]:
@@ -131,7 +133,7 @@ def _share(shown: int, every: int) -> str:
 
 
 def _section(selection: Selection, section: Section, limit: int | None) -> Iterator[str]:
-    places = LISTS[section.listing.name].order(selection)
+    places = _places(selection, section.listing)
     shown = places[: ROWS if limit is None else limit]
     if not len(shown):
         return
@@ -141,6 +143,13 @@ def _section(selection: Selection, section: Section, limit: int | None) -> Itera
     yield from table(selection, _roomy(section.listing.columns), shown)
     yield ""
     yield f"Shown by {code(_command(selection, section, int(shown[0])))}."
+
+
+def _places(selection: Selection, listing: Listing) -> Index:
+    """Those of processes as on the screen: the ended ones last."""
+    if listing is PROCESSES:
+        return ordered(listing, selection, listing.sort_by, reverse=False)
+    return LISTS[listing.name].order(selection)
 
 
 def _roomy(columns: Sequence[Column]) -> list[Column]:

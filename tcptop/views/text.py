@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from tcptop.analysis.gathered import gathered
 from tcptop.analysis.workloads import workloads
 from tcptop.columns import LISTINGS, Listing, ordered
 from tcptop.model import address, owner, tcp
@@ -83,7 +84,7 @@ def _write_list(selection: Selection, out: TextIO, name: str, limit: int | None)
     if name == "sockets":
         _write_sockets(selection, out, limit)
     else:
-        _write_listing(selection, out, LISTINGS[name], limit)
+        _write_listing(gathered(selection), out, LISTINGS[name], limit)
 
 
 def _write_listing(selection: Selection, out: TextIO, listing: Listing, limit: int | None) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
+from typing import TextIO
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from tcptop.model.sample import Process, Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
+from tcptop.views import markdown, text
 from tests.unit.prepared import (
     CURL,
     NGINX,
@@ -57,8 +61,7 @@ def ended() -> Snapshot:
 
 
 def listed(snapshot: Snapshot, filter: str | None = None) -> Selection:
-    found = select(snapshot, parse(filter) if filter else None, filter)
-    return replace(found, processes=gathered(found.processes, snapshot.holders))
+    return gathered(select(snapshot, parse(filter) if filter else None, filter))
 
 
 def names(selection: Selection, key: str = "sockets", reverse: bool = False) -> list[str]:
@@ -112,6 +115,20 @@ def test_sockets_without_a_process_come_last_by_process(reverse: bool) -> None:
 def _listening(selection: Selection, rows: Index) -> Index:
     found: Index = selection.snapshot.listeners.row[rows]
     return found
+
+
+@pytest.mark.parametrize("write", [text.write, markdown.write])
+def test_text_and_tickets_have_the_rows_of_the_screen(
+    write: Callable[[Selection, TextIO, frozenset[str]], None],
+) -> None:
+    out = StringIO()
+    write(select(ended(), None, None), out, frozenset({"processes"}))
+    lines = out.getvalue().splitlines()
+    places = [
+        next(n for n, line in enumerate(lines) if name in line) for name in names(listed(ended()))
+    ]
+    assert places == sorted(places)
+    assert sum("curl" in line for line in lines) == 2
 
 
 def test_a_row_of_several_opens_as_the_sockets_it_counts() -> None:

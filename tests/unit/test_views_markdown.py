@@ -65,7 +65,7 @@ class TestSections:
         assert listeners[0][:4] == ["Listening on", "Queue", "Backlog", "Fill"]
         assert listeners[1][:4] == ["`0.0.0.0:80`", "96", "128", "74%"]
         assert table(text, "Destinations")[1][:3] == ["`10.0.0.1`", "`10.0.0.9:8080`", "5"]
-        assert table(text, "Processes")[2][:3] == ["200", "`curl`", "4"]
+        assert table(text, "Processes")[1][:3] == ["200", "`curl`", "4"]
 
     def test_only(self) -> None:
         text = written(markdown, selected(everything()), "sockets", "remotes")
