@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings.words import called, contained
+from tcptop.analysis.findings.words import called, contained, ids
 from tcptop.analysis.workloads import workloads
 from tcptop.columns import detail_options, sockets, units
 from tcptop.columns.endpoints import owner_text
@@ -200,10 +200,7 @@ def _workload(snapshot: Snapshot, row: int) -> Iterator[Fact]:
     told = workloads(snapshot)
     unit, box = told.found[int(told.of[row])]
     if box is not None:
-        pod = f"pod {box.pod}" if box.pod else ""
-        outer = f"inside container {box.inside}" if box.inside else ""
-        meaning = "; ".join(filter(None, (box.id or "", pod, outer)))
-        yield Fact("owner", "container", safe(contained(box)), safe(meaning))
+        yield Fact("owner", "container", safe(contained(box)), safe(ids(box)))
     if unit is not None:
         yield Fact("owner", "unit", safe(unit), "of systemd")
 

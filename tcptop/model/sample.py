@@ -71,6 +71,9 @@ class ProcessFacts:
     parent: int
     sleeps_in: str | None  # kernel function
     waits_for: frozenset[int] | None  # inodes of the files that its epoll descriptors watch
+    parent_name: str | None = None
+    directory: str | None = None  # that it works in
+    replaced: bool | None = None  # its program file is not there any more, as after an upgrade
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,45 @@ class FactsReader:
             parent=process.ppid(),
             sleeps_in=sleeps_in(pid),
             waits_for=_waits_for(pid, epolls),
+            parent_name=_name(process.ppid()),
+            directory=_link(f"/proc/{pid}/cwd"),
+            replaced=replaced(f"/proc/{pid}"),
         )
+
+
+def _name(pid: int) -> str | None:
+    data = procfs.read(f"/proc/{pid}/comm")
+    return procfs.comm(data) if data else None
+
+
+def _link(path: str) -> str | None:
+    try:
+        return procfs.text(os.fsencode(os.readlink(path)))
+    except OSError:
+        return None
+
+
+def replaced(path: str) -> bool | None:
+    """Whether the file that the process behind a /proc/PID runs is gone from its directory, where a
+    newer one may be; None where that is not told.
+
+    The kernel says so after its name (d_path, fs/d_path.c), which a file may also be called.
+    Programs that run from memory have no file (memfd_create).
+    """
+    try:
+        target = os.readlink(f"{path}/exe")
+        if not target.endswith(procfs.REMOVED) or target.startswith("/memfd:"):
+            return False
+        return not _same(os.stat(f"{path}/exe"), f"{path}/root{target}")
+    except OSError:
+        return None
+
+
+def _same(status: os.stat_result, path: str) -> bool:
+    try:
+        return os.path.samestat(status, os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def sleeps_in(pid: int) -> str | None:

@@ -12,7 +12,7 @@ from tcptop.model.digits import LONGEST, hexadecimal, whole
 
 FIRST = 1 << 12  # bytes that are asked for first: the kernel zeroes them (proc_sys_call_handler)
 PROC_PID_INIT_INO = 0xEFFFFFFC
-REMOVED = " (deleted)"  # follows the path of a cgroup that is no more (proc_cgroup_show)
+REMOVED = " (deleted)"  # follows the path of a file or cgroup that is no more
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 

@@ -50,7 +50,7 @@ VIEWS = {
     view.listing.name: view
     for view in (
         View(OVERVIEW, host.pane, picture="overview", counted=False),
-        View(PROCESSES, process.pane, several=processes.several),
+        View(PROCESSES, process.pane, requests=process.requests, several=processes.several),
         View(SOCKETS, connection.pane, requests=connection.requests),
         View(LISTENERS, listener.pane, requests=connection.requests),
         View(PORTS, destination.pane),

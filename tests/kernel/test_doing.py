@@ -72,6 +72,58 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def test_a_process_s_parent_and_directory(tmp_path: Path) -> None:
+    with program(f"import os; os.chdir({str(tmp_path)!r});{READY}input()") as pid:
+        found = facts(pid, 0)
+    own = Path("/proc/self/comm").read_text().removesuffix("\n")
+    assert (found.parent, found.parent_name) == (os.getpid(), own)
+    assert found.directory == str(tmp_path)
+    assert found.replaced is False
+
+
+@pytest.mark.parametrize(
+    ("name", "after", "gone"),
+    [
+        ("server", lambda file: None, False),
+        ("server", Path.unlink, True),
+        ("server", lambda file: new_one(file), True),  # as packages are upgraded
+        ("server (deleted)", lambda file: None, False),
+        ("server (deleted)", Path.unlink, True),
+    ],
+)
+def test_a_program_whose_file_is_gone(
+    tmp_path: Path, name: str, after: Callable[[Path], None], gone: bool
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(Path("/bin/sleep").read_bytes())
+    file.chmod(0o755)
+    with subprocess.Popen([file, "60"]) as child:
+        try:
+            after(file)
+            assert facts(child.pid, 0).replaced is gone
+        finally:
+            child.kill()
+
+
+def new_one(file: Path) -> None:
+    other = file.with_suffix(".new")
+    other.write_bytes(b"#!/bin/sh\n")
+    other.rename(file)
+
+
+def test_a_program_in_memory_has_no_file() -> None:
+    number = os.memfd_create("program", 0)
+    try:
+        os.write(number, Path("/bin/sleep").read_bytes())
+        with subprocess.Popen([f"/proc/self/fd/{number}", "60"], pass_fds=[number]) as child:
+            try:
+                assert facts(child.pid, 0).replaced is False
+            finally:
+                child.kill()
+    finally:
+        os.close(number)
+
+
 def test_a_stopped_process_says_so_and_since_when() -> None:
     with program(READY + "input()") as pid:
         os.kill(pid, signal.SIGSTOP)

@@ -17,8 +17,10 @@ from tcptop.model import tcp
 from tcptop.model.address import halves
 from tcptop.model.finding import Subject
 from tcptop.model.route import Link, Neighbour, Route, route_key
-from tcptop.model.sample import Sample
+from tcptop.model.sample import ProcessFacts, Sample
 from tcptop.model.sockopt import SocketOptions
+from tcptop.model.source import Requests
+from tcptop.tui.panes import process
 from tcptop.tui.panes.rows import PaneModel, Room, Scene, Target, place_of
 from tcptop.tui.views import VIEWS
 from tcptop.tui.widgets.lines import to_ascii
@@ -195,6 +197,45 @@ def test_a_process() -> None:
     assert "23 h" in line(model, "uptime")
     kinds = [target.listing.name for target in targets(model) if not target.sockets]
     assert {*kinds} - {"findings"} == {"listeners", "remotes", "sockets"}
+
+
+DOING = ProcessFacts(
+    200, "disk-sleep", 12.0, 0.03, 8, 47_185_920, 0.0, 1, "ep_poll", None, "sys\x1btemd", "/srv/a"
+)
+
+
+def test_a_process_says_what_it_is_doing() -> None:
+    """Once it was asked: while its pane is open."""
+    made = sample(BOTH, owners=owners((4, CURL, 3)))
+    before = scene(made)
+    key = key_of(before, "processes", "curl")
+    assert process.requests(before.snapshot, key) == Requests(processes=frozenset([CURL.pid]))
+    assert process.requests(before.snapshot, 12345) == Requests()
+    assert not [each for each in lines(shown(before, "processes", key)) if "of a core" in each]
+    model = shown(scene(replace(made, facts={200: DOING})), "processes", key)
+    row = model.row_of(("told", "state"))
+    assert row is not None
+    assert ("disk-sleep", "warn") in model.line(row)
+    assert line(model, "state").endswith("for at least 12 s")
+    assert "3% of a core  8 threads; 45MiB of memory" in line(model, "cpu")
+    assert line(model, "parent").endswith("sys\\x1btemd/1")
+    assert line(model, "directory").endswith("/srv/a")
+    assert "program" not in "\n".join(lines(model))
+    gone = replace(DOING, state="sleeping", state_s=0.2, threads=1, replaced=True, parent=0)
+    model = shown(scene(replace(made, facts={200: gone})), "processes", key)
+    assert line(model, "state").endswith("sleeping  waits for events (epoll) (ep_poll)")
+    assert "its file was deleted or replaced" in line(model, "program")
+    assert line(model, "parent").endswith("none")
+
+
+def test_a_process_in_a_container() -> None:
+    number = "3f2a" * 16
+    inside = replace(CURL, cgroup=f"/docker/{number}", container_name="payments-7d4f")
+    now = scene(sample(BOTH, owners=owners((4, inside, 3))))
+    model = shown(now, "processes", key_of(now, "processes", "curl"))
+    told = f"payments-7d4f (docker container {number[:12]});"
+    assert line(model, "container").endswith(told)
+    assert number in "".join(lines(model))
 
 
 def test_descriptors_near_their_limit_are_marked() -> None:

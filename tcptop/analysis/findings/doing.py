@@ -10,6 +10,9 @@ from tcptop.model.sample import Process, ProcessFacts
 
 BUSY = 0.95  # of a core
 MOST = 3  # processes that are told of
+REPLACED = (
+    "still runs a program file that was deleted or replaced after it started, as by an upgrade"
+)
 STOPPED, UNINTERRUPTIBLE = ("stopped", "tracing-stop"), "disk-sleep"
 # Kernel functions that a first thread sleeps in, by how their names begin, as /proc/PID/wchan has
 # them.
@@ -54,6 +57,8 @@ def evidence(seen: Observations, processes: Iterable[Process]) -> Iterator[str]:
         said = None if facts is None else _said(facts)
         if said:
             yield f"{words.name(process)} {said}."
+        if facts is not None and facts.replaced:
+            yield f"{words.name(process)} {REPLACED}."
 
 
 def stopped(seen: Observations, process: Process) -> bool:
@@ -95,11 +100,11 @@ def _said(facts: ProcessFacts) -> str | None:
     if facts.cpu_share is not None and facts.cpu_share >= BUSY:
         threads = words.count(facts.threads, "thread")
         return f"uses {words.percent(facts.cpu_share)} of a core, with {threads}"
-    return _asleep(facts)
+    return asleep(facts)
 
 
-def _asleep(facts: ProcessFacts) -> str | None:
-    """Only of a single thread: which of several would have to act is not known."""
+def asleep(facts: ProcessFacts) -> str | None:
+    """What a single thread waits for: which of several would have to act is not known."""
     if facts.threads > 1 or facts.sleeps_in is None:
         return None
     said = next((said for begins, said in CALLS if facts.sleeps_in.startswith(begins)), None)

@@ -123,6 +123,13 @@ def contained(box: Container) -> str:
     return f"{box.name} ({kind})" if box.name and box.name != box.id else kind
 
 
+def ids(box: Container) -> str:
+    """Its own, that of its pod, and of the container that it is nested in."""
+    pod = f"pod {box.pod}" if box.pod else ""
+    outer = f"inside container {box.inside}" if box.inside else ""
+    return "; ".join(filter(None, (box.id, pod, outer)))
+
+
 def brief(box: Container) -> str:
     """payments-7d4f; without a name docker container 3f2a3f2a3f2a"""
     return box.name or contained(box)

@@ -7,11 +7,16 @@ from functools import partial
 
 import numpy as np
 
+from tcptop.analysis.findings import doing
+from tcptop.analysis.findings.words import contained, count, ids
+from tcptop.analysis.selection import everything
 from tcptop.analysis.verdicts import verdicts
 from tcptop.columns import LISTENERS, PORTS, PROCESSES, REMOTES, SOCKETS, processes, units
 from tcptop.model import owner, tcp
 from tcptop.model.cells import safe
-from tcptop.model.sample import Process
+from tcptop.model.sample import Process, ProcessFacts
+from tcptop.model.snapshot import Snapshot
+from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.model.table import Index
 from tcptop.tui.chart import Limit
 from tcptop.tui.panes.charts import Drawing, bands, recorded
@@ -27,6 +32,7 @@ from tcptop.tui.panes.parts import (
 )
 from tcptop.tui.panes.rows import Pane, PaneRow, Scene, Target, columns, place_of, told, wrapped
 
+STUCK = ("stopped", "tracing-stop", "disk-sleep", "zombie", "dead")  # states of psutil
 USER_HZ = 100  # of field 22 of /proc/PID/stat, include/asm-generic/param.h
 
 
@@ -53,6 +59,14 @@ def pane(scene: Scene, key: int) -> Pane | None:
     )
 
 
+def requests(snapshot: Snapshot, key: int) -> Requests:
+    """For what the process is doing."""
+    selection = everything(snapshot)
+    place = place_of(PROCESSES, selection, key)
+    process = None if place is None else processes.process(selection, place)
+    return NO_REQUESTS if process is None else Requests(processes=frozenset([process.pid]))
+
+
 def _title(scene: Scene, place: int, process: Process | None) -> str:
     name = processes.name(scene.selection, place)
     return f"Process {name}/{process.pid}" if process else f"Sockets without a process {name}"
@@ -76,10 +90,35 @@ def _who(scene: Scene, process: Process) -> Iterator[PaneRow]:
     yield from wrapped(room, "command", safe(process.cmdline or process.name))
     unit = safe(process.cgroup) if process.cgroup else units.UNKNOWN
     yield told(room, "user", user(scene, process.uid), f"unit {unit}")
+    if (box := process.container) is not None:
+        told_of = "; ".join(filter(None, (contained(box), ids(box))))
+        yield from wrapped(room, "container", safe(told_of))
     age = sample.host.uptime_s - process.start_time / USER_HZ
     yield told(room, "descriptors", *_descriptors(process))
     if age >= 0:
         yield told(room, "uptime", units.long_duration(age))
+    facts = sample.facts.get(process.pid)
+    if facts is not None:
+        yield from _doing(scene, facts)
+
+
+def _doing(scene: Scene, facts: ProcessFacts) -> Iterator[PaneRow]:
+    """Asked for since the pane is open, so since when is known from then on."""
+    room, since = scene.room, ""
+    if facts.state_s >= 1:
+        since = f"for at least {units.long_duration(facts.state_s)}"
+    meaning = "; ".join(filter(None, (since, doing.asleep(facts))))
+    yield told(room, "state", facts.state, meaning, "warn" if facts.state in STUCK else "")
+    share = units.UNKNOWN if facts.cpu_share is None else units.percent(facts.cpu_share)
+    threads = count(facts.threads, "thread")
+    yield told(room, "cpu", f"{share} of a core", f"{threads}; {units.size(facts.rss)} of memory")
+    parent = safe(facts.parent_name or units.UNKNOWN)
+    yield told(room, "parent", f"{parent}/{facts.parent}" if facts.parent else "none")
+    if facts.directory is not None:
+        yield from wrapped(room, "directory", safe(facts.directory))
+    if facts.replaced:
+        what = "its file was deleted or replaced since it started; a restart runs the new one"
+        yield from wrapped(room, "program", what, "warn")
 
 
 def user(scene: Scene, uid: int | None) -> str:

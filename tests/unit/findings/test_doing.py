@@ -47,6 +47,14 @@ def test_a_culprit_tells_what_it_does(fields: dict[str, Any], said: str | None) 
         assert said in found[0]
 
 
+def test_an_upgraded_program_that_was_not_restarted() -> None:
+    facts = replace(IDLE, replaced=True, state="stopped")
+    stopped, old = doing.evidence(seen(facts), [PROCESS])
+    assert "is stopped" in stopped
+    assert old.startswith("leaky.py (python3, pid 812) still runs a program file that was deleted")
+    assert [*doing.evidence(seen(replace(IDLE, replaced=None)), [PROCESS])] == []
+
+
 def test_the_facts_are_asked_for() -> None:
     observed = seen()
     assert list(doing.evidence(observed, [PROCESS])) == []
