@@ -47,17 +47,17 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 def _left(seen: Observations, idle_s: float) -> Index:
     """Accepted connections that are at rest, answered, and not held by a process that serves."""
     table, holders = seen.table, seen.snapshot.holders
-    sent, received = table.tcp_info("last_data_sent"), table.tcp_info("last_data_recv")
-    at_rest = (sent >= idle_s * 1000) & (received >= sent) & (table.inode != 0) & seen.accepted
-    rows = np.flatnonzero(at_rest & np.isin(table.state, stalls.TALKING))
-    rows = rows[table.info_of("data_segs_out", rows) > 0]
-    if not len(rows):
-        return rows
-    serves, held = _serves(seen), holders.fd >= 0
-    by_server, by_any = np.zeros((2, len(table)), bool)
-    by_server[holders.row[held & serves[holders.process]]] = True
-    by_any[holders.row[held]] = True
-    left: Index = rows[(by_any & ~by_server)[rows]]
+    serves = _serves(seen)
+    others = holders.row[~serves[holders.process] & (holders.fd >= 0)]
+    rows = np.unique(others[seen.accepted[others]])
+    rows = rows[np.isin(table.state[rows], stalls.TALKING) & (table.inode[rows] != 0)]
+    sent, received = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
+    at_rest = (sent >= idle_s) & (received >= sent) & (table.info_of("data_segs_out", rows) > 0)
+    left: Index = rows[at_rest]
+    if len(left):
+        served = np.zeros(len(table), bool)
+        served[holders.row[serves[holders.process] & (holders.fd >= 0)]] = True
+        left = left[~served[left]]
     return left
 
 
@@ -65,12 +65,11 @@ def _serves(seen: Observations) -> Bools:
     """Which processes listen: a child may have inherited that too, but its name is another one."""
     holders = seen.snapshot.holders
     serves = np.zeros(len(holders.processes), bool)
-    at = np.flatnonzero((seen.table.state == tcp.LISTEN)[holders.row] & (holders.fd >= 0))
-    found = zip(holders.row[at].tolist(), holders.process[at].tolist(), strict=True)
-    first: dict[int, Process] = {}
-    for row, place in sorted(found, key=lambda each: holders.processes[each[1]].start_time):
-        process = holders.processes[place]
-        serves[place] |= _related(process, first.setdefault(row, process))
+    for row in np.flatnonzero(seen.table.state == tcp.LISTEN).tolist():
+        places = holders.process[holders.start[row] : holders.start[row + 1]].tolist()
+        listening = sorted((holders.processes[at] for at in places), key=lambda p: p.start_time)
+        for at in places:
+            serves[at] |= _related(holders.processes[at], listening[0])
     return serves
 
 
