@@ -13,6 +13,7 @@ from tcptop.analysis.closing import Endings, endings, with_vanished
 from tcptop.analysis.dialing import dialing
 from tcptop.analysis.durations import changes, durations
 from tcptop.analysis.findings import engine
+from tcptop.analysis.findings.lulls import lulls
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.silence import silences
@@ -40,8 +41,8 @@ def derive(
     snapshot = _snapshot(sample, history, joined, owners, sockets, ended)
     dialed = dialing(snapshot)
     called = calls(sample.sockets, joined, history.dialing, dialed)
-    summaries = with_summary(history.summaries, summary(snapshot, called))
-    seen = Observations(snapshot, summaries, settings)
+    seen = Observations(snapshot, history.summaries, settings)
+    seen.summaries = with_summary(history.summaries, summary(snapshot, called, lulls(seen)))
     findings, active = engine.run(seen, history.active)
     snapshot = replace(
         snapshot,
@@ -51,7 +52,9 @@ def derive(
         idle_timeout_s=settings.idle_timeout_s or snapshot.idle_timeout_s,
     )
     remembered = _remembered(snapshot, history, joined, owners, sockets, ended)
-    return snapshot, replace(remembered, summaries=summaries, active=active, dialing=dialed)
+    return snapshot, replace(
+        remembered, summaries=tuple(seen.summaries), active=active, dialing=dialed
+    )
 
 
 def _snapshot(

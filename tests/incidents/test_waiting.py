@@ -86,6 +86,50 @@ def _asked(lab: Lab) -> int:
     return pid
 
 
+@incident(
+    client=[
+        Says(
+            UNANSWERED,
+            "warning",
+            title=[r"10\.77\.0\.1:8000 stops answering again and again: [2-9] times"],
+            told=[r"event loop", r"In between it answers", r"were new and never answered"],
+            destination="10.77.0.1:8000",
+        )
+    ],
+)
+def an_event_loop_is_blocked_again_and_again(lab: Lab) -> None:
+    """For four seconds each time, less than would be noticed of one wait."""
+    _event_loop(lab, 0.5, 4)
+
+
+@an_event_loop_is_blocked_again_and_again.healthy()
+def an_event_loop_is_blocked_for_a_moment(lab: Lab) -> None:
+    _event_loop(lab, 1, 0.3)
+
+
+def _event_loop(lab: Lab, every_s: float, for_s: float) -> None:
+    lab.server.python("blocked", lab.server.address, 8000, every_s, for_s, port=8000)
+    lab.client.python("pool", lab.server.address, 8000, 20, 0.1)
+    lab.client.python("crowd", lab.server.address, 8000, 8, 0.5)
+    lab.wait(5)
+
+
+@healthy(over_s=12)
+def workers_get_jobs_in_batches(lab: Lab) -> None:
+    """Each gets five at once, and then none for four seconds, which no server owes them."""
+    lab.server.redis("redis", 6379)
+    lab.client.python("workers", lab.server.address, 6379, 20, 4, 100)
+    lab.wait(5)
+
+
+@healthy(over_s=12)
+def crowds_ask_what_takes_its_time(lab: Lab) -> None:
+    """Twenty at once, each of whom is answered after three seconds, every five."""
+    lab.server.python("orders", lab.server.address, 8080, 128, 3, port=8080)
+    lab.client.python("crowd", lab.server.address, 8080, 20, 5)
+    lab.wait(5)
+
+
 @healthy()
 def workers_wait_for_jobs(lab: Lab) -> None:
     """60 of them, with a blocking command each, and a job now and then."""
@@ -95,5 +139,13 @@ def workers_wait_for_jobs(lab: Lab) -> None:
 
 
 class TestWaiting(Proving):
-    incidents = (requests_queue_before_a_limit, a_server_answers_nobody_any_more)
-    loads = (workers_wait_for_jobs,)
+    incidents = (
+        requests_queue_before_a_limit,
+        a_server_answers_nobody_any_more,
+        an_event_loop_is_blocked_again_and_again,
+    )
+    loads = (
+        workers_wait_for_jobs,
+        workers_get_jobs_in_batches,
+        crowds_ask_what_takes_its_time,
+    )

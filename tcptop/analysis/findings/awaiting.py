@@ -9,14 +9,37 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis import stalls
+from tcptop.analysis.findings.observations import Observations, once
 from tcptop.model import tcp
-from tcptop.model.table import F64, Bools, Index, SocketTable
+from tcptop.model.arrays import row_hash
+from tcptop.model.table import F64, U64, Bools, Index, SocketTable
 
 IN_FLIGHT_S = 1.0  # for so long any request may be under way
 IDLE_S = 600.0  # who waits for longer is idle, more likely, and nobody waits for that answer
 FIRST = 3  # segments of a first request
 ANSWERED = 4  # segments with a request for one with an answer: more, and nobody answers them
+
+
+@once
+def calls_awaiting(seen: Observations) -> tuple[Index, F64]:
+    """Connections that we opened and on which we wait, and for how long."""
+    return awaiting(seen, called=True)
+
+
+@once
+def destinations(seen: Observations) -> tuple[Index, U64]:
+    """Connections that we opened, and for each a key of the address and port that it leads to."""
+    table = seen.table
+    rows = np.flatnonzero(np.isin(table.state, stalls.TALKING) & ~seen.accepted)
+    names = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
+    return rows, row_hash(*(getattr(table, name)[rows] for name in names))
+
+
+def heard_s(seen: Observations, rows: Index) -> float:
+    """Since data came on any of these connections; infinite where none ever has."""
+    came = rows[seen.table.info_of("bytes_received", rows) > 0]
+    return float(seen.table.since_s("last_data_recv", came).min(initial=np.inf))
 
 
 def awaiting(seen: Observations, called: bool, least_s: float = IN_FLIGHT_S) -> tuple[Index, F64]:

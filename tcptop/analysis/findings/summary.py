@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,6 +35,22 @@ InDestUnreachs OutDestUnreachs TCPSpuriousRtxHostQueues
 COUNTERS = frozenset(_COUNTERS.split())
 
 
+class Lull(NamedTuple):
+    """One destination of which nothing has come for `heard_s` while `waiting` connections wait.
+
+    `new` of those have never been answered; `asked` is how many segments of data the one that has
+    been used most has sent.
+    """
+
+    waiting: int
+    new: int
+    asked: int
+    heard_s: float
+
+
+Lulls = Mapping[int, Lull]  # by `awaiting.destinations`
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class SampleSummary:
     """Columns are sorted by their key: `process` is a `holding_key`, `alive` a `process_key`,
@@ -56,6 +73,7 @@ class SampleSummary:
     unix: Mapping[int, UnixListener]  # by inode: those in whose queue somebody waits
     calls: CallsByCallee  # since the summary before
     failed: tuple[FailedConnect, ...] | None  # the same; None where it is not told what ends
+    lulls: Lulls
 
 
 def process_key(process: Process) -> int:
@@ -73,7 +91,7 @@ def port_keys(table: SocketTable, rows: Index) -> U64:
     return paired(table.netns[rows], table.local_port[rows].astype(np.uint32))
 
 
-def summary(snapshot: Snapshot, calls: CallsByCallee) -> SampleSummary:
+def summary(snapshot: Snapshot, calls: CallsByCallee, lulls: Lulls) -> SampleSummary:
     sample, processes, ports = snapshot.sample, snapshot.processes, snapshot.ports
     table, holders = sample.sockets, snapshot.holders.processes
     rows = np.flatnonzero(table.state == tcp.LISTEN)
@@ -107,6 +125,7 @@ def summary(snapshot: Snapshot, calls: CallsByCallee) -> SampleSummary:
         {each.inode: each for each in sample.unix_listeners or () if each.queued},
         calls,
         failed_connects(sample),
+        lulls,
     )
 
 

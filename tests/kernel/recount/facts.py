@@ -68,6 +68,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_listeners(seen)
     yield from _of_accepted(seen)
     yield from _closed_since(seen)
+    yield from _of_lulls(seen)
     yield from _of_unix_listeners(seen)
     yield from _of_ports(seen)
     yield from _of_calls(seen)
@@ -204,6 +205,34 @@ def _read_since(seen: Seen, part: SocketTable) -> Iterator[Fact]:
 
 def _consumed(table: SocketTable) -> NDArray[np.int64]:
     return table.tcp_info("bytes_received").astype(np.int64) - table.recv_q.astype(np.int64)
+
+
+def _of_lulls(seen: Seen) -> Iterator[Fact]:
+    """When some waited at the destination and nothing came from it: how often, how long, how many,
+    and how much one of them had sent by then."""
+    asked: list[int] = []
+    began: list[float] = []
+    for sample in seen.samples if seen.subject.destination else ():
+        rows = sample.sockets.netns == seen.subject.netns
+        rows &= at(sample.sockets, seen.subject.destination or "", "remote")
+        part = sample.sockets.take(rows & (sample.sockets.state == tcp.ESTABLISHED))
+        sent, came = part.tcp_info("last_data_sent"), part.tcp_info("last_data_recv")
+        waits = (sent <= came) & (sent >= 1000) & (part.send_q == 0) & (part.recv_q == 0)
+        new = part.tcp_info("data_segs_in") == 0
+        if not waits.any() or new.all():
+            continue
+        yield exactly("count", int(np.count_nonzero(waits)), "waited")
+        yield exactly("count", int(np.count_nonzero(waits & new)), "waited, never answered")
+        heard = float(came[~new].min()) / 1000
+        yield exactly("seconds", heard, "nothing came")
+        if not began or sample.clock - heard > began[-1] + 0.3:
+            began.append(sample.clock - heard)
+        yield exactly("count", len(began), "lulls")
+        yield exactly("seconds", seen.sample.clock - began[0], "since the first lull")
+        yield exactly("seconds", seen.sample.clock - began[-1], "since a lull")
+        asked.append(int(part.tcp_info("data_segs_out")[waits].max()))
+    for before, after in combinations(asked, 2):
+        yield exactly("count", after - before, "sent between two lulls")
 
 
 def _closed_since(seen: Seen) -> Iterator[Fact]:

@@ -9,7 +9,7 @@ import pytest
 
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
-from tests.unit.findings.watched import of, once
+from tests.unit.findings.watched import of, once, watch
 from tests.unit.prepared import CURL, INFO_SIZE, NGINX, Row, owners, socket
 
 UNANSWERED, QUEUED = "requests-unanswered", "requests-queued"
@@ -140,6 +140,59 @@ def test_not(rows: list[Row]) -> None:
 def test_within_one_tick_of_the_clock_segments_tell(out: int, into: int, waits: bool) -> None:
     rows = calls(20, sent_s=12, received_s=12, out=out, into=into)
     assert bool(unanswered(rows)) is waits
+
+
+def stalling(
+    *, cycle_s: int = 5, stall_s: int = 4, per_cycle: int = 3, new: int = 8, seconds: int = 20
+) -> tuple[Finding, ...]:
+    """Ten of a pool and some that are new; all wait while nobody is answered."""
+
+    def rows(number: int) -> list[Row]:
+        cycle, at = divmod(number, cycle_s)
+        asked, stalled = 1 + per_cycle * (cycle + 1), at < stall_s
+        if not stalled:
+            return calls(10, sent_s=0.2, received_s=0.1, out=asked, into=asked)
+        waits: dict[str, Any] = {"sent_s": at, "received_s": at + 0.1}
+        pool = calls(10, out=asked, into=asked - 1, **waits)
+        if not new:
+            return pool
+        return [*pool, *calls(new, out=1, into=0, first=100 + 100 * cycle, **waits)]
+
+    held = owners(*((inode, CURL, 3) for inode in range(1, 1000)))
+    return of(watch(seconds, rows, owners=held)[-1], UNANSWERED)
+
+
+def test_a_server_that_stands_still_again_and_again() -> None:
+    (finding,) = stalling()
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "10.0.0.9:5432 stops answering again and again: 4 times in 20 s, for up to 3.1 s, while "
+        "up to 18 connections of curl waited"
+    )
+    assert finding.evidence[1] == (
+        "In between it answers: one connection sent 9 segments between the first of these pauses "
+        "and the last."
+    )
+    assert finding.values == {"times": 4, "connections": 18, "longest_s": pytest.approx(3.1)}
+    assert finding.subject.destination == DATABASE
+
+
+def test_workers_that_get_jobs_in_batches_look_the_same_so_it_is_info() -> None:
+    (finding,) = stalling(new=0)
+    assert finding.severity == "info"
+    assert "BLPOP" in finding.evidence[2]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"seconds": 6},  # once
+        {"stall_s": 2},  # not for long
+        {"per_cycle": 1},  # a long poll, which ends for all at once
+    ],
+)
+def test_not_again_and_again(how: dict[str, int]) -> None:
+    assert stalling(**how) == ()
 
 
 def queued(pooler: Process, *, ours: int, in_use: int, sent_s: float = 15) -> tuple[Finding, ...]:

@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis import stalls
 from tcptop.analysis.findings import doing, words
-from tcptop.analysis.findings.awaiting import awaiting
+from tcptop.analysis.findings.awaiting import calls_awaiting, destinations, heard_s
 from tcptop.analysis.findings.groups import ConnectionGroup, by_place
+from tcptop.analysis.findings.lulls import Repeated, repeated
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.peers import peer_rows
-from tcptop.model.arrays import isin_codes, row_hash
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
@@ -45,33 +44,32 @@ class _Silence(NamedTuple):
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
-    rows, waited_s = awaiting(seen, called=True)
-    if len(rows) < limits["connections"]:
-        return
-    for group in by_place(seen, rows):
+    told = set()
+    for silence in _silences(seen, limits):
+        told.add(silence.group.destination)
+        yield _finding(seen, limits, silence)
+    for again in repeated(seen, limits["connections"], limits["pause_s"]):
+        rows, keys = destinations(seen)
+        group = next(iter(by_place(seen, rows[keys == np.uint64(again.key)])), None)
+        if group and group.destination not in told:
+            yield _again(seen, limits, group, again)
+
+
+def _silences(seen: Observations, limits: Limits) -> Iterator[_Silence]:
+    rows, waited_s = calls_awaiting(seen)
+    for group in by_place(seen, rows) if len(rows) >= limits["connections"] else ():
         if len(group.rows) < limits["connections"]:
             return
         for_s = waited_s[np.searchsorted(rows, group.rows)]
         old = int(np.count_nonzero(for_s >= limits["waited_s"]))
         if old >= OLD * limits["connections"]:
-            yield _finding(seen, limits, _silence(seen, group, for_s, old))
+            yield _silence(seen, group, for_s, old)
 
 
 def _silence(seen: Observations, group: ConnectionGroup, for_s: F64, old: int) -> _Silence:
-    every = _to_the_same(seen, int(group.rows[0]))
-    came = seen.table.info_of("bytes_received", every) > 0
-    heard = seen.table.since_s("last_data_recv", every[came])
-    heard_s = float(heard.min()) if came.any() else np.inf
-    return _Silence(group, for_s, old, len(every) - len(group.rows), heard_s)
-
-
-def _to_the_same(seen: Observations, row: int) -> Index:
-    table = seen.table
-    talking = isin_codes(table.state, stalls.TALKING) & ~seen.accepted
-    names = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
-    key = row_hash(*(getattr(table, name) for name in names))
-    rows: Index = np.flatnonzero(talking & (key == key[row]))
-    return rows
+    rows, keys = destinations(seen)
+    every: Index = rows[keys == keys[np.searchsorted(rows, group.rows[0])]]
+    return _Silence(group, for_s, old, len(every) - len(group.rows), heard_s(seen, every))
 
 
 def _finding(seen: Observations, limits: Limits, silence: _Silence) -> Finding:
@@ -119,6 +117,10 @@ def _evidence(
     else:
         yield "No data has ever come on any connection to it."
     yield "A long poll, a blocking command (BLPOP) and a subscription look the same from here."
+    yield from _here(seen, servers)
+
+
+def _here(seen: Observations, servers: list[Process]) -> Iterator[str]:
     if servers:
         listed = ", ".join(words.who(each) for each in servers[: doing.MOST])
         yield f"The other end is on this host: {listed}."
@@ -132,14 +134,59 @@ def _servers(seen: Observations, group: ConnectionGroup) -> list[Process]:
     return [seen.snapshot.holders.processes[at] for at in holders.tolist() if at >= 0]
 
 
+def _there(group: ConnectionGroup, servers: list[Process]) -> str:
+    return words.name(servers[0]) if len(servers) == 1 else f"the program at {group.destination}"
+
+
 def _advice(group: ConnectionGroup, servers: list[Process]) -> str:
-    there = words.name(servers[0]) if len(servers) == 1 else f"the program at {group.destination}"
     return (
-        f"If an answer is due at once, check {there} or what it waits for, not the network: a "
-        "queue before a limit (maxconn, the size of a pool), a slow back end, a lock, a busy core, "
-        "a blocked event loop. Here: set a deadline for requests and a limit on those in flight, "
-        "so that they do not pile up."
+        f"If an answer is due at once, check {_there(group, servers)} or what it waits for, not "
+        "the network: a queue before a limit (maxconn, the size of a pool), a slow back end, a "
+        "lock, a busy core, a blocked event loop. Here: set a deadline for requests and a limit on "
+        "those in flight, so that they do not pile up."
     )
+
+
+def _again(seen: Observations, limits: Limits, group: ConnectionGroup, again: Repeated) -> Finding:
+    """A program that stands still, and then goes on: all its clients wait meanwhile."""
+    servers, times = _servers(seen, group), words.count(again.times, "time")
+    longest, within = words.duration(again.longest_s), words.duration(again.within_s)
+    return Finding(
+        ID,
+        words.key(ID, group.netns, group.destination, "again"),
+        "warning" if again.new >= OLD * limits["connections"] else "info",
+        f"{group.destination} stops answering again and again: {times} in {within}, for up to "
+        f"{longest}, while up to {words.count(again.waiting, 'connection')} of {group.who} waited",
+        group.subject(seen),
+        {"times": again.times, "connections": again.waiting, "longest_s": again.longest_s},
+        tuple(_again_evidence(seen, group, again, servers)),
+        f"Check {_there(group, servers)}: an event loop that is blocked (a synchronous call, a "
+        "long computation), garbage collection, a lock, a CPU quota (nr_throttled in the cpu.stat "
+        "of its cgroup). The network is well: the other kernel acknowledges meanwhile. Here: set "
+        "a deadline for requests and a limit on those in flight.",
+        f"ss -tinp state established 'dst {words.in_filter(group.destination or '')}'",
+        since=seen.sample.taken_at - again.within_s,
+    )
+
+
+def _again_evidence(
+    seen: Observations, group: ConnectionGroup, again: Repeated, servers: list[Process]
+) -> Iterator[str]:
+    least, most = words.duration(again.least_s), words.duration(again.longest_s)
+    for_s = f"for {most}" if least == most else f"for {least} to {most}"
+    yield (
+        f"{words.count(again.times, 'time')} in {words.duration(again.within_s)} no data came on "
+        f"any connection to {group.destination} {for_s}, while up to {words.number(again.waiting)} "
+        "of them waited for an answer; everything sent on those was acknowledged."
+    )
+    yield (
+        f"In between it answers: one connection sent {words.number(again.asked)} segments between "
+        "the first of these pauses and the last."
+    )
+    if again.new:
+        yield f"{words.number(again.new)} of those that waited were new and never answered before."
+    yield "Blocking commands (BLPOP) for which jobs come in batches look similar from here."
+    yield from _here(seen, servers)
 
 
 RULE = Rule(
@@ -148,6 +195,7 @@ RULE = Rule(
     (
         Threshold("connections", 10, "connections to one destination that wait"),
         Threshold("waited_s", 10, "seconds that half as many of them have waited"),
+        Threshold("pause_s", 2, "or seconds without data from there, twice in a minute"),
     ),
     find,
     frozenset({Need.TCP_INFO}),
