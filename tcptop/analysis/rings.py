@@ -25,7 +25,7 @@ HALF_S = 60.0  # in which the importance of what has become quiet halves
 
 
 class Series(NamedTuple):
-    """Oldest first: `clock` (k,) in seconds of Sample.clock, `values` (k,).
+    """Oldest first: `clock` (k,) in seconds of Sample.clock, `values` (k,), or (k, metrics).
 
     NaN where the value was unknown, or what it belongs to was not there.
     """
@@ -102,14 +102,21 @@ class Rings:
 
     def series(self, kind: str, key: Hashable, metric: str) -> Series:
         """A copy; all NaN for what has no ring. KeyError, ValueError: no such kind, metric."""
+        clock, values = self.several(kind, key, [metric])
+        return Series(clock, values[:, 0])
+
+    def several(self, kind: str, key: Hashable, metrics: Sequence[str]) -> Series:
+        """The same of several metrics: the values are (k, metrics)."""
         ring = self._rings[kind]
-        column = ring.metrics.index(metric)
+        columns = [ring.metrics.index(metric) for metric in metrics]
         with self._lock:
             order = self._order()
             clock = self._clock[order]
-            values = ring.values(key, column) if isinstance(key, int) else None
-            taken = np.full(len(order), np.nan) if values is None else values[order]
-        return Series(clock, taken.astype(np.float64))
+            values = ring.values(key, columns) if isinstance(key, int) else None
+            taken = None if values is None else values[:, order]
+        if taken is None:
+            return Series(clock, np.full((len(order), len(columns)), np.nan))
+        return Series(clock, taken.T.astype(np.float64))
 
     def _order(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """The slots in use, oldest first."""
@@ -151,10 +158,11 @@ class Ring:
         self._values[missing, :, slot] = np.nan
         self._values[place[here], :, slot] = values[here]
 
-    def values(self, key: int, metric: int) -> NDArray[np.float32] | None:
-        """A view of all slots of one number, in the order of the slots; None without a seat."""
+    def values(self, key: int, metrics: Sequence[int]) -> NDArray[np.float32] | None:
+        """All slots of some numbers (metrics, slots), in the order of the slots; None without a
+        seat."""
         place = self._places(np.array([key], np.uint64))[0]
-        return None if place < 0 else self._values[place, metric]
+        return None if place < 0 else self._values[place, metrics]
 
     def leave(self, key: int) -> None:
         """Free the seat of a subject."""

@@ -132,5 +132,7 @@ def people_of(snapshot: Snapshot, rows: Index) -> list[int]:
     number = start[rows + 1] - start[rows]
     within = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
     entries = np.repeat(start[rows], number) + within
-    process, number = np.unique(snapshot.holders.process[entries], return_counts=True)
-    return [int(p) for p in process[np.argsort(-number, kind="stable")]]
+    counts = np.bincount(snapshot.holders.process[entries])
+    process = np.flatnonzero(counts)
+    people: list[int] = process[np.argsort(-counts[process], kind="stable")].tolist()
+    return people

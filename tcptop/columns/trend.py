@@ -44,12 +44,14 @@ def _column(listing: Listing, sparkline: Sparkline, rings: Rings) -> Column:
 
 
 def per_cell(series: Series, now: float, cells: int = CELLS) -> F64:
-    """The highest value of each cell up to now, NaN where none is known. Cells begin at whole
-    multiples of their time, so that the picture moves once a cell."""
+    """The highest value of each cell up to now, NaN where none is known; of several metrics
+    (cells, metrics). Cells begin at whole multiples of their time, so that the picture moves once
+    a cell."""
     place = np.floor(series.clock / CELL_S).astype(np.int64) - int(now // CELL_S) + cells - 1
-    within = (place >= 0) & (place < cells) & ~np.isnan(series.values)
-    highest = np.full(cells, -np.inf)
-    np.maximum.at(highest, place[within], series.values[within])
+    within = (place >= 0) & (place < cells)
+    values = series.values[within]
+    highest = np.full((cells, *values.shape[1:]), -np.inf)
+    np.maximum.at(highest, place[within], np.where(np.isnan(values), -np.inf, values))
     return np.where(np.isinf(highest), np.nan, highest)
 
 

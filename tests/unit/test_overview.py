@@ -12,6 +12,7 @@ from tcptop.analysis import standing
 from tcptop.analysis.recorded import HOST, host_values
 from tcptop.analysis.rings import Series
 from tcptop.columns.overview import NUMBERS, share, style
+from tcptop.columns.trend import per_cell
 from tcptop.model.sample import Kernel, Sample
 from tcptop.tui.overview.board import Board, Piece, Spot
 from tcptop.tui.overview.parts import bars
@@ -136,6 +137,11 @@ def test_queues_stand_still_that_nothing_leaves() -> None:
 # -- the small charts
 
 
+def small(series: Series, now: float, cells: int) -> object:
+    lasting = int(np.count_nonzero(~np.isnan(series.values))) > 1
+    return bars(per_cell(series, now, cells), lasting)
+
+
 @pytest.mark.parametrize(
     ("values", "drawn"),
     [
@@ -147,13 +153,24 @@ def test_queues_stand_still_that_nothing_leaves() -> None:
 )
 def test_what_does_not_change_does_not_grow(values: list[float], drawn: object) -> None:
     series = Series(np.array([1000.0, 1005.0, 1010.0]), np.array(values))
-    told = bars(series, 1010.0, 8)
+    told = small(series, 1010.0, 8)
     assert told == drawn or (not drawn and not str(told).strip())
 
 
 def test_what_changes_is_drawn_at_the_right() -> None:
     series = Series(np.array([1000.0, 1005.0]), np.array([1.0, 8.0]))
-    assert bars(series, 1005.0, 8) == "▁█".rjust(8)
+    assert small(series, 1005.0, 8) == "▁█".rjust(8)
+
+
+def test_several_are_each_as_alone() -> None:
+    clock = np.array([998.0, 1000.0, 1004.0, 1010.0])
+    values = np.array(
+        [[1.0, math.nan, 3.0], [9.0, 8.0, 0.0], [2.0, 7.0, 0.0], [4.0, 5.0, math.nan]]
+    )
+    together = per_cell(Series(clock, values), 1012.0, 3)
+    for at in range(3):
+        alone = per_cell(Series(clock, values[:, at]), 1012.0, 3)
+        np.testing.assert_array_equal(together[:, at], alone)
 
 
 # -- the board

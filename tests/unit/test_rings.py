@@ -205,6 +205,17 @@ def test_what_nobody_knows_has_an_empty_series_of_the_same_length() -> None:
         rings.series("host", 0, "sunshine")
 
 
+def test_several_metrics_are_each_as_alone() -> None:
+    rings, _ = fed(everything(), later(everything(), 1))
+    for kind, key in (("host", HOST), ("processes", 12345)):
+        chosen = rings.metrics(kind)
+        together = rings.several(kind, key, chosen)
+        for at, metric in enumerate(chosen):
+            alone = rings.series(kind, key, metric)
+            assert together.clock.tolist() == alone.clock.tolist()
+            np.testing.assert_array_equal(together.values[:, at], alone.values)
+
+
 # -- slots
 
 
@@ -239,7 +250,7 @@ def put(ring: Ring, slot: int, clock: float, weights: dict[int, float]) -> None:
 
 
 def held(ring: Ring, *keys: int) -> list[bool]:
-    return [ring.values(key, 0) is not None for key in keys]
+    return [ring.values(key, [0]) is not None for key in keys]
 
 
 def test_the_busiest_have_the_seats_and_equals_do_not_take_turns() -> None:
@@ -249,8 +260,9 @@ def test_the_busiest_have_the_seats_and_equals_do_not_take_turns() -> None:
     assert held(ring, 1, 2, 3) == [True, True, False]
     put(ring, 2, 2, {3: 6, 2: 5, 1: 7})
     assert held(ring, 1, 2, 3) == [True, False, True]
-    column = ring.values(3, 0)
-    assert column is not None
+    found = ring.values(3, [0])
+    assert found is not None
+    (column,) = found
     assert np.isnan(column).tolist() == [True, True, False, True]  # nothing is left of 2
 
 
@@ -258,8 +270,9 @@ def test_what_is_gone_keeps_its_past_until_its_seat_is_wanted() -> None:
     ring = Ring(("n",), 2, 4)
     put(ring, 0, 0, {1: 5, 2: 100})
     put(ring, 1, 1, {1: 5, 3: 5})
-    column = ring.values(2, 0)
-    assert column is not None
+    found = ring.values(2, [0])
+    assert found is not None
+    (column,) = found
     assert column[:2].tolist()[0] == 100
     assert math.isnan(column[1])
     ring.put(

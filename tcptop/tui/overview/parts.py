@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
@@ -14,7 +15,8 @@ from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.findings.words import clock_time
 from tcptop.analysis.recorded import STATES as RECORDED_STATES
-from tcptop.analysis.rings import HOST, Series
+from tcptop.analysis.recorded import host_values
+from tcptop.analysis.rings import HOST
 from tcptop.columns import (
     FINDINGS,
     KERNEL,
@@ -29,19 +31,20 @@ from tcptop.columns import (
     states,
     units,
 )
-from tcptop.columns.overview import NUMBERS
+from tcptop.columns.overview import NUMBERS, style
 from tcptop.columns.trend import CELL_S, per_cell
 from tcptop.model import tcp
 from tcptop.model.cells import cell_slice, cell_width, cut
 from tcptop.model.finding import causes
-from tcptop.model.table import Index
+from tcptop.model.table import F64, Index
 from tcptop.tui.overview.board import Piece, Spot, padded
 from tcptop.tui.panes.rows import Scene
 from tcptop.tui.widgets import layout
-from tcptop.tui.widgets.layout import Cell, TableColumn
+from tcptop.tui.widgets.layout import Cell, Line, TableColumn
 
 FULL, SOME, EMPTY = "█", "▏", "·"  # cells of a bar
 LEAST_RATES = 6
+LINES = 64  # that are remembered of a part, as most are as they were a sample ago
 STEADY = "steady"  # instead of bars that are all of one height
 WARN, BAD = 0.8, 0.95  # of a limit, as in the lists
 
@@ -67,16 +70,34 @@ class OverviewPart(NamedTuple):
     least: int = 1
 
 
+class _Layout:
+    """The columns that have room in a width, and lines that were drawn in them."""
+
+    def __init__(self, columns: Sequence[TableColumn], width: int) -> None:
+        self.kept, self.sizes = layout.lay_out(columns, width)
+        self._width = width
+        self._lines: dict[tuple[Cell, ...], Line] = {}
+
+    def line(self, row: PartRow) -> Line:
+        values = (row.cells.get(column.key, "") for column in self.kept)
+        sized = zip(values, self.sizes, strict=True)
+        cells = tuple(value(size) if callable(value) else value for value, size in sized)
+        if cells not in self._lines:
+            if len(self._lines) > LINES:
+                self._lines.clear()
+            line = layout.row_line(cells, self.kept, self.sizes, "")
+            self._lines[cells] = padded(line, self._width)
+        return self._lines[cells]
+
+
+_laid_out = lru_cache(64)(_Layout)
+
+
 def drawn(part: OverviewPart, width: int, rows: int) -> list[Piece]:
     """The title and so many rows, each in `width` cells; columns that have no room are left out."""
-    kept, sizes = layout.lay_out(part.columns, width)
-    made = [_heading(part, layout.titles(kept, sizes), width)]
-    for row in part.rows[:rows]:
-        values = (row.cells.get(column.key, "") for column in kept)
-        cells = [v(size) if callable(v) else v for v, size in zip(values, sizes, strict=True)]
-        line = layout.row_line(cells, kept, sizes, "")
-        made.append(Piece(padded(line, width), row.spot))
-    return made
+    laid = _laid_out(tuple(part.columns), width)
+    heading = _heading(part, layout.titles(laid.kept, laid.sizes), width)
+    return [heading, *(Piece(laid.line(row), row.spot) for row in part.rows[:rows])]
 
 
 def _heading(part: OverviewPart, titles: str, width: int) -> Piece:
@@ -130,16 +151,17 @@ def _watched(scene: Scene, settings: FindingSettings) -> str:
 
 def rates(scene: Scene) -> OverviewPart:
     """Connections that come and go, segments, and what is dropped."""
-    places = np.arange(len(NUMBERS))
-    made = _rows(scene, OVERVIEW, places, ("measure", "now"))
-    trends = [_trend(scene, each.metric) for each in NUMBERS]
+    made = _rows(scene, OVERVIEW, np.arange(len(NUMBERS)), ("measure",))
+    known = host_values(scene.snapshot)
+    now = [(each.unit(known[each.metric]), style(each, known)) for each in NUMBERS]
+    trends = _trends(scene, [each.metric for each in NUMBERS])
     columns = (
         TableColumn("measure", "", 13),
         TableColumn("now", "", 6, right=True),
         TableColumn("trend", "", 6, flex=True, priority=1),
     )
     title = _list(KERNEL)
-    rows = _with(made, trend=trends)
+    rows = _with(made, now=now, trend=trends)
     return OverviewPart("This host", title, columns, rows, f"{CELL_S:g} s a bar", LEAST_RATES)
 
 
@@ -147,16 +169,17 @@ def state_counts(scene: Scene) -> OverviewPart:
     """The states that occur, the most sockets first; of all sockets, as what is recorded."""
     counts = scene.snapshot.totals.by_state
     listed = sorted((state for state in states.ORDER if counts[state]), key=lambda s: -counts[s])
+    trends = _trends(scene, [RECORDED_STATES[state - 1] for state in listed])
     rows = [
         PartRow(
             Spot(STATES.name, STATES.name, state),
             {
                 "state": (tcp.SS_STATES[state], states.style(state, counts[state])),
                 "sockets": f"{counts[state]:,}",
-                "trend": _trend(scene, RECORDED_STATES[state - 1]),
+                "trend": trend,
             },
         )
-        for state in listed
+        for state, trend in zip(listed, trends, strict=True)
     ]
     columns = (
         TableColumn("state", "", 10),
@@ -167,18 +190,27 @@ def state_counts(scene: Scene) -> OverviewPart:
     return OverviewPart("States", _list(STATES), columns, rows, f"{CELL_S:g} s a bar")
 
 
-def _trend(scene: Scene, metric: str) -> Made:
-    series = scene.series("host", HOST, metric)
-    return lambda cells: bars(series, scene.snapshot.sample.clock, cells)
+def _trends(scene: Scene, metrics: Sequence[str]) -> list[Made]:
+    """Bars of numbers of the host; all of them in as many cells."""
+    series = scene.several("host", HOST, metrics)
+    known = np.count_nonzero(~np.isnan(series.values), axis=0).tolist()
+
+    @lru_cache(1)
+    def values(cells: int) -> F64:
+        return per_cell(series, scene.snapshot.sample.clock, cells)
+
+    def made(at: int) -> Made:
+        return lambda cells: bars(values(cells)[:, at], known[at] > 1)
+
+    return [made(at) for at in range(len(metrics))]
 
 
-def bars(series: Series, now: float, cells: int) -> Cell:
+def bars(values: F64, lasting: bool) -> Cell:
     """The last values, the newest at the right; those that are all the same do not grow with time,
-    and nothing is drawn where all are 0."""
-    values = per_cell(series, now, cells)
-    known = values[~np.isnan(values)]
-    if len(known) and (known == known[0]).all():
-        told = known[0] and cells >= len(STEADY) and np.count_nonzero(~np.isnan(series.values)) > 1
+    and nothing is drawn where all are 0. `lasting`: more than one was ever known."""
+    cells, known = len(values), {value for value in values.tolist() if value == value}
+    if len(known) == 1:
+        told = known != {0.0} and cells >= len(STEADY) and lasting
         return (STEADY if told else "", "dim")
     return units.spark(values, cells).rjust(cells)
 

@@ -82,6 +82,10 @@ class Scene(NamedTuple):
         """What was recorded until the moment that is shown."""
         return self.rings.series(kind, key, metric).until(self.snapshot.sample.clock)
 
+    def several(self, kind: str, key: int, metrics: Sequence[str]) -> Series:
+        """The same of several metrics: the values are (k, metrics)."""
+        return self.rings.several(kind, key, metrics).until(self.snapshot.sample.clock)
+
 
 def place_of(listing: Listing, selection: Selection, key: int) -> int | None:
     """The place of a key's row in a list of the snapshot; None where it is not there."""
