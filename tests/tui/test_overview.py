@@ -72,6 +72,26 @@ async def test_every_part_has_its_numbers_whole(size: tuple[int, int]) -> None:
         assert len(view.lines()) == size[1]
 
 
+@pytest.mark.parametrize("size", SIZES[1:])
+async def test_queues_of_one_process_and_address_stand_still_in_one_row(
+    size: tuple[int, int],
+) -> None:
+    remotes = [*["10.0.0.9:5432"] * 7, "10.0.0.8:40001", "10.0.0.8:40002", "10.0.0.7:5432"]
+    rows = [
+        socket("ESTABLISHED", f"10.0.0.1:{n}", to, cookie=n, send_q=1000, info={"bytes_acked": 1})
+        for n, to in enumerate(remotes, 1)
+    ]
+    first = sample(rows)
+    async with live(first, later(first, 20.0), size=size, opening=None) as view:
+        told = [line.split() for line in view.text().split("Send-Q")[1:]]
+    expected = [
+        ["×7", "6.8KiB", "20s", "10.0.0.9:5432"],
+        ["×2", "2.0KiB", "20s", "10.0.0.8"],
+        ["1.0KiB", "20s", "10.0.0.7:5432"],
+    ]
+    assert [line[: len(each)] for line, each in zip(told, expected, strict=True)] == expected
+
+
 async def test_below_that_it_is_a_list() -> None:
     async with live(size=(59, 14), opening=None) as view:
         assert not view.app.main.pictured

@@ -11,12 +11,24 @@ import pytest
 from tcptop.analysis import standing
 from tcptop.analysis.recorded import HOST, host_values
 from tcptop.analysis.rings import Series
+from tcptop.analysis.standing import Standing
 from tcptop.columns.overview import NUMBERS, share, style
 from tcptop.columns.trend import per_cell
 from tcptop.model.sample import Kernel, Sample
 from tcptop.tui.overview.board import Board, Piece, Spot
 from tcptop.tui.overview.parts import bars
-from tests.unit.prepared import NETNS, Row, derived, later, mini, sample, socket
+from tests.unit.prepared import (
+    CURL,
+    NETNS,
+    NGINX,
+    Row,
+    derived,
+    later,
+    mini,
+    owners,
+    sample,
+    socket,
+)
 
 
 def counters(section: str, **values: int) -> Kernel:
@@ -127,11 +139,35 @@ def test_queues_stand_still_that_nothing_leaves() -> None:
     second = later(first, 4.0, sockets=sample(rows(4000)).sockets)
     snapshot = derived(first, second)
     every = np.ones(6, bool)
-    assert standing.send_queues(snapshot, every).tolist() == [1, 0]
-    assert standing.recv_queues(snapshot, every).tolist() == [3]
-    assert standing.send_queues(snapshot, ~every).tolist() == []
+    assert standing.send_queues(snapshot, every, 9) == [Standing(0, 2, 9500, 4, True)]
+    assert standing.recv_queues(snapshot, every, 9) == [Standing(3, 1, 70, 4, True)]
+    assert standing.send_queues(snapshot, ~every, 9) == []
     early = derived(first, replace(second, clock=first.clock + 1))
-    assert standing.send_queues(early, every).tolist() == []
+    assert standing.send_queues(early, every, 9) == []
+
+
+def test_queues_of_one_process_and_address_are_one_row() -> None:
+    def row(port: int, remote: str, send_q: int, inode: int = 0) -> Row:
+        more = {"cookie": port, "inode": inode, "info": {"bytes_acked": 7}}
+        return socket("ESTABLISHED", f"10.0.0.1:{port}", remote, send_q=send_q, **more)
+
+    rows = [
+        row(1, "10.0.0.9:80", 500, 1),
+        row(2, "10.0.0.9:80", 100, 2),
+        row(3, "10.0.0.9:80", 700, 3),  # of another process
+        row(4, "10.0.0.8:80", 10, 1),
+        row(5, "10.0.0.8:81", 20, 1),
+        row(6, "10.0.0.7:80", 599, 1),
+    ]
+    held = owners((1, NGINX, 3), (2, NGINX, 4), (3, CURL, 3))
+    first = sample(rows, owners=held)
+    snapshot = derived(first, later(first, 4.0))
+    assert standing.send_queues(snapshot, np.ones(len(rows), bool), 9) == [
+        Standing(2, 1, 700, 4, True),
+        Standing(0, 2, 600, 4, True),
+        Standing(5, 1, 599, 4, True),
+        Standing(3, 2, 30, 4, False),
+    ]
 
 
 # -- the small charts

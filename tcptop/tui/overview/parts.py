@@ -288,12 +288,14 @@ def _bar(fill: float, some: str) -> Made:
 def queues(scene: Scene) -> OverviewPart:
     """The largest of each kind that nothing leaves, in turns."""
     snapshot, among = scene.snapshot, scene.selection.selected
-    sent = _standing(scene, "Send-Q", standing.send_queues(snapshot, among)[: _most(scene)])
-    read = _standing(scene, "Recv-Q", standing.recv_queues(snapshot, among)[: _most(scene)])
+    sent = _standing(scene, "Send-Q", standing.send_queues(snapshot, among, _most(scene)))
+    read = _standing(scene, "Recv-Q", standing.recv_queues(snapshot, among, _most(scene)))
     rows = [row for row in chain.from_iterable(zip_longest(sent, read)) if row is not None]
+    times = max((len(str(row.cells["times"])) for row in rows), default=0)
     columns = (
         TableColumn("queue", "", 6),
-        TableColumn("bytes", "", 5, right=True),
+        *([TableColumn("times", "", times, right=True)] if times else []),
+        TableColumn("bytes", "", 6, right=True),
         TableColumn("for", "", 5, right=True, priority=1),
         TableColumn("remote", "", 15, flex=True, least=9, tail=":"),
         TableColumn("process", "", 14, flex=True, priority=2, tail="/"),
@@ -302,15 +304,19 @@ def queues(scene: Scene) -> OverviewPart:
     return OverviewPart("Queues that stand still", _list(SOCKETS), columns, rows, more)
 
 
-def _standing(scene: Scene, queue: str, rows: Index) -> Iterator[PartRow]:
-    durations, table = scene.snapshot.durations, scene.table
-    sends = queue == "Send-Q"
-    waits = (durations.unacked_s if sends else durations.unread_s)[rows].tolist()
-    waiting = (table.send_q if sends else standing.unread(scene.snapshot))[rows].tolist()
-    made = _rows(scene, SOCKETS, rows, ("remote", "process"), queue)
-    for row, seconds, size in zip(made, waits, waiting, strict=True):
-        told: dict[str, Made] = {"queue": queue, "bytes": (units.size(size), "warn")}
-        yield PartRow(row.spot, {**row.cells, **told, "for": units.coarse_age(seconds)})
+def _standing(scene: Scene, queue: str, found: Sequence[standing.Standing]) -> Iterator[PartRow]:
+    places = np.array([each.row for each in found], np.int64)
+    made = _rows(scene, SOCKETS, places, ("remote", "process"), queue)
+    for row, each in zip(made, found, strict=True):
+        told: dict[str, Made] = {
+            "queue": queue,
+            "times": f"×{each.number:,}" if each.number > 1 else "",
+            "bytes": (units.size(each.octets), "warn"),
+            "for": units.coarse_age(each.waits_s),
+        }
+        if not each.one_port:
+            told["remote"] = str(row.cells["remote"]).rpartition(":")[0]
+        yield PartRow(row.spot, {**row.cells, **told})
 
 
 def top_processes(scene: Scene) -> OverviewPart:
