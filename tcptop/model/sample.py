@@ -57,6 +57,27 @@ class Process:
         return container_of(self.cgroup, self.container_name)
 
 
+class Frozen(NamedTuple):
+    """`file`, of a control group, is what thaws it: freezer.state of cgroup v1, cgroup.freeze of
+    v2; empty where it is not known."""
+
+    file: str
+
+
+class Throttled(NamedTuple):
+    """CPU time that a control group was refused: in `throttled` of some `periods` its processes
+    wanted more than their quota, which is in `file` (None: no limit any more)."""
+
+    file: str
+    cores: float | None
+    periods: int
+    throttled: int
+
+    @property
+    def share(self) -> float:
+        return self.throttled / self.periods
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
     """What a requested process is doing; None where that is not told."""
@@ -74,6 +95,8 @@ class ProcessFacts:
     parent_name: str | None = None
     directory: str | None = None  # that it works in
     replaced: bool | None = None  # its program file is not there any more, as after an upgrade
+    frozen: Frozen | None = None
+    throttled: Throttled | None = None  # in the last 10 s, or since the look before
 
 
 @dataclass(frozen=True, slots=True)

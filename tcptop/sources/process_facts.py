@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcptop.model.sample import ProcessFacts
+from tcptop.model.sample import Frozen, ProcessFacts
 from tcptop.sources import procfs
+from tcptop.sources.restraints import Restraints
 
 if TYPE_CHECKING:
     import psutil
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 AT_ONCE = 32  # processes a sample; each takes some 0.3 ms, and 5 µs for each descriptor
 EPOLLS = 16  # epoll descriptors of one process that are read
 AGAIN_S = 5e-3  # for each descriptor of a process, before all are looked at again: 0.1% of a CPU
+# Where frozen tasks sleep: kernel/freezer.c; do_freezer_trap of kernel/signal.c is often inlined.
+FREEZERS = ("__refrigerator", "do_freezer_trap")
 DESCRIPTORS = 20_000  # of one process; above that its epoll descriptors are not looked for
 
 
@@ -35,8 +38,8 @@ class _Seen(NamedTuple):
     process: psutil.Process
     clock: float
     cpu_s: float
-    state: str
-    state_since: float
+    doing: tuple[str, Frozen | None]
+    since: float  # it does so
     epolls: _Epolls | None
 
 
@@ -46,6 +49,7 @@ class FactsReader:
     def __init__(self) -> None:
         self._pids: frozenset[int] = frozenset()
         self._seen: dict[int, _Seen] = {}
+        self._restraints = Restraints()
 
     def request(self, pids: Collection[int]) -> None:
         """These and no others, from the next `read` on."""
@@ -54,6 +58,7 @@ class FactsReader:
     def read(self) -> Mapping[int, ProcessFacts]:
         """Facts by pid; one that has ended is left out, what is not permitted is None."""
         self._seen = {pid: seen for pid, seen in self._seen.items() if pid in self._pids}
+        self._restraints.look()
         found = ((pid, self._facts(pid)) for pid in sorted(self._pids))
         return {pid: facts for pid, facts in found if facts is not None}
 
@@ -77,11 +82,14 @@ class FactsReader:
         clock, pid = time.monotonic(), process.pid
         times = process.cpu_times()
         cpu_s = times.user + times.system
-        state = process.status()
-        same = before is not None and before.state == state
-        since = before.state_since if before is not None and same else clock
+        state, asleep = process.status(), sleeps_in(pid)
+        frozen, throttled = self._restraints.of(procfs.read(f"/proc/{pid}/cgroup") or b"")
+        if frozen is None and asleep in FREEZERS:
+            frozen = Frozen("")
+        same = before is not None and before.doing == (state, frozen)
+        since = before.since if before is not None and same else clock
         epolls = _epolls(pid, clock, before.epolls if before is not None else None)
-        self._seen[pid] = _Seen(process, clock, cpu_s, state, since, epolls)
+        self._seen[pid] = _Seen(process, clock, cpu_s, (state, frozen), since, epolls)
         passed = clock - before.clock if before else 0.0
         return ProcessFacts(
             pid=pid,
@@ -92,11 +100,13 @@ class FactsReader:
             rss=process.memory_info().rss,
             started_at=process.create_time(),
             parent=process.ppid(),
-            sleeps_in=sleeps_in(pid),
+            sleeps_in=asleep,
             waits_for=_waits_for(pid, epolls),
             parent_name=_name(process.ppid()),
             directory=_link(f"/proc/{pid}/cwd"),
             replaced=replaced(f"/proc/{pid}"),
+            frozen=frozen,
+            throttled=throttled,
         )
 
 
