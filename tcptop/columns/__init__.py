@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tcptop.columns.closed import CLOSED
 from tcptop.columns.column import Column
 from tcptop.columns.findings import FINDINGS
 from tcptop.columns.kernel import KERNEL
@@ -15,10 +16,11 @@ from tcptop.columns.sockets import SOCKETS
 from tcptop.columns.states import STATES
 
 # Of sockets and what they add up to; findings, states and the host's numbers are apart.
-LISTINGS = {each.name: each for each in (PROCESSES, SOCKETS, LISTENERS, PORTS, REMOTES)}
+LISTINGS = {each.name: each for each in (PROCESSES, SOCKETS, LISTENERS, PORTS, REMOTES, CLOSED)}
 RECORDED = {name: each.recorded for name, each in LISTINGS.items() if each.recorded is not None}
 
 __all__ = [
+    "CLOSED",
     "FINDINGS",
     "KERNEL",
     "LISTENERS",

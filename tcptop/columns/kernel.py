@@ -157,7 +157,7 @@ COLUMNS = (
 )  # fmt: skip
 
 KERNEL = Listing(
-    "kernel", "Kernel", "Kernel", COLUMNS, "topic", "The kernel's counters cannot be read.",
+    "kernel", "Kernel", "Kern", COLUMNS, "topic", "The kernel's counters cannot be read.",
     rows=_rows, keys=keys, styles=_looks,
     command=lambda s, place: entries(s)[place].confirm,
     page=lambda s, place: next(iter(entries(s)[place].feeds), None),

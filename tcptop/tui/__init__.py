@@ -8,7 +8,7 @@
     watcher.py        the thread that samples; a snapshot waits in SnapshotTaken until it is painted
     hints.py          what the keys do now; notices.py: what could not be seen, said once
     screen.py         the main screen: paints what the session says; its lines are from header.py
-    views.py          the nine views: the list of each (columns/), and what Enter shows (panes/)
+    views.py          the ten views: the list of each (columns/), and what Enter shows (panes/)
     overview/         the first of them, as it is drawn
     models.py         rows of a list, of facts, of what changed; tree_model.py, help.py: other rows
     settings.py       what was decided, and what is remembered from run to run

@@ -149,8 +149,12 @@ def tabs(selection: Selection | None, view: str, width: int) -> Line:
     titles = [each.listing.title for each in VIEWS.values()]
     short = [each.listing.short for each in VIEWS.values()]
     tiny = [title[:2] for title in titles]
-    names = _spaced([*map(str.__add__, _numbered(titles), counts)], at, 2)
-    for shown, blanks in ((titles, 2), (titles, 1), (short, 2), (short, 1), (tiny, 1)):
+    whole = [*map(str.__add__, titles, counts)]
+    names = _spaced(_numbered(whole), at, 2)
+    for shown, blanks in (
+        *((whole, 1), (titles, 2), (titles, 1)),
+        *((short, 2), (short, 1), (tiny, 1)),
+    ):
         if sum(map(len, names)) > width:
             names = _spaced(_numbered(shown), at, blanks)
     return tuple((name, "cursor" if place == at else "") for place, name in enumerate(names))

@@ -142,7 +142,7 @@ GROUPS: dict[str, Sequence[Key]] = {
 
 # With these one gets far: the ids of their keys, what stands between those, and what they do.
 MAIN: tuple[tuple[Sequence[str], str, str], ...] = (
-    (("view.overview", "view.states"), "-",
+    (("view.overview", "view.closed"), "-",
      "Views: 0 Overview, 7 Findings; Tab: the next"),
     (("table.up", "table.down", "table.page_up", "table.page_down"), " ",
      "Move; g and G: first and last row"),

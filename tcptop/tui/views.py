@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tcptop.columns import (
+    CLOSED,
     FINDINGS,
     KERNEL,
     LISTENERS,
@@ -24,7 +25,7 @@ from tcptop.columns.detail import Fact
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.tui.panes import connection, destination, finding, host, listener, process
+from tcptop.tui.panes import closed, connection, destination, finding, host, listener, process
 from tcptop.tui.panes.rows import Pane, Scene
 
 
@@ -58,6 +59,7 @@ VIEWS = {
         View(KERNEL, facts=kernel.facts, counted=False),
         View(FINDINGS, finding.pane),
         View(STATES, picture="states", counted=False),
+        View(CLOSED, closed.pane, counted=False),
     )
 }
 

@@ -20,7 +20,8 @@ from tcptop.views.socket_rows import FAMILIES, People, interfaces
 
 def told(selection: Selection) -> bool:
     """Whether it is known what has ended: the kernel was asked, and one look is no watch."""
-    return bool(selection.snapshot.sample.deaths) and selection.snapshot.over_s is not None
+    snapshot = selection.snapshot
+    return bool(snapshot.closed or (snapshot.sample.deaths and snapshot.over_s is not None))
 
 
 def order(selection: Selection) -> Index:

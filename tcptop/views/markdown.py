@@ -9,6 +9,7 @@ from typing import NamedTuple, TextIO
 from tcptop import __version__
 from tcptop.analysis.gathered import gathered
 from tcptop.columns import (
+    CLOSED,
     LISTENERS,
     PORTS,
     PROCESSES,
@@ -52,6 +53,7 @@ SECTIONS = (
     Section(PROCESSES, "Processes, most sockets first", "-tanp", True),
     Section(REMOTES, "Remote addresses, most sockets first", "-tan"),
     Section(SOCKETS, "Sockets", "-tanpoi"),
+    Section(CLOSED, "Connections that have ended, newest first", "-tiE"),
 )
 
 

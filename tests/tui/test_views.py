@@ -13,11 +13,11 @@ from tcptop.columns import Listing, units
 from tcptop.tui import header
 from tcptop.tui.views import VIEWS, digit
 from tests.tui.live import live, next_look
-from tests.unit.prepared import everything, later, sample, selected, socket
+from tests.unit.prepared import OVERFLOW, everything, found, later, sample, socket
 
 
 async def test_the_header_says_where_and_how_it_goes() -> None:
-    async with live(size=(120, 30)) as view:
+    async with live(size=(132, 30)) as view:
         title, _, strip, tabs = view.lines()[:4]
         for words in ("tcptop", "web1", "current netns", "root", "18 sockets", "poll 3 ms"):
             assert words in title
@@ -73,7 +73,7 @@ async def test_tab_goes_round() -> None:
         overview, first, *others = VIEWS
         assert seen == [*others, overview, first]
         await view.press("shift+tab", "shift+tab")
-        assert view.session.here.view == "states"
+        assert view.session.here.view == others[-1]
 
 
 async def test_connections_look_like_those_of_ss() -> None:
@@ -220,7 +220,7 @@ def test_every_list_has_a_view_and_every_view_what_its_rows_open_as() -> None:
         assert name == view.listing.name
         assert (view.pane is None) or (view.facts is None)
         assert view.opens or view.listing.scope is not None
-        assert view.listing.rows(selected(everything())).size
+        assert view.listing.rows(found(OVERFLOW)).size
     numbers = [digit(view.listing) for view in VIEWS.values()]
     assert numbers == [str(number) for number in range(len(VIEWS))]
     assert len(VIEWS) <= 10  # a digit each

@@ -19,8 +19,9 @@ from tcptop.analysis.history import History
 from tcptop.analysis.selection import select
 from tcptop.model import tcp
 from tcptop.model.address import halves
+from tcptop.model.closed import Closed
 from tcptop.model.finding import Finding, Subject
-from tcptop.model.sample import Host, Kernel, Namespace, Owners, Process, Sample
+from tcptop.model.sample import Deaths, Host, Kernel, Namespace, Owners, Process, Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.socket_id import socket_keys
@@ -238,9 +239,26 @@ def finding(id: str, severity: str = "warning", **fields: Any) -> Finding:
 
 def found(*findings: Finding, filter: str | None = None, **fields: Any) -> Selection:
     """`everything()` with these findings and no others, and what a filter shows of it."""
-    snapshot = replace(derived(everything(**fields)), findings=findings)
+    snapshot = replace(derived(everything(**fields)), findings=findings, closed=ended())
     expression = None if filter is None else parse(filter)
     return select(snapshot, expression, filter)
+
+
+def ended() -> tuple[Closed, ...]:
+    """Of `everything()`: two that are gone a second later, one that was between, and a connect that
+    was refused."""
+    rows, sent = _rows(), {"bytes_sent": 900, "segs_out": 9, "segs_in": 9, "rtt": 250}
+    told = [rows[place] | {"cookie": FIRST_COOKIE + place, "info": sent} for place in (2, 8)]
+    told += [
+        socket("CLOSE", "10.0.0.1:40098", "10.0.0.9:8080", cookie=7, info=sent),
+        socket("CLOSE", "10.0.0.1:40099", "10.0.0.9:81", cookie=8, info={"min_rtt": 0xFFFF_FFFF}),
+    ]
+    dead = table(told)
+    dead.state[:] = tcp.CLOSE
+    at = np.linspace(TAKEN_AT + 0.2, TAKEN_AT + 0.8, len(dead))
+    left = [{"cookie": FIRST_COOKIE + n} | row for n, row in enumerate(rows) if n not in (2, 8)]
+    before, deaths = everything(), (Deaths(NETNS, dead, at),)
+    return derived(before, later(before, 1.0, sockets=table(left), deaths=deaths)).closed
 
 
 def later(before: Sample, seconds: float, **fields: Any) -> Sample:

@@ -13,6 +13,7 @@ from tcptop import columns, explain, options
 from tcptop.analysis.filter import parse
 from tcptop.analysis.recorded import OF_HOST
 from tcptop.columns import (
+    CLOSED,
     FINDINGS,
     KERNEL,
     LISTENERS,
@@ -94,7 +95,7 @@ def test_a_scope_is_a_filter_and_says_its_namespace_where_there_are_two(listing:
     selection = selected(everything())
     assert len(selection.snapshot.sample.namespaces) == 2
     if listing.scope is None:
-        assert listing in (OVERVIEW, SOCKETS, KERNEL, FINDINGS)  # they lead elsewhere
+        assert listing in (OVERVIEW, SOCKETS, KERNEL, FINDINGS, CLOSED)  # they lead elsewhere
         return
     for place in places(listing, selection):
         text = scope_of(listing, selection, place)

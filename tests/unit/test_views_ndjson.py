@@ -17,6 +17,7 @@ LINES = {
     "process": "processes",
     "port": "ports",
     "remote": "remotes",
+    "closed": "closed",
     "finding": "findings",
 }
 

@@ -12,6 +12,7 @@ from tcptop.analysis.rings import Series
 from tcptop.columns import PORTS, REMOTES, SOCKETS, ports, remotes, units
 from tcptop.model.snapshot import Ports
 from tcptop.tui.chart import SPANS, Limit
+from tcptop.tui.panes import closed
 from tcptop.tui.panes.charts import Drawing, bands, recorded
 from tcptop.tui.panes.parts import (
     ITS,
@@ -47,6 +48,7 @@ def pane(scene: Scene, key: int) -> Pane | None:
             *responsible(scene, rows),
             *(row for band in others for row in band),
             *excerpt(scene, part, worst_first(scene, rows)),
+            *closed.towards(scene, scene.snapshot.ports, place),
         ],
     )
 
@@ -140,6 +142,7 @@ def remote(scene: Scene, key: int) -> Pane | None:
             *responsible(scene, rows),
             *excerpt(scene, part, goals, its),
             *excerpt(scene, Excerpt(SOCKETS, "Connections"), worst_first(scene, rows)),
+            *closed.towards(scene, groups, place),
             *(row for band in others for row in band),
         ],
     )

@@ -19,6 +19,7 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.model.table import Index
 from tcptop.tui.chart import Limit
+from tcptop.tui.panes import closed
 from tcptop.tui.panes.charts import Drawing, bands, recorded
 from tcptop.tui.panes.parts import (
     ITS,
@@ -54,6 +55,7 @@ def pane(scene: Scene, key: int) -> Pane | None:
             *_flow(scene, place),
             *first,
             *_lists(scene, rows),
+            *(closed.of_process(scene, process) if process else ()),
             *(row for band in others for row in band),
         ],
     )
