@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import paired, row_hash
 from tcptop.model.snapshot import Holders, Processes, Remotes
-from tcptop.model.table import F64, I64, U8, Bools, Index, SocketTable
+from tcptop.model.table import F64, I64, U8, U64, Bools, Index, SocketTable
 
 
 class SocketRates:
@@ -31,15 +31,59 @@ def processes(
     """
     row, process = _pairs(holders, kinds, selected)
     held = process >= 0
-    key = row_hash(process + 1, table.netns[row], np.where(held, 0, kinds[row]))
+    by = _grouped(row, row_hash(process + 1, table.netns[row], np.where(held, 0, kinds[row])))
+    first = process[by.first]
+    none = np.full(len(first), -1, np.int64)
+    return _counted(table, holders, kinds, rates, by, first, (first >= 0).astype(np.int64), none)
+
+
+def by_workload(
+    table: SocketTable, holders: Holders, kinds: U8, rates: SocketRates, selected: Bools, of: Index
+) -> Processes:
+    """Selected sockets by (workload, namespace), each once; `of` says whose each socket is."""
+    row = np.flatnonzero(selected)
+    by = _grouped(row, row_hash(of[row], table.netns[row]))
+    group = np.full(len(table), -1, np.int64)
+    group[row] = by.inverse
+    pairs = np.stack([group[holders.row], holders.process])[:, selected[holders.row]]
+    group, process = np.unique(pairs, axis=1)
+    first = np.full(len(by.first), -1, np.int64)
+    np.maximum.at(first, group, process)
+    members = np.bincount(group, minlength=len(first))
+    return _counted(table, holders, kinds, rates, by, first, members, of[row][by.first])
+
+
+class _Grouped(NamedTuple):
+    """Sockets, some more than once, and the groups they are in: each one's first, each row's."""
+
+    row: Index
+    first: Index
+    inverse: Index
+
+
+def _grouped(row: Index, key: U64) -> _Grouped:
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    groups = len(first)
-    number = np.diff(holders.start)
+    return _Grouped(row, first, inverse)
+
+
+def _counted(
+    table: SocketTable,
+    holders: Holders,
+    kinds: U8,
+    rates: SocketRates,
+    by: _Grouped,
+    process: Index,
+    members: I64,
+    workload: Index,
+) -> Processes:
+    """`process`, `members` and `workload` have one value a group."""
+    row, first, inverse = by
+    groups, number = len(first), np.diff(holders.start)
     state = table.state[row]
     queued = np.where(state == tcp.LISTEN, 0, 1)  # a listener's queues count connections
     alive = np.bincount(inverse[kinds[row] == owner.PROCESS], minlength=groups) > 0
     return Processes(
-        process[first],
+        process,
         np.where(alive, owner.PROCESS, kinds[row][first]).astype(np.uint8),
         table.netns[row][first],
         np.bincount(inverse, minlength=groups),
@@ -50,7 +94,8 @@ def processes(
         known_sums(inverse, groups, rates.sent[row]),
         known_sums(inverse, groups, rates.received[row]),
         known_sums(inverse, groups, rates.retransmits[row]),
-        (process[first] >= 0).astype(np.int64),
+        members,
+        workload,
     )
 
 

@@ -9,18 +9,19 @@ from zlib import crc32
 
 import numpy as np
 
+from tcptop.analysis.workloads import merged, numbers
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import paired, row_hash
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Processes
 from tcptop.model.table import U64, Bools, Index, SocketTable
 
-CLOSED = 8  # apart from the codes of owners
+CLOSED, WORKLOAD = 8, 16  # apart from the codes of owners
 
 
 def process_keys(selection: Selection, rows: Index) -> U64:
     """(pid, start time, namespace), so that a reused pid is another row; of several processes
-    their name."""
+    their name, and of containers and units that."""
     found = selection.processes
     several = found.members[rows] > 1
     held = selection.snapshot.holders.at(found.process[rows])
@@ -32,6 +33,9 @@ def process_keys(selection: Selection, rows: Index) -> U64:
     )
     name = np.array([crc32(each.encode("utf-8", "replace")) for each in names], np.int64)
     kind = np.where(pid > 0, 0, found.owner[rows] + CLOSED * closed(found, rows))
+    if (found.workload[rows] >= 0).any():
+        pid, start, kind = (np.full(len(rows), fixed) for fixed in (0, 0, WORKLOAD))
+        name = numbers(merged(selection.snapshot))[found.workload[rows]]
     return row_hash(pid, start, found.netns[rows], kind, name)
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tcptop.analysis import subject
-from tcptop.analysis.groups import SocketRates, processes, remotes
+from tcptop.analysis.groups import SocketRates, by_workload, processes, remotes
 from tcptop.analysis.listeners import match
 from tcptop.analysis.port_range import port_bounds
-from tcptop.analysis.workloads import workloads
+from tcptop.analysis.workloads import merged, workloads
 from tcptop.model import tcp
 from tcptop.model.closed import Closed, joined
 from tcptop.model.selection import Selection
@@ -158,6 +158,16 @@ def selected_processes(snapshot: Snapshot, selected: Bools) -> Processes:
         return snapshot.processes
     table, holders, rates = snapshot.sample.sockets, snapshot.holders, _rates(snapshot)
     return processes(table, holders, snapshot.owner, rates, selected)
+
+
+def with_workloads(found: Selection) -> Selection:
+    """With the sockets by container or unit in place of those by process."""
+    snapshot = found.snapshot
+    table, of = snapshot.sample.sockets, merged(snapshot).of
+    rows = by_workload(
+        table, snapshot.holders, snapshot.owner, _rates(snapshot), found.selected, of
+    )
+    return replace(found, processes=rows)
 
 
 def _rates(snapshot: Snapshot) -> SocketRates:

@@ -11,12 +11,13 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 
 from tcptop.model.container import Container, Workload, container_of, unit_of
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import Index
+from tcptop.model.table import I64, Index
 
 NOBODYS = Workload(None, None)
 # Where cgroup v1 is in use it alone may know a container, whose sockets are made in the cgroup2 of
@@ -48,6 +49,25 @@ def workloads(snapshot: Snapshot) -> Workloads:
     numbered = {each: number for number, each in enumerate(dict.fromkeys([*found, *made]))}
     places = np.array([numbered[each] for each in (*found, *made)], np.int64)
     return Workloads(places[np.where(told, first, len(found) + group)], (*numbered,))
+
+
+@lru_cache(maxsize=2)
+def merged(snapshot: Snapshot) -> Workloads:
+    """The same, with one for each container, whatever units run in it."""
+    told = workloads(snapshot)
+    alike = [each._replace(unit=None) if each.container else each for each in told.found]
+    numbered = {each: number for number, each in enumerate(dict.fromkeys(alike))}
+    places = np.array([numbered[each] for each in alike], np.int64)
+    return Workloads(places[told.of], (*numbered,))
+
+
+def numbers(told: Workloads) -> I64:
+    """Of each workload a number that it has in every sample, whether its name is known yet or
+    not."""
+    boxes = [each.container for each in told.found]
+    keys = [box and (box.runtime, box.id or box.name) for box in boxes]
+    texts = [repr((each.unit, key)) for each, key in zip(told.found, keys, strict=True)]
+    return np.array([crc32(text.encode("utf-8", "replace")) for text in texts], np.int64)
 
 
 def _made_in(path: str | None, names: Mapping[str | None, str], v1: bool) -> Workload:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings.words import place
+from tcptop.analysis.findings.words import place, workload
 from tcptop.analysis.identity import closed, process_keys
 from tcptop.analysis.recorded import OF_PROCESSES
+from tcptop.analysis.workloads import merged
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.listing import Listing, Sparkline
 from tcptop.model import owner, tcp
 from tcptop.model.cells import safe
+from tcptop.model.container import Workload
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
@@ -24,6 +26,7 @@ NOBODY = {
     owner.REMEMBERED: "(remembered)",
     owner.UNKNOWN: "(no process)",
 }
+NOWHERE = "(no unit)"
 CLOSED = f"(closed: {tcp.SS_STATES[tcp.TIME_WAIT]})"
 
 
@@ -34,7 +37,8 @@ def process(selection: Selection, row: int) -> Process | None:
 
 def _processes(selection: Selection, rows: Index) -> list[Process | None]:
     found = selection.processes
-    alone = np.where(found.members[rows] == 1, found.process[rows], -1)
+    single = (found.members[rows] == 1) & (found.workload[rows] < 0)
+    alone = np.where(single, found.process[rows], -1)
     return selection.snapshot.holders.at(alone)
 
 
@@ -42,7 +46,7 @@ def several(selection: Selection, row: int) -> bool:
     """Whether it stands for more than can be told on one page."""
     found = selection.processes
     unknown = found.process[row] < 0 and found.owner[row] == owner.UNKNOWN
-    return bool(unknown or found.members[row] > 1)
+    return bool(unknown or found.members[row] > 1 or found.workload[row] >= 0)
 
 
 def _named(selection: Selection, row: int) -> Process | None:
@@ -51,9 +55,12 @@ def _named(selection: Selection, row: int) -> Process | None:
 
 
 def name(selection: Selection, row: int) -> str:
-    """`nginx`, `leaky.py (python3)`, `postgres: checkpointer`; `(accept queues)` without one."""
+    """`nginx`, `leaky.py (python3)`, `postgres: checkpointer`; `(accept queues)` without one; of
+    those gathered by container or unit what that is called."""
     found, holder = selection.processes, _named(selection, row)
     kind, members = int(found.owner[row]), int(found.members[row])
+    if (gathering := _workload(selection, row)) is not None:
+        return called(gathering) + (f" ×{members:,}" if members > 1 else "")
     if holder is None:
         return CLOSED if closed(found, np.array([row]))[0] else NOBODY[kind]
     mark = "†" if kind == owner.REMEMBERED else ""
@@ -61,6 +68,17 @@ def name(selection: Selection, row: int) -> str:
     if holder.label is None or holder.label.startswith(holder.name):
         return safe(holder.label or holder.name) + mark
     return f"{safe(holder.label)}{mark} ({safe(holder.name)})"
+
+
+def _workload(selection: Selection, row: int) -> Workload | None:
+    """What a row gathers the sockets of; None for a process."""
+    number = int(selection.processes.workload[row])
+    return None if number < 0 else merged(selection.snapshot).found[number]
+
+
+def called(found: Workload) -> str:
+    """payments-7d4f (docker container 3f2a3f2a3f2a), nginx.service, user.slice; (no unit)"""
+    return workload(found) or safe(found.unit or NOWHERE)
 
 
 def _names(selection: Selection, rows: Index) -> list[str]:
@@ -217,6 +235,8 @@ COLUMNS = (
 
 
 def scope(selection: Selection, place: int) -> str:
+    if (gathering := _workload(selection, place)) is not None:
+        return of_workload(gathering)
     holder = process(selection, place)
     if holder is not None:
         return f"pid = {holder.pid}"
@@ -227,6 +247,14 @@ def scope(selection: Selection, place: int) -> str:
         waits = closed(found, np.array([place]))[0]
         return f"owner = unknown and {'' if waits else 'not '}state time-wait"
     return f"owner = {owner.OWNER_KINDS[int(selection.processes.owner[place])]}"
+
+
+def of_workload(found: Workload) -> str:
+    """The filter for sockets of a container, of a unit outside of containers, or of neither."""
+    if found.container is not None:
+        return f"container = {quoted(found.container.id or found.container.name or '')}"
+    unit = f"unit = {quoted(found.unit)}" if found.unit else "not unit = *"
+    return f"{unit} and not container = *"
 
 
 def command(selection: Selection, place: int) -> str:
@@ -241,8 +269,25 @@ def command(selection: Selection, place: int) -> str:
 
 def worst(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Index:
     ranks = {pid: rank for rank, each in enumerate(findings) for pid in each.subject.pids}
+    if (selection.processes.workload[rows] >= 0).any():
+        return _worst_of_workloads(selection, rows, ranks)
     pids = (each.pid if each else None for each in _processes(selection, rows))
     return np.array([ranks.get(pid, -1) if pid else -1 for pid in pids], np.int64)
+
+
+def _worst_of_workloads(selection: Selection, rows: Index, ranks: Mapping[int, int]) -> Index:
+    snapshot, of = selection.snapshot, merged(selection.snapshot).of
+    worst: dict[tuple[int, int], int] = {}
+    for number, each in enumerate(snapshot.holders.processes):
+        if (rank := ranks.get(each.pid)) is None:
+            continue
+        sockets = snapshot.holders.row[snapshot.holders.process == number]
+        spaces = snapshot.sample.sockets.netns[sockets]
+        for key in {*zip(of[sockets].tolist(), spaces.tolist(), strict=True)}:
+            worst[key] = max(rank, worst.get(key, -1))
+    found = selection.processes
+    keys = zip(found.workload[rows].tolist(), found.netns[rows].tolist(), strict=True)
+    return np.array([worst.get(key, -1) for key in keys], np.int64)
 
 
 def _last(selection: Selection, rows: Index, key: str) -> Bools:

@@ -67,6 +67,7 @@ class Processes:
     """Sockets by (process, namespace); process -1 gathers those that nobody can be named for.
 
     `members` is how many processes a row stands for, of which `process` is one; 0 for none.
+    `workload` is -1 for a process, else which unit or container a row gathers.
     """
 
     process: Index
@@ -81,6 +82,7 @@ class Processes:
     bytes_received_per_s: F64
     retransmits_per_s: F64
     members: I64
+    workload: Index
 
     def __len__(self) -> int:
         return len(self.process)

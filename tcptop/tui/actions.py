@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tcptop.analysis.filter.clause import NO_FILTER, Clause
-from tcptop.columns import SOCKETS
+from tcptop.columns import PROCESSES, SOCKETS
 from tcptop.options import THEMES
 from tcptop.tui import export, ticket
 from tcptop.tui.palette import commands
@@ -151,7 +151,8 @@ def tree(app: App) -> Told:
     if session.here.view != SOCKETS.name or not session.here.listing:
         return f"only connections can be grouped; {digit(SOCKETS)} shows them"
     grouped = session.choices.tree = not session.choices.tree
-    return "by process and remote; Enter folds and unfolds" if grouped else "plain list"
+    how = "container or unit, and process" if session.choices.by_workload else "process and remote"
+    return f"by {how}; Enter folds and unfolds" if grouped else "plain list"
 
 
 async def columns(app: App) -> Told:
@@ -174,8 +175,22 @@ def names(app: App) -> Told:
 
 
 def group(app: App) -> Told:
+    session = app.session
+    if session.here.listing and session.here.view in (PROCESSES.name, SOCKETS.name):
+        return _by_workload(app)
     by_port = app.session.choices.by_port = not app.session.choices.by_port
     return "remotes by " + ("address and port" if by_port else "address")
+
+
+def _by_workload(app: App) -> Told:
+    choices, connections = app.session.choices, app.session.here.view == SOCKETS.name
+    if connections and not choices.tree:
+        choices.tree = choices.by_workload = True
+    else:
+        choices.by_workload = not choices.by_workload
+    if not choices.by_workload:
+        return "by process and remote" if connections else "by process"
+    return "by container or unit" + (", and process" if connections else "")
 
 
 def wide(app: App) -> Told:

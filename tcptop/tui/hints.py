@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tcptop.columns import FINDINGS, REMOTES, SOCKETS
+from tcptop.columns import FINDINGS, PROCESSES, REMOTES, SOCKETS
 from tcptop.tui import keys
 from tcptop.tui.keys import KeyHint
 from tcptop.tui.session import Session
@@ -44,15 +44,23 @@ def _usual(session: Session, picture: str) -> Sequence[KeyHint]:
     return keys.PANE_HINTS if session.has_pane else keys.FACT_HINTS
 
 
+def _grouping(session: Session) -> str:
+    choices, view = session.choices, session.here.view
+    if view == REMOTES.name:
+        return "by address" if choices.by_port else "by port"
+    if view not in (PROCESSES.name, SOCKETS.name):
+        return ""
+    grouped = choices.by_workload and (choices.tree or view == PROCESSES.name)
+    return "by process" if grouped else "by unit"
+
+
 def _labels(session: Session, shown: Screenful) -> Mapping[str, str]:
     """Of the keys that do one thing now and another one later; empty for what they do not do."""
     choices, here = session.choices, session.here
     first = here.listing and len(session.trail.places) == 1
     labels = {
         "tree": ("plain list" if choices.tree else "tree") if here.view == SOCKETS.name else "",
-        "group": (
-            ("by address" if choices.by_port else "by port") if here.view == REMOTES.name else ""
-        ),
+        "group": _grouping(session),
         "names": "names" if choices.names is None else "numbers",
         "wide": "fewer columns" if shown.wide else "all columns",
         "follow": "unfollow" if shown.follows else "follow",

@@ -10,8 +10,8 @@ from tcptop.analysis import subject
 from tcptop.analysis.filter.clause import NO_FILTER, Clause
 from tcptop.analysis.gathered import gathered
 from tcptop.analysis.rings import Rings
-from tcptop.analysis.selection import select
-from tcptop.columns import SOCKETS, Column, Listing, verdict
+from tcptop.analysis.selection import select, with_workloads
+from tcptop.columns import PROCESSES, SOCKETS, Column, Listing, verdict
 from tcptop.columns.column import shown
 from tcptop.columns.marks import marked
 from tcptop.columns.names import AddressNames
@@ -38,6 +38,7 @@ class Criteria:
     clause: Clause = NO_FILTER
     about: About | None = None  # of what the clause selects, only the sockets of a finding
     by_port: bool = False  # remotes by address and port
+    by_workload: bool = False  # processes, and the tree of connections, by container or unit
     idle_timeout_s: float = IDLE_TIMEOUT_S
     turned: frozenset[TreeGroup] | None = None  # of a tree of connections; None: they are a list
     rings: Rings | None = None  # of small pictures in the list; they are sorted by, too
@@ -71,19 +72,27 @@ def _model(
         if same and before.selection is selection:
             before.model.turn(turned)
             return before.model
-    return TreeModel(shown, selection, criteria.sort, turned)
+    return TreeModel(shown, selection, criteria.sort, turned, criteria.by_workload)
 
 
 def _selection(snapshot: Snapshot, criteria: Criteria, before: Shown | None) -> Selection:
-    clause, about, by_port = criteria.clause, criteria.about, criteria.by_port
-    if before is not None and before.selection.snapshot is snapshot:
-        past = before.criteria
-        if (past.clause, past.about, past.by_port) == (clause, about, by_port):
-            return before.selection
+    same = before is not None and before.selection.snapshot is snapshot
+    if same and before is not None and _chosen(before.criteria) == _chosen(criteria):
+        return before.selection
+    clause, about = criteria.clause, criteria.about
     expression = clause.expression if clause.text else None
     among = _sockets(about, snapshot) if about is not None else None
-    found = select(snapshot, expression, clause.text or None, by_port, among)
-    return gathered(found)
+    found = select(snapshot, expression, clause.text or None, criteria.by_port, among)
+    return with_workloads(found) if _workloads(criteria) else gathered(found)
+
+
+def _chosen(criteria: Criteria) -> tuple[object, ...]:
+    """All that a selection depends on."""
+    return criteria.clause, criteria.about, criteria.by_port, _workloads(criteria)
+
+
+def _workloads(criteria: Criteria) -> bool:
+    return criteria.by_workload and criteria.listing is PROCESSES
 
 
 def _sockets(about: About, snapshot: Snapshot) -> Bools:
@@ -133,6 +142,7 @@ class ListChoices:
     arrangements: dict[str, Arrangement] = field(default_factory=dict)  # of the columns
     names: AddressNames | None = None  # to show for addresses
     by_port: bool = False  # remotes by address and port
+    by_workload: bool = False  # processes, and the tree of connections, by container or unit
     tree: bool = False  # whether connections are grouped
     turned: frozenset[TreeGroup] = frozenset()  # groups that the user folded or unfolded
 

@@ -102,6 +102,7 @@ class Session:
             self.clause,
             self.here.about,
             choices.by_port,
+            choices.by_workload and self.here.item is None,
             self._idle_timeout_s,
             choices.turned if choices.tree else None,
             self.rings,

@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.analysis.findings import words
 from tcptop.analysis.tree import PROCESS, REMOTE, SOCKET, Branches, grow
-from tcptop.columns import Listing, endpoints, marks, units
+from tcptop.analysis.workloads import merged
+from tcptop.columns import Listing, endpoints, marks, processes, units
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.names import named
 from tcptop.model import address, tcp
+from tcptop.model.cells import safe
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, Index
 from tcptop.tui.models import BLOCK, ListingModel
@@ -39,13 +42,19 @@ class TreeGroup(NamedTuple):
 
 
 class TreeModel(ListingModel):
-    """Sockets below their remotes and processes; `turned` are the groups that the user folded or
-    unfolded."""
+    """Sockets below their remotes and processes, or below their processes and containers or units;
+    `turned` are the groups that the user folded or unfolded."""
 
     def __init__(
-        self, listing: Listing, selection: Selection, sort: Sort, turned: frozenset[TreeGroup]
+        self,
+        listing: Listing,
+        selection: Selection,
+        sort: Sort,
+        turned: frozenset[TreeGroup],
+        by_workload: bool = False,
     ) -> None:
         super().__init__(listing, selection, sort)
+        self._by_workload = by_workload
         self._sums: dict[str, tuple[F64, F64]] = {}
         self._branches = self._grown(sort)
         self._rows = self._branches.rows
@@ -61,10 +70,11 @@ class TreeModel(ListingModel):
 
     def _grown(self, sort: Sort) -> Branches:
         if sort.key not in SUMMED:
-            return grow(self.selection, self._rows, None)
+            return grow(self.selection, self._rows, None, self._by_workload)
         values = self._values(sort.key, self._rows)
         downwards = self.listing.column(sort.key).largest_first != sort.reverse
-        return grow(self.selection, self._rows, -values if downwards else values)
+        weights = -values if downwards else values
+        return grow(self.selection, self._rows, weights, self._by_workload)
 
     def _values(self, key: str, rows: Index) -> F64:
         """What is summed; nothing of listeners' queues."""
@@ -79,10 +89,10 @@ class TreeModel(ListingModel):
     def arrange(self, arrangement: Arrangement | None) -> None:
         super().arrange(arrangement)
         signs = [column for column in self._columns if column.key == MARK]
-        others = [c for c in self._columns if c.key not in (MARK, LABEL, REDUNDANT)]
-        label = TableColumn(
-            LABEL, "Process, remote", 26, flex=True, tail=":", least=14, priority=-2
-        )
+        said = (MARK, LABEL, REDUNDANT, *(["unit"] if self._by_workload else []))
+        others = [c for c in self._columns if c.key not in said]
+        title = "Unit, process, remote" if self._by_workload else "Process, remote"
+        label = TableColumn(LABEL, title, 26, flex=True, tail=":", least=14, priority=-2)
         self._columns = [*signs, label, *others]
 
     def __len__(self) -> int:
@@ -149,15 +159,28 @@ class TreeModel(ListingModel):
         return self._leaves(refs) if key == LABEL else self._cells(key, self._rows[refs])
 
     def _leaves(self, refs: Index) -> list[Cell]:
-        """The remote ends, deeper where their remote has a line of its own; listeners' own ends."""
+        """The remote ends, deeper where their remote has a line of its own; listeners' own ends.
+        Below a unit a process with one socket is named with it."""
         rows, remotes = self._rows[refs], self._branches.levels[REMOTE]
         deep = (remotes.size[remotes.group[refs]] > 1).tolist()
         ends, own = self._texts(LABEL, rows), self._texts("local", rows)
         listens = (self.selection.snapshot.sample.sockets.state[rows] == tcp.LISTEN).tolist()
+        names = [""] * len(rows)
+        if self._by_workload:
+            names = [
+                "" if below else f"{self._holder(row)} "
+                for below, row in zip(deep, rows.tolist(), strict=True)
+            ]
         return [
-            f"{INDENT * (2 + below)}{'on ' + local if listening else remote}"
-            for below, listening, local, remote in zip(deep, listens, own, ends, strict=True)
+            f"{INDENT * (2 + below)}{name}{'on ' + local if listening else remote}"
+            for below, name, listening, local, remote in zip(
+                deep, names, listens, own, ends, strict=True
+            )
         ]
+
+    def _holder(self, row: int) -> str:
+        owner = endpoints.owner_text(self.selection.snapshot, row).partition(" +")[0]
+        return owner.rstrip("†") or "(nobody)"
 
     def _group_cell(self, key: str, kind: int, ref: int) -> Cell:
         level = self._branches.levels[kind]
@@ -174,9 +197,13 @@ class TreeModel(ListingModel):
         row = int(self._rows[level.start[ref]])
         folded = not self._opened(kind, ref)
         sign = "+ " if folded else "- "
-        if kind == PROCESS:
-            owner = endpoints.owner_text(self.selection.snapshot, row).partition(" +")[0]
-            return sign + (owner.rstrip("†") or "(nobody)")
+        if kind == PROCESS and self._by_workload:
+            told = merged(self.selection.snapshot)
+            found = told.found[int(told.of[row])]
+            box = found.container
+            return sign + (safe(words.brief(box)) if box else processes.called(found))
+        if kind == PROCESS or self._by_workload:
+            return INDENT * kind + sign + self._holder(row)
         sample = self.selection.snapshot.sample
         table = sample.sockets
         remote = address.remote_text(table, row)
