@@ -138,6 +138,21 @@ def a_firewall_rejects_another_port(lab: Lab) -> None:
 
 @incident(
     server=[
+        Says("packets-rejected", "info", title=[r"^This host rejects \S+ packets/s with ICMP"])
+    ],
+    client=[Says(UNANSWERED, "critical", title=[r"10\.77\.0\.1:5432\b"])],
+)
+def a_host_rejects_its_own_clients(lab: Lab) -> None:
+    """Which port it is, and whether they are clients, no counter tells: it is no alarm there."""
+    lab.server.filter("tcp dport 5432 reject with icmpx admin-prohibited")
+    lab.server.sysctl("net.ipv4.icmp_ratelimit", 0)
+    _serving(lab, 5432)
+    lab.client.python("dialer", lab.server.address, 5432, 10, 5, 0.1)
+    lab.server.until(lambda: lab.server.counter("IcmpOutDestUnreachs") >= 20, "rejected")
+
+
+@incident(
+    server=[
         Says(
             UNANSWERED,
             "critical",
@@ -289,6 +304,7 @@ class TestUnconnected(Proving):
         one_caller_tries_again_and_again,
         a_neighbour_is_gone_and_a_filter_drops,
         a_firewall_rejects,
+        a_host_rejects_its_own_clients,
         all_back_ends_are_gone,
     )
     loads = (one_of_three_back_ends_is_out,)

@@ -31,8 +31,11 @@ InCsumErrors InErrs InHdrErrors InAddrErrors OutNoRoutes IPReversePathFilter TSE
 PAWSActive PAWSEstab TCPMD5NotFound TCPMD5Unexpected TCPMD5Failure TCPAOBad TCPAOKeyNotFound
 TCPAORequired TCPSYNChallenge TCPChallengeACK TCPRcvQDrop insert_failed drop early_drop
 InDestUnreachs OutDestUnreachs TCPSpuriousRtxHostQueues
+InReceives InDelivers ForwDatagrams InDiscards InUnknownProtos ReasmReqds
 """
 COUNTERS = frozenset(_COUNTERS.split())
+# Of other protocols and the kernel's extensions these alone: names there are those of Ip and Tcp.
+_OTHERS = {"IpExt": ("InNoRoutes", "InMcastPkts", "InBcastPkts"), "Udp": ("NoPorts",)}
 
 
 class Lull(NamedTuple):
@@ -170,4 +173,6 @@ def _counters(sections: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
         for name, value in sections.get(section, {}).items():
             if name in COUNTERS:
                 found[name] = found.get(name, 0) + value
+    for section, names in _OTHERS.items():
+        found |= {n: sections[section][n] for n in names if n in sections.get(section, {})}
     return found

@@ -20,6 +20,7 @@ def counters(
         tcp = dict(made.counters["Tcp"]) | {
             name: grown.pop(name) for name in ("PassiveOpens",) if name in grown
         }
-        return (replace(made, counters={"Tcp": tcp, "TcpExt": grown}),)
+        udp = {name: grown.pop(name) for name in ("NoPorts",) if name in grown}
+        return (replace(made, counters={"Tcp": tcp, "TcpExt": grown, "Udp": udp}),)
 
     return at

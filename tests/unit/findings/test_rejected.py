@@ -47,6 +47,30 @@ def test_the_reason_is_said_and_the_share_is_of_what_arrives() -> None:
     assert "20% of the 100 segments/s" in " ".join(finding.evidence)
 
 
+@pytest.mark.parametrize(
+    ("per_s", "title"),
+    [
+        (
+            {"InReceives": 120, "InDelivers": 100},
+            "A filter of this host lets 20 incoming packets/s",
+        ),
+        ({"OutDestUnreachs": 7}, "This host rejects 7 packets/s with ICMP"),
+        ({"InReceives": 120, "InDelivers": 116}, None),
+        ({"InReceives": 120, "InDelivers": 20, "ForwDatagrams": 100}, None),
+        ({"InReceives": 120, "InDelivers": 100, "IPReversePathFilter": 20}, None),
+        ({"OutDestUnreachs": 20, "NoPorts": 18}, None),  # closed UDP ports
+        ({"OutDestUnreachs": 20, "InDestUnreachs": 20}, None),  # a neighbour does not answer
+        ({"InDelivers": 20}, None),
+    ],
+)
+def test_what_a_filter_takes_is_told_but_no_alarm(
+    per_s: Mapping[str, float], title: str | None
+) -> None:
+    found = [each for each in seen(per_s) if each.key.endswith("filter")]
+    assert [each.severity for each in found] == (["info"] if title else [])
+    assert all(each.title.startswith(title or "?") for each in found)
+
+
 def full(remote: str = "10.0.0.9:5555", again: int = 4, send_q: int = 90_000) -> Row:
     info = {"snd_mss": 1448, "pmtu": 1500, "unacked": 10, "last_ack_recv": 9000, "backoff": again}
     row = socket("ESTABLISHED", "10.0.0.1:80", remote, inode=1, send_q=send_q, timer=1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import words
+from tcptop.analysis.findings import filtered, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.summary import SampleSummary
@@ -115,6 +115,9 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         arrived += sum(rate for reason, rate in rejected.items() if reason.before_tcp)
         if rejected and _many(limits, rejected, arrived):
             yield _finding(kernel.netns, limits, rejected, arrived)
+        by_filter = filtered.filtered(summaries, kernel.netns)
+        if by_filter and max(by_filter) > limits["per_s"]:
+            yield filtered.finding(ID, kernel.netns, by_filter)
 
 
 def _rejected(summaries: Sequence[SampleSummary], netns: int) -> dict[RejectReason, float]:

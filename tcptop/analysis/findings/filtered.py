@@ -1,0 +1,95 @@
+"""Packets that a filter of this host drops or rejects, by counters: none has it to itself.
+
+A filter takes packets between two counts of IP: InReceives (ip_rcv_core) and InDelivers
+(ip_protocol_deliver_rcu, net/ipv4/ip_input.c). All else that ends between them is counted, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.summary import SampleSummary
+from tcptop.analysis.findings.windows import mean, rates, rates_or_zero
+from tcptop.model.finding import Finding, Subject
+from tcptop.model.table import F64
+
+STEADY = 0.5  # share of the intervals in which it rises: a burst is none
+# Multicast and broadcast that nobody wants ends uncounted.
+OTHERWISE = (
+    *("InDelivers", "ForwDatagrams", "InHdrErrors", "InAddrErrors", "InDiscards"),
+    *("InUnknownProtos", "InNoRoutes", "IPReversePathFilter", "ReasmReqds"),
+    *("InMcastPkts", "InBcastPkts", "insert_failed", "drop", "early_drop"),
+)
+CONFIRM = (
+    "nstat -az IpInReceives IpInDelivers IcmpOutDestUnreachs Icmp6OutDestUnreachs UdpNoPorts; "
+    "nft list ruleset; iptables-save"
+)
+
+
+class Filtered(NamedTuple):
+    """Packets a second: those that do not get through (IPv4 alone), and the unreachables that were
+    sent for packets of others, less those for closed UDP ports."""
+
+    dropped: float
+    rejected: float
+
+
+def filtered(summaries: Sequence[SampleSummary], netns: int) -> Filtered | None:
+    """None where neither rises steadily."""
+    received = rates(summaries, netns, "InReceives")
+    lost = np.zeros(len(summaries) - 1) if received is None else received
+    for name in OTHERWISE if received is not None else ():
+        lost = lost - rates_or_zero(summaries, netns, name)
+    sent, ours, udp = (
+        rates_or_zero(summaries, netns, name)
+        for name in ("OutDestUnreachs", "InDestUnreachs", "NoPorts")
+    )
+    found = [_steady(each, summaries) for each in (lost, sent - ours - udp)]
+    return Filtered(*found) if any(found) else None
+
+
+def _steady(rising: F64, summaries: Sequence[SampleSummary]) -> float:
+    """Its mean; 0 where it does not rise in half of the intervals."""
+    steady = np.mean(rising > 0) >= STEADY
+    return max(mean(rising, summaries), 0.0) if steady else 0.0
+
+
+def finding(id: str, netns: int, found: Filtered) -> Finding:
+    dropped, rejected = (words.number(each) for each in found)
+    silently = found.dropped > found.rejected
+    return Finding(
+        id,
+        words.key(id, netns, "filter"),
+        "info",
+        f"A filter of this host lets {dropped} incoming packets/s not pass"
+        if silently
+        else f"This host rejects {rejected} packets/s with ICMP",
+        Subject(netns),
+        {"dropped_per_s": found.dropped, "rejected_per_s": found.rejected},
+        tuple(_evidence(found)),
+        "If clients of this host get no connection, look at its filters (nft list ruleset, "
+        "iptables-save) for a rule that drops or rejects their port. Port scans and strangers look "
+        "the same: which port it is no counter tells (nft add a counter to the rule, or tcpdump).",
+        CONFIRM,
+    )
+
+
+def _evidence(found: Filtered) -> list[str]:
+    said = []
+    if found.dropped:
+        said.append(
+            f"IP received {words.number(found.dropped)} packets/s that it neither delivered, nor "
+            "forwarded, nor counted as bad (IpInReceives less IpInDelivers): a filter (nft, "
+            "iptables) takes them, or IPVS, which passes them on."
+        )
+    if found.rejected:
+        said.append(
+            f"This host sent {words.number(found.rejected)} ICMP unreachables/s for packets of "
+            "others (OutDestUnreachs), not for closed UDP ports (NoPorts). They are sent at a "
+            "limited rate, so more may be rejected."
+        )
+    return said
