@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.analysis.findings import icmp
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
-from tcptop.analysis.findings.windows import rates, rates_or_zero
+from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
 from tcptop.model import tcp
 from tcptop.model.table import F64
 
@@ -80,10 +81,10 @@ def broken(seen: Observations, summaries: Sequence[SampleSummary], netns: int) -
         rates_or_zero(summaries, netns, name)
         for name in ("TCPAbortOnClose", "TCPAbortOnData", "EmbryonicRsts")
     )
+    # Clients that only ask whether the port is open reset half-open connections: no harm to us.
+    failed = np.maximum(failed - embryonic, _rejected(summaries, netns))
     if not (failed + reset + aborted).any():
         return None
-    # Clients that only ask whether the port is open reset half-open connections: no harm to us.
-    failed = np.maximum(failed - embryonic, 0)
     ends = 2 if both_here(seen, netns) else 1
     late = np.clip(ends * (unread + aborted) - reset, 0, aborted)
     # A health check hangs up what it opened with SO_LINGER 0, which TCPAbortOnData counts.
@@ -91,6 +92,21 @@ def broken(seen: Observations, summaries: Sequence[SampleSummary], netns: int) -
     reset = np.maximum(np.maximum(reset / ends, unread + aborted) - checks, 0)
     ours = np.minimum(reset, unread + aborted - checks)
     return Broken(failed, ours, reset - ours, late, np.maximum(active - failed, 0), passive)
+
+
+def _rejected(summaries: Sequence[SampleSummary], netns: int) -> F64:
+    """Connects that ended without an answer while as many ICMP unreachables came.
+
+    AttemptFails does not count what the program itself closes: an ICMP message that comes while
+    connect() still holds the socket is an error that it reads (tcp_v4_err, net/ipv4/tcp_ipv4.c).
+    """
+    noticed = [
+        sum(f.number for f in m.failed or () if f.netns == netns and not f.answered)
+        for m in summaries[1:]
+    ]
+    if not any(noticed):
+        return np.zeros(len(noticed))
+    return np.minimum(np.array(noticed) / lengths(summaries), icmp.unreachable(summaries, netns))
 
 
 def both_here(seen: Observations, netns: int) -> bool:

@@ -277,6 +277,11 @@ def _failed(rates: Rates) -> Iterator[str]:
         f"{words.number(rates.of('ActiveOpens'))} connects/s were tried (ActiveOpens), "
         f"{words.number(rates.of('AttemptFails'))}/s failed (AttemptFails)."
     )
+    if rates.failed > 2 * rates.of("AttemptFails"):
+        yield (
+            f"{words.number(rates.failed)}/s ended without an answer while ICMP unreachables came: "
+            "their programs read that error and closed them, which AttemptFails does not count."
+        )
     half_open = rates.of("EmbryonicRsts")
     if half_open > 0:
         yield f"{words.number(half_open)}/s of those were half-open here (EmbryonicRsts): no harm."

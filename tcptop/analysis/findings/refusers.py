@@ -60,8 +60,8 @@ def refusers(seen: Observations, netns: int) -> Refusers:
     begin, before, seconds = seen.sample.clock - WINDOW_S, None, 0.0
     calls, known, heard = Counter[Callee](), 0, 0
     for summary in seen.summaries:
-        if summary.clock > begin and summary.failed is not None:
-            seconds += summary.clock - (before.clock if before else summary.clock)
+        if summary.clock > begin and summary.failed is not None and before:
+            seconds += summary.clock - before.clock
             for each in (each for each in summary.failed if each.netns == netns):
                 calls[_callee(each)] += each.number
                 known += each.number if each.remote_port else 0

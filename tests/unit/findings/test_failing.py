@@ -59,6 +59,25 @@ def test_who_refuses_is_named() -> None:
     assert "Start the service" not in finding.advice
 
 
+def rejected(came: int, answered: bool = False) -> list[str]:
+    """Of 20 connects a second that AttemptFails does not count."""
+    told = failed("10.0.0.9:80", answered=answered)
+    every = watch(
+        8,
+        lambda _: [],
+        kernel=steadily(**NONE | {"ActiveOpens": 20, "InDestUnreachs": came}),
+        deaths=lambda number: dead([told]) if number > 1 else (),
+    )
+    return [finding.title for finding in of(every[-1], ID)]
+
+
+def test_an_icmp_error_that_the_program_reads_itself_is_a_failure() -> None:
+    (title,) = rejected(18)
+    assert title == "18 connects/s fail with ICMP unreachable: to 10.0.0.9:80"
+    assert rejected(5) == rejected(0) == []
+    assert rejected(20, answered=True) == []  # refused, which AttemptFails would count
+
+
 def established(to: str, ms: int, inode: int = 1) -> Row:
     info = {"last_ack_recv": ms, "last_data_recv": ms, "min_rtt": 40}
     return socket("ESTABLISHED", "10.0.0.1:40001", to, inode=inode, info=info)
