@@ -89,7 +89,7 @@ async def test_listeners_show_their_fill_and_owner() -> None:
     async with live() as view:
         await view.press("3")
         assert view.rows()[0].split() == [
-            *["0.0.0.0:80", "96", "128", "74%", "96", "1", "12"],
+            *["0.0.0.0:80", "v4", "96", "128", "74%", "96", "1", "12"],
             "nginx/100",
             "+1",
         ]

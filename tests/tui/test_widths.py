@@ -75,3 +75,17 @@ def test_a_column_without_anything_gives_way() -> None:
     assert [column.key for column in kept] == ["name", "some"]
     kept, _ = layout.lay_out(columns, 24, lambda key: 8, lambda key: key == "none")
     assert [column.key for column in kept] == ["name", "none", "some"]
+
+
+def test_what_is_not_needed_is_left_to_others() -> None:
+    """An address is not cut beside a timer that says nothing."""
+    columns = (
+        layout.TableColumn("local", "Local", 12, flex=True, least=5, grow=1, tail=":"),
+        layout.TableColumn("timer", "Timer", 18, least=11),
+    )
+    needs = {"local": 15, "timer": 0}
+    _, sizes = layout.lay_out(columns, 22, needs.__getitem__)
+    assert sizes == [15, 5]
+    needs["timer"] = 13
+    _, sizes = layout.lay_out(columns, 22, needs.__getitem__)
+    assert sizes == [7, 13]

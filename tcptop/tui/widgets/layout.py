@@ -47,7 +47,7 @@ def lay_out(
 ) -> tuple[list[TableColumn], list[int]]:
     """The columns that fit, and the cells of each.
 
-    `content` says how many cells the texts of a flex column need; without it they take all the
+    `content` says how many cells the texts of a column need; without it flex ones take all the
     room. Columns that are `empty` give way to all others. In more room nothing that was shown in
     full is cut or goes: the room is given away in one order, which ends where it does.
     """
@@ -75,12 +75,18 @@ class _Share:
     def place(self, columns: Sequence[TableColumn]) -> None:
         """As many as have room, from the left, then as wide as they want to be."""
         for column in columns:
-            least = column.least or column.width
+            least = self._wanted(column, column.least or column.width)
             self._over = self._over or (least + 1 > self._room and bool(self.sizes))
             if not self._over:
                 self.sizes[column.key] = least
                 self._room -= least + 1
-        self._widen({column.key: column.width for column in self._columns})
+        self._widen({each.key: self._wanted(each, each.width) for each in self._columns})
+
+    def _wanted(self, column: TableColumn, cells: int) -> int:
+        """Of one that shrinks no more than its title and its texts need."""
+        if self._content is None or not column.least:
+            return cells
+        return min(cells, max(self._content(column.key), cell_width(column.title)))
 
     def grow(self, columns: Sequence[TableColumn]) -> None:
         """As far as their texts need it."""
