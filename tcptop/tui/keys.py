@@ -154,7 +154,7 @@ MAIN: tuple[tuple[Sequence[str], str, str], ...] = (
     (("explain", "pages"), " ", "Explain the selected row; all pages"),
     (("sort", "reverse"), " ", "Sort by the next column; reverse"),
     (("columns", "wide", "names"), " ", "Choose columns; show all; names or numbers"),
-    (("tree", "group"), " ", "Connections by process; by container; remotes by port"),
+    (("tree", "group"), " ", "Connections as a tree; group by unit"),
     (("pause", "step_back", "step_on"), " ", "Pause or resume; previous and next sample"),
     (("mark", "changes"), " ", "Mark this sample; what has changed since"),
     (("copy_row", "copy_command"), " ", "Copy the row; copy the ss that shows it"),
