@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tcptop.demo.namespace import DemoNamespace
+from tcptop.sources.restraints import mounts
 
 DEVICE = "v0"
 PROGRAMS = Path(__file__).parent / "programs"
@@ -24,6 +25,19 @@ _DEAD_MAC = "02:00:00:00:00:99"
 _USUAL = {"net.ipv4.tcp_max_tw_buckets": 131072, "net.ipv4.tcp_max_syn_backlog": 2048}
 _STATES = ["", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT"]
 _STATES += ["CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING"]
+
+
+_MOUNTS = mounts(Path("/proc/self/mountinfo").read_bytes())
+# What freezes and thaws a control group, by hierarchy, of those that are mounted.
+FREEZERS = {
+    name: files
+    for name, files in {
+        "": ("cgroup.freeze", "1", "0"),
+        "freezer": ("freezer.state", "FROZEN", "THAWED"),
+    }.items()
+    if name in _MOUNTS
+}
+QUOTAS = "cpu" in _MOUNTS  # of CPU time, by cgroup v1
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,7 @@ class Host:
     pids: dict[str, int]
     programs: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
     quitting: set[int] = field(default_factory=set)
+    groups: list[Path] = field(default_factory=list)  # control groups
     closed: bool = False
 
     def start(self, name: str, *words: object, port: int = 0, files: int = 0) -> int:
@@ -218,6 +233,27 @@ class Host:
         self.quitting.add(pid)
         os.kill(pid, signal.SIGQUIT)
 
+    def freeze(self, pid: int, hierarchy: str) -> None:
+        """As docker pause does, by cgroup v1 ("freezer") or v2 (""), or whichever there is."""
+        chosen = hierarchy if hierarchy in FREEZERS else next(iter(FREEZERS))
+        name, frozen, _ = FREEZERS[chosen]
+        (self.confined(pid, chosen) / name).write_text(frozen)
+
+    def confined(self, pid: int, hierarchy: str) -> Path:
+        """A control group that has nothing but this process."""
+        at = Path(_MOUNTS[hierarchy].point) / f"tcptop-test-{pid}"
+        at.mkdir()
+        self.groups.append(at)
+        (at / "cgroup.procs").write_text(str(pid))
+        return at
+
+    def _leave_groups(self) -> None:
+        """Programs that are frozen cannot end."""
+        for at in self.groups:
+            for name, _, thawed in FREEZERS.values():
+                if (at / name).exists():
+                    (at / name).write_text(thawed)
+
     def close(self) -> list[str]:
         """End all programs; what those said that had ended before, unless they were told to."""
         self.closed = True
@@ -226,7 +262,11 @@ class Host:
         for _, process in self.programs:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+        self._leave_groups()
+        for _, process in self.programs:
             process.wait()
+        while self.groups:
+            self.groups.pop().rmdir()
         return early
 
     def _such(self, state: str, local: int, remote: int) -> Iterator[Row]:

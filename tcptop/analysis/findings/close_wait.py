@@ -85,7 +85,7 @@ def _finding(
             *filled.evidence,
             *doing.evidence(seen, [process]),
         ),
-        said.advice,
+        doing.remedy(seen, [process]) or said.advice,
         f"ss -tanp state close-wait | grep pid={process.pid},",
         since=seen.sample.taken_at - oldest,
     )

@@ -1,11 +1,12 @@
-"""What the culprits are doing: stopped, stuck, busy, or asleep in a call of the kernel."""
+"""What the culprits are doing: stopped, frozen, stuck, busy, or asleep in a call of the kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tcptop.analysis.findings import words
+from tcptop.analysis.findings import restrained, words
 from tcptop.analysis.findings.observations import Observations
+from tcptop.model.cells import safe
 from tcptop.model.sample import Process, ProcessFacts
 
 BUSY = 0.95  # of a core
@@ -52,13 +53,15 @@ ELSEWHERE = (
 
 def evidence(seen: Observations, processes: Iterable[Process]) -> Iterator[str]:
     """A sentence for each of the first processes of which something is told; asks for the facts."""
-    for process in list(processes)[:MOST]:
+    told = list(processes)[:MOST]
+    for process in told:
         facts = seen.facts(process)
         said = None if facts is None else _said(facts)
         if said:
             yield f"{words.name(process)} {said}."
         if facts is not None and facts.replaced:
             yield f"{words.name(process)} {REPLACED}."
+    yield from restrained.quotas(seen, told)
 
 
 def stopped(seen: Observations, process: Process) -> bool:
@@ -72,14 +75,34 @@ def waits_elsewhere(facts: ProcessFacts) -> bool:
     return facts.threads == 1 and (facts.sleeps_in or "").startswith(ELSEWHERE)
 
 
-def all_stopped(seen: Observations, processes: Sequence[Process]) -> bool:
-    """Whether all of them, of whom there are some, are known to be stopped; asks for the facts."""
-    found = [stopped(seen, each) for each in processes]
-    return bool(found) and all(found)
+def condition(seen: Observations, processes: Sequence[Process]) -> str:
+    """ "stopped", "frozen" or "throttled", where all of them, of whom there are some, are known to
+    be so; else empty. Asks for the facts."""
+    halts = [stopped(seen, each) for each in processes]
+    freezes = [restrained.frozen(seen, each) for each in processes]
+    if processes and all(freezes):
+        return "frozen"
+    if processes and all(map(max, halts, freezes)):
+        return "stopped"
+    return "throttled" if restrained.quota(seen, processes) else ""
 
 
-def resume(processes: Iterable[Process]) -> str:
-    """Advice for those that are stopped."""
+def halted(seen: Observations, processes: Sequence[Process]) -> bool:
+    """Whether all of them, of whom there are some, are known to be stopped or frozen."""
+    return condition(seen, processes) in ("stopped", "frozen")
+
+
+def remedy(seen: Observations, processes: Sequence[Process]) -> str:
+    """Advice for those that are in such a condition: it goes before all other; else empty."""
+    now = condition(seen, processes)
+    if now == "frozen":
+        return restrained.thaw(seen, processes)
+    if now == "stopped":
+        return _resume([each for each in processes if stopped(seen, each)])
+    return restrained.raise_quota(seen, processes) if now else ""
+
+
+def _resume(processes: Iterable[Process]) -> str:
     pids = " ".join(str(each.pid) for each in processes)
     return (
         "Find out who stopped it (a debugger, a supervisor, Ctrl-Z), then resume it with "
@@ -93,6 +116,10 @@ def _said(facts: ProcessFacts) -> str | None:
         return (
             f"is stopped (state T{since}) by SIGSTOP, job control or a debugger; SIGCONT resumes it"
         )
+    if facts.frozen is not None:
+        by = facts.frozen.file and f" ({safe(facts.frozen.file)})"
+        since = since and f",{since}"
+        return f"is frozen by its control group{by}{since}: none of its code runs"
     if facts.state == UNINTERRUPTIBLE:
         return (
             f"is in uninterruptible sleep (state D{since}), usually a disk or network file system"

@@ -108,22 +108,23 @@ def _who(seen: Observations, server: Server) -> str:
 def _symptom(seen: Observations, server: Server) -> str:
     waiting = words.count(server.queued, "connection")
     lost = f"{words.number(server.lost_per_s)} SYNs/s dropped (retries counted)"
-    if server.burst:
+    condition = doing.condition(seen, server.processes)
+    if server.burst and not condition:
         return f"gets bursts longer than its backlog: {lost}"
+    now = f"is {condition} and" if condition else "is"
     if server.stalled_s:
-        what = "is stopped and not" if doing.all_stopped(seen, server.processes) else "is not"
-        return f"{what} accepting: {_waiting(server)}"
+        return f"{now} not accepting: {_waiting(server)}"
     if server.lost_per_s >= LEAST_LOST:
-        return f"is too slow to accept: {lost}"
+        return f"{now} too slow to accept: {lost}"
     if server.severity == "critical" and server.full:
-        return f"is too slow to accept: its queue is full ({server.queued} of {server.capacity})"
+        return f"{now} too slow to accept: its queue is full ({server.queued} of {server.capacity})"
     if server.severity == "critical":
-        return f"is too slow to accept: {_waiting(server)}"
+        return f"{now} too slow to accept: {_waiting(server)}"
     if server.severity == "info":
         oldest = words.duration(server.waiters.oldest_s)
-        return f"is slow to accept: {waiting} {_wait(server)}, the oldest for {oldest}"
+        return f"{now} slow to accept: {waiting} {_wait(server)}, the oldest for {oldest}"
     share = words.percent(server.queued / server.capacity)
-    return f"is slow to accept: its queue is {share} full ({server.queued} of {server.capacity})"
+    return f"{now} slow to accept: its queue is {share} full ({server.queued} of {server.capacity})"
 
 
 def _wait(server: Server) -> str:
@@ -203,8 +204,9 @@ def _siblings(server: Server) -> str:
 
 def _advice(seen: Observations, server: Server) -> str:
     who = words.called(server.processes[0]) if server.processes else "the server"
-    if doing.all_stopped(seen, server.processes):
-        return doing.resume(server.processes)
+    remedy = doing.remedy(seen, server.processes)
+    if remedy:
+        return remedy
     if server.burst:
         return (
             f"Give it a larger backlog: {servers.larger_backlog(seen, server.row)}. {who} does "

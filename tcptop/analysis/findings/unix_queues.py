@@ -126,11 +126,10 @@ def _finding(seen: Observations, queue: Queue, severity: str) -> Finding:
 
 
 def _symptom(seen: Observations, queue: Queue, processes: list[Process]) -> str:
-    if queue.stalled_s >= queue.full_s:
-        stopped = doing.all_stopped(seen, processes)
-        symptom = "is stopped and not accepting" if stopped else "is not accepting"
-    else:
-        symptom = "is too slow to accept"
+    condition = doing.condition(seen, processes)
+    now = f"is {condition} and" if condition else "is"
+    stands = queue.stalled_s >= queue.full_s
+    symptom = f"{now} not accepting" if stands else f"{now} too slow to accept"
     many = words.count(queue.listener.queued, "connection waits", "connections wait")
     room = f"its queue is full ({queue.listener.queued} of {queue.capacity})"
     return f"{symptom}: {room if queue.full else many}"
@@ -166,8 +165,9 @@ def _evidence(
 
 
 def _advice(seen: Observations, queue: Queue, who: str, processes: list[Process]) -> str:
-    if doing.all_stopped(seen, processes):
-        return doing.resume(processes)
+    remedy = doing.remedy(seen, processes)
+    if remedy:
+        return remedy
     if processes and processes[0].name.startswith("php-fpm"):
         return (
             "Find what its workers wait for (request_slowlog_timeout, its status page), limit how "

@@ -547,6 +547,12 @@ def _of_doings(seen: Seen) -> Iterator[Fact]:
         yield Fact("seconds", facts[-1].state_s, facts[-1].state_s, "in its state")
         yield exactly("count", facts[-1].threads, "threads")
         yield exactly("percent", 100 * (facts[-1].cpu_share or 0.0), "of a core")
+        quota = facts[-1].throttled
+        if quota is not None:
+            yield exactly("count", quota.throttled, "periods in which it was throttled")
+            yield exactly("count", quota.periods, "periods of its control group")
+            yield exactly("percent", 100 * quota.throttled / quota.periods, "of the periods")
+            yield exactly("percent", 100 * (quota.cores or 0), "of a core, its quota")
     for pid in seen.subject.pids:
         lost = _lost_sockets(pid, seen)
         fewest = lost - _opened_lately(pid, seen)

@@ -9,7 +9,7 @@ import pytest
 
 from tcptop.analysis.findings import doing, words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.model.sample import Process, ProcessFacts
+from tcptop.model.sample import Frozen, Process, ProcessFacts, Throttled
 from tests.unit.prepared import derived, sample
 
 ID = "3f2a" * 16
@@ -84,3 +84,73 @@ def test_the_facts_are_asked_for() -> None:
 )
 def test_a_process_is_named_as_the_operator_does(fields: dict[str, Any], who: str) -> None:
     assert words.who(replace(PROCESS, **fields)) == who
+
+
+FREEZER, QUOTA = "/sys/fs/cgroup/freezer/a/freezer.state", "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us"
+FROZEN = replace(IDLE, state="disk-sleep", state_s=8.0, frozen=Frozen(FREEZER))
+STOPPED = replace(IDLE, pid=813, state="stopped")
+OTHER = replace(PROCESS, pid=813)
+
+
+def throttled(times: int, pid: int = 812) -> ProcessFacts:
+    return replace(IDLE, pid=pid, throttled=Throttled(QUOTA, 0.05, 100, times))
+
+
+def test_a_frozen_process_waits_for_no_disk() -> None:
+    assert list(doing.evidence(seen(FROZEN), [PROCESS])) == [
+        f"leaky.py (python3, pid 812) is frozen by its control group ({FREEZER}), for at least "
+        "8 s: none of its code runs."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "condition", "advice"),
+    [
+        ((FROZEN,), "", ""),  # what the other does is not known
+        ((FROZEN, replace(FROZEN, pid=813)), "frozen", f"; or echo THAWED > {FREEZER}."),
+        ((FROZEN, STOPPED), "stopped", "kill -CONT 813,"),
+        ((replace(STOPPED, pid=812), STOPPED), "stopped", "kill -CONT 812 813,"),
+        ((throttled(99), throttled(50, 813)), "throttled", "(now 5% of a core): "),
+        ((throttled(99), throttled(49, 813)), "", ""),
+        ((IDLE, replace(IDLE, pid=813)), "", ""),
+    ],
+)
+def test_what_holds_all_of_them_back(
+    facts: tuple[ProcessFacts, ...], condition: str, advice: str
+) -> None:
+    observed = seen(*facts)
+    assert doing.condition(observed, [PROCESS, OTHER]) == condition
+    remedy = doing.remedy(observed, [PROCESS, OTHER])
+    assert advice in remedy
+    assert bool(advice) == bool(remedy)
+    assert doing.condition(observed, []) == doing.remedy(observed, []) == ""
+
+
+def test_a_quota_that_several_share_is_told_once() -> None:
+    observed = seen(throttled(99), throttled(99, 813))
+    assert list(doing.evidence(observed, [PROCESS, OTHER])) == [
+        "leaky.py (python3, pid 812) was throttled in 99 of 100 periods (99%): the CPU quota of "
+        f"its control group (5% of a core) was used up ({QUOTA})."
+    ]
+    assert list(doing.evidence(seen(throttled(9)), [PROCESS])) == []  # as bursts are
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "thaw", "more"),
+    [
+        (f"/docker/{ID}", "docker unpause 3f2a3f2a3f2a; or", "docker update --cpus=N 3f2a3f2a3f2a"),
+        ("/system.slice/shop.service", "systemctl thaw shop.service; or", "shop.service CPUQuota="),
+        (
+            f"/kubepods/pod{'0' * 32}/{ID}",
+            "thaw it: docker unpause, podman",
+            "resources.limits.cpu",
+        ),
+        (None, "thaw it: docker unpause, podman", "CPUQuota= of a unit"),
+    ],
+)
+def test_advice_fits_what_it_runs_in(cgroup: str | None, thaw: str, more: str) -> None:
+    process = replace(PROCESS, cgroup=cgroup)
+    assert thaw in doing.remedy(seen(FROZEN), [process])
+    assert more in doing.remedy(seen(throttled(99)), [process])
+    second = replace(FROZEN, frozen=Frozen("/sys/fs/cgroup/a/cgroup.freeze"))
+    assert "; or echo 0 > /sys/fs/cgroup/a/cgroup.freeze." in doing.remedy(seen(second), [process])

@@ -161,3 +161,16 @@ def test_what_the_process_does_is_asked_before_it_is_told() -> None:
         snapshot, history = derive(seen, history, FindingSettings())
         assert snapshot.findings == ()
     assert snapshot.requests.processes == {NGINX.pid}
+
+
+@pytest.mark.parametrize(
+    ("state", "clients", "severity"),
+    [("stopped", 3, "critical"), ("stopped", 2, "warning"), ("sleeping", 3, "warning")],
+)
+def test_a_server_that_does_nothing_at_all_is_critical_where_it_has_clients(
+    state: str, clients: int, severity: str
+) -> None:
+    rows = [unread(remote=f"10.0.0.7:5100{n}", inode=n, cookie=n) for n in range(1, clients + 1)]
+    facts = {NGINX.pid: replace(IDLE, pid=NGINX.pid, state=state)}
+    (finding,) = watch(6, lambda _: [LISTENER, *rows], owners=HELD, facts=facts)[-1]
+    assert finding.severity == severity

@@ -30,22 +30,22 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     _ask(seen, rows[(unread_s >= SUSPECT * least_s) & ~stuck])
     rows, unread_s = rows[stuck], unread_s[stuck]
     for group in grouped(seen, rows):
-        yield _finding(seen, group, unread_s[np.searchsorted(rows, group.rows)])
+        yield _finding(seen, limits, group, unread_s[np.searchsorted(rows, group.rows)])
 
 
 def _ask(seen: Observations, rows: Index) -> None:
     """For what their processes do, to be told as soon as it is found."""
     for group in grouped(seen, rows):
-        doing.all_stopped(seen, group.processes)
+        doing.condition(seen, group.processes)
 
 
-def _finding(seen: Observations, group: ConnectionGroup, unread_s: F64) -> Finding:
+def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, unread_s: F64) -> Finding:
     rows, longest = group.rows, float(unread_s.max())
     waiting = int(seen.table.recv_q[rows].sum())
     return Finding(
         ID,
         group.key(ID),
-        "warning",
+        _severity(seen, group, limits),
         f"{group.who} {_symptom(seen, group)}: {words.size(waiting)} wait in Recv-Q on "
         f"{words.count(len(rows), 'connection')} {group.where}",
         group.subject(seen),
@@ -57,10 +57,16 @@ def _finding(seen: Observations, group: ConnectionGroup, unread_s: F64) -> Findi
     )
 
 
+def _severity(seen: Observations, group: ConnectionGroup, limits: Limits) -> str:
+    """Of a server that does nothing at all, all clients wait."""
+    many = group.listener and len(group.rows) >= limits["critical"]
+    return "critical" if many and doing.halted(seen, group.processes) else "warning"
+
+
 def _symptom(seen: Observations, group: ConnectionGroup) -> str:
-    if doing.all_stopped(seen, group.processes):
-        return "is stopped and does not read"
-    return "hardly reads" if _crawled(seen, group) else "does not read"
+    condition = doing.condition(seen, group.processes)
+    symptom = "hardly reads" if _crawled(seen, group) else "does not read"
+    return f"is {condition} and {symptom}" if condition else symptom
 
 
 def _crawled(seen: Observations, group: ConnectionGroup) -> float:
@@ -69,8 +75,9 @@ def _crawled(seen: Observations, group: ConnectionGroup) -> float:
 
 
 def _advice(seen: Observations, group: ConnectionGroup) -> str:
-    if doing.all_stopped(seen, group.processes):
-        return doing.resume(group.processes)
+    remedy = doing.remedy(seen, group.processes)
+    if remedy:
+        return remedy
     held = servers.one_thread(group.processes) if group.listener else ""
     if held:
         return held
@@ -110,7 +117,10 @@ def _confirm(group: ConnectionGroup) -> str:
 RULE = Rule(
     ID,
     5,
-    (Threshold("unread_s", stalls.UNREAD_S, "seconds in which nothing was read"),),
+    (
+        Threshold("unread_s", stalls.UNREAD_S, "seconds in which nothing was read"),
+        Threshold("critical", 3, "clients of a stopped or frozen server at which it is critical"),
+    ),
     find,
     frozenset({Need.TCP_INFO}),
 )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import words
+from tcptop.analysis.findings import doing, words
 from tcptop.analysis.findings.awaiting import awaiting
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
@@ -114,8 +114,9 @@ def _finding(seen: Observations, limits: Limits, busy: _Busy) -> Finding:
             f"{words.duration(limits['waited_s'])} or longer, on the oldest for {oldest}.",
             f"It has {words.count(len(back.rows), 'connection')} to {back.destination}, and on "
             f"{words.number(busy.in_use)} a request is under way.",
+            *doing.evidence(seen, clients.processes),
         ),
-        _advice(clients, back),
+        doing.remedy(seen, clients.processes) or _advice(clients, back),
         f"ss -tinp state established '( sport = {clients.listener} or dst "
         f"{words.in_filter(back.destination or '')} )'",
         since=seen.sample.taken_at - longest,

@@ -89,7 +89,7 @@ def _finding(seen: Observations, limits: Limits, silence: _Silence) -> Finding:
         group.subject(seen),
         {"connections": len(group.rows), "longest_s": silence.longest_s, "others": silence.others},
         tuple(_evidence(seen, limits, silence, servers)),
-        _advice(group, servers),
+        doing.remedy(seen, servers) or _advice(group, servers),
         f"ss -tinp state established 'dst {words.in_filter(group.destination or '')}'",
         since=seen.sample.taken_at - silence.longest_s,
     )
@@ -160,7 +160,8 @@ def _again(seen: Observations, limits: Limits, group: ConnectionGroup, again: Re
         group.subject(seen),
         {"times": again.times, "connections": again.waiting, "longest_s": again.longest_s},
         tuple(_again_evidence(seen, group, again, servers)),
-        f"Check {_there(group, servers)}: an event loop that is blocked (a synchronous call, a "
+        doing.remedy(seen, servers)
+        or f"Check {_there(group, servers)}: an event loop that is blocked (a synchronous call, a "
         "long computation), garbage collection, a lock, a CPU quota (nr_throttled in the cpu.stat "
         "of its cgroup). The network is well: the other kernel acknowledges meanwhile. Here: set "
         "a deadline for requests and a limit on those in flight.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import words
+from tcptop.analysis.findings import doing, words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -44,7 +44,7 @@ def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, for_s: 
         group.subject(seen),
         {"connections": len(rows), "send_q": waiting, "longest_s": longest},
         tuple(_evidence(seen, group, worst, longest, reader)),
-        _advice(group, reader),
+        (reader and doing.remedy(seen, [reader])) or _advice(group, reader),
         f"ss -tinpo 'dst {words.in_filter(words.remote(seen.sample, worst))}'",
         since=seen.sample.taken_at - longest,
     )
@@ -93,6 +93,7 @@ def _evidence(
     )
     if reader:
         yield f"The other end is on this host: {words.who(reader)}."
+        yield from doing.evidence(seen, [reader])
     else:
         yield "A proxy whose other side is slow looks the same from here."
 
