@@ -114,6 +114,14 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)  # for a writer, where it is a FIFO
 
 
+def _home_config() -> str:
+    if "HOME" in os.environ:
+        return os.path.expanduser("~/.config")
+    from tcptop.sources.names import apart
+
+    return apart(lambda: os.path.expanduser("~/.config"))  # asks the name service, which may wait
+
+
 def _usual() -> str | None:
     """Where the XDG Base Directory Specification puts it, if there is one.
 
@@ -121,6 +129,6 @@ def _usual() -> str | None:
     """
     home = os.environ.get("XDG_CONFIG_HOME", "")
     if not os.path.isabs(home):  # the specification: a relative one is to be ignored
-        home = os.path.expanduser("~/.config")
+        home = _home_config()
     path = os.path.join(home, "tcptop", "config.toml")
     return path if os.path.isabs(path) and os.path.isfile(path) else None

@@ -62,15 +62,15 @@ def settings(
     `remembered` from run to run, or forgotten."""
     environment.prepare(os.environ)  # before Textual is imported, which reads it once
     from tcptop.analysis.filter.clause import NO_FILTER
-    from tcptop.sources.live import user_name
     from tcptop.sources.resolver import Resolver
+    from tcptop.sources.users import own_name
     from tcptop.tui.settings import ScreenSettings, usual_path
 
     return ScreenSettings(
         interval=user.interval,
         clause=shown or NO_FILTER,
         scope=scope,
-        user=user_name(os.geteuid()),
+        user=own_name(),
         ascii_only=chosen.ascii or environment.glyphs(os.environ) == "ascii",
         findings=user.findings,
         keys=_keys(user.keys),

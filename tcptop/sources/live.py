@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,10 +28,12 @@ from tcptop.sources.owners import OwnerFinder
 from tcptop.sources.process_facts import FactsReader
 from tcptop.sources.sock_diag import Request
 from tcptop.sources.sockopts import OptionReader
+from tcptop.sources.users import UserNames
 
 T = TypeVar("T")
 
 LEAST_REST_S = 0.05  # between samples, however long they take
+NAMES_S, NAMES_SPARING_S = 2.0, 0.1  # for which a sample waits for new names of users, once
 LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
 ELSEWHERE_S = 5.0  # between looks for other namespaces: 5 µs a process, 30 a namespace
 LET_GO_S = 1.0
@@ -75,7 +76,7 @@ class LiveSource:
         self._options = OptionReader()
         self._facts = FactsReader()
         self._cgroups = Cgroups()
-        self._users: dict[int, str] = {}
+        self._users = UserNames(NAMES_S if budget_s is None else NAMES_SPARING_S)
         self._found: Mapping[int, Found] = {}
         self._elsewhere, self._elsewhere_due = 0, 0.0
 
@@ -123,7 +124,7 @@ class LiveSource:
             kernel=tuple(each.kernel for each in readings if each.kernel.counters),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
             cgroups_v1=self._cgroups.v1,
-            users=self._names(sockets.uid, owners),
+            users=self._users.of(_uids(sockets.uid, owners)),
             options=self._options.read(sockets, owners, rights) if by_sock_diag else {},
             routes={key: route for each in readings for key, route in each.routes.items()},
             facts=self._facts.read(),
@@ -172,14 +173,6 @@ class LiveSource:
                 let_go_at = time.monotonic() + LET_GO_S
         return stop.is_set()
 
-    def _names(self, uids: U32, owners: Owners) -> Mapping[int, str]:
-        wanted = {p.uid for p in owners.processes.values() if p.uid is not None}
-        wanted.update(np.unique(uids).tolist())
-        new = {uid: user_name(uid) for uid in wanted - self._users.keys()}
-        if new:  # those before belong to samples before
-            self._users = self._users | new
-        return self._users
-
     def _notes(
         self, owners: Owners, inodes: U32, rights: bool, deaths: Sequence[Deaths]
     ) -> tuple[str, ...]:
@@ -189,6 +182,7 @@ class LiveSource:
             notes.append(f"The kernel does not tell what ends: {self._home.not_told}.")
         notes += death_notes(deaths)
         notes += owner_notes(owners, inodes, rights)
+        notes += self._users.notes()
         notes += self._of_others() if self._others else self._of_elsewhere()
         return tuple(notes)
 
@@ -262,6 +256,12 @@ def death_notes(deaths: Sequence[Deaths]) -> Iterator[str]:
         yield f"{many} closed connections are missing: they ended faster than tcptop could read."
 
 
+def _uids(uids: U32, owners: Owners) -> set[int]:
+    """Those of sockets and of the processes that hold them."""
+    people = {p.uid for p in owners.processes.values() if p.uid is not None}
+    return people.union(np.unique(uids).tolist())
+
+
 def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:
     """Why the owners of some sockets are unknown; `rights` is what `privileged` said."""
     if owners.unreadable and not rights:
@@ -312,11 +312,3 @@ def privileged() -> bool:
 def _sees_every_user() -> bool:
     """Whether all users are mapped to themselves, as in the first user namespace."""
     return (procfs.read("/proc/self/uid_map") or b"").split() == [b"0", b"0", b"4294967295"]
-
-
-def user_name(uid: int) -> str:
-    """The login name, or the number where it has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
