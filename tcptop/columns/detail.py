@@ -138,6 +138,12 @@ MEMORY_MEANINGS = {
 }
 
 
+ULPS = {
+    "mptcp": "a subflow of MPTCP: what the process has not read is in the MPTCP socket's queue",
+    "tls": "the kernel encrypts and decrypts (kTLS)",
+}
+
+
 def facts(selection: Selection, row: int) -> list[Fact]:
     """What is known of the socket in a row of the table; the unknown is left out."""
     return [
@@ -193,7 +199,7 @@ def _owner(selection: Selection, row: int) -> Iterator[Fact]:
     if cong := table.cong[row].decode("latin-1"):
         yield Fact("owner", "congestion", safe(cong), "congestion control algorithm")
     if ulp := table.ulp[row].decode("latin-1"):
-        yield Fact("owner", "ulp", safe(ulp), "upper-layer protocol in the kernel (TLS, MPTCP)")
+        yield Fact("owner", "ulp", safe(ulp), ULPS.get(ulp, "upper-layer protocol in the kernel"))
 
 
 def _workload(snapshot: Snapshot, row: int) -> Iterator[Fact]:

@@ -169,6 +169,10 @@ def _congestion(selection: Selection, rows: Index) -> list[str]:
     return [safe(name.decode("latin-1")) or units.UNKNOWN for name in names]
 
 
+def _ulp(selection: Selection, rows: Index) -> list[str]:
+    return [safe(name.decode("latin-1")) for name in _table(selection).ulp[rows].tolist()]
+
+
 def _by_text(texts: Texts) -> Values:
     return lambda selection, rows: np.array(texts(selection, rows), dtype=object).astype(str)
 
@@ -272,6 +276,10 @@ COLUMNS = (
     Column(
         "cong", "CC", 6, "Congestion control algorithm.", _by_text(_congestion), _congestion,
         priority=10, largest_first=False,
+    ),
+    Column(
+        "ulp", "ULP", 6, "Upper-layer protocol in the kernel: mptcp for a subflow of MPTCP, tls.",
+        _by_text(_ulp), _ulp, priority=11, largest_first=False,
     ),
     Column(
         "cgroup", "Cgroup", 20, "The control group it was made in.",

@@ -261,10 +261,16 @@ def _fill_scalar(
 def _fill_ulp(
     data: NDArray[np.uint8], places: Index, rows: Index, attribute: Attribute, table: SocketTable
 ) -> None:
-    # Nested; rare enough (kTLS, MPTCP) to be read row by row.
-    for place, row in zip(places.tolist(), rows.tolist(), strict=True):
-        at = place + attribute.at
-        nested = data[at : at + attribute.size].tobytes()
-        for inner in _attributes(nested, 0, len(nested)):
-            if inner.kind == INET_ULP_INFO_NAME:
-                table.ulp[row] = nested[inner.at : inner.at + inner.size].split(b"\0")[0][:16]
+    """The name is the first of the nested attributes (tcp_diag_put_ulp, net/ipv4/tcp_diag.c)."""
+    if attribute.size < 4:
+        return
+    length = gather(data, places, attribute.at, "u2").astype(np.int64)
+    kind = gather(data, places, attribute.at + 2, "u2") & ATTRIBUTE_TYPE
+    if ((length < 4) | (length > attribute.size)).any():
+        raise WireError(f"an upper-layer protocol in {attribute.size} bytes that does not fit")
+    named = (kind == INET_ULP_INFO_NAME) & (length > 4)
+    for size in np.unique(length[named]).tolist():
+        same = named & (length == size)
+        table.ulp[rows[same]] = gather(
+            data, places[same], attribute.at + 4, f"S{min(size - 4, 16)}"
+        )

@@ -46,6 +46,7 @@ def columns(selection: Selection, rows: Index) -> Columns:
         "processes": holders(snapshot, rows),
         "cgroup": cgroups(snapshot.sample, table, full),
         **whose(snapshot, rows),
+        "ulp": [name.decode("latin-1") or None for name in table.ulp.tolist()],
         "age_s": measured(snapshot.age_s[rows]),
         "seen_s": measured(snapshot.seen_s[rows]),
         "tcp_info": _tcp_info(table, full),

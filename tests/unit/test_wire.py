@@ -291,10 +291,49 @@ def test_an_overdue_timer_has_run_out() -> None:
     assert decoded(bytes(row))[0].expires.tolist() == [0]
 
 
+def ulp(name: bytes, *infos: tuple[int, bytes]) -> bytes:
+    """INET_DIAG_ULP_INFO as tcp_diag_put_ulp makes it (net/ipv4/tcp_diag.c)."""
+    nested = b""
+    for kind, value in ((wire.INET_ULP_INFO_NAME, name + b"\0"), *infos):
+        nested += struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+    return nested
+
+
+def tls_info() -> bytes:
+    """INET_ULP_INFO_TLS of TLS 1.3 with AES-GCM 128 both ways, in software: tls_get_info in
+    net/tls/tls_main.c, numbers of include/uapi/linux/tls.h."""
+    values = (1, 0x0304), (2, 51), (3, 2), (4, 2)  # version, cipher, TXCONF and RXCONF: TLS_CONF_SW
+    return b"".join(struct.pack("=HHHH", 6, kind, value, 0) for kind, value in values)
+
+
 def test_upper_layer_protocols() -> None:
-    nested = struct.pack("=HH", 8, wire.INET_ULP_INFO_NAME) + b"tls\0" + struct.pack("=HH", 4, 2)
-    table, _ = decoded(message((tcp.ULP_INFO | 0x8000, nested)) + message())
-    assert table.ulp.tolist() == [b"tls", b""]
+    """Of kTLS and MPTCP, which tell root more; the kernel nests without NLA_F_NESTED."""
+    told = [
+        ulp(b"tls", (2, tls_info())),
+        ulp(b"tls", (2, b"")),
+        ulp(b"mptcp", (3, bytes(96))),
+        ulp(b"mptcp", (3, bytes(52))),
+        ulp(b"smc"),
+        ulp(b"x" * 30),
+    ]
+    rows = [message((tcp.ULP_INFO, each)) for each in told]
+    table, _ = decoded(b"".join([*rows, message()]))
+    names = [b"tls", b"tls", b"mptcp", b"mptcp", b"smc", b"x" * 16, b""]
+    assert table.ulp.tolist() == names
+    nested = message((tcp.ULP_INFO | 0x8000, told[0]))
+    assert decoded(nested)[0].ulp.tolist() == [b"tls"]
+
+
+@pytest.mark.parametrize("inner", [b"", b"\0", struct.pack("=HH", 4, 2), struct.pack("=HH", 4, 1)])
+def test_an_upper_layer_protocol_without_a_name(inner: bytes) -> None:
+    assert decoded(message((tcp.ULP_INFO, inner)))[0].ulp.tolist() == [b""]
+
+
+@pytest.mark.parametrize("length", [0, 3, 9, 0xFFFF])
+def test_an_upper_layer_protocol_that_does_not_fit(length: int) -> None:
+    broken = struct.pack("=HH", length, wire.INET_ULP_INFO_NAME) + b"tls\0"
+    with pytest.raises(WireError, match="does not fit"):
+        decoded(message((tcp.ULP_INFO, broken)))
 
 
 def test_addresses_of_both_families() -> None:
