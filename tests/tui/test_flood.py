@@ -62,3 +62,14 @@ def test_what_is_typed_is_taken() -> None:
     now += 1 / PER_S
     assert budget.lets("j")
     assert not budget.lets("j")
+
+
+@pytest.mark.parametrize("end", ["\x03", "\x11", "\x1b[21~"], ids=["^C", "^Q", "F10"])
+def test_a_paste_without_end_does_not_make_it_deaf(end: str, tmp_path: Path) -> None:
+    with Terminal(COMMAND, environ(XDG_STATE_HOME=str(tmp_path)), cwd=tmp_path) as terminal:
+        terminal.wait_for("LIVE")
+        terminal.type("\x1b[48;24;80;0;0t\x1b[<0;10;6M\x1b[200~state")
+        terminal.read(0.1)
+        terminal.type(end)
+        assert terminal.wait_exit() == 0
+        assert terminal.left_behind() == []

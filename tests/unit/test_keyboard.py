@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from textual import events
 from textual.message import Message
 
-from tcptop.tui.terminal.keyboard import MOST, Keyboard, Typed, key
+from tcptop.tui.terminal.keyboard import MOST, PASTE_PAUSE_MS, Keyboard, Typed, key
 
 LONG = "état 0123456789" * 5
 
@@ -75,3 +75,50 @@ def test_a_paste_without_end_is_bounded() -> None:
     assert isinstance(paste, events.Paste)
     assert len(paste.text) == MOST
     assert [message.text for message in keyboard.feed(b"j" * 20) if isinstance(message, Typed)]
+
+
+@pytest.mark.parametrize("data", [b"\x03", b"\x03\x03\x03", b"\x11", b"\x1b[21~"])
+def test_what_ends_tcptop_ends_a_paste_whose_end_does_not_come(data: bytes) -> None:
+    keyboard = Keyboard()
+    assert [*keyboard.feed(b"\x1b[200~state")] == []
+    paste, *keys = keyboard.feed(data)
+    assert isinstance(paste, events.Paste)
+    assert paste.text == "state"
+    assert {said for each in keys for said in _said(each)} <= {"ctrl+c", "ctrl+q", "f10"}
+    assert keys
+    assert keyboard.patience_ms is None
+
+
+def test_a_paste_ends_after_a_pause() -> None:
+    keyboard = Keyboard()
+    assert keyboard.patience_ms is None
+    assert [*keyboard.feed(b"\x1b[200~state")] == []
+    assert keyboard.patience_ms == PASTE_PAUSE_MS
+    (paste,) = keyboard.late()
+    assert isinstance(paste, events.Paste)
+    assert paste.text == "state"
+    assert keyboard.patience_ms is None
+    assert [said for each in keyboard.feed(b"q") for said in _said(each)] == ["q"]
+
+
+def test_what_ends_tcptop_may_be_part_of_a_paste() -> None:
+    assert read(b"\x1b[200~a\x03b\x1b[201~x") == ["paste a\x03b", "x"]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        b"\x1b[48;0;0;0;0t",
+        b"\x1b[48;24;80;0;0t",
+        b"\x1b[48;0;0;480;640t",
+        b"\x1b[48;5;5;480;640t",
+        b"\x1b[?2048;1$y",
+        b"\x1b[?2048;2$y",
+    ],
+)
+def test_a_size_that_nobody_asked_for_is_ignored(report: bytes) -> None:
+    keyboard = Keyboard()
+    assert [*keyboard.feed(report)] == []
+    (press,) = keyboard.feed(b"\x1b[<0;10;6M")
+    assert isinstance(press, events.MouseDown)
+    assert (press.x, press.y) == (9, 5)

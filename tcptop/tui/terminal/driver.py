@@ -20,7 +20,7 @@ from threading import Event, Thread, current_thread
 from types import FrameType
 from typing import Any
 
-from textual import constants, events
+from textual import events
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
@@ -260,7 +260,7 @@ class TerminalDriver(LinuxDriver):
             self._soon(self._app._handle_exception, error)
 
     def run_input_thread(self) -> None:
-        """Turn bytes into messages; asleep unless there is a key, or half an escape sequence.
+        """Turn bytes into messages; asleep unless there is a key, or half of something.
 
         What is read next waits until the app has taken what was read before: of a flood the rest
         stays with whoever sends it.
@@ -269,10 +269,7 @@ class TerminalDriver(LinuxDriver):
         for fileno in (self.fileno, self._wake_read):
             poll.register(fileno, select.POLLIN)
         keyboard = Keyboard(self._debug)
-        patience = constants.ESCAPE_DELAY * 1000 + 5
-        while self._wake_read not in (
-            ready := dict(poll.poll(patience if keyboard.waiting else None))
-        ):
+        while self._wake_read not in (ready := dict(poll.poll(keyboard.patience_ms))):
             for message in keyboard.feed(read_some(self.fileno)) if ready else keyboard.late():
                 self.process_message(message)
             self._until_taken()
