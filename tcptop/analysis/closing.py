@@ -19,7 +19,7 @@ from tcptop.analysis.port_range import port_bounds
 from tcptop.analysis.unopened import forgotten, never_open
 from tcptop.model import closed as codes
 from tcptop.model import owner, tcp
-from tcptop.model.arrays import index_of, row_hash
+from tcptop.model.arrays import index_of, row_hash, sorted_unique
 from tcptop.model.closed import INFO, NONE_CLOSED, Closed
 from tcptop.model.sample import Sample
 from tcptop.model.table import F64, U8, U64, Bools, Index, SocketTable, concat
@@ -211,7 +211,7 @@ class _Dead:
         table, bounds = self._table, port_bounds(self._sample)
         accepted, called = np.zeros(len(table), bool), np.zeros(len(table), bool)
         now = self._sample.sockets
-        for netns in np.unique(table.netns).tolist():
+        for netns in sorted_unique(table.netns).tolist():
             here, port = table.netns == netns, table.local_port
             listening = now.local_port[(now.state == tcp.LISTEN) & (now.netns == netns)]
             past = [*self._history.listener_ports.get(netns, ())]

@@ -9,6 +9,7 @@ import numpy as np
 
 from tcptop.analysis.groups import known_sums
 from tcptop.model import owner, tcp
+from tcptop.model.arrays import distinct
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Holders, Processes
 from tcptop.model.table import Index
@@ -32,7 +33,7 @@ def _by_name(found: Processes, holders: Holders) -> Processes:
     for row, process in zip(ended.tolist(), holders.at(found.process[ended]), strict=True):
         called = (process.label or process.name) if process else ""
         group[row] = first.setdefault((called, int(found.netns[row])), row)
-    kept, number = np.unique(group, return_inverse=True)
+    kept, _, number, _ = distinct(group)
     return _summed(found, kept, number)
 
 

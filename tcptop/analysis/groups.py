@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import owner, tcp
-from tcptop.model.arrays import paired, row_hash
+from tcptop.model.arrays import distinct, paired, row_hash
 from tcptop.model.snapshot import Holders, Processes, Remotes
 from tcptop.model.table import F64, I64, U8, U64, Bools, Index, SocketTable
 
@@ -62,7 +62,7 @@ class _Grouped(NamedTuple):
 
 
 def _grouped(row: Index, key: U64) -> _Grouped:
-    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    _, first, inverse, _ = distinct(key)
     return _Grouped(row, first, inverse)
 
 
@@ -131,7 +131,7 @@ def remotes(table: SocketTable, rates: SocketRates, with_port: bool) -> Remotes:
     port = table.remote_port[row].astype(np.int64) if with_port else np.full(len(row), -1)
     link = paired(table.netns[row], table.interface[row])
     key = row_hash(link, table.remote_hi[row], table.remote_lo[row], port)
-    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    _, first, inverse, _ = distinct(key)
     groups = len(first)
     group = np.full(len(table), -1, np.int64)
     group[row] = inverse

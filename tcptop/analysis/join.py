@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.analysis.history import History, KnownSockets
-from tcptop.model.arrays import index_of
+from tcptop.model.arrays import index_of, sorted_unique
 from tcptop.model.sample import Sample
 from tcptop.model.table import F64, U64, Bools, Index
 
@@ -67,7 +67,7 @@ class SocketJoin:
 def join(sample: Sample, history: History) -> SocketJoin:
     table, known = sample.sockets, history.known
     first = history.began is None
-    fresh = np.unique(table.netns) if first else [*sample.netns - history.namespaces]
+    fresh = sorted_unique(table.netns) if first else [*sample.netns - history.namespaces]
     order = np.argsort(known.key)
     place = index_of(table.key, known.key[order])
     new = place < 0

@@ -7,7 +7,7 @@ import numpy as np
 from tcptop.analysis.history import KnownSockets
 from tcptop.analysis.join import SocketJoin
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, isin_codes, isin_sorted, row_hash, sorted_unique
+from tcptop.model.arrays import distinct, index_of, isin_codes, isin_sorted, row_hash, sorted_unique
 from tcptop.model.sample import ListenerPeaks
 from tcptop.model.snapshot import Listeners
 from tcptop.model.table import ALL, I64, MAPPED, U64, Bools, Index, Rows, SocketTable
@@ -87,7 +87,7 @@ def listeners(table: SocketTable, queue: Index, now: KnownSockets, joined: Socke
     row = np.flatnonzero(table.state == tcp.LISTEN)
     dropped = joined.rate("drops", now.drops)[row]
     group = group_keys(table, row)
-    _, inverse, siblings = np.unique(group, return_inverse=True, return_counts=True)
+    _, _, inverse, siblings = distinct(group)
     half_open = queue[(table.state == tcp.SYN_RECV) & (queue >= 0)]
     by_row = np.bincount(half_open, minlength=len(table))[row]
     syn_queue = np.bincount(inverse, by_row, len(siblings)).astype(np.int64)

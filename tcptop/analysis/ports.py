@@ -17,7 +17,7 @@ from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.peers import is_loopback
 from tcptop.analysis.port_range import PortRange, port_ranges
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, paired, row_hash, sorted_unique
+from tcptop.model.arrays import distinct, index_of, paired, row_hash, sorted_unique
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Ports
 from tcptop.model.table import F64, I64, U16, U32, U64, Bools, Index, SocketTable
@@ -31,9 +31,7 @@ def ports(sample: Sample, joined: SocketJoin, history: History) -> Ports:
     """Groups in no order that means anything. The head of this module says what they count."""
     table, ranges = sample.sockets, port_ranges(sample, history.listener_ports)
     rows, reusable = _rows(table, ranges)
-    keys, first, inverse = np.unique(
-        destination_keys(table, rows), return_index=True, return_inverse=True
-    )
+    keys, first, inverse, _ = distinct(destination_keys(table, rows))
     lead, groups = rows[first], len(keys)
     netns, group = table.netns[lead], np.full(len(table), -1, np.int64)
     group[rows] = inverse
@@ -117,7 +115,7 @@ def _taken(table: SocketTable, lead: Index, group: Index, port: U16) -> I64:
     """
     groups, ports = [group], [port]
     device = table.interface[lead]
-    for one in np.unique(device[device != 0]).tolist():
+    for one in sorted_unique(device[device != 0]).tolist():
         also = _bound_beside(table, lead, device == one)[group]
         groups.append(also[also >= 0])
         ports.append(port[also >= 0])
@@ -165,13 +163,13 @@ def _headroom_bind(sample: Sample, lead: Index, found: Mapping[int, PortRange]) 
     address = row_hash(both.local_hi, both.local_lo)
     left = np.zeros(len(lead), np.int64)
     links = paired(both.netns[lead], both.interface[lead])
-    for link in np.unique(links).tolist():
+    for link in sorted_unique(links).tolist():
         netns, device = divmod(link, 1 << 32)
         groups = np.flatnonzero(links == link)
         here = both.netns == netns
         if device:
             here &= (both.interface == 0) | (both.interface == device)
-        wanted, inverse = np.unique(address[lead[groups]], return_inverse=True)
+        wanted, _, inverse, _ = distinct(address[lead[groups]])
         value = found[netns]
         free = value.candidate.copy()
         free[both.local_port[here & wild]] = False

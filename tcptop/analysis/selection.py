@@ -14,6 +14,7 @@ from tcptop.analysis.listeners import match
 from tcptop.analysis.port_range import port_bounds
 from tcptop.analysis.workloads import merged, workloads
 from tcptop.model import tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.closed import Closed, joined
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Processes, Snapshot
@@ -189,7 +190,7 @@ def _selected(
 
 def _concerned(group: Index, selected: Bools) -> Index:
     """The groups that have a selected row."""
-    numbers: Index = np.unique(group[selected & (group >= 0)])
+    numbers: Index = sorted_unique(group[selected & (group >= 0)])
     return numbers
 
 

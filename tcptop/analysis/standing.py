@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
-from tcptop.model.arrays import isin_codes, row_hash
+from tcptop.model.arrays import distinct, isin_codes, row_hash
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, I64, U64, Bools, Index
 
@@ -54,7 +54,7 @@ def _still(
     connected = table.state != tcp.LISTEN
     rows = np.flatnonzero(among & connected & (queue > 0) & (waits_s >= STILL_S))
     rows = rows[np.argsort(table.cookie[rows])]
-    _, first, group = np.unique(_alike(snapshot, rows), return_index=True, return_inverse=True)
+    _, first, group, _ = distinct(_alike(snapshot, rows))
     octets = np.bincount(group, queue[rows], len(first))
     least = np.full(len(first), np.inf)
     np.minimum.at(least, group, waits_s[rows])

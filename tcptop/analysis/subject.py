@@ -6,7 +6,7 @@ import numpy as np
 
 from tcptop.model import tcp
 from tcptop.model.address import halves, split_zone
-from tcptop.model.arrays import isin_sorted, paired
+from tcptop.model.arrays import isin_sorted, paired, sorted_unique
 from tcptop.model.finding import Subject
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools, SocketTable
@@ -64,6 +64,6 @@ def on_device(zone: str, snapshot: Snapshot) -> Bools:
     """A mask of the sockets that are bound to the device of a zone (`%eth0`)."""
     sample, table = snapshot.sample, snapshot.sample.sockets
     links = paired(table.netns, table.interface)
-    bound = [divmod(link, 1 << 32) for link in np.unique(links[table.interface != 0]).tolist()]
+    bound = [divmod(link, 1 << 32) for link in sorted_unique(links[table.interface != 0]).tolist()]
     mine = [netns << 32 | index for netns, index in bound if sample.zone(netns, index) == zone]
     return np.isin(links, np.array(mine, np.uint64))

@@ -15,6 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
+from tcptop.model.arrays import distinct
 from tcptop.model.container import Container, Workload, container_of, unit_of
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import I64, Index
@@ -42,7 +43,7 @@ def workloads(snapshot: Snapshot) -> Workloads:
     first, waits = snapshot.holders.first(), snapshot.queue >= 0
     first = np.where((first < 0) & waits, first[snapshot.queue], first) if len(first) else first
     told = np.array([each.cgroup is not None for each in people] + [False], bool)[first]
-    numbers, group = np.unique(np.where(told, 0, snapshot.cgroup), return_inverse=True)
+    numbers, _, group, _ = distinct(np.where(told, 0, snapshot.cgroup))
     names = {box.id: box.name for each in people if (box := each.container) and box.name}
     found = [Workload(each.unit, each.container) for each in people]
     made = [_made_in(sample.cgroups.get(n), names, sample.cgroups_v1) for n in numbers.tolist()]

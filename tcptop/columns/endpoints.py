@@ -8,6 +8,7 @@ import numpy as np
 
 from tcptop.analysis.findings.words import called
 from tcptop.model import address, owner, tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Ports, Remotes, Snapshot
@@ -55,7 +56,7 @@ def of_device(
     for name in ("netns", *names):
         column = getattr(found, name)
         others = others & (column == column[place])
-    bound = np.unique(found.interface[others]).tolist()
+    bound = sorted_unique(found.interface[others]).tolist()
     return "".join(f" and dev != {sample.zone(netns, other)[1:]}" for other in bound)
 
 

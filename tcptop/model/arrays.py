@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,29 @@ def rows_by_key(rows: NDArray[Any], keys: NDArray[Any]) -> Iterator[NDArray[Any]
     ordered = keys[order]
     parts = np.split(rows[order], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1)
     yield from sorted(parts, key=len, reverse=True)
+
+
+class Distinct(NamedTuple):
+    """The different values, sorted; where each comes first, and how often; `inverse` is the place
+    of each of all values among them."""
+
+    values: NDArray[Any]
+    first: NDArray[np.int64]
+    inverse: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+def distinct(values: NDArray[Any]) -> Distinct:
+    """As np.unique, which imports numpy.ma and takes twice as long where there are few."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    new = np.ones(len(ordered), bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    start = np.flatnonzero(new)
+    inverse = np.empty(len(order), np.int64)
+    inverse[order] = np.cumsum(new) - 1
+    counts = np.append(start[1:], len(order)) - start
+    return Distinct(ordered[start], order[start], inverse, counts)
 
 
 def sorted_unique(values: NDArray[Any]) -> NDArray[Any]:

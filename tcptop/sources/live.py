@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from tcptop.model.arrays import isin_sorted
+from tcptop.model.arrays import isin_sorted, sorted_unique
 from tcptop.model.sample import NO_PEAKS, Deaths, Host, ListenerPeaks, Namespace, Owners, Sample
 from tcptop.model.source import Requests, Stop
 from tcptop.model.table import U32, SocketTable, concat
@@ -259,7 +259,7 @@ def death_notes(deaths: Sequence[Deaths]) -> Iterator[str]:
 def _uids(uids: U32, owners: Owners) -> set[int]:
     """Those of sockets and of the processes that hold them."""
     people = {p.uid for p in owners.processes.values() if p.uid is not None}
-    return people.union(np.unique(uids).tolist())
+    return people.union(sorted_unique(uids).tolist())
 
 
 def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.table import MAPPED, U8, U32, U64, Bools, Index, SocketTable
 
 NLMSG_ERROR = 2
@@ -151,7 +152,7 @@ def decode(data: NDArray[np.uint8], offsets: Index, table: SocketTable) -> None:
     _headers(data, offsets, table)
     check(table)
     lengths, layouts = gather(data, offsets, 0, "u4"), 0
-    for length in np.unique(lengths):
+    for length in sorted_unique(lengths):
         rows = np.flatnonzero(lengths == length)
         while len(rows):
             first = int(offsets[rows[0]])

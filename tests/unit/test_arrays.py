@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcptop.analysis.groups import by_state, known_sums
-from tcptop.model.arrays import index_of, isin_codes, isin_sorted, row_hash
+from tcptop.model.arrays import distinct, index_of, isin_codes, isin_sorted, row_hash, sorted_unique
 from tests.unit.prepared import socket, table
 
 _rows = st.lists(
@@ -46,6 +46,16 @@ def test_index_of(keys: list[int], among: set[int]) -> None:
     assert places == [ordered.index(key) if key in among else -1 for key in keys]
     found = isin_sorted(np.array(keys, np.uint64), np.array(ordered, np.uint64)).tolist()
     assert found == [key in among for key in keys]
+
+
+@given(st.lists(st.integers(0, 5)))
+def test_distinct(values: list[int]) -> None:
+    array = np.array(values, np.uint64)
+    usual = np.unique(array, return_index=True, return_inverse=True, return_counts=True)
+    for found, expected in zip(distinct(array), usual, strict=True):
+        assert found.dtype == expected.dtype
+        assert found.tolist() == expected.tolist()
+    assert sorted_unique(array).tolist() == sorted(set(values))
 
 
 @given(st.lists(st.integers(0, 255)), st.sets(st.integers(0, 255)))

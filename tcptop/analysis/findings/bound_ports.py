@@ -109,7 +109,7 @@ def _bound_each(seen: Observations, limits: Limits, rule: str, groups: Index) ->
     the same half of the range; connections that all have different ones were bound before."""
     ports = seen.snapshot.ports
     source = row_hash(paired(ports.netns, ports.interface), ports.local_hi, ports.local_lo)
-    for one in np.unique(source[groups]).tolist():
+    for one in sorted_unique(source[groups]).tolist():
         mine = np.flatnonzero(source == one)
         capacity, left = int(ports.capacity[mine[0]]), int(ports.headroom_bind[mine[0]])
         used, most = int(ports.used[mine].sum()), int(ports.used[mine].max())

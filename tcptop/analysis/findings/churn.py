@@ -20,7 +20,7 @@ from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
 from tcptop.analysis.identity import destination_keys
 from tcptop.model import sysctls, tcp
-from tcptop.model.arrays import index_of, isin_codes, row_hash
+from tcptop.model.arrays import index_of, isin_codes, row_hash, sorted_unique
 from tcptop.model.table import F64, U64, Bools, Index
 
 SEEN = 3  # connections, before what was not seen is put down to their destination
@@ -113,7 +113,7 @@ def _ends(seen: Observations, netns: int) -> DestinationEnds:
     waiting = here & (table.state == tcp.TIME_WAIT)
     theirs = np.flatnonzero(waiting & seen.accepted & seen.remote_here)
     far, near = _key(seen, ours, "remote"), _key(seen, theirs, "local")
-    keys = np.unique(np.concatenate([far, near]))
+    keys = sorted_unique(np.concatenate([far, near]))
     return DestinationEnds(keys, ours, index_of(far, keys), theirs, index_of(near, keys))
 
 

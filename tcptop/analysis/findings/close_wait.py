@@ -18,7 +18,7 @@ from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.summary import at, holding_key
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import row_hash, sorted_unique
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
@@ -104,7 +104,7 @@ def _by_process(seen: Observations, unread: bool) -> Iterator[tuple[Process, Ind
     processes = seen.snapshot.holders.processes
     first = seen.snapshot.holders.first(rows)
     key = row_hash(first + 1, table.netns[rows])
-    for one in np.unique(key[first >= 0]).tolist():
+    for one in sorted_unique(key[first >= 0]).tolist():
         mine = key == one
         yield processes[int(first[mine][0])], rows[mine], age[mine]
 

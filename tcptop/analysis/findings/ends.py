@@ -11,7 +11,7 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.listeners import match
 from tcptop.model import tcp
-from tcptop.model.arrays import isin_codes, row_hash
+from tcptop.model.arrays import isin_codes, row_hash, sorted_unique
 from tcptop.model.sample import Sample
 from tcptop.model.table import U64, Index, SocketTable
 
@@ -42,7 +42,7 @@ def ends(seen: Observations, rows: Index) -> Ends:
     served = seen.accepted[rows]
     called, accepted = rows[~served], rows[served]
     listener = _listener(seen.sample, accepted) if len(accepted) == len(rows) else None
-    one = len(called) == len(rows) and len(np.unique(_endpoint(table, rows))) == 1
+    one = len(called) == len(rows) and len(sorted_unique(_endpoint(table, rows))) == 1
     to = words.remote(seen.sample, int(rows[0])) if one else None
     return Ends(called, accepted, listener, to)
 
@@ -51,7 +51,7 @@ def share_of_clients(seen: Observations, rows: Index) -> float:
     """Of all clients of one listener's port, what share these rows are; 1 where they are of several
     or were called from here."""
     table = seen.table
-    if not seen.accepted[rows].all() or len(np.unique(_port(table, rows))) != 1:
+    if not seen.accepted[rows].all() or len(sorted_unique(_port(table, rows))) != 1:
         return 1.0
     same = (table.netns == table.netns[rows[0]]) & (table.local_port == table.local_port[rows[0]])
     gone = (tcp.LISTEN, tcp.SYN_RECV, tcp.TIME_WAIT)
@@ -120,7 +120,7 @@ def _own_port(sample: Sample, row: int) -> str:
 def _listener(sample: Sample, rows: Index) -> str | None:
     """As its LISTEN row has it, where all came in by one port."""
     table = sample.sockets
-    if len(np.unique(table.local_port[rows])) != 1:
+    if len(sorted_unique(table.local_port[rows])) != 1:
         return None
     row = int(match(table, rows[:1])[0])
     return words.local(sample, row if row >= 0 else int(rows[0]))

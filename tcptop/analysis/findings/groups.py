@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
-from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
 from tcptop.model.finding import Subject
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
@@ -84,7 +84,7 @@ def _gathered(seen: Observations, rows: Index, process: Index) -> list[Connectio
 
 def _group(seen: Observations, rows: Index) -> ConnectionGroup:
     row, netns = int(rows[0]), int(seen.table.netns[rows[0]])
-    holders = np.unique(seen.snapshot.holders.first(rows))
+    holders = sorted_unique(seen.snapshot.holders.first(rows))
     processes = tuple(seen.snapshot.holders.processes[p] for p in holders.tolist() if p >= 0)
     if seen.accepted[row]:
         return ConnectionGroup(processes, rows, netns, words.port(seen.table, row), None)

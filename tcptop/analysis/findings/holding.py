@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import ends, parties, words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.model.arrays import isin_codes
+from tcptop.model.arrays import isin_codes, sorted_unique
 from tcptop.model.sample import Process
 from tcptop.model.table import Bools, Index, SocketTable
 
@@ -35,7 +35,7 @@ def held(seen: Observations, listener: int, processes: Sequence[Process]) -> Hel
     """None where no client is suspected to hold it up."""
     table = seen.table
     mine = [parties.held(seen, each) for each in processes]
-    every = np.unique(np.concatenate(mine)) if mine else np.zeros(0, np.int64)
+    every = sorted_unique(np.concatenate(mine)) if mine else np.zeros(0, np.int64)
     every = every[isin_codes(table.state[every], stalls.TALKING)]
     here = seen.accepted[every] & (table.local_port[every] == table.local_port[listener])
     rows, elsewhere = every[here], every[~here]

@@ -18,7 +18,7 @@ from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import halves, lengths, mean_of
 from tcptop.analysis.listeners import match
 from tcptop.model import tcp
-from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
+from tcptop.model.arrays import isin_codes, row_hash, rows_by_key, sorted_unique
 from tcptop.model.table import Bools, Index
 
 STEADY = 0.5  # of the rate, in each half of the window: a burst is none
@@ -51,7 +51,7 @@ def by_listeners(
     newer = table.time_wait_ms()[rows] < spans[1] * 1000
     stay = np.flatnonzero(_staying(seen, netns, seconds) & seen.accepted)
     listener = match(table, stay)
-    for row in np.unique(at[at >= 0]).tolist():
+    for row in sorted_unique(at[at >= 0]).tolist():
         halves_of_it = (int(((at == row) & (newer == half)).sum()) for half in (False, True))
         numbers = list(halves_of_it)
         steady = all(n >= STEADY * per_s * s for n, s in zip(numbers, spans, strict=True))

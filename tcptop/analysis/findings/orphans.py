@@ -18,7 +18,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.listeners import match
 from tcptop.model import tcp
-from tcptop.model.arrays import isin_codes
+from tcptop.model.arrays import isin_codes, sorted_unique
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Bools, Index
@@ -59,7 +59,7 @@ def find(seen: Observations, rule: str, least: float, age_s: float) -> Iterator[
     age = np.fmax(shut_s, _unanswered_s(seen, every))
     old = age >= age_s
     every, age, shut = every[old], age[old], ~np.isnan(shut_s[old])
-    for netns in np.unique(seen.table.netns[every]).tolist():
+    for netns in sorted_unique(seen.table.netns[every]).tolist():
         mine = seen.table.netns[every] == netns
         if np.count_nonzero(mine) >= least:
             chosen = every[mine]
@@ -90,7 +90,7 @@ def _processes(seen: Observations, chosen: Index) -> list[Process]:
     known = [each.process for each in parties.parties(seen, chosen)]
     if known:
         return known
-    listeners = np.unique(match(seen.table, chosen))
+    listeners = sorted_unique(match(seen.table, chosen))
     held = (
         process for row in listeners[listeners >= 0].tolist() for process in seen.processes(row)
     )

@@ -9,6 +9,7 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import address, tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
@@ -35,7 +36,7 @@ def held(seen: Observations, process: Process) -> Index:
     mine = np.array([each.pid == process.pid for each in holders.processes], bool)
     if not mine.any():
         return np.zeros(0, np.int64)
-    rows: Index = np.unique(holders.row[mine[holders.process] & (holders.fd >= 0)])
+    rows: Index = sorted_unique(holders.row[mine[holders.process] & (holders.fd >= 0)])
     return rows
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import sysctls, tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.sysctls import Sysctls
 
 FirstLast = tuple[int, int]  # ports from the one to the other
@@ -43,7 +42,7 @@ def _services(seen: Observations, netns: int, new: FirstLast, now: FirstLast) ->
     """Ports that clients must not take: those of listeners, and usual ones in what is added."""
     table = seen.table
     listening = (table.netns == netns) & (table.state == tcp.LISTEN)
-    here = np.unique(table.local_port[listening]).tolist()
+    here = sorted_unique(table.local_port[listening]).tolist()
     added = ((new[0], now[0] - 1), (now[1] + 1, new[1]))
     usual = [(a, b) for a, b in SERVICES if any(a <= last and first <= b for first, last in added)]
     return [(port, port) for port in here if new[0] <= port <= new[1]][:MOST] + usual

@@ -13,7 +13,7 @@ import numpy as np
 from tcptop.analysis.findings import listening, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import address, tcp
-from tcptop.model.arrays import isin_codes
+from tcptop.model.arrays import isin_codes, sorted_unique
 from tcptop.model.table import Index
 
 LOCALHOST = ("::1", "127.0.0.1")  # as resolvers give it (RFC 6724)
@@ -37,7 +37,7 @@ def partials(seen: Observations, netns: int) -> list[Partial]:
     """The one that most were answered at first."""
     table = seen.table
     here = (table.state == tcp.LISTEN) & (table.netns == netns)
-    ports = np.unique(table.local_port[here])[:MOST].tolist()
+    ports = sorted_unique(table.local_port[here])[:MOST].tolist()
     fresh = _fresh(seen, netns)
     found = [each for port in ports for each in _partial(seen, netns, port, fresh)]
     return sorted(found, key=lambda each: -each.answered_per_s)

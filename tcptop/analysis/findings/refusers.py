@@ -13,6 +13,7 @@ from tcptop.analysis.findings import parties, unanswered, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.unopened import FailedConnect
 from tcptop.model import address, tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.table import Index
 
 WINDOW_S = 10.0
@@ -89,7 +90,7 @@ def callers(seen: Observations, found: Sequence[Callee]) -> list[parties.Party]:
     """Who has connections to the same addresses, or has had: they may be others than those that
     fail, which leave no row."""
     there = [unanswered.there(seen, to, with_port=False) for to in found]
-    rows = np.unique(np.concatenate(there))
+    rows = sorted_unique(np.concatenate(there))
     return parties.parties(seen, rows[~seen.accepted[rows]])
 
 

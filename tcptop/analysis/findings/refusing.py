@@ -18,6 +18,7 @@ from tcptop.analysis.findings.summary import SampleSummary, port_keys
 from tcptop.analysis.findings.windows import mean, rates, rates_or_zero
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.table import F64, Index
 
@@ -91,7 +92,7 @@ def _listeners(seen: Observations, netns: int) -> Index:
 def _gone(seen: Observations, netns: int) -> list[int]:
     """Ports where somebody listened a while ago, and nobody does."""
     now = port_keys(seen.table, _listeners(seen, netns))
-    before = np.unique(np.concatenate([summary.ports for summary in seen.summaries]))
+    before = sorted_unique(np.concatenate([summary.ports for summary in seen.summaries]))
     before = before[before >> np.uint64(32) == netns]
     gone = before[~np.isin(before, now)] & np.uint64(0xFFFF_FFFF)
     return [int(port) for port in gone]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from tcptop.analysis import filter as language
 from tcptop.analysis import subject
 from tcptop.analysis.filter import Facts, FilterError
@@ -14,6 +12,7 @@ from tcptop.analysis.findings.subjects import MOST
 from tcptop.analysis.selection import facts
 from tcptop.model import tcp
 from tcptop.model.address import on_device, split_zone
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools
@@ -61,7 +60,7 @@ def _narrowed(start: str, wanted: Bools, known: Facts, partly: bool) -> str | No
     Their state is said in any case: sockets that come later may be in another one. `partly`: the
     finding does not name all of its sockets.
     """
-    states = np.unique(known.table.state[wanted])
+    states = sorted_unique(known.table.state[wanted])
     if len(states) == 1:
         start += f" and state {tcp.SS_STATES[int(states[0])].lower()}"
     text, chosen = start, _selected(start, known)
@@ -89,6 +88,6 @@ def _shared(wanted: Bools, known: Facts) -> Iterator[str]:
             yield f"{name} > 0"
         elif not queue.any():
             yield f"{name} = 0"
-    timers = np.unique(table.timer)
+    timers = sorted_unique(table.timer)
     if len(timers) == 1 and 0 < timers[0] < len(tcp.TIMERS):
         yield f"timer = {tcp.TIMERS[int(timers[0])]}"

@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
 from tcptop.model.table import F64, U64, Index
 
 COOKIES = "net.ipv4.tcp_syncookies"
@@ -75,7 +75,7 @@ def _told_s(seen: Observations, rows: Index) -> F64:
     wait = 2.0**again
     left = seen.table.expires[rows] / 1000
     age = wait - 1 + np.maximum(wait - left, 0.0)
-    netns = np.unique(seen.table.netns[rows]).tolist()
+    netns = sorted_unique(seen.table.netns[rows]).tolist()
     most = [seen.sysctl(each, SYNACK_RETRIES) or USUAL_RETRIES for each in netns]
     repeated = again > max(most, default=USUAL_RETRIES)
     if repeated.any():
@@ -119,4 +119,4 @@ def remotes(seen: Observations, rows: Index) -> int:
     """From how many addresses they come."""
     table = seen.table
     columns = (table.interface, table.remote_hi, table.remote_lo)
-    return len(np.unique(row_hash(*(column[rows] for column in columns))))
+    return len(sorted_unique(row_hash(*(column[rows] for column in columns))))

@@ -14,7 +14,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import address, tcp
-from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
+from tcptop.model.arrays import isin_codes, row_hash, rows_by_key, sorted_unique
 from tcptop.model.route import RouteKey, route_key
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, MAPPED, Index
@@ -207,7 +207,7 @@ def answered_elsewhere(seen: Observations, pids: set[int], places: Sequence[Call
     """Whether processes get an answer from anybody else."""
     table, holders = seen.table, seen.snapshot.holders
     at = [n for n, each in enumerate(holders.processes) if each.pid in pids]
-    rows = np.unique(holders.row[np.isin(holders.process, at)])
+    rows = sorted_unique(holders.row[np.isin(holders.process, at)])
     for to in places:
         rows = rows[~np.isin(rows, there(seen, to))]
     rows = rows[~seen.accepted[rows] & (table.state[rows] != tcp.LISTEN)]

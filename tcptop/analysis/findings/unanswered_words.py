@@ -12,6 +12,7 @@ from tcptop.analysis.findings.given_up import GivenUp
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.unanswered import Unanswered
 from tcptop.analysis.timeouts import syn_give_up_in_s, syn_give_up_s
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
@@ -46,7 +47,7 @@ class Silent:
     @cached_property
     def processes(self) -> list[Process]:
         holders = self.seen.snapshot.holders
-        first = np.unique(holders.first(self.rows))
+        first = sorted_unique(holders.first(self.rows))
         held = [holders.processes[process] for process in first.tolist() if process >= 0]
         past = self.given.calls.processes if self.given else ()
         return list({(each.pid, each.start_time): each for each in (*past, *held)}.values())

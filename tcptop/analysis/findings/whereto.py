@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
+from tcptop.model.arrays import isin_codes, row_hash, rows_by_key, sorted_unique
 from tcptop.model.table import Index
 
 MOSTLY = 0.8  # share from which a place is named
@@ -73,7 +73,7 @@ def _listener(seen: Observations, netns: int) -> Where:
     rows = np.flatnonzero(seen.accepted & (table.netns == netns))
     listeners = np.flatnonzero((table.state == tcp.LISTEN) & (table.netns == netns))
     ports = table.local_port[rows if len(rows) else listeners]
-    if len(np.unique(table.local_port[listeners])) != 1 or not len(ports):
+    if len(sorted_unique(table.local_port[listeners])) != 1 or not len(ports):
         return Where()
     number = np.bincount(ports)
     port = int(np.argmax(number))

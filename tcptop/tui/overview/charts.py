@@ -12,6 +12,7 @@ from tcptop.analysis.rings import HOST, Series
 from tcptop.columns import OVERVIEW, STATES, units
 from tcptop.columns.overview import share
 from tcptop.model import tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.tui.chart import Unit, chart
 from tcptop.tui.overview.board import Piece, Spot, padded
 from tcptop.tui.panes.rows import Scene
@@ -80,7 +81,7 @@ def _series(scene: Scene, metric: str) -> Series:
 
 def _moving(series: Sequence[tuple[str, Series]]) -> Sequence[tuple[str, Series]]:
     """Only what they are now where none has ever changed: a line that grows would tell nothing."""
-    if any(len(np.unique(each.values[~np.isnan(each.values)])) > 1 for _, each in series):
+    if any(len(sorted_unique(each.values[~np.isnan(each.values)])) > 1 for _, each in series):
         return series
     last = (each.values[-1:] for _, each in series)
     # At a moment that is the same each time, or the point would move by halves of a cell.

@@ -18,6 +18,7 @@ from tcptop.columns.endpoints import short_note
 from tcptop.columns.marks import KEY as MARKS
 from tcptop.columns.marks import STYLES
 from tcptop.model import owner, tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.cells import cell_width, safe
 from tcptop.model.route import Link, Neighbour, Route, route_key
 from tcptop.model.table import Index
@@ -177,7 +178,7 @@ def responsible(scene: Scene, rows: Index) -> Iterator[PaneRow]:
     mine[rows] = True
     held = snapshot.holders.process[mine[snapshot.holders.row]]
     counts = np.bincount(held, minlength=len(snapshot.holders.processes))
-    spaces = np.unique(scene.table.netns[rows])
+    spaces = sorted_unique(scene.table.netns[rows])
     places = np.flatnonzero((found.process >= 0) & np.isin(found.netns, spaces))
     own = counts[found.process[places]]
     order = np.argsort(-own, kind="stable")

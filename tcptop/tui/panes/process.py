@@ -13,6 +13,7 @@ from tcptop.analysis.selection import everything
 from tcptop.analysis.verdicts import verdicts
 from tcptop.columns import LISTENERS, PORTS, PROCESSES, REMOTES, SOCKETS, processes, units
 from tcptop.model import owner, tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.cells import safe
 from tcptop.model.sample import Process, ProcessFacts
 from tcptop.model.snapshot import Snapshot
@@ -79,7 +80,7 @@ def held(scene: Scene, place: int) -> Index:
     snapshot, found = scene.snapshot, scene.selection.processes
     holders, process = snapshot.holders, int(found.process[place])
     if process >= 0:
-        rows = np.unique(holders.row[holders.process == process])
+        rows = sorted_unique(holders.row[holders.process == process])
     else:
         alone = np.diff(holders.start) == 0
         rows = np.flatnonzero(alone & (snapshot.owner == found.owner[place]))

@@ -9,6 +9,7 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.listeners import match, waiting
 from tcptop.analysis.peers import peer_rows
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -34,7 +35,7 @@ def nobody_accepts(effect: Finding, cause: Finding, seen: Observations) -> bool:
 def back_end_does_not_read(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """requests-queued: what a process of this host does not read, the proxy has sent."""
     processes = seen.snapshot.holders.processes
-    holders = np.unique(seen.snapshot.holders.first(_peers(seen, cause)))
+    holders = sorted_unique(seen.snapshot.holders.first(_peers(seen, cause)))
     return any(processes[at].pid in effect.subject.pids for at in holders.tolist() if at >= 0)
 
 

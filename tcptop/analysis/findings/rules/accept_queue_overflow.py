@@ -11,6 +11,7 @@ from tcptop.analysis.findings.accept_queues import AcceptQueues, Waiters
 from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.slow_accept import ID, Server
+from tcptop.model.arrays import distinct
 from tcptop.model.finding import SEVERITIES, Finding
 from tcptop.model.table import F64, I64, Bools, Index
 
@@ -76,7 +77,7 @@ def _harmed(
     """
     stalled = np.zeros(len(queues.row))
     places = np.flatnonzero(queues.queued > 0).tolist()
-    _, first, address = np.unique(queues.group[places], return_index=True, return_inverse=True)
+    _, first, address, _ = distinct(queues.group[places])
     found = [accept_queues.waiters(seen, queues, places[place]) for place in first.tolist()]
     waiters = [found[number] for number in address.tolist()]
     for place, those in zip(places, waiters, strict=True):

@@ -23,6 +23,7 @@ from tcptop.analysis.findings.windows import (
     window,
 )
 from tcptop.model import tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.table import Index
 
@@ -166,7 +167,7 @@ def _advice(who: list[Party], closed_there: bool) -> str:
 
 def _sustained(seen: Observations, rows: Index) -> tuple[dict[str, float], list[str]]:
     """What the range of local ports sustains, where this end closes first."""
-    groups = np.unique(seen.snapshot.ports.group[rows])
+    groups = sorted_unique(seen.snapshot.ports.group[rows])
     if not len(groups):
         return {}, []
     capacity = int(seen.snapshot.ports.capacity[groups].sum())

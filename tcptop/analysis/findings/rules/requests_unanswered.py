@@ -14,6 +14,7 @@ from tcptop.analysis.findings.lulls import Repeated, repeated
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.peers import peer_rows
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
@@ -130,7 +131,7 @@ def _here(seen: Observations, servers: list[Process]) -> Iterator[str]:
 def _servers(seen: Observations, group: ConnectionGroup) -> list[Process]:
     """Who holds the other ends, where they are on this host."""
     peers = peer_rows(seen.table, group.rows)
-    holders = np.unique(seen.snapshot.holders.first(peers[peers >= 0]))
+    holders = sorted_unique(seen.snapshot.holders.first(peers[peers >= 0]))
     return [seen.snapshot.holders.processes[at] for at in holders.tolist() if at >= 0]
 
 
