@@ -20,6 +20,8 @@ EVERYTHING = bool(os.environ.get("TCPTOP_TEST_ALL"))
 
 PACKAGES = {
     "/etc/services": "netbase",
+    "busybox": "busybox-static",
+    "crun": "crun",
     "curl": "curl",
     "ethtool": "ethtool",
     "haproxy": "haproxy",
@@ -30,6 +32,7 @@ PACKAGES = {
     "nstat": "iproute2",
     "openssl": "openssl",
     "pgbouncer": "pgbouncer",
+    "podman": "podman",
     "postgres": "postgresql",
     "redis-benchmark": "redis-tools",
     "redis-server": "redis-server",
@@ -59,6 +62,7 @@ NEEDS = {
     "tests/incidents/test_unconnected.py": (*_LAB, "haproxy", "nft"),
     "tests/incidents/test_waiting.py": (*_INSIDE, "haproxy", "redis-server"),
     "tests/kernel/": _KERNEL,
+    "tests/kernel/test_podman.py": ("busybox", "crun", "podman"),
     "tests/tui/test_monkey.py": _INSIDE,
     "tests/tui/test_namespace.py": _INSIDE,
     "tests/tui/test_opened.py": _INSIDE,
