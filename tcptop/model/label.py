@@ -31,6 +31,18 @@ _THREADS = ("MainThread",)  # Node.js calls itself so
 _VERSION = re.compile(r"[\d.]+$")
 
 
+UNNAMED = "(unnamed)"  # neither a name nor a command line
+
+
+def name_of(comm: str, arguments: Sequence[str]) -> str:
+    """What the kernel calls a process (comm); its program where that is empty or blank, as a
+    process may make it (PR_SET_NAME), because no row or sentence has a subject then."""
+    if comm.strip():
+        return comm
+    program = arguments[0].rpartition("/")[2] if arguments else ""
+    return program[:LONGEST] if program.strip() else UNNAMED
+
+
 def label_of(name: str, arguments: Sequence[str]) -> str | None:
     """The script, module, jar or class of an interpreter, or the title that a program has set;
     None where it says no more than `name`, the command's (comm, 15 bytes at most).
@@ -38,7 +50,7 @@ def label_of(name: str, arguments: Sequence[str]) -> str | None:
     leaky.py of `python3 -u /srv/leaky.py --fast`; http.server of `python3 -m http.server`.
     """
     found = _title(arguments) or (_program(arguments) if _says_little(name) else None)
-    if not found:
+    if not found or not found.strip():
         return None
     same = found == name or (len(name.encode()) == 15 and found.startswith(name))
     return None if same and len(found) <= 15 else found[:LONGEST]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcptop.model.sample import Frozen, ProcessFacts
 from tcptop.sources import procfs
+from tcptop.sources.processes import name
 from tcptop.sources.restraints import Restraints
 
 if TYPE_CHECKING:
@@ -102,17 +103,12 @@ class FactsReader:
             parent=process.ppid(),
             sleeps_in=asleep,
             waits_for=_waits_for(pid, epolls),
-            parent_name=_name(process.ppid()),
+            parent_name=name(f"/proc/{process.ppid()}"),
             directory=_link(f"/proc/{pid}/cwd"),
             replaced=replaced(f"/proc/{pid}"),
             frozen=frozen,
             throttled=throttled,
         )
-
-
-def _name(pid: int) -> str | None:
-    data = procfs.read(f"/proc/{pid}/comm")
-    return procfs.comm(data) if data else None
 
 
 def _link(path: str) -> str | None:

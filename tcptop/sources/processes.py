@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from tcptop.model.label import label_of
+from tcptop.model.label import label_of, name_of
 from tcptop.model.sample import Process
 from tcptop.sources import procfs
 from tcptop.sources.container_names import ContainerNames
@@ -77,19 +77,21 @@ class ProcessReader:
         if started is None:
             return None
         alive = _alive(path)
-        name, arguments = procfs.comm(comm), procfs.read(f"{alive}/cmdline", CMDLINE) or b""
+        cmdline = procfs.read(f"{alive}/cmdline", CMDLINE) or b""
+        arguments = procfs.arguments(cmdline)
+        name = name_of(procfs.comm(comm), arguments)
         cgroup = procfs.cgroup(procfs.read(f"{alive}/cgroup") or b"")
         return Process(
             pid=pid,
             name=name,
-            cmdline=procfs.cmdline(arguments),
+            cmdline=procfs.cmdline(cmdline),
             uid=owner(path),
             start_time=started,
             cgroup=cgroup,
             open_fds=None,
             fd_limit=procfs.open_files_limit(procfs.read(f"{path}/limits") or b""),
             netns=netns(alive),
-            label=label_of(name, procfs.arguments(arguments)),
+            label=label_of(name, arguments),
             container_name=self._containers.of(alive, cgroup),
         )
 
@@ -104,6 +106,12 @@ def _alive(path: str) -> str:
     with suppress(OSError):
         return next((f"{tasks}/{tid}" for tid in os.listdir(tasks) if tid != pid), path)
     return path
+
+
+def name(path: str) -> str | None:
+    """What the process behind a /proc/PID is called; None where it is gone."""
+    comm, arguments = procfs.read(f"{path}/comm"), procfs.read(f"{path}/cmdline", CMDLINE) or b""
+    return name_of(procfs.comm(comm), procfs.arguments(arguments)) if comm else None
 
 
 def owner(path: str) -> int | None:

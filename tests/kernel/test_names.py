@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import tempfile
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from wcwidth import wcswidth
@@ -21,6 +23,7 @@ from tcptop.demo.held import until
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import listening
 from tcptop.model.cells import safe
+from tcptop.views import json as json_view
 from tcptop.views import text as text_view
 from tests.kernel.snapshots import snapshot_of
 
@@ -98,3 +101,21 @@ def test_rows_in_tmux_are_aligned(called: tuple[DemoNamespace, dict[int, str]]) 
         subprocess.run([*tmux, "send-keys", "1"], check=True)
         until(lambda: sum(map(bool, map(NUMBERS.search, seen()))) == len(pids), "rows", 20)
         assert len(starts(seen(), pids)) == 1
+
+
+@pytest.mark.parametrize("name", ["", "   "], ids=["empty", "blank"])
+def test_a_process_without_a_name_is_called_by_its_program(name: str) -> None:
+    """In every list: of processes, and of those that hold a socket."""
+    out = io.StringIO()
+    with DemoNamespace() as namespace:
+        holder = namespace.helper()
+        holder.run(linux.set_name, name.encode())
+        holder.run(listening)
+        json_view.write(select(snapshot_of(namespace)), out)
+        told, program = json.loads(out.getvalue()), _program(holder.pid)
+    called = [row["name"] for row in (*told["processes"], *told["listeners"][0]["processes"])]
+    assert called == [program] * 2
+
+
+def _program(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0].rpartition("/")[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcptop.model.label import label_of
+from tcptop.model.label import UNNAMED, label_of, name_of
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,24 @@ def test_a_process_is_called_by_what_it_runs(
 
 def test_a_label_is_short() -> None:
     assert label_of("postgres", ["postgres: " + "x" * 500]) == "postgres: " + "x" * 50
+
+
+@pytest.mark.parametrize(
+    ("comm", "arguments", "called"),
+    [
+        ("nginx", ["/usr/sbin/nginx"], "nginx"),
+        (" x ", ["/usr/sbin/nginx"], " x "),
+        ("", ["/usr/sbin/nginx", "-g"], "nginx"),
+        ("   ", ["/usr/bin/python3.11", "app.py"], "python3.11"),
+        ("", ["x" * 500], "x" * 60),
+        ("", [""], UNNAMED),
+        ("\n", ["  ", "x"], UNNAMED),
+        ("", [], UNNAMED),
+    ],
+)
+def test_no_process_is_without_a_name(comm: str, arguments: list[str], called: str) -> None:
+    assert name_of(comm, arguments) == called
+
+
+def test_no_label_is_blank() -> None:
+    assert label_of("python3", ["python3", "  "]) is None
