@@ -9,25 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop.analysis.history import History, KnownSockets, Looks, SocketEnds, looks
+from tcptop.analysis.apparent import callers
+from tcptop.analysis.history import AbsentSockets, History, KnownSockets, Looks, SocketEnds, looks
 from tcptop.analysis.join import SocketJoin
+from tcptop.analysis.listeners import match
 from tcptop.analysis.port_range import port_bounds
 from tcptop.analysis.unopened import forgotten, never_open
 from tcptop.model import closed as codes
 from tcptop.model import owner, tcp
-from tcptop.model.arrays import index_of, row_hash, sorted_unique
+from tcptop.model.arrays import distinct, index_of, isin_codes, row_hash, sorted_unique
 from tcptop.model.closed import INFO, NONE_CLOSED, Closed
-from tcptop.model.sample import Sample
+from tcptop.model.sample import Process, Sample
+from tcptop.model.snapshot import Apparent
 from tcptop.model.table import F64, U8, U64, Bools, Index, SocketTable, concat
 
 VANISHED = 10_000  # sockets in no dump any more whose end was not told
 # Notices wait for a worker of the kernel (broadcast_wq, net/core/sock_diag.c), where processors are
 # busy for seconds; what is older than that was forgotten, or has vanished before the first sample.
 LATE_S = 10.0
+TICK_S = 0.01  # of the kernel's clocks, at most
 # Kinds of rows that vanish without a notice: it came when they became so, or none comes.
 SILENT = (tcp.SYN_RECV, tcp.LISTEN, tcp.TIME_WAIT, tcp.FIN_WAIT2)
 OURS = (tcp.FIN_WAIT1, tcp.FIN_WAIT2, tcp.CLOSING)  # states of the end that closed first
@@ -37,22 +42,29 @@ THEIRS = (tcp.CLOSE_WAIT, tcp.LAST_ACK)
 @dataclass(frozen=True, eq=False, slots=True)
 class Endings:
     """`opened` counts those that no sample has seen open; `told` marks the known sockets whose end
-    was told, `process` has of each connection a key of History.processes, or -1."""
+    was told."""
 
     closed: Closed
     opened: int
     told: Bools
     vanished: KnownSockets
+
+
+class Named(NamedTuple):
+    """Who has the sockets of this sample, as keys of `everyone`, and apparently those of others."""
+
     process: Index
+    apparent: Apparent
+    everyone: Mapping[int, Process]
 
 
-def endings(sample: Sample, history: History, joined: SocketJoin) -> Endings:
+def endings(sample: Sample, history: History, joined: SocketJoin, named: Named) -> Endings:
     """What ended since the sample before; at the first sample nothing is known of that."""
     known, vanished = joined.known, history.vanished
     told = np.zeros(len(known), bool)
     parts = [each for each in sample.deaths if len(each.sockets)]
     if not parts or history.began is None:
-        return Endings(NONE_CLOSED, 0, told, vanished, np.zeros(0, np.int64))
+        return Endings(NONE_CLOSED, 0, told, vanished)
     dead = concat([each.sockets for each in parts])
     at = np.concatenate([each.at for each in parts])
     place = joined.places(dead.key)
@@ -62,7 +74,7 @@ def endings(sample: Sample, history: History, joined: SocketJoin) -> Endings:
     found = _Dead(sample, history, dead, at, past)
     left = np.ones(len(vanished), bool)
     left[gone[gone >= 0]] = False
-    return Endings(found.closed(), found.opened(), told, vanished.take(left), found.process)
+    return Endings(found.closed(named), found.opened(), told, vanished.take(left))
 
 
 def with_vanished(
@@ -72,13 +84,33 @@ def with_vanished(
     where it is not told what ends."""
     if not listening:
         return endings.vanished.take(np.zeros(len(endings.vanished), bool))
-    rows = np.flatnonzero(gone & ~endings.told & ~np.isin(joined.known.state, SILENT))
+    rows = np.flatnonzero(gone & ~endings.told & ~isin_codes(joined.known.state, SILENT))
     if not len(rows):
         return endings.vanished
     both = (endings.vanished, joined.known.take(rows))
     names = [each.name for each in fields(KnownSockets)]
     columns = (np.concatenate([getattr(one, name) for one in both]) for name in names)
     return KnownSockets(*(column[-VANISHED:] for column in columns))
+
+
+def with_absent(
+    endings: Endings, joined: SocketJoin, history: History, listening: bool
+) -> AbsentSockets:
+    """The ends of the sockets that were in the sample before and are not in this one."""
+    here = np.zeros(len(joined.known), bool)
+    here[joined.place[~joined.new]] = True
+    gone = ~here & ~endings.told & ~isin_codes(joined.known.state, SILENT)
+    rows = np.flatnonzero(gone[: len(history.ends.netns)])
+    if not listening or not len(rows):
+        return history.absent
+    before = history.absent
+    both = (
+        (getattr(before.ends, name), getattr(history.ends, name)[rows])
+        for name in SocketEnds._fields
+    )
+    ends = (np.concatenate(each)[-VANISHED:] for each in both)
+    key = np.concatenate([before.key, joined.known.key[rows]])[-VANISHED:]
+    return AbsentSockets(key, SocketEnds(*ends))
 
 
 class _Past:
@@ -105,32 +137,33 @@ class _Dead:
     ) -> None:
         self._sample, self._history, self._past = sample, history, past
         self._cleared = forgotten(table)
-        self._table = table = _with_ends(table, history.ends, past.place)
+        self._table = table = _with_ends(table, history, past.place)
         self._open = ~never_open(table)
         self._mini = _mini(sample.sockets, table)
         self._state = self._last_state()
+        self._accepted, self._called = self._directions()
         self._reset = self._ended_by_reset()
         # In order it ended with the last ACK, whenever that was told.
         late = np.where(self._reset == codes.NO, table.info_of("last_ack_recv") / 1000, 0.0)
         self._late_s = np.where(self._open & (late < LATE_S), late, 0.0)
         self._at = at - self._late_s
         self._clock = self._at - sample.taken_at + sample.clock
-        watched_s = sample.clock - (history.began or sample.clock)
+        began = history.began or sample.clock
+        watched_s = at - sample.taken_at + sample.clock - began - TICK_S
         self._longest_s = _longest_s(table, looks(sample, history.looks))
         recent = np.minimum(np.maximum(LATE_S, 2 * self._longest_s), watched_s)
         old = self._oldest_s() > recent
         fresh = np.isin(table.netns, [*history.namespaces])
         self._new = fresh & ~past.known & ~old
-        self.process: Index = past.recalled("process", -1).astype(np.int64)
 
-    def closed(self) -> Closed:
-        table = self._table
+    def closed(self, named: Named) -> Closed:
+        table, (keys_of, note) = self._table, self._owners(named)
         names = ("netns", "cookie", "family", "interface")
         ends = ("local_hi", "local_lo", "local_port", "remote_hi", "remote_lo", "remote_port")
-        known = self.process >= 0
-        keys, place = np.unique(self.process[known], return_inverse=True)
+        known = keys_of >= 0
+        people = distinct(keys_of[known])
         process = np.full(len(table), -1, np.int64)
-        process[known] = place
+        process[known] = people.inverse
         columns = {name: getattr(table, name) for name in (*names, *ends)}
         return Closed(
             **columns,
@@ -144,16 +177,37 @@ class _Dead:
             first=self._first(),
             process=process,
             owner=np.where(known, owner.REMEMBERED, owner.UNKNOWN).astype(np.uint8),
-            note=np.where(known, owner.HELD, owner.NEVER_SEEN).astype(np.uint8),
+            note=note,
             info=self._info(),
-            processes=tuple(self._history.processes[key] for key in keys.tolist()),
+            processes=tuple(named.everyone[key] for key in people.values.tolist()),
         )
+
+    def _owners(self, named: Named) -> tuple[Index, U8]:
+        """Keys of processes, and how they are known: by the cookie, else by what is like it."""
+        process = self._past.recalled("process", -1).astype(np.int64)
+        note = np.where(process >= 0, owner.HELD, owner.NEVER_SEEN).astype(np.uint8)
+        note[(process < 0) & self._past.known] = owner.NOBODY_SEEN
+        rows = np.flatnonzero(process < 0)
+        listener = self._through(named)[rows]
+        caller = callers(self._table, rows, self._accepted[rows], named.apparent)
+        process[rows] = np.where(listener >= 0, listener, caller)
+        note[rows[caller >= 0]] = owner.BY_DESTINATION
+        note[rows[listener >= 0]] = owner.BY_LISTENER
+        return process, note
+
+    def _through(self, named: Named) -> Index:
+        """The process of the listener that each came in by; -1 where there is none any more."""
+        now = self._sample.sockets
+        listening = np.flatnonzero(now.state == tcp.LISTEN)
+        both = concat([now.take(listening), self._table])
+        place = match(both, np.arange(len(listening), len(both)))
+        return np.append(named.process[listening], -1)[place]
 
     def opened(self) -> int:
         """Those that no sample has seen open. What waits in TIME_WAIT counts by its row: once for
         the last connection between the same ends."""
         new = np.flatnonzero(self._new)
-        _, first = np.unique(_ends(self._table, new), return_index=True)
+        first = distinct(_ends(self._table, new)).first
         return len(new) - int(np.count_nonzero(self._mini[0][new[first]]))
 
     def _last_state(self) -> U8:
@@ -194,7 +248,7 @@ class _Dead:
         table, told = self._table, np.full(len(self._table), codes.UNKNOWN, np.int8)
         rest = table.info_of("bytes_acked") - table.info_of("bytes_sent")
         rest += table.info_of("bytes_retrans")
-        accepted, called = self._directions()
+        accepted, called = self._accepted, self._called
         lost = table.tcp_info("retransmits") + table.tcp_info("backoff") + table.tcp_info("probes")
         whole = self._open & ~self._cleared
         told[whole & ((rest <= 0) | ((rest == 1) & called)) & (lost == 0)] = codes.YES
@@ -225,8 +279,8 @@ class _Dead:
         what it does itself; a connect is refused by the other end."""
         first = np.full(len(self._table), codes.UNTOLD, np.uint8)
         state, (mine, theirs) = self._state, self._mini
-        first[theirs | np.isin(state, THEIRS)] = codes.THERE
-        first[mine | np.isin(state, OURS)] = codes.HERE
+        first[theirs | isin_codes(state, THEIRS)] = codes.THERE
+        first[mine | isin_codes(state, OURS)] = codes.HERE
         broken = self._reset == codes.YES
         first[broken] = codes.UNTOLD
         first[broken & self._cleared] = codes.HERE
@@ -253,21 +307,28 @@ def _places(keys: U64, among: U64) -> Index:
     return place
 
 
-def _with_ends(table: SocketTable, before: SocketEnds, place: Index) -> SocketTable:
-    """With the ends that the kernel had forgotten, of sockets that the last sample had."""
-    rows = np.flatnonzero((table.remote_port == 0) & (place >= 0) & (place < len(before.netns)))
-    if len(rows):
-        table = table.take(np.arange(len(table)))
+def _with_ends(table: SocketTable, history: History, place: Index) -> SocketTable:
+    """With the ends that the kernel had forgotten, of sockets that were seen before."""
+    rows = np.flatnonzero(table.remote_port == 0)
+    if not len(rows):
+        return table
+    table = table.take(np.arange(len(table)))
+    last = (place[rows] >= 0) & (place[rows] < len(history.ends.netns))
+    missed = _places(table.key[rows], history.absent.key)
+    for before, found, at in (
+        (history.ends, last, place[rows]),
+        (history.absent.ends, ~last & (missed >= 0), missed),
+    ):
         for name in SocketEnds._fields:
-            getattr(table, name)[rows] = getattr(before, name)[place[rows]]
+            getattr(table, name)[rows[found]] = getattr(before, name)[at[found]]
     return table
 
 
 def _longest_s(table: SocketTable, looks: Mapping[int, Looks]) -> F64:
     """The longest time that the namespace of each was not looked at, lately."""
-    numbers, place = np.unique(table.netns, return_inverse=True)
-    gaps = (looks[n].gaps if n in looks else () for n in numbers.tolist())
-    return np.array([max(each, default=np.nan) for each in gaps])[place]
+    spaces = distinct(table.netns)
+    gaps = (looks[n].gaps if n in looks else () for n in spaces.values.tolist())
+    return np.array([max(each, default=np.nan) for each in gaps])[spaces.inverse]
 
 
 def _mini(now: SocketTable, dead: SocketTable) -> tuple[Bools, Bools]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.analysis import counters, ports
+from tcptop.analysis.apparent import with_destinations
 from tcptop.analysis.attribution import Attribution, attribute_owners
 from tcptop.analysis.calls import calls
-from tcptop.analysis.closing import Endings, endings, with_vanished
+from tcptop.analysis.closing import Endings, Named, endings, with_absent, with_vanished
 from tcptop.analysis.dialing import dialing
 from tcptop.analysis.durations import changes, durations
 from tcptop.analysis.findings import engine
@@ -25,22 +27,35 @@ from tcptop.analysis.known import known_sockets, missed, with_missed
 from tcptop.analysis.listeners import listeners
 from tcptop.model import owner
 from tcptop.model.arrays import sorted_unique
-from tcptop.model.sample import Sample
-from tcptop.model.snapshot import Snapshot, Totals
+from tcptop.model.sample import Process, Sample
+from tcptop.model.snapshot import Apparent, Snapshot, Totals
 from tcptop.model.table import U64, Index
+
+
+class _Step(NamedTuple):
+    """What a sample is understood by; `now` has a row for each socket of it."""
+
+    sample: Sample
+    history: History
+    joined: SocketJoin
+    owners: Attribution
+    now: KnownSockets
+    apparent: Apparent
+    ended: Endings
+
+    @property
+    def everyone(self) -> dict[int, Process]:
+        return {**self.history.processes, **self.owners.processes}
 
 
 def derive(
     sample: Sample, history: History, settings: FindingSettings = DEFAULTS
 ) -> tuple[Snapshot, History]:
     """What this sample means after those before it, and what the next one has to know."""
-    joined = join(sample, history)
-    owners = attribute_owners(sample, joined, history.processes)
-    sockets = known_sockets(sample, joined, owners.process)
-    ended = endings(sample, history, joined)
-    snapshot = _snapshot(sample, history, joined, owners, sockets, ended)
+    step = _step(sample, history)
+    snapshot = _snapshot(step)
     dialed = dialing(snapshot)
-    called = calls(sample.sockets, joined, history.dialing, dialed)
+    called = calls(sample.sockets, step.joined, history.dialing, dialed)
     seen = Observations(snapshot, history.summaries, settings)
     seen.summaries = with_summary(history.summaries, summary(snapshot, called, lulls(seen)))
     findings, active = engine.run(seen, history.active)
@@ -51,28 +66,34 @@ def derive(
         requests=seen.requests,
         idle_timeout_s=settings.idle_timeout_s or snapshot.idle_timeout_s,
     )
-    remembered = _remembered(snapshot, history, joined, owners, sockets, ended)
     return snapshot, replace(
-        remembered, summaries=tuple(seen.summaries), active=active, dialing=dialed
+        _remembered(step, snapshot),
+        summaries=tuple(seen.summaries),
+        active=active,
+        dialing=dialed,
     )
 
 
-def _snapshot(
-    sample: Sample,
-    history: History,
-    joined: SocketJoin,
-    owners: Attribution,
-    now: KnownSockets,
-    ended: Endings,
-) -> Snapshot:
-    """Without findings. `now` has a row for each socket of the sample."""
+def _step(sample: Sample, history: History) -> _Step:
+    joined = join(sample, history)
+    owners = attribute_owners(sample, joined, history.processes)
+    now = known_sockets(sample, joined, owners.process)
+    everyone = {**history.processes, **owners.processes}
+    apparent = with_destinations(history.apparent, sample.sockets, joined, now, everyone)
+    ended = endings(sample, history, joined, Named(owners.process, apparent, everyone))
+    return _Step(sample, history, joined, owners, now, apparent, ended)
+
+
+def _snapshot(step: _Step) -> Snapshot:
+    """Without findings."""
+    sample, history, joined, owners, now, apparent, ended = step
     table, seen_s = sample.sockets, joined.clock - now.first_seen
     sent, received, retransmits = (
         joined.rate(name, getattr(now, name))
         for name in ("bytes_sent", "bytes_received", "total_retrans")
     )
     rates = SocketRates(sent, received, retransmits)
-    totals = _totals(sample, history, joined, owners, ended)
+    totals = _totals(step)
     return Snapshot(
         sample=sample,
         over_s=None if history.began is None else sample.clock - history.began,
@@ -95,6 +116,7 @@ def _snapshot(
         trend=with_trend(history.trend, sample.clock, totals.by_state),
         durations=durations(table, now, joined.clock),
         changes=changes(table, joined),
+        apparent=apparent,
         closed=with_closed(history.closed, ended.closed),
     )
 
@@ -107,9 +129,8 @@ def _cgroups(known: U64, queue: Index) -> U64:
     return found
 
 
-def _totals(
-    sample: Sample, history: History, joined: SocketJoin, owners: Attribution, ended: Endings
-) -> Totals:
+def _totals(step: _Step) -> Totals:
+    sample, history, joined, owners, _, _, ended = step
     by_state = np.bincount(sample.sockets.state, minlength=12)[:12]
     return Totals(
         len(sample.sockets),
@@ -122,27 +143,24 @@ def _totals(
     )
 
 
-def _remembered(
-    snapshot: Snapshot,
-    history: History,
-    joined: SocketJoin,
-    owners: Attribution,
-    now: KnownSockets,
-    ended: Endings,
-) -> History:
-    sample, everyone = snapshot.sample, {**history.processes, **owners.processes}
+def _remembered(step: _Step, snapshot: Snapshot) -> History:
+    sample, history, joined, _, now, apparent, ended = step
+    everyone = step.everyone
     again, gone = missed(joined, ended.told)
     known = with_missed(now, joined, again)
     vanished = with_vanished(ended, joined, gone, bool(sample.deaths))
-    keys = sorted_unique(np.concatenate([known.process, vanished.process])).tolist()
+    held = (known.process, vanished.process, apparent.process)
+    keys = sorted_unique(np.concatenate(held)).tolist()
     return History(
         began=sample.clock if history.began is None else history.began,
         clock=sample.clock,
         looks=looks(sample, history.looks),
         known=known,
         ends=ends(sample.sockets),
+        absent=with_absent(ended, joined, history, bool(sample.deaths)),
         vanished=vanished,
         closed=snapshot.closed,
+        apparent=apparent,
         open=counters.open_sockets(sample.sockets),
         closes_seen=snapshot.totals.closes_seen,
         closes_lost=snapshot.totals.closes_lost,

@@ -13,7 +13,7 @@ from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.model.closed import Closed, joined
 from tcptop.model.sample import Kernel, Process, Sample
-from tcptop.model.snapshot import Trend
+from tcptop.model.snapshot import Apparent, Trend
 from tcptop.model.table import EMPTY, F64, I64, U8, U16, U32, U64, Bools, Index, SocketTable
 
 TREND = 120  # samples of the state counts
@@ -67,6 +67,10 @@ def _no_sockets() -> KnownSockets:
     return KnownSockets(*(np.zeros(0, kind) for kind in kinds))
 
 
+def _no_destinations() -> Apparent:
+    return Apparent(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0), {})
+
+
 class SocketEnds(NamedTuple):
     """Columns of the last sample's sockets: between which ends they are."""
 
@@ -81,6 +85,13 @@ class SocketEnds(NamedTuple):
 
 def ends(table: SocketTable) -> SocketEnds:
     return SocketEnds(*(getattr(table, name) for name in SocketEnds._fields))
+
+
+class AbsentSockets(NamedTuple):
+    """Sockets that a sample has missed, the newest last, and their ends."""
+
+    key: U64  # SocketTable.key
+    ends: SocketEnds
 
 
 class Looks(NamedTuple):
@@ -121,9 +132,11 @@ class History:
     looks: Mapping[int, Looks] = field(default_factory=dict)  # by namespace
     known: KnownSockets = field(default_factory=_no_sockets)
     ends: SocketEnds = field(default_factory=lambda: ends(EMPTY))  # of the first of those known
+    absent: AbsentSockets = field(default_factory=lambda: AbsentSockets(EMPTY.key, ends(EMPTY)))
     # In no dump any more, though their end was not told: the newest last.
     vanished: KnownSockets = field(default_factory=_no_sockets)
     closed: tuple[Closed, ...] = ()  # the newest last
+    apparent: Apparent = field(default_factory=_no_destinations)
     open: int = 0  # sockets of the last sample whose end will be told
     closes_seen: int = 0  # since `began`
     closes_lost: int = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tcptop.analysis import subject
+from tcptop.analysis.apparent import inferred
 from tcptop.analysis.groups import SocketRates, by_workload, processes, remotes
 from tcptop.analysis.listeners import match
 from tcptop.analysis.port_range import port_bounds
@@ -29,18 +30,21 @@ def facts(snapshot: Snapshot) -> language.Facts:
     from tcptop.analysis import filter as language
 
     sample, holders, told = snapshot.sample, snapshot.holders, workloads(snapshot)
-    pids = np.array([process.pid for process in holders.processes], np.int64)
+    guessed = inferred(snapshot)
+    more = np.flatnonzero(guessed.process >= 0)
+    pids = np.array([process.pid for process in guessed.processes], np.int64)
+    held = np.concatenate([holders.process, guessed.process[more]])
     return language.Facts(
         table=sample.sockets,
-        holder_rows=holders.row,
-        holder_pids=pids[holders.process] if len(pids) else holders.process,
-        processes={process.pid: process for process in holders.processes},
+        holder_rows=np.concatenate([holders.row, more]),
+        holder_pids=pids[held] if len(pids) else held,
+        processes={process.pid: process for process in guessed.processes[::-1]},
         users=sample.users,
         cgroups=sample.cgroups,
         namespaces={space.inode: space.name for space in sample.namespaces},
         interfaces={space.inode: space.interfaces for space in sample.namespaces},
         port_ranges=port_bounds(sample),
-        owner=snapshot.owner,
+        owner=guessed.kinds(snapshot),
         age_s=snapshot.age_s,
         backlog_told=sample.backlog_told,
         workload=told.of,

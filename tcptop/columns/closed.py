@@ -15,7 +15,6 @@ from tcptop.columns.endpoints import addresses, rank, zones
 from tcptop.columns.listing import Listing
 from tcptop.model import address, owner, tcp
 from tcptop.model import closed as codes
-from tcptop.model.cells import safe
 from tcptop.model.closed import Closed
 from tcptop.model.selection import Selection
 from tcptop.model.socket_id import socket_keys
@@ -70,12 +69,18 @@ def remote_texts(selection: Selection, rows: Index) -> list[str]:
 
 def process_texts(selection: Selection, rows: Index) -> list[str]:
     some = _of(selection, rows)
-    names = [f"{safe(called(process))}/{process.pid}†" for process in some.processes]
+    names = [f"{called(process)}/{process.pid}" for process in some.processes]
     told = zip(some.process.tolist(), some.note.tolist(), strict=True)
-    return [names[at] if at >= 0 else _NOBODY.get(note, units.UNKNOWN) for at, note in told]
+    return [_MARKS.get(note, "{}").format(names[at] if at >= 0 else "") for at, note in told]
 
 
-_NOBODY = {owner.NEVER_SEEN: "(too short)"}
+_MARKS = {
+    owner.HELD: "{}†",
+    owner.BY_LISTENER: "~{}",
+    owner.BY_DESTINATION: "~{}",
+    owner.NEVER_SEEN: "(too short)",
+    owner.NOBODY_SEEN: "(no process)",
+}
 
 
 def _process_rank(selection: Selection, rows: Index) -> I64:
@@ -154,7 +159,8 @@ COLUMNS = (
     ),
     Column(
         "process", "Process", 13,
-        "Who held it when it was last seen: name/pid†; too short: no sample has seen it.",
+        "Who held it when it was last seen: name/pid†; ~ as others to the same destination, or of "
+        "its listener; too short: no sample has seen it.",
         _process_rank, process_texts, flex=True, largest_first=False, tail="/", least=11, grow=1,
     ),
     Column(

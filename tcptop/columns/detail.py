@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.analysis.apparent import inferred
 from tcptop.analysis.findings.words import called, contained, ids
 from tcptop.analysis.workloads import workloads
 from tcptop.columns import detail_options, sockets, units
@@ -179,9 +180,10 @@ def _identity(selection: Selection, row: int) -> Iterator[Fact]:
 
 def _owner(selection: Selection, row: int) -> Iterator[Fact]:
     snapshot = selection.snapshot
-    sample, note = snapshot.sample, int(snapshot.note[row])
-    table = sample.sockets
-    yield Fact("owner", "owner", owner_text(snapshot, row), owner.NOTES[note])
+    sample, table = snapshot.sample, snapshot.sample.sockets
+    notes = (int(snapshot.note[row]), int(inferred(snapshot).note[row]))
+    why = "; ".join(owner.NOTES[note] for note in notes if note)
+    yield Fact("owner", "owner", owner_text(snapshot, row), why)
     for process, fd in snapshot.holders.of(row):
         closed = snapshot.owner[row] == owner.REMEMBERED
         where = f"fd {fd}" if fd >= 0 else "closed" if closed else "when last searched"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tcptop.analysis.apparent import inferred
 from tcptop.analysis.findings.words import called
 from tcptop.model import address, owner, tcp
 from tcptop.model.arrays import sorted_unique
@@ -77,11 +78,18 @@ def owner_text(snapshot: Snapshot, row: int) -> str:
     processes = snapshot.holders.of(row)
     kind = int(snapshot.owner[row])
     if not processes:
-        return short_note(snapshot, row)
+        return apparent_text(snapshot, row) or short_note(snapshot, row)
     process, _ = processes[0]
     more = f" +{len(processes) - 1}" if len(processes) > 1 else ""
     mark = "†" if kind == owner.REMEMBERED else ""
     return f"{called(process)}/{process.pid}{mark}{more}"
+
+
+def apparent_text(snapshot: Snapshot, row: int) -> str:
+    """`~curl/200` of a socket that was apparently its own; empty where that is not known."""
+    found = inferred(snapshot)
+    at = int(found.process[row])
+    return f"~{called(found.processes[at])}/{found.processes[at].pid}" if at >= 0 else ""
 
 
 def short_note(snapshot: Snapshot, row: int) -> str:

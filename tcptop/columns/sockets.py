@@ -230,7 +230,8 @@ COLUMNS = (
     ),
     Column(
         "process", "Process", 14,
-        "Who holds the socket: name/pid, +n other processes, † closed by it; or why nobody.",
+        "Who holds the socket: name/pid, +n other processes, † closed by it, ~ apparently, as "
+        "others to the same destination; or why nobody.",
         owner_values, owner_texts, flex=True, largest_first=False, tail="/", least=13, grow=1,
     ),
     Column(

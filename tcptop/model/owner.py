@@ -24,6 +24,9 @@ NOTES = (
     "just closed",
     "held by this process when it was last seen",
     "no sample has seen it: it lived between two of them",
+    "no sample has seen who held it",
+    "inferred: the connections to the same destination that were seen with a process are its own",
+    "inferred: the listener that it came in by is this process's",
 )
 (
     NONE,
@@ -40,4 +43,7 @@ NOTES = (
     OUTSIDE,
     HELD,
     NEVER_SEEN,
-) = range(14)
+    NOBODY_SEEN,
+    BY_DESTINATION,
+    BY_LISTENER,
+) = range(17)

@@ -179,6 +179,18 @@ class Totals:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Apparent:
+    """Destinations, sorted by key, and whose the connections to each are that were seen with a
+    process: a key of `processes`, -1 where they are of several programs. `clock` is when the last
+    one was first seen."""
+
+    key: U64
+    process: Index
+    clock: F64
+    processes: Mapping[int, Process]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Trend:
     """Sockets by state of the last samples, oldest first: `clock` (k,), `by_state` (k, 12)."""
 
@@ -211,6 +223,7 @@ class Snapshot:
     trend: Trend
     durations: Durations
     changes: I64  # (12, 12): sockets by state in the sample before, 0 new, and now, 0 gone
+    apparent: Apparent  # whose connections are that nobody holds any more
     closed: tuple[Closed, ...] = ()  # since the first sample, the newest last
     findings: tuple[Finding, ...] = ()  # worst first
     silent: tuple[Silence, ...] = ()  # the rules whose input could not be read

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tcptop.analysis.apparent import inferred
 from tcptop.analysis.verdicts import verdicts
 from tcptop.analysis.workloads import workloads
 from tcptop.columns.endpoints import addresses
@@ -41,7 +42,7 @@ def columns(selection: Selection, rows: Index) -> Columns:
         "user": users(snapshot.sample, known(table.uid, full)),
         "inode": known(table.inode, full & (table.inode != 0)),
         "timer": _timer(table),
-        "owner": named(owner.OWNER_KINDS, snapshot.owner[rows]),
+        "owner": named(owner.OWNER_KINDS, inferred(snapshot).kinds(snapshot)[rows]),
         "owner_note": _notes(snapshot, rows),
         "processes": holders(snapshot, rows),
         "cgroup": cgroups(snapshot.sample, table, full),
@@ -113,13 +114,16 @@ def workload_columns(found: Sequence[Workload | Process | None]) -> Columns:
 
 
 def holders(snapshot: Snapshot, rows: Index) -> list[list[dict[str, Any]]]:
-    """The processes of each socket; `fd` is None where a process is only remembered."""
-    held = snapshot.holders
+    """The processes of each socket; `fd` is None where one is only remembered, or inferred."""
+    held, told = snapshot.holders, inferred(snapshot)
     first, last = held.start[rows].tolist(), held.start[rows + 1].tolist()
-    people = People(held.processes)
+    people, others = People(held.processes), People(told.processes)
+    apparently = [
+        [{**others[n], "fd": None}] if n >= 0 else [] for n in told.process[rows].tolist()
+    ]
     return [
-        [_holder(snapshot, entry, people) for entry in range(start, end)] if end > start else []
-        for start, end in zip(first, last, strict=True)
+        [_holder(snapshot, entry, people) for entry in range(start, end)] if end > start else other
+        for start, end, other in zip(first, last, apparently, strict=True)
     ]
 
 
@@ -213,7 +217,8 @@ def owner_note(snapshot: Snapshot, row: int) -> str:
         return f"{words} (user {user})"
     if snapshot.queue[row] >= 0:
         return f"{words} ({_listener(snapshot, int(snapshot.queue[row]))})"
-    return words
+    told = int(inferred(snapshot).note[row])
+    return f"{words}; {owner.NOTES[told]}" if told else words
 
 
 def _listener(snapshot: Snapshot, row: int) -> str:

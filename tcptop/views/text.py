@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from tcptop.analysis.apparent import inferred
 from tcptop.analysis.gathered import gathered
 from tcptop.analysis.workloads import workloads
 from tcptop.columns import LISTINGS, Listing, ordered
@@ -146,12 +147,22 @@ def _holders(snapshot: Snapshot, rows: Index) -> list[str]:
     told = workloads(snapshot)
     places = [(_unit(each.unit), _container(each.container)) for each in told.found]
     whose = [places[number] for number in told.of[rows].tolist()]
+    guessed = _apparent(snapshot, rows)
     return [
         _users(names, process[start:end], fd[start:end]) + (box or "")
         if start < end
-        else _nobody(note) + (unit if box is None else box)
-        for start, end, note, (unit, box) in zip(starts, ends, notes, whose, strict=True)
+        else (guess or _nobody(note)) + (unit if box is None else box)
+        for start, end, note, (unit, box), guess in zip(
+            starts, ends, notes, whose, guessed, strict=True
+        )
     ]
+
+
+def _apparent(snapshot: Snapshot, rows: Index) -> list[str]:
+    """`users:(("curl",pid=200,inferred))`, empty where nobody is."""
+    told = inferred(snapshot)
+    names = [f'users:(("{safe(p.name)}",pid={p.pid},inferred))' for p in told.processes]
+    return [names[at] if at >= 0 else "" for at in told.process[rows].tolist()]
 
 
 def _unit(name: str | None) -> str:

@@ -36,11 +36,13 @@ class Watch:
     `budget_s` is for the search for owners, which takes long on a machine of many sockets.
     """
 
-    def __init__(self, namespace: DemoNamespace, budget_s: float | None = None) -> None:
+    def __init__(
+        self, namespace: DemoNamespace, budget_s: float | None = None, events: bool = True
+    ) -> None:
         self.namespace = namespace
         self.history = History()
         with namespace.entered():
-            self.source = LiveSource(budget_s)
+            self.source = LiveSource(budget_s, events=events)
 
     def __enter__(self) -> Watch:
         return self

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import subject
+from tcptop.analysis.apparent import inferred
 from tcptop.analysis.findings.words import called
 from tcptop.analysis.identity import process_keys
 from tcptop.columns import FINDINGS, PROCESSES, Listing, findings, sockets, units
 from tcptop.columns import column as columns
 from tcptop.columns.detail import Fact
-from tcptop.columns.endpoints import short_note
+from tcptop.columns.endpoints import apparent_text, short_note
 from tcptop.columns.marks import KEY as MARKS
 from tcptop.columns.marks import STYLES
 from tcptop.model import owner, tcp
@@ -162,6 +163,9 @@ def holders(scene: Scene, row: int) -> Iterator[PaneRow]:
         yield from wrapped(
             scene.room, "owner", f"{short_note(snapshot, row)} {owner.NOTES[note]}".strip()
         )
+    if (told_by := int(inferred(snapshot).note[row])) != owner.NONE:
+        said = f"{apparent_text(snapshot, row)} {owner.NOTES[told_by]}"
+        yield from wrapped(scene.room, "apparently", said)
 
 
 def _target(scene: Scene, process: int, netns: int) -> Target | None:
