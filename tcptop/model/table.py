@@ -134,18 +134,18 @@ class SocketTable:
         column = self.info.view(f"u{field.size}")[:, field.offset // field.size]
         return (column >> field.shift) & field.mask if field.mask else column
 
-    def tcp_info_known(self, name: str) -> Bools:
+    def tcp_info_known(self, name: str, rows: Rows = ALL) -> Bools:
         """Rows whose kernel filled the field."""
-        known: Bools = self.info_size >= tcp.TCP_INFO_BY_NAME[name].since
+        known: Bools = self.info_size[rows] >= tcp.TCP_INFO_BY_NAME[name].since
         if name in tcp.UNKNOWN_IN_SYN_SENT:
-            known &= self.state != tcp.SYN_SENT
+            known &= self.state[rows] != tcp.SYN_SENT
         if name == "min_rtt":
-            known &= self.tcp_info(name) != np.uint32(0xFFFF_FFFF)
+            known &= self.tcp_info(name)[rows] != np.uint32(0xFFFF_FFFF)
         return known
 
     def info_of(self, name: str, rows: Rows = ALL) -> F64:
         """A tcp_info column in the kernel's unit; NaN where it is not known."""
-        return np.where(self.tcp_info_known(name)[rows], self.tcp_info(name)[rows], np.nan)
+        return np.where(self.tcp_info_known(name, rows), self.tcp_info(name)[rows], np.nan)
 
     def since_s(self, name: str, rows: Rows = ALL) -> F64:
         """One of tcp_info's clocks (last_data_sent, ...) in seconds; NaN where it is not known."""

@@ -10,11 +10,11 @@ import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee, callee, waiting_s
 from tcptop.analysis.findings.given_up import GivenUp, given_up
-from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.observations import Observations, once
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import address, tcp
-from tcptop.model.arrays import isin_codes, row_hash, rows_by_key, sorted_unique
+from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
 from tcptop.model.route import RouteKey, route_key
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, MAPPED, Index
@@ -188,10 +188,23 @@ def spared(seen: Observations, case: Unanswered, processes: list[Process]) -> bo
 def by_other_family(seen: Observations, to: Callee) -> int:
     """Connections from here to the same port by the other family that were answered of late: a
     name has addresses of both, and programs try one after the other (RFC 8305)."""
-    rows = _at_port(seen, to)
-    hi, lo = seen.table.remote_hi[rows], seen.table.remote_lo[rows]
+    answered = _answered_at_port(seen, to)
+    hi, lo = seen.table.remote_hi[answered], seen.table.remote_lo[answered]
     v4 = (hi == 0) & (lo >> np.uint64(32) == MAPPED >> np.uint64(32))
-    return len(_answered(seen, rows[v4 != is_v4(to)]))
+    return int(np.count_nonzero(v4 != is_v4(to)))
+
+
+@once
+def _by_port(seen: Observations) -> dict[tuple[int, int], Index]:
+    """What was found for a namespace and port; dead hosts often are many of one port."""
+    return {}
+
+
+def _answered_at_port(seen: Observations, to: Callee) -> Index:
+    known, place = _by_port(seen), (to.netns, to.remote_port)
+    if place not in known:
+        known[place] = _answered(seen, _at_port(seen, to))
+    return known[place]
 
 
 def _at_port(seen: Observations, to: Callee) -> Index:
@@ -206,11 +219,12 @@ def _at_port(seen: Observations, to: Callee) -> Index:
 def answered_elsewhere(seen: Observations, pids: set[int], places: Sequence[Callee]) -> bool:
     """Whether processes get an answer from anybody else."""
     table, holders = seen.table, seen.snapshot.holders
-    at = [n for n, each in enumerate(holders.processes) if each.pid in pids]
-    rows = sorted_unique(holders.row[np.isin(holders.process, at)])
+    held = np.array([each.pid in pids for each in holders.processes], bool)
+    mine = np.zeros(len(table), bool)
+    mine[holders.row[held[holders.process]]] = True
     for to in places:
-        rows = rows[~np.isin(rows, there(seen, to))]
-    rows = rows[~seen.accepted[rows] & (table.state[rows] != tcp.LISTEN)]
+        mine[there(seen, to)] = False
+    rows = np.flatnonzero(mine & ~seen.accepted & (table.state != tcp.LISTEN))
     return len(_answered(seen, rows)) > 0
 
 
@@ -226,11 +240,20 @@ def _answered(seen: Observations, rows: Index) -> Index:
     return answered
 
 
+@once
+def _by_address(seen: Observations) -> dict[Callee, Index]:
+    """Rows that lead to an address, as far as they have been asked for."""
+    return {}
+
+
 def there(seen: Observations, to: Callee, with_port: bool = True) -> Index:
     """Rows whose other end is that address, and that port."""
-    table = seen.table
-    rows = np.flatnonzero(table.remote_lo == np.uint64(to.remote_lo))
-    for name in WHERE if with_port else WHERE[:-1]:
-        column = getattr(table, name)[rows]
-        rows = rows[column == column.dtype.type(getattr(to, name))]
-    return rows
+    table, known, host = seen.table, _by_address(seen), to._replace(remote_port=0)
+    if host not in known:
+        rows = np.flatnonzero(table.remote_lo == np.uint64(to.remote_lo))
+        for name in WHERE[:-1]:
+            column = getattr(table, name)[rows]
+            rows = rows[column == column.dtype.type(getattr(to, name))]
+        known[host] = rows
+    rows = known[host]
+    return rows[table.remote_port[rows] == to.remote_port] if with_port else rows
