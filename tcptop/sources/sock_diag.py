@@ -39,6 +39,7 @@ LISTENERS = 1 << tcp.LISTEN
 ROOM = 64 * 1024
 BUFFER = 8 * 1024 * 1024  # decoded and reused when full; numpy asks for huge pages from 4 MiB on
 ATTEMPTS = 3
+ANSWER_S = 20.0  # what a dump goes on with is there at once; a host under load may take seconds
 MSG_TRUNC = int(socket.MSG_TRUNC)  # as an enum it costs 2 µs a use
 TRANSIENT = frozenset({errno.EBUSY, errno.ENOBUFS, errno.EINTR, errno.EAGAIN})
 
@@ -135,6 +136,7 @@ class SockDiag:
         try:
             diag = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
             diag.connect((0, 0))  # the kernel: nobody else can send to it from now on
+            wait_no_longer(diag)
             return diag
         except OSError as error:
             raise as_sock_diag_error(error) from error
@@ -184,10 +186,21 @@ class SockDiag:
 
     def _receive(self, at: int) -> int:
         # With MSG_TRUNC the length is that of the datagram, also where it did not fit.
-        size = self._socket.recv_into(self._bytes[at:], ROOM, MSG_TRUNC)
+        try:
+            size = self._socket.recv_into(self._bytes[at:], ROOM, MSG_TRUNC)
+        except BlockingIOError as error:
+            late = f"the kernel has not answered for {ANSWER_S:g} s"
+            raise SockDiagError(errno.ETIMEDOUT, late) from error
         if size > ROOM or size & 3:
             raise SockDiagError(errno.EAGAIN, "a datagram was cut short")
         return size
+
+
+def wait_no_longer(diag: socket.socket) -> None:
+    """Than ANSWER_S for a datagram; by the kernel, as Python's own timeout is a poll(2) each."""
+    seconds, fraction = divmod(ANSWER_S, 1)
+    limit = struct.pack("@ll", int(seconds), int(fraction * 1e6))  # struct timeval
+    diag.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
 
 
 class RowTaker(Protocol):

@@ -80,6 +80,20 @@ def test_the_short_look_at_listeners_tells_what_a_dump_does(
         assert sorted(expected.values()) == [0, 5, 5]
 
 
+def test_a_kernel_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another sandbox's kernel, or a bug: it is said, and /proc/net/tcp is read instead."""
+    monkeypatch.setattr(sock_diag, "ANSWER_S", 0.05)
+    silent, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with other, SockDiag() as diag:
+        diag._socket.close()
+        diag._socket = silent
+        sock_diag.wait_no_longer(silent)
+        for _ in range(2):
+            with pytest.raises(SockDiagError, match=r"has not answered for 0\.05 s") as raised:
+                diag.dump()
+            assert raised.value.errno == errno.ETIMEDOUT
+
+
 def test_a_refused_request_leaves_the_socket_usable(crowd: DemoNamespace) -> None:
     jump_into_nowhere = struct.pack("=BBH", 1, 4, 3)  # INET_DIAG_BC_JMP, not to an operation
     with crowd.entered(), SockDiag(crowd.inode) as diag:
