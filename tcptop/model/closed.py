@@ -16,6 +16,7 @@ INFO = (
     *("bytes_sent", "bytes_received", "bytes_acked", "bytes_retrans", "total_retrans"),
     *("rtt", "min_rtt", "rttvar", "segs_out", "segs_in", "data_segs_out", "data_segs_in"),
     *("delivery_rate", "busy_time", "rwnd_limited", "sndbuf_limited", "snd_mss", "snd_cwnd"),
+    *("last_data_sent", "last_data_recv"),
 )
 
 # Codes of `first`: who closed first, in the order of CLOSERS.

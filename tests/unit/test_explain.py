@@ -27,7 +27,7 @@ send-queue-growing recv-queue-unread connect-unanswered keepalive-missing keepal
 nagle-delayed-ack half-closed retransmission-rate resets fd-limit orphan-or-memory-pressure
 conntrack-full risky-sysctl self-connect socket-leak
 mtu-black-hole packets-rejected nat-ports-exhausted
-connections-growing requests-unanswered requests-queued turned-away
+connections-growing requests-unanswered requests-queued turned-away destination-failing
 inherited-connections
 """
 TOPICS = """

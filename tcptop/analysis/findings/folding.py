@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from tcptop.analysis.findings.folds import closing, listeners, readers, requests
+from tcptop.analysis.findings.folds import closing, destinations, listeners, readers, requests
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import SEVERITIES, Finding
 
@@ -99,4 +99,14 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("connection-churn", "turned-away", listeners.hung_up_by),
     ("ephemeral-port-exhaustion", "connection-churn", closing.churn_takes_ports),
     ("time-wait-pressure", "connection-churn", closing.churn_fills_time_wait),
+    ("destination-failing", "accept-queue-overflow", destinations.server_is_here),
+    ("destination-failing", "recv-queue-unread", destinations.server_is_here),
+    ("destination-failing", "close-wait-unread", destinations.server_is_here),
+    ("destination-failing", "fd-limit", destinations.server_is_here),
+    ("destination-failing", "requests-queued", destinations.server_is_here),
+    ("destination-failing", "turned-away", destinations.same_destination),
+    ("destination-failing", "connect-unanswered", destinations.same_destination),
+    ("destination-failing", "requests-unanswered", destinations.same_destination),
+    ("destination-failing", "resets", destinations.same_destination),
+    ("destination-failing", "self-connect", destinations.same_destination),
 )

@@ -207,6 +207,12 @@ def _answered_at_port(seen: Observations, to: Callee) -> Index:
     return known[place]
 
 
+def others_answer(seen: Observations, to: Callee) -> bool:
+    """Whether others answer at the same port of another address: as those of one pool do."""
+    rows = _at_port(seen, to)
+    return len(_answered(seen, rows[~np.isin(rows, there(seen, to))])) > 0
+
+
 def _at_port(seen: Observations, to: Callee) -> Index:
     """Connections from here to that port of any address."""
     table = seen.table

@@ -1,6 +1,6 @@
-"""Crowds that come at once: crowd.py ADDRESS PORT COUNT EVERY_S
+"""Crowds that come at once: crowd.py ADDRESS PORT COUNT EVERY_S [TIMEOUT_S]
 
-Each client asks with a line, waits for the answer and hangs up.
+Each client asks with a line, waits for the answer and hangs up; sooner where it has a timeout.
 """
 
 import asyncio
@@ -14,9 +14,11 @@ async def visit(host: str, port: int) -> None:
     writer.close()
 
 
-async def main(host: str, port: str, count: str, every_s: str) -> None:
+async def main(host: str, port: str, count: str, every_s: str, timeout_s: str = "3600") -> None:
     while True:
-        visits = (visit(host, int(port)) for _ in range(int(count)))
+        visits = (
+            asyncio.wait_for(visit(host, int(port)), float(timeout_s)) for _ in range(int(count))
+        )
         await asyncio.gather(*visits, return_exceptions=True)
         await asyncio.sleep(float(every_s))
 

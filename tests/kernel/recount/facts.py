@@ -15,7 +15,7 @@ from tcptop.analysis.unopened import FailedConnect, failed_connects
 from tcptop.model import address, tcp
 from tcptop.model.finding import Subject
 from tcptop.model.sample import Kernel, LostSocket, Process, Sample
-from tcptop.model.table import Bools, SocketTable
+from tcptop.model.table import Bools, SocketTable, concat
 from tests.kernel.recount.places import at
 
 SLACK_S = 1.5  # between two looks something can have been so for a while already
@@ -73,6 +73,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_ports(seen)
     yield from _of_calls(seen)
     yield from _of_failures(seen)
+    yield from _of_ends(seen)
     yield from _of_processes(seen)
     yield from _of_doings(seen)
     yield from _of_counters(seen, named)
@@ -504,6 +505,53 @@ def _of_failures(seen: Seen) -> Iterator[Fact]:
         ports = Counter(ends[:2] for ends in set(ends))
         for number in ports.values():
             yield exactly("count", number, "ports of an address that failed")
+
+
+def _of_ends(seen: Seen) -> Iterator[Fact]:
+    """Connections to the destination that ended since the first look, by what came of them."""
+    subject, to = seen.subject, seen.subject.destination
+    told = [each for sample in seen.samples[1:] for each in sample.deaths]
+    tables = [each.sockets for each in told if each.netns == subject.netns and len(each.sockets)]
+    if not tables or to is None or to.startswith(":"):
+        return
+    dead = concat(tables)
+    dead = dead.take(at(dead, to, "remote"))
+    refused, unopened = dead.tcp_info("segs_in") > 0, ~_answered(dead)
+    silent = unopened & ~refused & (dead.remote_port != 0)
+    sent, came = dead.tcp_info("data_segs_out") > 0, dead.tcp_info("data_segs_in") > 0
+    asked_s = dead.tcp_info("last_data_sent") / 1000
+    due = (dead.tcp_info("last_data_sent") < dead.tcp_info("last_data_recv")) | ~came
+    left = ~unopened & sent & due
+    idle_s = dead.tcp_info("last_data_recv") / 1000 - asked_s
+    kinds = {
+        "refused": unopened & refused,
+        "silent": silent,
+        "sent again": silent & (dead.tcp_info("total_retrans") > 0),
+        "forgotten": unopened & (dead.remote_port == 0),
+        "in vain": left,
+        "never a byte": left & ~came,
+        "after a pause": left & (idle_s >= 1),
+    }
+    number = {name: int(np.count_nonzero(rows)) for name, rows in kinds.items()}
+    for name, many in number.items():
+        yield exactly("count", many, f"ended, {name}")
+    failed = number["refused"] + number["silent"] + number["forgotten"] + number["in vain"]
+    now = (seen.table.state == tcp.ESTABLISHED) & (seen.table.netns == subject.netns)
+    now &= at(seen.table, to, "remote") & (seen.table.tcp_info("data_segs_in") > 0)
+    open_now, ended = int(np.count_nonzero(now)), len(dead)
+    yield exactly("count", failed, "ended in vain")
+    yield Fact("count", ended - failed, ended - failed + open_now, "ended well, or are well")
+    yield Fact("count", ended, ended + open_now, "ended, or are well")
+    for waited in asked_s[left].tolist():
+        yield Fact("seconds", waited - 0.1, waited, "waited until it ended")
+    for idle in idle_s[left].tolist():
+        yield Fact("seconds", idle - 0.1, idle, "paused before the last thing was sent")
+
+
+def _answered(dead: SocketTable) -> Bools:
+    """Open, as a round trip was measured, or something of it taken."""
+    one: Bools = (dead.tcp_info("bytes_acked") > 0) | (dead.tcp_info("rtt") > 0)
+    return one | dead.tcp_info_known("min_rtt")
 
 
 def _of_processes(seen: Seen) -> Iterator[Fact]:

@@ -34,14 +34,14 @@ def same_place(effect: Finding, cause: Finding, seen: Observations) -> bool:
 def unanswered(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Clients on this host whose SYNs the listener drops."""
     to = effect.subject.destination
-    return _losing(cause, effect) and to is not None and _serves(cause, to) and _here(seen, effect)
+    return _losing(cause, effect) and to is not None and serves(cause, to) and is_here(seen, effect)
 
 
 def hung_up_by(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """connection-churn: they are short because the server, here or there, closes them at once."""
     to, same = effect.subject.destination, effect.subject.netns == cause.subject.netns
     there = to == cause.subject.destination
-    return same and to is not None and (there or _serves(cause, to))
+    return same and to is not None and (there or serves(cause, to))
 
 
 def dead_too(effect: Finding, cause: Finding, seen: Observations) -> bool:
@@ -66,7 +66,7 @@ def retransmitting(effect: Finding, cause: Finding, seen: Observations) -> bool:
     rows = np.flatnonzero(subject.named(effect.subject, seen.table))
     if not _losing(cause, effect) or not len(rows):
         return False
-    served = all(_serves(cause, words.remote(seen.sample, row)) for row in rows.tolist())
+    served = all(serves(cause, words.remote(seen.sample, row)) for row in rows.tolist())
     return served and bool(seen.remote_here[rows].all()) and _not_accepted(seen, rows)
 
 
@@ -79,7 +79,7 @@ def repeated(effect: Finding, cause: Finding, seen: Observations) -> bool:
     if not _losing(cause, effect) or not len(rows):
         return False
     here = rows[seen.remote_here[rows]]
-    served = sum(_serves(cause, words.remote(seen.sample, row)) for row in here.tolist())
+    served = sum(serves(cause, words.remote(seen.sample, row)) for row in here.tolist())
     return 2 * served > len(rows)
 
 
@@ -87,7 +87,7 @@ def _losing(cause: Finding, effect: Finding) -> bool:
     return cause.severity == "critical" and cause.subject.netns == effect.subject.netns
 
 
-def _serves(cause: Finding, to: str) -> bool:
+def serves(cause: Finding, to: str) -> bool:
     """Whether connections to an address come in by the cause's listener, if it is of this host."""
     (listener, device), (target, link) = map(split_zone, (cause.subject.listener or "", to))
     address, _, port = listener.rpartition(":")
@@ -95,7 +95,7 @@ def _serves(cause: Finding, to: str) -> bool:
     return port == number and address in (host, *ANY) and device in ("", link)
 
 
-def _here(seen: Observations, effect: Finding) -> bool:
+def is_here(seen: Observations, effect: Finding) -> bool:
     """Whether a destination is an address of this namespace."""
     bare, zone = split_zone(effect.subject.destination or "")
     host = bare.rpartition(":")[0].strip("[]")

@@ -1,0 +1,178 @@
+"""What is said of a destination where nearly everything fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import refusers, unanswered, words
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.outcomes import Outcomes
+from tcptop.model.sample import Process
+
+IDLE_S = 1.0  # from which it is told that a connection had been idle before
+MOSTLY = 0.8
+NAMED = 3  # processes
+
+
+class _Kind(NamedTuple):
+    number: int
+    alone: str  # of a title, when nothing else happened: {n} of {who} to {to}
+    said: str
+
+
+def _kinds(found: Outcomes) -> list[_Kind]:
+    """Those that happened, the most first."""
+    every = (
+        _Kind(found.refused, "{n} connects to {to}{by} within {t} were refused", "refused"),
+        _Kind(
+            found.silent, "{n} connects to {to}{by} within {t} got no answer", "not answered at all"
+        ),
+        _Kind(found.untold, "{n} connects to {to}{by} within {t} failed", "failed at once"),
+        _Kind(
+            found.reset,
+            "{n} connections to {to}{by} that ended within {t} were reset before an answer",
+            "reset before an answer",
+        ),
+        _Kind(
+            found.left,
+            "{n} connections to {to}{by} that ended within {t} were closed here for want of an "
+            "answer",
+            "closed here for want of an answer",
+        ),
+    )
+    return sorted((each for each in every if each.number), key=lambda each: -each.number)
+
+
+def title(found: Outcomes, to: str, who: Sequence[Process], apparent: bool) -> str:
+    kinds = _kinds(found)
+    all_of_them = f"all {words.number(found.failed)}"
+    some = f"{words.number(found.failed)} of {words.number(found.every)}"
+    number = some if found.fine else all_of_them
+    by = f" ({'apparently ' if apparent else ''}by {_names(who)})" if who else ""
+    told = {"n": number, "to": to, "by": by, "t": words.duration(found.seconds)}
+    if len(kinds) == 1:
+        said = kinds[0].alone.format_map(told)
+    else:
+        listed = ", ".join(f"{words.number(each.number)} {each.said}" for each in kinds)
+        said = "{n} connections to {to}{by} within {t} failed: ".format_map(told) + listed
+    return said[0].upper() + said[1:] if said.startswith("all ") else said
+
+
+def _names(who: Sequence[Process]) -> str:
+    names = list(dict.fromkeys(map(words.called, who)))
+    return names[0] if len(names) == 1 else f"{names[0]} and others"
+
+
+def evidence(
+    seen: Observations,
+    found: Outcomes,
+    to: str,
+    who: Sequence[Process],
+    apparent: bool,
+    spared: bool,
+) -> Iterator[str]:
+    listed = words.joined([f"{words.number(each.number)} {each.said}" for each in _kinds(found)])
+    yield (
+        f"In the last {words.duration(found.seconds)} the kernel reported the end of "
+        f"{words.count(found.failed, 'socket')} that called {to} in vain: {listed}."
+    )
+    yield _others(found, to)
+    if found.repeated:
+        yield (
+            f"{words.number(found.repeated)} of those without an answer had sent the SYN again, so "
+            "they waited for a second or longer."
+        )
+    if found.left:
+        yield from _left(found)
+    idle = found.idle_s[found.idle_s >= IDLE_S]
+    if len(idle) >= MOSTLY * max(found.reset, 1):
+        yield (
+            f"{words.number(len(idle))} of those reset had been idle before the last thing was "
+            f"sent, the shortest for {words.exactly(float(idle[0]))}."
+        )
+    if not found.callee.remote_port:
+        yield "connect() itself waited for the answer: the kernel no longer knows the port then."
+    yield from _callers(who, apparent)
+    if spared:
+        yield "Others at the same port answer meanwhile."
+
+
+def _others(found: Outcomes, to: str) -> str:
+    if not found.fine:
+        return f"No other connection to {to} ended well or brought anything meanwhile."
+    many = words.count(found.fine, "other connection")
+    return f"{many} to {to} ended well or brought something meanwhile."
+
+
+def _left(found: Outcomes) -> Iterator[str]:
+    low, high = (words.exactly(float(found.waited_s[at])) for at in (0, -1))
+    waited = low if low == high else f"between {low} and {high}"
+    never = (
+        f"; {words.number(found.never_answered)} never got a byte" if found.never_answered else ""
+    )
+    yield (
+        f"Those closed here had waited {waited} for an answer{never}. The other kernel had "
+        "acknowledged what was sent: its program did not answer, the network carried it."
+    )
+
+
+def _callers(who: Sequence[Process], apparent: bool) -> Iterator[str]:
+    names = ", ".join(map(words.who, who[:NAMED]))
+    if not who:
+        yield (
+            "The process is unknown, as these left no row; tcpconnect (bcc) or strace -f -e "
+            "trace=connect -p PID shows it."
+        )
+    elif apparent:
+        yield f"Other connections to the same address belong to {names}."
+    else:
+        yield f"They belonged to {names}."
+
+
+def advice(found: Outcomes, to: str, seen: Observations) -> str:
+    """For what most of them met."""
+    most = _kinds(found)[0].said
+    here = unanswered.is_here(seen, found.callee)
+    there = "On this host" if here else f"On the host of {to}"
+    if most.startswith("closed"):
+        return (
+            f"{there} look at the program, not at the network: whether it accepts (ss -ltn), "
+            "hangs, waits for a back end or a lock, or queues before a limit. If such answers may "
+            "take so long, let the caller wait longer."
+        )
+    if most.startswith("reset"):
+        return _about_resets(found)
+    if most.startswith("not"):
+        return (
+            f"Check that {to} is up, that no firewall on the way or there drops this port, and "
+            "that its accept queue is not full (ss -ltn there)."
+        )
+    if found.fine and len(refusers.answering(seen, found.callee)):
+        return (
+            f"{to} accepts others: look for a limit that is reached, or for one of several servers "
+            "behind that address that is down."
+        )
+    return (
+        f"{there} check that something listens on that port and address: the service may be down, "
+        "or listen only on 127.0.0.1 or another port. A firewall that rejects looks the same."
+    )
+
+
+def _about_resets(found: Outcomes) -> str:
+    idle = found.idle_s[found.idle_s >= IDLE_S]
+    if len(idle) >= MOSTLY * found.reset:
+        shortest = words.exactly(float(np.floor(idle[0] * 10) / 10))
+        return (
+            "Something forgets idle connections sooner than the caller reuses them: a firewall, a "
+            "load balancer, NAT, or the server's own idle timeout. Let the caller's pool close "
+            f"connections well before they have been idle for {shortest}, or send keepalives more "
+            "often than that."
+        )
+    return (
+        "Look at the log of the called program: it ends, is restarted, or gives up on these "
+        "requests. A firewall, a second host with the same address and a load balancer without "
+        "the connection reset too: tcpdump shows who sends them."
+    )

@@ -1,0 +1,35 @@
+"""What explains that nearly everything fails at a destination."""
+
+from __future__ import annotations
+
+from tcptop.analysis.findings.folds.listeners import is_here, serves
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model.finding import Finding
+
+
+def same_destination(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """Rows or rates tell more of it; a cause with several destinations means this one too."""
+    if effect.subject.netns != cause.subject.netns or cause.subject.listener:
+        return False
+    to, there = effect.subject.destination, cause.subject.destination
+    return there in (None, to)
+
+
+def server_is_here(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """The listener that is called, or who serves it, is in trouble on this host."""
+    to = effect.subject.destination
+    if effect.subject.netns != cause.subject.netns or to is None or not is_here(seen, effect):
+        return False
+    return serves(cause, to) or _listens(cause, to, seen)
+
+
+def _listens(cause: Finding, to: str, seen: Observations) -> bool:
+    """A process that the cause names holds a listener at that port."""
+    port = to.rpartition(":")[2]
+    table = seen.table
+    rows = [
+        row
+        for row in seen.snapshot.listeners.row.tolist()
+        if str(table.local_port[row]) == port and table.netns[row] == cause.subject.netns
+    ]
+    return any(each.pid in cause.subject.pids for row in rows for each in seen.processes(row))

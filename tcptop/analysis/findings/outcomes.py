@@ -1,0 +1,214 @@
+"""How connections to one destination ended of late, by the kernel's notices of what it destroys.
+
+Counters tell of a whole namespace and rows only of what is still there. What fails at once, or is
+given up after a second, is in neither: a small service may fail altogether, and nothing is high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.dialing import WHERE, Callee
+from tcptop.analysis.findings import unanswered
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model import closed as codes
+from tcptop.model import tcp
+from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.closed import Closed, joined
+from tcptop.model.sample import Process
+from tcptop.model.table import F64, I64, Bools, Index
+
+# Codes of how one ended.
+NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT = range(7)
+FAILED = REFUSED  # this and those after it
+PLACES = 20
+# Seconds without an answer: longer than to the other end of the world and back, and what a round
+# trip takes beside. Who needs no answer (logs, metrics) closes sooner, or keeps the connection.
+WAITED_S, ROUND_TRIPS = 0.4, 4
+OTHERWISE = 0.2  # of the failed connects of a namespace
+
+
+class Outcomes(NamedTuple):
+    """Of connections from here to one place that ended in the last `seconds`.
+
+    Port 0 is not known: connect() itself was told, and the kernel has forgotten it. `refused` and
+    `silent` (nothing came) were never open; of `untold` it is not known which. `reset` ones were
+    open, and something that was sent is not acknowledged or was never answered. `left` were closed
+    here, after `waited_s` seconds without an answer to what was sent and acknowledged. `fine` are
+    those that went well, with those that are open and have brought something meanwhile.
+    """
+
+    callee: Callee
+    seconds: float
+    first_at: float  # Unix time of the first failure
+    spread_s: float  # from it to the last
+    refused: int
+    silent: int
+    untold: int
+    reset: int
+    left: int
+    fine: int
+    repeated: int  # of the silent ones, with a SYN sent again: they waited for a second or longer
+    never_answered: int  # of those left
+    waited_s: F64  # of those left, sorted
+    idle_s: F64  # of the reset ones, sorted: for which nothing came when the last thing was sent
+    processes: tuple[Process, ...]
+
+    @property
+    def unopened(self) -> int:
+        return self.refused + self.silent + self.untold
+
+    @property
+    def failed(self) -> int:
+        return self.unopened + self.reset + self.left
+
+    @property
+    def every(self) -> int:
+        return self.failed + self.fine
+
+    @property
+    def share(self) -> float:
+        return self.failed / self.every
+
+
+def outcomes(seen: Observations, seconds: float, least: int) -> Iterator[Outcomes]:
+    """The places with `least` failures or more, most first."""
+    closed = lately(seen, seconds)
+    how = _how(seen, closed)
+    failed = np.flatnonzero(how >= FAILED)
+    if len(failed) < least:
+        return
+    keys = row_hash(*(getattr(closed, name) for name in WHERE))
+    since = seen.sample.taken_at - min(seconds, seen.watched_s)
+    for mine in list(rows_by_key(failed, keys[failed]))[:PLACES]:
+        if len(mine) < least:
+            return
+        there = np.flatnonzero(keys == keys[mine[0]])
+        yield _outcomes(seen, closed, how, there, since)
+
+
+def by_counters(seen: Observations, found: Outcomes) -> Outcomes:
+    """With what was not told counted as refused, where the counters leave nothing else."""
+    failed, unreachable, silent = (
+        (seen.grown(found.callee.netns, name, found.seconds) or (np.nan,))[0]
+        for name in ("AttemptFails", "InDestUnreachs", "TCPAbortOnTimeout")
+    )
+    if failed >= found.untold and unreachable + silent <= OTHERWISE * failed:
+        return found._replace(refused=found.refused + found.untold, untold=0)
+    return found
+
+
+def lately(seen: Observations, seconds: float) -> Closed:
+    """What ended in the last seconds."""
+    begin, parts = seen.sample.taken_at - seconds, []
+    for part in reversed(seen.snapshot.closed):
+        recent = part.at >= begin
+        parts.append(part if recent.all() else part.take(recent))
+        if not recent.any():
+            break
+    return joined(parts[::-1])
+
+
+def _how(seen: Observations, closed: Closed) -> I64:
+    """A code for each; those that were accepted here are neutral, and what called nobody knows."""
+    how = np.full(len(closed), NEUTRAL, np.int64)
+    if not len(closed):
+        return how
+    sent, came = closed.known("data_segs_out") > 0, closed.known("data_segs_in") > 0
+    whole = ~np.isnan(closed.known("segs_out"))
+    opened, broken = closed.opened, closed.reset == codes.YES
+    how[opened & whole & (came | ~sent)] = FINE
+    how[opened & whole & broken & sent & (_unacknowledged(closed) | ~came)] = RESET
+    waited = _waited_s(closed)
+    left = opened & whole & ~broken & sent & (closed.first != codes.THERE)
+    how[left & (waited >= WAITED_S + ROUND_TRIPS * _round_trip_s(closed))] = LEFT
+    how[~opened] = UNTOLD
+    how[~opened & whole] = SILENT
+    how[~opened & whole & broken] = REFUSED
+    how[_accepted(seen, closed)] = NEUTRAL
+    return how
+
+
+def _unacknowledged(closed: Closed) -> Bools:
+    """Less than was sent, besides the SYN of who called (bytes_acked counts it, bytes_sent not)."""
+    sent = closed.known("bytes_sent") - np.nan_to_num(closed.known("bytes_retrans"))
+    lacking: Bools = closed.known("bytes_acked") - 1 < sent
+    return lacking
+
+
+def _waited_s(closed: Closed) -> F64:
+    """Since the last thing was sent, where nothing has come since; else 0."""
+    asked, answered = closed.known("last_data_sent"), closed.known("last_data_recv")
+    due = (closed.known("data_segs_in") == 0) | (asked < answered)
+    waited: F64 = np.where(due, np.nan_to_num(asked) / 1000, 0.0)
+    return waited
+
+
+def _round_trip_s(closed: Closed) -> F64:
+    longest: F64 = np.nan_to_num(closed.known("rtt") + 4 * closed.known("rttvar")) / 1e6
+    return longest
+
+
+def _accepted(seen: Observations, closed: Closed) -> Bools:
+    """Those of a port where somebody listens, or did."""
+    accepted = np.zeros(len(closed), bool)
+    for netns in np.unique(closed.netns).tolist():
+        ports = [each.ports for each in seen.summaries]
+        every = np.unique(np.concatenate(ports))
+        here = every[every >> np.uint64(32) == netns] & np.uint64(0xFFFF_FFFF)
+        accepted |= (closed.netns == netns) & np.isin(closed.local_port, here)
+    return accepted
+
+
+def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since: float) -> Outcomes:
+    callee = Callee(*(int(getattr(closed, name)[there[0]]) for name in WHERE))
+    number = np.bincount(how[there], minlength=LEFT + 1).tolist()
+    failed, left = there[how[there] >= FAILED], there[how[there] == LEFT]
+    at = closed.at[failed]
+    unheard = closed.known("data_segs_in")[left] == 0
+    again = closed.known("total_retrans")[there[how[there] == SILENT]] > 0
+    return Outcomes(
+        callee,
+        seen.sample.taken_at - since,
+        float(at.min()),
+        float(at.max() - at.min()),
+        number[REFUSED],
+        number[SILENT],
+        number[UNTOLD],
+        number[RESET],
+        number[LEFT],
+        number[FINE] + len(answered(seen, callee, since)),
+        int(np.count_nonzero(again)),
+        int(np.count_nonzero(unheard)),
+        np.sort(_waited_s(closed)[left]),
+        _idle_s(closed, there[how[there] == RESET]),
+        _processes(closed, there),
+    )
+
+
+def answered(seen: Observations, to: Callee, since: float) -> Index:
+    """Connections there that are open and have brought something since."""
+    table = seen.table
+    rows = unanswered.there(seen, to, with_port=to.remote_port != 0)
+    rows = rows[~seen.accepted[rows] & (table.state[rows] == tcp.ESTABLISHED)]
+    came = table.tcp_info("data_segs_in")[rows] > 0
+    heard = table.since_s("last_data_recv", rows) < seen.sample.taken_at - since
+    answered: Index = rows[came & heard]
+    return answered
+
+
+def _idle_s(closed: Closed, rows: Index) -> F64:
+    came, asked = (closed.known(f"last_data_{way}")[rows] for way in ("recv", "sent"))
+    idle: F64 = np.sort(np.maximum(came - asked, 0.0)) / 1000
+    return idle
+
+
+def _processes(closed: Closed, rows: Index) -> tuple[Process, ...]:
+    """Those that are remembered, who had most first."""
+    place = closed.process[rows]
+    number = np.bincount(place[place >= 0])
+    order = np.argsort(-number, kind="stable")
+    return tuple(closed.processes[at] for at in order.tolist() if number[at])

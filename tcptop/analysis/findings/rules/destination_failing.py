@@ -1,0 +1,131 @@
+"""destination-failing: nearly all that this host tries at one destination fails, however little it
+is, by the kernel's notices of sockets that end.
+
+Rates and rows do not show it: three connects a second that are all refused are an outage of a small
+service, and a request that its client gives up after two seconds is over before it looks old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis.findings import failing_words, refusers, unanswered, words
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.outcomes import Outcomes, by_counters, outcomes
+from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.model.finding import Finding, Subject
+from tcptop.model.sample import Process
+from tcptop.model.table import F64
+
+ID = "destination-failing"
+BETWEEN_S = 2.0  # from the first failure to the last: a server that restarts refuses for less
+CRITICAL = 10  # connects without an answer, as of connect-unanswered
+ALIKE = 1.3  # the longest of most waits by the shortest: a deadline
+LEFT_OUT = 0.1  # of the waits, at either end, that are not asked
+SPARE_PER_S = 1.2  # attempts to a host that is down, of those who ask whether it is back
+
+
+def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    least = int(min(limits["failures"], limits["unanswered"]))
+    for each in outcomes(seen, limits["window_s"], least):
+        if _fails(seen, each, limits):
+            yield _finding(seen, by_counters(seen, each))
+
+
+def _fails(seen: Observations, found: Outcomes, limits: Limits) -> bool:
+    """One burst is a server that restarts, or a program that ends with its connects under way."""
+    given_up = found.silent >= limits["unanswered"] and found.repeated > 0
+    if given_up and found.share >= limits["share"] and _goes_on(seen, found):
+        return True
+    if found.failed < limits["failures"] or found.spread_s < BETWEEN_S:
+        return False
+    return found.share >= limits["share"] or _in_part(found, limits)
+
+
+def _goes_on(seen: Observations, found: Outcomes) -> bool:
+    """Whether the callers have not ended; it is asked for, and told with the next sample."""
+    there = [seen.facts(process) is not None for process in found.processes]
+    return any(there) or found.spread_s >= BETWEEN_S
+
+
+def _in_part(found: Outcomes, limits: Limits) -> bool:
+    """Others are answered there. Who leaves at the same time each time had a deadline."""
+    broken = found.unopened + found.reset
+    if broken >= limits["failures"] and broken >= limits["partly"] * found.every:
+        return True
+    left = found.left >= max(limits["failures"], limits["partly"] / 2 * found.every)
+    return left and alike(found.waited_s)
+
+
+def alike(waited_s: F64) -> bool:
+    some = np.quantile(waited_s, [LEFT_OUT, 1 - LEFT_OUT])
+    return bool(some[1] <= ALIKE * some[0])
+
+
+def _finding(seen: Observations, found: Outcomes) -> Finding:
+    to, netns = refusers.said(seen, found.callee), found.callee.netns
+    who, apparent = _callers(seen, found)
+    values = {
+        "failed": found.failed,
+        "ended": found.every,
+        "refused": found.refused,
+        "unanswered": found.silent,
+        "reset": found.reset,
+        "left": found.left,
+    }
+    spared = _spared(seen, found)
+    subject = Subject(netns, tuple(sorted({each.pid for each in who})), destination=to)
+    return Finding(
+        ID,
+        words.key(ID, netns, to),
+        _severity(found, spared),
+        failing_words.title(found, to, who, apparent),
+        subject,
+        values,
+        tuple(failing_words.evidence(seen, found, to, who, apparent, spared)),
+        failing_words.advice(found, to, seen),
+        f"timeout 10 ss -tinE 'dst {words.in_filter(to)}'; nstat -az TcpActiveOpens "
+        "TcpAttemptFails TcpEstabResets",
+        since=found.first_at,
+    )
+
+
+def _severity(found: Outcomes, spared: bool) -> str:
+    if spared:
+        return "info"
+    return "critical" if not found.fine and found.silent >= CRITICAL else "warning"
+
+
+def _spared(seen: Observations, found: Outcomes) -> bool:
+    """Nobody is harmed: the other family of addresses takes as many, or others of a pool do, and
+    somebody asks now and then whether this one is back."""
+    if found.fine or found.unopened < found.failed or not found.callee.remote_port:
+        return False
+    if 2 * unanswered.by_other_family(seen, found.callee) >= found.failed:
+        return True
+    seldom = found.failed <= SPARE_PER_S * found.seconds + 1
+    return seldom and unanswered.others_answer(seen, found.callee)
+
+
+def _callers(seen: Observations, found: Outcomes) -> tuple[list[Process], bool]:
+    """Those that are remembered; else who has other connections there, which is less sure."""
+    if found.processes:
+        return list(found.processes), False
+    return [each.process for each in refusers.callers(seen, [found.callee])], True
+
+
+RULE = Rule(
+    ID,
+    5,
+    (
+        Threshold("failures", 5, "connections to one destination that failed"),
+        Threshold("unanswered", 3, "or connects that were given up without an answer"),
+        Threshold("share", 0.8, "share of those there that ended or got an answer"),
+        Threshold("partly", 0.2, "share from which some are told; half of it by one deadline"),
+        Threshold("window_s", 30, "seconds within which those count"),
+    ),
+    find,
+    frozenset({Need.TCP_INFO}),
+)

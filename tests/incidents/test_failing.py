@@ -1,0 +1,130 @@
+"""Small services that fail altogether, at rates that no threshold of rates would notice."""
+
+from __future__ import annotations
+
+from tests.incidents.incident import Says, healthy, incident
+from tests.incidents.lab import Lab
+from tests.incidents.proving import Proving
+
+FAILING = "destination-failing"
+
+
+@incident(
+    client=[
+        Says(
+            FAILING,
+            "warning",
+            title=[r"[Aa]ll \d+ connects to 10\.77\.0\.1:5672", "were refused"],
+            told=["listens"],
+            never=["idle", "firewall drops"],
+            destination="10.77.0.1:5672",
+        )
+    ],
+)
+def a_quiet_service_is_down(lab: Lab) -> None:
+    """Its three callers try twice a second."""
+    lab.client.python("dialer", lab.server.address, 5672, 3, 2, 0.5)
+    lab.client.until(lambda: lab.client.counter("TcpAttemptFails") >= 3, "refused ones")
+
+
+@a_quiet_service_is_down.healthy()
+def a_quiet_service_is_up(lab: Lab) -> None:
+    lab.server.python("orders", lab.server.address, 5672, port=5672)
+    lab.client.python("dialer", lab.server.address, 5672, 3, 2, 0.5)
+    lab.client.until(lambda: lab.client.counter("TcpActiveOpens") >= 6, "calls")
+
+
+@incident(
+    client=[
+        Says(
+            FAILING,
+            "warning",
+            who="dialer",
+            title=[r"10\.77\.0\.1:8000", r"dialer\.py", "closed here for want of an answer"],
+            told=["acknowledged", "never got a byte"],
+            never=["refused", "Start the service"],
+            destination="10.77.0.1:8000",
+        )
+    ],
+    over_s=9,
+)
+def a_server_answers_nobody_in_time(lab: Lab) -> None:
+    """Its answers take longer than its four clients wait, each of whom is young."""
+    lab.server.python("orders", lab.server.address, 8000, 128, 60, port=8000)
+    lab.client.python("dialer", lab.server.address, 8000, 4, 1.5, 0.1)
+    lab.client.until(lambda: lab.client.counter("TcpActiveOpens") >= 8, "two rounds")
+
+
+@a_server_answers_nobody_in_time.healthy()
+def a_server_answers_in_time(lab: Lab) -> None:
+    lab.server.python("orders", lab.server.address, 8000, 128, 1, port=8000)
+    lab.client.python("dialer", lab.server.address, 8000, 4, 1.5, 0.1)
+    lab.client.until(lambda: lab.client.counter("TcpActiveOpens") >= 8, "two rounds")
+
+
+@incident(
+    client=[
+        Says(
+            FAILING,
+            "warning",
+            who="reusing",
+            title=[r"10\.77\.0\.1:6379", "reset before an answer"],
+            told=["had been idle", "NAT"],
+            never=["refused"],
+            destination="10.77.0.1:6379",
+        )
+    ],
+    over_s=10,
+)
+def idle_connections_are_forgotten(lab: Lab) -> None:
+    """A filter resets what is said after two seconds of silence."""
+    lab.server.python("orders", lab.server.address, 6379, port=6379)
+    lab.server.filter("tcp dport 6379 tcp flags psh reject with tcp reset")
+    lab.client.python("reusing", lab.server.address, 6379, 6, 2)
+    lab.client.until(lambda: lab.client.counter("TcpEstabResets") >= 6, "resets")
+
+
+@idle_connections_are_forgotten.healthy()
+def idle_connections_are_kept(lab: Lab) -> None:
+    lab.server.python("orders", lab.server.address, 6379, port=6379)
+    lab.client.python("reusing", lab.server.address, 6379, 6, 2)
+    lab.wait(3)
+
+
+@incident(
+    client=[
+        Says(
+            FAILING,
+            "warning",
+            who="crowd",
+            title=[r"All 4 connects to 10\.77\.0\.1:8080", r"crowd\.py", "got no answer"],
+            told=["sent the SYN again", "firewall"],
+            never=["refused"],
+            destination="10.77.0.1:8080",
+        )
+    ],
+    over_s=5,
+)
+def four_callers_give_up_together(lab: Lab) -> None:
+    """Every eight seconds, after two: whoever looks for five seconds sees one round."""
+    lab.server.ingress("tcp dport 8080 drop")
+    lab.client.python("crowd", lab.server.address, 8080, 4, 8, 2)
+    lab.client.until(lambda: lab.client.count("SYN_SENT", remote=8080) >= 4, "SYNs")
+
+
+@healthy(over_s=9)
+def logs_are_sent_and_nobody_answers(lab: Lab) -> None:
+    """Sent and closed at once, as syslog and metrics are."""
+    lab.server.python("orders", lab.server.address, 5140, 128, 60, port=5140)
+    lab.client.python("dialer", lab.server.address, 5140, 4, 0.01, 0.3)
+    lab.wait(2)
+
+
+class TestFailing(Proving):
+    incidents = (
+        a_quiet_service_is_down,
+        a_server_answers_nobody_in_time,
+        idle_connections_are_forgotten,
+        four_callers_give_up_together,
+    )
+    loads = (logs_are_sent_and_nobody_answers,)

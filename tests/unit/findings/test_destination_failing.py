@@ -1,0 +1,151 @@
+"""destination-failing: what ended at one place, however little it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Deaths
+from tests.unit.findings.hosts import steadily
+from tests.unit.findings.watched import of, watch
+from tests.unit.prepared import NETNS, TAKEN_AT, Row, socket, table
+
+ID = "destination-failing"
+TO = "10.0.0.9:8080"
+NONE = {"AttemptFails": 0, "InDestUnreachs": 0, "TCPAbortOnTimeout": 0}
+Ended = Callable[[int], Sequence[Row]]
+
+
+def ended(to: str, **info: int) -> Row:
+    """One that is over, as its notice has it; with a round trip it was open."""
+    return socket("CLOSE", "10.0.0.1:40000", to, info={"min_rtt": 0xFFFF_FFFF, **info})
+
+
+def refused(to: str = TO) -> Row:
+    return ended(to, segs_out=1, segs_in=1)
+
+
+def unanswered(again: int = 1) -> Row:
+    return ended(TO, segs_out=1 + again, segs_in=0, total_retrans=again)
+
+
+def opened(**info: int) -> Row:
+    """A request of 100 bytes that was acknowledged, and the FIN after it; nothing came."""
+    asked = {"segs_out": 4, "segs_in": 3, "data_segs_out": 1, "bytes_sent": 100, "rtt": 200}
+    asked |= {"min_rtt": 200, "bytes_acked": 102, "last_data_recv": 2100, "last_data_sent": 2000}
+    return ended(TO, **{**asked, **info})
+
+
+def answered() -> Row:
+    return opened(data_segs_in=1, bytes_received=10, last_data_recv=0)
+
+
+def left(after_ms: int = 2000) -> Row:
+    return opened(last_data_sent=after_ms, last_data_recv=after_ms + 100)
+
+
+def broken(idle_ms: int = 0) -> Row:
+    """Reset with its request unacknowledged."""
+    return opened(bytes_acked=1, last_data_sent=0, last_data_recv=idle_ms)
+
+
+def found(rows: Ended, seconds: int = 8, now: Sequence[Row] = ()) -> tuple[Finding, ...]:
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        some = table(rows(number)) if number else table(())
+        return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number)),)
+
+    every = watch(
+        seconds, lambda _: now, kernel=steadily(**{**NONE, "AttemptFails": 2}), deaths=deaths
+    )
+    return of(every[-1], ID)
+
+
+def one(rows: Ended, seconds: int = 8, now: Sequence[Row] = ()) -> Finding:
+    (finding,) = found(rows, seconds, now)
+    return finding
+
+
+def test_a_service_that_refuses_two_a_second_is_out() -> None:
+    finding = one(lambda _: [refused()] * 2)
+    assert finding.severity == "warning"
+    assert finding.title == f"All 16 connects to {TO} within 8 s were refused"
+    assert finding.subject.destination == TO
+    assert finding.since == TAKEN_AT + 1
+    assert "listens on that port" in finding.advice
+
+
+def test_a_service_that_restarts_is_left_alone() -> None:
+    assert not found(lambda number: [refused()] * 6 * (number == 5))
+    assert not found(lambda number: [refused()] * 6 * (number in (5, 6)))
+
+
+def test_what_is_answered_otherwise_makes_up_for_some_refusals() -> None:
+    assert not found(lambda _: [refused(), *[answered()] * 9])
+    finding = one(lambda _: [refused(), answered(), answered()])
+    assert finding.title.startswith(f"8 of 24 connects to {TO} within 8 s")
+
+
+def test_of_what_the_kernel_has_forgotten_the_address_is_told() -> None:
+    finding = one(lambda _: [ended("10.0.0.9:0")])
+    assert finding.title.startswith("All 8 connects to 10.0.0.9 within 8 s were refused")
+    assert "no longer knows the port" in " ".join(finding.evidence)
+
+
+def test_connects_that_wait_together_are_told_by_one_round() -> None:
+    """In the incident with its caller, who goes on."""
+    finding = one(lambda number: [unanswered()] * 4 * (number in (2, 5)), 5)
+    assert finding.title == f"All 8 connects to {TO} within 5 s got no answer"
+    assert not found(lambda number: [unanswered()] * 4 * (number == 4), 5)
+    assert not found(lambda number: [unanswered(0)] * 2 * (number in (2, 5)), 5)
+
+
+def test_ten_without_an_answer_are_an_outage() -> None:
+    assert one(lambda _: [unanswered()] * 2).severity == "critical"
+
+
+def test_who_closes_for_want_of_an_answer_is_told_and_how_long_it_waited() -> None:
+    finding = one(lambda _: [left()])
+    assert finding.title.endswith("were closed here for want of an answer")
+    assert "waited 2 s for an answer; 8 never got a byte" in " ".join(finding.evidence)
+    assert "not at the network" in finding.advice
+
+
+@pytest.mark.parametrize("after_ms", [0, 50, 300])
+def test_who_wants_no_answer_does_not_wait_for_one(after_ms: int) -> None:
+    assert not found(lambda _: [left(after_ms)])
+
+
+def test_a_tenth_is_told_where_all_had_one_deadline() -> None:
+    others = [answered()] * 7
+    assert one(lambda _: [left(), *others]).severity == "warning"
+    assert not found(lambda number: [left(500 + 400 * number), *others])
+
+
+def test_a_pause_before_resets_is_told() -> None:
+    finding = one(lambda _: [broken(4500)])
+    assert finding.title.endswith("were reset before an answer")
+    assert "the shortest for 4.5 s" in " ".join(finding.evidence)
+    assert "idle" in finding.advice
+    assert "idle" not in one(lambda _: [broken()]).advice
+
+
+def test_who_tries_the_other_family_too_is_not_harmed() -> None:
+    there = {"last_ack_recv": 100, "last_data_recv": 100, "min_rtt": 40}
+    now = [
+        socket("ESTABLISHED", f"[2001:db8::1]:{port}", "[2001:db8::9]:8080", info=there)
+        for port in range(40000, 40010)
+    ]
+    assert one(lambda _: [refused()], now=now).severity == "info"
+
+
+def test_what_was_accepted_here_is_no_call_of_ours() -> None:
+    listener = socket("LISTEN", "10.0.0.1:40000", "0.0.0.0:0")
+    assert not found(lambda _: [left(), broken()], now=[listener])
+
+
+def test_without_notices_nothing_is_said() -> None:
+    every = watch(8, lambda _: [], kernel=steadily(**NONE))
+    assert not of(every[-1], ID)
