@@ -236,7 +236,8 @@ def _check() -> Parser:
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="exit with 3 where nothing is wrong but rules could not look",
+        help="exit with 3 where nothing is wrong but rules could not look, or the filter selects "
+        "nothing",
     )
     return parser
 

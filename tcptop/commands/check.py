@@ -27,7 +27,7 @@ def run(chosen: CheckOptions) -> int:
     selection = selected(last, shown)
     with output.opened(None) as out:
         if chosen.format == "json":
-            json.write_findings(selection, out, notes)
+            json.write_findings(selection, out, [*notes, *plugin.notes_of_filter(selection)])
         else:
             plugin.write(selection, out, notes, chosen.strict)
     return CODES[plugin.verdict(selection, chosen.strict)]

@@ -17,10 +17,20 @@ WORDS = {"info": "OK", "warning": "WARNING", "critical": "CRITICAL"}
 
 
 def verdict(selection: Selection, strict: bool = False) -> str:
-    """OK, WARNING or CRITICAL; UNKNOWN for what is OK only because rules could not look, where
-    that is to be told apart."""
+    """OK, WARNING or CRITICAL; UNKNOWN for what is OK only because rules could not look, or had
+    nothing to look at, where that is to be told apart."""
     word = WORDS[severity(selection)]
-    return "UNKNOWN" if strict and word == "OK" and selection.snapshot.silent else word
+    blind = strict and (selection.snapshot.silent or nothing_selected(selection))
+    return "UNKNOWN" if word == "OK" and blind else word
+
+
+def nothing_selected(selection: Selection) -> str:
+    """That the filter selects nothing that is or was, which may be a mistake in it; empty where it
+    selects something."""
+    if selection.filter is None or len(selection.rows) or len(selection.closed()):
+        return ""
+    count = len(selection.selected)
+    return f"the filter selects none of {count} socket{'' if count == 1 else 's'}"
 
 
 def severity(selection: Selection) -> str:
@@ -40,7 +50,7 @@ def write(
     shown = findings.chosen(selection, selection.findings)
     out.write(f"{line(selection, strict)}\n")
     out.writelines(f"{each}\n" for each in findings.lines(shown, snapshot))
-    hint = [selection.hint] if selection.hint else []
+    hint = [selection.hint] if selection.hint and not nothing_selected(selection) else []
     unseen = (*hint, *snapshot.sample.notes, *notes, *unowned(snapshot))
     told = [f"note: {safe(each)}\n" for each in unseen]
     out.writelines(["\n", *told] if told else [])
@@ -54,13 +64,25 @@ def line(selection: Selection, strict: bool = False) -> str:
 def _parts(selection: Selection, strict: bool) -> tuple[str, ...]:
     found, silent = _causes(selection), _silent(selection)
     word = verdict(selection, strict)
-    if word == "UNKNOWN":
-        return word, silent, _nothing(selection, len(found))
-    if word == "OK":
-        return f"{word}, but {silent}" if silent else word, _nothing(selection, len(found))
+    if word in ("OK", "UNKNOWN"):
+        nothing = nothing_selected(selection)
+        but = " and ".join(filter(None, (nothing, silent)))
+        told = _why_nothing(selection) if nothing else _nothing(selection, len(found))
+        return (word, but, told) if word == "UNKNOWN" else (f"OK, but {but}" if but else word, told)
     worst = next(each for each in found if WORDS[each.severity] == word)
     counts = f"{_counts(found)}, {silent}" if silent else _counts(found)
     return word, counts, safe(worst.title)
+
+
+def notes_of_filter(selection: Selection) -> list[str]:
+    """What the first line says of a filter that selects nothing, as a sentence."""
+    nothing = nothing_selected(selection)
+    return [f"T{nothing[1:]}: {_why_nothing(selection)}."] if nothing else []
+
+
+def _why_nothing(selection: Selection) -> str:
+    """The name in the filter that fits nobody, or else all of it."""
+    return safe(selection.hint or selection.filter or "")
 
 
 def _silent(selection: Selection) -> str:

@@ -93,6 +93,13 @@ class TestTrouble:
     def test_a_filter_chooses_whose_trouble_counts(self, namespace: DemoNamespace) -> None:
         assert check_in(namespace, "sport = :1").returncode == 0
 
+    def test_a_filter_that_selects_nothing_says_so(self, namespace: DemoNamespace) -> None:
+        words = ("sport = :1 nad state listening", "--format", "json", "--strict")
+        done = check_in(namespace, *words)
+        assert done.returncode == 3
+        notes = json.loads(done.stdout)["collector"]["notes"]
+        assert any("The filter selects none of" in note and '"nad"' in note for note in notes)
+
 
 def test_a_threshold_decides_between_warning_and_nothing() -> None:
     with Stage(choose(["close-wait-leak"])) as stage:

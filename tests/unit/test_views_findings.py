@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tcptop.analysis.filter import parse
@@ -266,3 +267,34 @@ class TestVerdict:
         snapshot = replace(derived(first, later(first, 2.0)), findings=())
         line = plugin.line(select(snapshot, parse("state close-wait")))
         assert line == "TCPTOP OK: no problems with 1 socket in 2 s"
+
+    @pytest.mark.parametrize(
+        ("filter", "told"),
+        [
+            ("sport = :1", "he filter selects none of 18 sockets: sport = :1"),
+            (
+                "sport = :80 nad state listening",
+                'he filter selects none of 18 sockets: no process has "nad" in its name, '
+                "command line, unit or container; did you mean ",
+            ),
+            ("process = ngnix", "did you mean nginx?"),
+        ],
+    )
+    def test_a_filter_that_selects_nothing_is_told_first(self, filter: str, told: str) -> None:
+        chosen = found(OVERFLOW, filter=filter)
+        chosen = replace(chosen, closed=lambda: np.zeros(0, np.int64))
+        line, *_ = checked(chosen)
+        assert line.startswith("TCPTOP OK, but the filter selects none of 18 sockets: ")
+        assert told in line
+        assert plugin.verdict(chosen) == "OK"
+        assert plugin.verdict(chosen, strict=True) == "UNKNOWN"
+        strict = plugin.line(chosen, strict=True)
+        assert strict.startswith("TCPTOP UNKNOWN: the filter selects none of 18 sockets: ")
+        assert [told in note for note in plugin.notes_of_filter(chosen)] == [True]
+
+    def test_a_filter_that_selects_what_has_ended_selects_something(self) -> None:
+        chosen = found(filter="dport = :81")
+        assert len(chosen.rows) == 0
+        assert plugin.verdict(chosen, strict=True) == "OK"
+        assert checked(chosen)[0] == "TCPTOP OK: no problems with 0 sockets"
+        assert plugin.notes_of_filter(found()) == []

@@ -61,7 +61,7 @@ def _told(wanted: Text, people: list[Process]) -> str:
     part = wanted.globs[0].strip("*")
     if wanted.field == "word":
         return f'no process has "{name}" in its name, command line, unit or container' + _near(
-            part, people, [*FIELDS, "state", "exclude"]
+            part, people, [*FIELDS, "state", "exclude", "and", "or", "not"]
         )
     why = f'no process has the {wanted.field} "{name}"'
     if wanted.field == "process":
