@@ -84,6 +84,7 @@ class ScreenOptions:
 @dataclass(frozen=True)
 class LiveOptions(FilterOptions, SourceOptions, ConfigOptions, ScreenOptions):
     command: ClassVar[str] = "live"
+    netns: str = ""  # all, where that is permitted
 
 
 @dataclass(frozen=True)
@@ -295,7 +296,7 @@ def _selecting(parser: Parser) -> None:
     parser.add_argument(
         "--netns",
         metavar="current|all|NAME|PID",
-        help="the network namespace to look at",
+        help="the network namespace to look at; of the live view, all where that is permitted",
     )
 
 

@@ -20,7 +20,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.silence import silences
 from tcptop.analysis.findings.summary import summary, with_summary
-from tcptop.analysis.groups import SocketRates, processes, remotes
+from tcptop.analysis.groups import SocketRates, namespaces, processes, remotes
 from tcptop.analysis.history import History, KnownSockets, ends, looks, with_closed, with_trend
 from tcptop.analysis.join import SocketJoin, join
 from tcptop.analysis.known import known_sockets, missed, with_missed
@@ -112,6 +112,7 @@ def _snapshot(step: _Step) -> Snapshot:
         processes=processes(table, owners.holders, owners.owner, rates, np.ones(len(table), bool)),
         ports=ports.ports(sample, joined, history),
         remotes=remotes(table, rates, with_port=False),
+        namespaces=namespaces(table, rates, (each.inode for each in sample.namespaces)),
         kernel_rates=counters.rates(sample.kernel, history.kernel, joined.dt),
         trend=with_trend(history.trend, sample.clock, totals.by_state),
         durations=durations(table, now, joined.clock),

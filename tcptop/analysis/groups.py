@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import distinct, paired, row_hash
-from tcptop.model.snapshot import Holders, Processes, Remotes
+from tcptop.model.snapshot import Holders, NamespaceTotals, Processes, Remotes
 from tcptop.model.table import F64, I64, U8, U64, Bools, Index, SocketTable
 
 
@@ -148,6 +149,24 @@ def remotes(table: SocketTable, rates: SocketRates, with_port: bool) -> Remotes:
         _sum(inverse, groups, table.send_q[row]),
         known_sums(inverse, groups, rates.retransmits[row]),
         _median(inverse, groups, table.rtt_us(row)),
+    )
+
+
+def namespaces(table: SocketTable, rates: SocketRates, known: Iterable[int]) -> NamespaceTotals:
+    """Sockets by network namespace, and the `known` ones that have none."""
+    runs = np.flatnonzero(np.append(True, table.netns[1:] != table.netns[:-1]))[: len(table)]
+    there = table.netns[runs]
+    inodes = np.union1d(there, np.array([*known], np.uint32))
+    lengths = np.diff(runs, append=len(table))
+    group, groups = np.repeat(np.searchsorted(inodes, there), lengths), len(inodes)
+    queued = np.where(table.state == tcp.LISTEN, 0, 1)  # a listener's queues count connections
+    return NamespaceTotals(
+        inodes,
+        np.bincount(group, minlength=groups),
+        by_state(group, groups, table.state),
+        _sum(group, groups, table.recv_q * queued),
+        _sum(group, groups, table.send_q * queued),
+        known_sums(group, groups, rates.retransmits),
     )
 
 

@@ -41,7 +41,7 @@ def facts(snapshot: Snapshot) -> language.Facts:
         processes={process.pid: process for process in guessed.processes[::-1]},
         users=sample.users,
         cgroups=sample.cgroups,
-        namespaces={space.inode: space.name for space in sample.namespaces},
+        namespaces={space.inode: space.title for space in sample.namespaces},
         interfaces={space.inode: space.interfaces for space in sample.namespaces},
         port_ranges=port_bounds(sample),
         owner=guessed.kinds(snapshot),

@@ -24,10 +24,12 @@ def run(chosen: LiveOptions) -> int:
     shown = clause(chosen)
     refuse_without_terminal("the live view", "`tcptop snapshot` needs no terminal")
     from tcptop.commands.effective import decided
-    from tcptop.sources.namespaces import current_inode
+    from tcptop.sources.namespaces import current_inode, may_enter
 
+    netns = chosen.netns or ("all" if may_enter() else "current")
     user = decided(chosen, home=current_inode())
-    return show(settings(chosen, user, f"netns {chosen.netns}", shown), chosen.mouse, chosen)
+    scope = "all netns" if netns == "all" else f"netns {netns}"
+    return show(settings(chosen, user, scope, shown), chosen.mouse, SourceOptions(netns))
 
 
 def refuse_without_terminal(what: str, instead: str) -> None:

@@ -14,10 +14,12 @@ _SAID = re.compile(r"\b(?:sysctl (?:-w )?(net\.[\w.]+)|(?:ss|nstat|ping|conntrac
 
 def reaching(sample: Sample, netns: int) -> str | None:
     """The name of a namespace, else the pid (all digits) of a process in it; None: no way in."""
-    for namespace in sample.namespaces:
-        if namespace.inode == netns and namespace.name is not None:
-            return namespace.name
     pids = [each.pid for each in sample.owners.processes.values() if each.netns == netns]
+    for namespace in sample.namespaces:
+        if namespace.inode == netns:
+            if namespace.name is not None:
+                return namespace.name
+            pids += namespace.pids
     return str(min(pids)) if pids else None
 
 

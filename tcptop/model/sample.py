@@ -289,6 +289,11 @@ class Sample:
         told = ((each.inode, each.clock) for each in self.namespaces)
         return frozenset(inode for inode, clock in told if clock is None or clock >= self.clock)
 
+    def space(self, netns: int) -> str:
+        """What the operator calls a namespace, or its inode."""
+        titles = (each.title for each in self.namespaces if each.inode == netns)
+        return next(titles, str(netns))
+
     def kernel_of(self, netns: int) -> Kernel:
         """Counters and limits of a namespace; empty where they were not read."""
         return next((each for each in self.kernel if each.netns == netns), Kernel(netns))

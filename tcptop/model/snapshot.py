@@ -140,6 +140,27 @@ class Remotes:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class NamespaceTotals:
+    """Sockets by network namespace, sorted by `netns`: all of the sample's, those without sockets
+    too."""
+
+    netns: U32
+    sockets: I64
+    by_state: I64
+    recv_q: I64
+    send_q: I64
+    retransmits_per_s: F64
+
+    def __len__(self) -> int:
+        return len(self.netns)
+
+    @property
+    def several(self) -> bool:
+        """Whether the sockets are of more than one."""
+        return int(np.count_nonzero(self.sockets)) > 1
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Durations:
     """How long sockets have been as they are: seconds, at least; 0 where only just seen.
 
@@ -219,6 +240,7 @@ class Snapshot:
     processes: Processes
     ports: Ports
     remotes: Remotes
+    namespaces: NamespaceTotals
     kernel_rates: Mapping[int, Mapping[str, Mapping[str, float]]]  # netns -> section -> name
     trend: Trend
     durations: Durations

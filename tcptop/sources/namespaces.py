@@ -14,6 +14,7 @@ from tcptop.sources import procfs
 NAMED = "/run/netns"  # ip-netns(8)
 OWN = "/proc/thread-self/ns/net"  # not /proc/self, which is the first thread's
 CLONE_NEWNET = 0x40000000  # linux/sched.h
+CAP_SYS_ADMIN = 21  # linux/capability.h
 _TCP = re.compile(rb"^TCP6?: inuse (\d+)(?:.* tw (\d+))?", re.MULTILINE)
 _READ = os.O_RDONLY | os.O_CLOEXEC
 
@@ -114,6 +115,12 @@ def sockets_in_use(net: str = "/proc/thread-self/net") -> int:
     files = (procfs.read(f"{net}/{name}") or b"" for name in ("sockstat", "sockstat6"))
     found = (each.groups(b"0") for data in files for each in _TCP.finditer(data))
     return sum(int(in_use) + int(waiting) for in_use, waiting in found)
+
+
+def may_enter() -> bool:
+    """Whether other namespaces may be entered, as far as that is known without trying."""
+    effective = procfs.capabilities(procfs.read("/proc/thread-self/status") or b"")
+    return bool(effective >> CAP_SYS_ADMIN & 1)
 
 
 def named() -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ from tcptop.analysis.filter.clause import NO_FILTER, Clause
 from tcptop.analysis.gathered import gathered
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selection import select, with_workloads
-from tcptop.columns import PROCESSES, SOCKETS, Column, Listing, verdict
+from tcptop.columns import PROCESSES, SOCKETS, Column, Listing, netns, verdict
 from tcptop.columns.column import shown
 from tcptop.columns.marks import marked
 from tcptop.columns.names import AddressNames
@@ -106,7 +106,7 @@ def live_listing(
 ) -> Listing:
     """A list as it is shown: with marks, of connections with what is wrong with each, and of
     others with small pictures of what is recorded."""
-    found = coarse(marked(listing))
+    found = netns.told(coarse(marked(listing)))
     if listing is not SOCKETS:
         return found if rings is None else with_trend(found, rings)
     return replace(found, columns=(*found.columns, verdict.column(idle_timeout_s)))

@@ -18,6 +18,7 @@ from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.marks import trouble
 from tcptop.columns.names import COLUMNS as NAMED
 from tcptop.columns.names import AddressNames, named
+from tcptop.columns.netns import KEY as NETNS
 from tcptop.columns.trend import KEY as TREND
 from tcptop.model.cells import cell_width, wrap
 from tcptop.model.selection import Selection
@@ -49,9 +50,7 @@ class ListingModel:
         self._keys = listing.keys(selection, self._rows)
         self._blocks: dict[tuple[int, str], Sequence[Cell]] = {}
         self._styles: dict[int, Sequence[str]] = {}
-        self._usual = [
-            column_of(c) for c in listing.columns if c.key != MARK or trouble(selection.snapshot)
-        ]
+        self._usual = [column_of(c) for c in listing.columns if _of_use(c, selection)]
         self._columns: Sequence[TableColumn] = self._usual
         self._names: AddressNames | None = None
 
@@ -143,6 +142,13 @@ class ListingModel:
     def _texts(self, key: str, rows: Index) -> Sequence[str]:
         texts = self.listing.column(key).texts(self.selection, rows)
         return named(texts, self._names) if key in NAMED else texts
+
+
+def _of_use(column: Column, selection: Selection) -> bool:
+    """Marks where something is wrong, namespaces where there are several."""
+    if column.key == MARK:
+        return trouble(selection.snapshot)
+    return column.key != NETNS or selection.snapshot.namespaces.several
 
 
 class FactsModel:

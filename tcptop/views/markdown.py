@@ -17,6 +17,7 @@ from tcptop.columns import (
     SOCKETS,
     Column,
     Listing,
+    netns,
     ordered,
     ports,
     processes,
@@ -142,7 +143,9 @@ def _section(selection: Selection, section: Section, limit: int | None) -> Itera
     yield ""
     yield f"### {section.title}{_share(len(shown), len(places))}"
     yield ""
-    yield from table(selection, _roomy(section.listing.columns), shown)
+    several = selection.snapshot.namespaces.several
+    listing = netns.told(section.listing) if several else section.listing
+    yield from table(selection, _roomy(listing.columns), shown)
     yield ""
     yield f"Shown by {code(_command(selection, section, int(shown[0])))}."
 

@@ -11,7 +11,7 @@ import numpy as np
 from tcptop.analysis.apparent import inferred
 from tcptop.analysis.gathered import gathered
 from tcptop.analysis.workloads import workloads
-from tcptop.columns import LISTINGS, Listing, ordered
+from tcptop.columns import LISTINGS, SOCKETS, Listing, netns, ordered
 from tcptop.model import address, owner, tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.cells import cell_width, ljust, rjust, safe
@@ -89,6 +89,8 @@ def _write_list(selection: Selection, out: TextIO, name: str, limit: int | None)
 
 
 def _write_listing(selection: Selection, out: TextIO, listing: Listing, limit: int | None) -> None:
+    if selection.snapshot.namespaces.several:
+        listing = netns.told(listing)
     rows = ordered(listing, selection, listing.sort_by, reverse=False)[:limit]
     cells = [list(column.texts(selection, rows)) for column in listing.columns]
     titles = [column.title for column in listing.columns]
@@ -121,9 +123,18 @@ def _lines(
     names = [tcp.SS_STATES[number] for number in table.state[rows].tolist()]
     recv_q, send_q = table.recv_q[rows].tolist(), _send_q(selection, rows)
     holders = _holders(selection.snapshot, rows)
-    line = template + "\n"
-    columns = (names, recv_q, send_q, local, remote, holders)
+    line = template + "%s\n"
+    columns = (names, recv_q, send_q, local, remote, holders, _spaces(selection, rows))
     return [line % values for values in zip(*columns, strict=True)]
+
+
+def _spaces(selection: Selection, rows: Index) -> Sequence[str]:
+    """The namespace of each row as ss writes what comes after the process; empty where all are of
+    one."""
+    if not selection.snapshot.namespaces.several:
+        return [""] * len(rows)
+    texts = netns.told(SOCKETS).column(netns.KEY).texts(selection, rows)
+    return [f" netns:{text}" for text in texts]
 
 
 def _send_q(selection: Selection, rows: Index) -> list[Any]:

@@ -1,4 +1,5 @@
-"""The container that a finding is about, in its title: one host runs many of the same program."""
+"""The container and the network namespace that a finding is about, in its title: one host runs many
+of the same program."""
 
 from __future__ import annotations
 
@@ -13,6 +14,16 @@ from tcptop.model.sample import Process
 
 
 def located(seen: Observations, finding: Finding) -> Finding:
+    """With its container, and its network namespace where that is another than the shell's: in
+    each of them the same addresses and ports may be in use."""
+    found, home = _in_container(seen, finding), seen.settings.home
+    space = safe(seen.sample.space(found.subject.netns))
+    if home in (None, found.subject.netns) or space in found.title:
+        return found
+    return replace(found, title=f"{found.title} (netns {space})")
+
+
+def _in_container(seen: Observations, finding: Finding) -> Finding:
     """With the container in its title where all processes of the finding are in one: "leaky.py in
     payments-7d4f leaks sockets"."""
     people = [_process(seen, pid) for pid in finding.subject.pids]

@@ -83,7 +83,7 @@ def _concerned(scene: Scene, finding: Finding) -> Iterator[PaneRow]:
     yield from _said(scene, "listener", about.listener or "", "", _listener(scene, finding))
     yield from _said(scene, "destination", about.destination or "")
     if len(snapshot.sample.namespaces) > 1:
-        yield from _said(scene, "netns", str(about.netns))
+        yield from _said(scene, "netns", snapshot.sample.space(about.netns))
 
 
 def _process(scene: Scene, process: Process | int, netns: int) -> Target | None:
