@@ -55,6 +55,10 @@ def listener_keys(selection: Selection, rows: Index) -> U64:
     return socket_keys(selection, selection.snapshot.listeners.row[rows])
 
 
+def namespace_keys(selection: Selection, rows: Index) -> U64:
+    return row_hash(selection.snapshot.namespaces.netns[rows])
+
+
 def port_keys(selection: Selection, rows: Index) -> U64:
     return destination_keys(selection.snapshot.ports, rows)
 

@@ -114,6 +114,7 @@ def everything(snapshot: Snapshot) -> Selection:
         listeners=np.arange(len(snapshot.listeners)),
         ports=np.arange(len(snapshot.ports)),
         remotes=np.arange(len(snapshot.remotes)),
+        namespaces=np.arange(len(snapshot.namespaces)),
         remote_groups=snapshot.remotes,
         findings=np.arange(len(snapshot.findings)),
         closed=cache(lambda: _closed(snapshot, None, None)),
@@ -144,6 +145,7 @@ def select(
         _listeners(snapshot, selected),
         _concerned(snapshot.ports.group, selected),
         _concerned(groups.group, selected),
+        _namespaces(snapshot, selected),
         groups,
         _findings(snapshot, selected),
         cache(lambda: _closed(snapshot, expression, among)),
@@ -196,6 +198,14 @@ def _concerned(group: Index, selected: Bools) -> Index:
     """The groups that have a selected row."""
     numbers: Index = sorted_unique(group[selected & (group >= 0)])
     return numbers
+
+
+def _namespaces(snapshot: Snapshot, selected: Bools) -> Index:
+    """Places of those with a selected socket, without a filter of all."""
+    if selected.all():
+        return np.arange(len(snapshot.namespaces))
+    spaces = np.unique(snapshot.sample.sockets.netns[selected])
+    return np.searchsorted(snapshot.namespaces.netns, spaces)
 
 
 def _listeners(snapshot: Snapshot, selected: Bools) -> Index:

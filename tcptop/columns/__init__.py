@@ -8,6 +8,7 @@ from tcptop.columns.findings import FINDINGS
 from tcptop.columns.kernel import KERNEL
 from tcptop.columns.listeners import LISTENERS
 from tcptop.columns.listing import Listing, ordered
+from tcptop.columns.namespaces import NAMESPACES
 from tcptop.columns.overview import OVERVIEW
 from tcptop.columns.ports import PORTS
 from tcptop.columns.processes import PROCESSES
@@ -25,6 +26,7 @@ __all__ = [
     "KERNEL",
     "LISTENERS",
     "LISTINGS",
+    "NAMESPACES",
     "OVERVIEW",
     "PORTS",
     "PROCESSES",

@@ -9,19 +9,32 @@ import numpy as np
 from tcptop.columns import units
 from tcptop.columns.column import Column, shown
 from tcptop.columns.detail import Fact
+from tcptop.columns.kernel_counters import TOPICS
 from tcptop.columns.kernel_rows import VALUE_WIDTH, KernelRow, now, rows
 from tcptop.columns.listing import Listing
 from tcptop.columns.sysctls import BY_NAME
 from tcptop.model.arrays import row_hash
+from tcptop.model.cells import safe
 from tcptop.model.sample import Kernel
 from tcptop.model.selection import Selection
 from tcptop.model.sysctls import Sysctls
-from tcptop.model.table import F64, U64, Index
+from tcptop.model.table import F64, I64, U64, Index
 
 
 def kernel(selection: Selection) -> Kernel | None:
-    """The namespace that is looked at."""
-    return next(iter(selection.snapshot.sample.kernel), None)
+    """Of several namespaces the one whose sockets the filter selects, else the first: the reader's
+    own."""
+    sample = selection.snapshot.sample
+    several = len(sample.namespaces) > 1
+    if several and selection.filter is not None and len(selection.namespaces) == 1:
+        (inode,) = selection.snapshot.namespaces.netns[selection.namespaces].tolist()
+        return sample.kernel_of(inode)
+    return next(iter(sample.kernel), None)
+
+
+def _netns(selection: Selection, places: Index) -> I64:
+    found = kernel(selection)
+    return np.full(len(places), found.netns if found else 0)
 
 
 def entries(selection: Selection) -> list[KernelRow]:
@@ -29,7 +42,19 @@ def entries(selection: Selection) -> list[KernelRow]:
     found = kernel(selection)
     if found is None:
         return []
-    return rows(found, selection.snapshot.kernel_rates.get(found.netns, {}))
+    listed = rows(found, selection.snapshot.kernel_rates.get(found.netns, {}))
+    return [*_whose(selection, found.netns), *listed]
+
+
+def _whose(selection: Selection, netns: int) -> Iterator[KernelRow]:
+    """Of which namespace all is, where there are several."""
+    if selection.snapshot.namespaces.several:
+        title = safe(selection.snapshot.sample.space(netns))
+        yield KernelRow(
+            "namespace", TOPICS[0], "netns", np.nan, title,
+            "The network namespace that all this is of; a filter netns = NAME chooses another.",
+            "lsns -t net", style="good",
+        )  # fmt: skip
 
 
 def _rows(selection: Selection) -> Index:
@@ -158,7 +183,7 @@ COLUMNS = (
 
 KERNEL = Listing(
     "kernel", "Kernel", "Kern", COLUMNS, "topic", "The kernel's counters cannot be read.",
-    rows=_rows, keys=keys, styles=_looks,
+    rows=_rows, keys=keys, styles=_looks, netns=_netns,
     command=lambda s, place: entries(s)[place].confirm,
     page=lambda s, place: next(iter(entries(s)[place].feeds), None),
 )  # fmt: skip

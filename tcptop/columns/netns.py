@@ -1,4 +1,4 @@
-"""The column of network namespaces, in lists whose rows are of several."""
+"""The column of network namespaces, in lists whose rows may be of several."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from tcptop.columns.column import Column
+from tcptop.columns.kernel import KERNEL
 from tcptop.columns.listing import Listing
+from tcptop.columns.namespaces import NAMESPACES
 from tcptop.model.cells import safe
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
@@ -17,7 +19,7 @@ KEY = "netns"
 
 def told(listing: Listing) -> Listing:
     """The list with the namespace of each row, where a row is of one."""
-    if listing.netns is None or any(each.key == KEY for each in listing.columns):
+    if listing.netns is None or listing.name in (NAMESPACES.name, KERNEL.name):
         return listing
     return replace(listing, columns=(*listing.columns, _column(listing)))
 

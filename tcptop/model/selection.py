@@ -13,9 +13,9 @@ from tcptop.model.table import Bools, Index
 class Selection:
     """`selected` masks the socket table, `rows` are its places.
 
-    `processes` counts the selected sockets. Listeners, ports, remotes and findings are places in
-    the snapshot's lists of those that concern a selected socket or its process; what they say is of
-    all sockets.
+    `processes` counts the selected sockets. Listeners, ports, remotes, namespaces and findings are
+    places in the snapshot's lists of those that concern a selected socket or its process; what they
+    say is of all sockets.
     """
 
     snapshot: Snapshot
@@ -26,6 +26,7 @@ class Selection:
     listeners: Index
     ports: Index
     remotes: Index
+    namespaces: Index
     remote_groups: Remotes  # by address, or by address and port
     findings: Index
     closed: Callable[[], Index]  # places of connections that have ended, the newest first

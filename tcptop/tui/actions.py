@@ -21,7 +21,7 @@ from tcptop.tui.settings import Arrangement
 from tcptop.tui.terminal.clipboard import copy
 from tcptop.tui.themes import MEANINGS, TERMINAL
 from tcptop.tui.tree_model import TreeGroup
-from tcptop.tui.views import beside, digit
+from tcptop.tui.views import beside, view_key
 from tcptop.tui.watcher import in_background
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def sort_by(app: App, key: str, reverse: bool = False) -> Told:
 def tree(app: App) -> Told:
     session = app.session
     if session.here.view != SOCKETS.name or not session.here.listing:
-        return f"only connections can be grouped; {digit(SOCKETS)} shows them"
+        return f"only connections can be grouped; {view_key(SOCKETS)} shows them"
     grouped = session.choices.tree = not session.choices.tree
     how = "container or unit, and process" if session.choices.by_workload else "process and remote"
     return f"by {how}; Enter folds and unfolds" if grouped else "plain list"
@@ -221,7 +221,7 @@ def apply_filter(app: App, clause: Clause) -> Told:
 
 def find(app: App) -> Told:
     if app.main.pictured:
-        return f"no rows to search; {digit(SOCKETS)} shows the connections"
+        return f"no rows to search; {view_key(SOCKETS)} shows the connections"
     app.main.type_text()
     return None
 

@@ -26,7 +26,8 @@ from tcptop.model.finding import Finding, causes
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot, Trend
 from tcptop.model.table import I64
-from tcptop.tui.views import VIEWS, View, digit
+from tcptop.tui.views import VIEWS, View, view_key
+from tcptop.tui.views import tabs as tabs_of
 from tcptop.tui.widgets.layout import Line
 
 TREND = 8  # samples in a small picture
@@ -144,19 +145,20 @@ def _change(counts: I64) -> str:
 
 def tabs(selection: Selection | None, view: str, width: int) -> Line:
     """The views with their keys; counts where there is room. Read it with `tab_at`."""
-    counts = [_count(view, selection) for view in VIEWS.values()]
-    at = [*VIEWS].index(view)
-    titles = [each.listing.title for each in VIEWS.values()]
-    short = [each.listing.short for each in VIEWS.values()]
+    views = [VIEWS[name] for name in tabs_of(view)]
+    counts, keys = [_count(each, selection) for each in views], [each.key for each in views]
+    at = [each.listing.name for each in views].index(view)
+    titles = [each.listing.title for each in views]
+    short = [each.listing.short for each in views]
     tiny = [title[:2] for title in titles]
     whole = [*map(str.__add__, titles, counts)]
-    names = _spaced(_numbered(whole), at, 2)
+    names = _spaced(_numbered(whole, keys), at, 2)
     for shown, blanks in (
         *((whole, 1), (titles, 2), (titles, 1)),
         *((short, 2), (short, 1), (tiny, 1)),
     ):
         if sum(map(len, names)) > width:
-            names = _spaced(_numbered(shown), at, blanks)
+            names = _spaced(_numbered(shown, keys), at, blanks)
     return tuple((name, "cursor" if place == at else "") for place, name in enumerate(names))
 
 
@@ -171,15 +173,15 @@ def _spaced(names: Sequence[str], at: int, blanks: int) -> list[str]:
 
 def tab_at(line: Line, x: int) -> str | None:
     """The view whose name in the line of `tabs` is at column `x`."""
-    for view, (name, _) in zip(VIEWS, line, strict=True):
+    for view, (name, _) in zip(VIEWS, line, strict=False):  # those without a digit come last
         x -= cell_width(name)
         if x < 0:
             return view
     return None
 
 
-def _numbered(names: Sequence[str]) -> list[str]:
-    return [f"{number} {name}" for number, name in enumerate(names)]
+def _numbered(names: Sequence[str], keys: Sequence[str]) -> list[str]:
+    return [f"{key or at} {name}" for at, (key, name) in enumerate(zip(keys, names, strict=True))]
 
 
 def _count(view: View, selection: Selection | None) -> str:
@@ -226,7 +228,7 @@ def footer(keys: Sequence[tuple[str, str]], width: int) -> Line:
 
 ALARM_ROWS = 12  # of the terminal: with fewer there is no room for it
 ALARM_WIDE = 100  # columns of the terminal; with fewer, titles need the room of all that is obvious
-ALARM_KEY = f"{digit(FINDINGS)} lists all"
+ALARM_KEY = f"{view_key(FINDINGS)} lists all"
 
 
 def alarm(snapshot: Snapshot | None, settings: FindingSettings, width: int) -> Line:

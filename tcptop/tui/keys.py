@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from textual.binding import Binding, BindingType
 from textual.keys import _character_to_key
 
-from tcptop.tui.views import VIEWS
+from tcptop.tui.views import VIEWS, view_key
 
 Key = tuple[str, str, str, str, str]  # id, keys, action, label, tooltip
 KeyHint = tuple[str, str, str]  # id, usual key, what it does
@@ -73,8 +73,9 @@ VIEW_KEYS: tuple[Key, ...] = (
     ("view.next", "tab", "turn(1)", "next view", "Next view"),
     ("view.previous", "shift+tab", "turn(-1)", "previous view", "Previous view"),
     *(
-        (f"view.{name}", str(number), f"view('{name}')", view.listing.title, view.listing.title)
-        for number, (name, view) in enumerate(VIEWS.items())
+        (f"view.{name}", view_key(view.listing), f"view('{name}')", title, title)
+        for name, view in VIEWS.items()
+        for title in [view.listing.title]
     ),
 )
 

@@ -11,6 +11,7 @@ from tcptop.columns import (
     FINDINGS,
     KERNEL,
     LISTENERS,
+    NAMESPACES,
     OVERVIEW,
     PORTS,
     PROCESSES,
@@ -25,7 +26,16 @@ from tcptop.columns.detail import Fact
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.tui.panes import closed, connection, destination, finding, host, listener, process
+from tcptop.tui.panes import (
+    closed,
+    connection,
+    destination,
+    finding,
+    host,
+    listener,
+    namespace,
+    process,
+)
 from tcptop.tui.panes.rows import Pane, Scene
 
 
@@ -41,6 +51,7 @@ class View:
     picture: Literal["", "overview", "states"] = ""  # drawn where there is room
     several: Callable[[Selection, int], bool] = lambda selection, place: False  # opens as sockets
     counted: bool = True  # whether the number of rows is said beside the title
+    key: str = ""  # empty: a digit, by its place
 
     @property
     def opens(self) -> bool:
@@ -60,16 +71,22 @@ VIEWS = {
         View(FINDINGS, finding.pane),
         View(STATES, picture="states", counted=False),
         View(CLOSED, closed.pane, counted=False),
+        View(NAMESPACES, namespace.pane, key="A"),
     )
 }
 
 
-def digit(listing: Listing) -> str:
-    """The key of a list's view."""
-    return str([*VIEWS].index(listing.name))
+def view_key(listing: Listing) -> str:
+    """That of a list's view."""
+    return VIEWS[listing.name].key or str([*VIEWS].index(listing.name))
+
+
+def tabs(name: str) -> list[str]:
+    """The views that have a tab while that of a name is shown: those of a digit, and itself."""
+    return [each for each, view in VIEWS.items() if not view.key or name == each]
 
 
 def beside(name: str, steps: int) -> str:
     """The view so many tabs to the right, round and round."""
-    names = [*VIEWS]
+    names = tabs(name)
     return names[(names.index(name) + steps) % len(names)]

@@ -16,7 +16,7 @@ from tcptop.columns import LISTINGS
 from tcptop.tui.app import TcptopApp
 from tcptop.tui.keys import GROUPS, key_name
 from tcptop.tui.lists import live_listing
-from tcptop.tui.views import VIEWS, digit
+from tcptop.tui.views import VIEWS, view_key
 from tcptop.tui.widgets.prompt import Prompt
 from tcptop.tui.widgets.table import Table
 from tests.tui.live import Live, live, next_look
@@ -185,7 +185,7 @@ def described(listed: Sequence[object]) -> list[tuple[str, str]]:
 async def test_help_lists_every_binding_and_column() -> None:
     async with live(size=(120, 200)) as view:
         for name, listing in LISTINGS.items():
-            await view.press(digit(listing), "question_mark")
+            await view.press(view_key(listing), "question_mark")
             text = " ".join(view.text().split())
             listed = [*TcptopApp.BINDINGS, *Table.BINDINGS, *Prompt.BINDINGS]
             for pressed, tooltip in described(listed):

@@ -18,6 +18,7 @@ from tcptop.columns import (
     KERNEL,
     LISTENERS,
     LISTINGS,
+    NAMESPACES,
     OVERVIEW,
     PORTS,
     REMOTES,
@@ -41,7 +42,7 @@ from tests.unit.prepared import (
 
 ROOT = Path(tcptop.__file__).parent
 EVERY = [each for each in vars(columns).values() if isinstance(each, Listing)]
-TOOLS = {"ss", "nstat", "sysctl", "cat"}
+TOOLS = {"ss", "nstat", "sysctl", "cat", "lsns"}
 # The command line loads no list, and JSON is a contract of its own: a test holds both.
 NAMED = {"options.py", "views/lists.py"}
 
@@ -114,7 +115,7 @@ def test_what_is_recorded_has_the_small_picture(listing: Listing) -> None:
 
 def test_what_a_filter_does_not_divide_is_whole() -> None:
     assert {listing for listing in EVERY if listing.whole} == {
-        *(OVERVIEW, LISTENERS, PORTS, REMOTES)
+        *(OVERVIEW, LISTENERS, PORTS, REMOTES, NAMESPACES)
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from tcptop.columns.marks import STYLES
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.cells import cell_width, safe
+from tcptop.model.finding import Finding
 from tcptop.model.route import Link, Neighbour, Route, route_key
 from tcptop.model.table import Index
 from tcptop.tui.lists import live_listing
@@ -111,9 +112,18 @@ def worst_first(scene: Scene, rows: Index) -> Index:
 
 def found(scene: Scene, rows: Index, pids: frozenset[int] = frozenset()) -> Iterator[PaneRow]:
     """The findings about any of these sockets, or about the processes."""
+
+    def concerned(finding: Finding) -> bool:
+        mine = subject.rows(finding.subject, scene.snapshot)[rows].any()
+        return bool(mine or pids.intersection(finding.subject.pids))
+
+    return about(scene, concerned)
+
+
+def about(scene: Scene, concerned: Callable[[Finding], bool]) -> Iterator[PaneRow]:
+    """Some of the findings, the worst first."""
     for each in scene.snapshot.findings:
-        concerned = subject.rows(each.subject, scene.snapshot)[rows].any()
-        if concerned or pids.intersection(each.subject.pids):
+        if concerned(each):
             style, goal = STYLES[each.severity], Target(FINDINGS, findings.number(each.key))
             name, title = findings.severity(each), safe(each.title)
             yield from wrapped(scene.room, name, title, style, goal, most=2)

@@ -1,0 +1,112 @@
+"""Two network namespaces that use the same addresses and ports at once, on the screen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tcptop.analysis.findings.settings import FindingSettings as Findings
+from tcptop.model.sample import Namespace, Sample
+from tests.tui.live import live
+from tests.unit.prepared import (
+    CURL,
+    NETNS,
+    NGINX,
+    OTHER_NETNS,
+    kernel,
+    later,
+    owners,
+    sample,
+    socket,
+)
+
+WEB, CLIENT = "10.0.0.1:80", "10.0.0.7:51000"
+SPACES = (
+    Namespace(NETNS, None, {1: "lo"}, first=True, pids=(1, 7), processes=12),
+    Namespace(OTHER_NETNS, "lab", {1: "lo", 5: "veth0"}, pids=(100,), processes=1),
+    Namespace(77, None, {}, cgroup="/system.slice/idle.service", processes=1, pids=(9,)),
+)
+
+
+def twins() -> Sample:
+    """A full listener and a connection to it, twice: of nginx, and of curl in another namespace."""
+    rows = [
+        socket("LISTEN", WEB, inode=inode, netns=netns, recv_q=queue, send_q=128)
+        for netns, inode, queue in ((NETNS, 1, 0), (OTHER_NETNS, 3, 129))
+    ]
+    rows += [
+        socket("ESTABLISHED", WEB, CLIENT, inode=inode, netns=netns, recv_q=queue)
+        for netns, inode, queue in ((NETNS, 2, 5), (OTHER_NETNS, 4, 7))
+    ]
+    held = owners((1, NGINX, 3), (2, NGINX, 4), (3, CURL, 3), (4, CURL, 4))
+    theirs = kernel(OTHER_NETNS, opens=50, sysctls={"net.core.somaxconn": "77"})
+    return sample(rows, namespaces=SPACES, owners=held, kernel=(kernel(), theirs))
+
+
+async def test_each_row_says_its_namespace() -> None:
+    async with live(twins(), size=(160, 30)) as view:
+        for number in ("1", "2", "3", "5"):
+            await view.press(number)
+            assert "Netns" in view.titles(), number
+            spaces = [row.split()[-1] for row in view.rows()]
+            assert {"host", "lab"} <= {*" ".join(view.rows()).split()}, spaces
+
+
+async def test_one_namespace_alone_needs_no_column() -> None:
+    found = twins()
+    alone = replace(found, sockets=found.sockets.take(found.sockets.netns == NETNS))
+    async with live(alone, size=(160, 30)) as view:
+        for number in ("1", "2", "3", "5"):
+            await view.press(number)
+            assert "Netns" not in view.titles(), number
+
+
+async def test_the_list_of_namespaces() -> None:
+    first = twins()
+    async with live(first, later(first, 1.0), size=(160, 30)) as view:
+        await view.press("A")
+        named = {row.strip("!* ").split()[0]: row.strip("!* ") for row in view.rows()}
+        assert named.keys() == {"host", "lab", "idle.service"}
+        assert named["lab"].split()[1:4] == ["2", "1", "1"]
+        assert str(OTHER_NETNS) in named["lab"]
+        await view.press("tab")
+        assert view.session.here.view == "overview"
+
+
+async def test_the_pane_of_a_namespace_has_what_is_in_it() -> None:
+    async with live(twins(), size=(160, 60)) as view:
+        await view.press("A")
+        while "lab" not in view.cursor():
+            await view.press("j")
+        await view.press("enter")
+        text = view.text()
+        assert "Network namespace lab" in text
+        assert "veth0" in text
+        assert "curl/200" in text
+        assert "nginx/" not in text
+        assert "somaxconn" in text
+        assert " 77 " in text
+        await view.press("enter")  # its sockets
+        assert f"netns = {OTHER_NETNS}" in view.text()
+        assert len(view.rows()) == 2
+
+
+async def test_the_kernel_is_that_of_the_namespace_that_the_filter_selects() -> None:
+    async with live(twins(), size=(160, 60)) as view:
+        await view.press("6")
+        assert "host" in view.rows()[0]
+        await view.type("netns = lab")
+        assert "lab" in view.rows()[0]
+        assert " 50 " in next(row for row in view.rows() if "ActiveOpens" in row)
+
+
+async def test_a_finding_says_the_namespace_that_is_not_the_shells() -> None:
+    first = twins()
+    samples = [later(first, float(number)) for number in range(8)]
+    home = Findings(home=NETNS)
+    async with live(first, *samples[1:], size=(160, 40), findings=home) as view:
+        newest = view.session.time.newest
+        assert newest is not None
+        told = {
+            (each.subject.netns, each.title.endswith("(netns lab)")) for each in newest.findings
+        }
+        assert told == {(NETNS, False), (OTHER_NETNS, True)}
