@@ -48,7 +48,7 @@ def entries(selection: Selection) -> list[KernelRow]:
 
 def _whose(selection: Selection, netns: int) -> Iterator[KernelRow]:
     """Of which namespace all is, where there are several."""
-    if selection.snapshot.namespaces.several:
+    if len(selection.snapshot.sample.kernel) > 1:
         title = safe(selection.snapshot.sample.space(netns))
         yield KernelRow(
             "namespace", TOPICS[0], "netns", np.nan, title,

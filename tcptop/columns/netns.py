@@ -24,6 +24,14 @@ def told(listing: Listing) -> Listing:
     return replace(listing, columns=(*listing.columns, _column(listing)))
 
 
+def several(listing: Listing, selection: Selection, rows: Index) -> bool:
+    """Whether some rows are of more than one namespace."""
+    if listing.netns is None or not len(rows) or not selection.snapshot.namespaces.several:
+        return False
+    spaces = listing.netns(selection, rows)
+    return bool((spaces != spaces[0]).any())
+
+
 def _column(listing: Listing) -> Column:
     def texts(selection: Selection, rows: Index) -> list[str]:
         assert listing.netns is not None

@@ -12,7 +12,7 @@ import numpy as np
 
 from tcptop.analysis.difference import ThenNow
 from tcptop.analysis.findings.words import clock_time
-from tcptop.columns import Column, Listing, changes, ordered, units
+from tcptop.columns import Column, Listing, changes, netns, ordered, units
 from tcptop.columns.detail import Fact
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.marks import trouble
@@ -50,9 +50,15 @@ class ListingModel:
         self._keys = listing.keys(selection, self._rows)
         self._blocks: dict[tuple[int, str], Sequence[Cell]] = {}
         self._styles: dict[int, Sequence[str]] = {}
-        self._usual = [column_of(c) for c in listing.columns if _of_use(c, selection)]
+        self._usual = [column_of(c) for c in listing.columns if self._of_use(c)]
         self._columns: Sequence[TableColumn] = self._usual
         self._names: AddressNames | None = None
+
+    def _of_use(self, column: Column) -> bool:
+        """Marks where something is wrong, namespaces where the rows are of several."""
+        if column.key == MARK:
+            return trouble(self.selection.snapshot)
+        return column.key != NETNS or netns.several(self.listing, self.selection, self._rows)
 
     @property
     def columns(self) -> Sequence[TableColumn]:
@@ -142,13 +148,6 @@ class ListingModel:
     def _texts(self, key: str, rows: Index) -> Sequence[str]:
         texts = self.listing.column(key).texts(self.selection, rows)
         return named(texts, self._names) if key in NAMED else texts
-
-
-def _of_use(column: Column, selection: Selection) -> bool:
-    """Marks where something is wrong, namespaces where there are several."""
-    if column.key == MARK:
-        return trouble(selection.snapshot)
-    return column.key != NETNS or selection.snapshot.namespaces.several
 
 
 class FactsModel:

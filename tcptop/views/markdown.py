@@ -143,8 +143,9 @@ def _section(selection: Selection, section: Section, limit: int | None) -> Itera
     yield ""
     yield f"### {section.title}{_share(len(shown), len(places))}"
     yield ""
-    several = selection.snapshot.namespaces.several
-    listing = netns.told(section.listing) if several else section.listing
+    listing = section.listing
+    if netns.several(listing, selection, shown):
+        listing = netns.told(listing)
     yield from table(selection, _roomy(listing.columns), shown)
     yield ""
     yield f"Shown by {code(_command(selection, section, int(shown[0])))}."

@@ -89,9 +89,9 @@ def _write_list(selection: Selection, out: TextIO, name: str, limit: int | None)
 
 
 def _write_listing(selection: Selection, out: TextIO, listing: Listing, limit: int | None) -> None:
-    if selection.snapshot.namespaces.several:
-        listing = netns.told(listing)
     rows = ordered(listing, selection, listing.sort_by, reverse=False)[:limit]
+    if netns.several(listing, selection, rows):
+        listing = netns.told(listing)
     cells = [list(column.texts(selection, rows)) for column in listing.columns]
     titles = [column.title for column in listing.columns]
     widths = [max(map(cell_width, [t, *texts])) for t, texts in zip(titles, cells, strict=True)]
@@ -131,7 +131,7 @@ def _lines(
 def _spaces(selection: Selection, rows: Index) -> Sequence[str]:
     """The namespace of each row as ss writes what comes after the process; empty where all are of
     one."""
-    if not selection.snapshot.namespaces.several:
+    if not netns.several(SOCKETS, selection, selection.rows):
         return [""] * len(rows)
     texts = netns.told(SOCKETS).column(netns.KEY).texts(selection, rows)
     return [f" netns:{text}" for text in texts]

@@ -266,9 +266,8 @@ def enter(pid: int) -> None:
 
 
 def test_many_that_come_and_go_leave_nothing_behind() -> None:
+    before = open_files()
     with Everywhere(budget_s=0.3) as watch:
-        watch.snapshot()
-        before = open_files()
         for number in range(12):
             with contextlib.ExitStack() as stack:
                 made = [stack.enter_context(DemoNamespace()) for _ in range(8)]
@@ -281,7 +280,7 @@ def test_many_that_come_and_go_leave_nothing_behind() -> None:
                     watch.source.poll_listeners()
             watch.snapshot()
             assert not inodes & _pinned()
-        assert open_files() == before
+    assert open_files() == before
 
 
 def open_files() -> list[str]:
