@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import owner, tcp
-from tcptop.model.arrays import distinct, paired, row_hash
+from tcptop.model.arrays import distinct, paired, row_hash, sorted_unique
 from tcptop.model.snapshot import Holders, NamespaceTotals, Processes, Remotes
 from tcptop.model.table import F64, I64, U8, U64, Bools, Index, SocketTable
 
@@ -156,7 +156,7 @@ def namespaces(table: SocketTable, rates: SocketRates, known: Iterable[int]) -> 
     """Sockets by network namespace, and the `known` ones that have none."""
     runs = np.flatnonzero(np.append(True, table.netns[1:] != table.netns[:-1]))[: len(table)]
     there = table.netns[runs]
-    inodes = np.union1d(there, np.array([*known], np.uint32))
+    inodes = sorted_unique(np.append(there, np.array([*known], np.uint32)))
     lengths = np.diff(runs, append=len(table))
     group, groups = np.repeat(np.searchsorted(inodes, there), lengths), len(inodes)
     queued = np.where(table.state == tcp.LISTEN, 0, 1)  # a listener's queues count connections

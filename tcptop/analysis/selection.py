@@ -204,7 +204,7 @@ def _namespaces(snapshot: Snapshot, selected: Bools) -> Index:
     """Places of those with a selected socket, without a filter of all."""
     if selected.all():
         return np.arange(len(snapshot.namespaces))
-    spaces = np.unique(snapshot.sample.sockets.netns[selected])
+    spaces = sorted_unique(snapshot.sample.sockets.netns[selected])
     return np.searchsorted(snapshot.namespaces.netns, spaces)
 
 
