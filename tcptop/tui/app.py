@@ -132,10 +132,18 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         """
         if isinstance(event, events.Key) and not event.is_forwarded:
             await self._take_key(event)
-        elif isinstance(event, events.Paste) and (prompt := self.main.prompt) is not None:
-            prompt.paste(event.text)
+        elif isinstance(event, events.Paste) and not event.is_forwarded:
+            self._take_paste(event.text)
         else:
             await super().on_event(event)
+
+    def _take_paste(self, text: str) -> None:
+        """Where text is typed; elsewhere it would be keys that nobody meant."""
+        opened = self.screen.box if isinstance(self.screen, ChoiceScreen) else None
+        if (prompt := self.main.prompt) is not None:
+            prompt.paste(text)
+        elif opened is not None:
+            opened.take_text("".join(filter(str.isprintable, text)))
 
     async def take_text(self, text: str) -> None:
         """Into a prompt, text goes in one piece; elsewhere its letters are keys."""

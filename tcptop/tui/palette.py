@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple, TypeVar
 
-from textual import events
 from textual.binding import BindingType
 
 from tcptop.columns.marks import KEY as MARK
@@ -57,10 +56,6 @@ class Palette(ChoiceBox, inherit_bindings=False):
         self._typed, self.row = text, 0
         self._fitting = fitting(self._commands, text, lambda each: (each.name, each.told))
         self.draw()
-
-    def on_paste(self, event: events.Paste) -> None:
-        event.stop()
-        self.take_text("".join(filter(str.isprintable, event.text)))
 
     # -- what is shown
 

@@ -44,6 +44,23 @@ async def test_feedback_counts_while_typing() -> None:
         assert "filter: state listen  2 sockets" in view.text()
 
 
+@pytest.mark.parametrize("erases", ["ctrl+u", "ctrl+w"])
+async def test_erasing_keeps_its_place_among_what_is_typed(erases: str) -> None:
+    """In one read: the filter in force is changed to another one."""
+    async with live() as view:
+        await view.type("state listening")
+        driver = view.app._driver
+        assert driver is not None
+        for message in (
+            *(events.Key("slash", "/"), events.Key(erases, None), Typed("state established")),
+            *(events.Key("ctrl+u", None), events.Key("s", "s"), Typed("tate syn-sent")),
+            events.Key("enter", None),
+        ):
+            driver.send_message(message)
+        await view.settled()
+        assert view.session.typed.text == "state syn-sent"
+
+
 async def test_text_that_comes_as_keys_is_not_parsed_at_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -105,6 +105,22 @@ async def test_moving_deleting_and_leaving() -> None:
         assert view.lines() == before
 
 
+async def test_a_paste_comes_before_the_keys_that_follow_it() -> None:
+    async with live() as view:
+        driver = view.app._driver
+        assert driver is not None
+        for message in (
+            *(events.Key("colon", ":"), events.Paste("explain close-wait")),
+            *(events.Key("enter", None), events.Key("pagedown", None)),
+        ):
+            driver.send_message(message)
+        await view.settled()
+        assert "close-wait - the peer has closed" in view.text()
+        driver.send_message(events.Paste("q"))  # nobody types text here
+        await view.settled()
+        assert "close-wait - the peer has closed" in view.text()
+
+
 async def test_a_paste_is_text_without_controls() -> None:
     async with live() as view:
         await view.press("colon")
