@@ -10,21 +10,25 @@ from tcptop.analysis.dialing import WHERE, Callee, Calls, CallsByCallee, Dialing
 from tcptop.analysis.join import SocketJoin
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, isin_codes, row_hash
-from tcptop.model.table import Index, SocketTable
+from tcptop.model.closed import Closed
+from tcptop.model.socket_id import socket_keys
+from tcptop.model.table import U64, Bools, Index, SocketTable
 
 SLOW_S = 0.4  # without an answer: longer than to the other end of the world and back
 HEARD_S = 1.0  # of what is there at the first sample
 UNOPENED = (tcp.LISTEN, tcp.SYN_SENT, tcp.SYN_RECV, tcp.CLOSE)
 
 
-def calls(table: SocketTable, joined: SocketJoin, before: Dialing, now: Dialing) -> CallsByCallee:
+def calls(
+    table: SocketTable, joined: SocketJoin, before: Dialing, now: Dialing, closed: Closed
+) -> CallsByCallee:
     """What became of the connects of the sample before, and what is new; empty where nobody had to
-    wait for an answer."""
+    wait for an answer. `closed` are those of this interval that are known to have ended."""
     places = tuple(dict.fromkeys((*now.places, *before.places)))
     if not places:
         return {}
     found = {place: Calls() for place in places}
-    for place, each in _since(table, joined, before):
+    for place, each in _since(table, joined, before, closed):
         found[place] = found[place].then(each)
     for place, each in _present(joined, now):
         found[place] = found[place].then(each)
@@ -36,7 +40,7 @@ def calls(table: SocketTable, joined: SocketJoin, before: Dialing, now: Dialing)
 
 
 def _since(
-    table: SocketTable, joined: SocketJoin, before: Dialing
+    table: SocketTable, joined: SocketJoin, before: Dialing, closed: Closed
 ) -> Iterator[tuple[Callee, Calls]]:
     """Of those that dialed in the sample before, whose rows come first in what is known of it."""
     there = np.flatnonzero(~joined.new)
@@ -44,8 +48,8 @@ def _since(
     rows[joined.place[there]] = there
     row = rows[before.row]
     state = np.where(row >= 0, table.state[row] if len(table) else 0, tcp.CLOSE)
-    ended, slow = state == tcp.CLOSE, before.age_s >= SLOW_S
-    opened = ~isin_codes(state, UNOPENED)
+    opened = ~isin_codes(state, UNOPENED) | _opened_and_closed(joined.known.key[before.row], closed)
+    ended, slow = (state == tcp.CLOSE) & ~opened, before.age_s >= SLOW_S
     for at, place in enumerate(before.places):
         mine = before.at == at
         yield (
@@ -57,6 +61,13 @@ def _since(
                 opened=int(np.count_nonzero(mine & opened)),
             ),
         )
+
+
+def _opened_and_closed(keys: U64, closed: Closed) -> Bools:
+    """Those that got an answer and are over already."""
+    rows = closed.opened
+    over: Bools = np.isin(keys, socket_keys(closed.netns[rows], closed.cookie[rows]))
+    return over
 
 
 def _present(joined: SocketJoin, now: Dialing) -> Iterator[tuple[Callee, Calls]]:

@@ -55,7 +55,7 @@ def derive(
     step = _step(sample, history)
     snapshot = _snapshot(step)
     dialed = dialing(snapshot)
-    called = calls(sample.sockets, step.joined, history.dialing, dialed)
+    called = calls(sample.sockets, step.joined, history.dialing, dialed, step.ended.closed)
     seen = Observations(snapshot, history.summaries, settings)
     seen.summaries = with_summary(history.summaries, summary(snapshot, called, lulls(seen)))
     findings, active = engine.run(seen, history.active)

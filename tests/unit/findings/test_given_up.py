@@ -5,15 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tcptop.analysis.findings import folding
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.route import Neighbour, Route, RouteKey
+from tcptop.model.sample import Deaths
 from tests.unit.findings.hosts import host, rising
 from tests.unit.findings.watched import of, once, watch
-from tests.unit.prepared import CURL, NETNS, WORKER, Row, derived, mini, owners, sample, socket
+from tests.unit.prepared import (
+    CURL,
+    NETNS,
+    TAKEN_AT,
+    WORKER,
+    Row,
+    derived,
+    mini,
+    owners,
+    sample,
+    socket,
+    table,
+)
 
 ID = "connect-unanswered"
 HELD = owners(*((n, CURL, n) for n in range(1, 60)))
@@ -95,6 +109,20 @@ def closed(number: int, at_once: int) -> list[Row]:
 
 def test_what_was_answered_is_none_of_it() -> None:
     assert found(lambda number: opened(number, 4)) is None
+
+
+def test_what_was_open_and_is_over_between_two_samples_is_none_of_it() -> None:
+    """Their notices say that a round trip was measured."""
+
+    def ended(number: int) -> tuple[Deaths, ...]:
+        before = others(number - 1, 4) if number else []
+        over: Row = {"state": "CLOSE", "info": {"min_rtt": 200, "rtt": 200}}
+        some = table([each | over for each in before])
+        return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number)),)
+
+    waiting = {"waited_ms": 900}
+    assert found(lambda number: others(number, 4, **waiting)) is not None
+    assert found(lambda number: others(number, 4, **waiting), deaths=ended) is None
 
 
 def test_a_destination_that_others_reach_is_not_said_to_answer_nobody() -> None:

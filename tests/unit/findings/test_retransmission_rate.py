@@ -9,7 +9,7 @@ import pytest
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.sample import Kernel
 from tests.unit.findings.hosts import host, rising, steadily
-from tests.unit.findings.watched import ids, watch
+from tests.unit.findings.watched import ids, of, watch
 from tests.unit.prepared import Row, socket
 
 ID = "retransmission-rate"
@@ -36,6 +36,35 @@ def test_it_needs_ten_seconds() -> None:
 )
 def test_not(counters: dict[str, int]) -> None:
     assert not any(fired(steadily(**counters)))
+
+
+QUIET = {"OutSegs": 15, "RetransSegs": 3}
+
+
+def losing(number: int, heard_ms: int = 100) -> list[Row]:
+    info = {"total_retrans": 5, "last_ack_recv": heard_ms, "min_rtt": 40}
+    return [
+        socket("ESTABLISHED", f"10.0.0.1:{40000 + n}", "10.0.0.9:80", inode=n + 1, info=info)
+        for n in range(number)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "counters", "told"),
+    [
+        (losing(8), QUIET, True),
+        (losing(2), QUIET, False),  # whose share of so few says nothing of the path
+        (losing(8, 60_000), QUIET, False),  # gone, not lossy
+        (losing(8), {"OutSegs": 30, "RetransSegs": 1}, False),
+        (losing(8), {"OutSegs": 4, "RetransSegs": 0.5}, False),
+    ],
+)
+def test_of_few_segments_several_connections_lose_some_and_go_on(
+    rows: list[Row], counters: dict[str, float], told: bool
+) -> None:
+    kernel = rising(lambda n: {name: int(each * n) for name, each in counters.items()})
+    found = of(watch(12, lambda _: rows, kernel=kernel)[-1], ID)
+    assert [each.severity for each in found] == ["warning"] * told
 
 
 def test_a_burst_is_none() -> None:

@@ -13,14 +13,25 @@ import numpy as np
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.outcomes import lately
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.summary import SampleSummary
-from tcptop.analysis.findings.windows import halves, mean, mean_of, rates, rates_or_zero, window
-from tcptop.model import address
+from tcptop.analysis.findings.windows import (
+    halves,
+    lengths,
+    mean,
+    mean_of,
+    rates,
+    rates_or_zero,
+    window,
+)
+from tcptop.model import address, tcp
+from tcptop.model import closed as codes
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.table import F64
 
 NOW = 3  # intervals: what has stopped since is over
+HEARD_S, LOSING = 3.0, 3  # since an acknowledgement, of connections that lose and go on
 
 ID = "retransmission-rate"
 WORST = 3  # remotes to name
@@ -31,12 +42,41 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     for kernel in seen.sample.kernel if summaries else ():
         repeated = _repeated(summaries, kernel.netns)
         sent = rates(summaries, kernel.netns, "OutSegs")
-        if repeated is None or sent is None or mean(sent, summaries) <= limits["segments_per_s"]:
+        if repeated is None or sent is None:
             continue
-        if _lasting(repeated, sent, summaries, limits["share"]):
+        many = mean(sent, summaries) > limits["segments_per_s"]
+        share = limits["share" if many else "critical_share"]
+        if not _lasting(repeated, sent, summaries, share):
+            continue
+        if many or _few(seen, kernel.netns, repeated, summaries, limits):
             yield _finding(
                 seen, limits, kernel.netns, mean(repeated, summaries), mean(sent, summaries)
             )
+
+
+def _few(
+    seen: Observations,
+    netns: int,
+    repeated: F64,
+    summaries: Sequence[SampleSummary],
+    limits: Limits,
+) -> bool:
+    """Of few segments a share says little, and one dead connection repeats most of them: several
+    have to lose some and go on."""
+    number = mean(repeated, summaries) * float(lengths(summaries).sum())
+    return number >= limits["repeats"] and _go_on(seen, netns, limits["window_s"]) >= LOSING
+
+
+def _go_on(seen: Observations, netns: int, seconds: float) -> int:
+    """Connections that have sent something again and are answered all the same."""
+    table = seen.table
+    rows = np.flatnonzero((table.state == tcp.ESTABLISHED) & (table.netns == netns))
+    rows = rows[table.tcp_info("total_retrans")[rows] > 0]
+    heard = table.since_s("last_ack_recv", rows) < HEARD_S
+    closed = lately(seen, seconds)
+    over = closed.opened & (closed.netns == netns) & (closed.known("total_retrans") > 0)
+    over &= closed.reset == codes.NO
+    return int(np.count_nonzero(heard)) + int(np.count_nonzero(over))
 
 
 def _repeated(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
@@ -68,7 +108,9 @@ def _finding(
     return Finding(
         ID,
         words.key(ID, netns),
-        "critical" if share > limits["critical_share"] else "warning",
+        "critical"
+        if share > limits["critical_share"] and sent > limits["segments_per_s"]
+        else "warning",
         f"{share * 100:.1f}% of all segments are retransmitted{where}",
         Subject(netns, destination=worst[0][0] if worst else None),
         {"share": share, "retransmits_per_s": repeated, "segments_per_s": sent},
@@ -107,7 +149,8 @@ RULE = Rule(
     (
         Threshold("share", 0.01, "share of segments that are retransmitted"),
         Threshold("critical_share", 0.05, "share above which it is critical"),
-        Threshold("segments_per_s", 100, "segments a second below which it is not judged"),
+        Threshold("segments_per_s", 100, "segments a second below which it is never critical"),
+        Threshold("repeats", 10, "retransmitted segments that are enough of fewer ones"),
         Threshold("window_s", 10, "seconds that are averaged"),
     ),
     find,
