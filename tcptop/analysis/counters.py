@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,9 +35,17 @@ def _rates(kernel: Kernel, before: Kernel, dt: float) -> CounterRates:
             for name, value in counters.items()
             if name not in GAUGES and old.get(name, value + 1) <= value
         }
+        if old is not counters
+        else _at_rest(tuple(counters))
         for section, counters in kernel.counters.items()
         if (old := before.counters.get(section)) is not None
     }
+
+
+@lru_cache(64)
+def _at_rest(names: tuple[str, ...]) -> Mapping[str, float]:
+    """The rates of a section that is the very one of the sample before: nothing in it has grown."""
+    return dict.fromkeys((name for name in names if name not in GAUGES), 0.0)
 
 
 def counted_opens(kernel: Iterable[Kernel], before: Mapping[int, Kernel]) -> int:

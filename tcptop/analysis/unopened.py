@@ -44,6 +44,8 @@ def failed_connects(sample: Sample) -> tuple[FailedConnect, ...] | None:
 
 def _failed(deaths: Deaths, now: SocketTable) -> list[FailedConnect]:
     """Not those of ports where somebody listens, which were accepted."""
+    if not len(deaths.sockets):
+        return []
     table, listening = deaths.sockets, (now.state == tcp.LISTEN) & (now.netns == deaths.netns)
     accepted = np.isin(table.local_port, now.local_port[listening])
     rows = np.flatnonzero(never_open(table) & ~accepted)

@@ -56,6 +56,7 @@ class OwnerFinder:
         self._counted = _kernel_counts(proc)
         self._tables: dict[int, FdTable] = {}
         self._threads = ThreadTables(proc)
+        self._kernel_threads = KernelThreads(proc)
         self._closed: list[int] = []  # processes of which not even the directory may be looked at
         self._processes = ProcessReader(proc, clock)
         self._known = NO_OWNERS  # every socket that was read, wanted or not
@@ -95,7 +96,7 @@ class OwnerFinder:
         """Note new and changed processes (a stat of 5 µs each); whether any has ended."""
         tables = {}
         self._closed = []
-        for pid in procfs.pids(self._proc):
+        for pid in self._kernel_threads.others(procfs.pids(self._proc), self._clock()):
             path = f"{self._proc}/{pid}/fd"
             try:
                 status = os.stat(path)
@@ -104,12 +105,14 @@ class OwnerFinder:
                 continue
             except OSError:
                 continue
+            if self._counted and not status.st_size:
+                self._kernel_threads.add_if(pid)
+                continue
             table = self._tables.get(pid)
             if table is None or table.identity != status.st_ino:
                 table = FdTable(pid, path, status.st_ino)
             table.size = status.st_size if self._counted else 0
-            if table.size or not self._counted:  # kernel threads have no descriptors
-                tables[pid] = table
+            tables[pid] = table
         ended = any(tables.get(pid) is not table for pid, table in self._tables.items())
         self._tables = tables
         return self._threads.look() or ended
@@ -243,6 +246,31 @@ class _Reading:
         if len(self._sought):
             at = np.searchsorted(self._sought, inodes).clip(max=len(self._sought) - 1)
             self._found[at[self._sought[at] == inodes]] = True
+
+
+class KernelThreads:
+    """Processes that have no descriptors and never will: half of all on many hosts.
+
+    Forgotten every WHOLE_S seconds, as a pid may be that of another process meanwhile.
+    """
+
+    def __init__(self, proc: str) -> None:
+        self._proc = proc
+        self._pids: set[int] = set()
+        self._since = -math.inf
+
+    def others(self, pids: Iterable[int], now: float) -> list[int]:
+        """The pids of all others. What is in none of these is forgotten."""
+        if now - self._since >= WHOLE_S:
+            self._pids, self._since = set(), now
+        listed = [*pids]
+        self._pids.intersection_update(listed)
+        return [pid for pid in listed if pid not in self._pids]
+
+    def add_if(self, pid: int) -> None:
+        """Remember a process without descriptors, if it is one."""
+        if procfs.is_kernel_thread(procfs.read(f"{self._proc}/{pid}/stat") or b""):
+            self._pids.add(pid)
 
 
 class _Vain:

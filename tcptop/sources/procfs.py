@@ -11,6 +11,7 @@ from tcptop.model.container import container_of
 from tcptop.model.digits import LONGEST, hexadecimal, whole
 
 FIRST = 1 << 12  # bytes that are asked for first: the kernel zeroes them (proc_sys_call_handler)
+PF_KTHREAD = 0x0020_0000  # linux/sched.h
 PROC_PID_INIT_INO = 0xEFFFFFFC
 REMOVED = " (deleted)"  # follows the path of a file or cgroup that is no more
 _OCTAL = re.compile(rb"\\([0-7]{3})")
@@ -88,7 +89,7 @@ class OpenFiles:
 def pids(proc: str) -> list[int]:
     """Every process (thread group) that this /proc shows; empty where there is none."""
     try:
-        numbers = (whole(name) for name in os.listdir(proc))
+        numbers = (whole(name) for name in os.listdir(proc) if name[0].isdecimal())
         return [number for number in numbers if number is not None]
     except OSError:
         return []
@@ -129,6 +130,11 @@ def arguments(data: bytes) -> list[str]:
 def start_time(stat: bytes) -> int | None:
     """Field 22 of /proc/PID/stat, in clock ticks after boot."""
     return _field(stat, 22)
+
+
+def is_kernel_thread(stat: bytes) -> bool:
+    """By field 9 of it, the flags."""
+    return bool((_field(stat, 9) or 0) & PF_KTHREAD)
 
 
 def parent(stat: bytes) -> int | None:

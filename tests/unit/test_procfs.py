@@ -102,6 +102,13 @@ def test_start_time_is_counted_from_the_last_parenthesis() -> None:
     assert procfs.start_time(b"12 (a) S 1 2") is None
 
 
+def test_kernel_threads_are_told_by_their_flags() -> None:
+    assert procfs.is_kernel_thread(b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0")
+    assert procfs.is_kernel_thread(b"9 (a) b) I 2 0 0 0 -1 69238880 0 0 0 0")
+    assert not procfs.is_kernel_thread(b"812 (nginx) S 1 812 812 0 -1 4194560 1 0 0 0")
+    assert not procfs.is_kernel_thread(b"")
+
+
 def test_limit_of_open_files() -> None:
     assert procfs.open_files_limit(LIMITS) == 1024
     assert procfs.open_files_limit(LIMITS.replace(b"1024 ", b"unlimited ")) is None

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tcptop.model.sample import Owners
-from tcptop.sources.owners import WHOLE_UNCOUNTED_S, OwnerFinder
+from tcptop.sources.owners import WHOLE_S, WHOLE_UNCOUNTED_S, KernelThreads, OwnerFinder
 
 Row = tuple[int, int, int]
 
@@ -105,3 +105,20 @@ def test_no_proc_at_all(tmp_path: Path) -> None:
     owners = OwnerFinder(str(tmp_path / "none")).find(np.array([8], np.uint32))
     assert rows(owners) == []
     assert owners.complete
+
+
+def test_a_pid_of_a_kernel_thread_is_another_process_s_later(tmp_path: Path) -> None:
+    for pid, flags in ((2, 2129984), (812, 4194560)):
+        (tmp_path / str(pid)).mkdir()
+        stat = f"{pid} (x) S 0 0 0 0 -1 {flags} 0 0"
+        (tmp_path / str(pid) / "stat").write_text(stat)
+    threads = KernelThreads(str(tmp_path))
+    for pid in (2, 812, 900):
+        threads.add_if(pid)
+    assert threads.others([2, 812, 900], 0.0) == [2, 812, 900]  # what was known before is forgotten
+    threads.add_if(2)
+    assert threads.others([2, 812], 1.0) == [812]
+    assert threads.others([812], 2.0) == [812]  # it has ended
+    assert threads.others([2, 812], 3.0) == [2, 812]
+    threads.add_if(2)
+    assert threads.others([2, 812], WHOLE_S + 1) == [2, 812]
