@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tcptop.analysis.filter import FilterError, completions, parse
 from tcptop.analysis.filter.fields import FIELDS
-from tcptop.analysis.filter.nodes import AnyOf
+from tcptop.analysis.filter.nodes import AllOf, AnyOf
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,26 @@ from tcptop.analysis.filter.nodes import AnyOf
         ("proces nginx = 3", "nginx", "and"),
         ("nginx == 3", "nginx", "process"),
         ("nginx,apache", "nginx,apache", "process"),
+        ("sendq > 64 k", "k", "64k"),
+        ("recvq > 0 m and state listen", "m", "0m"),
+        ("not (sendq > 64 KiB)", "KiB", "64KiB"),
+        ("idle > 5 minutes", "minutes", "5m"),
+        ("rtt > 10 ms", "ms", "10ms"),
+        ("fill >= 50 percent", "percent", "50%"),
+        ("process ~ x", "~", "= or != with * and ?"),
+        ("process =~ x", "~", "= or != with * and ?"),
+        ("127.0.0.1", "127.0.0.1", "dst 127.0.0.1"),
+        ("127.0.0.1:9200", "127.0.0.1:9200", "src 127.0.0.1:9200"),
+        ("nginx and 10.0.0.0/8", "10.0.0.0/8", "dst 10.0.0.0/8"),
+        ("state listen [::1]:80", "[::1]:80", "dst [::1]:80"),
+        ("::1", "::1", "dst ::1"),
+        ("fe80::1%eth0", "fe80::1%eth0", "dst fe80::1%eth0"),
+        ("localhost:5432", "localhost:5432", "dst localhost:5432"),
+        ("9200", "9200", ":9200"),
+        ("not 9200", "9200", "pid = 9200"),
+        ("70000", "70000", "pid = 70000"),
+        ("age > 30m1h", "30m1h", "a time such as 30s"),
+        ("sendq > 1k2b", "1k2b", "a size such as 100"),
     ],
 )
 def test_errors_point_at_the_first_wrong_character(text: str, wrong: str, expected: str) -> None:
@@ -60,6 +80,13 @@ def test_errors_point_at_the_first_wrong_character(text: str, wrong: str, expect
     assert quoted == text
     assert caret.index("^") == error.column
     assert expected in caret
+
+
+@pytest.mark.parametrize(
+    "text", ["sendq > 64k k", 'sendq > 64 "k"', "pid = 5 s", "dport = 5 s", "idle > 5 nginx"]
+)
+def test_a_word_that_is_no_unit_of_a_bare_number_is_a_word(text: str) -> None:
+    assert isinstance(parse(text), AllOf)
 
 
 def test_an_error_is_two_lines_whatever_is_quoted() -> None:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from tcptop.analysis.filter import states
+from tcptop.analysis.filter.alone import value_at
 from tcptop.analysis.filter.error import FilterError
 from tcptop.analysis.filter.fields import FIELDS, Field
 from tcptop.analysis.filter.grammar import parser
@@ -40,12 +41,18 @@ def syntax_error(text: str, error: UnexpectedInput) -> FilterError:
 
     at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
     column = len(text) if at_end else error.pos_in_stream or 0
-    words = _described(_place(text[:column]))
+    place = _place(text[:column])
+    words = _described(place)
     if at_end:
         return FilterError(text, column, words, "unexpected end")
     quote = text[column]
     if quote in "\"'" and quote not in text[column + 1 :]:
         return FilterError(text, column, (quote,), "unterminated quote")
+    allowed = _allowed(place)
+    if "PORT" in allowed:
+        value, offers = value_at(text, column, joined="AND" in allowed)
+        if offers:
+            return FilterError(text, column, offers, _unexpected(value, ()))
     found = _WORD.match(text, column)
     return FilterError(text, column, words, _unexpected(found[0] if found else "", words))
 

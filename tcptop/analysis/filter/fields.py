@@ -32,7 +32,7 @@ from tcptop.model.tcp import TIMERS
 Builder = Callable[["Field", Operator, Word], Expression]
 
 # Times are compared in microseconds, the finest unit of the kernel: whole numbers stay exact.
-_TIME = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6, "m": 60e6, "h": 3600e6}
+_TIME = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6, "m": 60e6, "h": 3600e6, "d": 86_400e6}
 _SECONDS = _TIME | {"": _TIME["s"]}
 _MILLISECONDS = _TIME | {"": _TIME["ms"]}  # as ss prints rtt
 _BYTES = {"": 1.0, "b": 1.0} | {
@@ -167,7 +167,7 @@ def _fields() -> Iterator[Field]:
         yield Field(name, _number, ("a size such as 100, 64k or 1M",), (), _BYTES, True)
     yield Field("fill", _number, ("a percentage such as 80%",), (), _PERCENT, True)
     for name in ("age", "idle"):
-        yield Field(name, _number, ("a time such as 30s, 5m or 1h",), (), _SECONDS, True)
+        yield Field(name, _number, ("a time such as 30s, 5m or 1h30m",), (), _SECONDS, True)
     yield Field("rtt", _number, ("a time such as 100ms or 500us",), (), _MILLISECONDS, True)
     for name in ("drops", "retrans", "backoff"):
         yield Field(name, _number, ("a number",), (), _COUNT, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
-from tcptop.analysis.filter import hosts, states
+from tcptop.analysis.filter import alone, hosts, states
 from tcptop.analysis.filter.error import FilterError
 from tcptop.analysis.filter.expected import syntax_error
 from tcptop.analysis.filter.fields import FIELDS
@@ -105,6 +105,8 @@ class _Builder:
             if len(terms) > 1 and kinds[at] != kinds[at - 1]:
                 terms = [kinds[at - 1](tuple(terms))]
             terms.append(self.term(term, depth))
+            if at and links[at][0] == "":
+                self.check_unit(links[at - 1][1], term)
         return terms[0] if len(terms) == 1 else kinds[-1](tuple(terms))
 
     def term(self, term: Branch, depth: int) -> Expression:
@@ -118,13 +120,22 @@ class _Builder:
             case "exclude":
                 return State(~self.states(term) & states.ALL)
             case "port":
-                return self.compared("port", "=", self.word(term.children[0]))
+                word = self.word(term.children[0])
+                alone.refuse_address(word)
+                return self.compared("port", "=", word)
             case "autobound":
                 return Autobound()
             case "bare":
                 return self.bare(self.word(term.children[0]))
         field, *operator, value = map(self.word, term.children)
+        alone.refuse_operator(value)
         return self.compared(field.text.lower(), _operator(operator), value)
+
+    def check_unit(self, before: Branch, term: Branch) -> None:
+        """`sendq > 64 k` is a number and a word: hardly what was meant."""
+        if (before.data, term.data) == ("comparison", "bare"):
+            field, *_, value = map(self.word, before.children)
+            alone.refuse_unit(field.text.lower(), value, self.word(term.children[0]))
 
     def bare(self, word: Word) -> Text:
         """A part of a process's name, label, command line, unit or container."""

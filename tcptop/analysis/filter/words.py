@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 
@@ -16,6 +17,7 @@ _PIECE = re.compile(
 _ESCAPE = re.compile(r"\\(.)", re.S)
 _INTEGER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|0[0-7]{0,21}|[1-9][0-9]{0,19}")
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?|\.[0-9]{1,18})([a-zA-Zµ%]*)")
+_QUANTITIES = re.compile(f"(?:{_QUANTITY.pattern})+")
 
 
 def wrong(word: Word, message: str, *expected: str) -> FilterError:
@@ -65,10 +67,14 @@ def span(text: str) -> Span | None:
 
 
 def quantity(text: str, units: Mapping[str, float]) -> float | None:
-    """A number in the base unit; the unit "" is that of a bare number. None if it is none."""
-    found = _QUANTITY.fullmatch(text)
-    if not found:
-        return None
-    number, unit = found.groups()
-    factor = units.get(unit, units.get(unit.lower()))
-    return None if factor is None else float(number) * factor
+    """A number in the base unit; the unit "" is that of a bare number. None if it is none.
+
+    Of times there may be several, from the largest unit down: 1h30m, 9m05s.
+    """
+    total, least = 0.0, math.inf
+    for number, unit in _QUANTITY.findall(text) if _QUANTITIES.fullmatch(text) else ():
+        factor = units.get(unit, units.get(unit.lower()))
+        if factor is None or factor >= least or (least < math.inf and "h" not in units):
+            return None
+        total, least = total + float(number) * factor, factor
+    return total if least < math.inf else None
