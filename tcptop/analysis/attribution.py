@@ -10,8 +10,8 @@ import numpy as np
 from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.listeners import queues, waiting
 from tcptop.model import owner, tcp
-from tcptop.model.arrays import index_of, sorted_unique
-from tcptop.model.sample import Owners, Process, Sample
+from tcptop.model.arrays import index_of, isin_sorted, sorted_unique
+from tcptop.model.sample import IN_RING, Owners, Process, Sample
 from tcptop.model.snapshot import Holders
 from tcptop.model.table import I64, U8, Bools, Index, SocketTable
 
@@ -39,6 +39,8 @@ def attribute_owners(
     processes = dict(past) | {ids[p]: process for p, process in sample.owners.processes.items()}
     remembered, unsearched = _remembered(table, row, joined), _unsearched(sample, row, joined)
     before = np.concatenate([remembered, unsearched])
+    ringed = row[fd == IN_RING]
+    ringed = ringed[~isin_sorted(ringed, row[fd != IN_RING])]
     row = np.concatenate([row, before])
     process = np.concatenate([process, joined.recalled("process", -1)[before]])
     fd = np.concatenate([fd, np.full(len(before), -1, np.int64)])
@@ -46,7 +48,9 @@ def attribute_owners(
     first = _first(row, process, len(table))
     processes = {key: processes[key] for key in sorted_unique(process).tolist()}
     holders = _holders(len(table), row, process, fd, processes)
-    return Attribution(holders, kinds, _notes(sample, kinds, queue), queue, first, processes)
+    note = _notes(sample, kinds, queue)
+    note[ringed] = owner.IN_RING
+    return Attribution(holders, kinds, note, queue, first, processes)
 
 
 def _entries(table: SocketTable, owners: Owners) -> tuple[Index, I64, I64]:
@@ -131,6 +135,8 @@ def _notes(sample: Sample, kinds: U8, queue: Index) -> U8:
     if not sample.privileged or sample.owners.complete:  # else it may be found yet
         foreign = owner.HIDDEN if sample.privileged else owner.NOT_PERMITTED
         note[unknown & _foreign(sample)] = foreign
+    if sample.owners.in_flight:
+        note[unknown & (note != owner.NOT_PERMITTED) & sample.owners.complete] = owner.IN_FLIGHT
     note[unknown & (table.inode == 0)] = owner.ORPHAN
     note[unknown & table.mini()] = owner.KERNEL_KEEPS
     note[unknown & (table.state == tcp.SYN_RECV)] = owner.HALF_OPEN

@@ -46,8 +46,10 @@ def by_workload(
     by = _grouped(row, row_hash(of[row], table.netns[row]))
     group = np.full(len(table), -1, np.int64)
     group[row] = by.inverse
-    pairs = np.stack([group[holders.row], holders.process])[:, selected[holders.row]]
-    group, process = np.unique(pairs, axis=1)
+    entries = np.flatnonzero(selected[holders.row])
+    group, process = group[holders.row[entries]], holders.process[entries]
+    once = distinct(row_hash(group, process)).first
+    group, process = group[once], process[once]
     first = np.full(len(by.first), -1, np.int64)
     np.maximum.at(first, group, process)
     members = np.bincount(group, minlength=len(first))

@@ -14,6 +14,7 @@ from tcptop.columns import detail_options, sockets, units
 from tcptop.columns.endpoints import owner_text
 from tcptop.model import owner, tcp
 from tcptop.model.cells import safe
+from tcptop.model.sample import IN_RING
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 
@@ -187,6 +188,7 @@ def _owner(selection: Selection, row: int) -> Iterator[Fact]:
     for process, fd in snapshot.holders.of(row):
         closed = snapshot.owner[row] == owner.REMEMBERED
         where = f"fd {fd}" if fd >= 0 else "closed" if closed else "when last searched"
+        where = "io_uring" if fd == IN_RING else where
         value = f"{called(process)}/{process.pid} {where}"
         yield Fact("owner", "process", value, safe(process.cmdline))
     if not table.mini(np.array([row])).all():

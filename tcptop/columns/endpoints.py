@@ -117,6 +117,8 @@ _SHORT_NOTES = {
     owner.NOT_SEARCHED: "(not searched)",
     owner.NO_LISTENER: "(listener used)",
     owner.HIDDEN: "(no process)",
+    owner.IN_FLIGHT: "(in flight?)",
+    owner.IN_RING: "",
     owner.OUTSIDE: "(no process)",
 }
 

@@ -27,6 +27,8 @@ NOTES = (
     "no sample has seen who held it",
     "inferred: the connections to the same destination that were seen with a process are its own",
     "inferred: the listener that it came in by is this process's",
+    "registered with io_uring by this process, which has no descriptor of it",
+    "no visible process holds it; descriptors are in flight in UNIX sockets, it may be one of them",
 )
 (
     NONE,
@@ -46,4 +48,6 @@ NOTES = (
     NOBODY_SEEN,
     BY_DESTINATION,
     BY_LISTENER,
-) = range(17)
+    IN_RING,
+    IN_FLIGHT,
+) = range(19)

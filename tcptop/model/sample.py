@@ -136,6 +136,9 @@ class Unlisted:
     known: tuple[LostSocket, ...] = ()
 
 
+IN_RING = -2  # in place of a descriptor
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Owners:
     """Who holds which socket inode: one row per (socket, process, descriptor), sorted by inode.
@@ -145,7 +148,9 @@ class Owners:
     `complete` is false where the search ran out of its time budget. `unlisted` has, by pid, the
     TCP sockets that are in no dump, of processes that have many. `contained`: processes outside
     this pid namespace are not seen. `threads` has, by inode, thread and descriptor where that is in
-    the thread's own table: /proc/PID/fd does not show it, /proc/PID/task/TID/fd does.
+    the thread's own table: /proc/PID/fd does not show it, /proc/PID/task/TID/fd does. A descriptor
+    IN_RING is none: a ring of io_uring holds the socket. `in_flight` has, by pid, how many
+    descriptors wait in its UNIX sockets; it is looked for where sockets have no holder.
     """
 
     inodes: U32
@@ -159,6 +164,7 @@ class Owners:
     unlisted: Mapping[int, Unlisted] = field(default_factory=dict)
     contained: bool = False
     threads: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    in_flight: Mapping[int, int] = field(default_factory=dict)
 
 
 NO_OWNERS = Owners(np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.int64), {})

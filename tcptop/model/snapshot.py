@@ -14,7 +14,7 @@ from tcptop.model.closed import Closed
 from tcptop.model.finding import Finding, Silence
 from tcptop.model.sample import Process, Sample
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.model.table import ALL, F64, I64, U8, U32, U64, Index, Rows
+from tcptop.model.table import ALL, F64, I64, U8, U32, U64, Bools, Index, Rows
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -22,7 +22,8 @@ class Holders:
     """Who holds each socket: entries start[i] to start[i + 1] belong to row i of the table.
 
     `process` indexes `processes`; `fd` is -1 where the process no longer holds the socket but is
-    remembered for it. A process is listed once a socket.
+    remembered for it, and IN_RING where a ring of io_uring holds it. A process is listed once a
+    socket.
     """
 
     start: Index
@@ -30,6 +31,12 @@ class Holders:
     process: Index
     fd: I64
     processes: tuple[Process, ...]
+
+    @property
+    def held(self) -> Bools:
+        """The entries of processes that hold the socket still."""
+        held: Bools = self.fd != -1
+        return held
 
     def first(self, rows: Rows = ALL) -> Index:
         """Of each row its first holder, a place in `processes`; -1 where it has none."""

@@ -1,22 +1,33 @@
-"""The descriptor table of one process: which descriptor is which socket."""
+"""The descriptor table of one process: which descriptor is which socket.
+
+A ring of io_uring holds what was registered with it, be the descriptor closed or not
+(io_uring_register(2)); the ring's fdinfo tells (io_uring/fdinfo.c, since 5.7).
+"""
 
 from __future__ import annotations
 
 import math
 import os
+import re
 import time
 
 import numpy as np
 
+from tcptop.model.sample import IN_RING
 from tcptop.model.table import I64, U32
+from tcptop.sources import procfs
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 BLOCK = 512  # descriptors between two looks at the clock, some 3 ms
+_RING = -1
+_REGISTERED = re.compile(rb"^ *\d+: socket:\[(\d+)\]", re.MULTILINE)
+_LONGEST = 1 << 22  # bytes of a fdinfo
 NO_SOCKETS = (np.zeros(0, np.uint32), np.zeros(0, np.int64))
 
 
 class FdTable:
-    """The sockets of one process, as last read; `inodes` and `fds` are its rows.
+    """The sockets of one process, as last read; `inodes` and `fds` are its rows, a descriptor
+    IN_RING where a ring holds the socket.
 
     `identity` is the inode number of /proc/PID/fd, which a new process with an old pid has not
     (proc_pid_make_inode in fs/proc/base.c). `size` is the number of descriptors, which the
@@ -39,7 +50,8 @@ class FdTable:
         self.fds: I64
         self.inodes, self.fds = NO_SOCKETS
         self._wholly = True  # what is being read, or was last
-        self._links: dict[str, int] = {}  # descriptor -> socket inode, 0 if it is no socket
+        # Descriptor -> socket inode, 0 if it is no socket, _RING.
+        self._links: dict[str, int] = {}
 
     @property
     def count(self) -> int:
@@ -103,10 +115,23 @@ class FdTable:
                 raise
             except OSError:
                 continue  # closed since it was listed
-            links[name] = int(link[8:-1]) if link.startswith("socket:[") else 0
+            if link.startswith("socket:["):
+                links[name] = int(link[8:-1])
+            else:
+                links[name] = _RING if link == "anon_inode:[io_uring]" else 0
+
+    def _registered(self) -> I64:
+        """Inodes of the sockets that the rings hold."""
+        rings = (name for name, inode in self._links.items() if inode == _RING)
+        texts = (procfs.read(f"{self.path}info/{name}", _LONGEST) or b"" for name in rings)
+        return np.array([int(n) for text in texts for n in _REGISTERED.findall(text)], np.int64)
 
     def _set_rows(self) -> None:
         inodes = np.array(list(self._links.values()), np.int64)
-        sockets = np.flatnonzero(inodes)
+        sockets = np.flatnonzero(inodes > 0)
         self.inodes = inodes[sockets].astype(np.uint32)  # idiag_inode has 32 bits
         self.fds = np.array(list(self._links), dtype=np.int64)[sockets]
+        if (inodes == _RING).any():
+            held = self._registered()
+            self.inodes = np.append(self.inodes, held.astype(np.uint32))
+            self.fds = np.append(self.fds, np.full(len(held), IN_RING, np.int64))

@@ -18,6 +18,7 @@ from tcptop.model.sample import NO_OWNERS, Owners, Process, Unlisted
 from tcptop.model.table import EMPTY, I64, U32, SocketTable
 from tcptop.sources import procfs
 from tcptop.sources.fd_table import FdTable
+from tcptop.sources.in_flight import in_flight
 from tcptop.sources.processes import ProcessReader, owner
 from tcptop.sources.threads import ThreadTables
 from tcptop.sources.unlisted import UnlistedSockets
@@ -63,6 +64,7 @@ class OwnerFinder:
         self._sharing: frozenset[int] = frozenset()  # processes
         self._wanted = NO_OWNERS.inodes
         self._vain = _Vain()
+        self._in_flight: Mapping[int, int] = {}
         self._next_walk = -math.inf
 
     def find(
@@ -87,6 +89,8 @@ class OwnerFinder:
         if ended or reading.done:
             self._known = _join(self._all())
             self._sharing = _sharing(self._known)
+        if self._in_flight and isin_sorted(wanted, self._known.inodes).all():
+            self._in_flight = {}
         self._wanted = wanted
         unlisted = self._unlisted.find(self._known, wanted, dump, inside)
         beside = np.array(others, np.uint32)
@@ -165,13 +169,15 @@ class OwnerFinder:
         if reading.missing and not reading.cut:
             reading.cut = not self._threads.search(reading.deadline)
             reading.read(_by_size(self._threads), until_found=True)
+        if reading.missing and not reading.cut:
+            self._in_flight = in_flight(self._all(), reading.wanted, reading.deadline)
         self._next_walk = reading.now + WALK_SHARE * (self._clock() - began)
         if not reading.cut:
             self._vain.add(reading.left(), reading.now)
 
     def _select(self, wanted: U32, unlisted: Mapping[int, Unlisted], complete: bool) -> Owners:
         rows = isin_sorted(self._known.inodes, wanted)
-        pids = {*self._known.pids[rows].tolist(), *unlisted}
+        pids = {*self._known.pids[rows].tolist(), *unlisted, *self._in_flight}
         facts = self._facts(pids)
         if len(facts) < len(pids):  # ended since
             rows &= np.isin(self._known.pids, list(facts))
@@ -189,6 +195,7 @@ class OwnerFinder:
             unlisted,
             self._contained,
             self._known.threads,
+            {pid: number for pid, number in self._in_flight.items() if pid in facts},
         )
 
     def _facts(self, pids: set[int]) -> dict[int, Process]:
@@ -315,7 +322,7 @@ def _join(tables: Iterable[FdTable]) -> Owners:
     inodes: U32 = np.concatenate([table.inodes for table in holding])
     fds: I64 = np.concatenate([table.fds for table in holding])
     pids = np.repeat([table.pid for table in holding], [len(table.inodes) for table in holding])
-    order = np.lexsort((fds, pids, inodes))
+    order = np.lexsort((fds.view(np.uint64), pids, inodes))  # with descriptors first
     inodes, pids, fds = inodes[order], pids[order].astype(np.int64), fds[order]
     threads = _threads(holding)
     if threads:  # such a table began as a copy of the process's

@@ -16,7 +16,7 @@ import numpy as np
 
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_sorted
-from tcptop.model.sample import Owners
+from tcptop.model.sample import IN_RING, Owners
 from tcptop.model.socket_id import SocketId, socket_keys
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.table import SocketTable
@@ -138,12 +138,14 @@ def _options(wanted: _Wanted, privileged: bool) -> SocketOptions:
 
 def _asked(wanted: _Wanted) -> Iterator[tuple[int, int, int]]:
     """(pid or tid, fd, flags) of each holder."""
-    yield from ((pid, fd, 0) for pid, fd in wanted.holders)
+    yield from ((pid, fd, 0) for pid, fd in wanted.holders if fd != IN_RING)
     if wanted.thread:
         yield (*wanted.thread, pidfd.THREAD)
 
 
 def _unheld(wanted: _Wanted) -> str:
+    if any(fd == IN_RING for _, fd in wanted.holders):
+        return "registered with io_uring: there is no descriptor to ask"
     if wanted.inode:
         return "no process that holds it is known"
     if wanted.state in (tcp.ESTABLISHED, tcp.CLOSE_WAIT):

@@ -270,7 +270,7 @@ def _fill_ulp(
     if ((length < 4) | (length > attribute.size)).any():
         raise WireError(f"an upper-layer protocol in {attribute.size} bytes that does not fit")
     named = (kind == INET_ULP_INFO_NAME) & (length > 4)
-    for size in np.unique(length[named]).tolist():
+    for size in sorted_unique(length[named]).tolist():
         same = named & (length == size)
         table.ulp[rows[same]] = gather(
             data, places[same], attribute.at + 4, f"S{min(size - 4, 16)}"

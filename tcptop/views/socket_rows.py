@@ -215,10 +215,18 @@ def owner_note(snapshot: Snapshot, row: int) -> str:
     if note == owner.NOT_PERMITTED:
         (user,) = users(sample, [int(sample.sockets.uid[row])])
         return f"{words} (user {user})"
+    if note == owner.IN_FLIGHT:
+        return f"{words} ({in_flight(sample)})"
     if snapshot.queue[row] >= 0:
         return f"{words} ({_listener(snapshot, int(snapshot.queue[row]))})"
     told = int(inferred(snapshot).note[row])
     return f"{words}; {owner.NOTES[told]}" if told else words
+
+
+def in_flight(sample: Sample) -> str:
+    """`nginx 812: 3`, of each process that has not received so many descriptors."""
+    found = sample.owners.in_flight.items()
+    return ", ".join(f"{sample.owners.processes[pid].name} {pid}: {n}" for pid, n in found)
 
 
 def _listener(snapshot: Snapshot, row: int) -> str:

@@ -16,6 +16,7 @@ from tcptop.model import address, owner, tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.cells import cell_width, ljust, rjust, safe
 from tcptop.model.container import Container
+from tcptop.model.sample import IN_RING
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U8, U64, Index, SocketTable
@@ -191,8 +192,9 @@ def _nobody(note: int) -> str:
 def _users(names: list[str], process: list[int], fd: list[int]) -> str:
     if len(fd) == 1 and fd[0] >= 0:
         return f"users:({names[process[0]]},fd={fd[0]}))"
+    without = {-1: ",closed)", IN_RING: ",io_uring)"}
     each = [
-        names[p] + (f",fd={f})" if f >= 0 else ",closed)") for p, f in zip(process, fd, strict=True)
+        names[p] + (f",fd={f})" if f >= 0 else without[f]) for p, f in zip(process, fd, strict=True)
     ]
     return f"users:({','.join(each)})"
 

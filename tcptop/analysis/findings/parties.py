@@ -36,7 +36,7 @@ def held(seen: Observations, process: Process) -> Index:
     mine = np.array([each.pid == process.pid for each in holders.processes], bool)
     if not mine.any():
         return np.zeros(0, np.int64)
-    rows: Index = sorted_unique(holders.row[mine[holders.process] & (holders.fd >= 0)])
+    rows: Index = sorted_unique(holders.row[mine[holders.process] & holders.held])
     return rows
 
 

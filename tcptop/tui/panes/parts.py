@@ -23,6 +23,7 @@ from tcptop.model.arrays import sorted_unique
 from tcptop.model.cells import cell_width, safe
 from tcptop.model.finding import Finding
 from tcptop.model.route import Link, Neighbour, Route, route_key
+from tcptop.model.sample import IN_RING
 from tcptop.model.table import Index
 from tcptop.tui.lists import live_listing
 from tcptop.tui.models import NOTHING, column_of
@@ -163,6 +164,7 @@ def holders(scene: Scene, row: int) -> Iterator[PaneRow]:
         process = snapshot.holders.processes[index]
         closed = snapshot.owner[row] == owner.REMEMBERED
         where = f"fd {fd}" if fd >= 0 else "closed by it" if closed else "when last searched"
+        where = "io_uring" if fd == IN_RING else where
         name = f"{called(process)}/{process.pid}"
         goal = _target(scene, index, int(scene.table.netns[row]))
         made = told(scene.room, "process", f"{name} {where}", safe(process.cmdline), "", goal)

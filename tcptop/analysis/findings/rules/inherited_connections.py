@@ -49,7 +49,7 @@ def _left(seen: Observations, idle_s: float) -> Index:
     """Accepted connections that are at rest, answered, and not held by a process that serves."""
     table, holders = seen.table, seen.snapshot.holders
     serves = _serves(seen)
-    others = holders.row[~serves[holders.process] & (holders.fd >= 0)]
+    others = holders.row[~serves[holders.process] & holders.held]
     rows = sorted_unique(others[seen.accepted[others]])
     rows = rows[np.isin(table.state[rows], stalls.TALKING) & (table.inode[rows] != 0)]
     sent, received = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
@@ -57,7 +57,7 @@ def _left(seen: Observations, idle_s: float) -> Index:
     left: Index = rows[at_rest]
     if len(left):
         served = np.zeros(len(table), bool)
-        served[holders.row[serves[holders.process] & (holders.fd >= 0)]] = True
+        served[holders.row[serves[holders.process] & holders.held]] = True
         left = left[~served[left]]
     return left
 
