@@ -96,6 +96,7 @@ class ProcessFacts:
     directory: str | None = None  # that it works in
     replaced: bool | None = None  # its program file is not there any more, as after an upgrade
     frozen: Frozen | None = None
+    writes_to: int | None = None  # the descriptor, a pipe, that its first thread waits to write to
     throttled: Throttled | None = None  # in the last 10 s, or since the look before
 
 

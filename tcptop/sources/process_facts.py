@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcptop.model.digits import hexadecimal
 from tcptop.model.sample import Frozen, ProcessFacts
 from tcptop.sources import procfs
 from tcptop.sources.processes import name
@@ -24,6 +25,7 @@ AT_ONCE = 32  # processes a sample; each takes some 0.3 ms, and 5 µs for each d
 EPOLLS = 16  # epoll descriptors of one process that are read
 AGAIN_S = 5e-3  # for each descriptor of a process, before all are looked at again: 0.1% of a CPU
 # Where frozen tasks sleep: kernel/freezer.c; do_freezer_trap of kernel/signal.c is often inlined.
+PIPE_WRITES = ("pipe_write", "anon_pipe_write")  # fs/pipe.c
 FREEZERS = ("__refrigerator", "do_freezer_trap")
 DESCRIPTORS = 20_000  # of one process; above that its epoll descriptors are not looked for
 
@@ -106,6 +108,7 @@ class FactsReader:
             parent_name=name(f"/proc/{process.ppid()}"),
             directory=_link(f"/proc/{pid}/cwd"),
             replaced=replaced(f"/proc/{pid}"),
+            writes_to=_writes_to(pid) if asleep in PIPE_WRITES else None,
             frozen=frozen,
             throttled=throttled,
         )
@@ -146,6 +149,12 @@ def sleeps_in(pid: int) -> str | None:
     runs, or where that is not told."""
     name = procfs.text(procfs.read(f"/proc/{pid}/wchan") or b"").strip()
     return None if name in ("", "0") else name
+
+
+def _writes_to(pid: int) -> int | None:
+    """The first argument of the call that the first thread is in: "1 0x2 0x7f…"."""
+    words = procfs.text(procfs.read(f"/proc/{pid}/syscall") or b"").split()
+    return hexadecimal(words[1].removeprefix("0x")) if len(words) > 2 else None
 
 
 def _waits_for(pid: int, epolls: _Epolls | None) -> frozenset[int] | None:

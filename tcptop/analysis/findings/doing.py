@@ -75,6 +75,18 @@ def waits_elsewhere(facts: ProcessFacts) -> bool:
     return facts.threads == 1 and (facts.sleeps_in or "").startswith(ELSEWHERE)
 
 
+def pipe_is_full(facts: ProcessFacts) -> bool:
+    """Whether its first thread waits to write to a pipe that nobody reads."""
+    return (facts.sleeps_in or "").endswith("pipe_write")
+
+
+def pipe(descriptor: int | None) -> str:
+    """stdout; descriptor 7; a pipe where it is not known which"""
+    if descriptor is None:
+        return "a pipe"
+    return {1: "stdout", 2: "stderr"}.get(descriptor, f"descriptor {descriptor}")
+
+
 def condition(seen: Observations, processes: Sequence[Process]) -> str:
     """ "stopped", "frozen" or "throttled", where all of them, of whom there are some, are known to
     be so; else empty. Asks for the facts."""
@@ -134,5 +146,9 @@ def asleep(facts: ProcessFacts) -> str | None:
     """What a single thread waits for: which of several would have to act is not known."""
     if facts.threads > 1 or facts.sleeps_in is None:
         return None
+    if pipe_is_full(facts):
+        full = pipe(facts.writes_to)
+        what = full if full == "a pipe" else f"{full}, a pipe"
+        return f"waits to write to {what} that is full ({facts.sleeps_in})"
     said = next((said for begins, said in CALLS if facts.sleeps_in.startswith(begins)), None)
     return None if said is None else f"{said} ({facts.sleeps_in})"

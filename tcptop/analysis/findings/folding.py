@@ -64,6 +64,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("recv-queue-unread", "close-wait-unread", readers.same_process),
     ("accept-queue-overflow", "recv-queue-unread", readers.accepts_nobody_either),
     ("accept-queue-overflow", "close-wait-unread", readers.accepts_nobody_either),
+    ("accept-queue-overflow", "connect-unanswered", requests.all_wait_to_connect),
     ("recv-queue-unread", "accept-queue-overflow", readers.reads_nothing_either),
     ("recv-queue-unread", "zero-window-peer", readers.cannot_pass_it_on),
     ("requests-queued", "recv-queue-unread", requests.back_end_does_not_read),

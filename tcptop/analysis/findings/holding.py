@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import ends, parties, words
+from tcptop.analysis.findings import ends, parties, servers, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.arrays import isin_codes, sorted_unique
 from tcptop.model.sample import Process
@@ -18,17 +18,19 @@ SILENT_S = 5.0
 MANY, MOSTLY = 10, 0.5  # silent ones, and of all that it has, before they are suspected by number
 PIECES = 3  # segments of what would be one request
 READING = ("wait_woken", "sk_wait_data")  # where a thread sleeps that reads from a socket
+POLLING = ("poll_schedule_timeout", "do_poll", "do_sys_poll")  # or waits until it can be read
 
 
 class Held(NamedTuple):
     """`rows` are the connections of a listener's port that its processes hold, `silent` those on
     which nothing has come for long, `silent_s` on the longest. `reads`: its only thread waits to
-    read from one of them."""
+    read from one of them. `each`: all of several processes do, and have such connections only."""
 
     rows: Index
     silent: Index
     silent_s: float
     reads: bool
+    each: bool
 
 
 def held(seen: Observations, listener: int, processes: Sequence[Process]) -> Held | None:
@@ -41,10 +43,11 @@ def held(seen: Observations, listener: int, processes: Sequence[Process]) -> Hel
     rows, elsewhere = every[here], every[~here]
     mute, idle = _mute(table, rows), _idle(table, rows)
     reads = not len(elsewhere) and any(_reads(seen, each) for each in processes)
-    silent = rows[mute | idle] if reads else rows[mute]
-    if not len(silent) or not (reads or len(silent) >= max(MANY, MOSTLY * len(rows))):
+    each = bool((mute | idle).all()) and _each_has_one(seen, rows, processes)
+    silent = rows[mute | idle] if reads or each else rows[mute]
+    if not len(silent) or not (reads or each or len(silent) >= max(MANY, MOSTLY * len(rows))):
         return None
-    return Held(rows, silent, float(table.since_s("last_data_recv", silent).max()), reads)
+    return Held(rows, silent, float(table.since_s("last_data_recv", silent).max()), reads, each)
 
 
 def _mute(table: SocketTable, rows: Index) -> Bools:
@@ -67,14 +70,28 @@ def _quiet(table: SocketTable, rows: Index) -> Bools:
     return quiet
 
 
-def _reads(seen: Observations, process: Process) -> bool:
+def _each_has_one(seen: Observations, rows: Index, processes: Sequence[Process]) -> bool:
+    holders = np.unique(seen.snapshot.holders.first(rows))
+    waits = [_reads(seen, each, READING + POLLING) for each in processes]
+    return len(processes) > 1 and len(holders) == len(processes) and all(waits)
+
+
+def _reads(seen: Observations, process: Process, calls: tuple[str, ...] = READING) -> bool:
     facts = seen.facts(process)
     alone = facts is not None and facts.threads == 1
-    return facts is not None and alone and (facts.sleeps_in or "").startswith(READING)
+    return facts is not None and alone and (facts.sleeps_in or "").startswith(calls)
 
 
-def told(seen: Observations, found: Held) -> str:
+def told(seen: Observations, found: Held, processes: Sequence[Process]) -> str:
     whence, longest = ends.addresses(seen.sample, found.silent), words.duration(found.silent_s)
+    if found.each:
+        many, all_of = words.count(len(found.rows), "connection"), words.number(len(processes))
+        one = "one each" if len(found.rows) == len(processes) else "one or more each"
+        return (
+            f"Its {all_of} processes hold {many} that they have accepted there, {one}, and nothing "
+            f"has come on any of them for 5 s or longer, for {longest} on one. They are from "
+            f"{whence}."
+        )
     if len(found.rows) == 1:
         return (
             f"Nothing has come for {longest} on the only connection that it has accepted there, "
@@ -87,7 +104,14 @@ def told(seen: Observations, found: Held) -> str:
     )
 
 
-def advice(found: Held, who: str) -> str:
+def advice(found: Held, processes: Sequence[Process]) -> str:
+    who = words.called(processes[0])
+    if found.each:
+        return (
+            f"Each process of {who} serves one connection, and each waits for a client that says "
+            f"nothing: {servers.idle_limit(processes)}. More processes, an event loop, or a proxy "
+            "before it that keeps idle connections to itself help as well; more backlog does not."
+        )
     if found.reads:
         return (
             f"{who} serves one connection at a time and waits for a client that says nothing: "

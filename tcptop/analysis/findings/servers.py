@@ -32,6 +32,44 @@ CLIENTS_CLOSE_AT = {
     6379: "maxclients of Redis",
     27017: "net.maxIncomingConnections of MongoDB",
 }
+# What stops a program from accepting, by how its name begins, and how to see it.
+LIMITS = {
+    "haproxy": "its maxconn (global and of the frontend; show info and show stat tell)",
+    "memcached": "its -c (stats: curr_connections, max_connections)",
+    "nginx": "worker_connections (per worker; its error log tells)",
+    "pgbouncer": "max_client_conn",
+    "envoy": "its limits of connections (listener.*.downstream_cx_overflow)",
+    "varnishd": "its thread pools (thread_pool_max)",
+}
+# How long clients may say nothing, by how a program's name begins.
+IDLE = {
+    "apache2": "lower KeepAliveTimeout and RequestReadTimeout, raise MaxRequestWorkers, or use the "
+    "event MPM",
+    "httpd": "lower KeepAliveTimeout and RequestReadTimeout, raise MaxRequestWorkers, or use the "
+    "event MPM",
+}
+# What may keep a program with workers from accepting; by how its name begins.
+_APACHE = (
+    "See in its status page (mod_status) what its workers do: with all MaxRequestWorkers busy it "
+    "accepts nobody. Shorten how long one may be held: KeepAliveTimeout, RequestReadTimeout, "
+    "ProxyTimeout, and slow scripts. Raise MaxRequestWorkers as far as memory allows."
+)
+_PHP = (
+    "Find what its workers wait for (request_slowlog_timeout, its status page), limit how long a "
+    "request may take (request_terminate_timeout), then have enough workers (pm.max_children): "
+    "each serves one request at a time. A larger listen.backlog only helps against bursts."
+)
+WORKERS = {"apache2": _APACHE, "httpd": _APACHE, "php-fpm": _PHP}
+# What shows the stacks of a program, by a word of its name or command line.
+STACKS = {
+    "python": "py-spy dump --pid {pid}",
+    "gunicorn": "py-spy dump --pid {pid}",
+    "uwsgi": "its py-tracebacker, or py-spy dump --pid {pid}",
+    "java": "jstack {pid}",
+    "ruby": "rbspy dump --pid {pid}",
+    "puma": "rbspy dump --pid {pid}",
+    "dotnet": "dotnet-stack report -p {pid}",
+}
 # How many connections a program takes, where it accepts further ones and closes them at once; by
 # how its name begins.
 MOST_CONNECTIONS = {
@@ -81,6 +119,45 @@ def one_thread(processes: Sequence[Process]) -> str:
         return ""
     first = processes[0]
     return ONE_THREAD.get(first.name, "").format(who=words.called(first), pid=first.pid)
+
+
+def with_workers(processes: Sequence[Process]) -> str:
+    """Advice for a program whose workers serve one connection each; empty for others."""
+    names = [process.name for process in processes]
+    return next((said for begins, said in WORKERS.items() if _begins(names, begins)), "")
+
+
+def own_limit(processes: Sequence[Process]) -> str:
+    """The setting at which it stops accepting."""
+    names = [process.name for process in processes]
+    known = (said for begins, said in LIMITS.items() if _begins(names, begins))
+    return next(known, "its limit of connections and its log")
+
+
+def idle_limit(processes: Sequence[Process]) -> str:
+    """How its idle clients are ended sooner."""
+    names = [process.name for process in processes]
+    known = (said for begins, said in IDLE.items() if _begins(names, begins))
+    return next(known, "give its reads and its idle connections a timeout")
+
+
+def stacks(processes: Sequence[Process]) -> str:
+    """What shows where it hangs: py-spy dump --pid 812"""
+    first = processes[0]
+    program = f"{first.name} {first.cmdline.partition(' ')[0].rpartition('/')[2]}"
+    known = (said for word, said in STACKS.items() if word in program)
+    return next(known, "cat /proc/{pid}/task/*/stack").format(pid=first.pid)
+
+
+def hangs(processes: Sequence[Process]) -> str:
+    """Advice for a program that does not accept, and nothing tells why."""
+    if not processes:
+        return "Find which process holds this listener, and where it hangs."
+    return with_workers(processes) or (
+        f"Find where {words.called(processes[0])} hangs ({stacks(processes)}): a lock, a call to a "
+        "back end without a timeout, a limit of connections or descriptors. Give such calls "
+        "deadlines. More backlog would only hide it."
+    )
 
 
 def turns_away(processes: Sequence[Process]) -> str:

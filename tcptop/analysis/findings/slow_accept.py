@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import accept_queues, doing, holding, servers, words
+from tcptop.analysis.findings import doing, holdups, servers, words
 from tcptop.analysis.findings.accept_queues import AcceptQueues, Waiters
-from tcptop.analysis.findings.holding import Held
+from tcptop.analysis.findings.holdups import Holdup
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
@@ -74,6 +74,8 @@ def finding(seen: Observations, server: Server) -> Finding:
     table, row = seen.table, server.row
     peak = int(seen.snapshot.listeners.peak[server.places].max())
     where = words.local(seen.sample, row)
+    members, stands = server.queues.members(server.fullest), server.stalled_s > 0
+    held_up = holdups.of_listener(seen, server.rows, members, server.processes, stands)
     values = {
         "queued": server.queued,
         "capacity": server.capacity,
@@ -90,8 +92,8 @@ def finding(seen: Observations, server: Server) -> Finding:
         f"{_who(seen, server)} {_symptom(seen, server)}",
         named(seen, np.append(server.rows, server.waiters.rows), server.processes, where),
         values,
-        tuple(_evidence(seen, server, peak)),
-        _advice(seen, server),
+        tuple(_evidence(seen, server, peak, held_up)),
+        _advice(seen, server, held_up),
         f"ss -ltnm '{words.served(seen.sample, row)}'; "
         "nstat -az TcpExtListenOverflows TcpExtListenDrops",
     )
@@ -140,25 +142,18 @@ def _waiting(server: Server) -> str:
     return f"{waiting}, the oldest for {words.duration(server.waiters.oldest_s)}"
 
 
-def _evidence(seen: Observations, server: Server, peak: int) -> Iterator[str]:
+def _evidence(seen: Observations, server: Server, peak: int, held_up: Holdup) -> Iterator[str]:
     table, row = seen.table, server.row
     yield (
         f"{words.count(server.queued, 'connection')} {_wait(server)} for accept() on "
-        f"{words.local(seen.sample, row)}, where {server.capacity} fit (peak {peak}). "
-        f"{servers.should_accept(server.processes)}"
+        f"{words.local(seen.sample, row)}, where {server.capacity} fit (peak {peak})."
+        + (f" {servers.should_accept(server.processes)}" if held_up.serves else "")
     )
     yield from _waits(server)
     if server.stalled_s:
         yield f"None of them has been accepted for at least {words.duration(server.stalled_s)}."
     yield from doing.evidence(seen, server.processes)
-    found = _held(seen, server)
-    if found:
-        yield holding.told(seen, found)
-    if server.stalled_s and accept_queues.unwatched(seen, server.rows):
-        yield (
-            "No epoll descriptor of its processes watches this listener: they have stopped "
-            "accepting, as programs do at their own limit of connections or descriptors."
-        )
+    yield from held_up.evidence
     if server.lost_per_s > 0:
         yield (
             f"This listener's drop counter and ListenOverflows rise together, by "
@@ -170,10 +165,6 @@ def _evidence(seen: Observations, server: Server, peak: int) -> Iterator[str]:
     if server.siblings > 1:
         yield _siblings(server)
     yield servers.backlog(seen, row)
-
-
-def _held(seen: Observations, server: Server) -> Held | None:
-    return holding.held(seen, server.row, server.processes) if server.stalled_s else None
 
 
 def _waits(server: Server) -> Iterator[str]:
@@ -202,7 +193,7 @@ def _siblings(server: Server) -> str:
     return f"{said}; the others have room, but the kernel picks the socket by hash."
 
 
-def _advice(seen: Observations, server: Server) -> str:
+def _advice(seen: Observations, server: Server, held_up: Holdup) -> str:
     who = words.called(server.processes[0]) if server.processes else "the server"
     remedy = doing.remedy(seen, server.processes)
     if remedy:
@@ -213,19 +204,11 @@ def _advice(seen: Observations, server: Server) -> str:
             "accept, but more slowly than a burst arrives: a thread or loop that only accepts "
             "helps too."
         )
-    held = servers.one_thread(server.processes)
-    if held:
-        return f"{held} More backlog would only hide it."
-    found = _held(seen, server)
-    if found:
-        return holding.advice(found, who)
+    if held_up.advice:
+        return held_up.advice
     if server.stalled_s:
-        return (
-            f"Find where {who} hangs (stacks of its threads: gdb -p, py-spy dump, jstack): a lock, "
-            "a call to a back end without a timeout, a limit of connections or descriptors. Give "
-            "such calls deadlines. More backlog would only hide it."
-        )
-    return _faster(seen, server, who)
+        return servers.hangs(server.processes)
+    return servers.with_workers(server.processes) or _faster(seen, server, who)
 
 
 def _faster(seen: Observations, server: Server, who: str) -> str:

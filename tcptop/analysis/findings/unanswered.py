@@ -153,10 +153,11 @@ def _stays_here(seen: Observations, case: Unanswered) -> bool:
 
 
 class Answering(NamedTuple):
-    """Other connections there of which something has come since the oldest attempt."""
+    """Other connections of which something has come since the oldest attempt."""
 
     port: int  # to the same address and port
     address: int  # to the same address
+    incoming: int  # from the same address
 
 
 def answering(seen: Observations, case: Unanswered) -> Answering:
@@ -165,8 +166,9 @@ def answering(seen: Observations, case: Unanswered) -> Answering:
     others = others[table.state[others] == tcp.ESTABLISHED]
     heard = np.fmin(*(table.since_s(f"last_{what}_recv", others) for what in ("ack", "data")))
     others = others[heard < max(case.since_s, case.longest_s)]
-    at_port = int(np.count_nonzero(table.remote_port[others] == to.remote_port))
-    return Answering(at_port, len(others))
+    called = others[~seen.accepted[others]]
+    at_port = int(np.count_nonzero(table.remote_port[called] == to.remote_port))
+    return Answering(at_port, len(called), len(others) - len(called))
 
 
 def spared(seen: Observations, case: Unanswered, processes: list[Process]) -> bool:

@@ -100,6 +100,8 @@ def evidence(told: Silent) -> Iterator[str]:
             f"{words.count(told.others.address, 'connection')} to the same address got an answer "
             f"meanwhile{there}: that host is up."
         )
+    elif told.others.incoming:
+        yield "Connections from the same address to listeners here are heard of: that host is up."
     elif told.hop.answers and told.hop.on_link:
         yield f"{told.hop.address} answers {told.asks_by}: that host is up."
     if told.other_family:

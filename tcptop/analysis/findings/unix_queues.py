@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import accept_queues, doing, parties, servers, words
+from tcptop.analysis.findings import accept_queues, doing, holdups, parties, servers, words
 from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits
 from tcptop.model.cells import safe
@@ -161,6 +161,7 @@ def _evidence(
             "kernel counter says how many."
         )
     yield from doing.evidence(seen, processes)
+    yield from holdups.of_processes(seen, processes).evidence
     yield f"Its backlog is {queue.listener.backlog}, as given to listen()."
 
 
@@ -168,15 +169,13 @@ def _advice(seen: Observations, queue: Queue, who: str, processes: list[Process]
     remedy = doing.remedy(seen, processes)
     if remedy:
         return remedy
-    if processes and processes[0].name.startswith("php-fpm"):
-        return (
-            "Find what its workers wait for (request_slowlog_timeout, its status page), limit how "
-            "long a request may take (request_terminate_timeout), then have enough workers "
-            "(pm.max_children). A larger listen.backlog only helps against bursts."
-        )
+    known = holdups.of_processes(seen, processes).advice or servers.with_workers(processes)
+    if known:
+        return known
+    stacks = f" (stacks: {servers.stacks(processes)})" if processes else ""
     return (
-        f"Find what keeps {who} from calling accept(): workers or threads that are busy, blocked "
-        "(stacks: gdb -p, py-spy dump), waiting for a back end without a timeout, or too few. A "
+        f"Find what keeps {who} from calling accept(): workers or threads that are busy, blocked"
+        f"{stacks}, waiting for a back end without a timeout, or too few. A "
         f"larger backlog (now {queue.listener.backlog}) only helps against bursts."
     )
 

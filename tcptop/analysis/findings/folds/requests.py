@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis import subject
-from tcptop.analysis.findings import words
+from tcptop.analysis.findings import backends, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.listeners import match, waiting
 from tcptop.analysis.peers import peer_rows
@@ -37,6 +37,17 @@ def back_end_does_not_read(effect: Finding, cause: Finding, seen: Observations) 
     processes = seen.snapshot.holders.processes
     holders = sorted_unique(seen.snapshot.holders.first(_peers(seen, cause)))
     return any(processes[at].pid in effect.subject.pids for at in holders.tolist() if at >= 0)
+
+
+def all_wait_to_connect(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """accept-queue-overflow: of workers that each wait for a connect() without an answer."""
+    known, pids = seen.sample.owners.processes, effect.subject.pids
+    workers = [known[pid] for pid in pids if pid in known]
+    waits = backends.waited_for(seen, workers) if set(pids) <= set(cause.subject.pids) else None
+    if waits is None or effect.subject.netns != cause.subject.netns:
+        return False
+    there = waits.group.destination == cause.subject.destination
+    return there and waits.dialing > 0 and waits.sure(seen)
 
 
 def _peers(seen: Observations, finding: Finding) -> Index:

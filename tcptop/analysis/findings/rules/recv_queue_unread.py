@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import doing, servers, words
+from tcptop.analysis.findings import doing, holdups, servers, words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -79,11 +79,13 @@ def _advice(seen: Observations, group: ConnectionGroup) -> str:
     if remedy:
         return remedy
     held = servers.one_thread(group.processes) if group.listener else ""
+    held = held or holdups.of_processes(seen, group.processes).advice
     if held:
         return held
+    stacks = f" ({servers.stacks(group.processes)})" if group.processes else ""
     return (
-        f"Find what {group.who} waits for (stacks of its threads): a lock, a back end, or a peer "
-        "that does not read either. A larger net.ipv4.tcp_rmem only hides it for longer."
+        f"Find what {group.who} waits for{stacks}: a lock, a back end, or a peer that does not "
+        "read either. A larger net.ipv4.tcp_rmem only hides it for longer."
     )
 
 
@@ -106,6 +108,7 @@ def _evidence(seen: Observations, group: ConnectionGroup, longest: float) -> Ite
     if shut:
         yield f"{words.count(shut, 'buffer is', 'buffers are')} full: the sender may send no more."
     yield from doing.evidence(seen, group.processes)
+    yield from holdups.of_processes(seen, group.processes).evidence
 
 
 def _confirm(group: ConnectionGroup) -> str:

@@ -1,0 +1,145 @@
+"""What holds a server up, as far as its connections and its processes tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import (
+    accept_queues,
+    backends,
+    doing,
+    ends,
+    holding,
+    parties,
+    servers,
+    words,
+)
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model import tcp
+from tcptop.model.sample import Process
+from tcptop.model.table import Index
+
+
+class Holdup(NamedTuple):
+    """What is known of it, and what to do. Without `advice` it is a guess. `serves`: it is for the
+    processes to accept."""
+
+    evidence: tuple[str, ...]
+    advice: str = ""
+    serves: bool = True
+
+
+def of_listener(
+    seen: Observations, rows: Index, members: Index, processes: Sequence[Process], stands: bool
+) -> Holdup:
+    """Of listeners that are in trouble, `rows`, of all `members` that share their address; `stands`
+    where nothing is accepted."""
+    if not processes:
+        return Holdup(())
+    left = _left_over(seen, rows, members, processes) if stands else None
+    if left:
+        return left
+    known = servers.one_thread(processes)
+    if known:
+        return Holdup((), f"{known} More backlog would only hide it.")
+    limit = _at_its_limit(seen, rows, processes) if stands else None
+    found = limit or of_processes(seen, processes)
+    if stands and not found.advice:
+        return _by_clients(seen, int(rows[0]), processes, found)
+    return found
+
+
+def of_processes(seen: Observations, processes: Sequence[Process]) -> Holdup:
+    """Back ends that do not answer, a pipe that nobody reads."""
+    if not processes:
+        return Holdup(())
+    waits = backends.waited_for(seen, processes)
+    if waits:
+        sure = waits.sure(seen)
+        return Holdup((waits.told(seen),), waits.advice(seen) if sure else "")
+    return _by_pipe(seen, processes)
+
+
+def _by_pipe(seen: Observations, processes: Sequence[Process]) -> Holdup:
+    facts = [seen.facts(each) for each in processes]
+    if not all(each and each.threads == 1 and doing.pipe_is_full(each) for each in facts):
+        return Holdup(())
+    first, who = facts[0], words.called(processes[0])
+    pipe, pid = doing.pipe(first.writes_to if first else None), processes[0].pid
+    return Holdup(
+        (),
+        f"Whoever should read {pipe} of {who} (a log driver, a supervisor, the other end of a "
+        f"pipeline) does not: find it by the pipe's number (ls -l /proc/{pid}/fd, lsof) and let it "
+        f"go on. Let {who} log to a file, or without waiting. More backlog would only hide it.",
+    )
+
+
+def _at_its_limit(seen: Observations, rows: Index, processes: Sequence[Process]) -> Holdup | None:
+    """A program that watches its listener no more has stopped accepting by itself."""
+    if not accept_queues.unwatched(seen, rows):
+        return None
+    table, who = seen.table, words.called(processes[0])
+    mine = np.unique(np.concatenate([parties.held(seen, each) for each in processes]))
+    port = table.local_port[rows[0]]
+    clients = mine[(table.local_port[mine] == port) & (table.state[mine] != tcp.LISTEN)]
+    held = f"the {words.count(len(clients), 'connection')} there" if len(clients) else "them"
+    said = (
+        f"It holds {words.count(len(clients), 'connection')} there, from "
+        f"{ends.addresses(seen.sample, clients)}.",
+    )
+    return Holdup(
+        (
+            "No epoll descriptor of its processes watches this listener: they have stopped "
+            "accepting, as programs do at their own limit of connections or descriptors.",
+            *(said if len(clients) else ()),
+        ),
+        f"Check {servers.own_limit(processes)}, and what holds {held} (idle clients, long polls, "
+        f"slow back ends): a timeout for each frees {who}. Raise the limit only after that. More "
+        "backlog would only hide it.",
+    )
+
+
+def _by_clients(
+    seen: Observations, listener: int, processes: Sequence[Process], found: Holdup
+) -> Holdup:
+    held = holding.held(seen, listener, processes)
+    if held is None:
+        return found
+    advice = holding.advice(held, processes)
+    return Holdup((*found.evidence, holding.told(seen, held, processes)), advice)
+
+
+def _left_over(
+    seen: Observations, rows: Index, members: Index, processes: Sequence[Process]
+) -> Holdup | None:
+    """A program that only inherited the socket, beside one that serves the port."""
+    serving = [each for row in members.tolist() for each in seen.processes(row)]
+    names = {each.name for each in processes}
+    others = list({each.pid: each for each in serving if each.name not in names}.values())
+    if len(processes) != 1 or not others or not _no_server(seen, rows, processes[0]):
+        return None
+    who, pid = words.called(processes[0]), processes[0].pid
+    return Holdup(
+        (
+            f"{words.name(processes[0])} has no connection on this port and does not wait for any: "
+            f"it holds the socket, and does not serve it. {servers.named(others)} serve it.",
+        ),
+        f"End {who} (kill {pid}) if it only inherited the socket from a server that has ended: the "
+        "kernel gives it a share of the new connections. Let servers set close-on-exec "
+        "(SOCK_CLOEXEC) on what they listen with, so that their children do not keep it.",
+        serves=False,
+    )
+
+
+def _no_server(seen: Observations, rows: Index, process: Process) -> bool:
+    facts, table = seen.facts(process), seen.table
+    if facts is None or not (doing.waits_elsewhere(facts) or accept_queues.unwatched(seen, rows)):
+        return False
+    mine = parties.held(seen, process)
+    there = (table.local_port[mine] == table.local_port[rows[0]]) & (
+        table.state[mine] != tcp.LISTEN
+    )
+    return not there.any()

@@ -1,0 +1,114 @@
+"""Why a server does not accept: its back ends, its clients, its limit, its log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tcptop.analysis.findings import doing, holdups, servers
+from tcptop.analysis.findings.holdups import Holdup
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model.sample import Process
+from tests.unit.findings.test_doing import IDLE
+from tests.unit.prepared import NGINX, Row, derived, owners, sample, socket
+
+WORKERS = tuple(
+    replace(NGINX, pid=pid, name="gunicorn", cmdline="/usr/bin/python3 /usr/bin/gunicorn")
+    for pid in (11, 12, 13)
+)
+BACK = replace(NGINX, pid=20, name="postgres", cmdline="postgres")
+LISTENER = socket("LISTEN", "127.0.0.1:8000", inode=1)
+ASKED = {"data_segs_out": 1, "last_data_sent": 9000, "last_data_recv": 10000}
+
+
+def asks(number: int, state: str = "ESTABLISHED", **info: int) -> Row:
+    ends = (f"127.0.0.1:4000{number}", "127.0.0.1:5432")
+    return socket(state, *ends, inode=10 + number, cookie=number, info=ASKED | info)
+
+
+def answers(number: int) -> Row:
+    return socket("ESTABLISHED", "127.0.0.1:5432", f"127.0.0.1:4000{number}", inode=20 + number)
+
+
+def seen(rows: list[Row], **facts: Any) -> Observations:
+    pids = [(each, 10 + n) for n, each in enumerate(WORKERS)]
+    held = owners(
+        *((inode, each, 5) for each, inode in pids),
+        *((1, each, 3) for each in WORKERS),
+        *((20 + n, BACK, n) for n in range(3)),
+    )
+    sleeping: dict[str, Any] = {"sleeps_in": "wait_woken", **facts}
+    known = {each.pid: replace(IDLE, pid=each.pid, **sleeping) for each in WORKERS}
+    return Observations(derived(sample([LISTENER, *rows], owners=held, facts=known)), ())
+
+
+def held_up(rows: list[Row], **facts: Any) -> Holdup:
+    listener = np.array([0])
+    return holdups.of_listener(seen(rows, **facts), listener, listener, WORKERS, stands=True)
+
+
+def test_workers_that_wait_for_one_back_end() -> None:
+    found = held_up(
+        [*map(asks, range(3)), *map(answers, range(3)), socket("LISTEN", "0.0.0.0:5432")]
+    )
+    assert found.evidence == (
+        "3 of its 3 processes wait for 127.0.0.1:5432 (postgres): 3 requests without an answer, "
+        "the oldest for 9 s.",
+    )
+    assert "Find out why 127.0.0.1:5432 (postgres) does not answer gunicorn" in found.advice
+    assert "pg_blocking_pids" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("rows", "facts"),
+    [
+        ([asks(0)], {}),  # one of three
+        ([asks(n, last_data_recv=8000) for n in range(3)], {}),  # they have their answer
+        ([asks(n, last_data_sent=1500, last_data_recv=1500) for n in range(3)], {}),
+        ([], {}),
+    ],
+)
+def test_who_waits_for_no_back_end(rows: list[Row], facts: dict[str, Any]) -> None:
+    assert held_up(rows, **facts) == Holdup(())
+
+
+@pytest.mark.parametrize("facts", [{"threads": 8}, {"sleeps_in": "ep_poll"}, {"sleeps_in": None}])
+def test_others_may_accept_while_one_waits(facts: dict[str, Any]) -> None:
+    found = held_up([asks(n) for n in range(3)], **facts)
+    assert len(found.evidence) == 1
+    assert found.advice == ""
+
+
+def test_nobody_reads_their_log() -> None:
+    found = held_up([], sleeps_in="anon_pipe_write", writes_to=2)
+    assert "Whoever should read stderr of gunicorn" in found.advice
+    assert held_up([], sleeps_in="anon_pipe_read").advice == ""
+    said = doing.asleep(replace(IDLE, sleeps_in="pipe_write", writes_to=7))
+    assert said == "waits to write to descriptor 7, a pipe that is full (pipe_write)"
+
+
+def test_of_nobody_nothing_is_known() -> None:
+    listener, observed = np.array([0]), seen([])
+    assert holdups.of_listener(observed, listener, listener, (), stands=True) == Holdup(())
+    assert holdups.of_processes(observed, ()) == Holdup(())
+    assert servers.hangs(()).startswith("Find which process holds this listener")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"name": "java", "cmdline": "/usr/bin/java -jar a.jar"}, "jstack 11"),
+        ({"name": "shop", "cmdline": "/opt/venv/bin/python3.11 shop.py"}, "py-spy dump --pid 11"),
+        ({"name": "srv", "cmdline": "/srv python"}, "cat /proc/11/task/*/stack"),
+        ({"name": "haproxy", "cmdline": "haproxy -f java.cfg"}, "cat /proc/11/task/*/stack"),
+        ({"name": "php-fpm8.2", "cmdline": "php-fpm: pool www"}, "pm.max_children"),
+        ({"name": "apache2", "cmdline": "apache2 -k start"}, "MaxRequestWorkers"),
+    ],
+)
+def test_advice_fits_the_program(fields: dict[str, Any], said: str) -> None:
+    process: Process = replace(WORKERS[0], **fields)
+    assert said in servers.hangs([process])
+    assert "gdb" not in servers.hangs([process])
