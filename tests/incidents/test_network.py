@@ -294,6 +294,39 @@ def the_way_loses_some_of_everything(lab: Lab) -> None:
     lab.client.until(lambda: lab.client.counter("TcpRetransSegs") >= 20, "retransmissions")
 
 
+@incident(
+    client=[
+        Says(
+            HOLE,
+            "critical",
+            title=[r"Nothing comes back from", r"\(v0 has no carrier\)$"],
+            told=[r"the peer of a veth"],
+        )
+    ],
+)
+def a_cable_is_pulled(lab: Lab) -> None:
+    """The host behind it is called by its addresses of both families: that is one trouble."""
+    _two_families(lab)
+    lab.server.ip(f"link set {DEVICE} down")
+    lab.client.until(lambda: lab.client.again(remote=5432, times=4) >= 12, "retransmissions", 40)
+
+
+@a_cable_is_pulled.healthy()
+def a_cable_is_plugged_in(lab: Lab) -> None:
+    _two_families(lab)
+
+
+def _two_families(lab: Lab) -> None:
+    lab.server.ip(f"addr add fd77::1/64 dev {DEVICE} nodad")
+    lab.client.ip(f"addr add fd77::2/64 dev {DEVICE} nodad")
+    for name, address in (("four", lab.server.address), ("six", "fd77::1")):
+        lab.server.python("orders", address, 5432, name=name)
+    lab.server.until(lambda: lab.server.count("LISTEN", local=5432) == 2, "both listen")
+    for name, address in (("pool four", lab.server.address), ("pool six", "fd77::1")):
+        lab.client.python("pool", address, 5432, 6, 0.3, name=name)
+    lab.client.until(lambda: lab.client.count("ESTABLISHED", remote=5432) == 12, "two pools")
+
+
 class TestNetwork(Proving):
     incidents = (
         the_way_to_the_server_loses_acks,
@@ -305,4 +338,5 @@ class TestNetwork(Proving):
         a_third_of_the_phones_vanish,
         a_firewall_has_forgotten_idle_connections,
         the_way_loses_some_of_everything,
+        a_cable_is_pulled,
     )

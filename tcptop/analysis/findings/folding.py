@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from tcptop.analysis.findings.folds import closing, destinations, listeners, readers, requests
+from tcptop.analysis.findings.folds import (
+    closing,
+    destinations,
+    hosts,
+    listeners,
+    readers,
+    requests,
+)
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import SEVERITIES, Finding
 
@@ -59,6 +66,8 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("connect-unanswered", "syn-queue-full", listeners.unanswered),
     ("connect-unanswered", "black-hole", listeners.dead_too),
     ("black-hole", "accept-queue-overflow", listeners.retransmitting),
+    ("black-hole", "black-hole", hosts.same_link),
+    ("black-hole", "black-hole", hosts.other_family),
     ("zero-window-peer", "accept-queue-overflow", listeners.retransmitting),
     ("zero-window-peer", "recv-queue-unread", readers.other_end),
     ("recv-queue-unread", "close-wait-unread", readers.same_process),

@@ -139,6 +139,34 @@ def test_one_for_each_network() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("other", "folded"),
+    [
+        ({"remote": "[2001:db8::9]:5432"}, True),
+        ({"remote": "[2001:db8::9]:6379"}, False),
+        ({"remote": "10.0.5.9:5432"}, False),
+        ({"remote": "[2001:db8::9]:5432", "inode": 20}, False),  # of another process
+        ({"remote": "[2001:db8::9]:5432", "backoff": 7}, False),  # since long before
+    ],
+)
+def test_a_host_of_two_families_is_told_once(other: dict[str, Any], folded: bool) -> None:
+    """The cause is the one of most connections."""
+    rows = [lost(), lost(cookie=2, inode=2), lost(**other) | {"cookie": 3}]
+    first, second = found(*rows)
+    assert [first.because is None, second.because == first.key] == [True, folded]
+    assert first.subject.destination == "10.0.0.9:5432" or not folded
+
+
+def test_what_leaves_by_one_broken_link_is_told_once() -> None:
+    link = Link("eth0", 2, 1500, True, False, None)
+    places = ("10.0.0.9:5432", "10.0.5.9:6379")
+    keys = [RouteKey(NETNS, "10.0.0.1", place.partition(":")[0]) for place in places]
+    routes = {key: Route(0.0, link=link) for key in keys}
+    rows = [lost(place, cookie=n, inode=n + 1) for n, place in enumerate(places)]
+    first, second = found(*rows, routes=routes)
+    assert [first.because, second.because] == [None, first.key]
+
+
 def test_its_key_stays_while_more_of_the_network_is_lost() -> None:
     ((one,), (more,)) = found(lost()), found(lost(), lost("10.0.0.7:80", cookie=5))
     assert one.key == more.key

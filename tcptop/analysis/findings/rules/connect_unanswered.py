@@ -26,7 +26,7 @@ CONFIRM = "nstat -az TcpActiveOpens TcpAttemptFails TcpExtTCPSynRetrans; ip neig
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     cases = unanswered.unanswered(seen, limits, MOST)
     for group in _by_program([Silent(seen, case) for case in cases]):
-        if len(group) >= MANY:
+        if len(group) >= MANY or _of_one_name(group):
             yield _together(sorted(group, key=lambda told: (-_attempts(told), told.to)), limits)
         else:
             yield from (_finding(told, limits) for told in group)
@@ -39,6 +39,13 @@ def _by_program(every: list[Silent]) -> list[list[Silent]]:
         pids = frozenset(each.pid for each in told.processes)
         groups.setdefault((told.case.callee.netns, pids or told.to), []).append(told)
     return list(groups.values())
+
+
+def _of_one_name(group: list[Silent]) -> bool:
+    """The same port by IPv4 and IPv6, as a name has it that has addresses of both."""
+    places = [told.case.callee for told in group]
+    families = {unanswered.is_v4(to) for to in places}
+    return len(families) > 1 and len({to.remote_port for to in places}) == 1
 
 
 def _finding(told: Silent, limits: Limits) -> Finding:
@@ -118,7 +125,7 @@ def _together(group: Sequence[Silent], limits: Limits) -> Finding:
         ID,
         words.key(ID, netns, "pids", *pids),
         _worst(group, attempts, limits),
-        f"{_who(processes)} no answer from {len(group)} destinations: "
+        f"{_who(processes)} no answer from {_places(group)}: "
         f"{words.count(attempts, 'connection attempt')} without one",
         Subject(netns, pids, cookies=tuple(seen.table.cookie[rows[:NAMED]].tolist())),
         {"destinations": len(group), "sockets": len(rows), "attempts": attempts},
@@ -127,6 +134,11 @@ def _together(group: Sequence[Silent], limits: Limits) -> Finding:
         f"ss -tnop state syn-sent; {CONFIRM}",
         since=seen.sample.taken_at - max(told.case.since_s for told in group),
     )
+
+
+def _places(group: Sequence[Silent]) -> str:
+    few = len(group) < MANY
+    return words.joined([told.to for told in group]) if few else f"{len(group)} destinations"
 
 
 def _attempts(told: Silent) -> int:
