@@ -12,7 +12,7 @@ import numpy as np
 from tcptop.analysis import stalls
 from tcptop.analysis.findings.observations import Observations, once
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import isin_codes, row_hash
 from tcptop.model.table import F64, U64, Bools, Index, SocketTable
 
 IN_FLIGHT_S = 1.0  # for so long any request may be under way
@@ -31,7 +31,7 @@ def calls_awaiting(seen: Observations) -> tuple[Index, F64]:
 def destinations(seen: Observations) -> tuple[Index, U64]:
     """Connections that we opened, and for each a key of the address and port that it leads to."""
     table = seen.table
-    rows = np.flatnonzero(np.isin(table.state, stalls.TALKING) & ~seen.accepted)
+    rows = np.flatnonzero(isin_codes(table.state, stalls.TALKING) & ~seen.accepted)
     names = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
     return rows, row_hash(*(getattr(table, name)[rows] for name in names))
 

@@ -15,7 +15,7 @@ from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.listeners import match
 from tcptop.model import tcp
-from tcptop.model.arrays import sorted_unique
+from tcptop.model.arrays import isin_codes, sorted_unique
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import Bools, Index
@@ -51,7 +51,7 @@ def _left(seen: Observations, idle_s: float) -> Index:
     serves = _serves(seen)
     others = holders.row[~serves[holders.process] & holders.held]
     rows = sorted_unique(others[seen.accepted[others]])
-    rows = rows[np.isin(table.state[rows], stalls.TALKING) & (table.inode[rows] != 0)]
+    rows = rows[isin_codes(table.state[rows], stalls.TALKING) & (table.inode[rows] != 0)]
     sent, received = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
     at_rest = (sent >= idle_s) & (received >= sent) & (table.info_of("data_segs_out", rows) > 0)
     left: Index = rows[at_rest]
