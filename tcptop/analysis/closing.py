@@ -32,7 +32,7 @@ VANISHED = 10_000  # sockets in no dump any more whose end was not told
 # Notices wait for a worker of the kernel (broadcast_wq, net/core/sock_diag.c), where processors are
 # busy for seconds; what is older than that was forgotten, or has vanished before the first sample.
 LATE_S = 10.0
-TICK_S = 0.01  # of the kernel's clocks, at most
+INEXACT_S = 0.05  # the kernel's clocks tick, and notices are read a little later
 # Kinds of rows that vanish without a notice: it came when they became so, or none comes.
 SILENT = (tcp.SYN_RECV, tcp.LISTEN, tcp.TIME_WAIT, tcp.FIN_WAIT2)
 OURS = (tcp.FIN_WAIT1, tcp.FIN_WAIT2, tcp.CLOSING)  # states of the end that closed first
@@ -41,11 +41,11 @@ THEIRS = (tcp.CLOSE_WAIT, tcp.LAST_ACK)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Endings:
-    """`opened` counts those that no sample has seen open; `told` marks the known sockets whose end
+    """`unseen` are those that no sample has seen open; `told` marks the known sockets whose end
     was told."""
 
     closed: Closed
-    opened: int
+    unseen: Bools
     told: Bools
     vanished: KnownSockets
 
@@ -64,7 +64,7 @@ def endings(sample: Sample, history: History, joined: SocketJoin, named: Named) 
     told = np.zeros(len(known), bool)
     parts = [each for each in sample.deaths if len(each.sockets)]
     if not parts or history.began is None:
-        return Endings(NONE_CLOSED, 0, told, vanished)
+        return Endings(NONE_CLOSED, np.zeros(0, bool), told, vanished)
     dead = concat([each.sockets for each in parts])
     at = np.concatenate([each.at for each in parts])
     place = joined.places(dead.key)
@@ -74,7 +74,7 @@ def endings(sample: Sample, history: History, joined: SocketJoin, named: Named) 
     found = _Dead(sample, history, dead, at, past)
     left = np.ones(len(vanished), bool)
     left[gone[gone >= 0]] = False
-    return Endings(found.closed(named), found.opened(), told, vanished.take(left))
+    return Endings(found.closed(named), found.unseen(), told, vanished.take(left))
 
 
 def with_vanished(
@@ -149,7 +149,7 @@ class _Dead:
         self._at = at - self._late_s
         self._clock = self._at - sample.taken_at + sample.clock
         began = history.began or sample.clock
-        watched_s = at - sample.taken_at + sample.clock - began - TICK_S
+        watched_s = at - sample.taken_at + sample.clock - began - INEXACT_S
         self._longest_s = _longest_s(table, looks(sample, history.looks))
         recent = np.minimum(np.maximum(LATE_S, 2 * self._longest_s), watched_s)
         old = self._oldest_s() > recent
@@ -203,12 +203,14 @@ class _Dead:
         place = match(both, np.arange(len(listening), len(both)))
         return np.append(named.process[listening], -1)[place]
 
-    def opened(self) -> int:
-        """Those that no sample has seen open. What waits in TIME_WAIT counts by its row: once for
-        the last connection between the same ends."""
+    def unseen(self) -> Bools:
+        """Those that no sample has seen open. What waits in TIME_WAIT counts by its row: once, for
+        one of the connections between the same ends."""
         new = np.flatnonzero(self._new)
-        first = distinct(_ends(self._table, new)).first
-        return len(new) - int(np.count_nonzero(self._mini[0][new[first]]))
+        first = new[distinct(_ends(self._table, new)).first]
+        unseen = self._new.copy()
+        unseen[first[self._mini[0][first]]] = False
+        return unseen
 
     def _last_state(self) -> U8:
         state = self._past.recalled("state", 0)

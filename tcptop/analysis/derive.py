@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis import counters, ports
+from tcptop.analysis import counters, ports, turnover
 from tcptop.analysis.apparent import with_destinations
 from tcptop.analysis.attribution import Attribution, attribute_owners
 from tcptop.analysis.calls import calls
@@ -28,7 +28,7 @@ from tcptop.analysis.listeners import listeners
 from tcptop.model import owner
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Process, Sample
-from tcptop.model.snapshot import Apparent, Snapshot, Totals
+from tcptop.model.snapshot import Apparent, Ended, Snapshot, Totals
 from tcptop.model.table import U64, Index
 
 
@@ -93,7 +93,9 @@ def _snapshot(step: _Step) -> Snapshot:
         for name in ("bytes_sent", "bytes_received", "total_retrans")
     )
     rates = SocketRates(sent, received, retransmits)
-    totals = _totals(step)
+    totals, used = _totals(step), ports.ports(sample, joined, history)
+    told = frozenset(each.netns for each in sample.deaths if not each.deaf_s)
+    closed = Ended(ended.closed, ended.unseen, told, joined.dt or np.nan)
     return Snapshot(
         sample=sample,
         over_s=None if history.began is None else sample.clock - history.began,
@@ -110,13 +112,14 @@ def _snapshot(step: _Step) -> Snapshot:
         totals=totals,
         listeners=listeners(table, owners.queue, now, joined),
         processes=processes(table, owners.holders, owners.owner, rates, np.ones(len(table), bool)),
-        ports=ports.ports(sample, joined, history),
+        ports=replace(used, **turnover.of_ports(used, closed)._asdict()),
         remotes=remotes(table, rates, with_port=False),
         namespaces=namespaces(table, rates, (each.inode for each in sample.namespaces)),
         kernel_rates=counters.rates(sample.kernel, history.kernel, joined.dt),
         trend=with_trend(history.trend, sample.clock, totals.by_state),
         durations=durations(table, now, joined.clock),
         changes=changes(table, joined),
+        ended=closed,
         apparent=apparent,
         closed=with_closed(history.closed, ended.closed),
     )
@@ -137,7 +140,9 @@ def _totals(step: _Step) -> Totals:
         len(sample.sockets),
         tuple(by_state.tolist()),
         int(np.count_nonzero(owners.owner == owner.PROCESS)),
-        history.opened + counters.seen_opens(sample.sockets, joined) + ended.opened,
+        history.opened
+        + counters.seen_opens(sample.sockets, joined)
+        + int(np.count_nonzero(ended.unseen)),
         history.counted + counters.counted_opens(sample.kernel, history.kernel),
         history.closes_seen + len(ended.closed),
         history.closes_lost + counters.lost_closes(sample, history, len(ended.closed)),

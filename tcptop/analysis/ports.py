@@ -57,6 +57,7 @@ def ports(sample: Sample, joined: SocketJoin, history: History) -> Ports:
         headroom=headroom,
         headroom_bind=_headroom_bind(sample, lead, ranges),
         opens_per_s=_opens_per_s(joined, rows, inverse, lead),
+        closes_per_s=np.full(groups, np.nan),
         exhausted_in_s=_exhausted_in(keys, netns, used, headroom, joined, history),
         listening={n: r.listening_ports for n, r in ranges.items()},
     )

@@ -144,6 +144,10 @@ COLUMNS = (
         shown(units.rate, _plain("opens_per_s")), right=True, priority=1,
     ),
     Column(
+        "closes_per_s", "Close/s", 7, "Connections that ended a second, where that is told.",
+        _plain("closes_per_s"), shown(units.rate, _plain("closes_per_s")), right=True, priority=6,
+    ),
+    Column(
         "exhausted_in_s", "Out in", 6, "When the ports run out at the current rate.",
         _plain("exhausted_in_s"), shown(units.duration, _plain("exhausted_in_s")), right=True,
         priority=1, largest_first=False,

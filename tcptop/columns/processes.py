@@ -9,6 +9,7 @@ import numpy as np
 from tcptop.analysis.findings.words import place, workload
 from tcptop.analysis.identity import closed, process_keys
 from tcptop.analysis.recorded import OF_PROCESSES
+from tcptop.analysis.turnover import of_processes
 from tcptop.analysis.workloads import merged
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
@@ -178,6 +179,14 @@ def _size(key: str, title: str, meaning: str, priority: int) -> Column:
     )
 
 
+def _opens(s: Selection, rows: Index) -> F64:
+    return of_processes(s.snapshot, s.processes).opens_per_s[rows]
+
+
+def _closes(s: Selection, rows: Index) -> F64:
+    return of_processes(s.snapshot, s.processes).closes_per_s[rows]
+
+
 COLUMNS = (
     Column(
         "pid", "PID", 7, "Process id.", _pid, shown(_plain_pid, _pid), right=True,
@@ -211,6 +220,14 @@ COLUMNS = (
         "retransmits_per_s", "Retr/s", 6, "Segments a second retransmitted.",
         _plain("retransmits_per_s"), shown(units.rate, _plain("retransmits_per_s")), right=True,
         priority=6,
+    ),
+    Column(
+        "opens_per_s", "Open/s", 6, "Connections of it that opened a second, whatever is shown.",
+        _opens, shown(units.rate, _opens), right=True, priority=8,
+    ),
+    Column(
+        "closes_per_s", "Close/s", 7, "Those that ended a second, where that is told.",
+        _closes, shown(units.rate, _closes), right=True, priority=8,
     ),
     Column(
         "fds", "FDs", 11, "Open descriptors and the limit at which accept() and connect() fail.",

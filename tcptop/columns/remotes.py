@@ -6,6 +6,7 @@ from shlex import quote
 
 from tcptop.analysis.identity import remote_keys
 from tcptop.analysis.recorded import OF_REMOTES
+from tcptop.analysis.turnover import of_remotes
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.endpoints import REMOTE, addresses, of_device, rank, zones
@@ -15,7 +16,7 @@ from tcptop.columns.ports import first_owner, process_texts
 from tcptop.model import address, tcp
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Remotes
-from tcptop.model.table import I64, Index
+from tcptop.model.table import F64, I64, Index
 
 
 def _remotes(selection: Selection) -> Remotes:
@@ -65,6 +66,14 @@ def _counted(key: str, title: str, meaning: str, *states: int, priority: int = 0
     )
 
 
+def _opens(s: Selection, rows: Index) -> F64:
+    return of_remotes(s.snapshot, s.remote_groups).opens_per_s[rows]
+
+
+def _closes(s: Selection, rows: Index) -> F64:
+    return of_remotes(s.snapshot, s.remote_groups).closes_per_s[rows]
+
+
 COLUMNS = (
     Column(
         "remote", "Remote", 17, "The other end's address, with its port after `a`.", _remote,
@@ -89,6 +98,14 @@ COLUMNS = (
     Column(
         "retransmits_per_s", "Retr/s", 6, "Segments a second retransmitted to it.",
         _plain("retransmits_per_s"), shown(units.rate, _plain("retransmits_per_s")), right=True,
+    ),
+    Column(
+        "opens_per_s", "Open/s", 6, "Connections to it that opened a second, whatever is shown.",
+        _opens, shown(units.rate, _opens), right=True, priority=8,
+    ),
+    Column(
+        "closes_per_s", "Close/s", 7, "Those that ended a second, where that is told.",
+        _closes, shown(units.rate, _closes), right=True, priority=8,
     ),
     Column(
         "rtt", "RTT ms", 6, "Median round trip of its connections.", _plain("rtt_us"),

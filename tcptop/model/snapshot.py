@@ -117,6 +117,7 @@ class Ports:
     headroom: I64
     headroom_bind: I64
     opens_per_s: F64
+    closes_per_s: F64
     exhausted_in_s: F64
     listening: Mapping[int, frozenset[int]]  # netns -> ports of listeners, of past ones too
 
@@ -207,6 +208,17 @@ class Totals:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Ended:
+    """What has ended since the sample before, in so many `seconds` (NaN at the first), in the
+    namespaces of which it was told; `unseen` are those that no sample saw open."""
+
+    closed: Closed
+    unseen: Bools
+    told: frozenset[int]
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Apparent:
     """Destinations, sorted by key, and whose the connections to each are that were seen with a
     process: a key of `processes`, -1 where they are of several programs. `clock` is when the last
@@ -252,6 +264,7 @@ class Snapshot:
     trend: Trend
     durations: Durations
     changes: I64  # (12, 12): sockets by state in the sample before, 0 new, and now, 0 gone
+    ended: Ended
     apparent: Apparent  # whose connections are that nobody holds any more
     closed: tuple[Closed, ...] = ()  # since the first sample, the newest last
     findings: tuple[Finding, ...] = ()  # worst first

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tcptop.analysis.turnover import Turnover, of_processes, of_remotes
 from tcptop.columns.endpoints import addresses
 from tcptop.columns.ports import share
 from tcptop.model import owner
@@ -44,6 +45,7 @@ def processes(selection: Selection, places: Index) -> Columns:
         "bytes_sent_per_s": measured(groups.bytes_sent_per_s[places]),
         "bytes_received_per_s": measured(groups.bytes_received_per_s[places]),
         "retransmits_per_s": measured(groups.retransmits_per_s[places]),
+        **_turnover(of_processes(snapshot, groups), places),
         "open_fds": _facts(processes, "open_fds"),
         "fd_limit": _facts(processes, "fd_limit"),
     }
@@ -52,6 +54,10 @@ def processes(selection: Selection, places: Index) -> Columns:
 def _named(processes: list[Process | None]) -> Columns:
     labels = [process and process.label for process in processes]
     return {"label": labels, **workload_columns(processes)}
+
+
+def _turnover(found: Turnover, places: Index) -> Columns:
+    return {name: measured(column[places]) for name, column in found._asdict().items()}
 
 
 def _facts(processes: list[Process | None], name: str) -> list[Any]:
@@ -83,6 +89,7 @@ def ports(selection: Selection, places: Index) -> Columns:
         "headroom": groups.headroom[places].tolist(),
         "headroom_bind": groups.headroom_bind[places].tolist(),
         "opens_per_s": measured(groups.opens_per_s[places]),
+        "closes_per_s": measured(groups.closes_per_s[places]),
         "exhausted_in_s": measured(groups.exhausted_in_s[places]),
         "processes": _processes_of(selection.snapshot, groups.group, places),
     }
@@ -106,6 +113,7 @@ def remotes(selection: Selection, places: Index) -> Columns:
         "recv_q": groups.recv_q[places].tolist(),
         "send_q": groups.send_q[places].tolist(),
         "retransmits_per_s": measured(groups.retransmits_per_s[places]),
+        **_turnover(of_remotes(selection.snapshot, groups), places),
         "rtt_us": integers(groups.rtt_us[places]),
         "processes": _processes_of(selection.snapshot, groups.group, places),
     }

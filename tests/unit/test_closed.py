@@ -13,6 +13,7 @@ from tcptop.analysis.filter import parse
 from tcptop.analysis.history import CLOSED as MOST
 from tcptop.analysis.history import History, with_closed
 from tcptop.analysis.selection import ended, select
+from tcptop.analysis.turnover import of_processes, of_remotes
 from tcptop.columns import CLOSED
 from tcptop.model import closed as codes
 from tcptop.model import owner, tcp
@@ -261,3 +262,41 @@ def test_the_same_ends_in_two_namespaces_are_two_connections() -> None:
     assert every.netns.tolist() == [NETNS, OTHER_NETNS]
     keys = CLOSED.keys(select(snapshot), np.arange(2))
     assert len(set(keys.tolist())) == 2
+
+
+# -- how many a second
+
+
+def test_what_opens_and_ends_a_second_by_destination_remote_and_process() -> None:
+    held = owners((1, NGINX, 6), (4, CURL, 3))
+    waits = mini("TIME_WAIT", "10.0.0.1:40005", "10.0.0.9:8080", cookie=50)
+    rows = [LISTENER, calling(40002, 4, 8)]
+    short = [dead(f"10.0.0.1:{40_003 + n}", "10.0.0.9:8080", 90 + n) for n in range(3)]
+    accepted = dead(WEB, "10.0.0.7:51000", 95)
+    first = at(0.0, rows, owners=held)
+    last = at(2.0, [*rows, waits], owners=held, deaths=deaths(*short, accepted, clock=1.5))
+    snapshot = watched(first, last)
+    ports = snapshot.ports
+    (place,) = np.flatnonzero(ports.remote_port == 8080).tolist()
+    # One of the three waits in TIME_WAIT: its row has been counted as opened.
+    assert (ports.opens_per_s[place], ports.closes_per_s[place]) == (1.5, 1.5)
+    remotes = of_remotes(snapshot, snapshot.remotes)
+    assert (remotes.opens_per_s.tolist(), remotes.closes_per_s.tolist()) == ([1.5], [1.5])
+    people = of_processes(snapshot, snapshot.processes)
+    names = [p.name if p else "" for p in snapshot.holders.at(snapshot.processes.process)]
+    by_name = dict(zip(names, zip(*(c.tolist() for c in people), strict=True), strict=True))
+    assert by_name["curl"] == (1.0, 1.5)
+    assert by_name["nginx"] == (0.5, 0.5)
+    assert np.isnan(by_name[""]).all()
+
+
+def test_without_events_ends_are_unknown_and_openings_those_of_the_rows() -> None:
+    rows = [LISTENER, calling(40002, 4, 8)]
+    snapshot = watched(at(0.0, rows[:1]), at(1.0, rows))
+    assert snapshot.ports.opens_per_s.tolist() == [1.0]
+    remotes = of_remotes(snapshot, snapshot.remotes)
+    for each in (snapshot.ports, remotes, of_processes(snapshot, snapshot.processes)):
+        assert np.isnan(each.closes_per_s).all()
+    assert remotes.opens_per_s.tolist() == [1.0]
+    first = watched(at(0.0, rows))
+    assert np.isnan(of_remotes(first, first.remotes).opens_per_s).all()
