@@ -78,6 +78,7 @@ class LiveSource:
         self._cgroups = Cgroups()
         self._users = UserNames(NAMES_S if budget_s is None else NAMES_SPARING_S)
         self._found: Mapping[int, Found] = {}
+        self._namespaces: tuple[Namespace, ...] = ()
         self._elsewhere, self._elsewhere_due = 0, 0.0
 
     def close(self) -> None:
@@ -99,13 +100,14 @@ class LiveSource:
         self._clock = time.monotonic()
         home = self._home.read()
         readings = [home, *self._others_read()]
-        sockets = concat([each.sockets for each in readings])
-        bound = concat([each.bound for each in readings])
+        sockets = _rows([each.sockets for each in readings])
+        bound = _rows([each.bound for each in readings])
         unix = _together([each.unix_listeners for each in readings])
         beside = [inode for each in unix or () for inode in (each.inode, *each.clients) if inode]
-        now = [each.netns for each in readings if each.clock >= self._clock]
-        owners = self._owners.find(_inodes(sockets, bound), beside, sockets, frozenset(now))
-        deaths = tuple(each.deaths for each in readings if each.deaths is not None)
+        inside = frozenset(each.netns for each in readings)
+        owners = self._owners.find(_inodes(sockets, bound), beside, sockets, inside)
+        ended = self._others.ended if self._others else []
+        deaths = (*(each.deaths for each in readings if each.deaths is not None), *ended)
         rights = privileged()
         by_sock_diag = self._home.by_sock_diag
         sample = Sample(
@@ -120,8 +122,8 @@ class LiveSource:
             bound=bound,
             owners=owners,
             peaks=_peaks(readings),
-            namespaces=tuple(self._namespace(each) for each in readings),
-            kernel=tuple(each.kernel for each in readings if each.kernel.counters),
+            namespaces=self._spaces(readings),
+            kernel=tuple(each.kernel for each in readings),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
             cgroups_v1=self._cgroups.v1,
             users=self._users.of(_uids(sockets.uid, owners)),
@@ -202,23 +204,40 @@ class LiveSource:
             has = "have" if self._elsewhere > 1 else "has"
             yield f"See --netns all: {_namespaces(self._elsewhere)} {has} sockets."
 
-    def _namespace(self, read: Reading) -> Namespace:
-        found = self._found.get(read.netns, Found(read.netns))
+    def _spaces(self, readings: Sequence[Reading]) -> tuple[Namespace, ...]:
+        """The reader's own first."""
+        empty = self._others.empty if self._others else {}
+        known = {each.inode: each for each in self._namespaces}
+        made = [self._namespace(each.netns, self._clock, each) for each in readings]
+        for inode, clock in sorted(empty.items()):
+            before, clock = known.get(inode), min(clock, self._clock)
+            same = before and (before.clock, before.pids) == (clock, self._found[inode].pids)
+            made.append(before if before and same else self._namespace(inode, clock))
+        self._namespaces = tuple(made)
+        return self._namespaces
+
+    def _namespace(self, inode: int, clock: float, read: Reading | None = None) -> Namespace:
+        found = self._found.get(inode, Found(inode))
         return Namespace(
-            read.netns,
+            inode,
             found.name,
-            read.interfaces,
+            read.interfaces if read else {},
             pids=found.pids,
             processes=found.processes if found.paths else None,
             cgroup=found.cgroup,
-            container_name=self._finder.container_name(found) if len(read.sockets) else None,
-            first=read.netns == self._first,
-            clock=min(read.clock, self._clock),
+            container_name=self._finder.container_name(found) if read else None,
+            first=inode == self._first,
+            clock=clock,
         )
 
 
 def _namespaces(number: int) -> str:
     return f"{number} other network namespace{'s' if number > 1 else ''}"
+
+
+def _rows(tables: Sequence[SocketTable]) -> SocketTable:
+    """All in one; most namespaces have none."""
+    return concat([tables[0], *(each for each in tables[1:] if len(each))])
 
 
 def _together(told: Sequence[tuple[T, ...] | None]) -> tuple[T, ...] | None:

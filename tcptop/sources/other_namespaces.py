@@ -14,16 +14,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
-from tcptop.model.sample import NO_PEAKS, Deaths, Kernel
+from tcptop.model.sample import Deaths
 from tcptop.model.source import NO_REQUESTS, Requests
-from tcptop.model.table import EMPTY
 from tcptop.sources import namespaces
 from tcptop.sources.deaths import DeathListener
 from tcptop.sources.namespace_finder import Found, NamespaceFinder
 from tcptop.sources.namespace_reader import NamespaceReader, Reading
 from tcptop.sources.sock_diag import Request, SockDiagError
 
-IDLE_S = 2e-3  # a sample, to ask those that were empty whether they still are: 30 µs each
+IDLE_S = 1e-3  # a sample, to ask those that were empty whether they still are: 30 µs each
 POLLS_S = 2e-3  # at a time, for the listeners of some: 50 µs a namespace
 
 
@@ -43,12 +42,13 @@ class OtherNamespaces:
         self._finder = finder
         self._dump = dump
         self._deaths = deaths
-        self._ended: dict[int, Deaths] = {}  # the last, of those that are empty now
+        self.ended: list[Deaths] = []  # in the last reading, of those that are empty now
         self._idle_s = IDLE_S if sparing else math.inf
         self._requests = NO_REQUESTS
         self._found: Mapping[int, Found] = {}
         self._readers: dict[int, NamespaceReader] = {}
-        self._empty: dict[int, float] = {}  # those without sockets; clock when they were asked
+        # Those without sockets, by inode: a monotonic clock when they were asked for the last time.
+        self.empty: dict[int, float] = {}
         self._refused: dict[int, str] = {}  # why those could not be read
         self._polled = 0
         self.took_s = 0.0  # for the last reading of all
@@ -65,13 +65,13 @@ class OtherNamespaces:
             reader.request(wanted)
 
     def read(self, found: Mapping[int, Found]) -> list[Reading]:
-        """Of each, by inode. What has no sockets is only known to be empty."""
+        """Of each that has sockets, by inode; the others are `empty`."""
         began = time.monotonic()
         self._found = {inode: each for inode, each in found.items() if inode != self._home.netns}
         self._let_go(self._readers.keys() - self._found.keys())
         self._let_go(self._dead())
-        self._empty = {i: clock for i, clock in self._empty.items() if i in self._found}
-        self._refused = {}
+        self.empty = {i: clock for i, clock in self.empty.items() if i in self._found}
+        self._refused, self.ended = {}, []
         readings = self._thread.submit(self._read_all).result()
         self.took_s = time.monotonic() - began
         return readings
@@ -112,25 +112,20 @@ class OtherNamespaces:
     def _read_all(self) -> list[Reading]:
         """By the thread that may enter them."""
         self._ask_the_empty()
-        busy = (each for inode, each in self._found.items() if inode not in self._empty)
-        readings = [each for each in map(self._visit, busy) if each]
-        readings += [
-            _nothing(inode, clock)._replace(deaths=self._ended.pop(inode, None))
-            for inode, clock in self._empty.items()
-        ]
-        return sorted(readings, key=lambda each: each.netns)
+        busy = (each for inode, each in self._found.items() if inode not in self.empty)
+        return [each for each in map(self._visit, busy) if each]
 
     def _ask_the_empty(self) -> None:
         """Those first that were not asked for longest."""
         end = time.monotonic() + self._idle_s
-        for inode in sorted(self._empty, key=lambda inode: self._empty[inode]):
+        for inode in sorted(self.empty, key=lambda inode: self.empty[inode]):
             clock = time.monotonic()
             if clock > end:
                 return
-            del self._empty[inode]
+            del self.empty[inode]
             with suppress(namespaces.NamespaceError, OSError):
                 if _sockets_in_use(self._found[inode]) == 0:
-                    self._empty[inode] = clock
+                    self.empty[inode] = clock
 
     def _visit(self, found: Found) -> Reading | None:
         """None where there is nothing to be read."""
@@ -139,9 +134,9 @@ class OtherNamespaces:
             if _sockets_in_use(found):
                 with _inside(found):
                     return self._reader(inode).read()
-            self._empty[inode] = clock
+            self.empty[inode] = clock
             if inode in self._readers and (ended := self._readers[inode].deaths()):
-                self._ended[inode] = ended
+                self.ended.append(ended)
         except (namespaces.NamespaceError, OSError) as error:
             if found.alive:
                 self._refused[inode] = str(error)
@@ -176,10 +171,3 @@ def _sockets_in_use(found: Found) -> int:
         return in_use
     with _inside(found):
         return namespaces.sockets_in_use()
-
-
-def _nothing(inode: int, clock: float) -> Reading:
-    """Of a namespace without sockets, of which nothing else is read."""
-    return Reading(
-        inode, time.time(), clock, EMPTY, EMPTY, NO_PEAKS, {}, Kernel(inode), {}, (), None
-    )
