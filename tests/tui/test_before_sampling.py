@@ -1,7 +1,8 @@
 """Keys before the first sample, as where that takes seconds: none of them breaks anything.
 
-TCPTOP_FIRST_KEYS=all presses every sequence of three, which takes the better part of an hour; else
-it is some of them, others each time. TCPTOP_MONKEY_SEED says which.
+TCPTOP_FIRST_KEYS=all presses every sequence of three, which takes the better part of an hour, and
+TCPTOP_FIRST_KEYS=pairs every one of two; else it is some of three, others each time.
+TCPTOP_MONKEY_SEED says which.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from tests.tui.live import Live, NoNames
 from tests.tui.test_monkey import stay
 from tests.unit.prepared import everything
 
-ALL = os.environ.get("TCPTOP_FIRST_KEYS") == "all"
+LENGTH = {"all": 3, "pairs": 2}.get(os.environ.get("TCPTOP_FIRST_KEYS", ""))
 SEED = int(os.environ.get("TCPTOP_MONKEY_SEED") or time.time())
 STARTS, EACH = 8, 40  # of the live view, and sequences in each
 ENDS = {"quit", "suspend"}
@@ -71,8 +72,8 @@ def one_key_each() -> list[str]:
 def sequences() -> list[Sequence[Keys]]:
     """What is pressed, by starts."""
     keys = one_key_each()
-    if ALL:
-        return [[(first, *rest) for rest in product(keys, repeat=2)] for first in keys]
+    if LENGTH:
+        return [[(first, *rest) for rest in product(keys, repeat=LENGTH - 1)] for first in keys]
     dice = random.Random(SEED)
     known = [("question_mark", "2", "s")]
     return [[*known, *(tuple(dice.choices(keys, k=3)) for _ in range(EACH))] for _ in range(STARTS)]
@@ -97,7 +98,7 @@ async def press_before_the_sample(typed: Sequence[Keys], pressed: list[str]) -> 
         assert view.rows()
 
 
-@pytest.mark.timeout(7200 if ALL else 120)
+@pytest.mark.timeout(7200 if LENGTH else 120)
 async def test_any_three_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
