@@ -19,24 +19,25 @@ from tests.tui.test_driver import environ
 
 ENDS = int(os.environ.get("TCPTOP_ENDS", "12"))
 SEED = int(os.environ.get("TCPTOP_ENDS_SEED") or time.time())
-SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)  # the last one is last
 COMMAND = [sys.executable, "-m", "tcptop", "-i", "0.1", "--config", "/dev/null"]
 KEYS = "j2?:o/ts1345678xeXD[]\r"
 LATEST_S = 1.2  # by then it has started, sampled and painted
 
 
-def catches(pid: int, number: signal.Signals) -> bool:
-    """Whether the process has a handler: before that it is Python that begins."""
+def begun(pid: int) -> bool:
+    """Whether the process has its last handler: before that it is Python that begins, which has
+    one of its own for SIGINT."""
     status = Path(f"/proc/{pid}/status").read_text()
     caught = int(status.split("SigCgt:")[1].split()[0], 16)
-    return bool(caught >> (number - 1) & 1)
+    return bool(caught >> (SIGNALS[-1] - 1) & 1)
 
 
 def ended(number: signal.Signals, dice: random.Random, home: Path) -> tuple[int, list[str], bytes]:
     """How it ended, what it left of the terminal, and what it wrote."""
     with Terminal(COMMAND, environ(XDG_STATE_HOME=str(home)), cwd=home) as terminal:
         pid = terminal.process.pid
-        terminal.wait_until(lambda: catches(pid, number), "begun")
+        terminal.wait_until(lambda: begun(pid), "begun")
         until = time.monotonic() + dice.random() * LATEST_S
         terminal.wait_until(lambda: time.monotonic() > until, "a random moment")
         terminal.type("".join(dice.choices(KEYS, k=dice.choice([0, 3, 40, 400]))))

@@ -43,7 +43,13 @@ def running(pid: int, *options: str, **extra: str) -> Iterator[Terminal]:
     with Terminal(command(pid, *options), environ(**extra)) as terminal:
         terminal.wait_for("LIVE")
         terminal.wait_for(CALLED)
+        whole(terminal, "? help")
         yield terminal
+
+
+def whole(terminal: Terminal, last: str) -> None:
+    """Wait for the last line, which comes last: a read takes 4 KB of a frame."""
+    terminal.wait_until(lambda: last in terminal.lines()[-1], f"painted to the end: {last}")
 
 
 def test_the_first_picture_has_everything(pid: int) -> None:
@@ -178,6 +184,7 @@ def test_ctrl_z_and_fg_paint_the_screen_again(pid: int) -> None:
         terminal.wait_for(CALLED)
         terminal.type(" ")
         terminal.wait_for("PAUSED")
+        whole(terminal, "Space live")
         before = [line for line in terminal.lines()[1:] if line]
         terminal.type(CTRL_Z)
         terminal.wait_for("Stopped")
