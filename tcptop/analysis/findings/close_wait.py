@@ -24,12 +24,15 @@ from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
 
 GROWTH_S = 180.0
+FAST_S, LONGEST_S = 5.0, 10.0  # within which they only became more
+STEADY = 0.8  # of the intervals
 
 
 class CloseWaits(NamedTuple):
     """CLOSE_WAIT rows of a process, and for how many seconds each has been so, at least.
 
-    `growing`: they became more through three minutes, and never fewer.
+    `growing`: they became more through three minutes, and never fewer. `per_s`: by so many a
+    second, which is fast, where they only became more in a few seconds.
     """
 
     process: Process
@@ -37,6 +40,7 @@ class CloseWaits(NamedTuple):
     age_s: F64
     ends: Ends
     growing: bool
+    per_s: float
 
 
 class Said(NamedTuple):
@@ -57,10 +61,12 @@ def findings(
 ) -> Iterator[Finding]:
     """For each process, in each namespace, with so many that are old, or that grew."""
     for process, rows, age in _by_process(seen, unread):
-        growing = _grew(seen, process, rows)
+        growing, per_s = _grew(seen, process, rows), _fast(seen, process, rows, limits)
+        if per_s:
+            rows, age = _with_end_unread(seen, rows)
         old = int(np.count_nonzero(age >= limits["age_s"]))
-        if max(old, len(rows) * growing) >= limits["sockets"]:
-            each = CloseWaits(process, rows, age, ends(seen, rows), growing)
+        if max(old, len(rows) * (growing or per_s > 0)) >= limits["sockets"]:
+            each = CloseWaits(process, rows, age, ends(seen, rows), growing, per_s)
             yield _finding(seen, limits, rule, each, said(seen, each))
 
 
@@ -80,8 +86,7 @@ def _finding(
         (
             f"{words.who(process)} holds {words.count(len(each.rows), 'socket')} {said.what}",
             *told(seen, each.ends),
-            f"Oldest: at least {words.duration(oldest)} in this state"
-            + ("; their number has grown for three minutes." if each.growing else "."),
+            f"Oldest: at least {words.duration(oldest)} in this state{_growth(each)}.",
             *filled.evidence,
             *doing.evidence(seen, [process]),
         ),
@@ -89,6 +94,14 @@ def _finding(
         f"ss -tanp state close-wait | grep pid={process.pid},",
         since=seen.sample.taken_at - oldest,
     )
+
+
+def _growth(each: CloseWaits) -> str:
+    if each.growing:
+        return "; their number has grown for three minutes"
+    if each.per_s:
+        return f"; they grow by {words.number(each.per_s)}/s, and never became fewer meanwhile"
+    return ""
 
 
 def _by_process(seen: Observations, unread: bool) -> Iterator[tuple[Process, Index, F64]]:
@@ -107,6 +120,16 @@ def _by_process(seen: Observations, unread: bool) -> Iterator[tuple[Process, Ind
     for one in sorted_unique(key[first >= 0]).tolist():
         mine = key == one
         yield processes[int(first[mine][0])], rows[mine], age[mine]
+
+
+def _with_end_unread(seen: Observations, rows: Index) -> tuple[Index, F64]:
+    """And those of the same process of which only the FIN is unread, which counts 1: a read() of
+    exactly the last byte takes it along, so that it lies there by chance."""
+    table, first = seen.table, seen.snapshot.holders.first
+    every = np.flatnonzero((table.state == tcp.CLOSE_WAIT) & (table.recv_q <= 1))
+    every = every[(table.inode[every] != 0) & (table.netns[every] == table.netns[rows[0]])]
+    mine = every[first(every) == first(rows[:1])[0]]
+    return mine, _age(seen, mine)
 
 
 def _age(seen: Observations, rows: Index) -> F64:
@@ -129,3 +152,23 @@ def _grew(seen: Observations, process: Process, rows: Index) -> bool:
     numbers = [at(m.process, m.close_wait, key) or 0.0 for m in seen.summaries]
     steady = all(after >= before for before, after in pairwise(numbers))
     return steady and numbers[0] < len(rows)
+
+
+def _fast(seen: Observations, process: Process, rows: Index, limits: Limits) -> float:
+    """By how many a second its CLOSE_WAIT sockets grow, steadily; 0 where they do not, or slowly.
+
+    What is closed at once, by a server that restarts, comes in one interval.
+    """
+    then = seen.back(min(LONGEST_S, seen.watched_s))
+    if "per_s" not in limits or seen.watched_s < FAST_S or then is None:
+        return 0.0
+    netns = int(seen.table.netns[rows[0]])
+    key = holding_key(process, netns)
+    recent = [m for m in seen.summaries if m.clock >= then.clock and netns in m.counters]
+    numbers = [at(m.process, m.close_wait, key) or 0.0 for m in recent]
+    if len(numbers) < 3:
+        return 0.0
+    grown = np.diff(np.array(numbers))
+    per_s = float(grown.sum()) / (recent[-1].clock - recent[0].clock)
+    steady = (grown >= 0).all() and float((grown > 0).mean()) >= STEADY
+    return per_s if steady and per_s >= limits["per_s"] else 0.0

@@ -1,5 +1,6 @@
 """close-wait-leak: many sockets, for long, and none of them waiting to be accepted or read."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -60,6 +61,27 @@ def test_last_data_recv_is_no_evidence() -> None:
 def test_it_is_seen_by_watching_where_acks_reset_the_clock() -> None:
     found = watch(61, lambda _: leaked(25, heard_s=1), owners=held_by(CURL, 25))
     assert [bool(each) for each in found] == [False] * 60 + [True] * 2
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (lambda n: 10 + 5 * n, True),
+        (lambda n: 10 + n, False),  # a pool that is tidied up each minute looks the same
+        (lambda n: 60 if n >= 3 else 0, False),  # the server restarts
+        (lambda n: 60 - 5 * (n % 4), False),  # they are closed, later
+        (lambda n: 2 * n, False),
+    ],
+)
+def test_growth_that_is_fast_is_told_in_seconds(number: Callable[[int], int], told: bool) -> None:
+    found = watch(
+        8, lambda n: leaked(number(n), heard_s=1), owners=lambda n: held_by(CURL, number(n))
+    )
+    assert not any(ids(each) for each in found[:5])
+    assert (ID in ids(found[-1])) is told
+    if told:
+        (finding,) = of(found[-1], ID)
+        assert "they grow by 5/s, and never became fewer" in " ".join(finding.evidence)
 
 
 def test_growth_through_three_minutes() -> None:

@@ -17,12 +17,14 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     return close_wait.findings(seen, limits, ID, False, _said)
 
 
-def _said(_: Observations, each: CloseWaits) -> Said:
+def _said(seen: Observations, each: CloseWaits) -> Said:
     name, count = words.called(each.process), len(each.rows)
+    unread = seen.table.recv_q[each.rows].any()
+    left = "Recv-Q 0, or 1 for the unread end" if unread else "Recv-Q 0"
     return Said(
         f"{name} leaks sockets: {words.count(count, 'connection')}{each.ends.where} left in "
         "CLOSE-WAIT",
-        "that the peer has closed: all data has been read (Recv-Q 0), but close() was not called.",
+        f"that the peer has closed: all data has been read ({left}), but close() was not called.",
         _advice(each, name),
         {},
     )
@@ -51,6 +53,7 @@ RULE = Rule(
     (
         Threshold("sockets", 20, "CLOSE-WAIT sockets of one process"),
         Threshold("age_s", 60, "seconds each has been in that state"),
+        Threshold("per_s", 3, "or so many more each second, and none fewer"),
         *fds.THRESHOLDS,
     ),
     find,
