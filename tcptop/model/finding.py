@@ -36,7 +36,9 @@ class Finding:
     """One trouble at one moment.
 
     `key` is the same for the same subject from look to look. `since` is Unix time, as far back as
-    tcptop or the kernel's clocks know. `because` is the key of the finding that explains this one.
+    tcptop or the kernel's clocks know. `because` is the key of the finding that explains this one:
+    then its title is `effect`, if there is one, its `guesses` are not among the evidence, and the
+    advice is that of its cause alone.
     """
 
     id: str
@@ -50,6 +52,8 @@ class Finding:
     confirm: str = ""
     since: float | None = None
     because: str | None = None
+    effect: str = ""
+    guesses: tuple[str, ...] = ()
 
 
 class Silence(NamedTuple):

@@ -18,6 +18,7 @@ from tcptop.model.finding import SEVERITIES, Finding
 
 # (effect, a possible cause, the sample) -> whether the one explains the other
 Explains = Callable[[Finding, Finding, Observations], bool]
+KNOWING = ("connection-churn",)  # whose advice is for their cause where they have one
 
 
 def folded(findings: Iterable[Finding], seen: Observations) -> list[Finding]:
@@ -38,9 +39,19 @@ def folded(findings: Iterable[Finding], seen: Observations) -> list[Finding]:
                 because[finding.key] = found
     worst = _worst(every, because)
     return [
-        replace(each, because=because.get(each.key), severity=SEVERITIES[worst[each.key]])
+        replace(told(each, because.get(each.key)), severity=SEVERITIES[worst[each.key]])
         for each in every
     ]
+
+
+def told(finding: Finding, cause: str | None) -> Finding:
+    """Of an effect what is true beneath its cause: whose reason it has, and whose advice helps."""
+    if cause is None:
+        return finding
+    evidence = tuple(each for each in finding.evidence if each not in finding.guesses)
+    title = finding.effect or finding.title
+    advice = finding.advice if finding.id in KNOWING else ""
+    return replace(finding, because=cause, title=title, evidence=evidence, advice=advice)
 
 
 def _worst(every: Iterable[Finding], because: Mapping[str, str]) -> dict[str, int]:

@@ -1,8 +1,10 @@
 """Chains of effects: a proxy passes on the trouble of the one behind it."""
 
+from dataclasses import replace
 from typing import Any
 
-from tcptop.model.finding import Finding
+from tcptop.analysis.findings import folding
+from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Process
 from tests.unit.findings.test_zero_window_peer import shut
 from tests.unit.findings.watched import of, watch
@@ -104,3 +106,35 @@ def test_one_of_several_that_should_accept_is_not_why_none_does() -> None:
     queue, reader = of_hung(16, WORKER)
     assert (queue.because, reader.because) == (None, None)
     assert reader.severity == "warning"
+
+
+def handshakes() -> list[Row]:
+    """Clients of this host at a full accept queue: the listener drops their last ACK."""
+    listener = socket("LISTEN", "127.0.0.1:9000", recv_q=9, send_q=8, inode=9)
+    waiting = [
+        socket("ESTABLISHED", "127.0.0.1:9000", f"127.0.0.1:500{n}", inode=0) for n in range(9)
+    ]
+    half = [
+        socket("SYN_RECV", "127.0.0.1:9000", f"127.0.0.1:600{n}", timer=1, retrans=4, expires=9000)
+        for n in range(3)
+    ]
+    rows = [listener, *waiting, *half]
+    return [row | {"cookie": n + 1} for n, row in enumerate(rows)]
+
+
+def test_an_effect_has_no_guesses_and_no_advice_of_its_own() -> None:
+    last = watch(12, lambda _: handshakes(), owners=owners((9, NGINX, 3)))[-1]
+    (cause,), (effect,) = of(last, QUEUE), of(last, "handshake-unfinished")
+    assert effect.because == cause.key
+    assert (bool(cause.advice), effect.advice) == (True, "")
+    assert len(effect.evidence) == 2
+    assert not any("lost on the way" in said for said in effect.evidence)
+
+
+def test_an_effect_is_called_by_what_is_seen_of_it() -> None:
+    seen = Finding("a", "a/1", "warning", "Packets are lost", Subject(1), evidence=("3", "Or 4?"))
+    effect = replace(seen, advice="Mend it.", effect="3 wait", guesses=("Or 4?",))
+    assert folding.told(effect, None) is effect
+    told = folding.told(effect, "b/1")
+    assert (told.title, told.evidence, told.advice) == ("3 wait", ("3",), "")
+    assert (told.because, folding.told(seen, "b/1").title) == ("b/1", "Packets are lost")

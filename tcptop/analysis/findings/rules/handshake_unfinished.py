@@ -26,6 +26,10 @@ from tcptop.model.table import Index
 
 ID = "handshake-unfinished"
 MOST = 20  # findings of one sample
+LOST_ON_THE_WAY = (
+    "The SYNs arrive here; either the SYN-ACKs are lost on the way back, or the final ACKs on the "
+    "way here."
+)
 COUNTERS = "TcpExtTCPSynRetrans TcpExtTCPSYNChallenge TcpExtIPReversePathFilter"
 
 
@@ -77,8 +81,7 @@ def _server(seen: Observations, limits: Limits, rows: Index) -> Finding:
             f"{words.duration(limits['age_s'])} or longer, the oldest for about "
             f"{words.duration(oldest)}; their SYN-ACKs were retransmitted up to "
             f"{words.count(int(table.retrans[rows].max()), 'time')}.",
-            "The SYNs arrive here; either the SYN-ACKs are lost on the way back, or the final ACKs "
-            "on the way here.",
+            LOST_ON_THE_WAY,
             _others(len(_open(seen, rows)), remotes),
         ),
         f"Check the route of the SYN-ACKs (ip route get "
@@ -87,6 +90,7 @@ def _server(seen: Observations, limits: Limits, rows: Index) -> Finding:
         "No queue is full, so a larger backlog does not help.",
         f"ss -tano state syn-recv '{words.served(seen.sample, row)}'; nstat -az {COUNTERS}",
         since=seen.sample.taken_at - oldest,
+        guesses=(LOST_ON_THE_WAY,),
     )
 
 
@@ -149,6 +153,8 @@ def _client(seen: Observations, limits: Limits, rows: Index) -> Finding:
         "routes, lost state), or a rule on ACKs. Or the accept queue at the other end is full: "
         "check it there.",
         f"ss -tinpo 'dst {words.in_filter(there)}'; nstat -az {COUNTERS}",
+        effect=f"{words.count(len(rows), 'connection')}{who} to {there} still get{_s(rows)} "
+        "SYN-ACKs: the other end does not take the final ACK",
     )
 
 

@@ -20,6 +20,7 @@ from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
 
 ID = "requests-unanswered"
+ALIKE = "A long poll, a blocking command (BLPOP) and a subscription look the same from here."
 OLD = 0.5  # of them have waited for so long
 
 
@@ -93,6 +94,7 @@ def _finding(seen: Observations, limits: Limits, silence: _Silence) -> Finding:
         doing.remedy(seen, servers) or _advice(group, servers),
         f"ss -tinp state established 'dst {words.in_filter(group.destination or '')}'",
         since=seen.sample.taken_at - silence.longest_s,
+        guesses=(ALIKE,),
     )
 
 
@@ -117,7 +119,7 @@ def _evidence(
         yield f"No data has come on any connection to it for {heard}."
     else:
         yield "No data has ever come on any connection to it."
-    yield "A long poll, a blocking command (BLPOP) and a subscription look the same from here."
+    yield ALIKE
     yield from _here(seen, servers)
 
 

@@ -108,15 +108,33 @@ def _finding(seen: Observations, flood: Flood) -> Finding:
             "remotes": flood.remotes,
             "cookies_per_s": flood.cookies_per_s,
         },
-        tuple(_evidence(seen, flood)),
+        (*_silent(seen, flood), *_evidence(seen, flood)),
         _advice(seen, flood.netns),
         "ss -tn state syn-recv; nstat -az TcpExtSyncookiesSent TcpExtSyncookiesRecv "
         "TcpExtTCPReqQFullDoCookies TcpExtListenDrops",
+        effect=f"{words.count(len(flood.unfinished), 'half-open connection')} at "
+        f"{_where(seen, flood, processes)} do not complete the handshake",
+        guesses=_silent(seen, flood),
+    )
+
+
+def _where(seen: Observations, flood: Flood, processes: list[Process]) -> str:
+    return servers.title(seen, flood.listener, processes) if flood.listener >= 0 else "this host"
+
+
+def _silent(seen: Observations, flood: Flood) -> tuple[str, ...]:
+    """Where the accept queue is full they have answered, and were not heard."""
+    if not len(flood.unfinished):
+        return ()
+    return (
+        f"{words.count(len(flood.unfinished), 'half-open connection')} from "
+        f"{syn_queues.senders(seen, flood.unfinished)} did not answer the SYN-ACK, which was "
+        "retransmitted.",
     )
 
 
 def _title(seen: Observations, flood: Flood, processes: list[Process]) -> str:
-    where = servers.title(seen, flood.listener, processes) if flood.listener >= 0 else "this host"
+    where = _where(seen, flood, processes)
     if flood.by_cookies:
         rate = words.number(flood.cookies_per_s)
         one = syn_queues.sender(seen, flood.unfinished)
@@ -138,12 +156,6 @@ def _subject(seen: Observations, flood: Flood, processes: list[Process]) -> Subj
 
 
 def _evidence(seen: Observations, flood: Flood) -> Iterator[str]:
-    if len(flood.unfinished):
-        yield (
-            f"{words.count(len(flood.unfinished), 'half-open connection')} from "
-            f"{syn_queues.senders(seen, flood.unfinished)} did not answer the SYN-ACK, which was "
-            "retransmitted."
-        )
     if flood.cookies_per_s > 0:
         yield (
             f"{words.number(flood.cookies_per_s)} SYN cookies/s were sent and never came "

@@ -17,6 +17,7 @@ from tcptop.model.sample import Process
 from tcptop.model.table import F64
 
 ID = "zero-window-peer"
+ALIKE = "A proxy whose other side is slow looks the same from here."
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -47,6 +48,7 @@ def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, for_s: 
         (reader and doing.remedy(seen, [reader])) or _advice(group, reader),
         f"ss -tinpo 'dst {words.in_filter(words.remote(seen.sample, worst))}'",
         since=seen.sample.taken_at - longest,
+        guesses=(ALIKE,),
     )
 
 
@@ -95,7 +97,7 @@ def _evidence(
         yield f"The other end is on this host: {words.who(reader)}."
         yield from doing.evidence(seen, [reader])
     else:
-        yield "A proxy whose other side is slow looks the same from here."
+        yield ALIKE
 
 
 def _window(seen: Observations, row: int) -> str:
