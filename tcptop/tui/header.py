@@ -11,6 +11,7 @@ filter: state established
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ from tcptop.model import tcp
 from tcptop.model.cells import cell_slice, cell_width, cut, ljust, rjust, safe
 from tcptop.model.finding import Finding, causes
 from tcptop.model.selection import Selection
-from tcptop.model.snapshot import Snapshot, Trend
+from tcptop.model.snapshot import Snapshot, Totals, Trend
 from tcptop.model.table import I64
 from tcptop.tui.views import VIEWS, View, view_key
 from tcptop.tui.views import tabs as tabs_of
@@ -32,6 +33,7 @@ from tcptop.tui.widgets.layout import Line
 
 TREND = 8  # samples in a small picture
 PICTURES_FROM = 100  # columns of the terminal
+BLIND_FROM, BLIND_BELOW = 20, 0.99  # connections, and the share of them from which nothing is said
 HOST_ROOM = 24  # columns that a long host name may take where there are few
 
 
@@ -89,7 +91,16 @@ def _right(selection: Selection, status: Status) -> list[Part]:
     sample = selection.snapshot.sample
     poll_ms = sample.poll_ms if status.poll_ms is None else status.poll_ms
     parts = [(1, counted(len(sample.sockets))), (3, f"poll {poll_ms:.0f} ms")]
+    parts += [(4, blind)] if (blind := _blind_spot(selection.snapshot.totals)) else []
     return parts if status.cpu is None else [*parts, (5, f"cpu {status.cpu * 100:.0f}%")]
+
+
+def _blind_spot(totals: Totals) -> str:
+    """`saw 93% of opens` where some connections were too short to be seen; else empty."""
+    ratio = totals.opens_seen_ratio
+    if ratio is None or totals.counted < BLIND_FROM or ratio >= BLIND_BELOW:
+        return ""
+    return f"saw {math.floor(100 * ratio)}% of opens"
 
 
 def _joined(parts: list[Part]) -> str:

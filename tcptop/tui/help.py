@@ -16,6 +16,11 @@ from tcptop.tui.widgets.layout import Cell, TableColumn
 HEAD = (
     (NOTED, "Something could not be seen: the notes above say what, and how to see it."),
     ("poll", "How long the last sample took."),
+    (
+        "saw 93% of opens",
+        "Of the connections that the kernel counted as opened since the start, those that tcptop "
+        "saw; the others were too short.",
+    ),
     ("cpu", "tcptop's own CPU use, of one core."),
     ("LIVE", "Refreshed, and how often; PAUSED or PAST: the time of the sample shown."),
     (

@@ -13,7 +13,7 @@ from tcptop.columns import Listing, units
 from tcptop.tui import header
 from tcptop.tui.views import VIEWS, view_key
 from tests.tui.live import live, next_look
-from tests.unit.prepared import OVERFLOW, everything, found, later, sample, socket
+from tests.unit.prepared import OVERFLOW, everything, found, kernel, later, sample, socket
 
 
 async def test_the_header_says_where_and_how_it_goes() -> None:
@@ -24,6 +24,18 @@ async def test_the_header_says_where_and_how_it_goes() -> None:
         assert title.endswith("LIVE 1s")
         assert strip.startswith(" ESTAB 7  LISTEN 2  SYN-SENT 1  SYN-RECV 1")
         assert tabs.startswith(" 0 Overview [1 Processes 7] 2 Connections 18  3 Listeners 2")
+
+
+@pytest.mark.parametrize(("counted", "said"), [(40, "saw 2% of opens"), (1, ""), (15, "")])
+async def test_the_header_says_where_openings_were_missed(counted: int, said: str) -> None:
+    """If there were enough of them for that to say something."""
+    rows = [socket("ESTABLISHED", "10.0.0.1:1", "10.0.0.2:2")]
+    first = sample([], kernel=(kernel(opens=10),))
+    async with live(first, size=(120, 30)) as view:
+        opens = kernel(opens=10 + counted)
+        await view.take(next_look(first, sockets=sample(rows).sockets, kernel=(opens,)))
+        assert said in view.lines()[0]
+        assert ("of opens" in view.lines()[0]) is bool(said)
 
 
 async def test_an_unprivileged_look_says_so_where_there_is_little_room() -> None:
