@@ -11,8 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop.analysis.derive import derive
+from tcptop.analysis.history import History
+from tcptop.analysis.selection import ended
 from tcptop.analysis.unopened import FailedConnect, failed_connects
 from tcptop.model import address, tcp
+from tcptop.model.closed import YES
 from tcptop.model.finding import Subject
 from tcptop.model.sample import Kernel, LostSocket, Process, Sample
 from tcptop.model.table import Bools, SocketTable, concat
@@ -73,6 +77,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_ports(seen)
     yield from _of_calls(seen)
     yield from _of_failures(seen)
+    yield from _of_resets(seen)
     yield from _of_ends(seen)
     yield from _of_processes(seen)
     yield from _of_doings(seen)
@@ -552,6 +557,34 @@ def _answered(dead: SocketTable) -> Bools:
     """Open, as a round trip was measured, or something of it taken."""
     one: Bools = (dead.tcp_info("bytes_acked") > 0) | (dead.tcp_info("rtt") > 0)
     return one | dead.tcp_info_known("min_rtt")
+
+
+def _of_resets(seen: Seen) -> Iterator[Fact]:
+    """Connections that ended in a reset since each of the looks: of each end that was called, or
+    that they came in by, and those of either way. A window begins when a look does, or ends."""
+    if not any(len(each.sockets) for sample in seen.samples for each in sample.deaths):
+        return
+    history = History()
+    for sample in seen.samples:
+        snapshot, history = derive(sample, history)
+    closed = ended(snapshot)
+    reset = (closed.reset == YES) & closed.opened
+    listening = seen.table.local_port[seen.table.state == tcp.LISTEN]
+    came_in = np.isin(closed.local_port, listening)
+    groups = [reset & came_in, reset & ~came_in]
+    groups += [reset & came_in & (closed.local_port == port) for port in set(listening.tolist())]
+    columns = (closed.remote_hi.tolist(), closed.remote_lo.tolist(), closed.remote_port.tolist())
+    ends = {*zip(*columns, strict=True)}
+    for hi, lo, port in ends if len(ends) < 50 else ():
+        there = (closed.remote_hi == hi) & (closed.remote_lo == lo) & (closed.remote_port == port)
+        groups.append(reset & ~came_in & there)
+    for sample in seen.samples[:-1]:
+        for rows in groups:
+            few, many = (
+                float(np.count_nonzero(rows & (closed.at >= sample.taken_at + by)))
+                for by in (0.3, -0.3)
+            )
+            yield Fact("count", few, many, "connections that ended in a reset")
 
 
 def _of_processes(seen: Seen) -> Iterator[Fact]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
-from tcptop.model.sample import Kernel
+from tcptop.model.sample import Deaths, Kernel
 from tests.unit.findings.hosts import rising, steadily
 from tests.unit.findings.watched import ids, of, watch
-from tests.unit.prepared import CURL, NGINX, Row, mini, owners, socket
+from tests.unit.prepared import CURL, NETNS, NGINX, TAKEN_AT, Row, mini, owners, socket, table
 
 ID = "resets"
 NONE = {"AttemptFails": 0, "EstabResets": 0, "ActiveOpens": 0, "PassiveOpens": 0}
@@ -269,3 +270,56 @@ def test_thresholds() -> None:
     settings = FindingSettings({ID: {"per_s": 1, "share": 0.5, "window_s": 2}})
     kernel = steadily(**NONE | {"AttemptFails": 2, "ActiveOpens": 3})
     assert ID in ids(watch(3, lambda _: [], settings, kernel=kernel)[-1])
+
+
+def reset_at(local: str, remote: str, number: int, per_s: int = 20) -> tuple[Deaths]:
+    """So many that ended in a reset before sample `number`; a client's has its SYN acknowledged,
+    and nothing else."""
+    called = local.endswith(":0")
+    info = {"segs_out": 5, "segs_in": 5, "rtt": 250, "bytes_acked": int(called)}
+    ends = [f"{local[:-2]}:{40_000 + n}" if called else local for n in range(per_s)]
+    cookies = (1000 * number + n for n in range(per_s))
+    dead = table(
+        socket("CLOSE", near, remote, info=info, cookie=cookie)
+        for near, cookie in zip(ends, cookies, strict=True)
+    )
+    return (Deaths(NETNS, dead, np.full(per_s, TAKEN_AT + number - 0.5)),)
+
+
+def test_the_kernel_tells_which_connections_were_reset() -> None:
+    """And who has others to the same place; nothing is inferred from the rows then."""
+    innocent = socket("ESTABLISHED", "10.0.0.1:40001", "10.0.0.7:80", inode=1)
+    talking = socket("ESTABLISHED", "10.0.0.1:40002", "10.0.0.9:5432", inode=2, cookie=2)
+    every = watch(
+        8,
+        lambda _: [innocent, talking],
+        owners=owners((1, CURL, 3), (2, NGINX, 4)),
+        kernel=steadily(**NONE | {"EstabResets": 20, "ActiveOpens": 20}),
+        deaths=lambda number: reset_at("10.0.0.1:0", "10.0.0.9:5432", number),
+    )
+    (finding,) = of(every[-1], ID)
+    assert finding.title.endswith("end in a reset, mostly to 10.0.0.9:5432 (apparently nginx)")
+    assert finding.subject.destination == "10.0.0.9:5432"
+    assert finding.subject.pids == (NGINX.pid,)
+    assert (
+        "100 connections that ended in a reset in the last 5 s: all of them to 10.0.0.9:5432"
+        in (" ".join(finding.evidence))
+    )
+
+
+def test_of_two_listeners_the_one_whose_connections_are_reset_is_named() -> None:
+    rows = [
+        socket("LISTEN", "0.0.0.0:8080", inode=2),
+        socket("LISTEN", "0.0.0.0:9090", inode=1),
+        socket("ESTABLISHED", "10.0.0.1:9090", "10.0.0.7:1234", inode=3),
+    ]
+    every = watch(
+        8,
+        lambda _: rows,
+        owners=owners((1, CURL, 3), (2, NGINX, 4)),
+        kernel=steadily(**NONE | {"EstabResets": 20, "PassiveOpens": 20, "TCPAbortOnClose": 20}),
+        deaths=lambda number: reset_at("10.0.0.1:8080", "10.0.0.7:51000", number),
+    )
+    (finding,) = of(every[-1], ID)
+    assert "mostly on :8080 (apparently nginx)" in finding.title
+    assert finding.subject.listener == "0.0.0.0:8080"

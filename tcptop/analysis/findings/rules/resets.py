@@ -11,6 +11,7 @@ from tcptop.analysis.findings import failing, refusing, reset_reasons, words
 from tcptop.analysis.findings.breaking import ID, Rates, finding
 from tcptop.analysis.findings.broken import Broken, both_here, broken
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.reset_ends import reset_ends
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.whereto import Where, where
@@ -73,8 +74,12 @@ def _harmless(seen: Observations, netns: int, rates: Rates) -> Finding:
 def _where(seen: Observations, netns: int, rates: Rates) -> Where:
     """Of a proxy it is not known whether its clients' or its own connections are reset.
 
-    Those that are leave no row: where most end otherwise, the rows are of innocent ones.
+    Those that are leave no row: where most end otherwise, the rows are of innocent ones. Where the
+    kernel tells what ends, it is known.
     """
+    known = reset_ends(seen, netns, rates)
+    if known is not None:
+        return known
     if (rates.mixed and not both_here(seen, netns)) or (rates.outward and not rates.most):
         return Where()
     return where(seen, netns, rates.outward)

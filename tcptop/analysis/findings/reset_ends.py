@@ -1,0 +1,90 @@
+"""Which connections were reset, where the kernel tells what ends."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis.dialing import WHERE, Callee
+from tcptop.analysis.findings import unanswered, words
+from tcptop.analysis.findings.breaking import Rates
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.whereto import MOSTLY, Where
+from tcptop.model import address, owner, tcp
+from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.closed import YES, Closed, joined
+from tcptop.model.table import Bools, Index
+
+LEAST = 10  # resets, before anything is said of where they were
+HALF = 0.5  # of those that were counted must have been told
+SURE = (owner.HELD,)  # notes of processes that held a connection when it was seen
+
+
+def reset_ends(seen: Observations, netns: int, rates: Rates) -> Where | None:
+    """Where most of them went, or came in; None where too few were told. Empty where no place
+    stands out."""
+    begin = seen.sample.taken_at - rates.seconds
+    closed = joined([part for part in seen.snapshot.closed if part.at.max() >= begin])
+    reset = (closed.at >= begin) & (closed.netns == netns) & (closed.reset == YES) & closed.opened
+    accepted = _accepted(seen, netns, closed)
+    way = ~accepted & (closed.remote_port > 0) if rates.outward else accepted
+    rows = np.flatnonzero(reset & way)
+    if len(rows) < max(LEAST, HALF * (rates.ours + rates.theirs) * rates.seconds):
+        return None
+    names = WHERE if rates.outward else ("local_port",)
+    most = next(rows_by_key(rows, row_hash(*(getattr(closed, name)[rows] for name in names))))
+    if len(most) < MOSTLY * len(rows):
+        return Where()
+    return _told(seen, rates, closed, rows, most)
+
+
+def _told(seen: Observations, rates: Rates, closed: Closed, rows: Index, most: Index) -> Where:
+    first, port = int(most[0]), int(closed.local_port[most[0]])
+    name, pids = _whose(closed, most)
+    place, listener = f":{port}", None
+    if rates.outward:
+        to = Callee(*(int(getattr(closed, each)[first]) for each in WHERE))
+        place = unanswered.called(seen, to)
+    else:
+        listener = _listener(seen, closed, first)
+    way = "to" if rates.outward else "on"
+    share = "all" if len(most) == len(rows) else words.number(len(most))
+    said = (
+        f"The kernel reported {words.count(len(rows), 'connection')} that ended in a reset in the "
+        f"last {words.duration(rates.seconds)}: {share} of them {way} {place}."
+    )
+    destination = place if rates.outward else None
+    return Where(f", mostly {way} {place}{name}", (said,), pids, listener, destination)
+
+
+def _accepted(seen: Observations, netns: int, closed: Closed) -> Bools:
+    """Those that came in by a port on which somebody listens, or did."""
+    ports = [*seen.snapshot.ports.listening.get(netns, ())]
+    table = seen.table
+    now = table.local_port[(table.state == tcp.LISTEN) & (table.netns == netns)]
+    accepted: Bools = np.isin(closed.local_port, np.concatenate([now, ports]))
+    return accepted
+
+
+def _whose(closed: Closed, rows: Index) -> tuple[str, tuple[int, ...]]:
+    """What follows the place, and pids, where all that are known are of one program."""
+    known = rows[closed.process[rows] >= 0]
+    people = {closed.processes[at] for at in closed.process[known].tolist()}
+    names = {words.called(process) for process in people}
+    if len(names) != 1:
+        return "", ()
+    sure = np.isin(closed.note[known], SURE).any()
+    (name,) = names
+    return f" ({'' if sure else 'apparently '}{name})", tuple(sorted(p.pid for p in people))
+
+
+def _listener(seen: Observations, closed: Closed, row: int) -> str | None:
+    """As its LISTEN row has it, or the end at which a connection came in."""
+    table = seen.table
+    here = (table.state == tcp.LISTEN) & (table.netns == closed.netns[row])
+    rows = np.flatnonzero(here & (table.local_port == closed.local_port[row]))
+    if len(rows):
+        return words.local(seen.sample, int(rows[0]))
+    if not closed.local_known[row]:
+        return None
+    near = address.text(int(closed.local_hi[row]), int(closed.local_lo[row]))
+    return address.endpoint(near, int(closed.local_port[row]))
