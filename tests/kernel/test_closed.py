@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tcptop.analysis.derive import derive
+from tcptop.analysis.history import History
 from tcptop.analysis.selection import ended, everything
 from tcptop.demo import held, sockets
 from tcptop.demo.holder import Holder
@@ -19,7 +21,9 @@ from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.snapshot import Snapshot
 from tcptop.sources import deaths
 from tcptop.sources.deaths import DeathListener
+from tcptop.sources.live import LiveSource
 from tcptop.views.closed_rows import columns
+from tests.kernel.nobody import become_nobody
 from tests.kernel.snapshots import Watch, row_of
 
 PATIENCE_S = 10.0
@@ -259,3 +263,69 @@ def calls(port: int, number: int) -> None:
     for _ in range(number):
         with socket.create_connection(("127.0.0.1", port)) as calling:
             calling.recv(1)
+
+
+def test_another_user_is_told_the_same(namespace: DemoNamespace) -> None:
+    """In the namespace that he is in; whose they were he may not read."""
+    server, other = namespace.helper(), namespace.helper()
+    server.run(sockets.listening, "127.0.0.1", PORT)
+    other.run(begin)  # imports what the other user may not be able to read
+    other.run(end)
+    other.run(become_nobody)
+    other.run(begin)
+    near = server.run(short, "client_first")
+    ports = other.run(told_ports, near)
+    assert sorted(ports) == sorted([near, PORT])
+
+
+_watched: list[tuple[LiveSource, History]] = []
+
+
+def begin() -> None:
+    source = LiveSource()
+    _watched.append((source, derive(source.sample(), History())[1]))
+
+
+def end() -> None:
+    _watched.pop()[0].close()
+
+
+def told_ports(near: int) -> list[int]:
+    """The local ports of what has ended, when that one has."""
+    source, history = _watched[-1]
+    deadline, ports = time.monotonic() + PATIENCE_S, list[int]()
+    while near not in ports and time.monotonic() < deadline:
+        time.sleep(0.02)
+        snapshot, history = derive(source.sample(), history)
+        ports = ended(snapshot).local_port.tolist()
+    end()
+    return ports
+
+
+def test_two_namespaces_with_the_same_ends_at_once(namespace: DemoNamespace) -> None:
+    """By one source, which reads both; each connection is of its own."""
+    with DemoNamespace() as other:
+        near = {}
+        for each in (namespace, other):
+            each.run(sockets.listening, "127.0.0.1", PORT)
+        with namespace.entered():
+            source = LiveSource(everywhere=True)
+            try:
+                history = derive(source.sample(), History())[1]
+                history = derive(source.sample(), history)[1]
+                for each in (namespace, other):
+                    near[each.inode] = each.run(short, "client_first")
+                deadline, told = time.monotonic() + PATIENCE_S, set[tuple[int, int]]()
+                wanted = {(inode, port) for inode, far in near.items() for port in (far, PORT)}
+                while not wanted <= told:
+                    assert time.monotonic() < deadline, (told, wanted)
+                    time.sleep(0.02)
+                    snapshot, history = derive(source.sample(), history)
+                    rows = ended(snapshot)
+                    pairs = zip(rows.netns.tolist(), rows.local_port.tolist(), strict=True)
+                    told = {pair for pair in pairs if pair[0] in near}
+            finally:
+                source.close()
+        assert told == wanted
+        reset = rows.reset[np.isin(rows.netns, [*near])]
+        assert set(reset.tolist()) == {0}
