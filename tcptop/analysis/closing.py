@@ -138,7 +138,8 @@ class _Dead:
         self._sample, self._history, self._past = sample, history, past
         self._cleared = forgotten(table)
         self._table = table = _with_ends(table, history, past.place)
-        self._open = ~never_open(table)
+        before = past.recalled("state", 0)
+        self._open = ~never_open(table) | ((before > 0) & (before != tcp.SYN_SENT))
         self._mini = _mini(sample.sockets, table)
         self._state = self._last_state()
         self._accepted, self._called = self._directions()
@@ -251,14 +252,13 @@ class _Dead:
         rest = table.info_of("bytes_acked") - table.info_of("bytes_sent")
         rest += table.info_of("bytes_retrans")
         accepted, called = self._accepted, self._called
-        lost = table.tcp_info("retransmits") + table.tcp_info("backoff") + table.tcp_info("probes")
+        lost = table.tcp_info("retransmits") | table.tcp_info("backoff") | table.tcp_info("probes")
         whole = self._open & ~self._cleared
         told[whole & ((rest <= 0) | ((rest == 1) & called)) & (lost == 0)] = codes.YES
         told[whole & ((rest == 2) | ((rest == 1) & accepted))] = codes.NO
         refused = ~self._open & ~self._cleared
         told[refused] = np.where(table.tcp_info("segs_in")[refused] > 0, codes.YES, codes.NO)
-        was_open = (self._state != 0) & (self._state != tcp.SYN_SENT)
-        told[self._cleared & (self._open | was_open)] = codes.YES
+        told[self._cleared & self._open] = codes.YES
         return told
 
     def _directions(self) -> tuple[Bools, Bools]:

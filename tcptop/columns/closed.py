@@ -35,7 +35,10 @@ _ENDS = {
 _FAILS = {
     codes.YES: ("refused", "never open: the answer was a reset"),
     codes.NO: ("no answer", "never open: no answer came, or none but an ICMP error"),
-    codes.UNKNOWN: ("failed", "never open: refused or reset, which the kernel does not tell"),
+    codes.UNKNOWN: (
+        "failed",
+        "refused, or reset very early: the kernel has forgotten which",
+    ),
 }
 
 
