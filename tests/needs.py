@@ -52,7 +52,7 @@ NEEDS = {
         *(*_INSIDE, "curl", "haproxy", "iperf3", "nginx", "pgbouncer", "postgres"),
         *("redis-benchmark", "redis-server", "wrk"),
     ),
-    "tests/incidents/test_accepting.py": (*_LAB, "redis-server"),
+    "tests/incidents/test_accepting.py": (*_LAB, "haproxy", "redis-server"),
     "tests/incidents/test_calling.py": (*_LAB, "haproxy", "nft"),
     "tests/incidents/test_edge.py": (*_LAB, "haproxy", "openssl", "wrk"),
     "tests/incidents/test_failing.py": (*_LAB, "nft"),

@@ -213,6 +213,65 @@ def redis_has_room_for_all_clients(lab: Lab) -> None:
     lab.wait(2)
 
 
+@incident(
+    server=[
+        Says(
+            "turned-away",
+            "warning",
+            who="full",
+            title=[r"full\.py on 10\.77\.0\.1:11211 closes \S+ connections/s soon after"],
+            told=[r"before any data had come from the client\.", r"limit of connections"],
+            listener="10.77.0.1:11211",
+        )
+    ],
+)
+def a_cache_has_all_the_clients_it_may(lab: Lab) -> None:
+    """Whatever program it is: who serves reads first."""
+    _cache(lab, 40)
+
+
+@a_cache_has_all_the_clients_it_may.healthy()
+def a_cache_has_room_for_all_clients(lab: Lab) -> None:
+    _cache(lab, 4000)
+
+
+def _cache(lab: Lab, most: int) -> None:
+    server = lab.server
+    server.python("full", server.address, 11211, most, port=11211)
+    lab.client.python("pool", server.address, 11211, 40, 0.5)
+    server.until(lambda: server.count("ESTABLISHED", local=11211) == 40, "40 clients")
+    lab.client.python("listeners", server.address, 11211, 30)
+    lab.wait(2)
+
+
+@incident(
+    server=[
+        Says(
+            "turned-away",
+            "warning",
+            who="haproxy",
+            title=[r"haproxy on :5000 closes"],
+            told=[r"nothing was sent to it either", r"without a back end that is up"],
+        )
+    ],
+)
+def a_proxy_has_no_back_end(lab: Lab) -> None:
+    _tcp_proxy(lab, "disabled")
+
+
+@a_proxy_has_no_back_end.healthy()
+def a_proxy_has_a_back_end(lab: Lab) -> None:
+    _tcp_proxy(lab, "")
+
+
+def _tcp_proxy(lab: Lab, is_: str) -> None:
+    lab.server.python("orders", "127.0.0.1", 5001, port=5001)
+    back = f" server one 127.0.0.1:5001 {is_}"
+    lab.server.haproxy("haproxy", f"listen l\n mode tcp\n bind :5000\n{back}", 5000)
+    lab.client.python("listeners", lab.server.address, 5000, 30)
+    lab.wait(2)
+
+
 def _most_clients(lab: Lab, clients: int) -> None:
     server = lab.server
     server.redis("redis", 6379, "--maxclients", clients)
@@ -298,6 +357,8 @@ class TestAccepting(Proving):
         bursts_are_longer_than_the_backlog,
         nginx_has_all_the_connections_it_may,
         redis_has_all_the_clients_it_may,
+        a_cache_has_all_the_clients_it_may,
+        a_proxy_has_no_back_end,
         a_silent_client_holds_a_server_of_one_at_a_time,
         a_server_has_no_descriptor_left,
     )

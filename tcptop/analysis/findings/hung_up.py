@@ -14,24 +14,30 @@ import numpy as np
 from tcptop.analysis import stalls
 from tcptop.analysis.findings.churn import answered
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.outcomes import lately
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import halves, lengths, mean_of
 from tcptop.analysis.listeners import match
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key, sorted_unique
+from tcptop.model.closed import HERE
 from tcptop.model.table import Bools, Index
 
 STEADY = 0.5  # of the rate, in each half of the window: a burst is none
+SOON_S = 1.5  # for so long at most they were open: an idle timeout is longer
 MOSTLY = 0.9  # of the connections from here, to be taken for those that are counted
 
 
 class HungUp(NamedTuple):
     """`row` is the listener, or one of the connections to the destination; `staying` are those
-    there that were open before the window and are still."""
+    there that were open before the window and are still. `unheard`: nothing had come from the
+    clients; `mute`: nor was anything sent to them."""
 
     row: int
     per_s: float
     staying: Index
+    unheard: bool = False
+    mute: bool = False
 
 
 def by_listeners(
@@ -57,6 +63,37 @@ def by_listeners(
         steady = all(n >= STEADY * per_s * s for n, s in zip(numbers, spans, strict=True))
         if steady and sum(numbers) >= per_s * seconds:
             yield HungUp(row, sum(numbers) / seconds, stay[listener == row])
+
+
+def unheard(
+    seen: Observations, netns: int, summaries: Sequence[SampleSummary], per_s: float
+) -> Iterator[HungUp]:
+    """Listeners of this host whose processes close so many a second before anything has come from
+    them, by the kernel's notices. Who serves reads first, but for greetings."""
+    seconds = float(lengths(summaries).sum())
+    closed = lately(seen, seconds)
+    soon = np.fmin(closed.life_s, closed.short_s) <= SOON_S
+    soon &= closed.opened & (closed.first == HERE) & (closed.netns == netns)
+    ended = closed.take(soon & (closed.known("data_segs_in") == 0))
+    if len(ended) < per_s * seconds:
+        return
+    newer = ended.at >= seen.sample.taken_at - lengths(summaries)[halves(summaries)[1]].sum()
+    stay = np.flatnonzero(_staying(seen, netns, seconds) & seen.accepted)
+    for row in _listeners(seen, netns):
+        mine = ended.local_port == seen.table.local_port[row]
+        least = STEADY * per_s * seconds / 2
+        steady = min((mine & newer).sum(), (mine & ~newer).sum()) >= least
+        if steady and mine.sum() >= per_s * seconds:
+            mute = bool((ended.known("data_segs_out")[mine] == 0).all())
+            there = stay[seen.table.local_port[stay] == seen.table.local_port[row]]
+            yield HungUp(row, float(mine.sum()) / seconds, there, True, mute)
+
+
+def _listeners(seen: Observations, netns: int) -> list[int]:
+    """One of each port."""
+    table = seen.table
+    rows = np.flatnonzero((table.state == tcp.LISTEN) & (table.netns == netns)).tolist()
+    return list({int(table.local_port[row]): row for row in rows}.values())
 
 
 def by_destination(

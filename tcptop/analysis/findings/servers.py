@@ -82,6 +82,9 @@ MOST_CONNECTIONS = {
     "mariadbd": "max_connections (Connection_errors_max_connections)",
     "mongod": "net.maxIncomingConnections",
     "sshd": "MaxStartups (its log: drop connection)",
+    "memcached": "-c (stats: rejected_connections)",
+    "vsftpd": "max_clients and max_per_ip",
+    "xinetd": "instances, per_source and cps",
 }
 # How a program sets its own limit of descriptors, or how many it needs; by how its name begins.
 FILES = {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from tcptop.model.finding import Finding
-from tcptop.model.sample import Kernel, Process
+from tcptop.model.sample import Deaths, Kernel, Process
 from tests.unit.findings.hosts import host
 from tests.unit.findings.watched import of, watch
-from tests.unit.prepared import CURL, NGINX, Row, mini, owners, socket
+from tests.unit.prepared import CURL, NETNS, NGINX, TAKEN_AT, Row, mini, owners, socket, table
 
 ID, CHURN = "turned-away", "connection-churn"
 POSTGRES = Process(300, "postgres", "postgres -D d", 0, 7000, "/system.slice", 60, 1024, 0)
@@ -79,6 +80,41 @@ def test_with_few_that_stay_it_may_be_the_clients_way() -> None:
 )
 def test_not(process: Process, per_s: Callable[[int], int]) -> None:
     assert at_server(process, 20, per_s) == ()
+
+
+def dead(number: int, per_s: int, came: int, sent: int) -> tuple[Deaths]:
+    """The kernel's notices of those that have ended in the last second."""
+    info = {"data_segs_in": came, "data_segs_out": sent, "rtt": 40, "min_rtt": 40, "segs_in": 3}
+    info |= {"bytes_sent": 30 * sent, "bytes_acked": 30 * sent + 1, "bytes_received": came}
+    info |= {"segs_out": 3, "last_data_recv": 10, "last_data_sent": 10, "last_ack_recv": 4}
+    table_ = table(
+        socket("CLOSE", "10.0.0.1:5432", f"10.0.0.2:{10_000 + number * 300 + n}", info=info)
+        | {"cookie": 10_000 + number * 300 + n}
+        for n in range(per_s)
+    )
+    return (Deaths(NETNS, table_, np.full(per_s, TAKEN_AT + number - 0.5)),)
+
+
+def unheard(per_s: int, stay: int, came: int = 0, sent: int = 1) -> list[str]:
+    """What is said of nginx, whose clients need not close first, and how bad it is."""
+    owned = owners((900, NGINX, 3), *((n, NGINX, n + 3) for n in range(1, stay + 1)))
+    every = watch(
+        8,
+        lambda number: [*held(stay), *closed(number, lambda _: per_s)],
+        owners=owned,
+        kernel=lambda _: host(NONE, {}, SYSCTLS),
+        deaths=lambda number: dead(number, per_s, came, sent),
+    )
+    return [f"{finding.severity}: {finding.evidence[0]}" for finding in of(every[-1], ID)]
+
+
+def test_any_server_that_closes_before_it_was_asked_anything() -> None:
+    said = "connections/s to 0.0.0.0:5432 were closed by this end within the last 5 s, before any"
+    (told,) = unheard(30, 20)
+    assert told.startswith(f"warning: 30 {said}")
+    assert [each.partition(":")[0] for each in unheard(30, 3)] == ["info"]  # greetings, maybe
+    assert [each.partition(":")[0] for each in unheard(30, 3, sent=0)] == ["warning"]
+    assert unheard(30, 20, came=1) == unheard(9, 20) == []
 
 
 def opening(active: int, **more: int) -> Callable[[int], tuple[Kernel]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tcptop.analysis.findings import parties, servers, words
-from tcptop.analysis.findings.hung_up import HungUp, by_destination, by_listeners
+from tcptop.analysis.findings.hung_up import HungUp, by_destination, by_listeners, unheard
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, window
 from tcptop.model.finding import Finding
+from tcptop.model.sample import Process
 
 ID = "turned-away"
 HELD = 10  # connections that stay: fewer, and it is hardly full
@@ -26,6 +27,9 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
             if servers.clients_close(seen.processes(each.row)):
                 here = True
                 yield _by_server(seen, summaries, each)
+        for each in () if here else unheard(seen, netns, summaries, limits["per_s"]):
+            here = True
+            yield _by_server(seen, summaries, each)
         called = None if here else by_destination(seen, netns, summaries, limits["per_s"])
         port = int(seen.table.remote_port[called.row]) if called else 0
         if called and port in servers.CLIENTS_CLOSE_AT:
@@ -33,13 +37,20 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 
 
 def _severity(hung_up: HungUp) -> str:
-    return "warning" if len(hung_up.staying) >= HELD else "info"
+    return "warning" if hung_up.mute or len(hung_up.staying) >= HELD else "info"
 
 
 def _by_server(seen: Observations, summaries: Sequence[SampleSummary], hung_up: HungUp) -> Finding:
     row, seconds = hung_up.row, words.duration(float(lengths(summaries).sum()))
     processes, rate = seen.processes(row), words.number(hung_up.per_s)
     listener, netns = words.local(seen.sample, row), int(seen.table.netns[row])
+    first = (
+        f"{rate} connections/s to {listener} were closed by this end within the last {seconds}, "
+        f"before any data had come from the client{_sent(hung_up)}."
+        if hung_up.unheard
+        else f"{rate} connections/s to {listener} were closed within the last {seconds} and wait "
+        "in TIME-WAIT on this side: this end closed first."
+    )
     return Finding(
         ID,
         words.key(ID, netns, listener),
@@ -48,15 +59,31 @@ def _by_server(seen: Observations, summaries: Sequence[SampleSummary], hung_up: 
         "them",
         named(seen, hung_up.staying, processes, listener),
         _values(hung_up),
-        (
-            f"{rate} connections/s to {listener} were closed within the last {seconds} and wait in "
-            "TIME-WAIT on this side: this end closed first.",
-            _staying(hung_up),
-            f"Normally the clients of this program close first. It is {servers.named(processes)}.",
-        ),
-        f"{servers.turns_away(processes)} It also closes clients at once that may not "
-        "log in: see its log.",
+        (first, _staying(hung_up), _usually(processes, hung_up)),
+        _advice(processes, hung_up),
         f"ss -Htan state time-wait '{words.served(seen.sample, row)}' | wc -l",
+    )
+
+
+def _sent(hung_up: HungUp) -> str:
+    return ", and nothing was sent to it either" if hung_up.mute else ""
+
+
+def _usually(processes: Sequence[Process], hung_up: HungUp) -> str:
+    who = servers.named(processes)
+    if hung_up.unheard:
+        return f"A server that has room reads what its clients ask for first. It is {who}."
+    return f"Normally the clients of this program close first. It is {who}."
+
+
+def _advice(processes: Sequence[Process], hung_up: HungUp) -> str:
+    limit = servers.turns_away(processes)
+    if not hung_up.unheard:
+        return f"{limit} It also closes clients at once that may not log in: see its log."
+    return limit or (
+        "See its log: it is at its limit of connections, may not serve these addresses, or lacks "
+        "what it needs to serve them (a proxy without a back end that is up: show stat of "
+        "haproxy). A service that only sends a greeting does the same and is well."
     )
 
 
