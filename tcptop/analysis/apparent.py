@@ -12,6 +12,7 @@ import numpy as np
 from tcptop.analysis.history import KnownSockets
 from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.listeners import accepted, match
+from tcptop.analysis.made_in import contradicted
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import distinct, index_of, isin_codes, row_hash, sorted_unique
 from tcptop.model.sample import Process
@@ -110,6 +111,7 @@ def inferred(snapshot: Snapshot) -> Inferred:
     places = {key: len(snapshot.holders.processes) + n for n, key in enumerate(known.processes)}
     caller = [places.get(key, -1) for key in callers(table, rows, came_in, known).tolist()]
     process[rows] = np.where(first >= 0, first, np.array(caller, np.int64))
+    process[contradicted(snapshot.sample, snapshot.cgroup, process, tuple(people))] = -1
     note[rows] = np.where(first >= 0, owner.BY_LISTENER, owner.BY_DESTINATION)
     note[process < 0] = owner.NONE
     return Inferred(process, note, tuple(people))

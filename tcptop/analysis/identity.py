@@ -9,7 +9,6 @@ from zlib import crc32
 
 import numpy as np
 
-from tcptop.analysis.workloads import merged, numbers
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import paired, row_hash
 from tcptop.model.selection import Selection
@@ -35,7 +34,7 @@ def process_keys(selection: Selection, rows: Index) -> U64:
     kind = np.where(pid > 0, 0, found.owner[rows] + CLOSED * closed(found, rows))
     if (found.workload[rows] >= 0).any():
         pid, start, kind = (np.full(len(rows), fixed) for fixed in (0, 0, WORKLOAD))
-        name = numbers(merged(selection.snapshot))[found.workload[rows]]
+        name = found.workload[rows]
     return row_hash(pid, start, found.netns[rows], kind, name)
 
 

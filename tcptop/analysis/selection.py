@@ -13,7 +13,7 @@ from tcptop.analysis.apparent import inferred
 from tcptop.analysis.groups import SocketRates, by_workload, processes, remotes
 from tcptop.analysis.listeners import match
 from tcptop.analysis.port_range import port_bounds
-from tcptop.analysis.workloads import merged, workloads
+from tcptop.analysis.workloads import merged, numbers, workloads
 from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.closed import Closed, joined
@@ -170,7 +170,8 @@ def selected_processes(snapshot: Snapshot, selected: Bools) -> Processes:
 def with_workloads(found: Selection) -> Selection:
     """With the sockets by container or unit in place of those by process."""
     snapshot = found.snapshot
-    table, of = snapshot.sample.sockets, merged(snapshot).of
+    table, told = snapshot.sample.sockets, merged(snapshot)
+    of = numbers(told)[told.of]
     rows = by_workload(
         table, snapshot.holders, snapshot.owner, _rates(snapshot), found.selected, of
     )

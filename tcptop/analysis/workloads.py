@@ -1,13 +1,11 @@
 """Whose each socket is, with a process or without: its unit and container.
 
 The process that holds a socket tells, else the one that listens where it waits, else the control
-group that the socket was made in, which the kernel keeps with it (sk_cgrp_data). Connections have
-their listener's; one that systemd listened for is made in init.scope, so a process comes first.
+group that the socket was made in, else the process whose it apparently was.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,18 +13,12 @@ from zlib import crc32
 
 import numpy as np
 
+from tcptop.analysis.apparent import inferred
+from tcptop.analysis.made_in import made_in
 from tcptop.model.arrays import distinct
-from tcptop.model.container import Container, Workload, container_of, unit_of
+from tcptop.model.container import Workload
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import I64, Index
-
-NOBODYS = Workload(None, None)
-# Where cgroup v1 is in use it alone may know a container, whose sockets are made in the cgroup2 of
-# what has started it.
-_STARTERS = re.compile(
-    r"(?:.*[.-])?(?:docker|dockerd|containerd|crio|cri-o|kubelet|k3s|k3s-agent|rke2-server|rke2-agent"
-    r"|podman|lxc|lxd|incus)\.service|session-.+\.scope|user@.+\.service|init\.scope"
-)
 
 
 class Workloads(NamedTuple):
@@ -39,14 +31,16 @@ class Workloads(NamedTuple):
 @lru_cache(maxsize=2)
 def workloads(snapshot: Snapshot) -> Workloads:
     """Of the sockets of a snapshot."""
-    people, sample = snapshot.holders.processes, snapshot.sample
+    apparent, sample = inferred(snapshot), snapshot.sample
+    people = apparent.processes
     first, waits = snapshot.holders.first(), snapshot.queue >= 0
     first = np.where((first < 0) & waits, first[snapshot.queue], first) if len(first) else first
+    first = np.where((first < 0) & (snapshot.cgroup == 0), apparent.process, first)
     told = np.array([each.cgroup is not None for each in people] + [False], bool)[first]
     numbers, _, group, _ = distinct(np.where(told, 0, snapshot.cgroup))
     names = {box.id: box.name for each in people if (box := each.container) and box.name}
     found = [Workload(each.unit, each.container) for each in people]
-    made = [_made_in(sample.cgroups.get(n), names, sample.cgroups_v1) for n in numbers.tolist()]
+    made = [_named(made_in(sample, n), names) for n in numbers.tolist()]
     numbered = {each: number for number, each in enumerate(dict.fromkeys([*found, *made]))}
     places = np.array([numbered[each] for each in (*found, *made)], np.int64)
     return Workloads(places[np.where(told, first, len(found) + group)], (*numbered,))
@@ -62,6 +56,19 @@ def merged(snapshot: Snapshot) -> Workloads:
     return Workloads(places[told.of], (*numbered,))
 
 
+@lru_cache(maxsize=2)
+def by_number(snapshot: Snapshot) -> Mapping[int, Workload]:
+    """What `merged` has found, by its number."""
+    told = merged(snapshot)
+    return dict(zip(numbers(told).tolist(), told.found, strict=True))
+
+
+def _named(found: Workload, names: Mapping[str | None, str]) -> Workload:
+    """With the name of its container; `names` are by id."""
+    box = found.container
+    return found if box is None else found._replace(container=box._replace(name=names.get(box.id)))
+
+
 def numbers(told: Workloads) -> I64:
     """Of each workload a number that it has in every sample, whether its name is known yet or
     not."""
@@ -69,15 +76,3 @@ def numbers(told: Workloads) -> I64:
     keys = [box and (box.runtime, box.id or box.name) for box in boxes]
     texts = [repr((each.unit, key)) for each, key in zip(told.found, keys, strict=True)]
     return np.array([crc32(text.encode("utf-8", "replace")) for text in texts], np.int64)
-
-
-def _made_in(path: str | None, names: Mapping[str | None, str], v1: bool) -> Workload:
-    """The workload of a control group; `names` are those of containers, by id."""
-    unit, box = unit_of(path), container_of(path)
-    if box is None and v1 and unit is not None and _STARTERS.fullmatch(unit):
-        return NOBODYS
-    return Workload(unit, box and _named(box, names))
-
-
-def _named(box: Container, names: Mapping[str | None, str]) -> Container:
-    return box._replace(name=names.get(box.id))

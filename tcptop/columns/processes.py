@@ -10,7 +10,7 @@ from tcptop.analysis.findings.words import place, workload
 from tcptop.analysis.identity import closed, process_keys
 from tcptop.analysis.recorded import OF_PROCESSES
 from tcptop.analysis.turnover import of_processes
-from tcptop.analysis.workloads import merged
+from tcptop.analysis.workloads import by_number, merged, numbers
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
 from tcptop.columns.listing import Listing, Sparkline
@@ -74,7 +74,7 @@ def name(selection: Selection, row: int) -> str:
 def _workload(selection: Selection, row: int) -> Workload | None:
     """What a row gathers the sockets of; None for a process."""
     number = int(selection.processes.workload[row])
-    return None if number < 0 else merged(selection.snapshot).found[number]
+    return None if number < 0 else by_number(selection.snapshot)[number]
 
 
 def called(found: Workload) -> str:
@@ -293,7 +293,8 @@ def worst(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Ind
 
 
 def _worst_of_workloads(selection: Selection, rows: Index, ranks: Mapping[int, int]) -> Index:
-    snapshot, of = selection.snapshot, merged(selection.snapshot).of
+    snapshot, told = selection.snapshot, merged(selection.snapshot)
+    of = numbers(told)[told.of]
     worst: dict[tuple[int, int], int] = {}
     for number, each in enumerate(snapshot.holders.processes):
         if (rank := ranks.get(each.pid)) is None:

@@ -74,7 +74,7 @@ class Processes:
     """Sockets by (process, namespace); process -1 gathers those that nobody can be named for.
 
     `members` is how many processes a row stands for, of which `process` is one; 0 for none.
-    `workload` is -1 for a process, else which unit or container a row gathers.
+    `workload` is -1 for a process, else the number of the unit or container that a row gathers.
     """
 
     process: Index
@@ -89,7 +89,7 @@ class Processes:
     bytes_received_per_s: F64
     retransmits_per_s: F64
     members: I64
-    workload: Index
+    workload: I64
 
     def __len__(self) -> int:
         return len(self.process)

@@ -24,7 +24,7 @@ def crowded() -> Sample:
         socket("LISTEN", "10.0.0.2:80", inode=4, send_q=128, cgroup_id=78),
         socket("ESTABLISHED", "10.0.0.2:80", "10.0.0.7:1001", cgroup_id=78, recv_q=5),
         socket("ESTABLISHED", "10.0.0.1:5000", "10.0.0.9:443", inode=6, cgroup_id=79),
-        mini("TIME_WAIT", "10.0.0.1:5001", "10.0.0.9:443"),
+        mini("TIME_WAIT", "10.0.0.1:5001", "10.0.0.10:443"),
     ]
     held = owners((1, NGINX, 1), (1, WORKER, 1), (2, NGINX, 2), (3, WORKER, 3), (4, PAID, 4),
                   (6, CURL, 3))  # fmt: skip

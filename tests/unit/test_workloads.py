@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tcptop.analysis.apparent import inferred
 from tcptop.analysis.filter import parse
 from tcptop.analysis.selection import everything, select
 from tcptop.analysis.workloads import workloads
@@ -96,6 +97,27 @@ def remembered() -> Snapshot:
 def test_what_is_closed_is_remembered() -> None:
     told = workloads(remembered())
     assert told.found[told.of[0]] == Workload(None, BOX)
+
+
+def test_whose_it_apparently_was() -> None:
+    """What was closed before any sample saw it is as others to the same destination, unless its
+    control group says otherwise."""
+    first = socket("ESTABLISHED", "10.0.0.5:4000", "10.0.0.9:443", inode=9, cgroup_id=77)
+    gone = socket("FIN_WAIT1", "10.0.0.5:4001", "10.0.0.9:443", cgroup_id=78)
+    ours = socket("FIN_WAIT1", "10.0.0.5:4002", "10.0.0.9:443", cgroup_id=77)
+    waits = mini("TIME_WAIT", "10.0.0.5:4003", "10.0.0.9:443")
+    held = owners((9, NGINX, 3))
+    rows = [first, gone, ours, waits]
+    before = sample(rows[:1], cgroups=CGROUPS, owners=held)
+    now = sample(rows, cgroups=CGROUPS, owners=held, clock=1001.0)
+    snapshot = derived(before, now)
+    told = workloads(snapshot)
+    service = Workload("nginx.service", None)
+    assert [told.found[n] for n in told.of.tolist()] == [
+        service, Workload(None, BOX), service, service
+    ]  # fmt: skip
+    assert inferred(snapshot).process.tolist()[1] == -1
+    assert (inferred(snapshot).process[[2, 3]] >= 0).all()
 
 
 @pytest.mark.parametrize(
