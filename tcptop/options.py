@@ -20,7 +20,7 @@ from tcptop import __version__
 FORMATS = ("json", "ndjson", "csv", "text", "markdown")
 LISTS = ("sockets", "processes", "listeners", "ports", "remotes", "closed", "findings")
 # Words of the contract that are subcommands and come with later versions.
-LATER = ("record", "replay", "report", "diff", "metrics")
+LATER = ("record", "replay", "report", "diff", "metrics", "config", "completion")
 
 INTERVAL_S = (0.1, 3600.0)
 IDLE_TIMEOUT_S = (1.0, 864_000.0)
@@ -161,7 +161,8 @@ def parse(words: Sequence[str]) -> Options:
     try:
         chosen = LiveOptions(**vars(live().parse_intermixed_args(words)))
     except UsageError:
-        _check_abbreviation(first, get_close_matches(first, SUBCOMMANDS, 1))  # whose options it has
+        near = get_close_matches(first, [*SUBCOMMANDS, *LATER], 1)  # whose options it has
+        _check_abbreviation(first, near)
         raise
     if chosen.filter == [first]:
         _check_abbreviation(first, [])
@@ -171,7 +172,9 @@ def parse(words: Sequence[str]) -> Options:
 def _check_abbreviation(word: str, near: Sequence[str]) -> None:
     """Raise UsageError for the beginning of a subcommand, which is a filter too, or for one that is
     misspelt."""
-    meant = [name for name in SUBCOMMANDS if len(word) > 2 and name.startswith(word)] or near
+    meant = [
+        name for name in (*SUBCOMMANDS, *LATER) if len(word) > 2 and name.startswith(word)
+    ] or near
     if meant:
         other = f"processes of that name are shown by: tcptop 'process = *{word}*'"
         raise UsageError(f'tcptop: "{word}": did you mean tcptop {meant[0]}? ({other})')

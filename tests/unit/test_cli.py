@@ -76,6 +76,8 @@ def test_the_filter_text_repeats_what_was_typed() -> None:
         (("snap", "--format", "json"), "did you mean tcptop snapshot?"),
         (("snap", "dport = :443", "--limit", "3"), "did you mean tcptop snapshot?"),
         (("chek", "--over", "3"), "did you mean tcptop check?"),
+        (("conf",), "did you mean tcptop config?"),
+        (("repl",), "did you mean tcptop replay?"),
         (("xyzzy", "--over", "3"), "unrecognized arguments: --over 3"),
         (("demo", "close-wait-leek"), "did you mean close-wait-leak"),
         (("demo", "xyzzy"), "`tcptop demo --list`"),
@@ -114,7 +116,11 @@ def test_a_wrong_filter_is_quoted_with_a_caret_under_the_wrong_word() -> None:
     [
         (("snapshot", "--netns", "no-such-namespace"), "no-such-namespace"),
         (("snapshot", "--netns", "4194305"), "4194305"),
-        (("record", "x"), "record: not in this version"),
+        *(
+            ((word, *rest), f"tcptop: {word}: not in this version")
+            for word in options.LATER
+            for rest in (("x",), ("--help",))
+        ),
         (("snapshot", "--from", "x"), "--from: not in this version"),
         (("snapshot", "--config", "/no/such/file.toml"), "/no/such/file.toml"),
         (("demo", "close-wait-leak"), "terminal"),
