@@ -11,7 +11,8 @@ from tcptop import ending
 
 def main(words: Sequence[str] | None = None) -> NoReturn:
     """Run a command line; ends the process with the contract's exit code."""
-    ending.at_once_on_signals()
+    words = sys.argv[1:] if words is None else words
+    ending.at_once_on_signals(words)
     from tcptop import dispatch  # which no signal finds half imported
 
-    ending.leave(dispatch.dispatch(sys.argv[1:] if words is None else words))
+    ending.leave(dispatch.dispatch(words))

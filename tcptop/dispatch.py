@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from tcptop import options
+from tcptop.commands import memory
 from tcptop.commands.errors import (
     BROKEN_PIPE,
     COULD_NOT,
@@ -100,10 +100,7 @@ def _prepare_for_numpy() -> None:
     """Its OpenBLAS, which nothing here calls, makes a thread a core; and where it gets no memory it
     ends the process with 1. Raises MemoryError."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        mmap.mmap(-1, NUMPY_BYTES).close()
-    except OSError as error:
-        raise MemoryError from error
+    memory.need(NUMPY_BYTES)
 
 
 def _refuse_later(chosen: options.SourceOptions) -> None:

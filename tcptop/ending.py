@@ -8,18 +8,23 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
+SUBCOMMANDS = ("snapshot", "check", "demo", "explain")  # end with 130 on ^C, the live view with 0
+
+status: dict[int, int] = {number: 128 + number for number in SIGNALS}  # exit status after each
 before_the_end: list[Callable[[], None]] = []  # what a signal must not leave undone
 
 
-def at_once_on_signals() -> None:
+def at_once_on_signals(words: Sequence[str]) -> None:
     """Leave as `ss` does: what KeyboardInterrupt meets on its way, such as a half-done import,
     turns it into other errors. The live view has handlers of its own."""
+    if not words or words[0] not in SUBCOMMANDS:
+        status[signal.SIGINT] = 0
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or in the background
             signal.signal(number, _on_signal)
@@ -39,4 +44,4 @@ def leave(code: int) -> NoReturn:
 def _on_signal(number: int, frame: FrameType | None) -> NoReturn:
     for undo in before_the_end:
         undo()
-    os._exit(128 + number)
+    os._exit(status[number])

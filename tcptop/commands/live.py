@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tcptop.commands import memory
 from tcptop.commands.errors import CommandError
 from tcptop.commands.filter import clause
 from tcptop.options import LiveOptions, ScreenOptions, SourceOptions
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from tcptop.analysis.filter.clause import Clause
     from tcptop.commands.effective import EffectiveConfiguration
     from tcptop.tui.settings import ScreenSettings
+
+# Stacks of the threads, and what a first sample takes. A thread that gets its stack and nothing
+# else dies before Thread.start() hears of it, which then waits for ever.
+THREADS_BYTES = 64 << 20
 
 
 def run(chosen: LiveOptions) -> int:
@@ -47,6 +52,7 @@ def show(settings: ScreenSettings, mouse: bool | None, looked_at: SourceOptions)
     from tcptop.tui.terminal.display import finish
 
     app = TcptopApp(lambda: source(looked_at, OWNERS_BUDGET_S), SystemNames(), settings)
+    memory.need(THREADS_BYTES)
     sys.setswitchinterval(0.0005)  # a key press waits less for the watcher's thread
     app.run(mouse=environment.mouse(os.environ) if mouse is None else mouse)
     return finish(app)

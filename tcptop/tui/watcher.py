@@ -20,6 +20,7 @@ from tcptop.analysis.recent import Recent
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.watch import WatchLoop
 from tcptop.columns import RECORDED
+from tcptop.model import mistake
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, EndOfSamples, Source
 from tcptop.tui.lists import Criteria, Shown, show
@@ -149,7 +150,7 @@ def _settle_garbage() -> None:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return mistake.exhausted(error) or " ".join(str(error).split()) or type(error).__name__
 
 
 def in_background(

@@ -57,12 +57,17 @@ def test_quitting_restores_the_terminal_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT], ids=lambda n: n.name
+    ("number", "status"),
+    [
+        (signal.SIGINT, 0),
+        *((number, 128 + number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)),
+        *((number, 128 + number) for number in (signal.SIGUSR1, signal.SIGABRT, signal.SIGXCPU)),
+    ],
 )
-def test_a_signal_restores_the_terminal(number: signal.Signals) -> None:
+def test_a_signal_restores_the_terminal(number: signal.Signals, status: int) -> None:
     with start("mouse") as terminal:
         terminal.process.send_signal(number)
-        assert terminal.wait_exit() == 128 + number
+        assert terminal.wait_exit() == status
         assert terminal.left_behind() == []
         assert b"Traceback" not in terminal.received
 

@@ -288,3 +288,15 @@ def test_nothing_of_it_runs_on_after_the_end(pid: int) -> None:
         terminal.wait_exit()
         with pytest.raises(ProcessLookupError):
             os.kill(terminal.process.pid, 0)
+
+
+@pytest.mark.parametrize("kilobytes", [100_000, 130_000, 150_000, 155_000, 165_000])
+def test_too_little_memory_is_one_line(kilobytes: int, pid: int) -> None:
+    """Whatever comes first: an import, a thread, the first sample."""
+    words = ["bash", "-c", f'ulimit -v {kilobytes}; exec "$@"', "_", *command(pid)]
+    with Terminal(words, environ()) as terminal:
+        assert terminal.wait_exit() == 1
+        assert terminal.left_behind() == []
+        (line,) = filter(None, terminal.lines())
+        assert line.startswith("tcptop: ")
+        assert "out of memory" in line

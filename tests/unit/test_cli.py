@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptop import options
+from tcptop import ending, options
 from tcptop.commands.filter import filter_text
 
 COMMAND = (sys.executable, "-m", "tcptop")
@@ -135,6 +135,10 @@ def test_what_cannot_be_done_is_one_line_and_exit_1(words: tuple[str, ...], says
     assert done.stderr.startswith("tcptop: ")
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_interrupt_tells_subcommands_from_the_live_view() -> None:
+    assert set(ending.SUBCOMMANDS) == set(options.SUBCOMMANDS)
 
 
 def test_the_live_view_needs_a_terminal() -> None:

@@ -2,8 +2,9 @@
 
 Textual's own driver leaves the alternate screen, the mouse and the raw mode behind on SIGTERM,
 SIGHUP and SIGQUIT, spins when the terminal is gone, resumes with a blank screen, and asks for
-every motion of the mouse. This one ends with status 128 + signal; it relies on private parts of
-Textual 8.2 (`App._handle_exception`), and tests/tui/test_driver.py is the contract.
+every motion of the mouse. This one ends with status 128 + signal, or 0 after SIGINT; it relies
+on private parts of Textual 8.2 (`App._handle_exception`), and tests/tui/test_driver.py is the
+contract.
 Use it through `tcptop.tui.terminal.display`.
 """
 
@@ -29,7 +30,13 @@ from textual.geometry import Size
 from tcptop.tui.terminal.keyboard import Keyboard
 from tcptop.tui.terminal.writer import Writer
 
-ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
+# SIGABRT too: abort(3) ends the process whatever the handler does, and another's is to leave the
+# terminal as it was. Not those of a fault: the instruction would be run again, before any Python.
+UNUSUAL = (
+    *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGABRT, signal.SIGXCPU),
+    *(signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO, signal.SIGPWR),
+)
+ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, *UNUSUAL)
 LIMIT = 2.0  # seconds from a signal until the process ends whatever the event loop does
 PATIENCE = 0.5  # seconds that a stalled link may take to accept the last bytes
 TAKEN_S = 0.05  # between two looks whether an app that does not take its keys has ended
@@ -112,7 +119,7 @@ class TerminalDriver(LinuxDriver):
         ours[signal.SIGWINCH] = self._on_resize
         ours[signal.SIGALRM] = self._on_alarm
         for number, handler in ours.items():
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            if number not in UNUSUAL or signal.getsignal(number) != signal.SIG_IGN:  # nohup
                 self._handlers[number] = signal.signal(number, handler)
         atexit.register(self._leave)
         self._enter()
@@ -150,14 +157,20 @@ class TerminalDriver(LinuxDriver):
             return
         if not self._active:
             self._active = True
-            self._writer = Writer(self._output, self._on_lost)
-            self._writer.start()
-            self._input = Thread(target=self._run_input_thread, name="terminal-input", daemon=True)
-            self._input.start()
+            self._start_threads()
         self.write(ENTER + (MOUSE_ON if self._mouse else ""))
         if not any(os.environ.get(name) == value for name, value in NO_SYNC_TERMS):
             self.write(ASK_SYNC)
         self._send_size()
+
+    def _start_threads(self) -> None:
+        """Only threads that run are ours to end: there may be no memory for them."""
+        writer = Writer(self._output, self._on_lost)
+        writer.start()
+        self._writer = writer
+        reader = Thread(target=self._run_input_thread, name="terminal-input", daemon=True)
+        reader.start()
+        self._input = reader
 
     def _set_raw(self) -> bool:
         """Whether keys now come one by one.
@@ -215,7 +228,7 @@ class TerminalDriver(LinuxDriver):
         if not self._ending:
             self._ending = number
             signal.setitimer(signal.ITIMER_REAL, LIMIT)
-            self._soon(self._app.exit, None, 128 + number)
+            self._soon(self._app.exit, None, status(number))
 
     def _on_lost(self) -> None:
         """The terminal is gone, which SIGHUP may not have told (nohup). From any thread."""
@@ -226,7 +239,7 @@ class TerminalDriver(LinuxDriver):
         """The event loop has not ended in time."""
         self._leave()
         self._restore_attributes()
-        os._exit(128 + self._ending)
+        os._exit(status(self._ending))
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         self._soon(self._suspend)
@@ -280,6 +293,11 @@ class TerminalDriver(LinuxDriver):
         self._app.call_later(taken.set)
         while self._active and not taken.wait(TAKEN_S):
             pass
+
+
+def status(number: int) -> int:
+    """The exit status after a signal; an interrupt is how a live view is left."""
+    return 0 if number == signal.SIGINT else 128 + number
 
 
 def read_some(fileno: int) -> bytes:
