@@ -279,6 +279,8 @@ class Sample:
     peaks: ListenerPeaks = NO_PEAKS
     namespaces: tuple[Namespace, ...] = ()
     kernel: tuple[Kernel, ...] = ()
+    # Counters of namespaces that may not be entered, in which no socket is seen.
+    unentered: tuple[Kernel, ...] = ()
     cgroups: Mapping[int, str] = field(default_factory=dict)  # cgroup2 id -> path
     cgroups_v1: bool = False  # controllers of cgroup v1 are in use
     users: Mapping[int, str] = field(default_factory=dict)  # uid -> login name

@@ -15,11 +15,21 @@ from typing import TypeVar
 import numpy as np
 
 from tcptop.model.arrays import isin_sorted, sorted_unique
-from tcptop.model.sample import NO_PEAKS, Deaths, Host, ListenerPeaks, Namespace, Owners, Sample
+from tcptop.model.sample import (
+    NO_PEAKS,
+    Deaths,
+    Host,
+    Kernel,
+    ListenerPeaks,
+    Namespace,
+    Owners,
+    Sample,
+)
 from tcptop.model.source import Requests, Stop
 from tcptop.model.table import U32, SocketTable, concat
 from tcptop.sources import namespaces, proc_net_tcp, procfs
 from tcptop.sources.cgroups import Cgroups
+from tcptop.sources.counters import read_kernel
 from tcptop.sources.deaths import MOST_PER_S, REST_S, DeathListener
 from tcptop.sources.namespace_finder import Found, NamespaceFinder
 from tcptop.sources.namespace_reader import NamespaceReader, Reading
@@ -124,6 +134,7 @@ class LiveSource:
             peaks=_peaks(readings),
             namespaces=self._spaces(readings),
             kernel=tuple(each.kernel for each in readings),
+            unentered=tuple(self._counters()),
             cgroups=self._cgroups.paths(sockets.cgroup_id),
             cgroups_v1=self._cgroups.v1,
             users=self._users.of(_uids(sockets.uid, owners)),
@@ -190,7 +201,12 @@ class LiveSource:
 
     def _of_others(self) -> Iterator[str]:
         assert self._others
-        for why_not, number in Counter(self._others.refused()).most_common():
+        if hidden := len(self._finder.hidden):
+            yield (
+                f"Run as root or with CAP_SYS_ADMIN and CAP_SYS_PTRACE: {_namespaces(hidden)} may "
+                "not be entered; their counters are told, their sockets are not."
+            )
+        for why_not, number in Counter(self._others.refused.values()).most_common():
             yield f"{_namespaces(number)} could not be read: {why_not}."
         between_s = self._between_s(self._interval or 0.0)
         if self._interval and between_s > self._interval:
@@ -203,6 +219,14 @@ class LiveSource:
         if self._elsewhere:
             has = "have" if self._elsewhere > 1 else "has"
             yield f"See --netns all: {_namespaces(self._elsewhere)} {has} sockets."
+
+    def _counters(self) -> Iterator[Kernel]:
+        """What /proc tells of namespaces that may not be entered."""
+        if self._others:
+            refused = (self._found[inode] for inode in self._others.refused)
+            for each in (*self._finder.hidden, *refused):
+                for pid in each.pids[:1]:
+                    yield read_kernel(abs(each.inode), pid)
 
     def _spaces(self, readings: Sequence[Reading]) -> tuple[Namespace, ...]:
         """The reader's own first."""

@@ -65,7 +65,8 @@ class NamespaceFinder:
     def __init__(self, proc: str = "/proc", clock: Callable[[], float] = time.monotonic) -> None:
         self._proc = proc
         self._clock = clock
-        self._spaces: dict[int, int | None] = {}  # by pid; None where it is not permitted
+        self._spaces: dict[int, int | None] = {}  # by pid; see _space
+        self._own: tuple[int | None, int] = (None, 0)  # a file and the namespace of this thread
         self._named: dict[int, str] = {}
         self._names_changed: int | None = None
         self._mounts: dict[int, list[str]] = {}
@@ -73,6 +74,8 @@ class NamespaceFinder:
         self._containers = ContainerNames(proc, clock)
         self._container_names: dict[int, str | None] = {}  # by pid
         self._due = 0.0
+        # Those of which nothing but files of /proc/PID/net may be seen; `inode` is negative.
+        self.hidden: list[Found] = []
         self._known: Mapping[int, Found] | None = None  # what was found last, if it still holds
 
     def find(self, whole: bool = False) -> Mapping[int, Found]:
@@ -81,6 +84,7 @@ class NamespaceFinder:
             self._spaces, self._names_changed = {}, None
             self._cgroups, self._container_names = {}, {}
             self._mounts = _mounts()
+            self._own = (_inode("/proc/thread-self/net/sockstat"), namespaces.current_inode())
             self._due, self._known = self._clock() + WHOLE_S, None
         self._look_at_processes()
         self._look_at_names()
@@ -103,9 +107,22 @@ class NamespaceFinder:
             return
         self._known = None
         self._spaces = {
-            pid: known[pid] if pid in known else _inode(f"{self._proc}/{pid}/ns/net")
-            for pid in pids
+            pid: known[pid] if pid in known else self._space(f"{self._proc}/{pid}") for pid in pids
         }
+
+    def _space(self, path: str) -> int | None:
+        """The namespace of a process; None where it has none any more.
+
+        Who may not look at it sees at least which processes share one: a namespace has files of its
+        own in /proc (proc_alloc_inum). Such a number, negative, is none of another namespace.
+        """
+        inode = _inode(f"{path}/ns/net")
+        if inode is not None:
+            return inode
+        number = _inode(f"{path}/net/sockstat")
+        if number is None:
+            return None
+        return self._own[1] if number == self._own[0] else -number
 
     def _look_at_names(self) -> None:
         changed = None
@@ -120,8 +137,10 @@ class NamespaceFinder:
         for pid, inode in self._spaces.items():
             if inode is not None:
                 pids[inode].append(pid)
+        self.hidden = [self._one(i, sorted(pids[i])) for i in sorted(pids) if i < 0]
         inodes = pids.keys() | self._named.keys() | self._mounts.keys()
-        return {inode: self._one(inode, sorted(pids.get(inode, ()))) for inode in sorted(inodes)}
+        known = sorted(inode for inode in inodes if inode > 0)
+        return {inode: self._one(inode, sorted(pids.get(inode, ()))) for inode in known}
 
     def _one(self, inode: int, pids: list[int]) -> Found:
         name = self._named.get(inode)

@@ -49,7 +49,7 @@ class OtherNamespaces:
         self._readers: dict[int, NamespaceReader] = {}
         # Those without sockets, by inode: a monotonic clock when they were asked for the last time.
         self.empty: dict[int, float] = {}
-        self._refused: dict[int, str] = {}  # why those could not be read
+        self.refused: dict[int, str] = {}  # by inode: why those could not be read
         self._polled = 0
         self.took_s = 0.0  # for the last reading of all
         # A thread has a namespace of its own: that of the others stays as it is.
@@ -71,7 +71,7 @@ class OtherNamespaces:
         self._let_go(self._readers.keys() - self._found.keys())
         self._let_go(self._dead())
         self.empty = {i: clock for i, clock in self.empty.items() if i in self._found}
-        self._refused, self.ended = {}, []
+        self.refused, self.ended = {}, []
         readings = self._thread.submit(self._read_all).result()
         self.took_s = time.monotonic() - began
         return readings
@@ -92,10 +92,6 @@ class OtherNamespaces:
         if any(self._dead()):
             self._found = self._finder.find(whole=True)  # it may have other processes by now
             self._let_go(self._dead())
-
-    def refused(self) -> list[str]:
-        """Why some could not be read, a text for each."""
-        return [*self._refused.values()]
 
     def _dead(self) -> list[int]:
         return [
@@ -139,7 +135,7 @@ class OtherNamespaces:
                 self.ended.append(ended)
         except (namespaces.NamespaceError, OSError) as error:
             if found.alive:
-                self._refused[inode] = str(error)
+                self.refused[inode] = str(error)
         self._let_go([inode])
         return None
 

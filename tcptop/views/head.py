@@ -73,9 +73,9 @@ def totals(selection: Selection) -> dict[str, Any]:
 
 
 def kernel(selection: Selection) -> list[dict[str, Any]]:
-    """Counters and limits of each namespace."""
-    snapshot = selection.snapshot
-    return [_kernel(snapshot, values) for values in snapshot.sample.kernel]
+    """Counters and limits of each namespace; of those that may not be entered counters alone."""
+    snapshot, sample = selection.snapshot, selection.snapshot.sample
+    return [_kernel(snapshot, values) for values in (*sample.kernel, *sample.unentered)]
 
 
 def _kernel(snapshot: Snapshot, values: Kernel) -> dict[str, Any]:

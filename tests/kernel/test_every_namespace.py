@@ -314,17 +314,27 @@ def test_two_hundred_namespaces_with_and_without_sockets() -> None:
     assert busy <= set(held_by.tolist())
 
 
-def what_nobody_sees() -> tuple[set[int], tuple[str, ...]]:
+def what_nobody_sees(pid: int) -> tuple[Sample, int]:
+    """A sample, and the number that stands for the namespace of a process."""
     source = LiveSource(everywhere=True)
     seen = source.sample()
     source.close()
-    return set(seen.sockets.netns.tolist()) | set(seen.netns), seen.notes
+    return seen, os.stat(f"/proc/{pid}/net/sockstat").st_ino
 
 
-def test_another_user_sees_his_own(namespace: DemoNamespace) -> None:
-    namespace.run(listening)
-    seen, _ = as_nobody(what_nobody_sees)
-    assert seen == {namespaces.current_inode()}
+def test_another_user_sees_his_own_and_the_counters_of_others(namespace: DemoNamespace) -> None:
+    namespace.run(serve)
+    with Everywhere():  # imports what the other user may not be able to read
+        pass
+    seen, number = as_nobody(what_nobody_sees, namespace.pid)
+    own = namespaces.current_inode()
+    assert set(seen.sockets.netns.tolist()) | set(seen.netns) == {own}
+    assert [each.netns for each in seen.kernel] == [own]
+    (theirs,) = (each for each in seen.unentered if each.netns == number)
+    assert theirs.counters["Tcp"]["ActiveOpens"] == 1
+    assert theirs.sockstat["TCP"]["inuse"] == 3
+    assert theirs.sysctls == {}
+    assert any("may not be entered; their counters are told" in note for note in seen.notes)
 
 
 def test_a_named_one_without_a_process_is_read(
