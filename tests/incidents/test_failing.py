@@ -115,7 +115,7 @@ def four_callers_give_up_together(lab: Lab) -> None:
 @healthy(over_s=9)
 def logs_are_sent_and_nobody_answers(lab: Lab) -> None:
     """Sent and closed at once, as syslog and metrics are."""
-    lab.server.python("orders", lab.server.address, 5140, 128, 60, port=5140)
+    lab.server.python("sink", lab.server.address, 5140, port=5140)
     lab.client.python("dialer", lab.server.address, 5140, 4, 0.01, 0.3)
     lab.wait(2)
 

@@ -28,9 +28,13 @@ def refused_sockets_are_never_closed(lab: Lab) -> None:
     lab.server.until(lambda: lab.client.counter("TcpOutRsts") >= 228, "228 refused")
 
 
-@refused_sockets_are_never_closed.healthy()
+@incident(
+    server=[
+        Says("destination-failing", "warning", title=[r"connects to 10\.77\.0\.2", "refused"]),
+    ]
+)
 def refused_sockets_are_closed(lab: Lab) -> None:
-    """It waits a while before each new attempt."""
+    """It waits a while before each new attempt: no leak, but a service that is down."""
     lab.server.python("leaky", lab.client.address, 5672, 1, 3, "tidy", files=256)
     lab.server.until(lambda: lab.client.counter("TcpOutRsts") >= 5, "5 refused")
 
@@ -172,9 +176,13 @@ def a_client_has_connected_to_itself(lab: Lab) -> None:
     lab.wait(5)  # the refused attempts before it are over
 
 
-@a_client_has_connected_to_itself.healthy()
+@incident(
+    server=[
+        Says("destination-failing", "warning", title=[r"connects to 127\.0\.0\.1", "refused"]),
+    ]
+)
 def a_client_waits_for_its_service(lab: Lab) -> None:
-    """The service's port is outside the range of the others."""
+    """The service's port is outside the range of the others: it is down, and no more than that."""
     lab.server.sysctl("net.ipv4.ip_local_port_range", "33101 33199")
     lab.server.python("agent", 33100, 5)
     lab.wait(2)
@@ -296,11 +304,13 @@ def _jobs(lab: Lab, *more: str) -> None:
 class TestKeeping(Proving):
     incidents = (
         refused_sockets_are_never_closed,
+        refused_sockets_are_closed,
         refusals_are_known_by_their_sockets,
         close_wait_ends_with_the_peers_reset,
         reset_sockets_are_never_closed,
         a_client_is_made_anew_for_each_request,
         a_client_has_connected_to_itself,
+        a_client_waits_for_its_service,
         the_server_forgets_idle_clients_first,
         a_pool_forgets_what_the_server_has_closed,
         jobs_inherit_the_connections_of_clients,

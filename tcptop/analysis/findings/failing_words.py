@@ -12,8 +12,6 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes
 from tcptop.model.sample import Process
 
-IDLE_S = 1.0  # from which it is told that a connection had been idle before
-MOSTLY = 0.8
 NAMED = 3  # processes
 
 
@@ -87,16 +85,15 @@ def evidence(
         )
     if found.left:
         yield from _left(found)
-    idle = found.idle_s[found.idle_s >= IDLE_S]
-    if len(idle) >= MOSTLY * max(found.reset, 1):
+    if found.after_a_pause:
         yield (
-            f"{words.number(len(idle))} of those reset had been idle before the last thing was "
-            f"sent, the shortest for {words.exactly(float(idle[0]))}."
+            f"{words.number(len(found.paused))} of those reset had been idle before the last thing "
+            f"was sent, the shortest for {words.exactly(float(found.paused[0]))}."
         )
     if not found.callee.remote_port:
         yield "connect() itself waited for the answer: the kernel no longer knows the port then."
     yield from _callers(who, apparent)
-    if spared:
+    if spared and found.unopened:
         yield "Others at the same port answer meanwhile."
 
 
@@ -162,9 +159,8 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
 
 
 def _about_resets(found: Outcomes) -> str:
-    idle = found.idle_s[found.idle_s >= IDLE_S]
-    if len(idle) >= MOSTLY * found.reset:
-        shortest = words.exactly(float(np.floor(idle[0] * 10) / 10))
+    if found.after_a_pause:
+        shortest = words.exactly(float(np.floor(found.paused[0] * 10) / 10))
         return (
             "Something forgets idle connections sooner than the caller reuses them: a firewall, a "
             "load balancer, NAT, or the server's own idle timeout. Let the caller's pool close "

@@ -28,6 +28,7 @@ PLACES = 20
 # Seconds without an answer: longer than to the other end of the world and back, and what a round
 # trip takes beside. Who needs no answer (logs, metrics) closes sooner, or keeps the connection.
 WAITED_S, ROUND_TRIPS = 0.4, 4
+IDLE_S, MOSTLY = 1.0, 0.8  # from which a connection was idle; share of those that are
 OTHERWISE = 0.2  # of the failed connects of a namespace
 
 
@@ -64,6 +65,15 @@ class Outcomes(NamedTuple):
     @property
     def failed(self) -> int:
         return self.unopened + self.reset + self.left
+
+    @property
+    def paused(self) -> F64:
+        """Of the reset ones those that had been idle when the last thing was sent."""
+        return self.idle_s[self.idle_s >= IDLE_S]
+
+    @property
+    def after_a_pause(self) -> bool:
+        return len(self.paused) >= MOSTLY * max(self.reset, 1)
 
     @property
     def every(self) -> int:

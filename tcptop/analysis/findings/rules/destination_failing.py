@@ -24,6 +24,7 @@ BETWEEN_S = 2.0  # from the first failure to the last: a server that restarts re
 CRITICAL = 10  # connects without an answer, as of connect-unanswered
 ALIKE = 1.3  # the longest of most waits by the shortest: a deadline
 LEFT_OUT = 0.1  # of the waits, at either end, that are not asked
+ANEW = 0.2  # of the failures, so many that go well
 SPARE_PER_S = 1.2  # attempts to a host that is down, of those who ask whether it is back
 
 
@@ -100,7 +101,10 @@ def _severity(found: Outcomes, spared: bool) -> str:
 
 def _spared(seen: Observations, found: Outcomes) -> bool:
     """Nobody is harmed: the other family of addresses takes as many, or others of a pool do, and
-    somebody asks now and then whether this one is back."""
+    somebody asks now and then whether this one is back; or what is reset after a pause, as the
+    other end had closed it meanwhile, is dialed anew and answered."""
+    if found.after_a_pause and found.reset == found.failed:
+        return found.fine >= ANEW * found.failed
     if found.fine or found.unopened < found.failed or not found.callee.remote_port:
         return False
     if 2 * unanswered.by_other_family(seen, found.callee) >= found.failed:
