@@ -180,6 +180,39 @@ def _tunnel(lab: Lab) -> None:
 
 
 @incident(
+    server=[
+        Says(
+            MTU,
+            "critical",
+            who="reports",
+            title=[r"Large packets to 10\.77\.0\.2 are lost: 4 connections of reports"],
+            told=[r"other connections? with the same address", r"tcp_mtu_probing"],
+            never=[r"Nothing comes back", r"phone in a tunnel"],
+        )
+    ],
+    gateway=[],
+)
+def large_answers_are_lost(lab: Lab) -> None:
+    """As of a database: the login and small answers come, and no other connection stays open."""
+    lab.gateway.filter("icmp type destination-unreachable drop", hook="output")
+    lab.gateway.ip(f"link set {DEVICE} mtu 1300")
+    _reports(lab)
+    lab.server.until(lambda: lab.server.again(local=5432, times=4) == 4, "retransmissions")
+
+
+@large_answers_are_lost.healthy()
+def large_answers_are_cut(lab: Lab) -> None:
+    lab.gateway.ip(f"link set {DEVICE} mtu 1300")
+    _reports(lab)
+    lab.wait(2)
+
+
+def _reports(lab: Lab) -> None:
+    lab.server.python("reports", lab.server.address, 5432, port=5432)
+    lab.client.python("clerks", lab.server.address, 5432, 4, 0.7)
+
+
+@incident(
     gateway=[Says(NAT, "warning critical", told=[r"insert_failed|drop", r"(?i)port"])],
     client=[Says(UNANSWERED, "warning critical", destination="10.76.0.1:80")],
 )
@@ -334,6 +367,7 @@ class TestNetwork(Proving):
         the_reverse_path_filter_drops_the_clients,
         checksums_are_broken_on_the_way,
         large_packets_are_lost,
+        large_answers_are_lost,
         the_gateway_has_no_port_left,
         a_third_of_the_phones_vanish,
         a_firewall_has_forgotten_idle_connections,

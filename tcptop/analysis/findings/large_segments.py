@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import networks
+from tcptop.analysis.findings import ended, networks
 from tcptop.analysis.findings.lost import JUST_S
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
@@ -49,6 +49,7 @@ def _by_address(seen: Observations, rows: Index, retransmits: float) -> Iterator
         others = talking[theirs == ours[at[0]]]
         others = others[~np.isin(others, mine)]
         small = int(np.count_nonzero(_heard(seen, others, float(silent.min()))))
+        small += _ended(seen, mine, float(silent.min()))
         if small or _still_sends(seen, mine).any():
             yield Large(mine[often], small)
 
@@ -63,6 +64,21 @@ def _full(seen: Observations, rows: Index) -> Bools:
     held &= table.info_of("backoff", rows) == 0
     full: Bools = (mss > 0) & (table.send_q[rows] >= mss) & (out | held)
     return full
+
+
+def suspected(seen: Observations, rows: Index) -> bool:
+    """Whether all of these have a full segment out, and had nothing but small ones acknowledged."""
+    return bool(_full(seen, rows).all() and ended.small_only(seen.table, rows).all())
+
+
+def _ended(seen: Observations, rows: Index, silent_s: float) -> int:
+    """Short connections there that went well meanwhile. Behind one address there may be many
+    hosts, of which one has died; but then its connections do not all end at their first full
+    segment."""
+    if not ended.small_only(seen.table, rows).all():
+        return 0
+    closed = ended.answered(seen, rows, silent_s - JUST_S)
+    return int(np.count_nonzero(closed.known("bytes_acked") > 1))
 
 
 def _heard(seen: Observations, rows: Index, silent_s: float) -> Bools:

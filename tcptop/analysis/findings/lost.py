@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import networks, words
+from tcptop.analysis.findings import ended, networks, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
@@ -60,6 +60,7 @@ def _called_from_here(seen: Observations, rows: Index, for_s: F64) -> Iterator[L
         for mine in rows_by_key(np.flatnonzero(left), ours[left]):
             others = every[theirs == ours[mine[0]]]
             answering = _answering(seen, others, rows[mine], float(for_s[mine].min()))
+            answering += _ended_there(seen, rows[mine], for_s[mine], keys is _endpoint)
             if keys is _endpoint or not answering:
                 left[mine] = False
                 where = networks.where(seen.sample, rows[mine])
@@ -88,9 +89,26 @@ def _clients(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterato
             part = mine[group]
             others = all_clients[theirs == ours[group[0]]]
             answering = _answering(seen, others, part, float(waited[group].min()))
+            answering += _ended_here(seen, part, waited[group])
             where = networks.where(seen.sample, part)
             name = networks.name(seen.sample, int(part[0]))
             yield Lost(where, name, part, waited[group], answering, listener, len(all_clients))
+
+
+def _ended_there(seen: Observations, rows: Index, for_s: F64, at_port: bool) -> int:
+    """Short connections from here that went well meanwhile, though the others are in no list."""
+    closed = ended.answered(seen, rows, float(for_s.min()) - JUST_S)
+    ports = seen.table.local_port[seen.snapshot.listeners.row]
+    ours = ~np.isin(closed.local_port, ports)
+    if at_port:
+        ours &= closed.remote_port == seen.table.remote_port[rows[0]]
+    return int(np.count_nonzero(ours))
+
+
+def _ended_here(seen: Observations, rows: Index, for_s: F64) -> int:
+    """The same of clients of a listener."""
+    port = int(seen.table.local_port[rows[0]])
+    return len(ended.answered(seen, rows, float(for_s.min()) - JUST_S, port))
 
 
 def _endpoint(table: SocketTable, rows: Index) -> U64:

@@ -19,6 +19,10 @@ from tcptop.model.route import Link
 
 ID = "black-hole"
 MOST = 20  # networks
+LARGE = (
+    "All of them wait for a full segment, and only small ones were ever acknowledged: if new "
+    "connections with {there} work, the path loses large packets (tcptop explain mtu-black-hole)."
+)
 SHORTER = 8  # what tcp_retries2 may be set to; RFC 1122 4.2.3.5 asks for 100 s at least
 
 
@@ -179,6 +183,8 @@ def _advice(seen: Observations, lost: Lost) -> str:
     link = _link(seen, lost)
     if link:
         return ways.mend(link) + last
+    if large_segments.suspected(seen, lost.rows):
+        last = f" {LARGE.format(there=words.remote_address(seen.sample, int(lost.rows[0])))}{last}"
     if lost.listener >= 0:
         return (
             "Clients disappear without closing (a phone in a tunnel, a sleeping laptop, expired "

@@ -54,7 +54,8 @@ def _evidence(
     )
     if large.small:
         others = words.count(large.small, "other connection")
-        yield f"{others} to the same address were acknowledged meanwhile: the path works."
+        were = "was" if large.small == 1 else "were"
+        yield f"{others} with the same address {were} acknowledged meanwhile: the path works."
     else:
         yield "Segments from the other end keep arriving: the path works."
     yield (

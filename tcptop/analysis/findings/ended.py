@@ -1,0 +1,41 @@
+"""Connections that have ended meanwhile: short ones are in no list, and tell who answers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model.arrays import row_hash
+from tcptop.model.closed import Closed, joined
+from tcptop.model.table import U64, Bools, Index, SocketTable
+
+ADDRESS = ("netns", "interface", "remote_hi", "remote_lo")
+
+
+def answered(seen: Observations, rows: Index, for_s: float, local_port: int = 0) -> Closed:
+    """Those with the addresses of some rows of which data came in the last seconds, while these
+    rows were silent; at one of our ports, if one is given."""
+    begin = seen.sample.taken_at - for_s
+    parts = [part for part in seen.snapshot.closed if len(part) and part.at[-1] >= begin]
+    closed = joined(parts)
+    if not len(closed):
+        return closed
+    came = closed.opened & (closed.known("bytes_received") > 0)
+    came &= closed.at - np.nan_to_num(closed.known("last_data_recv")) / 1000 >= begin
+    there = np.isin(_keys(closed), row_hash(*(getattr(seen.table, n)[rows] for n in ADDRESS)))
+    at_port: Bools = closed.local_port == local_port if local_port else np.ones(len(closed), bool)
+    return closed.take(came & there & at_port)
+
+
+def small_only(table: SocketTable, rows: Index) -> Bools:
+    """Rows on which bytes have been acknowledged, and segments of half the MSS at most carried
+    them."""
+    acked = table.info_of("bytes_acked", rows)
+    out = table.info_of("data_segs_out", rows) - table.info_of("unacked", rows)
+    segments = np.maximum(out - table.info_of("total_retrans", rows), 1)
+    small: Bools = (acked > 1) & (acked / segments < table.info_of("snd_mss", rows) / 2)
+    return small
+
+
+def _keys(closed: Closed) -> U64:
+    return row_hash(*(getattr(closed, name) for name in ADDRESS))
