@@ -60,10 +60,16 @@ class ConnectionGroup(NamedTuple):
 def grouped(seen: Observations, rows: Index, by_process: bool = True) -> list[ConnectionGroup]:
     """The largest groups of some connections, the largest first.
 
-    Without `by_process` the workers of a server, one for each connection maybe, are one.
+    Without `by_process` the workers of a server, one for each connection maybe, are one, and so are
+    clients of one name.
     """
     process = seen.snapshot.holders.first(rows) + 1
-    return _gathered(seen, rows, np.where(seen.accepted[rows] & (not by_process), 0, process))
+    if by_process or not len(rows):
+        return _gathered(seen, rows, process)
+    codes: dict[str, int] = {}
+    names = (words.called(each) for each in seen.snapshot.holders.processes)
+    name = np.array([0, *(codes.setdefault(each, len(codes) + 1) for each in names)], np.int64)
+    return _gathered(seen, rows, np.where(seen.accepted[rows], 0, name[process]))
 
 
 def by_place(seen: Observations, rows: Index) -> list[ConnectionGroup]:

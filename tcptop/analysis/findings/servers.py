@@ -95,9 +95,10 @@ FILES = {
     "mysqld": "open_files_limit",
     "mariadbd": "open_files_limit",
     "postgres": "max_files_per_process",
-    "memcached": "-c (connections)",
     "envoy": "its limits of connections",
 }
+# Whose own setting is the limit: a higher one from outside does not help.
+OWN_FILES = {"memcached": "-c (connections), from which it sets its limit when it starts"}
 # What may hold up all clients of programs that serve them from one thread, and what to do.
 _REDIS = (
     "{who} runs one command at a time, so a long one blocks all clients: look for KEYS, a SORT or "
@@ -180,6 +181,12 @@ def turns_away(processes: Sequence[Process]) -> str:
 def files(process: Process) -> str:
     """How it sets its own limit of descriptors; empty where that is not known."""
     return next((said for begins, said in FILES.items() if process.name.startswith(begins)), "")
+
+
+def own_files(process: Process) -> str:
+    """The setting that its limit of descriptors follows, whatever it is given; mostly none."""
+    known = (said for begins, said in OWN_FILES.items() if process.name.startswith(begins))
+    return next(known, "")
 
 
 def clients_close(processes: Sequence[Process]) -> bool:

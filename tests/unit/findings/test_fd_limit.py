@@ -108,3 +108,10 @@ def test_it_explains_what_cannot_be_accepted() -> None:
     found = once([listener], owners=owners((1, full, 3)))
     ((cause,), (effect,)) = of(found, ID), of(found, "accept-queue-overflow")
     assert (cause.because, effect.because) == (None, cause.key)
+
+
+def test_who_sets_the_limit_itself_is_given_no_other() -> None:
+    process = replace(CURL, name="memcached", open_fds=20, fd_limit=20)
+    (finding,) = of(once(connections(3), owners=held(process, 3)), ID)
+    assert "start memcached with a larger -c (connections)" in finding.advice
+    assert "--nofile" not in finding.advice

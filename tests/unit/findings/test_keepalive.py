@@ -1,10 +1,12 @@
 """keepalive-missing and keepalive-too-slow: idle connections that nobody probes in time."""
 
+from dataclasses import replace
+
 import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.watched import ids, of, once, watch
-from tests.unit.prepared import CURL, Row, owners, socket
+from tests.unit.prepared import CURL, NGINX, Row, owners, socket
 
 MISSING, SLOW = "keepalive-missing", "keepalive-too-slow"
 HELD = owners(*((n, CURL, n) for n in range(1, 9)))
@@ -86,3 +88,15 @@ def test_soon_enough(rows: list[Row]) -> None:
 def test_too_slow_for_the_timeout_given() -> None:
     assert ids(once(armed(60_000), FindingSettings(idle_timeout_s=50), owners=HELD)) == [SLOW]
     assert once(armed(60_000), FindingSettings(idle_timeout_s=70), owners=HELD) == ()
+
+
+def test_clients_of_one_name_are_told_together() -> None:
+    """As psql for each user."""
+    rows = [*idle(inode=1, cookie=1), *idle(inode=2, cookie=2), *idle(inode=3, cookie=3)]
+    held = owners((1, CURL, 3), (2, replace(CURL, pid=201), 3), (3, NGINX, 3))
+    found = of(once(rows, owners=held), MISSING)
+    assert [each.title.partition(" to ")[0] for each in found] == [
+        "curl: 2 idle connections",
+        "nginx: 1 idle connection",
+    ]
+    assert found[0].subject.pids == (CURL.pid, 201)

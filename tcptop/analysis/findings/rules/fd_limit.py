@@ -67,6 +67,12 @@ def _composed(seen: Observations, rows: Index, lost: int) -> str:
 
 def _more(process: Process, limit: int) -> str:
     """setrlimit() refuses more than fs.nr_open."""
+    alone = servers.own_files(process)
+    if alone:
+        return (
+            f"If it is load: start {words.called(process)} with a larger {alone} (its limit is "
+            f"{limit} now); prlimit and LimitNOFILE alone do not help."
+        )
     own = servers.files(process)
     setting = f" {words.called(process)} has a setting of its own: {own}." if own else ""
     if limit >= NR_OPEN:
