@@ -167,7 +167,7 @@ def _remembered(step: _Step, snapshot: Snapshot) -> History:
         vanished=vanished,
         closed=snapshot.closed,
         apparent=apparent,
-        open=counters.open_sockets(sample.sockets),
+        open=counters.open_sockets(sample.sockets) if sample.deaths else 0,
         closes_seen=snapshot.totals.closes_seen,
         closes_lost=snapshot.totals.closes_lost,
         processes={key: everyone[key] for key in keys if key in everyone},

@@ -34,7 +34,9 @@ ROOM = 4096
 BUFFER = 4 << 20  # doubled by the kernel; a notice takes 1280 bytes of it
 KEPT = 40_000  # notices between two samples
 PAUSE_S = 0.02  # after the first notice: those that come meanwhile are read together
-MOST_PER_S = 5000  # more cost the kernel and tcptop a tenth of a processor
+# More cost the kernel and tcptop a tenth of a processor; and a socket keeps its memory until its
+# notice is sent, for which the kernel's worker may lack the time.
+MOST_PER_S = 5000
 WINDOW_S = 4.0  # for which it is that many: the kernel's worker may send those of a second at once
 REST_S = 10.0
 
@@ -90,7 +92,8 @@ class DeathReader:
     """What ends in one namespace, whose notices come in by a socket of its own; it pins the
     namespace: close it.
 
-    Where more than `most_per_s` come it lets go of them for REST_S seconds.
+    Where more than `most_per_s` come, or are to be expected, it lets go of them for REST_S seconds
+    and until they are fewer.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class DeathReader:
         self._window, self._in_window = time.monotonic(), 0
         self._deaf_since: float | None = None
         self._read_at = time.monotonic()
+        self._expected = 0.0
 
     def close(self) -> None:
         if self._listener is not None:
@@ -124,9 +128,20 @@ class DeathReader:
             if now - self._window >= WINDOW_S:
                 self._window, self._in_window = now, 0
             self._in_window += came
-            if self._in_window > self.most_per_s * WINDOW_S and self._deaf_since is None:
-                self._deaf_since = now
-                self._member(DROP_MEMBERSHIP)
+            if self._in_window > self.most_per_s * WINDOW_S:
+                self._let_go(now)
+
+    def expect(self, per_s: float) -> None:
+        """So many connections open a second, by the kernel's own count: as many will end."""
+        with self._lock:
+            self._expected = per_s
+            if per_s > self.most_per_s:
+                self._let_go(time.monotonic())
+
+    def _let_go(self, now: float) -> None:
+        if self._deaf_since is None:
+            self._deaf_since = now
+            self._member(DROP_MEMBERSHIP)
 
     def read(self) -> Deaths:
         """Those since the last reading."""
@@ -177,7 +192,7 @@ class DeathReader:
         if self._deaf_since is None:
             return 0.0
         began = self._deaf_since
-        if now - began >= REST_S:
+        if now - began >= REST_S and self._expected <= self.most_per_s:
             self._deaf_since = None
             self._window, self._in_window = now, 0
             self._member(ADD_MEMBERSHIP)

@@ -80,6 +80,7 @@ class NamespaceReader:
         self._rows = namespaces.sockets_in_use()
         self._diag: SockDiag | None = self._open(home._diag if home else None)
         self.not_told = ""  # why it is not told what ends
+        self._opens: tuple[float, int] | None = None  # when, and how many there were
         self._deaths = self._listening(deaths) if deaths and self._diag else None
 
     def close(self) -> None:
@@ -114,11 +115,21 @@ class NamespaceReader:
             bound=bound,
             peaks=self._take_peaks(),
             interfaces=namespaces.interfaces(),
-            kernel=self._kernel.read(),
+            kernel=self._counted(clock),
             routes=self._routes.read(),
             unix_listeners=unix_listeners.read(self.netns),
             deaths=deaths,
         )
+
+    def _counted(self, clock: float) -> Kernel:
+        """Counters and limits; how many connections open says how many will end."""
+        kernel = self._kernel.read()
+        told = kernel.counters.get("Tcp", {})
+        opens, before = told.get("ActiveOpens", 0) + told.get("PassiveOpens", 0), self._opens
+        self._opens = (clock, opens)
+        if self._deaths and before and clock > before[0]:
+            self._deaths.expect((opens - before[1]) / (clock - before[0]))
+        return kernel
 
     def deaths(self) -> Deaths | None:
         """What has ended since the last time; None where that is not told."""

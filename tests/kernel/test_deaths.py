@@ -149,6 +149,21 @@ def test_too_many_are_let_go_and_taken_up_again(
     assert failed(reader)
 
 
+def test_where_too_many_open_their_ends_are_not_waited_for(
+    reader: DeathReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the kernel's count, for what ends may be told late, and keeps its memory until then."""
+    monkeypatch.setattr("tcptop.sources.deaths.REST_S", 0.0)
+    reader.expect(reader.most_per_s + 1)
+    refused("127.0.0.1", 81, SOON)
+    assert all(reader.read().deaf_s > 0 for _ in range(3))
+    reader.expect(reader.most_per_s - 1)
+    assert reader.read().deaf_s > 0  # until now
+    assert reader.read().deaf_s == 0
+    refused("127.0.0.1", 81, SOON)
+    assert len(told(reader, 1).at) == 1
+
+
 def test_it_sleeps_while_nothing_ends(reader: DeathReader) -> None:
     refused("127.0.0.1", 81, SOON)
     assert failed(reader)
