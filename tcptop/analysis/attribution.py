@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.listeners import queues, waiting
 from tcptop.model import owner, tcp
-from tcptop.model.arrays import index_of, isin_sorted, sorted_unique
+from tcptop.model.arrays import index_of, isin, isin_sorted, sorted_unique
 from tcptop.model.sample import IN_RING, Owners, Process, Sample
 from tcptop.model.snapshot import Holders
 from tcptop.model.table import I64, U8, Bools, Index, SocketTable
@@ -160,4 +160,4 @@ def _foreign(sample: Sample) -> Bools:
     if not sample.owners.unreadable:
         return np.zeros(len(sample.sockets), bool)
     theirs = np.array(sorted(sample.owners.unreadable_uids), np.uint32)
-    return np.isin(sample.sockets.uid, theirs)
+    return isin(sample.sockets.uid, theirs)

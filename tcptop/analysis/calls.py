@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.analysis.dialing import WHERE, Callee, Calls, CallsByCallee, Dialing
 from tcptop.analysis.join import SocketJoin
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, isin_codes, row_hash
+from tcptop.model.arrays import index_of, isin, isin_codes, row_hash
 from tcptop.model.closed import Closed
 from tcptop.model.socket_id import socket_keys
 from tcptop.model.table import U64, Bools, Index, SocketTable
@@ -66,7 +66,7 @@ def _since(
 def _opened_and_closed(keys: U64, closed: Closed) -> Bools:
     """Those that got an answer and are over already."""
     rows = closed.opened
-    over: Bools = np.isin(keys, socket_keys(closed.netns[rows], closed.cookie[rows]))
+    over: Bools = isin(keys, socket_keys(closed.netns[rows], closed.cookie[rows]))
     return over
 
 

@@ -22,7 +22,7 @@ from tcptop.analysis.port_range import port_bounds
 from tcptop.analysis.unopened import forgotten, never_open
 from tcptop.model import closed as codes
 from tcptop.model import owner, tcp
-from tcptop.model.arrays import distinct, index_of, isin_codes, row_hash, sorted_unique
+from tcptop.model.arrays import distinct, index_of, isin, isin_codes, row_hash, sorted_unique
 from tcptop.model.closed import INFO, NONE_CLOSED, Closed
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Apparent
@@ -154,7 +154,7 @@ class _Dead:
         self._longest_s = _longest_s(table, looks(sample, history.looks))
         recent = np.minimum(np.maximum(LATE_S, 2 * self._longest_s), watched_s)
         old = self._oldest_s() > recent
-        fresh = np.isin(table.netns, [*history.namespaces])
+        fresh = isin(table.netns, [*history.namespaces])
         self._new = fresh & ~past.known & ~old
 
     def closed(self, named: Named) -> Closed:
@@ -271,7 +271,7 @@ class _Dead:
             here, port = table.netns == netns, table.local_port
             listening = now.local_port[(now.state == tcp.LISTEN) & (now.netns == netns)]
             past = [*self._history.listener_ports.get(netns, ())]
-            accepted |= here & np.isin(port, np.concatenate([listening, past]))
+            accepted |= here & isin(port, np.concatenate([listening, past]))
             low, high = bounds.get(netns, (1, 0))
             called |= here & ~accepted & (port >= low) & (port <= high)
         return accepted, called

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.analysis.history import History, KnownSockets
-from tcptop.model.arrays import index_of, sorted_unique
+from tcptop.model.arrays import index_of, isin, sorted_unique
 from tcptop.model.sample import Sample
 from tcptop.model.table import F64, U64, Bools, Index
 
@@ -77,7 +77,7 @@ def join(sample: Sample, history: History) -> SocketJoin:
         order,
         place,
         new,
-        np.isin(table.netns, fresh),
+        isin(table.netns, fresh),
         sample.clock,
         None if first else max(sample.clock - history.clock, LEAST_S),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, row_hash
+from tcptop.model.arrays import index_of, isin, row_hash
 from tcptop.model.table import ALL, U32, U64, Bools, Index, Rows, SocketTable
 
 LOOPBACK_V4 = np.uint64(0xFFFF_7F00_0000 >> 24)  # ::ffff:127.0.0.0/104
@@ -41,7 +41,7 @@ def remote_is_local(table: SocketTable, rows: Rows = ALL) -> Bools:
     if near.all():
         return near
     mine = row_hash(*_place(table, ALL, "local"), table.local_hi, table.local_lo)
-    return near | np.isin(row_hash(*_place(table, rows, "remote"), hi, lo), mine)
+    return near | isin(row_hash(*_place(table, rows, "remote"), hi, lo), mine)
 
 
 def _place(table: SocketTable, rows: Rows, side: str) -> tuple[U32, U32]:

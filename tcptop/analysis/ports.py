@@ -17,7 +17,7 @@ from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.peers import is_loopback
 from tcptop.analysis.port_range import PortRange, port_ranges
 from tcptop.model import tcp
-from tcptop.model.arrays import distinct, index_of, paired, row_hash, sorted_unique
+from tcptop.model.arrays import distinct, index_of, isin, paired, row_hash, sorted_unique
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Ports
 from tcptop.model.table import F64, I64, U16, U32, U64, Bools, Index, SocketTable
@@ -189,7 +189,7 @@ def _exhausted_in(
     interval where that is longer; NaN if there was none."""
     left = np.full(len(keys), np.nan)
     for then, namespaces in _first_uses(history, joined.clock):
-        here = np.isin(netns, namespaces)
+        here = isin(netns, namespaces)
         place = index_of(keys[here], then.key)
         before = np.where(place >= 0, then.used[place] if len(then.used) else 0, 0)
         growth = (used[here] - before) / max(joined.clock - then.clock, 1e-3)

@@ -6,7 +6,7 @@ import numpy as np
 
 from tcptop.model import tcp
 from tcptop.model.address import halves, split_zone
-from tcptop.model.arrays import isin_sorted, paired, sorted_unique
+from tcptop.model.arrays import isin, isin_sorted, paired, sorted_unique
 from tcptop.model.finding import Subject
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools, SocketTable
@@ -39,7 +39,7 @@ def _held(subject: Subject, snapshot: Snapshot) -> Bools:
     holders = snapshot.holders
     mask = np.zeros(len(snapshot.sample.sockets), bool)
     mine = [at for at, process in enumerate(holders.processes) if process.pid in subject.pids]
-    mask[holders.row[np.isin(holders.process, mine)]] = True
+    mask[holders.row[isin(holders.process, mine)]] = True
     return mask
 
 
@@ -66,4 +66,4 @@ def on_device(zone: str, snapshot: Snapshot) -> Bools:
     links = paired(table.netns, table.interface)
     bound = [divmod(link, 1 << 32) for link in sorted_unique(links[table.interface != 0]).tolist()]
     mine = [netns << 32 | index for netns, index in bound if sample.zone(netns, index) == zone]
-    return np.isin(links, np.array(mine, np.uint64))
+    return isin(links, np.array(mine, np.uint64))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.model import tcp
+from tcptop.model.arrays import isin
 from tcptop.model.sample import Deaths, Sample
 from tcptop.model.table import Bools, SocketTable
 
@@ -47,7 +48,7 @@ def _failed(deaths: Deaths, now: SocketTable) -> list[FailedConnect]:
     if not len(deaths.sockets):
         return []
     table, listening = deaths.sockets, (now.state == tcp.LISTEN) & (now.netns == deaths.netns)
-    accepted = np.isin(table.local_port, now.local_port[listening])
+    accepted = isin(table.local_port, now.local_port[listening])
     rows = np.flatnonzero(never_open(table) & ~accepted)
     answered = table.tcp_info("segs_in")[rows] > 0
     names = ("interface", "remote_hi", "remote_lo", "remote_port")

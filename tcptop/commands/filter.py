@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from tcptop.options import FilterOptions, UsageError
 
 if TYPE_CHECKING:
+    from tcptop.analysis.clause import Clause
     from tcptop.analysis.filter import Expression
-    from tcptop.analysis.filter.clause import Clause
     from tcptop.model.selection import Selection
     from tcptop.model.snapshot import Snapshot
 
@@ -21,7 +21,7 @@ def clause(chosen: FilterOptions) -> Clause | None:
     text = filter_text(chosen)
     if text is None:
         return None
-    from tcptop.analysis.filter.clause import Clause
+    from tcptop.analysis.clause import Clause
 
     try:
         return Clause(text, _compiled(chosen))

@@ -15,7 +15,7 @@ from tcptop.options import LiveOptions, ScreenOptions, SourceOptions
 from tcptop.tui.terminal import environment
 
 if TYPE_CHECKING:
-    from tcptop.analysis.filter.clause import Clause
+    from tcptop.analysis.clause import Clause
     from tcptop.commands.effective import EffectiveConfiguration
     from tcptop.tui.settings import ScreenSettings
 
@@ -69,7 +69,7 @@ def settings(
     """What the screen has to know of what was typed and configured; what is chosen on it is
     `remembered` from run to run, or forgotten."""
     environment.prepare(os.environ)  # before Textual is imported, which reads it once
-    from tcptop.analysis.filter.clause import NO_FILTER
+    from tcptop.analysis.clause import NO_FILTER
     from tcptop.sources.resolver import Resolver
     from tcptop.sources.users import own_name
     from tcptop.tui.settings import ScreenSettings, usual_path

@@ -58,6 +58,12 @@ def isin_sorted(values: NDArray[Any], among: NDArray[Any]) -> NDArray[np.bool_]:
     return found
 
 
+def isin(values: NDArray[Any], wanted: NDArray[Any] | Collection[int]) -> NDArray[np.bool_]:
+    """As np.isin, which imports numpy.ma where both are large."""
+    among = wanted if isinstance(wanted, np.ndarray) else np.array([*wanted], values.dtype)
+    return isin_sorted(values, sorted_unique(among))
+
+
 def isin_codes(codes: NDArray[np.uint8], wanted: Collection[int]) -> NDArray[np.bool_]:
     """Which codes of one byte (states, timers) are wanted; np.isin takes 15 times as long."""
     return _wanted(tuple(wanted)).take(codes)

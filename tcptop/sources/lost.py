@@ -16,6 +16,7 @@ import numpy as np
 
 from tcptop.model import tcp
 from tcptop.model.address import MAPPED_PREFIX
+from tcptop.model.arrays import isin
 from tcptop.model.sample import LostSocket
 from tcptop.model.table import U32, SocketTable
 from tcptop.sources import pidfd
@@ -29,7 +30,7 @@ ALIVE = "alive"  # in another network namespace: its process brought it along, o
 
 def dumped(dump: SocketTable, inodes: U32) -> dict[int, LostSocket]:
     """Those of the inodes that an earlier dump still had, with their ends."""
-    rows = np.flatnonzero(np.isin(dump.inode, inodes) & (dump.remote_port != 0))
+    rows = np.flatnonzero(isin(dump.inode, inodes) & (dump.remote_port != 0))
     return {
         int(dump.inode[row]): LostSocket(
             FAILED if dump.state[row] == tcp.SYN_SENT else CONNECTED,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from tcptop.model.arrays import isin_sorted, sorted_unique
+from tcptop.model.arrays import isin, isin_sorted, sorted_unique
 from tcptop.model.sample import NO_OWNERS, Owners, Process, Unlisted
 from tcptop.model.table import EMPTY, I64, U32, SocketTable
 from tcptop.sources import procfs
@@ -180,7 +180,7 @@ class OwnerFinder:
         pids = {*self._known.pids[rows].tolist(), *unlisted, *self._in_flight}
         facts = self._facts(pids)
         if len(facts) < len(pids):  # ended since
-            rows &= np.isin(self._known.pids, list(facts))
+            rows &= isin(self._known.pids, facts)
         denied = [table.pid for table in self._tables.values() if table.denied] + self._closed
         uids = {owner(f"{self._proc}/{pid}") for pid in denied}
         return Owners(
@@ -295,17 +295,17 @@ class _Vain:
 
     def due(self, missing: U32, now: float) -> U32:
         """Those of the missing whose turn it is; what is missing no more is forgotten."""
-        kept = np.isin(self._inodes, missing)
+        kept = isin(self._inodes, missing)
         self._inodes, self._waits = self._inodes[kept], self._waits[kept]
         self._turns = self._turns[kept]
-        due: U32 = missing[~np.isin(missing, self._inodes[self._turns > now])]
+        due: U32 = missing[~isin(missing, self._inodes[self._turns > now])]
         return due
 
     def add(self, inodes: U32, now: float) -> None:
         """Wait a second after the first search in vain, then twice as long each time."""
-        again = np.isin(self._inodes, inodes)
+        again = isin(self._inodes, inodes)
         waits = np.where(again, np.minimum(2 * self._waits, self.LONGEST_S), self._waits)
-        new = inodes[~np.isin(inodes, self._inodes)]
+        new = inodes[~isin(inodes, self._inodes)]
         self._turns = np.append(np.where(again, now + waits, self._turns), now + np.ones(len(new)))
         self._waits = np.append(waits, np.ones(len(new)))
         self._inodes = np.append(self._inodes, new)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from tcptop.model.arrays import isin_sorted
+from tcptop.model.arrays import isin, isin_sorted
 from tcptop.model.sample import LostSocket, Owners, Unlisted
 from tcptop.model.table import EMPTY, I64, U32, Index, SocketTable
 from tcptop.sources import lost
@@ -57,13 +57,13 @@ class UnlistedSockets:
         if not many:  # most hosts
             self._forget(dump)
             return {}
-        rows = rows[np.isin(known.pids[rows], many)]
+        rows = rows[isin(known.pids[rows], many)]
         missed, before = self._tcp(known, rows), self._missed
         self._remember(known, missed)
         missed = self._over(known, missed)
         self._missed = frozenset(known.inodes[missed].tolist())
         self._dump = dump
-        again = missed[np.isin(known.inodes[missed], list(before))] if before else missed[:0]
+        again = missed[isin(known.inodes[missed], before)] if before else missed[:0]
         held = np.array([row for row in again.tolist() if self._held(known, row)], np.int64)
         pids, counts = np.unique(known.pids[held], return_counts=True)
         return {pid: self._unlisted(known, held, pid) for pid in pids[counts >= LEAST].tolist()}
@@ -104,7 +104,7 @@ class UnlistedSockets:
         new = [row for row, i in zip(missed.tolist(), inodes, strict=True) if i not in told]
         if new:
             self._was |= lost.dumped(self._dump, known.inodes[new])
-        alive_of = Counter(known.pids[missed[np.isin(inodes, list(self._alive))]].tolist())
+        alive_of = Counter(known.pids[missed[isin(known.inodes[missed], self._alive)]].tolist())
         for row in new:
             if alive_of[int(known.pids[row])] >= ALIVE_MOST:
                 continue
@@ -125,9 +125,9 @@ class UnlistedSockets:
         """Without those that live in another namespace. A process with such sockets has more of
         them: of its others those count that were asked."""
         inodes, pids = known.inodes[missed], known.pids[missed]
-        alive = np.isin(inodes, list(self._alive))
-        asked = np.isin(inodes, list(self._was))
-        over: Index = missed[~alive & (asked | ~np.isin(pids, pids[alive]))]
+        alive = isin(inodes, self._alive)
+        asked = isin(inodes, self._was)
+        over: Index = missed[~alive & (asked | ~isin(pids, pids[alive]))]
         return over
 
     def _held(self, known: Owners, row: int) -> bool:

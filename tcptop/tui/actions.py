@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tcptop.analysis.filter.clause import NO_FILTER, Clause
+from tcptop.analysis.clause import NO_FILTER, Clause
 from tcptop.columns import PROCESSES, SOCKETS
 from tcptop.options import THEMES
 from tcptop.tui import export, ticket

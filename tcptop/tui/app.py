@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from tcptop.analysis import filter as language
-from tcptop.analysis.filter.clause import Clause
+from tcptop.analysis.clause import Clause
 from tcptop.columns import FINDINGS, SOCKETS, Listing
 from tcptop.options import THEMES
 from tcptop.tui import key_budget, keys
@@ -51,6 +50,9 @@ from tcptop.tui.widgets.modal import Box, ChoiceScreen
 from tcptop.tui.widgets.table import Table
 from tcptop.tui.widgets.top import Top
 
+if TYPE_CHECKING:
+    from tcptop.analysis.filter import NameResolver
+
 
 class NamesLearnt(Message):
     """The resolver knows a name that it did not know when it was asked."""
@@ -69,7 +71,7 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = keys.app_bindings(keys.GROUPS["keys"])
 
     def __init__(
-        self, open_source: OpenSource, names: language.NameResolver, settings: ScreenSettings
+        self, open_source: OpenSource, names: NameResolver, settings: ScreenSettings
     ) -> None:
         super().__init__()
         self.settings = settings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from tcptop.analysis import subject
-from tcptop.analysis.filter.clause import NO_FILTER, Clause
+from tcptop.analysis.clause import NO_FILTER, Clause
 from tcptop.analysis.gathered import gathered
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selection import select, with_workloads

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
-from tcptop.analysis import filter as language
-from tcptop.analysis.filter.clause import NO_FILTER, Clause
+from tcptop.analysis.clause import NO_FILTER, Clause
 from tcptop.columns import SOCKETS
 from tcptop.model.finding import Subject
 
@@ -43,6 +42,8 @@ class Place:
 
 def sockets_where(text: str) -> Place:
     """The connections that a filter without names selects."""
+    from tcptop.analysis import filter as language
+
     return Place(SOCKETS.name, Clause(text, language.parse(text)))
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tcptop.analysis import filter as language
-from tcptop.analysis.filter.clause import Clause
+from tcptop.analysis.clause import Clause
 from tcptop.analysis.findings import silence
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.words import clock_time
@@ -45,6 +45,9 @@ from tcptop.tui.widgets.prompt import FileBar, FindBar, Prompt
 from tcptop.tui.widgets.table import Table
 from tcptop.tui.widgets.top import Top
 
+if TYPE_CHECKING:
+    from tcptop.analysis.filter import NameResolver
+
 ROOM_FOR_NOTES = 16  # rows of the terminal; the help has them too
 FACT_TITLES = ("", "What", "Value", "Meaning")
 HELP_TITLES = ("", "Keys", "", "What it does, or what the column means")
@@ -61,7 +64,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def __init__(
         self,
         session: Session,
-        names: language.NameResolver,
+        names: NameResolver,
         settings: ScreenSettings,
         applied: Callable[[Clause], object],
         asked: Callable[[str], object],

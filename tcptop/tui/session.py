@@ -6,9 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from tcptop.analysis import filter as language
-from tcptop.analysis.filter.clause import NO_FILTER, Clause, together
-from tcptop.analysis.findings.scope import scope
+from tcptop.analysis.clause import NO_FILTER, Clause, together
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.rings import Rings
 from tcptop.columns import FINDINGS, OVERVIEW, SOCKETS, Listing
@@ -326,10 +324,12 @@ class Session:
 
 def sockets_of(finding: Finding, snapshot: Snapshot) -> Place:
     """The sockets of a finding: by a filter that the user could have typed, else by name."""
+    from tcptop.analysis.findings.scope import scope
+
     text = scope(finding, snapshot)
     if text is not None:
         return sockets_where(text)
-    said = Clause(f"sockets of finding {finding.id}", language.EVERYTHING)
+    said = Clause(f"sockets of finding {finding.id}", None)
     return Place(SOCKETS.name, said, About(finding.key, finding.subject))
 
 

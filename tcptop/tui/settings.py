@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tcptop.analysis.filter.clause import NO_FILTER, Clause
+from tcptop.analysis.clause import NO_FILTER, Clause
 from tcptop.analysis.findings import settings as findings
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.names import OpenNames

@@ -15,8 +15,8 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from tcptop import options
+from tcptop.analysis.clause import NO_FILTER, Clause
 from tcptop.analysis.filter import parse
-from tcptop.analysis.filter.clause import NO_FILTER, Clause
 from tcptop.columns import PROCESSES
 from tcptop.commands.source import OWNERS_BUDGET_S, source
 from tcptop.model.sample import Sample

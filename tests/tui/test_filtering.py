@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import pytest
 from textual import events
 
-from tcptop.analysis.filter.clause import Feedback, feedback
+from tcptop.analysis.clause import Feedback
+from tcptop.analysis.filter.feedback import feedback
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui.terminal.keyboard import Typed
-from tcptop.tui.widgets import filter_bar
 from tests.tui.live import Live, live
 from tests.unit.prepared import everything
 
@@ -73,7 +73,7 @@ async def test_text_that_comes_as_keys_is_not_parsed_at_each(
 
     async with live() as view:
         await view.press("slash")
-        monkeypatch.setattr(filter_bar, "feedback", counted)
+        monkeypatch.setattr("tcptop.analysis.filter.feedback.feedback", counted)
         await view.press(*"(((" * 200)
         assert len(asked) < 300
         assert asked[-1] == "(((" * 200

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tcptop.analysis.filter.clause import NO_FILTER
+from tcptop.analysis.clause import NO_FILTER
 from tcptop.analysis.findings.settings import DEFAULTS
 from tcptop.analysis.recent import Recent
 from tcptop.analysis.rings import Rings

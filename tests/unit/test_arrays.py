@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcptop.analysis.groups import by_state, known_sums
-from tcptop.model.arrays import distinct, index_of, isin_codes, isin_sorted, row_hash, sorted_unique
+from tcptop.model.arrays import (
+    distinct,
+    index_of,
+    isin,
+    isin_codes,
+    isin_sorted,
+    row_hash,
+    sorted_unique,
+)
 from tests.unit.prepared import socket, table
 
 _rows = st.lists(
@@ -56,6 +64,14 @@ def test_distinct(values: list[int]) -> None:
         assert found.dtype == expected.dtype
         assert found.tolist() == expected.tolist()
     assert sorted_unique(array).tolist() == sorted(set(values))
+
+
+@given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)))
+def test_isin(values: list[int], wanted: list[int]) -> None:
+    array = np.array(values, np.uint32)
+    expected = [value in wanted for value in values]
+    assert isin(array, wanted).tolist() == expected
+    assert isin(array, np.array(wanted, np.uint32)).tolist() == expected
 
 
 @given(st.lists(st.integers(0, 255)), st.sets(st.integers(0, 255)))

@@ -48,3 +48,12 @@ def test_check_loads_no_screen() -> None:
 
 def test_a_plain_snapshot_loads_no_grammar() -> None:
     assert "lark" not in loaded("snapshot", "--format", "text")
+
+
+def test_the_live_view_loads_no_language_before_a_filter_is_typed() -> None:
+    code = "import sys, tcptop.tui.app, tcptop.sources.live\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    modules = done.stdout.split()
+    assert "tcptop.tui.app" in modules
+    assert "numpy.ma" not in modules
+    assert not [name for name in modules if name.startswith("tcptop.analysis.filter")]

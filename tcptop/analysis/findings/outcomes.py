@@ -16,7 +16,7 @@ from tcptop.analysis.findings import unanswered
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import closed as codes
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
 from tcptop.model.closed import Closed, joined
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, I64, Bools, Index
@@ -165,9 +165,9 @@ def _round_trip_s(closed: Closed) -> F64:
 def _accepted(seen: Observations, closed: Closed) -> Bools:
     """Those of a port where somebody listens, or did."""
     accepted = np.zeros(len(closed), bool)
-    for netns in np.unique(closed.netns).tolist():
+    for netns in sorted_unique(closed.netns).tolist():
         ports = [each.ports for each in seen.summaries]
-        every = np.unique(np.concatenate(ports))
+        every = sorted_unique(np.concatenate(ports))
         here = every[every >> np.uint64(32) == netns] & np.uint64(0xFFFF_FFFF)
         accepted |= (closed.netns == netns) & np.isin(closed.local_port, here)
     return accepted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
@@ -10,23 +11,16 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import Input
 
-from tcptop.analysis import filter as language
-from tcptop.analysis.filter import FilterError
-from tcptop.analysis.filter.clause import (
-    NO_FILTER,
-    Clause,
-    Feedback,
-    NeedsLookup,
-    bound,
-    feedback,
-    refusal,
-)
+from tcptop.analysis.clause import NO_FILTER, Clause, Feedback
 from tcptop.model.cells import cut
 from tcptop.model.snapshot import Snapshot
 from tcptop.tui import header, keys
 from tcptop.tui.watcher import in_background
 from tcptop.tui.widgets.lines import Lines
 from tcptop.tui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from tcptop.analysis.filter import Expression, NameResolver
 
 SIGN = " / "
 EXAMPLE = "e.g. state established and dport = :443"  # not to be taken for a filter
@@ -44,7 +38,7 @@ class FilterBar(Vertical):
 
     def __init__(
         self,
-        names: language.NameResolver,
+        names: NameResolver,
         ascii_only: bool,
         applied: Callable[[Clause], object],
         closed: Callable[[], object],
@@ -80,7 +74,7 @@ class FilterBar(Vertical):
         self.display, self._judged = True, None
         self._sign.show(((SIGN, "header"),))
         self.prompt.begin(text)
-        self._tell(feedback(text, self.snapshot))
+        self._tell(self._feedback_of(text))
 
     def close(self) -> None:
         if self.is_open:
@@ -100,7 +94,12 @@ class FilterBar(Vertical):
     def _give_feedback(self) -> None:
         self._due = None
         if self.is_open and self._judged is None:
-            self._tell(feedback(self.prompt.value, self.snapshot))
+            self._tell(self._feedback_of(self.prompt.value))
+
+    def _feedback_of(self, text: str) -> Feedback:
+        from tcptop.analysis.filter.feedback import feedback
+
+        return feedback(text, self.snapshot)
 
     def _forget_feedback(self) -> None:
         """What is said next is not to be replaced by what is due for the text before."""
@@ -138,34 +137,40 @@ class FilterBar(Vertical):
     # -- what is applied
 
     def _submit(self, value: str) -> None:
+        from tcptop.analysis.filter import FilterError, parse
+        from tcptop.analysis.filter.feedback import NeedsLookup, bound, refusal
+
         self._forget_feedback()
         self._judged, text = value, value.strip()
         try:
-            expression = language.parse(text)
+            expression = parse(text)
             self._apply(Clause(text, bound(expression)))
         except FilterError as error:
             self._tell(refusal(error))
         except NeedsLookup:
             self._look_up(text, expression)
 
-    def _look_up(self, text: str, expression: language.Expression) -> None:
+    def _look_up(self, text: str, expression: Expression) -> None:
         self._asked += 1
         self._tell(Feedback("looking up names…", "dim"))
         number = self._asked
         in_background(self, lambda: self._bound(text, expression), self._found, number)
 
-    def _bound(self, text: str, expression: language.Expression) -> Clause | FilterError:
+    def _bound(self, text: str, expression: Expression) -> Clause | Feedback:
         """With its names resolved, which may wait for DNS; in a thread of its own."""
-        try:
-            return Clause(text, language.bind(expression, self._names))
-        except FilterError as error:
-            return error
+        from tcptop.analysis.filter import FilterError, bind
+        from tcptop.analysis.filter.feedback import refusal
 
-    def _found(self, found: Clause | FilterError, number: int) -> None:
+        try:
+            return Clause(text, bind(expression, self._names))
+        except FilterError as error:
+            return refusal(error)
+
+    def _found(self, found: Clause | Feedback, number: int) -> None:
         if number != self._asked:
             return  # something else was typed since
-        if isinstance(found, FilterError):
-            self._tell(refusal(found))
+        if isinstance(found, Feedback):
+            self._tell(found)
         else:
             self._apply(found)
 

@@ -13,7 +13,6 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Input
 
-from tcptop.analysis.filter.clause import completed
 from tcptop.tui import keys
 from tcptop.tui.widgets.lines import Lines
 
@@ -115,6 +114,8 @@ class Prompt(Input):
 
     def action_complete(self) -> None:
         """Add what can only follow, or tell the choices."""
+        from tcptop.analysis.filter.feedback import completed
+
         more, words = completed(self.value, self.cursor_position)
         self.insert_text_at_cursor(more)
         if words:

@@ -1,34 +1,14 @@
-"""A filter with the text that was typed, and what to say while one is typed."""
+"""What to say while a filter is typed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
 
 from tcptop.analysis import filter as language
+from tcptop.analysis.clause import Feedback
 from tcptop.analysis.filter import Expression, FilterError
 from tcptop.analysis.selection import facts
 from tcptop.model.snapshot import Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """A filter as typed, and as it can be evaluated."""
-
-    text: str
-    expression: Expression
-
-
-NO_FILTER = Clause("", language.EVERYTHING)
-
-
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """What to say of a filter; `column` is where it is wrong, None where it is not."""
-
-    said: str
-    style: str
-    column: int | None = None
 
 
 class NeedsLookup(Exception):  # noqa: N818 nothing is wrong with it
@@ -87,12 +67,3 @@ def _common(words: list[str]) -> str:
     first, last = min(words, default=""), max(words, default="")
     same = (a == b for a, b in zip(first, last, strict=False))
     return first[: next((n for n, equal in enumerate(same) if not equal), len(first))]
-
-
-def together(*clauses: Clause) -> Clause:
-    """All of the clauses in one; NOTHING where they select everything."""
-    said = [clause for clause in clauses if clause.text]
-    if len(said) < 2:
-        return said[0] if said else NO_FILTER
-    text = " and ".join(f"({clause.text})" for clause in said)
-    return Clause(text, language.all_of(*(clause.expression for clause in said)))
