@@ -85,7 +85,7 @@ def _seconds(told: Mapping[str, Any], key: str, least: float, most: float) -> fl
         return None
     if not (_is_number(value) and least <= value <= most):
         bounds = f"{least:g} to {most:g}"
-        raise ConfigurationError(f"{key}: {value!r} is not a number of seconds, {bounds}")
+        raise ConfigurationError(f"{key}: {_told(value)} is not a number of seconds, {bounds}")
     return float(value)
 
 
@@ -103,29 +103,29 @@ def _limits(told: Mapping[str, Any], thresholds: Thresholds) -> LimitsByRule:
         for name, value in _table(f"findings.{id}", named).items():
             check_threshold(id, name, thresholds)
             if not _is_number(value):
-                raise ConfigurationError(f"findings.{id}.{name}: {value!r} is not a number")
+                raise ConfigurationError(f"findings.{id}.{name}: {_told(value)} is not a number")
             if value < 0:
-                raise ConfigurationError(f"findings.{id}.{name}: {value!r} is below 0")
+                raise ConfigurationError(f"findings.{id}.{name}: {_told(value)} is below 0")
     return told
 
 
 def _keys(told: Mapping[str, Any]) -> Mapping[str, str]:
     for name, key in told.items():
         if not isinstance(key, str):
-            raise ConfigurationError(f"keys: {_quoted(name)}: {key!r} is not text")
+            raise ConfigurationError(f"keys: {_quoted(name)}: {_told(key)} is not text")
     return told
 
 
 def _theme(told: Any) -> str | None:
     if told is not None and told not in THEMES:
-        name = told if isinstance(told, str) else repr(told)
+        name = told if isinstance(told, str) else _told(told)
         raise ConfigurationError(unknown("theme", name, THEMES, f"there are {', '.join(THEMES)}"))
     return None if told is None else str(told)
 
 
 def _table(name: str, told: Any) -> Mapping[str, Any]:
     if not isinstance(told, dict):
-        raise ConfigurationError(f"{name}: {told!r} is not a table, [{name}]")
+        raise ConfigurationError(f"{name}: {_told(told)} is not a table, [{name}]")
     return told
 
 
@@ -136,6 +136,15 @@ def _is_number(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:  # TOML's integers have no end
         return False
+
+
+def _told(value: Any) -> str:
+    """A value as TOML writes it, or what kind of value it is."""
+    if isinstance(value, list | dict):
+        return "a table" if isinstance(value, dict) else "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _quoted(value) if isinstance(value, str) else str(value)
 
 
 def _quoted(name: str) -> str:

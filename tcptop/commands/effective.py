@@ -28,7 +28,7 @@ THRESHOLDS = {rule.id: {each.name: each.default for each in rule.thresholds} for
 
 
 class EffectiveConfiguration(NamedTuple):
-    """`keys` and `theme` are those of the live view, as the file has them."""
+    """`keys`, as Textual takes them, and `theme` are those of the live view."""
 
     interval: float
     findings: FindingSettings
@@ -59,7 +59,7 @@ def decided(
             timeout,
             home,
         ),
-        file.keys,
+        _keys(file.keys) if file.keys else {},
         file.theme,
     )
 
@@ -96,6 +96,21 @@ def _configuration(path: str | None) -> Configuration:
         raise CommandError(f"{safe(path)}: {error}") from error
 
 
+def _keys(chosen: Mapping[str, str]) -> Mapping[str, str]:
+    """The keys that the file binds anew, which every command judges alike; CommandError says what
+    is wrong with them."""
+    from tcptop.tui.terminal import environment
+
+    environment.prepare(os.environ)  # before Textual is imported, which reads it once
+    from tcptop.tui.keymap import keymap
+
+    keys, complaints = keymap(chosen)
+    if complaints:
+        more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+        raise CommandError(f"configuration: {complaints[0]}{more}")
+    return keys
+
+
 def _text(path: str) -> str:
     """Of a regular file that is not too long: a device or a pipe may never end, or never begin."""
     with open(path, "rb", opener=_without_waiting) as file:
@@ -107,7 +122,7 @@ def _text(path: str) -> str:
         data = file.read(MOST + 1)
     if len(data) > MOST:
         raise CommandError(f"{safe(path)}: longer than {MOST >> 20} MiB")
-    return data.decode("utf-8")
+    return data.decode("utf-8-sig")  # editors of Windows put a mark before it
 
 
 def _without_waiting(path: str, flags: int) -> int:

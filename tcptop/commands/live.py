@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tcptop.commands import memory
@@ -81,7 +80,7 @@ def settings(
         user=own_name(),
         ascii_only=chosen.ascii or environment.glyphs(os.environ) == "ascii",
         findings=user.findings,
-        keys=_keys(user.keys),
+        keys=user.keys,
         theme=user.theme,
         no_themes=environment.no_themes(os.environ),
         open_names=Resolver,
@@ -89,14 +88,3 @@ def settings(
         state=usual_path(os.environ) if remembered else None,
         opening=opening,
     )
-
-
-def _keys(chosen: Mapping[str, str]) -> Mapping[str, str]:
-    """The keys that the configuration binds anew; CommandError says what is wrong with them."""
-    from tcptop.tui.keymap import keymap
-
-    keys, complaints = keymap(chosen)
-    if complaints:
-        more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
-        raise CommandError(f"configuration: {complaints[0]}{more}")
-    return keys

@@ -45,6 +45,8 @@ def opened(path: str | None) -> Iterator[TextIO]:
                 out.flush()
                 os.fsync(out.fileno())
     except OSError as error:  # a full disk names no file, and the temporary one says nothing
+        if error.errno == errno.ENOENT and os.path.exists(path):  # in /proc and /sys
+            raise OSError(error.errno, "no other file can take its place", path) from error
         raise type(error)(error.errno, error.strerror, path) from error
 
 

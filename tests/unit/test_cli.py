@@ -125,6 +125,7 @@ def test_a_wrong_filter_is_quoted_with_a_caret_under_the_wrong_word() -> None:
         (("snapshot", "--config", "/no/such/file.toml"), "/no/such/file.toml"),
         (("demo", "close-wait-leak"), "terminal"),
         (("snapshot", "-o", "/no/such/directory/x.json"), "/no/such/directory/x.json"),
+        (("snapshot", "-o", "/proc/version"), "/proc/version: no other file can take its place"),
         (("snapshot", "-o", "/tmp"), "/tmp: Is a directory"),
         (("snapshot", "-o", "/dev/full"), "No space left"),
     ],

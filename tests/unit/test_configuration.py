@@ -57,10 +57,15 @@ class TestParse:
             ('theme = "drak"', 'unknown theme "drak"; did you mean dark?'),
             ("theme = 1", 'unknown theme "1"; there are terminal, dark'),
             ("interval = 0", "interval: 0 is not a number of seconds, 0.1 to 3600"),
-            ("interval = true", "interval: True is not a number of seconds"),
+            ("interval = true", "interval: true is not a number of seconds"),
+            ("interval = 2020-01-01", "interval: 2020-01-01 is not a number of seconds"),
+            ("interval = [1]", "interval: a list is not a number of seconds"),
+            ("[interval]", "interval: a table is not a number of seconds"),
+            ("theme = true", 'unknown theme "true"'),
+            ('findings = "x"', 'findings: "x" is not a table'),
             ("interval = nan", "interval: nan is not a number of seconds"),
             ("interval = 1" + "0" * 400, "is not a number of seconds"),
-            ('idle-timeout = "350"', "idle-timeout: '350' is not a number of seconds"),
+            ('idle-timeout = "350"', 'idle-timeout: "350" is not a number of seconds'),
             ('ignore = "resets"', "ignore: not a list of findings"),
             ("ignore = [1]", "ignore: not a list of findings"),
             ('ignore = ["reset"]', 'unknown finding "reset"; did you mean resets?'),
@@ -73,9 +78,9 @@ class TestParse:
                 'close-wait-leak has no threshold "socket"; it has sockets (20), age_s (60)',
             ),
             ("[findings.resets]\nshare = 1", 'resets has no threshold "share"; it has none'),
-            ('[findings.fd-limit]\nshare = "1"', "findings.fd-limit.share: '1' is not a number"),
+            ('[findings.fd-limit]\nshare = "1"', 'findings.fd-limit.share: "1" is not a number'),
             ("[findings.fd-limit]\nshare = inf", "findings.fd-limit.share: inf is not a number"),
-            ("[findings.fd-limit]\nshare = false", "share: False is not a number"),
+            ("[findings.fd-limit]\nshare = false", "share: false is not a number"),
             ("[findings.fd-limit]\nshare = -0.1", "findings.fd-limit.share: -0.1 is below 0"),
             ("[keys]\nhelp = 1", 'keys: "help": 1 is not text'),
             ('"\\u001b[2J" = 1', "'\\x1b[2J'"),
@@ -157,6 +162,15 @@ class TestDecided:
         (home.parent / ".config" / "tcptop").mkdir(parents=True)
         (home.parent / ".config" / "tcptop" / "config.toml").write_text("interval = 7")
         assert decided(chosen()).interval == 7.0
+
+    def test_a_byte_order_mark_is_no_text(self, home: Path) -> None:
+        home.write_bytes(b"\xef\xbb\xbfinterval = 5")
+        assert decided(chosen()).interval == 5.0
+
+    def test_keys_are_judged_where_there_is_no_screen(self, home: Path) -> None:
+        home.write_text('[keys]\npawse = "p"\n')
+        with pytest.raises(CommandError, match="configuration: keys: unknown action"):
+            decided(chosen())
 
     def test_a_wrong_file_is_named(self, home: Path) -> None:
         home.write_text("interval 5")
