@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,7 @@ from tcptop.tui.widgets.prompt import Prompt
 from tcptop.tui.widgets.table import Table
 from tests.tui.live import Live, NoNames
 from tests.tui.test_monkey import stay
-from tests.unit.prepared import everything
+from tests.unit.prepared import everything, later
 
 LENGTH = {"all": 3, "pairs": 2}.get(os.environ.get("TCPTOP_FIRST_KEYS", ""))
 SEED = int(os.environ.get("TCPTOP_MONKEY_SEED") or time.time())
@@ -46,6 +46,7 @@ class Unanswered:
 
     def __init__(self) -> None:
         self.there = threading.Event()
+        self._samples = count()
 
     @contextmanager
     def open(self) -> Iterator[Unanswered]:
@@ -53,7 +54,7 @@ class Unanswered:
 
     def sample(self) -> Sample:
         self.there.wait()
-        return everything()
+        return later(everything(), float(next(self._samples)))
 
     def request(self, wanted: Requests) -> None: ...
 
