@@ -108,6 +108,7 @@ class LiveSource:
     def sample(self) -> Sample:
         """What the kernel says now."""
         self._clock = time.monotonic()
+        here = host()
         home = self._home.read()
         readings = [home, *self._others_read()]
         sockets = _rows([each.sockets for each in readings])
@@ -123,7 +124,7 @@ class LiveSource:
         sample = Sample(
             taken_at=home.taken_at,
             clock=self._clock,
-            host=host(),
+            host=here,
             source="sock_diag" if by_sock_diag else "procfs",
             privileged=rights,
             poll_ms=0.0,

@@ -263,5 +263,9 @@ def ended() -> tuple[Closed, ...]:
 
 def later(before: Sample, seconds: float, **fields: Any) -> Sample:
     """The same sample again, some seconds on."""
-    moved = {"taken_at": before.taken_at + seconds, "clock": before.clock + seconds}
+    moved: dict[str, Any] = {
+        "taken_at": before.taken_at + seconds,
+        "clock": before.clock + seconds,
+        "host": replace(before.host, uptime_s=before.host.uptime_s + seconds),
+    }
     return replace(before, **moved | fields)

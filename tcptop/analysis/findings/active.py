@@ -13,7 +13,9 @@ STEP_S = 2.0  # less is how long the first reply of a sample takes: a beginning 
 class Active(NamedTuple):
     """`found` is the clock of the last sample that showed it; `began` the Unix time it began.
 
-    `offset` is what Unix time was ahead of the monotonic clock when `began` was worked out.
+    `offset` is what Unix time was ahead of the boot clock when `began` was worked out: that clock
+    goes on while the machine is suspended, where the monotonic one and those of the kernel's
+    sockets stand still.
     """
 
     finding: Finding

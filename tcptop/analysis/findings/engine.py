@@ -22,11 +22,12 @@ def run(
 ) -> tuple[tuple[Finding, ...], dict[str, Active]]:
     """The findings of this sample, worst first, and what the next one has to know of them."""
     clock, taken_at = seen.sample.clock, seen.sample.taken_at
-    active = _remembered(before, clock, taken_at - clock)
+    ahead = taken_at - seen.sample.host.uptime_s
+    active = _remembered(before, clock, ahead)
     for finding in _found(seen):
         known = active.get(finding.key)
         began = _began(finding, known, taken_at)
-        offset = known.offset if known and known.began == began else taken_at - clock
+        offset = known.offset if known and known.began == began else ahead
         active[finding.key] = Active(replace(finding, since=began), began, clock, offset)
     shown = [each.finding for each in active.values() if clock - each.found <= HOLD_S]
     return tuple(sorted(folded(shown, seen), key=worst_first)), active

@@ -5,7 +5,7 @@ import pytest
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.silence import unlooked
 from tests.unit.findings.test_close_wait_leak import held_by, leaked
-from tests.unit.findings.watched import watch
+from tests.unit.findings.watched import UPTIME_S, up, watch
 from tests.unit.prepared import CURL, TAKEN_AT, Row
 
 
@@ -60,6 +60,26 @@ def test_a_step_of_the_clock_changes_no_duration(step: float) -> None:
     found = watch(10, rows, owners=held_by(CURL, 20), taken_at=taken_at)
     lasted = [taken_at(number) - (each.since or 0) for number, (each,) in enumerate(found)]
     assert lasted == [70.0 + number for number in range(11)]
+
+
+def test_a_machine_that_was_suspended_moves_no_beginning() -> None:
+    """For two hours after the fourth sample: no clock of the kernel's sockets counts them."""
+
+    def rows(number: int) -> list[Row]:
+        return leaked(20, heard_s=70 + number) if number < 8 else []
+
+    def asleep(number: int) -> float:
+        return 7200.0 if number > 4 else 0.0
+
+    found = watch(
+        10,
+        rows,
+        owners=held_by(CURL, 20),
+        taken_at=lambda number: TAKEN_AT + number + asleep(number),
+        host=lambda number: up(UPTIME_S + number + asleep(number)),
+    )
+    assert {each.since for (each,) in found} == {TAKEN_AT - 70}
+    assert any("1 min 17 s" in sentence for sentence in found[7][0].evidence)
 
 
 def test_a_late_first_reply_is_no_step_of_the_clock() -> None:

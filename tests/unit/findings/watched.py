@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tcptop.analysis.derive import derive
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.history import History
 from tcptop.model.finding import Finding
-from tcptop.model.sample import Sample
+from tcptop.model.sample import Host, Sample
 from tests import wording
 from tests.unit.prepared import TAKEN_AT, Row, sample
 
 Findings = tuple[Finding, ...]
+UPTIME_S = 86_400.5
 
 
 def watch(
@@ -38,7 +40,17 @@ def watch(
 
 
 def at(clock: float, rows: Sequence[Row], **fields: Any) -> Sample:
-    return sample(rows, **{"clock": 1000.0 + clock, "taken_at": TAKEN_AT + clock, **fields})
+    moved = {
+        "clock": 1000.0 + clock,
+        "taken_at": TAKEN_AT + clock,
+        "host": up(UPTIME_S + clock),
+    }
+    return sample(rows, **moved | fields)
+
+
+def up(seconds: float) -> Host:
+    """The host so long after its boot."""
+    return replace(sample([]).host, uptime_s=seconds)
 
 
 def once(rows: Sequence[Row], settings: FindingSettings = DEFAULTS, **fields: Any) -> Findings:
