@@ -23,6 +23,7 @@ from tcptop.model.sample import Sample
 from tcptop.model.source import Requests, Stop
 from tcptop.tui.app import TcptopApp
 from tcptop.tui.column_chooser import ColumnChooser
+from tcptop.tui.key_budget import KeyBudget
 from tcptop.tui.palette import Palette
 from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.widgets.lines import Diagram
@@ -84,6 +85,7 @@ async def press_before_the_sample(typed: Sequence[Keys], pressed: list[str]) -> 
     source = Unanswered()
     app = TcptopApp(source.open, NoNames(), ScreenSettings(interval=0.1, user="root"))
     app.action_quit = stay  # type: ignore[method-assign]  # by name, from `:`
+    app.budget = KeyBudget((), clock=count().__next__)  # of a patient typist: none is ignored
     async with app.run_test(size=(80, 24)) as pilot:
         view = Live(app, pilot)
         for keys in typed:

@@ -40,7 +40,7 @@ class TestHead:
         assert snapshot["host"] == {
             "hostname": "web1",
             "kernel": "6.18.5",
-            "uptime_s": 86400.5,
+            "uptime_s": 86402.5,
         }
         assert snapshot["collector"]["over_s"] == 2.0
         assert snapshot["collector"]["notes"] == ["no control groups"]
