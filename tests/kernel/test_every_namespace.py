@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +19,7 @@ from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.demo import held, veth
 from tcptop.demo.namespace import DemoNamespace
-from tcptop.demo.sockets import LOOPBACK, accepted, connected, listening
+from tcptop.demo.sockets import LOOPBACK, accepted, connected, dialing, listening
 from tcptop.model import owner, tcp
 from tcptop.model.sample import Namespace, Sample
 from tcptop.model.snapshot import Snapshot
@@ -367,3 +370,39 @@ def namespaces_unmount(target: str) -> None:
     import ctypes
 
     assert ctypes.CDLL(None, use_errno=True).umount2(target.encode(), 2) == 0  # MNT_DETACH
+
+
+def test_check_tells_the_same_trouble_of_two_namespaces_apart(
+    namespace: DemoNamespace, other: DemoNamespace
+) -> None:
+    for each in (namespace, other):
+        each.run(overflowing)
+    words = ("check", "--netns", "all", "--over", "2", "-i", "0.5", "--format", "json")
+    done = subprocess.run(
+        [sys.executable, "-m", "tcptop", *words, "--config", os.devnull],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    told = json.loads(done.stdout)
+    full = [
+        each
+        for each in told["findings"]
+        if each["subject"]["listener"] == f"{LOOPBACK}:{PORT}"
+        and each["subject"]["netns"] in (namespace.inode, other.inode)
+        and each["id"] == "accept-queue-overflow"
+    ]
+    assert {each["subject"]["netns"] for each in full} == {namespace.inode, other.inode}
+    assert len({each["key"] for each in full}) == len(full) == 2
+    for each in full:
+        made = namespace if each["subject"]["netns"] == namespace.inode else other
+        assert each["subject"]["pids"] == [made.pid]
+        assert each["title"].endswith(f"(netns {made.inode})")
+        assert each["confirm"].startswith(f"nsenter -t {made.pid} -n ")
+
+
+def overflowing() -> None:
+    """A listener with a full accept queue, and clients that try."""
+    listener = listening(port=PORT, backlog=2)
+    for _ in range(8):
+        dialing(LOOPBACK, listener.local[1])

@@ -10,6 +10,7 @@ from tcptop.analysis.rings import HOST
 from tcptop.columns import KERNEL, OVERVIEW, kernel, units
 from tcptop.columns import overview as measures
 from tcptop.columns.overview import NUMBERS, HostNumber
+from tcptop.model.cells import safe
 from tcptop.tui.panes.charts import Drawing, bands
 from tcptop.tui.panes.rows import Pane, PaneRow, Scene, Target, place_of, told, wrapped
 
@@ -43,10 +44,14 @@ def _confirm(scene: Scene, command: str) -> Iterator[PaneRow]:
 def _counters(scene: Scene, measure: HostNumber) -> Iterator[PaneRow]:
     """The counters of the kernel behind it; of the first namespace, as in their list."""
     rows = {row.confirm: (at, row) for at, row in enumerate(kernel.entries(scene.selection))}
+    found, sample = kernel.kernel(scene.selection), scene.snapshot.sample
+    if found is not None and len(sample.kernel) > 1 and measure.counters:
+        title = safe(sample.space(found.netns))
+        yield told(scene.room, "netns", title, "of which these are; the number is of all")
     for name in measure.counters:
-        found = rows.get(f"nstat -az {name}")
-        if found is not None:
-            at, row = found
+        listed = rows.get(f"nstat -az {name}")
+        if listed is not None:
+            at, row = listed
             (key,) = KERNEL.keys(scene.selection, np.array([at])).tolist()
             rate = f"{row.name}  {units.rate(row.rate)}/s"
             yield told(scene.room, "counter", rate, row.meaning, "", Target(KERNEL, key))
