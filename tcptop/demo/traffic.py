@@ -151,6 +151,23 @@ def slam(listener_fd: int, waiting: int) -> None:
     _repeat(step, 100)
 
 
+def decline(listener_fd: int) -> None:
+    """A server that is full: it tells so whoever comes, and hangs up."""
+
+    def step() -> None:
+        with suppress(TimeoutError):
+            made = sockets.accepted(listener_fd).fd
+            held.send(made, _HALF)
+            held.close(made)
+
+    _repeat(step, 200)
+
+
+def listen_once(host: str, port: int, per_s: float) -> None:
+    """Clients that wait for what the server says, and leave when it hangs up."""
+    _repeat(lambda: _hear_once(host, port), per_s)
+
+
 def forge(
     host: str,
     port: int,
@@ -181,6 +198,12 @@ def _request_once(host: str, port: int, size: int) -> None:
     with socket.create_connection((host, port), timeout=5) as made:
         made.sendall(bytes(size))
         made.recv(1)
+
+
+def _hear_once(host: str, port: int) -> None:
+    with socket.create_connection((host, port), timeout=5) as made:
+        while made.recv(_HALF):
+            pass
 
 
 def _forget_one(host: str, port: int) -> None:

@@ -54,6 +54,19 @@ def syn_flood(snapshot: Snapshot) -> bool:
     return many and rate(snapshot, "SyncookiesSent") - rate(snapshot, "SyncookiesRecv") > 50
 
 
+def turned_away(snapshot: Snapshot) -> bool:
+    """Closed first by this end, in the last two seconds; others stay."""
+    closed = among(snapshot, tcp.TIME_WAIT, local=11211)
+    staying = among(snapshot, tcp.ESTABLISHED, local=11211)
+    return int((closed.time_wait_ms() < 2000).sum()) >= 20 and len(staying) >= 16
+
+
+def requests_unanswered(snapshot: Snapshot) -> bool:
+    waiting = among(snapshot, tcp.ESTABLISHED, remote=8070)
+    unanswered = (waiting.tcp_info("data_segs_in") == 0) & (waiting.send_q == 0)
+    return int((unanswered & (waiting.tcp_info("last_data_sent") >= 3000)).sum()) >= 5
+
+
 def listener_drops(snapshot: Snapshot) -> bool:
     return rate(snapshot, "ListenDrops") > 1 and rate(snapshot, "ListenOverflows") == 0
 
@@ -173,6 +186,8 @@ EVIDENCE: dict[str, Callable[[Snapshot], bool]] = {
         syn_flood,
         listener_drops,
         handshake_unfinished,
+        turned_away,
+        requests_unanswered,
         packets_rejected,
         mtu_black_hole,
         close_wait_leak,

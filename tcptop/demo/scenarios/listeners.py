@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tcptop.demo import held, pools, sockets, traffic, veth
+from tcptop.demo.scenarios.pool import join
 from tcptop.demo.stage import HERE, Recover, Scenario, Stage
 
 
@@ -69,6 +70,14 @@ def _half_open(stage: Stage, name: str, port: int, senders: int, per_s: float) -
     return recover
 
 
+def turned_away(stage: Stage) -> Recover:
+    server, clients = stage.process_here("session-cache"), stage.process_there("shops")
+    pool = join(clients, server, HERE.v4, 11211, 16)
+    server.run(traffic.decline, pool.listener)
+    clients.run(traffic.listen_once, HERE.v4, 11211, 30)
+    return lambda: clients.run(traffic.stop)
+
+
 SCENARIOS = (
     Scenario(
         "accept-queue-overflow",
@@ -101,5 +110,10 @@ SCENARIOS = (
         "packets-rejected",
         "Segments arrive with wrong checksums: the kernel drops them silently.",
         packets_rejected,
+    ),
+    Scenario(
+        "turned-away",
+        "A cache that has all the clients it may have closes further ones as soon as they come.",
+        turned_away,
     ),
 )

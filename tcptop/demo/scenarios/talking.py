@@ -9,6 +9,7 @@ from tcptop.demo.stage import THERE, Recover, Scenario, Stage
 
 _REQUEST = 200  # bytes, in two writes
 _CONNECTIONS = 3
+_NEVER, _WAITING = 1_000_000, 24  # bytes of a request that is never whole; clients that wait
 
 
 def keepalive_missing(stage: Stage) -> Recover:
@@ -34,6 +35,20 @@ def nagle_delayed_ack(stage: Stage) -> Recover:
     return lambda: client.run(pools.no_delay, fds)
 
 
+def requests_unanswered(stage: Stage) -> Recover:
+    """The server reads, and waits for more than it is ever sent."""
+    client, server = stage.process_here("basket"), stage.process_there("price-api")
+    listener = server.run(sockets.listening, THERE.v4, 8070, 128)
+    server.run(traffic.serve, listener.fd, _NEVER)
+    client.run(traffic.call, THERE.v4, 8070, _WAITING, 4)
+
+    def recover() -> None:
+        client.run(traffic.stop)
+        client.run(held.close_all)
+
+    return recover
+
+
 def _keep_alive(client: Holder, fds: list[int], idle: int) -> None:
     for fd in fds:
         client.run(held.keep_alive, fd, idle, 75)
@@ -55,5 +70,11 @@ SCENARIOS = (
         "nagle-delayed-ack",
         "Each request is written in two pieces and takes 40 ms on a path without delay.",
         nagle_delayed_ack,
+    ),
+    Scenario(
+        "requests-unanswered",
+        "A server takes requests and answers none: its clients give up after 6 s.",
+        requests_unanswered,
+        limits={"requests-unanswered.waited_s": 3},
     ),
 )
