@@ -34,6 +34,11 @@ class Cgroups:
         self._gone: set[int] = set()
         self._next_walk = -math.inf
 
+    def notes(self) -> list[str]:
+        """What cannot be told, as nothing can be looked up."""
+        missing = "cgroup v2 is not mounted here, so sockets without a process have no unit"
+        return [] if self._root else [f"{missing} and no container."]
+
     def paths(self, ids: U64) -> Mapping[int, str]:
         """Path (from the mount, "/" is its root) of those of the ids that are known, and of those
         asked for shortly before; 0 is none."""

@@ -196,6 +196,7 @@ class LiveSource:
             notes.append(f"The kernel does not tell what ends: {self._home.not_told}.")
         notes += death_notes(deaths)
         notes += owner_notes(owners, inodes, rights)
+        notes += self._cgroups.notes()
         notes += self._users.notes()
         notes += self._of_others() if self._others else self._of_elsewhere()
         return tuple(notes)

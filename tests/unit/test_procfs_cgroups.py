@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tcptop.model.table import U64
-from tcptop.sources.cgroups import WALK_SHARE, Cgroups, find_mount
+from tcptop.sources.cgroups import WALK_SHARE, Cgroups, find_mount, has_v1
 
 UNIFIED = b"30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
 HYBRID = b"""31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
@@ -82,3 +82,41 @@ def test_a_removed_group_is_looked_for_once(tmp_path: Path) -> None:
 
 def test_without_cgroup2() -> None:
     assert Cgroups("").paths(np.array([1, 5], np.uint64)) == {}
+
+
+def test_what_cannot_be_told_is_said(tmp_path: Path) -> None:
+    assert len(Cgroups("").notes()) == 1
+    assert Cgroups(str(tmp_path)).notes() == []
+
+
+V1 = b"35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+SYSTEMD = b"36 31 0:33 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
+
+
+@pytest.mark.parametrize(
+    ("mountinfo", "v1"),
+    [
+        (UNIFIED, False),
+        (HYBRID, True),
+        (UNIFIED + SYSTEMD, False),
+        (SYSTEMD + V1, True),
+        (b"", False),
+    ],
+)
+def test_whether_controllers_of_v1_are_in_use(mountinfo: bytes, v1: bool) -> None:
+    assert has_v1(mountinfo) is v1
+
+
+def test_a_path_is_kept_while_its_sockets_wait_in_time_wait(tmp_path: Path) -> None:
+    now = 0.0
+    cgroups = Cgroups(str(tmp_path), lambda: now)
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    assert list(cgroups.paths(ids(first)).values()) == ["/first"]
+    now = 1.0
+    assert sorted(cgroups.paths(ids(second)).values()) == ["/first", "/second"]
+    now = 80.0
+    assert sorted(cgroups.paths(ids(second)).values()) == ["/first", "/second"]
+    now = 100.0
+    assert list(cgroups.paths(ids(second)).values()) == ["/second"]

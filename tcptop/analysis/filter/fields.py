@@ -159,7 +159,7 @@ def _fields() -> Iterator[Field]:
     yield Field("process", _text, ('a process name such as nginx, ngin* or "two words"',))
     yield Field("command", _text, ("a command line such as *leaky.py*",))
     yield Field("unit", _text, ("a systemd unit such as nginx.service",))
-    yield Field("container", _text, ("a container's runtime, id or pod, such as docker or 4f1c*",))
+    yield Field("container", _text, ("a container's name, id, pod or runtime such as web-*",))
     yield Field("user", _text, ("a user name or uid",))
     yield Field("netns", _text, ("a network namespace's name or inode",))
     yield Field("pid", _number, ("a pid",), (), _COUNT, True)

@@ -6,8 +6,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from tcptop.analysis import subject
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.workloads import workloads
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
@@ -24,15 +27,27 @@ def located(seen: Observations, finding: Finding) -> Finding:
 
 
 def _in_container(seen: Observations, finding: Finding) -> Finding:
-    """With the container in its title where all processes of the finding are in one: "leaky.py in
-    payments-7d4f leaks sockets"."""
+    """With the container in its title where all processes of the finding are in one, or all sockets
+    where no process is known: "leaky.py in payments-7d4f leaks sockets"."""
     people = [_process(seen, pid) for pid in finding.subject.pids]
     boxes = {each.container if each else None for each in people}
     first = people[0] if people else None
+    if first is None and not any(people):
+        return _of_sockets(seen, finding)
     if first is None or len(boxes) > 1 or first.container is None:
         return finding
     name = safe(words.brief(first.container))
     return finding if name in finding.title else replace(finding, title=_told(finding, first, name))
+
+
+def _of_sockets(seen: Observations, finding: Finding) -> Finding:
+    told = workloads(seen.snapshot)
+    places = sorted_unique(told.of[subject.rows(finding.subject, seen.snapshot)]).tolist()
+    boxes = {told.found[place].container for place in places}
+    box = boxes.pop() if len(boxes) == 1 else None
+    if box is None or (name := safe(words.brief(box))) in finding.title:
+        return finding
+    return replace(finding, title=f"{finding.title} ({name})")
 
 
 def _process(seen: Observations, pid: int) -> Process | None:

@@ -63,6 +63,21 @@ def test_only_one_that_all_are_in() -> None:
     assert titled("nginx leaks", NAMED, replace(UNNAMED, pid=9)) == "nginx leaks"
 
 
+def test_without_a_process_the_sockets_tell() -> None:
+    rows = [
+        socket("LISTEN", "10.0.0.5:80", inode=7, cgroup_id=78),
+        socket("LISTEN", "10.0.0.5:81", inode=8, cgroup_id=77),
+    ]
+    groups = {78: POD, 77: "/system.slice/nginx.service"}
+    seen = Observations(derived(sample(rows, cgroups=groups)), ())
+    full = Finding("x", "x", "warning", "Full queue", Subject(NETNS, listener="10.0.0.5:80"))
+    assert located(seen, full).title == "Full queue (containerd container 3f2a3f2a3f2a)"
+    other = replace(full, subject=Subject(NETNS, listener="10.0.0.5:81"))
+    assert located(seen, other).title == "Full queue"
+    host = replace(full, subject=Subject(NETNS))
+    assert located(seen, host).title == "Full queue"
+
+
 def test_who_is_in_it() -> None:
     container = f"payments-7d4f (containerd container {ID[:12]})"
     assert words.who(NAMED) == f"nginx (pid 100) in {container}"
