@@ -46,6 +46,7 @@ class Outcomes(NamedTuple):
     seconds: float
     first_at: float  # Unix time of the first failure
     spread_s: float  # from it to the last
+    moments: int  # seconds, one after the other or not, in which some failed
     refused: int
     silent: int
     untold: int
@@ -185,6 +186,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         seen.sample.taken_at - since,
         float(at.min()),
         float(at.max() - at.min()),
+        _moments(np.sort(at)),
         number[REFUSED],
         number[SILENT],
         number[UNTOLD],
@@ -197,6 +199,13 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         _idle_s(closed, there[how[there] == RESET]),
         _processes(closed, there),
     )
+
+
+def _moments(at: F64) -> int:
+    number, place = 0, 0
+    while place < len(at):
+        number, place = number + 1, int(np.searchsorted(at, at[place] + 1.0))
+    return number
 
 
 def answered(seen: Observations, to: Callee, since: float) -> Index:

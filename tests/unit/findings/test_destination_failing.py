@@ -54,7 +54,8 @@ def broken(idle_ms: int = 0) -> Row:
 
 def found(rows: Ended, seconds: int = 8, now: Sequence[Row] = ()) -> tuple[Finding, ...]:
     def deaths(number: int) -> tuple[Deaths, ...]:
-        some = table(rows(number)) if number else table(())
+        over = rows(number) if number else ()
+        some = table([{**row, "cookie": 10_000 * number + n} for n, row in enumerate(over)])
         return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number)),)
 
     every = watch(

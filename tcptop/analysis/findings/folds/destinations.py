@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tcptop.analysis.findings.folds.listeners import is_here, serves
 from tcptop.analysis.findings.observations import Observations
+from tcptop.model.address import split_zone
 from tcptop.model.finding import Finding
 
 
@@ -11,8 +12,14 @@ def same_destination(effect: Finding, cause: Finding, seen: Observations) -> boo
     """Rows or rates tell more of it; a cause with several destinations means this one too."""
     if effect.subject.netns != cause.subject.netns or cause.subject.listener:
         return False
-    to, there = effect.subject.destination, cause.subject.destination
-    return there in (None, to)
+    to, there = effect.subject.destination or "", cause.subject.destination
+    return there in (None, to) or _host(there) == to
+
+
+def _host(place: str) -> str:
+    """Of the effect the port may be unknown: ::1 of [::1]:3000."""
+    bare, zone = split_zone(place)
+    return bare.rpartition(":")[0].strip("[]") + zone
 
 
 def server_is_here(effect: Finding, cause: Finding, seen: Observations) -> bool:

@@ -24,14 +24,19 @@ BETWEEN_S = 2.0  # from the first failure to the last: a server that restarts re
 CRITICAL = 10  # connects without an answer, as of connect-unanswered
 ALIKE = 1.3  # the longest of most waits by the shortest: a deadline
 LEFT_OUT = 0.1  # of the waits, at either end, that are not asked
+MOMENTS = 3  # where others go well: a deploy restarts a server twice, perhaps
 ANEW = 0.2  # of the failures, so many that go well
 SPARE_PER_S = 1.2  # attempts to a host that is down, of those who ask whether it is back
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     least = int(min(limits["failures"], limits["unanswered"]))
-    for each in outcomes(seen, limits["window_s"], least):
-        if _fails(seen, each, limits):
+    every = [
+        each for each in outcomes(seen, limits["window_s"], least) if _fails(seen, each, limits)
+    ]
+    told = {each.callee._replace(remote_port=0) for each in every if each.callee.remote_port}
+    for each in every:
+        if each.callee not in told:  # the port is unknown of some, and known of others there
             yield _finding(seen, by_counters(seen, each))
 
 
@@ -41,6 +46,8 @@ def _fails(seen: Observations, found: Outcomes, limits: Limits) -> bool:
     if given_up and found.share >= limits["share"] and _goes_on(seen, found):
         return True
     if found.failed < limits["failures"] or found.spread_s < BETWEEN_S:
+        return False
+    if found.fine and found.moments < MOMENTS:
         return False
     return found.share >= limits["share"] or _in_part(found, limits)
 
