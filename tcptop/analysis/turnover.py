@@ -33,7 +33,7 @@ def of_ports(ports: Ports, ended: Ended) -> Turnover:
     return Turnover(opens, _closes(place, ports.netns, ended))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def of_remotes(snapshot: Snapshot, remotes: Remotes) -> Turnover:
     """By address, or by address and port."""
     ended = snapshot.ended
@@ -45,7 +45,7 @@ def of_remotes(snapshot: Snapshot, remotes: Remotes) -> Turnover:
     return Turnover(opens / ended.seconds, _closes(place, remotes.netns, ended))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def of_processes(snapshot: Snapshot, processes: Processes) -> Turnover:
     """Whatever a filter shows of them; NaN for rows that are not a single process."""
     ended, holders = snapshot.ended, snapshot.holders
