@@ -21,7 +21,7 @@ PASTE, PASTED = "\x1b[200~", "\x1b[201~"
 PASTE_PAUSE_MS = 1000.0  # a paste whose end does not come, as of a cut link, has ended
 ENDS = re.compile(rb"[\x03\x11]+|\x1b\[21~")  # ^C, ^Q, F10: alone, they are typed and not pasted
 MOST = 4096  # characters of one paste; what more there is has no use here
-_PIECES = re.compile(r"([ -~\xa0-\U0010ffff]{8,})")  # printable, and more than one types at once
+_PIECES = re.compile(r"([^\x00-\x1f\x7f-\x9f]{8,})")  # printable, and more than one types at once
 
 
 class Typed(Message):
