@@ -49,7 +49,7 @@ def _by_address(seen: Observations, rows: Index, retransmits: float) -> Iterator
         others = talking[theirs == ours[at[0]]]
         others = others[~np.isin(others, mine)]
         small = int(np.count_nonzero(_heard(seen, others, float(silent.min()))))
-        small += _ended(seen, mine, float(silent.min()))
+        small = small or _ended(seen, mine, float(silent.min()))
         if small or _still_sends(seen, mine).any():
             yield Large(mine[often], small)
 

@@ -60,7 +60,7 @@ def _called_from_here(seen: Observations, rows: Index, for_s: F64) -> Iterator[L
         for mine in rows_by_key(np.flatnonzero(left), ours[left]):
             others = every[theirs == ours[mine[0]]]
             answering = _answering(seen, others, rows[mine], float(for_s[mine].min()))
-            answering += _ended_there(seen, rows[mine], for_s[mine], keys is _endpoint)
+            answering = answering or _ended_there(seen, rows[mine], for_s[mine], keys is _endpoint)
             if keys is _endpoint or not answering:
                 left[mine] = False
                 where = networks.where(seen.sample, rows[mine])
@@ -89,7 +89,7 @@ def _clients(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterato
             part = mine[group]
             others = all_clients[theirs == ours[group[0]]]
             answering = _answering(seen, others, part, float(waited[group].min()))
-            answering += _ended_here(seen, part, waited[group])
+            answering = answering or _ended_here(seen, part, waited[group])
             where = networks.where(seen.sample, part)
             name = networks.name(seen.sample, int(part[0]))
             yield Lost(where, name, part, waited[group], answering, listener, len(all_clients))

@@ -246,13 +246,36 @@ def _closed_since(seen: Seen) -> Iterator[Fact]:
     table, to = seen.table, seen.subject.destination
     silent = np.isin(table.cookie, np.array(seen.subject.cookies, np.uint64))
     silent &= (table.timer == _RETRANSMIT) & table.tcp_info_known("last_ack_recv")
-    if not to or not silent.any():
+    if not silent.any():
         return
     silence = float(table.tcp_info("last_ack_recv")[silent].min()) / 1000
+    yield _ended_since(seen, silent, silence)
+    if not to:
+        return
     closed = (table.state == tcp.TIME_WAIT) & at(table, to, "remote")
     age = _TIME_WAIT_S - table.expires[closed] / 1000
     least, most = (int(np.count_nonzero(age < silence - slack)) for slack in (3, 0))
     yield Fact("count", least, most, "closed since the others are silent")
+
+
+def _ended_since(seen: Seen, silent: Bools, silence: float) -> Fact:
+    """By the kernel's notices: those with the same addresses to which something had come."""
+    table, ages = seen.table, []
+    there = set(
+        zip(table.remote_hi[silent].tolist(), table.remote_lo[silent].tolist(), strict=True)
+    )
+    for part in (each for sample in seen.samples[1:] for each in sample.deaths):
+        if part.netns != seen.subject.netns or not len(part.sockets):
+            continue
+        came = part.sockets.tcp_info("bytes_received").tolist()
+        ends = zip(part.sockets.remote_hi.tolist(), part.sockets.remote_lo.tolist(), strict=True)
+        ages += [
+            seen.sample.taken_at - at
+            for at, octets, end in zip(part.at.tolist(), came, ends, strict=True)
+            if octets and end in there
+        ]
+    least, most = (sum(age < silence - slack for age in ages) for slack in (3, 0))
+    return Fact("count", least, most, "ended since the others are silent")
 
 
 def _until_probes_end(part: SocketTable) -> Iterator[float]:
