@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pwd
+import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from threading import Thread
 
+SAID_S = 1.0  # without an answer, before that is said: a busy host may take as long
 OWN_S = 0.2  # for which the live view waits, once, before it is drawn
 
 
@@ -22,6 +24,7 @@ class UserNames:
         self._ask = ask or login_name
         self._known: dict[int, str] = {}
         self._asking: _NameLookup | None = None
+        self._asked_at = 0.0
         self._unknown = 0
 
     def of(self, uids: Set[int]) -> Mapping[int, str]:
@@ -29,6 +32,7 @@ class UserNames:
         new = sorted(uids - self._known.keys())
         if new and self._asking is None:
             self._asking = _NameLookup(new, self._ask)
+            self._asked_at = time.monotonic()
             self._asking.start()
             self._asking.join(self._wait_s)
         if self._asking is not None:
@@ -43,8 +47,8 @@ class UserNames:
             self._asking = None
 
     def notes(self) -> Iterator[str]:
-        """What the last call left unknown."""
-        if self._unknown:
+        """What the last call left unknown, for a while now."""
+        if self._unknown and time.monotonic() - self._asked_at >= SAID_S:
             many = "names of users are" if self._unknown > 1 else "name of a user is"
             yield (
                 f"{self._unknown} {many} not known yet, and its number is shown: the name service "
