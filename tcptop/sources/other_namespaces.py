@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import resource
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from tcptop.sources.namespace_reader import NamespaceReader, Reading
 from tcptop.sources.sock_diag import Request, SockDiagError
 
 IDLE_S = 1e-3  # a sample, to ask those that were empty whether they still are: 30 µs each
+DESCRIPTORS = 1 << 16
 POLLS_S = 2e-3  # at a time, for the listeners of some: 50 µs a namespace
 
 
@@ -52,6 +54,7 @@ class OtherNamespaces:
         self.refused: dict[int, str] = {}  # by inode: why those could not be read
         self._polled = 0
         self.took_s = 0.0  # for the last reading of all
+        _allow_descriptors()
         # A thread has a namespace of its own: that of the others stays as it is.
         self._thread = ThreadPoolExecutor(1, "namespaces")
 
@@ -148,6 +151,14 @@ class OtherNamespaces:
             if reader.by_sock_diag != self._home.by_sock_diag:
                 raise SockDiagError(errno.EOPNOTSUPP, reader.why_not)
         return self._readers[inode]
+
+
+def _allow_descriptors() -> None:
+    """A namespace takes two of them, and the usual limit is 1024: have what may be had."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < DESCRIPTORS:
+        most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 @contextmanager

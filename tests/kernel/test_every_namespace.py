@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from tcptop.model.sample import Namespace, Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.sources import namespaces
 from tcptop.sources.live import LiveSource
+from tcptop.sources.other_namespaces import DESCRIPTORS
 from tests.kernel.nobody import as_nobody
 from tests.kernel.snapshots import kind, pids
 
@@ -370,6 +372,20 @@ def namespaces_unmount(target: str) -> None:
     import ctypes
 
     assert ctypes.CDLL(None, use_errno=True).umount2(target.encode(), 2) == 0  # MNT_DETACH
+
+
+def limit_of_descriptors() -> int:
+    """Of a process that was allowed few, once it has looked everywhere."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    LiveSource(everywhere=True).close()
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def test_there_are_descriptors_for_many_namespaces(namespace: DemoNamespace) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    hard = DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+    assert namespace.helper().run(limit_of_descriptors) == min(hard, DESCRIPTORS)
 
 
 def test_check_tells_the_same_trouble_of_two_namespaces_apart(
