@@ -364,7 +364,7 @@ def suspend(app: App) -> Told:
 
 
 async def close(app: App) -> Told:
-    return await quit(app) if app.session.here.listing else leave(app)
+    return await quit(app) if app.session.first else leave(app)
 
 
 async def quit(app: App) -> Told:

@@ -57,7 +57,6 @@ def _grouping(session: Session) -> str:
 def _labels(session: Session, shown: Screenful) -> Mapping[str, str]:
     """Of the keys that do one thing now and another one later; empty for what they do not do."""
     choices, here = session.choices, session.here
-    first = here.listing and len(session.trail.places) == 1
     labels = {
         "tree": ("plain list" if choices.tree else "tree") if here.view == SOCKETS.name else "",
         "group": _grouping(session),
@@ -67,7 +66,9 @@ def _labels(session: Session, shown: Screenful) -> Mapping[str, str]:
     }
     if session.time.held is not None:
         labels["pause"] = "live"
-    if first:
+    if here.listing and not session.first:
+        labels["close"] = "close"
+    if session.first:
         labels["back"] = "clear filter" if session.typed.text else ""
     if here.help:
         labels["help"] = "close help"

@@ -19,7 +19,7 @@ KeyHint = tuple[str, str, str]  # id, usual key, what it does
 KEYS: tuple[Key, ...] = (
     ("help", "question_mark,h,f1", "help", "help", "Keys and columns of this view"),
     ("quit", "f10,ctrl+c,ctrl+q", "quit", "quit", "Quit"),
-    ("close", "q,Q", "close", "close", "Close the page or pane; from a list, quit"),
+    ("close", "q,Q", "close", "close", "Close the page, pane or list; from a view, quit"),
     ("commands", "colon", "commands_by_name", "commands", "All commands, by name"),
     ("into", "enter,right", "into", "open", "Open the selected row"),
     ("explain", "x,i", "explain", "explain",
@@ -149,7 +149,7 @@ MAIN: tuple[tuple[Sequence[str], str, str], ...] = (
     (("table.up", "table.down", "table.page_up", "table.page_down"), " ",
      "Move; g and G: first and last row"),
     (("into", "back"), " ", "Open the selected row; back"),
-    (("close", "quit"), " ", "Close it, from a list quit; quit at once"),
+    (("close", "quit"), " ", "Close it, from a view quit; quit at once"),
     (("filter",), "", "Filter as with ss: state close-wait"),
     (("find", "find_next"), " ", "Search the rows; next match"),
     (("explain", "pages"), " ", "Explain the selected row; all pages"),

@@ -272,6 +272,11 @@ class Session:
         row = self.row_of(key)
         return (page_of(row.listing, row.selection, row.place) if row else None) or CONTENTS
 
+    @property
+    def first(self) -> bool:
+        """Whether it is a view's own list, which no key goes back from."""
+        return self.here.listing and len(self.trail.places) == 1
+
     def back(self) -> bool:
         """One step back; False at a first place."""
         before, self.trail = self.trail, self.trail.back()

@@ -21,7 +21,8 @@ AWAY = {
     "changes": "D",
     "number": "0 down down down down down enter",
 }
-LISTS = ("0", "1", "2", "6", "7", "8", "8 enter")
+LISTS = ("0", "1", "2", "6", "7", "8")
+DRILLED = ("8 enter", "0 enter", "4 enter enter")
 ENDING = ("f10", "ctrl+c", "ctrl+q")
 
 
@@ -35,6 +36,20 @@ async def test_q_leaves_a_page_or_pane(way: str) -> None:
         await view.press("q")
         assert not view.app._exit
         assert len(view.session.trail.places) == deep - 1
+
+
+@pytest.mark.parametrize("way", DRILLED)
+async def test_q_goes_back_from_a_list_that_was_opened(way: str) -> None:
+    async with live(*load("tour")) as view:
+        await view.press(*way.split())
+        deep = len(view.session.trail.places)
+        assert view.session.here.listing
+        assert "q close" in view.status()
+        await view.press(*"q" * (deep - 1))
+        assert not view.app._exit
+        assert len(view.session.trail.places) == 1
+        await view.press("q")
+        assert view.app._exit
 
 
 @pytest.mark.parametrize("way", LISTS)
