@@ -32,7 +32,6 @@ VANISHED = 10_000  # sockets in no dump any more whose end was not told
 # Notices wait for a worker of the kernel (broadcast_wq, net/core/sock_diag.c), where processors are
 # busy for seconds; what is older than that was forgotten, or has vanished before the first sample.
 LATE_S = 10.0
-INEXACT_S = 0.05  # the kernel's clocks tick, and notices are read a little later
 # Kinds of rows that vanish without a notice: it came when they became so, or none comes.
 SILENT = (tcp.SYN_RECV, tcp.LISTEN, tcp.TIME_WAIT, tcp.FIN_WAIT2)
 OURS = (tcp.FIN_WAIT1, tcp.FIN_WAIT2, tcp.CLOSING)  # states of the end that closed first
@@ -150,7 +149,8 @@ class _Dead:
         self._at = at - self._late_s
         self._clock = self._at - sample.taken_at + sample.clock
         began = history.began or sample.clock
-        watched_s = at - sample.taken_at + sample.clock - began - INEXACT_S
+        # Whatever opened after that is younger: its age was measured before its notice was read.
+        watched_s = at - sample.taken_at + sample.clock - began
         self._longest_s = _longest_s(table, looks(sample, history.looks))
         recent = np.minimum(np.maximum(LATE_S, 2 * self._longest_s), watched_s)
         old = self._oldest_s() > recent
