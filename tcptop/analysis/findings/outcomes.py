@@ -37,7 +37,7 @@ class Outcomes(NamedTuple):
 
     Port 0 is not known: connect() itself was told, and the kernel has forgotten it. `refused` and
     `silent` (nothing came) were never open; of `untold` it is not known which. `reset` ones were
-    open, and something that was sent is not acknowledged or was never answered. `left` were closed
+    open, and never answered, or what was sent after a pause is not acknowledged. `left` were closed
     here, after `waited_s` seconds without an answer to what was sent and acknowledged. `fine` are
     those that went well, with those that are open and have brought something meanwhile.
     """
@@ -132,7 +132,11 @@ def _how(seen: Observations, closed: Closed) -> I64:
     whole = ~np.isnan(closed.known("segs_out"))
     opened, broken = closed.opened, closed.reset == codes.YES
     how[opened & whole & (came | ~sent)] = FINE
-    how[opened & whole & broken & sent & (_unacknowledged(closed) | ~came)] = RESET
+    # Whose earlier requests were answered was of use, as of a server that restarts; not after a
+    # pause: what forgets idle connections breaks each.
+    paused = _unacknowledged(closed) & (_paused_s(closed) >= IDLE_S)
+    how[opened & whole & broken & sent] = NEUTRAL
+    how[opened & whole & broken & sent & (paused | ~came)] = RESET
     waited = _waited_s(closed)
     left = opened & whole & ~broken & sent & (closed.first != codes.THERE)
     how[left & (waited >= WAITED_S + ROUND_TRIPS * _round_trip_s(closed))] = LEFT
@@ -196,7 +200,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         int(np.count_nonzero(again)),
         int(np.count_nonzero(unheard)),
         np.sort(_waited_s(closed)[left]),
-        _idle_s(closed, there[how[there] == RESET]),
+        np.sort(_paused_s(closed)[there[how[there] == RESET]]),
         _processes(closed, there),
     )
 
@@ -219,10 +223,11 @@ def answered(seen: Observations, to: Callee, since: float) -> Index:
     return answered
 
 
-def _idle_s(closed: Closed, rows: Index) -> F64:
-    came, asked = (closed.known(f"last_data_{way}")[rows] for way in ("recv", "sent"))
-    idle: F64 = np.sort(np.maximum(came - asked, 0.0)) / 1000
-    return idle
+def _paused_s(closed: Closed) -> F64:
+    """For how long nothing had come when the last thing was sent."""
+    came, asked = (closed.known(f"last_data_{way}") for way in ("recv", "sent"))
+    paused: F64 = np.maximum(came - asked, 0.0) / 1000
+    return paused
 
 
 def _processes(closed: Closed, rows: Index) -> tuple[Process, ...]:
