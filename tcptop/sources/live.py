@@ -115,7 +115,8 @@ class LiveSource:
         bound = _rows([each.bound for each in readings])
         unix = _together([each.unix_listeners for each in readings])
         beside = [inode for each in unix or () for inode in (each.inode, *each.clients) if inode]
-        inside = frozenset(each.netns for each in readings)
+        empty = self._others.empty if self._others else {}
+        inside = frozenset((*(each.netns for each in readings), *empty))
         owners = self._owners.find(_inodes(sockets, bound), beside, sockets, inside)
         ended = self._others.ended if self._others else []
         deaths = (*(each.deaths for each in readings if each.deaths is not None), *ended)

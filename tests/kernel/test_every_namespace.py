@@ -374,6 +374,20 @@ def namespaces_unmount(target: str) -> None:
     assert ctypes.CDLL(None, use_errno=True).umount2(target.encode(), 2) == 0  # MNT_DETACH
 
 
+def leak_unconnected(number: int) -> None:
+    """Sockets that were made and never used: they are in no dump, and sockstat counts none."""
+    for _ in range(number):
+        held.hold(socket.socket())
+
+
+def test_a_leak_in_a_namespace_without_sockets_in_use_is_seen(namespace: DemoNamespace) -> None:
+    namespace.run(leak_unconnected, 40)
+    with Everywhere() as watch:
+        for _ in range(3):
+            seen = watch.source.sample()
+    assert seen.owners.unlisted[namespace.pid].sockets == 40
+
+
 def limit_of_descriptors() -> int:
     """Of a process that was allowed few, once it has looked everywhere."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
