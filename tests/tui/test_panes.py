@@ -143,7 +143,7 @@ def test_the_first_row_leads_to_all_sockets() -> None:
 def test_what_is_gone_has_none() -> None:
     now = scene(everything())
     panes = [view.pane for view in VIEWS.values() if view.pane]
-    assert [pane(now, 12345) for pane in panes] == [None] * 8
+    assert [pane(now, 12345) for pane in panes] == [None] * 9
 
 
 def test_foreign_text_is_shown_and_not_obeyed() -> None:
