@@ -116,7 +116,7 @@ class DemoOptions(ConfigOptions, ScreenOptions):
 @dataclass(frozen=True)
 class ExplainOptions:
     command: ClassVar[str] = "explain"
-    word: str | None = None
+    word: Sequence[str] = ()
 
 
 Options = LiveOptions | SnapshotOptions | CheckOptions | DemoOptions | ExplainOptions
@@ -265,7 +265,7 @@ def _explain() -> Parser:
         "What it means, why it happens, how to confirm and fix it: a page of text.",
     )
     parser.add_argument(
-        "word", nargs="?", metavar="FINDING|STATE|TOPIC", help="without it, the list of pages"
+        "word", nargs="*", metavar="FINDING|STATE|TOPIC", help="without it, the list of pages"
     )
     return parser
 

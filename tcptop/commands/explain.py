@@ -10,7 +10,7 @@ from tcptop.views import pager
 
 
 def run(chosen: ExplainOptions) -> int:
-    word = chosen.word
+    word = " ".join(chosen.word) if chosen.word else None  # close wait
     found = page(word) if word is not None else None
     if word is not None and found is None:
         near = ", ".join(suggestions(word))

@@ -336,7 +336,8 @@ def owner_notes(owners: Owners, inodes: U32, rights: bool) -> Iterator[str]:
 def host() -> Host:
     """This machine, from uname(2) and the boot clock."""
     system = os.uname()
-    return Host(system.nodename, system.release, time.clock_gettime(time.CLOCK_BOOTTIME), boot_id())
+    name = os.fsencode(system.nodename).decode("utf-8", "backslashreplace")  # bytes of any kind
+    return Host(name, system.release, time.clock_gettime(time.CLOCK_BOOTTIME), boot_id())
 
 
 @cache

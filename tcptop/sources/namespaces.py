@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
 import socket
@@ -25,8 +26,13 @@ class NamespaceError(Exception):
 
 
 def current_inode() -> int:
-    """The calling thread's namespace, as lsns shows it."""
-    return os.stat(OWN).st_ino
+    """The calling thread's namespace, as lsns shows it. Raises OSError."""
+    try:
+        return os.stat(OWN).st_ino
+    except FileNotFoundError as error:
+        if os.path.exists("/proc/self"):
+            raise
+        raise OSError(errno.ENOENT, "not mounted", "/proc") from error
 
 
 def name_of(inode: int) -> str | None:

@@ -66,6 +66,8 @@ def _labels(session: Session, shown: Screenful) -> Mapping[str, str]:
     }
     if session.time.held is not None:
         labels["pause"] = "live"
+    if here.listing and session.shown is not None and not len(session.shown.model):
+        labels |= {"into": "", "sort": "", "reverse": ""}  # there is no row
     if here.listing and not session.first:
         labels["close"] = "close"
     if session.first:

@@ -101,6 +101,16 @@ async def test_the_last_line_says_what_the_keys_do_now() -> None:
         assert "? close help" in await hinted(view, "question_mark")
 
 
+async def test_without_rows_there_is_nothing_to_open_or_to_sort() -> None:
+    async with live(*load("tour"), size=(300, 40)) as view:
+        assert "Enter open" in await hinted(view, "2")
+        await view.type("state closing and sport = :1")
+        empty = await hinted(view)
+        assert "Enter" not in empty
+        assert "sort" not in empty
+        assert "Esc clear filter" in empty
+
+
 async def test_the_help_begins_with_the_keys_that_matter_on_one_screen() -> None:
     names = [id for ids, *_ in MAIN for id in ids]
     assert 20 <= len(names) <= 35

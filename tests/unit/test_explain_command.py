@@ -96,10 +96,6 @@ def test_an_unknown_word_is_one_line_with_the_nearest_names(word: str, hint: str
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_two_words_are_a_usage_error() -> None:
-    assert run("close", "wait").returncode == 2
-
-
 def test_ctrl_c_is_the_pagers(tmp_path: Path) -> None:
     """tcptop outlives it: else the pager would be left without a terminal."""
     gate = tmp_path / "gate"
@@ -119,3 +115,10 @@ def test_ctrl_c_is_the_pagers(tmp_path: Path) -> None:
     os.close(master)
     assert process.wait(timeout=30) == 0
     assert seen.endswith(b"left\r\n")
+
+
+def test_a_name_may_be_typed_as_words() -> None:
+    page = explain.page("close-wait")
+    assert page is not None
+    assert run("close", "wait").stdout == page.text
+    assert run("close", "wayt").returncode == 2
