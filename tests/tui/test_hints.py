@@ -121,7 +121,7 @@ async def test_the_help_begins_with_the_keys_that_matter_on_one_screen() -> None
         rows = view.rows()
         for _, _, told in MAIN:
             assert any(told in row for row in rows), told
-        assert rows[0].startswith("main keys 0-8 ")
+        assert rows[0].startswith("main keys 0-9 ")
 
 
 NOTES = ("See --netns NAME|PID: 2 other network namespaces have sockets.",)
