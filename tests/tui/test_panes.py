@@ -186,6 +186,14 @@ def test_there_are_more_charts_beside_each_other_where_there_is_room(
 # -- a process
 
 
+def test_a_control_group_that_is_no_unit_is_not_called_one() -> None:
+    found = everything()
+    held = {pid: replace(each, cgroup="/api/2") for pid, each in found.owners.processes.items()}
+    now = scene(replace(found, owners=replace(found.owners, processes=held)))
+    model = shown(now, "processes", key_of(now, "processes", "nginx: worker"))
+    assert line(model, "user").endswith("  cgroup /api/2")
+
+
 def test_a_process() -> None:
     now = scene(everything())
     model = shown(now, "processes", key_of(now, "processes", "nginx: worker"))

@@ -91,8 +91,9 @@ def held(scene: Scene, place: int) -> Index:
 def _who(scene: Scene, process: Process) -> Iterator[PaneRow]:
     room, sample = scene.room, scene.snapshot.sample
     yield from wrapped(room, "command", safe(process.cmdline or process.name))
-    unit = safe(process.cgroup) if process.cgroup else units.UNKNOWN
-    yield told(room, "user", user(scene, process.uid), f"unit {unit}")
+    path = safe(process.cgroup) if process.cgroup else units.UNKNOWN
+    kind = "cgroup" if process.cgroup and process.unit is None else "unit"
+    yield told(room, "user", user(scene, process.uid), f"{kind} {path}")
     if (box := process.container) is not None:
         told_of = "; ".join(filter(None, (contained(box), ids(box))))
         yield from wrapped(room, "container", safe(told_of))
