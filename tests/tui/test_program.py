@@ -38,12 +38,12 @@ def pid() -> Iterator[int]:
 
 
 @contextmanager
-def running(pid: int, *options: str, **extra: str) -> Iterator[Terminal]:
-    """The program, with its first look painted."""
+def running(pid: int, *options: str, last: str = "? help", **extra: str) -> Iterator[Terminal]:
+    """The program, with its first look painted, whose last line has `last`."""
     with Terminal(command(pid, *options), environ(**extra)) as terminal:
         terminal.wait_for("LIVE")
         terminal.wait_for(CALLED)
-        whole(terminal, "? help")
+        whole(terminal, last)
         yield terminal
 
 

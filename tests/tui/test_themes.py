@@ -120,11 +120,11 @@ def test_a_theme_of_the_configuration(pid: int, tmp_path: Path) -> None:
     options = ("--config", str(file))
     with running(pid, *options, TERM="xterm-256color") as terminal:
         assert "ffffff" in {bg for _, bg in colours(terminal)}
-    with running(pid, *options, TERM="xterm-256color", NO_COLOR="1") as terminal:
-        terminal.wait_for("light is not shown: NO_COLOR is set")
+    told = "light is not shown: NO_COLOR is set"
+    with running(pid, *options, last=told, TERM="xterm-256color", NO_COLOR="1") as terminal:
         assert colours(terminal) == {("default", "default")}
-    with running(pid, *options, TERM="vt100") as terminal:
-        terminal.wait_for("light is not shown: TERM=vt100 has too few colours")
+    told = "light is not shown: TERM=vt100 has too few colours"
+    with running(pid, *options, last=told, TERM="vt100") as terminal:
         assert {bg for _, bg in colours(terminal)} == {"default"}
 
 
