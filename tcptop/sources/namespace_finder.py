@@ -147,8 +147,9 @@ class NamespaceFinder:
         paths = [f"{namespaces.NAMED}/{name}"] if name is not None else []
         paths += [f"{self._proc}/{pid}/ns/net" for pid in pids[:PATHS]]
         paths += self._mounts.get(inode, ())
-        cgroup = self._cgroup(pids[0]) if pids else None
-        return Found(inode, name, tuple(pids[:PATHS]), len(pids), cgroup, tuple(paths))
+        others = [pid for pid in pids if pid != os.getpid()] or pids  # who are there without us
+        cgroup = self._cgroup(others[0]) if others else None
+        return Found(inode, name, tuple(others[:PATHS]), len(pids), cgroup, tuple(paths))
 
     def _cgroup(self, pid: int) -> str | None:
         if pid not in self._cgroups:

@@ -65,7 +65,7 @@ def test_it_can_be_interrupted_while_the_resolver_waits(
             out, _ = process.communicate(timeout=ENDS_S)
         finally:
             process.kill()
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (130 if words else 0, "")
 
 
 def test_nobody_answers(asking: list[str]) -> None:

@@ -53,7 +53,7 @@ def whole(terminal: Terminal, last: str) -> None:
 
 
 def test_the_first_picture_has_everything(pid: int) -> None:
-    with running(pid) as terminal:
+    with running(pid, last="? help  / filter") as terminal:
         lines = terminal.lines()
         assert f"netns {pid}" in lines[0]
         assert lines[2].startswith(" ESTAB ")

@@ -82,7 +82,7 @@ def broken(seen: Observations, summaries: Sequence[SampleSummary], netns: int) -
         for name in ("TCPAbortOnClose", "TCPAbortOnData", "EmbryonicRsts")
     )
     # Clients that only ask whether the port is open reset half-open connections: no harm to us.
-    failed = np.maximum(failed - embryonic, _rejected(summaries, netns))
+    failed = np.maximum(failed - embryonic, rejected(summaries, netns))
     if not (failed + reset + aborted).any():
         return None
     ends = 2 if both_here(seen, netns) else 1
@@ -94,7 +94,7 @@ def broken(seen: Observations, summaries: Sequence[SampleSummary], netns: int) -
     return Broken(failed, ours, reset - ours, late, np.maximum(active - failed, 0), passive)
 
 
-def _rejected(summaries: Sequence[SampleSummary], netns: int) -> F64:
+def rejected(summaries: Sequence[SampleSummary], netns: int) -> F64:
     """Connects that ended without an answer while as many ICMP unreachables came.
 
     AttemptFails does not count what the program itself closes: an ICMP message that comes while

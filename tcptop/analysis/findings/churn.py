@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tcptop.analysis.findings.broken import rejected
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
@@ -66,8 +67,8 @@ def answered(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
     active = rates(summaries, netns, "ActiveOpens")
     if active is None:
         return None
-    lost = [rates_or_zero(summaries, netns, name) for name in ("AttemptFails", "EstabResets")]
-    opened: F64 = np.maximum(active - lost[0] - lost[1], 0)
+    failed, reset = (rates_or_zero(summaries, netns, n) for n in ("AttemptFails", "EstabResets"))
+    opened: F64 = np.maximum(active - np.maximum(failed, rejected(summaries, netns)) - reset, 0)
     return opened
 
 

@@ -28,6 +28,11 @@ def _kinds(found: Outcomes) -> list[_Kind]:
         _Kind(
             found.silent, "{n} connects to {to}{by} within {t} got no answer", "not answered at all"
         ),
+        _Kind(
+            found.rejected,
+            "{n} connects to {to}{by} within {t} were rejected by ICMP",
+            "rejected by ICMP",
+        ),
         _Kind(found.untold, "{n} connects to {to}{by} within {t} failed", "failed at once"),
         _Kind(
             found.reset,
@@ -142,6 +147,8 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
         )
     if most.startswith("reset"):
         return _about_resets(found)
+    if most.startswith("rejected"):
+        return "Check the route, and look for a firewall that rejects, from here to there."
     if most.startswith("not"):
         return (
             f"Check that {to} is up, that no firewall on the way or there drops this port, and "

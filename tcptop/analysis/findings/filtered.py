@@ -17,6 +17,7 @@ from tcptop.analysis.findings.windows import mean, rates, rates_or_zero
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.table import F64
 
+MOSTLY = 0.8  # of what it drops, that it rejects
 STEADY = 0.5  # share of the intervals in which it rises: a burst is none
 # Multicast and broadcast that nobody wants ends uncounted.
 OTHERWISE = (
@@ -60,7 +61,7 @@ def _steady(rising: F64, summaries: Sequence[SampleSummary]) -> float:
 
 def finding(id: str, netns: int, found: Filtered) -> Finding:
     dropped, rejected = (words.number(each) for each in found)
-    silently = found.dropped > found.rejected
+    silently = found.rejected < MOSTLY * found.dropped
     return Finding(
         id,
         words.key(id, netns, "filter"),

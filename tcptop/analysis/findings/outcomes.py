@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee
-from tcptop.analysis.findings import unanswered
+from tcptop.analysis.findings import icmp, unanswered
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import closed as codes
 from tcptop.model import tcp
@@ -45,7 +45,8 @@ class Outcomes(NamedTuple):
     callee: Callee
     seconds: float
     first_at: float  # Unix time of the first failure
-    spread_s: float  # from it to the last
+    ago_s: float  # since the last
+    spread_s: float  # between them
     moments: int  # seconds, one after the other or not, in which some failed
     refused: int
     silent: int
@@ -58,10 +59,11 @@ class Outcomes(NamedTuple):
     waited_s: F64  # of those left, sorted
     idle_s: F64  # of the reset ones, sorted: for which nothing came when the last thing was sent
     processes: tuple[Process, ...]
+    rejected: int = 0  # by ICMP, of those that nobody answered; by counters
 
     @property
     def unopened(self) -> int:
-        return self.refused + self.silent + self.untold
+        return self.refused + self.silent + self.untold + self.rejected
 
     @property
     def failed(self) -> int:
@@ -102,13 +104,18 @@ def outcomes(seen: Observations, seconds: float, least: int) -> Iterator[Outcome
 
 
 def by_counters(seen: Observations, found: Outcomes) -> Outcomes:
-    """With what was not told counted as refused, where the counters leave nothing else."""
-    failed, unreachable, silent = (
+    """With what was not told counted as refused, where the counters leave nothing else, and what
+    nobody answered as rejected, where as many unreachables came."""
+    failed, silent = (
         (seen.grown(found.callee.netns, name, found.seconds) or (np.nan,))[0]
-        for name in ("AttemptFails", "InDestUnreachs", "TCPAbortOnTimeout")
+        for name in ("AttemptFails", "TCPAbortOnTimeout")
     )
-    if failed >= found.untold and unreachable + silent <= OTHERWISE * failed:
+    unreachable = icmp.came(seen, found.callee.netns, found.seconds)
+    if found.untold and failed >= found.untold and unreachable + silent <= OTHERWISE * failed:
         return found._replace(refused=found.refused + found.untold, untold=0)
+    if found.silent and unreachable >= MOSTLY * (found.silent + found.untold):
+        rejected = found.silent + found.untold
+        return found._replace(rejected=rejected, silent=0, untold=0, repeated=0)
     return found
 
 
@@ -189,6 +196,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         callee,
         seen.sample.taken_at - since,
         float(at.min()),
+        seen.sample.taken_at - float(at.max()),
         float(at.max() - at.min()),
         _moments(np.sort(at)),
         number[REFUSED],

@@ -20,6 +20,8 @@ from tcptop.model.sample import Process
 from tcptop.model.table import F64
 
 ID = "destination-failing"
+WATCHED_S = 4.75  # five samples, of which one may come early
+OVER_S, LATE = 2.0, 1.5  # since the last failure, or times what lies between two
 BETWEEN_S = 2.0  # from the first failure to the last: a server that restarts refuses for less
 CRITICAL = 10  # connects without an answer, as of connect-unanswered
 ALIKE = 1.3  # the longest of most waits by the shortest: a deadline
@@ -45,11 +47,17 @@ def _fails(seen: Observations, found: Outcomes, limits: Limits) -> bool:
     given_up = found.silent >= limits["unanswered"] and found.repeated > 0
     if given_up and found.share >= limits["share"] and _goes_on(seen, found):
         return True
-    if found.failed < limits["failures"] or found.spread_s < BETWEEN_S:
+    if found.failed < limits["failures"] or found.spread_s < BETWEEN_S or not _lasts(seen, found):
         return False
     if found.fine and found.moments < MOMENTS:
         return False
     return found.share >= limits["share"] or _in_part(found, limits)
+
+
+def _lasts(seen: Observations, found: Outcomes) -> bool:
+    """Watched for long enough, and not over: the next failure is not overdue."""
+    between_s = found.spread_s / max(found.moments - 1, 1)
+    return seen.watched_s >= WATCHED_S and found.ago_s <= max(OVER_S, LATE * between_s)
 
 
 def _goes_on(seen: Observations, found: Outcomes) -> bool:
