@@ -26,6 +26,9 @@ for number, handler in (
 
 os.environ["PATH"] += ":/usr/sbin:/sbin"  # servers lie there, and not every user looks
 
+# Files that wait for long come first: one at the end would keep half of the machine waiting.
+LONGEST = ("tests/incidents/", "tests/healthy/", "tests/kernel/test_scenarios")
+
 _complaint = pytest.StashKey[str]()
 
 
@@ -47,6 +50,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
     for item in items:
         reasons = list(needs.lacking(item.nodeid))
         if reasons:

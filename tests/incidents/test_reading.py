@@ -211,7 +211,9 @@ def five_readers_take_a_byte_a_second(lab: Lab) -> None:
     lab.wait(4)
 
 
-@five_readers_take_a_byte_a_second.healthy(over_s=14)
+@five_readers_take_a_byte_a_second.healthy(
+    over_s=14, alarm="a pause is known by those before it, of which there may be too few"
+)
 def players_read_a_portion_and_pause(lab: Lab) -> None:
     """Six MiB at once, then nothing for eleven seconds, of which the first look sees the last."""
     _portions(lab, 3, 6 << 20, 11)
