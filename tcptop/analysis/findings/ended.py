@@ -12,12 +12,22 @@ from tcptop.model.table import U64, Bools, Index, SocketTable
 ADDRESS = ("netns", "interface", "remote_hi", "remote_lo")
 
 
+def lately(seen: Observations, seconds: float) -> Closed:
+    """What ended in the last seconds."""
+    begin, parts = seen.sample.taken_at - seconds, []
+    for part in reversed(seen.snapshot.closed):
+        recent = part.at >= begin
+        parts.append(part if recent.all() else part.take(recent))
+        if not recent.any():
+            break
+    return joined(parts[::-1])
+
+
 def answered(seen: Observations, rows: Index, for_s: float, local_port: int = 0) -> Closed:
     """Those with the addresses of some rows of which data came in the last seconds, while these
     rows were silent; at one of our ports, if one is given."""
     begin = seen.sample.taken_at - for_s
-    parts = [part for part in seen.snapshot.closed if len(part) and part.at[-1] >= begin]
-    closed = joined(parts)
+    closed = lately(seen, for_s)
     if not len(closed):
         return closed
     came = closed.opened & (closed.known("bytes_received") > 0)

@@ -13,8 +13,8 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings.churn import answered
+from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.outcomes import lately
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import halves, lengths, mean_of
 from tcptop.analysis.listeners import match

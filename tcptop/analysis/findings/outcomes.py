@@ -13,11 +13,12 @@ import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import icmp, unanswered
+from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import closed as codes
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
-from tcptop.model.closed import Closed, joined
+from tcptop.model.arrays import isin_sorted, paired, row_hash, rows_by_key, sorted_unique
+from tcptop.model.closed import Closed
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, I64, Bools, Index
 
@@ -119,17 +120,6 @@ def by_counters(seen: Observations, found: Outcomes) -> Outcomes:
     return found
 
 
-def lately(seen: Observations, seconds: float) -> Closed:
-    """What ended in the last seconds."""
-    begin, parts = seen.sample.taken_at - seconds, []
-    for part in reversed(seen.snapshot.closed):
-        recent = part.at >= begin
-        parts.append(part if recent.all() else part.take(recent))
-        if not recent.any():
-            break
-    return joined(parts[::-1])
-
-
 def _how(seen: Observations, closed: Closed) -> I64:
     """A code for each; those that were accepted here are neutral, and what called nobody knows."""
     how = np.full(len(closed), NEUTRAL, np.int64)
@@ -176,13 +166,8 @@ def _round_trip_s(closed: Closed) -> F64:
 
 def _accepted(seen: Observations, closed: Closed) -> Bools:
     """Those of a port where somebody listens, or did."""
-    accepted = np.zeros(len(closed), bool)
-    for netns in sorted_unique(closed.netns).tolist():
-        ports = [each.ports for each in seen.summaries]
-        every = sorted_unique(np.concatenate(ports))
-        here = every[every >> np.uint64(32) == netns] & np.uint64(0xFFFF_FFFF)
-        accepted |= (closed.netns == netns) & np.isin(closed.local_port, here)
-    return accepted
+    listened = sorted_unique(np.concatenate([each.ports for each in seen.summaries]))
+    return isin_sorted(paired(closed.netns, closed.local_port.astype(np.uint32)), listened)
 
 
 def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since: float) -> Outcomes:

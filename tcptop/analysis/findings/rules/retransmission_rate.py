@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tcptop.analysis.findings import words
+from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.outcomes import lately
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import (
