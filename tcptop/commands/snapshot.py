@@ -51,13 +51,13 @@ def request(chosen: SnapshotOptions, expression: Expression | None) -> Request |
     """Less than everything to ask the kernel for, where one sample writes rows of sockets alone.
 
     CSV holds nothing but rows: states that the filter cannot select are left out, but listeners,
-    to say whose accept queue a connection waits in. The verdict on an established connection asks
-    whether its peer is another socket of this host, in any state. Text of sockets alone shows no
-    tcp_info.
+    to say whose accept queue a connection waits in. Others are needed for the verdict on an
+    established connection, which asks whether its peer is on this host, and to infer whose one was
+    that nobody holds any more. Text of sockets alone shows no tcp_info.
     """
     if chosen.over or set(chosen.only) - {"sockets"}:
         return None
-    from tcptop.model.tcp import ESTABLISHED, LISTEN
+    from tcptop.model.tcp import CLOSED_HERE, ESTABLISHED, LISTEN
     from tcptop.sources.sock_diag import EVERYTHING
 
     if _format(chosen) == "text" and chosen.only and expression is None:
@@ -66,7 +66,8 @@ def request(chosen: SnapshotOptions, expression: Expression | None) -> Request |
         from tcptop.analysis.filter import state_mask
 
         mask = state_mask(expression)
-        if mask is not None and not mask >> ESTABLISHED & 1:
+        alone = (ESTABLISHED, *CLOSED_HERE)
+        if mask is not None and not any(mask >> state & 1 for state in alone):
             return EVERYTHING._replace(states=mask | 1 << LISTEN)
     return None
 

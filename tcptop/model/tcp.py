@@ -32,6 +32,7 @@ STATES = (
     LISTEN,
     CLOSING,
 ) = range(1, 12)
+CLOSED_HERE = (FIN_WAIT1, FIN_WAIT2, TIME_WAIT, LAST_ACK, CLOSING)  # no process need hold these
 
 # iproute2's spellings of the same.
 SS_STATES = (

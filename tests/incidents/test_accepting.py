@@ -346,7 +346,7 @@ def all_clients_come_back_at_once(lab: Lab) -> None:
     server.python("orders", server.address, 7002, 511, port=7002)
     lab.client.python("pool", server.address, 7002, 400, 1)
     server.until(lambda: server.count("ESTABLISHED", local=7002) == 400, "400 connections")
-    lab.client.python("crowd", server.address, 7002, 400, 3)
+    lab.client.python("crowd", server.address, 7002, 400, 3600)
 
 
 class TestAccepting(Proving):

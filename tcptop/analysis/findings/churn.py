@@ -26,6 +26,9 @@ from tcptop.model.table import F64, U64, Bools, Index
 
 SEEN = 3  # connections, before what was not seen is put down to their destination
 MOSTLY = 0.5  # and they must be that share of all that were seen
+# A share of what was opened, up to which what was not seen is none: ActiveOpens is read a moment
+# after the sockets are, and counts what opened in between.
+BETWEEN = 0.05
 REQUESTS = 40  # segments of data that this end has sent: more than one request and a login
 
 
@@ -188,7 +191,9 @@ def _unseen(
         float(np.nansum(summary.opened)) * float(seconds)
         for summary, seconds in zip(summaries[1:], spans, strict=True)
     )
-    return max(float((opened * spans).sum()) - max(witnessed, ended), 0.0)
+    every = float((opened * spans).sum())
+    unseen = every - max(witnessed, ended)
+    return unseen if unseen > BETWEEN * every else 0.0
 
 
 def _inferred(weight: F64, unseen: float) -> F64:

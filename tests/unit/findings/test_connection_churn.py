@@ -71,6 +71,27 @@ def test_it_needs_ten_seconds_and_says_where_and_who() -> None:
     assert finding.values["inferred_per_s"] == 0
 
 
+def test_who_opens_them_is_not_who_holds_a_pool_there() -> None:
+    def rows(n: int) -> list[Row]:
+        fresh = socket("ESTABLISHED", "10.0.0.1:60100", THERE, inode=9, cookie=9000 + n)
+        return [*STAYING, fresh, *opened(lambda _: 80, n)]
+
+    held = owners((7, NGINX, 3), (8, NGINX, 4), (9, CURL, 5))
+    (finding,) = of(watch(12, rows, owners=held, kernel=counted(lambda _: 80))[-1], ID)
+    assert finding.title.endswith("apparently by curl")
+    assert finding.subject.pids == (CURL.pid,)
+
+
+def test_what_opened_between_two_reads_is_not_inferred() -> None:
+    """ActiveOpens is read after the sockets."""
+
+    def ahead(number: int) -> tuple[Kernel]:
+        return counted(lambda n: 84 if n == number else 80)(number)
+
+    (finding,) = of(churn(lambda _: 80, 12, kernel=ahead)[-1], ID)
+    assert finding.values["inferred_per_s"] == 0
+
+
 def test_far_from_running_out_it_is_worth_knowing_and_no_more() -> None:
     (finding,) = of(churn(lambda _: 60, 12)[-1], ID)
     assert finding.severity == "info"

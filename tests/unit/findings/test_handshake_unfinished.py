@@ -73,6 +73,19 @@ def client(**info: int) -> Row:
     return row | {"retrans": 4, "info": told | {"last_ack_recv": 9000} | info}
 
 
+def test_a_queue_that_was_full_just_now_is_not_told_twice() -> None:
+    """The kernel gives up many at a time; further SYNs met it full."""
+    small = LISTENER | {"send_q": 16}
+
+    def asked(met: float) -> Findings:
+        per_s = {"TCPReqQFullDoCookies": met, "TCPReqQFullDrop": 0, "ListenDrops": 0}
+        shown = [small, *half_open(9)]
+        return watch(12, lambda _: shown, owners=HELD, kernel=counters(per_s))[-1]
+
+    assert not of(asked(2), HALF)
+    assert of(asked(0), HALF)
+
+
 def test_at_the_client() -> None:
     every = once([client()], owners=HELD)
     (finding,) = of(every, HALF)

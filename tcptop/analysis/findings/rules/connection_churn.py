@@ -101,7 +101,7 @@ def _finding(seen: Observations, limits: Limits, churn: Churn, place: int, per_s
     rows = ours if called else theirs
     side, end = (words.remote, "dst") if called else (words.local, "src")
     to, netns = side(seen.sample, int(rows[0])), int(table.netns[rows[0]])
-    held = parties.parties(seen, ours)
+    held = _holders(seen, ours, churn.seconds)
     port = int((table.remote_port if called else table.local_port)[rows[0]])
     who = held or relays.relaying(seen, netns, port, per_s)
     waiting = int(np.count_nonzero(table.state[np.concatenate([ours, theirs])] == tcp.TIME_WAIT))
@@ -129,6 +129,13 @@ def _finding(seen: Observations, limits: Limits, churn: Churn, place: int, per_s
         f"nstat -az TcpActiveOpens TcpExtTW; ss -Htan state time-wait "
         f"'{end} {words.in_filter(to)}' | wc -l",
     )
+
+
+def _holders(seen: Observations, rows: Index, seconds: float) -> list[Party]:
+    """Of those that may be of the churn, where such are seen with a process: who holds others for
+    long need not be who opens them anew."""
+    short = (seen.table.state[rows] == tcp.TIME_WAIT) | (seen.snapshot.seen_s[rows] < seconds)
+    return parties.parties(seen, rows[short]) or parties.parties(seen, rows)
 
 
 def _how(churn: Churn, place: int) -> list[str]:

@@ -26,6 +26,7 @@ from tcptop.model.table import Index
 
 ID = "handshake-unfinished"
 MOST = 20  # findings of one sample
+LATELY_S = (10.0, 2.0)  # in which further SYNs met a full queue; the shorter, at the beginning
 LOST_ON_THE_WAY = (
     "The SYNs arrive here; either the SYN-ACKs are lost on the way back, or the final ACKs on the "
     "way here."
@@ -54,11 +55,15 @@ def _at_server(seen: Observations, limits: Limits) -> Iterator[Finding]:
 
 
 def _full(seen: Observations, row: int) -> bool:
-    """Whether the listener holds as many as it may: that is syn-queue-full's business."""
+    """Whether the listener holds as many as it may, or did just now, as many are given up at a
+    time: that is syn-queue-full's business."""
     listener = int(seen.snapshot.queue[row])
     here = np.flatnonzero(seen.snapshot.queue == listener)
-    half_open = np.count_nonzero(seen.table.state[here] == tcp.SYN_RECV)
-    return bool(half_open >= syn_queues.limit(seen, listener) - 1)
+    half_open = int(np.count_nonzero(seen.table.state[here] == tcp.SYN_RECV))
+    most = syn_queues.limit(seen, listener)
+    netns = int(seen.table.netns[listener])
+    met = any(max(syn_queues.answer(seen, netns, each)) > 0 for each in LATELY_S)
+    return half_open >= most - 1 or (2 * half_open >= most and met)
 
 
 def _server(seen: Observations, limits: Limits, rows: Index) -> Finding:
