@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import needs
+from tests import counted, needs
+
+counted.start()  # what is imported at collection counts
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -47,6 +49,24 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.stash[_complaint] = needs.install(missing)
         if needs.EVERYTHING and config.stash[_complaint]:
             raise pytest.UsageError(f"packages were not installed: {config.stash[_complaint]}")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _counting(request: pytest.FixtureRequest) -> Iterator[None]:
+    if not request.node.nodeid.startswith("tests/unit/"):
+        yield
+        return
+    counted.start()
+    yield
+    counted.stop()
+
+
+def pytest_collection_finish() -> None:
+    counted.stop()
+
+
+def pytest_sessionfinish() -> None:
+    counted.save()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -35,7 +35,7 @@ def lulls(seen: Observations) -> dict[int, Lull]:
             break
         key = keys[mine[0]]
         silent_s = heard_s(seen, rows[keys == key])
-        if silent_s >= LEAST_S:
+        if LEAST_S <= silent_s < np.inf:  # one that never answered does not stop to
             out, into = (seen.table.info_of(f"data_segs_{w}", rows[mine]) for w in ("out", "in"))
             asked = int(out[into > 0].max(initial=0))
             found[int(key)] = Lull(len(mine), int(np.count_nonzero(into == 0)), asked, silent_s)

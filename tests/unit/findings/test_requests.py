@@ -143,7 +143,13 @@ def test_within_one_tick_of_the_clock_segments_tell(out: int, into: int, waits: 
 
 
 def stalling(
-    *, cycle_s: int = 5, stall_s: int = 4, per_cycle: int = 3, new: int = 8, seconds: int = 20
+    *,
+    cycle_s: int = 5,
+    stall_s: int = 4,
+    per_cycle: int = 3,
+    new: int = 8,
+    seconds: int = 20,
+    mute: int = 0,
 ) -> tuple[Finding, ...]:
     """Ten of a pool and some that are new; all wait while nobody is answered."""
 
@@ -151,9 +157,9 @@ def stalling(
         cycle, at = divmod(number, cycle_s)
         asked, stalled = 1 + per_cycle * (cycle + 1), at < stall_s
         if not stalled:
-            return calls(10, sent_s=0.2, received_s=0.1, out=asked, into=asked)
+            return calls(10, sent_s=0.2, received_s=0.1, out=asked, into=asked * (cycle >= mute))
         waits: dict[str, Any] = {"sent_s": at, "received_s": at + 0.1}
-        pool = calls(10, out=asked, into=asked - 1, **waits)
+        pool = calls(10, out=asked, into=(asked - 1) * (cycle >= mute), **waits)
         if not new:
             return pool
         return [*pool, *calls(new, out=1, into=0, first=100 + 100 * cycle, **waits)]
@@ -175,6 +181,11 @@ def test_a_server_that_stands_still_again_and_again() -> None:
     )
     assert finding.values == {"times": 4, "connections": 18, "longest_s": pytest.approx(3.1)}
     assert finding.subject.destination == DATABASE
+
+
+def test_before_its_first_answer_it_has_not_stopped_answering() -> None:
+    (finding,) = stalling(mute=1)
+    assert finding.values == {"times": 3, "connections": 18, "longest_s": pytest.approx(3.1)}
 
 
 def test_workers_that_get_jobs_in_batches_look_the_same_so_it_is_info() -> None:
