@@ -119,6 +119,16 @@ def _left(found: Outcomes) -> Iterator[str]:
         f"Those closed here had waited {waited} for an answer{never}. The other kernel had "
         "acknowledged what was sent: its program did not answer, the network carried it."
     )
+    if found.half_closed:
+        yield (
+            f"{words.count(found.half_closed, 'connection')} there that this host has closed "
+            f"{'is' if found.half_closed == 1 else 'are'} in FIN-WAIT-2: the other program has not "
+            "closed its end, as one does that reads."
+        )
+    if len(found.waiting_s):
+        others = words.count(len(found.waiting_s), "other waits", "others wait")
+        oldest = words.duration(float(found.waiting_s[-1]))
+        yield f"{others} there for an answer now, the oldest for {oldest}."
 
 
 def _callers(who: Sequence[Process], apparent: bool) -> Iterator[str]:

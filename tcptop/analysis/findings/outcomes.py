@@ -13,6 +13,7 @@ import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import icmp, unanswered
+from tcptop.analysis.findings.awaiting import calls_awaiting
 from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import closed as codes
@@ -41,6 +42,8 @@ class Outcomes(NamedTuple):
     open, and never answered, or what was sent after a pause is not acknowledged. `left` were closed
     here, after `waited_s` seconds without an answer to what was sent and acknowledged. `fine` are
     those that went well, with those that are open and have brought something meanwhile.
+    `waiting_s` are open and wait for an answer too; of `half_closed` the other end has not closed
+    since we did.
     """
 
     callee: Callee
@@ -59,6 +62,8 @@ class Outcomes(NamedTuple):
     never_answered: int  # of those left
     waited_s: F64  # of those left, sorted
     idle_s: F64  # of the reset ones, sorted: for which nothing came when the last thing was sent
+    waiting_s: F64
+    half_closed: int
     processes: tuple[Process, ...]
     rejected: int = 0  # by ICMP, of those that nobody answered; by counters
 
@@ -177,6 +182,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
     at = closed.at[failed]
     unheard = closed.known("data_segs_in")[left] == 0
     again = closed.known("total_retrans")[there[how[there] == SILENT]] > 0
+    waiting_s = _waiting_s(seen, callee)
     return Outcomes(
         callee,
         seen.sample.taken_at - since,
@@ -194,6 +200,8 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         int(np.count_nonzero(unheard)),
         np.sort(_waited_s(closed)[left]),
         np.sort(_paused_s(closed)[there[how[there] == RESET]]),
+        waiting_s,
+        _half_closed(seen, callee),
         _processes(closed, there),
     )
 
@@ -206,14 +214,31 @@ def _moments(at: F64) -> int:
 
 
 def answered(seen: Observations, to: Callee, since: float) -> Index:
-    """Connections there that are open and have brought something since."""
-    table = seen.table
-    rows = unanswered.there(seen, to, with_port=to.remote_port != 0)
-    rows = rows[~seen.accepted[rows] & (table.state[rows] == tcp.ESTABLISHED)]
+    """Connections there that are open, have brought something since, and owe nothing: a handshake
+    of TLS is no answer yet."""
+    table, rows = seen.table, _ours(seen, to, tcp.ESTABLISHED)
     came = table.tcp_info("data_segs_in")[rows] > 0
     heard = table.since_s("last_data_recv", rows) < seen.sample.taken_at - since
-    answered: Index = rows[came & heard]
+    rows = rows[came & heard]
+    answered: Index = rows[~isin_sorted(rows, calls_awaiting(seen)[0])]
     return answered
+
+
+def _waiting_s(seen: Observations, to: Callee) -> F64:
+    waiting, waited_s = calls_awaiting(seen)
+    return np.sort(waited_s[isin_sorted(waiting, _ours(seen, to, tcp.ESTABLISHED))])
+
+
+def _half_closed(seen: Observations, to: Callee) -> int:
+    """Those that no process has open, which the kernel ends after tcp_fin_timeout."""
+    rows = _ours(seen, to, tcp.FIN_WAIT2)
+    return int(np.count_nonzero(seen.table.inode[rows] == 0))
+
+
+def _ours(seen: Observations, to: Callee, state: int) -> Index:
+    rows = unanswered.there(seen, to, with_port=to.remote_port != 0)
+    ours: Index = rows[~seen.accepted[rows] & (seen.table.state[rows] == state)]
+    return ours
 
 
 def _paused_s(closed: Closed) -> F64:

@@ -11,7 +11,7 @@ from tcptop.model.finding import Finding
 from tcptop.model.sample import Deaths
 from tests.unit.findings.hosts import steadily
 from tests.unit.findings.watched import of, watch
-from tests.unit.prepared import NETNS, TAKEN_AT, Row, socket, table
+from tests.unit.prepared import NETNS, TAKEN_AT, Row, mini, socket, table
 
 ID = "destination-failing"
 TO = "10.0.0.9:8080"
@@ -112,6 +112,42 @@ def test_who_closes_for_want_of_an_answer_is_told_and_how_long_it_waited() -> No
     assert finding.title.endswith("were closed here for want of an answer")
     assert "waited 2 s for an answer; 8 never got a byte" in " ".join(finding.evidence)
     assert "not at the network" in finding.advice
+
+
+def waiting(number: int, **info: int) -> list[Row]:
+    """Those who ask anew, as long as there are any."""
+    clocks = {"last_data_sent": 1500, "last_data_recv": 1600, "data_segs_out": 1, "min_rtt": 40}
+    return [
+        socket("ESTABLISHED", f"10.0.0.1:{41000 + n}", TO, inode=n, info={**clocks, **info})
+        for n in range(1, 1 + number)
+    ]
+
+
+def test_one_round_is_enough_where_others_wait_already() -> None:
+    """Five callers with a deadline of five seconds, who begin together."""
+
+    def together(number: int) -> list[Row]:
+        return [left(5000)] * 5 * (number == 5)
+
+    finding = one(together, now=waiting(5))
+    assert finding.title == (
+        f"All 5 connections to {TO} that ended within 8 s were closed here for want of an answer"
+    )
+    assert "5 others wait there for an answer now, the oldest for 1.5 s." in finding.evidence
+    # A handshake of TLS brings data, and no answer.
+    assert one(together, now=waiting(5, data_segs_in=3, bytes_received=900))
+    assert not found(together)  # a program that ends
+    assert not found(together, now=[*waiting(5), *waiting(1, data_segs_in=1, last_data_sent=0)])
+    assert not found(lambda n: [left(900 * n) for n in range(1, 6)] * (n == 5), now=waiting(5))
+
+
+def test_ten_whose_end_nobody_reads_are_an_outage() -> None:
+    closed = [mini("FIN_WAIT2", f"10.0.0.1:{42000 + n}", TO) for n in range(10)]
+    finding = one(lambda _: [left()] * 2, now=closed)
+    assert finding.severity == "critical"
+    assert any(each.startswith("10 connections there") for each in finding.evidence)
+    assert one(lambda _: [left()] * 2).severity == "warning"
+    assert one(lambda _: [left()] * 2, now=closed[:3]).severity == "warning"
 
 
 @pytest.mark.parametrize("after_ms", [0, 50, 300])

@@ -106,6 +106,23 @@ def test_new_connections_that_were_never_answered_are_no_sign_of_life() -> None:
     assert finding.severity == "warning"
 
 
+def test_a_small_pool_is_told_where_all_of_it_waits() -> None:
+    held = owners(*((inode, CURL, 3) for inode in range(1, 10)))
+
+    def pool(*others: Row, waited_s: float = 12) -> tuple[Finding, ...]:
+        def rows(number: int) -> list[Row]:
+            since = waited_s - 6 + number
+            return [*calls(8, sent_s=since, received_s=since + 1), *others]
+
+        return of(watch(6, rows, owners=held)[-1], UNANSWERED)
+
+    (finding,) = pool()
+    assert finding.severity == "info"
+    assert finding.title.startswith("8 connections of curl to 10.0.0.9:5432 sent something")
+    assert not pool(*calls(1, sent_s=3, received_s=2, first=9))
+    assert not pool(waited_s=9)
+
+
 @pytest.mark.parametrize(
     "rows",
     [

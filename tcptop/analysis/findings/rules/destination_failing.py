@@ -23,7 +23,8 @@ ID = "destination-failing"
 WATCHED_S = 4.75  # five samples, of which one may come early
 OVER_S, LATE = 2.0, 1.5  # since the last failure, or times what lies between two
 BETWEEN_S = 2.0  # from the first failure to the last: a server that restarts refuses for less
-CRITICAL = 10  # connects without an answer, as of connect-unanswered
+CRITICAL = 10  # that nobody answers, as of connect-unanswered
+UNREAD = 0.5  # of those that were closed here, so many of which the other program knows nothing
 ALIKE = 1.3  # the longest of most waits by the shortest: a deadline
 LEFT_OUT = 0.1  # of the waits, at either end, that are not asked
 MOMENTS = 3  # where others go well: a deploy restarts a server twice, perhaps
@@ -43,15 +44,23 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 
 
 def _fails(seen: Observations, found: Outcomes, limits: Limits) -> bool:
-    """One burst is a server that restarts, or a program that ends with its connects under way."""
+    """One burst is a server that restarts, or a program that ends with its calls under way."""
     given_up = found.silent >= limits["unanswered"] and found.repeated > 0
     if given_up and found.share >= limits["share"] and _goes_on(seen, found):
+        return True
+    if _again(found, limits):
         return True
     if found.failed < limits["failures"] or found.spread_s < BETWEEN_S or not _lasts(seen, found):
         return False
     if found.fine and found.moments < MOMENTS:
         return False
     return found.share >= limits["share"] or _in_part(found, limits)
+
+
+def _again(found: Outcomes, limits: Limits) -> bool:
+    """One deadline ended them all, and others there wait for their answer already."""
+    deadline = found.left >= limits["failures"] and alike(found.waited_s)
+    return deadline and not found.fine and len(found.waiting_s) > 0
 
 
 def _lasts(seen: Observations, found: Outcomes) -> bool:
@@ -111,7 +120,8 @@ def _finding(seen: Observations, found: Outcomes) -> Finding:
 def _severity(found: Outcomes, spared: bool) -> str:
     if spared:
         return "info"
-    return "critical" if not found.fine and found.silent >= CRITICAL else "warning"
+    given_up = found.silent + (found.left if found.half_closed >= UNREAD * found.left else 0)
+    return "critical" if not found.fine and given_up >= CRITICAL else "warning"
 
 
 def _spared(seen: Observations, found: Outcomes) -> bool:

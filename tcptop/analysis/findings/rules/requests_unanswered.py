@@ -22,6 +22,7 @@ from tcptop.model.table import F64, Index
 ID = "requests-unanswered"
 ALIKE = "A long poll, a blocking command (BLPOP) and a subscription look the same from here."
 OLD = 0.5  # of them have waited for so long
+WATCHED_S = 4.75  # five samples, before a few count
 
 
 class _Silence(NamedTuple):
@@ -59,13 +60,24 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 
 def _silences(seen: Observations, limits: Limits) -> Iterator[_Silence]:
     rows, waited_s = calls_awaiting(seen)
-    for group in by_place(seen, rows) if len(rows) >= limits["connections"] else ():
-        if len(group.rows) < limits["connections"]:
+    least = limits["few"] if seen.watched_s >= WATCHED_S else limits["connections"]
+    for group in by_place(seen, rows) if len(rows) >= least else ():
+        if len(group.rows) < least:
             return
         for_s = waited_s[np.searchsorted(rows, group.rows)]
-        old = int(np.count_nonzero(for_s >= limits["waited_s"]))
-        if old >= OLD * limits["connections"]:
-            yield _silence(seen, group, for_s, old)
+        found = _silence(seen, group, for_s, int(np.count_nonzero(for_s >= limits["waited_s"])))
+        if _many(found, limits) or _all_of_few(found):
+            yield found
+
+
+def _many(found: _Silence, limits: Limits) -> bool:
+    many = len(found.waited_s) >= limits["connections"]
+    return many and found.old >= OLD * limits["connections"]
+
+
+def _all_of_few(found: _Silence) -> bool:
+    """A small pool whose every connection waits."""
+    return found.others == 0 and found.old == len(found.waited_s)
 
 
 def _silence(seen: Observations, group: ConnectionGroup, for_s: F64, old: int) -> _Silence:
@@ -198,7 +210,8 @@ RULE = Rule(
     0,
     (
         Threshold("connections", 10, "connections to one destination that wait"),
-        Threshold("waited_s", 10, "seconds that half as many of them have waited"),
+        Threshold("few", 5, "or so many, where there are no others, watched for 5 s"),
+        Threshold("waited_s", 10, "seconds that half as many of them have waited, or all of few"),
         Threshold("pause_s", 2, "or seconds without data from there, twice in a minute"),
     ),
     find,
