@@ -84,9 +84,9 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self.finder = Finder(self.main.table, self.call_later, self.say)
         self.palette = ChoiceScreen(Palette(self.run_action, settings.ascii_only))
         self.column_chooser = ChoiceScreen(ColumnChooser(self.arrange, settings.ascii_only))
-        self.budget = key_budget.KeyBudget(
-            key for id in ("quit", "close") for key in keys.bound(id, settings.keys)
-        )
+        self._ends, close = (keys.bound(id, settings.keys) for id in ("quit", "close"))
+        self._always = frozenset([*self._ends, *close])  # keys that are taken even of a flood
+        self.budget = key_budget.KeyBudget(self._always)
         self.exported: tuple[object, ...] = ()  # what was written last
         self.failed = ""  # why there was no sample, until the next one
         self._cost = OwnCost()
@@ -116,6 +116,7 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self.install_screen(self.palette, "palette")
         self.install_screen(self.column_chooser, "columns")
         self.set_keymap(dict(self.settings.keys))
+        self.heed(self._ends, self._always)
         self.paint()
         self.watcher.start()
 
@@ -161,13 +162,17 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         text, prompt = event.character if event.is_printable else None, self.main.prompt
         if prompt is not None and text is not None:
             prompt.write(text)
-        elif self.budget.lets(event.key):
+        elif not self.ignores(event.key) and self.budget.lets(event.key):
             try:
                 await self._act(event, text)
             except Exception as error:
                 self.main.cannot_draw(error)
             self.budget.rest()
-        elif self.main.said != key_budget.TOLD:
+        else:
+            self.on_flooded()
+
+    def on_flooded(self) -> None:
+        if self.main.said != key_budget.TOLD:
             self.say(key_budget.TOLD)
 
     async def _act(self, event: events.Key, text: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import sys
 import termios
@@ -70,6 +71,24 @@ def test_a_signal_restores_the_terminal(number: signal.Signals, status: int) -> 
         assert terminal.wait_exit() == status
         assert terminal.left_behind() == []
         assert b"Traceback" not in terminal.received
+
+
+def test_keys_are_read_while_the_program_is_at_work(tmp_path: Path) -> None:
+    blocked, left = tmp_path / "blocked", b"\t" * (256 << 10)
+
+    def take() -> bool:
+        nonlocal left
+        if select.select([], [terminal.master], [], 0)[1]:
+            left = left[os.write(terminal.master, left[:1024]) :]
+        return not left
+
+    with start(DRIVEN_BLOCKED=str(blocked)) as terminal:
+        terminal.type("b")
+        terminal.wait_until(blocked.exists, "blocked")
+        os.set_blocking(terminal.master, False)
+        terminal.wait_until(take, "took the flood")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.wait_exit() == 143
 
 
 def test_a_signal_ends_a_program_that_does_not_listen(tmp_path: Path) -> None:

@@ -44,7 +44,16 @@ SYSTEM = {
 TOUCHING = {
     "views/output.py": {"os", "tempfile"},
     "views/pager.py": {"os", "shutil", "signal", "subprocess"},
-    "tui/terminal": {"os", "queue", "select", "signal", "tempfile", "termios", "threading"},
+    "tui/terminal": {
+        "os",
+        "queue",
+        "select",
+        "signal",
+        "tempfile",
+        "termios",
+        "threading",
+        "time",  # that keys before an end may take
+    },
     "tui/watcher.py": {"resource", "threading", "time"},
     "tui": {"os", "time"},  # paths and rights of files that it keeps; a search's share of a frame
     "views": set[str](),

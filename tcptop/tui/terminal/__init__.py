@@ -12,6 +12,7 @@ gone, and resumes with a blank screen.
     sgr.py          how a cell looks, as codes
     driver.py       TerminalDriver: takes the terminal, reads keys, gives it back on any signal
     keyboard.py     bytes -> keys, and text that comes in one piece
+    typeahead.py    which of the keys that were read while the app was at work it still gets
     writer.py       the thread that writes; it says whether the link drains
     clipboard.py    OSC 52, and a file beside it
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
@@ -67,6 +68,15 @@ class TerminalApp(App[None]):
     def mouse(self, on: bool) -> None:
         if isinstance(self._driver, TerminalDriver):
             self._driver.mouse = on
+
+    def heed(self, ends: Collection[str], kept: Collection[str]) -> None:
+        """Keys that end the app wherever they are typed, and those taken even of a flood."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.typeahead.ends, self._driver.typeahead.kept = ends, kept
+
+    def ignores(self, key: str) -> bool:
+        """Whether a key is one of a flood, or typed too long before the end."""
+        return isinstance(self._driver, TerminalDriver) and self._driver.typeahead.ignores(key)
 
     async def on_typed(self, message: Typed) -> None:
         await self.take_text(message.text)

@@ -16,6 +16,7 @@ import os
 import select
 import signal
 import termios
+from collections.abc import Iterable
 from contextlib import suppress
 from threading import Event, Thread, current_thread
 from types import FrameType
@@ -26,8 +27,10 @@ from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
+from textual.message import Message
 
 from tcptop.tui.terminal.keyboard import Keyboard
+from tcptop.tui.terminal.typeahead import MOST, Typeahead
 from tcptop.tui.terminal.writer import Writer
 
 # SIGABRT too: abort(3) ends the process whatever the handler does, and another's is to leave the
@@ -70,6 +73,7 @@ class TerminalDriver(LinuxDriver):
         self.attrs_before: list[Any] | None = None
         self._writer: Writer | None = None
         self._input: Thread | None = None
+        self.typeahead = Typeahead()
         self._wake_read, self._wake_write = os.pipe()
         self._handlers: dict[int, Any] = {}
         self._active = False  # the terminal is ours
@@ -275,16 +279,22 @@ class TerminalDriver(LinuxDriver):
     def run_input_thread(self) -> None:
         """Turn bytes into messages; asleep unless there is a key, or half of something.
 
-        What is read next waits until the app has taken what was read before: of a flood the rest
-        stays with whoever sends it.
+        They are read while the app is still at work: `typeahead` says which of them it gets.
         """
         poll = select.poll()
         for fileno in (self.fileno, self._wake_read):
             poll.register(fileno, select.POLLIN)
         keyboard = Keyboard(self._debug)
         while self._wake_read not in (ready := dict(poll.poll(keyboard.patience_ms))):
-            for message in keyboard.feed(read_some(self.fileno)) if ready else keyboard.late():
-                self.process_message(message)
+            self._pass_on(keyboard.feed(read_some(self.fileno)) if ready else keyboard.late())
+
+    def _pass_on(self, came: Iterable[Message]) -> None:
+        messages, count = self.typeahead.read(came)
+        for message in messages:
+            self.process_message(message)
+        if count:
+            self._app.call_later(self.typeahead.taken, count)
+        if self.typeahead.waiting > MOST:  # a flood of what is never ignored
             self._until_taken()
 
     def _until_taken(self) -> None:

@@ -1,0 +1,78 @@
+"""Keys that were read and have not acted yet.
+
+The terminal is read on while the app is at work, so that nothing typed ahead keeps the keys that
+end it waiting: a flood is ignored at once, and what comes before an end has a moment to act.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+from textual import events
+from textual.message import Message
+
+from tcptop.tui.terminal.keyboard import Typed, key
+
+MOST = 100  # keys; nobody types as many while one is at work
+TEXT = 50  # letters that count as one key: into a prompt they go in one piece
+PATIENCE_S = 0.3  # that keys before one that ends the app may take
+
+
+class Flooded(Message):
+    """More keys have come than anybody types; most of them are ignored."""
+
+
+class Typeahead:
+    """Says which keys are taken; one thread reads them, another has the app take them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.ends: Collection[str] = ()  # keys that end the app wherever they are typed
+        self.kept: Collection[str] = ()  # keys that are taken even of a flood
+        self._clock = clock
+        self._passed = self._taken = 0  # keys, since the beginning; each is written by one thread
+        self._flooded = False
+        self._patient_until: float | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Keys that the app has not taken yet."""
+        return self._passed - self._taken
+
+    def read(self, came: Iterable[Message]) -> tuple[list[Message], int]:
+        """What the app is to have, and how many keys that is, for `taken`."""
+        messages = list(came)
+        flooded = self.waiting + weight(messages) > MOST
+        told = [Flooded()] if flooded and not self._flooded else []
+        self._flooded = flooded or (self._flooded and self.waiting > 0)
+        self._note_end(messages)
+        kept = list(self._of_flood(messages)) if self._flooded else messages
+        self._passed += weight(kept)
+        return [*told, *kept], weight(kept)
+
+    def taken(self, count: int) -> None:
+        """The app has done with as many keys."""
+        self._taken += count
+
+    def ignores(self, name: str) -> bool:
+        """Whether a key that was passed on is ignored after all."""
+        until = self._patient_until
+        late = until is not None and self._clock() > until
+        return (late or self._flooded) and name not in self.kept
+
+    def _note_end(self, messages: Iterable[Message]) -> None:
+        ends = (each for each in messages if isinstance(each, events.Key) and each.key in self.ends)
+        if self._patient_until is None and any(not each.is_printable for each in ends):
+            self._patient_until = self._clock() + PATIENCE_S
+
+    def _of_flood(self, messages: Iterable[Message]) -> Iterator[Message]:
+        """All but its keys; `q` may be the last letter of what came in one piece."""
+        for each in messages:
+            message = key(each.text[-1]) if isinstance(each, Typed) else each
+            if not isinstance(message, events.Key) or message.key in self.kept:
+                yield message
+
+
+def weight(messages: Iterable[Message]) -> int:
+    """What messages count as keys."""
+    return sum(1 + len(m.text) // TEXT if isinstance(m, Typed) else 1 for m in messages)
