@@ -43,8 +43,8 @@ CHARTS = (
     HostChart("Segments a second", units.rate, {"": "segments_sent_per_s"}, 2),
     HostChart("Retransmitted", share, {"": "retransmitted_share"}, 3),
     HostChart(
-        "At listeners a second", units.rate,
-        {"drops": "listen_drops_per_s", "overflows": "listen_overflows_per_s"}, 4,
+        "Drops at listeners a second", units.rate,
+        {"all": "listen_drops_per_s", "overflows": "listen_overflows_per_s"}, 4,
     ),
     HostChart(
         "Bytes a second", units.byte_rate,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, zip_longest
@@ -46,6 +47,8 @@ FULL, SOME, EMPTY = "█", "▏", "·"  # cells of a bar
 LEAST_RATES = 6
 LINES = 64  # that are remembered of a part, as most are as they were a sample ago
 STEADY = "steady"  # instead of bars that are all of one height
+SCALE, SCALED = 7, 16  # cells of the highest value behind bars, where so many are there for both
+BARS = f"{CELL_S:g} s a bar, then the highest"
 WARN, BAD = 0.8, 0.95  # of a limit, as in the lists
 
 Made = Cell | Callable[[int], Cell]  # as it is, or for so many cells
@@ -104,8 +107,19 @@ def _heading(part: OverviewPart, titles: str, width: int) -> Piece:
     """The part's title, before those of its columns."""
     title = cut(part.title, width)
     room = width - cell_width(title)
-    more = cut(f"  {part.more}", room) if part.more else cell_slice(titles, cell_width(title), room)
+    more = (
+        cut(f"  {_told(part.more, room - 2)}", room)
+        if part.more
+        else cell_slice(titles, cell_width(title), room)
+    )
     return Piece(padded(((title, "good"), (more, "dim")), width), part.spot)
+
+
+def _told(more: str, room: int) -> str:
+    """As many of its clauses as have room."""
+    while cell_width(more) > room and ", " in more:
+        more = more.rpartition(", ")[0]
+    return more
 
 
 # -- findings
@@ -154,7 +168,7 @@ def rates(scene: Scene) -> OverviewPart:
     made = _rows(scene, OVERVIEW, np.arange(len(NUMBERS)), ("measure",))
     known = host_values(scene.snapshot)
     now = [(each.unit(known[each.metric]), style(each, known)) for each in NUMBERS]
-    trends = _trends(scene, [each.metric for each in NUMBERS])
+    trends = _trends(scene, [each.metric for each in NUMBERS], [each.unit for each in NUMBERS])
     columns = (
         TableColumn("measure", "", 13),
         TableColumn("now", "", 6, right=True),
@@ -162,14 +176,15 @@ def rates(scene: Scene) -> OverviewPart:
     )
     title = _list(KERNEL)
     rows = _with(made, now=now, trend=trends)
-    return OverviewPart("This host", title, columns, rows, f"{CELL_S:g} s a bar", LEAST_RATES)
+    return OverviewPart("This host", title, columns, rows, BARS, LEAST_RATES)
 
 
 def state_counts(scene: Scene) -> OverviewPart:
     """The states that occur, the most sockets first; of all sockets, as what is recorded."""
     counts = scene.snapshot.totals.by_state
     listed = sorted((state for state in states.ORDER if counts[state]), key=lambda s: -counts[s])
-    trends = _trends(scene, [RECORDED_STATES[state - 1] for state in listed])
+    metrics = [RECORDED_STATES[state - 1] for state in listed]
+    trends = _trends(scene, metrics, [units.count] * len(metrics))
     rows = [
         PartRow(
             Spot(STATES.name, STATES.name, state),
@@ -187,32 +202,45 @@ def state_counts(scene: Scene) -> OverviewPart:
                     right=True),
         TableColumn("trend", "", 6, flex=True, priority=1),
     )  # fmt: skip
-    return OverviewPart("States", _list(STATES), columns, rows, f"{CELL_S:g} s a bar")
+    return OverviewPart("States", _list(STATES), columns, rows, BARS)
 
 
-def _trends(scene: Scene, metrics: Sequence[str]) -> list[Made]:
-    """Bars of numbers of the host; all of them in as many cells."""
+def _trends(
+    scene: Scene, metrics: Sequence[str], shown: Sequence[Callable[[float], str]]
+) -> list[Made]:
+    """Bars of numbers of the host, `shown` as their units are; all of them in as many cells."""
     series = scene.several("host", HOST, metrics)
-    known = np.count_nonzero(~np.isnan(series.values), axis=0).tolist()
+    lasting = (np.count_nonzero(~np.isnan(series.values), axis=0) > 1).tolist()
+    now = series.values[-1].tolist() if len(series.values) else [math.nan] * len(metrics)
 
     @lru_cache(1)
     def values(cells: int) -> F64:
         return per_cell(series, scene.snapshot.sample.clock, cells)
 
     def made(at: int) -> Made:
-        return lambda cells: bars(values(cells)[:, at], known[at] > 1)
+        def cell(cells: int) -> Cell:
+            scaled = cells >= SCALED
+            drawn = values(cells - SCALE * scaled)[:, at]
+            return bars(drawn, now[at], lasting[at], shown[at] if scaled else None)
+
+        return cell
 
     return [made(at) for at in range(len(metrics))]
 
 
-def bars(values: F64, lasting: bool) -> Cell:
-    """The last values, the newest at the right; those that are all the same do not grow with time,
-    and nothing is drawn where all are 0. `lasting`: more than one was ever known."""
-    cells, known = len(values), {value for value in values.tolist() if value == value}
-    if len(known) == 1:
-        told = known != {0.0} and cells >= len(STEADY) and lasting
-        return (STEADY if told else "", "dim")
-    return units.spark(values, cells).rjust(cells)
+def bars(
+    values: F64, now: float, lasting: bool, shown: Callable[[float], str] | None = None
+) -> Cell:
+    """The last values, the newest at the right, and after them the highest, which is that of the
+    highest bar; no bars where all have been the same up to now, as those would grow with time.
+    `lasting`: more than one was ever known."""
+    known, cells = values[~np.isnan(values)], len(values)
+    if not lasting or not known.any():
+        return "", "dim"
+    if (known == now).all():
+        return STEADY if shown or cells >= len(STEADY) else "", "dim"
+    drawn = units.spark(values, cells).rjust(cells)
+    return drawn + shown(float(known.max())).rjust(SCALE) if shown else drawn
 
 
 # -- what is full
