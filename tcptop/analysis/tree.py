@@ -87,7 +87,8 @@ def grow(
     process = _process_keys(selection.snapshot)[rows]
     if by_workload:
         told = merged(selection.snapshot)
-        workload = row_hash(numbers(told)[told.of[rows]])
+        netns = selection.snapshot.sample.sockets.netns[rows]
+        workload = row_hash(numbers(told)[told.of[rows]], netns)
         process, remote = workload, row_hash(workload, process)
     else:
         remote = _remote_keys(selection, rows, process)
@@ -124,15 +125,16 @@ def _inverse(order: Index) -> Index:
 
 
 def _process_keys(snapshot: Snapshot) -> U64:
-    """For each socket of the table who holds it first, or why nobody does."""
+    """For each socket of the table who holds it first, or why nobody does; and in which network
+    namespace, as in the list of processes."""
     processes = snapshot.holders.processes
     pids = np.array([process.pid for process in processes], np.int64)
     started = np.array([process.start_time for process in processes], np.int64)
-    keys = row_hash(pids, started)
-    start = snapshot.holders.start
+    netns, start = snapshot.sample.sockets.netns, snapshot.holders.start
     held = start[:-1] < start[1:]
-    found = row_hash(np.zeros(len(held), np.int64), snapshot.note.astype(np.int64))
-    found[held] = keys[snapshot.holders.process[start[:-1][held]]]
+    first = snapshot.holders.process[start[:-1][held]]
+    found = row_hash(np.zeros(len(held), np.int64), snapshot.note.astype(np.int64), netns)
+    found[held] = row_hash(pids[first], started[first], netns[held])
     return found
 
 

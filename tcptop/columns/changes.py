@@ -26,6 +26,7 @@ from tcptop.columns.endpoints import addresses, owner_texts, zones
 from tcptop.columns.kernel import entries, kernel
 from tcptop.columns.listing import within
 from tcptop.columns.marks import STYLES
+from tcptop.columns.netns import place
 from tcptop.columns.processes import NOBODY
 from tcptop.columns.sockets import local_texts
 from tcptop.model import tcp
@@ -107,7 +108,7 @@ def _states(found: Difference) -> Iterator[Change]:
 def _processes(found: Difference, now: Snapshot) -> Iterator[Change]:
     for each in found.processes:
         who, text = _who(each)
-        text += within(now, each.netns)
+        who, text = who + place(now, each.netns), text + within(now, each.netns)
         if each.sockets[0] != each.sockets[1]:
             scope = text if each.sockets[1] else ""
             yield Change(PROCESSES.name, who, each.sockets, scope=scope)
@@ -140,7 +141,7 @@ def _listeners(found: Difference, compared: SnapshotPair) -> Iterator[Change]:
 
 def _local(snapshot: Snapshot, row: int) -> str:
     (text,) = local_texts(everything(snapshot), np.array([row]))
-    return text
+    return text + place(snapshot, int(snapshot.sample.sockets.netns[row]))
 
 
 def _remotes(found: Difference, compared: SnapshotPair) -> Iterator[Change]:
@@ -148,7 +149,8 @@ def _remotes(found: Difference, compared: SnapshotPair) -> Iterator[Change]:
         last = compared.new if each.sockets[1] else compared.old
         name, zone = text(*each.address), last.sample.zone(each.netns, each.interface)
         scope = _towards(last, name, zone, each.netns) if each.sockets[1] else ""
-        yield Change(REMOTES.name, name + zone, each.sockets, scope=scope)
+        where = f"{name}{zone}{place(last, each.netns)}"
+        yield Change(REMOTES.name, where, each.sockets, scope=scope)
 
 
 def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Iterator[Change]:
@@ -156,7 +158,8 @@ def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Itera
     table = snapshot.sample.sockets
     rows = places[table.state[places] != tcp.LISTEN]
     hi, lo, interface = table.remote_hi[rows], table.remote_lo[rows], table.interface[rows]
-    same = row_hash(snapshot.holders.first(rows), snapshot.note[rows], hi, lo, interface)
+    far = (table.netns[rows], interface, hi, lo)
+    same = row_hash(snapshot.holders.first(rows), snapshot.note[rows], *far)
     _, first, counts = np.unique(same, return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     first, counts = first[order], counts[order]
@@ -168,7 +171,8 @@ def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Itera
     for who, count, remote, zone, netns in zip(*columns, strict=True):
         scope = _towards(snapshot, remote, zone, netns) if there else ""
         pair = (0, count) if there else (count, 0)
-        yield Change(section, f"{who} to {remote}{zone}", pair, scope=scope)
+        where = f"{remote}{zone}{place(snapshot, netns)}"
+        yield Change(section, f"{who} to {where}", pair, scope=scope)
 
 
 def _towards(snapshot: Snapshot, remote: str, zone: str, netns: int) -> str:
@@ -184,4 +188,5 @@ def _counters(found: Difference, now: Snapshot) -> Iterator[Change]:
     for each in found.counters:
         key = listed.get(each.name) if here is not None and here.netns == each.netns else None
         item = None if key is None else (KERNEL, key)
-        yield Change("counters", f"{each.section}{each.name}", each.value, item)
+        name = f"{each.section}{each.name}{place(now, each.netns)}"
+        yield Change("counters", name, each.value, item)

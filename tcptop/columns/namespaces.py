@@ -37,7 +37,8 @@ def _spaces(selection: Selection, rows: Index) -> list[Namespace]:
 
 
 def _titles(selection: Selection, rows: Index) -> list[str]:
-    return [safe(each.title) for each in _spaces(selection, rows)]
+    sample, inodes = selection.snapshot.sample, _totals(selection).netns[rows].tolist()
+    return [safe(sample.space(inode)) for inode in inodes]
 
 
 def container(found: Namespace) -> str:

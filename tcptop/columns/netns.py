@@ -12,6 +12,7 @@ from tcptop.columns.listing import Listing
 from tcptop.columns.namespaces import NAMESPACES
 from tcptop.model.cells import safe
 from tcptop.model.selection import Selection
+from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
 
 KEY = "netns"
@@ -24,23 +25,30 @@ def told(listing: Listing) -> Listing:
     return replace(listing, columns=(*listing.columns, _column(listing)))
 
 
-def several(listing: Listing, selection: Selection, rows: Index) -> bool:
-    """Whether some rows are of more than one namespace."""
-    if listing.netns is None or not len(rows) or not selection.snapshot.namespaces.several:
+def elsewhere(listing: Listing, selection: Selection, rows: Index) -> bool:
+    """Whether some rows are of another namespace than the reader's own, which comes first."""
+    spaces = selection.snapshot.sample.namespaces
+    if listing.netns is None or not len(rows) or len(spaces) < 2:
         return False
-    spaces = listing.netns(selection, rows)
-    return bool((spaces != spaces[0]).any())
+    return bool((listing.netns(selection, rows) != spaces[0].inode).any())
+
+
+def place(snapshot: Snapshot, netns: int) -> str:
+    """` (netns lab)`, after what is in another namespace than the reader's own."""
+    spaces = snapshot.sample.namespaces
+    if len(spaces) < 2 or netns == spaces[0].inode:
+        return ""
+    return f" (netns {safe(snapshot.sample.space(netns))})"
 
 
 def _column(listing: Listing) -> Column:
     def texts(selection: Selection, rows: Index) -> list[str]:
         assert listing.netns is not None
-        known = {each.inode: each.title for each in selection.snapshot.sample.namespaces}
-        inodes = listing.netns(selection, rows).tolist()
-        return [safe(known.get(inode, str(inode))) for inode in inodes]
+        sample, inodes = selection.snapshot.sample, listing.netns(selection, rows).tolist()
+        return [safe(sample.space(inode)) for inode in inodes]
 
     return Column(
         KEY, "Netns", 10, "Its network namespace: the name, else container, unit or inode.",
         lambda s, rows: np.array(texts(s, rows), dtype=str), texts,
-        flex=True, priority=2, largest_first=False, least=6, grow=3,
+        flex=True, priority=2, largest_first=False, least=6, grow=3, tail="/",
     )  # fmt: skip

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -299,9 +301,8 @@ class Sample:
         return frozenset(inode for inode, clock in told if clock is None or clock >= self.clock)
 
     def space(self, netns: int) -> str:
-        """What the operator calls a namespace, or its inode."""
-        titles = (each.title for each in self.namespaces if each.inode == netns)
-        return next(titles, str(netns))
+        """What the operator calls a namespace, or its inode; no two are called the same."""
+        return titles(self).get(netns, str(netns))
 
     def kernel_of(self, netns: int) -> Kernel:
         """Counters and limits of a namespace; empty where they were not read."""
@@ -332,3 +333,12 @@ class Sample:
         """The name of an interface; None where it has none there (any more)."""
         here = (each for each in self.namespaces if each.inode == netns)
         return next((each.interfaces.get(index) for each in here), None)
+
+
+@lru_cache(maxsize=2)
+def titles(sample: Sample) -> Mapping[int, str]:
+    """Of every namespace what `Namespace.title` says, with its inode where others are called the
+    same: replicas of one container, shells of one unit."""
+    called = {each.inode: each.title for each in sample.namespaces}
+    number = Counter(called.values())
+    return {i: f"{title}/{i}" if number[title] > 1 else title for i, title in called.items()}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selection import everything, select
-from tcptop.columns import FINDINGS, findings
+from tcptop.columns import FINDINGS, NAMESPACES, Listing, findings, netns
 from tcptop.columns.detail import Fact
-from tcptop.columns.listing import scope_of
+from tcptop.columns.listing import netns_of, scope_of
 from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
@@ -52,8 +52,17 @@ def pane(
     sample = whole.snapshot.sample
     if made is None:
         return None
+    made = made._replace(title=made.title + _space(whole, view.listing, item))
     about = finding(whole.snapshot, item) if view.listing is FINDINGS else None
     return OpenedItem(item, [], sample.clock, sample.taken_at, about, PaneModel(made))
+
+
+def _space(whole: Selection, listing: Listing, item: int) -> str:
+    """In which namespace it is, where that is another than the reader's own."""
+    row = place_of(listing, whole, item)
+    if listing.netns is None or listing in (FINDINGS, NAMESPACES) or row is None:
+        return ""
+    return netns.place(whole.snapshot, netns_of(listing, whole, row))
 
 
 def scope(shown: Shown, target: Target) -> str | None:

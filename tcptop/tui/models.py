@@ -55,10 +55,10 @@ class ListingModel:
         self._names: AddressNames | None = None
 
     def _of_use(self, column: Column) -> bool:
-        """Marks where something is wrong, namespaces where the rows are of several."""
+        """Marks where something is wrong, namespaces where rows are of others."""
         if column.key == MARK:
             return trouble(self.selection.snapshot)
-        return column.key != NETNS or netns.several(self.listing, self.selection, self._rows)
+        return column.key != NETNS or netns.elsewhere(self.listing, self.selection, self._rows)
 
     @property
     def columns(self) -> Sequence[TableColumn]:

@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis.findings import words
 from tcptop.analysis.tree import PROCESS, REMOTE, SOCKET, Branches, grow
 from tcptop.analysis.workloads import merged
-from tcptop.columns import Listing, endpoints, marks, processes, units
+from tcptop.columns import Listing, endpoints, marks, netns, processes, units
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.names import named
 from tcptop.model import address, tcp
@@ -197,17 +197,18 @@ class TreeModel(ListingModel):
         row = int(self._rows[level.start[ref]])
         folded = not self._opened(kind, ref)
         sign = "+ " if folded else "- "
+        sample, table = self.selection.snapshot.sample, self.selection.snapshot.sample.sockets
+        inside = int(table.netns[row])
+        where = netns.place(self.selection.snapshot, inside) if kind == PROCESS else ""
         if kind == PROCESS and self._by_workload:
             told = merged(self.selection.snapshot)
             found = told.found[int(told.of[row])]
             box = found.container
-            return sign + (safe(words.brief(box)) if box else processes.called(found))
+            return sign + (safe(words.brief(box)) if box else processes.called(found)) + where
         if kind == PROCESS or self._by_workload:
-            return INDENT * kind + sign + self._holder(row)
-        sample = self.selection.snapshot.sample
-        table = sample.sockets
+            return INDENT * kind + sign + self._holder(row) + where
         remote = address.remote_text(table, row)
-        zone = sample.zone(int(table.netns[row]), int(table.interface[row]))
+        zone = sample.zone(inside, int(table.interface[row]))
         return INDENT + sign + named([remote], self._names)[0] + zone
 
     def _opened(self, kind: int, ref: int) -> bool:

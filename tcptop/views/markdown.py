@@ -25,6 +25,7 @@ from tcptop.columns import (
 )
 from tcptop.columns.units import UNKNOWN, long_duration
 from tcptop.model.finding import Finding
+from tcptop.model.netns import from_outside, reaching
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
@@ -144,11 +145,11 @@ def _section(selection: Selection, section: Section, limit: int | None) -> Itera
     yield f"### {section.title}{_share(len(shown), len(places))}"
     yield ""
     listing = section.listing
-    if netns.several(listing, selection, shown):
+    if netns.elsewhere(listing, selection, shown):
         listing = netns.told(listing)
     yield from table(selection, _roomy(listing.columns), shown)
     yield ""
-    yield f"Shown by {code(_command(selection, section, int(shown[0])))}."
+    yield _shown_by(selection, section, shown)
 
 
 def _places(selection: Selection, listing: Listing) -> Index:
@@ -178,6 +179,18 @@ def _cell(column: Column, words: str) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _shown_by(selection: Selection, section: Section, shown: Index) -> str:
+    """The command, which of several namespaces looks at one; typed into a shell of the reader's."""
+    sample, place = selection.snapshot.sample, int(shown[0])
+    command, spaces = _command(selection, section, place), section.listing.netns
+    inodes = spaces(selection, shown) if spaces is not None else shown[:0]
+    inside = None
+    if len(inodes) and netns.elsewhere(section.listing, selection, shown[:1]):
+        inside = reaching(sample, int(inodes[0]))
+    each = ", the same in each network namespace" if len({*inodes.tolist()}) > 1 else ""
+    return f"Shown by {code(from_outside(command, inside) if inside else command)}{each}."
 
 
 def _command(selection: Selection, section: Section, place: int) -> str:

@@ -91,7 +91,7 @@ def _write_list(selection: Selection, out: TextIO, name: str, limit: int | None)
 
 def _write_listing(selection: Selection, out: TextIO, listing: Listing, limit: int | None) -> None:
     rows = ordered(listing, selection, listing.sort_by, reverse=False)[:limit]
-    if netns.several(listing, selection, rows):
+    if netns.elsewhere(listing, selection, rows):
         listing = netns.told(listing)
     cells = [list(column.texts(selection, rows)) for column in listing.columns]
     titles = [column.title for column in listing.columns]
@@ -131,8 +131,8 @@ def _lines(
 
 def _spaces(selection: Selection, rows: Index) -> Sequence[str]:
     """The namespace of each row as ss writes what comes after the process; empty where all are of
-    one."""
-    if not netns.several(SOCKETS, selection, selection.rows):
+    the reader's own."""
+    if not netns.elsewhere(SOCKETS, selection, selection.rows):
         return [""] * len(rows)
     texts = netns.told(SOCKETS).column(netns.KEY).texts(selection, rows)
     return [f" netns:{text}" for text in texts]

@@ -51,6 +51,43 @@ async def test_each_row_says_its_namespace() -> None:
             assert {"host", "lab"} <= {*" ".join(view.rows()).split()}, spaces
 
 
+async def test_rows_of_another_namespace_alone_say_it_too() -> None:
+    async with live(twins(), size=(160, 30)) as view:
+        await view.press("2")
+        await view.type("netns = lab")
+        assert len(view.rows()) == 2
+        assert "Netns" in view.titles()
+
+
+async def test_a_page_says_in_which_namespace_its_thing_is() -> None:
+    async with live(twins(), size=(160, 60)) as view:
+        for number in ("1", "2", "3", "5"):
+            for space in ("lab", "host"):
+                await view.press(number, "g")
+                for _ in view.rows():
+                    if space not in view.cursor():
+                        await view.press("j")
+                await view.press("enter")
+                assert ("(netns lab)" in view.text()) == (space == "lab"), number
+                await view.press("escape")
+
+
+async def test_the_tree_has_what_nobody_holds_apart_by_namespace() -> None:
+    nobody = replace(twins(), owners=owners())
+    async with live(nobody, size=(160, 40)) as view:
+        await view.press("2", "t")
+        groups = [row.split("  ")[0] for row in view.rows() if row.lstrip("!* ")[:2] == "- "]
+        assert len(groups) == 2
+        assert sum("(netns lab)" in group for group in groups) == 1
+
+
+async def test_the_overview_says_the_namespace_of_what_is_full() -> None:
+    async with live(twins(), size=(160, 40), opening=None) as view:
+        text = view.text()
+        (line,) = (each for each in text.splitlines() if "129/129" in each)
+        assert " lab " in line
+
+
 async def test_one_namespace_alone_needs_no_column() -> None:
     found = twins()
     alone = replace(found, sockets=found.sockets.take(found.sockets.netns == NETNS))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import numpy as np
 
 from tcptop.analysis import subject
 from tcptop.analysis.difference import diff
-from tcptop.columns import LISTINGS
+from tcptop.columns import LISTINGS, changes
 from tcptop.columns.detail import facts
 from tcptop.columns.marks import about
 from tcptop.model import tcp
@@ -19,6 +20,7 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.model.socket_id import SocketId
 from tcptop.model.sockopt import SocketOptions
 from tcptop.sources.proc_net_tcp import parse
+from tcptop.views import markdown, text
 from tests.unit.prepared import (
     NETNS,
     OTHER_NETNS,
@@ -112,6 +114,57 @@ def test_proc_net_tcp_tells_namespaces_apart() -> None:
     one, other = (parse(line, netns) for netns in (NETNS, OTHER_NETNS))
     assert one.cookie.tolist() == other.cookie.tolist()
     assert one.key.tolist() != other.key.tolist()
+
+
+# -- what is alike in two namespaces
+
+
+def test_what_opened_and_closed_is_told_by_namespace() -> None:
+    """Nobody is known for the sockets, and both lead to the same address."""
+    rows = [socket("ESTABLISHED", *HERE, netns=n, cookie=7) for n in (NETNS, OTHER_NETNS)]
+    before, after = derived(sample([])), derived(sample([]), later(sample(rows), 1))
+    for pair, section in (((before, after), "opened"), ((after, before), "closed")):
+        told = [each for each in changes.rows(changes.SnapshotPair(*pair)) if each[0] == section]
+        assert sorted("(netns lab)" in each.what for each in told) == [False, True]
+        if section == "opened":
+            scopes = {each.scope.rpartition(" ")[2] for each in told}
+            assert scopes == {str(NETNS), str(OTHER_NETNS)}
+
+
+def test_no_two_namespaces_are_called_the_same() -> None:
+    shells = [Namespace(n, None, cgroup="/user.slice/session-1.scope") for n in (5, 6)]
+    seen = sample(
+        [socket("ESTABLISHED", *HERE, netns=n, cookie=7) for n in (5, 6)],
+        namespaces=(Namespace(NETNS, None, first=True), *shells, Namespace(7, "blue")),
+    )
+    assert [seen.space(n) for n in (NETNS, 5, 6, 7, 8)] == [
+        *("host", "session-1.scope/5", "session-1.scope/6", "blue", "8")
+    ]
+    for filter, number in (
+        ("netns = session-1.scope", 2),
+        ("netns = session-1.scope/6", 1),
+        ("netns != session-1.scope/6", 1),
+        ("netns = 5", 1),
+    ):
+        assert len(selected(seen, filter=filter).rows) == number, filter
+
+
+def test_text_says_the_namespace_of_rows_that_are_elsewhere_alone() -> None:
+    out = StringIO()
+    seen = both(0, (0, 0), OPEN)
+    text.write(selected(seen, filter="netns = lab"), out, frozenset({"sockets"}))
+    assert out.getvalue().splitlines()[-1].endswith("netns:lab")
+
+
+def test_a_ticket_shows_the_way_to_the_rows_of_another_namespace() -> None:
+    out = StringIO()
+    markdown.write(selected(both(0, (0, 0), OPEN)), out, frozenset({"sockets"}))
+    last = out.getvalue().splitlines()[-1]
+    assert last == "Shown by `ss -tanpoi`, the same in each network namespace."
+    out = StringIO()
+    lab = selected(both(0, (0, 0), OPEN), filter="netns = lab")
+    markdown.write(lab, out, frozenset({"sockets"}))
+    assert out.getvalue().splitlines()[-1] == "Shown by `ip netns exec lab ss -tanpoi`."
 
 
 # -- a namespace that appears later

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from fnmatch import translate
 from typing import Any
 
@@ -106,8 +107,11 @@ def user(wanted: Text, facts: Facts) -> Bools:
 
 
 def netns(wanted: Text, facts: Facts) -> Bools:
-    """Sockets of one of the network namespaces, by name or inode."""
-    return _numbered(wanted, facts.namespaces, facts.table.netns)
+    """Sockets of one of the network namespaces: by name, by inode, or by both, as lists have them
+    where several are called the same."""
+    both = {inode: f"{name}/{inode}" for inode, name in facts.namespaces.items()}
+    globs = [*wanted.globs, *map(str, _keys(wanted.globs, both))]
+    return _numbered(replace(wanted, globs=tuple(globs)), facts.namespaces, facts.table.netns)
 
 
 def _numbered(wanted: Text, names: Mapping[int, str | None], column: U32) -> Bools:

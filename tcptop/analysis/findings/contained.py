@@ -19,11 +19,13 @@ from tcptop.model.sample import Process
 def located(seen: Observations, finding: Finding) -> Finding:
     """With its container, and its network namespace where that is another than the shell's: in
     each of them the same addresses and ports may be in use."""
-    found, home = _in_container(seen, finding), seen.settings.home
-    space = safe(seen.sample.space(found.subject.netns))
-    if home in (None, found.subject.netns) or space in found.title:
+    found, home, netns = _in_container(seen, finding), seen.settings.home, finding.subject.netns
+    space = seen.sample.space(netns)
+    boxes = (each.container for each in seen.sample.namespaces if each.inode == netns)
+    told = any(box and box.name == space and safe(space) in found.title for box in boxes)
+    if home in (None, netns) or told:
         return found
-    return replace(found, title=f"{found.title} (netns {space})")
+    return replace(found, title=f"{found.title} (netns {safe(space)})")
 
 
 def _in_container(seen: Observations, finding: Finding) -> Finding:

@@ -98,8 +98,9 @@ def _clients(seen: Observations, rows: Index, for_s: F64, few: float) -> Iterato
 def _ended_there(seen: Observations, rows: Index, for_s: F64, at_port: bool) -> int:
     """Short connections from here that went well meanwhile, though the others are in no list."""
     closed = ended.answered(seen, rows, float(for_s.min()) - JUST_S)
-    ports = seen.table.local_port[seen.snapshot.listeners.row]
-    ours = ~np.isin(closed.local_port, ports)
+    listening = seen.snapshot.listeners.row
+    here = seen.table.netns[listening] == seen.table.netns[rows[0]]
+    ours = ~np.isin(closed.local_port, seen.table.local_port[listening[here]])
     if at_port:
         ours &= closed.remote_port == seen.table.remote_port[rows[0]]
     return int(np.count_nonzero(ours))

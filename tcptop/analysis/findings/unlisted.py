@@ -78,10 +78,13 @@ def kinds(found: Unlisted) -> list[str]:
     ]
 
 
-def remembered(seen: Observations, found: Unlisted) -> Remembered:
+def remembered(seen: Observations, process: Process, found: Unlisted) -> Remembered:
     table = seen.table
-    listening = np.flatnonzero(table.state == tcp.LISTEN).tolist()
-    by_port = {int(table.local_port[row]): words.local(seen.sample, row) for row in listening}
+    listening = table.state == tcp.LISTEN
+    if process.netns is not None:  # in others the same ports may be in use
+        listening &= table.netns == process.netns
+    rows = np.flatnonzero(listening).tolist()
+    by_port = {int(table.local_port[row]): words.local(seen.sample, row) for row in rows}
     known = [each for each in found.known if each.remote_port]
     theirs = [each for each in known if each.local_port in by_port]
     return Remembered(

@@ -28,6 +28,7 @@ from tcptop.columns import (
     SOCKETS,
     STATES,
     Listing,
+    netns,
     ordered,
     states,
     units,
@@ -256,7 +257,8 @@ def listeners(scene: Scene) -> OverviewPart:
     some = "|" if scene.room.ascii_only else SOME
     rows = _with(made, bar=[_bar(part, some) for part in fill], number=numbers)
     title = _list(LISTENERS)
-    return OverviewPart("Fullest listeners", title, _limited(numbers), rows, "" if rows else "none")
+    columns = _limited(rows, numbers)
+    return OverviewPart("Fullest listeners", title, columns, rows, "" if rows else "none")
 
 
 def _capacity(scene: Scene, places: Index) -> list[str]:
@@ -280,16 +282,16 @@ def destinations(scene: Scene) -> OverviewPart:
     some = "|" if scene.room.ascii_only else SOME
     rows = _with(rows, bar=[_bar(part, some) for part in share], number=numbers)
     title = _list(PORTS)
-    return OverviewPart(
-        "Fullest destinations", title, _limited(numbers), rows, "" if rows else "none"
-    )
+    columns = _limited(rows, numbers)
+    return OverviewPart("Fullest destinations", title, columns, rows, "" if rows else "none")
 
 
-def _limited(numbers: Sequence[str]) -> Sequence[TableColumn]:
+def _limited(rows: Sequence[PartRow], numbers: Sequence[str]) -> Sequence[TableColumn]:
     """A name, its bar, and the numbers behind the bar."""
     return (
         TableColumn("local", "", 14, flex=True, least=9, tail=":"),
         TableColumn("process", "", 14, flex=True, priority=4, tail="/"),
+        *_spaces(rows),
         TableColumn("bar", "", 8, flex=True, priority=1),
         TableColumn("number", "", max(map(len, numbers), default=0), right=True, priority=2),
         TableColumn("fill", "", 4, right=True),
@@ -327,6 +329,7 @@ def queues(scene: Scene) -> OverviewPart:
         TableColumn("for", "", 5, right=True, priority=1),
         TableColumn("remote", "", 15, flex=True, least=9, tail=":"),
         TableColumn("process", "", 14, flex=True, priority=2, tail="/"),
+        *_spaces(rows),
     )
     more = "" if rows else "none" if scene.snapshot.sample.backlog_told else units.UNKNOWN
     return OverviewPart("Queues that stand still", _list(SOCKETS), columns, rows, more)
@@ -357,6 +360,7 @@ def top_processes(scene: Scene) -> OverviewPart:
         TableColumn("sockets", "Socks", 6, right=True),
         TableColumn("bytes_sent_per_s", "Sent/s", 7, right=True, priority=1),
         TableColumn("bytes_received_per_s", "Recv/s", 7, right=True, priority=2),
+        *_spaces(made),
     )
     return OverviewPart("Top processes", _list(PROCESSES), columns, made)
 
@@ -376,7 +380,10 @@ def _list(listing: Listing) -> Spot:
 def _rows(
     scene: Scene, listing: Listing, places: Index, columns: Sequence[str], part: str = ""
 ) -> list[PartRow]:
-    """Rows of a list with the cells of some of its columns."""
+    """Rows of a list with the cells of some of its columns, and of namespaces where they are of
+    others than the reader's own."""
+    if netns.elsewhere(listing, scene.selection, places):
+        listing, columns = netns.told(listing), (*columns, netns.KEY)
     keys = listing.keys(scene.selection, places).tolist()
     cells = [_cells(scene, listing, key, places) for key in columns]
     rows = zip(keys, *cells, strict=True)
@@ -393,6 +400,12 @@ def _cells(scene: Scene, listing: Listing, key: str, places: Index) -> Sequence[
     texts = column.texts(scene.selection, places)
     styles = column.styles(scene.selection, places) if column.styles else None
     return list(zip(texts, styles, strict=True)) if styles else texts
+
+
+def _spaces(rows: Sequence[PartRow]) -> list[TableColumn]:
+    """The column of namespaces, where it is told."""
+    told = any(netns.KEY in row.cells for row in rows)
+    return [TableColumn(netns.KEY, "", 8, flex=True, priority=3, least=4, tail="/")] if told else []
 
 
 def _texts(scene: Scene, listing: Listing, key: str, places: Index) -> Sequence[str]:

@@ -42,7 +42,7 @@ def pane(scene: Scene, key: int) -> Pane | None:
     sockets = np.flatnonzero(scene.table.netns == found.inode)
     goal = Target(NAMESPACES, key, True)
     return Pane(
-        f"Network namespace {safe(found.title)}",
+        f"Network namespace {safe(scene.snapshot.sample.space(found.inode))}",
         [
             *wrapped(scene.room, "sockets", states(scene, sockets), opens=goal),
             *about(scene, lambda finding: finding.subject.netns == found.inode),

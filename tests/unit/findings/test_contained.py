@@ -9,8 +9,9 @@ import pytest
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.contained import located
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding, Subject
-from tcptop.model.sample import Process
+from tcptop.model.sample import Namespace, Process
 from tests.unit.prepared import NETNS, NGINX, WORKER, derived, owners, sample, socket
 
 ID = "3f2a" * 16
@@ -61,6 +62,25 @@ def test_only_one_that_all_are_in() -> None:
     assert titled("nginx leaks", NAMED, inside) == "nginx in payments-7d4f leaks"
     assert titled("nginx leaks", NAMED, outside) == "nginx leaks"
     assert titled("nginx leaks", NAMED, replace(UNNAMED, pid=9)) == "nginx leaks"
+
+
+@pytest.mark.parametrize(
+    ("space", "title", "told"),
+    [
+        (Namespace(NETNS, "web"), "web-1 leaks", "web-1 leaks (netns web)"),
+        (Namespace(NETNS, "nginx"), "nginx leaks", "nginx leaks (netns nginx)"),
+        (
+            Namespace(NETNS, None, cgroup=POD, container_name="payments-7d4f"),
+            "payments-7d4f leaks",
+            "payments-7d4f leaks",
+        ),
+    ],
+)
+def test_a_namespace_is_told_unless_the_name_of_its_container_is(
+    space: Namespace, title: str, told: str
+) -> None:
+    seen = Observations(derived(sample([], namespaces=(space,))), (), FindingSettings(home=1))
+    assert located(seen, Finding("x", "x", "warning", title, Subject(NETNS))).title == told
 
 
 def test_without_a_process_the_sockets_tell() -> None:

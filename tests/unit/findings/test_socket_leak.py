@@ -12,7 +12,7 @@ from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.address import halves
 from tcptop.model.sample import LostSocket, Owners, Process, Unlisted
 from tests.unit.findings.watched import Findings, ids, of, once, watch
-from tests.unit.prepared import CURL, NETNS, Row, owners, socket
+from tests.unit.prepared import CURL, NETNS, OTHER_NETNS, Row, owners, socket
 
 ID = "socket-leak"
 LISTENER = socket("LISTEN", "0.0.0.0:8080", inode=1, send_q=128)
@@ -194,3 +194,11 @@ def test_close_wait_is_the_same_leak(more: str) -> None:
 def test_thresholds() -> None:
     lower = FindingSettings({ID: {"many": 30}})
     assert ids(once([LISTENER], lower, owners=leaking(30))) == [ID]
+
+
+def test_a_listener_of_another_namespace_is_not_how_they_came() -> None:
+    known = lost("connected", 60, "10.0.0.7:51000", local_port=8080)
+    for netns, listener in ((NETNS, "0.0.0.0:8080"), (OTHER_NETNS, None)):
+        row = LISTENER | {"netns": netns}
+        (finding,) = once([row], owners=leaking(60, known))
+        assert finding.subject.listener == listener

@@ -36,7 +36,7 @@ def _finding(
     seen: Observations, limits: Limits, process: Process, found: Unlisted, growth: float
 ) -> Finding:
     full, listed = fds.filling(seen, process), parties.held(seen, process)
-    led = unlisted.remembered(seen, found)
+    led = unlisted.remembered(seen, process, found)
     name, pid = words.called(process), process.pid
     values = {"sockets": found.sockets, "fd_share": full.share}
     return Finding(
