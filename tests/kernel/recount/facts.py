@@ -76,6 +76,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_unix_listeners(seen)
     yield from _of_ports(seen)
     yield from _of_calls(seen)
+    yield from _of_traceless(seen)
     yield from _of_failures(seen)
     yield from _of_resets(seen)
     yield from _of_ends(seen)
@@ -481,6 +482,26 @@ def _of_calls(seen: Seen) -> Iterator[Fact]:
     for number in numbers:
         yield exactly("count", number, "connects to all places")
     yield exactly("count", len(places), "places that were called")
+
+
+def _of_traceless(seen: Seen) -> Iterator[Fact]:
+    """Connections that ActiveOpens counts since each of the looks, and that no later one shows at
+    the destination, at either end."""
+    for first, before in enumerate(seen.samples[:-1] if seen.subject.destination else ()):
+        seconds = seen.sample.clock - before.clock
+        opened = _grown(before, seen, "ActiveOpens").get("ActiveOpens", 0)
+        seen_there = max(len(_new_at(seen, first, end)) for end in ("remote", "local"))
+        least, most = (opened - seen_there - 0.05 * opened, opened - seen_there + 0.05 * opened)
+        yield Fact("rate", least / seconds, most / seconds, "opened without a trace")
+
+
+def _new_at(seen: Seen, first: int, end: str) -> set[int]:
+    cookies: set[int] = set()
+    for sample in seen.samples[first + 1 :]:
+        table = sample.sockets
+        there = at(table, seen.subject.destination or "", end) & (table.state != tcp.LISTEN)
+        cookies |= set(table.cookie[there].tolist())
+    return cookies - set(seen.samples[first].sockets.cookie.tolist())
 
 
 def called(seen: Seen) -> set[str]:
