@@ -26,13 +26,15 @@ from tcptop.model.table import F64, Index
 GROWTH_S = 180.0
 FAST_S, LONGEST_S = 5.0, 10.0  # within which they only became more
 STEADY = 0.8  # of the intervals
+MOST = 0.5
 
 
 class CloseWaits(NamedTuple):
     """CLOSE_WAIT rows of a process, and for how many seconds each has been so, at least.
 
     `growing`: they became more through three minutes, and never fewer. `per_s`: by so many a
-    second, which is fast, where they only became more in a few seconds.
+    second, which is fast, where they only became more in a few seconds. `fills`: they have taken
+    the descriptors of the process.
     """
 
     process: Process
@@ -41,6 +43,7 @@ class CloseWaits(NamedTuple):
     ends: Ends
     growing: bool
     per_s: float
+    fills: bool
 
 
 class Said(NamedTuple):
@@ -59,15 +62,27 @@ def findings(
     unread: bool,
     said: Callable[[Observations, CloseWaits], Said],
 ) -> Iterator[Finding]:
-    """For each process, in each namespace, with so many that are old, or that grew."""
+    """For each process, in each namespace, with so many that are old, or that grew, or that have
+    taken its descriptors."""
     for process, rows, age in _by_process(seen, unread):
         growing, per_s = _grew(seen, process, rows), _fast(seen, process, rows, limits)
-        if per_s:
+        if per_s and _are_read(seen, rows) is unread:
+            per_s = 0.0  # the other rule tells it
+        elif per_s and unread:
+            per_s = _as_descriptors_do(seen, process, per_s)
+        elif per_s:
             rows, age = _with_end_unread(seen, rows)
-        old = int(np.count_nonzero(age >= limits["age_s"]))
+        fills = _fills(process, rows, limits)
+        old = int(np.count_nonzero(age >= (FAST_S if fills else limits["age_s"])))
         if max(old, len(rows) * (growing or per_s > 0)) >= limits["sockets"]:
-            each = CloseWaits(process, rows, age, ends(seen, rows), growing, per_s)
+            each = CloseWaits(process, rows, age, ends(seen, rows), growing, per_s, fills)
             yield _finding(seen, limits, rule, each, said(seen, each))
+
+
+def _fills(process: Process, rows: Index, limits: Limits) -> bool:
+    """Hardly a descriptor is left, and most are these: young or not, they grow no more."""
+    used, limit = process.open_fds or 0, process.fd_limit or 0
+    return 0 < limits["fd_share"] * limit <= used < len(rows) / MOST
 
 
 def _finding(
@@ -125,11 +140,33 @@ def _by_process(seen: Observations, unread: bool) -> Iterator[tuple[Process, Ind
 def _with_end_unread(seen: Observations, rows: Index) -> tuple[Index, F64]:
     """And those of the same process of which only the FIN is unread, which counts 1: a read() of
     exactly the last byte takes it along, so that it lies there by chance."""
-    table, first = seen.table, seen.snapshot.holders.first
-    every = np.flatnonzero((table.state == tcp.CLOSE_WAIT) & (table.recv_q <= 1))
-    every = every[(table.inode[every] != 0) & (table.netns[every] == table.netns[rows[0]])]
-    mine = every[first(every) == first(rows[:1])[0]]
+    every = _every(seen, rows)
+    mine = every[seen.table.recv_q[every] <= 1]
     return mine, _age(seen, mine)
+
+
+def _are_read(seen: Observations, rows: Index) -> bool:
+    """Whether most of the process are read, the FIN apart, and some to their very end."""
+    recv_q = seen.table.recv_q[_every(seen, rows)]
+    return bool((recv_q == 0).any()) and int((recv_q <= 1).sum()) >= MOST * len(recv_q)
+
+
+def _as_descriptors_do(seen: Observations, process: Process, per_s: float) -> float:
+    """The growth, where the process has so many more open each second.
+
+    An idle pool that its server closes one after the other keeps as many as before, and so does a
+    server that hangs while its clients leave.
+    """
+    return per_s if fds.growth_per_s(seen, process) >= MOST * per_s else 0.0
+
+
+def _every(seen: Observations, rows: Index) -> Index:
+    """All CLOSE_WAIT sockets of the process and namespace that these are of."""
+    table, first = seen.table, seen.snapshot.holders.first
+    every = np.flatnonzero((table.state == tcp.CLOSE_WAIT) & (table.inode != 0))
+    every = every[table.netns[every] == table.netns[rows[0]]]
+    mine: Index = every[first(every) == first(rows[:1])[0]]
+    return mine
 
 
 def _age(seen: Observations, rows: Index) -> F64:

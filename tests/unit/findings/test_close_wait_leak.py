@@ -98,6 +98,19 @@ def test_critical_when_the_descriptors_run_out() -> None:
     assert finding.severity == "critical"
 
 
+def test_what_has_taken_the_descriptors_is_told_however_young() -> None:
+    def full(open_fds: int, count: int = 30, heard_s: float = 6) -> list[str]:
+        held = held_by(replace(CURL, open_fds=open_fds, fd_limit=40), count)
+        return ids(once(leaked(count, heard_s), owners=held))
+
+    assert full(38) == [ID, "fd-limit"]
+    assert full(38, heard_s=4) == ["fd-limit"]  # the server restarts
+    assert full(30) == []
+    assert full(38, count=19) == ["fd-limit"]
+    held = held_by(replace(CURL, open_fds=200, fd_limit=205), 30)  # most are something else
+    assert ids(once(leaked(30, 6), owners=held)) == ["fd-limit"]
+
+
 def test_critical_when_they_will_run_out_soon() -> None:
     def growing(number: int) -> object:
         return held_by(replace(CURL, open_fds=50 + number), 30)

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Owners
 from tests.unit.findings.watched import ids, of, once, watch
 from tests.unit.prepared import CURL, TAKEN_AT, Row, owners, socket
 
@@ -121,3 +123,68 @@ def test_watching_and_thresholds() -> None:
     lower = FindingSettings({ID: {"sockets": 3, "age_s": 5}})
     found = watch(6, lambda _: stuck(3, heard_s=0), lower, owners=HELD)
     assert [ID in ids(each) for each in found] == [False] * 5 + [True] * 2
+
+
+def read_in_part(number: int, recv_q: int = 80) -> list[Row]:
+    """Sixteen more each second, and some that are open still."""
+    info = {"bytes_received": 180, "last_ack_recv": 1000, "last_data_sent": 900_000}
+    closed = [
+        socket("CLOSE_WAIT", f"10.0.0.1:{n}", "10.0.0.9:80", inode=n, recv_q=recv_q, info=info)
+        for n in range(1000, 1016 + 16 * number)
+    ]
+    return [*closed, *(socket("ESTABLISHED", f"10.0.0.1:{n}", "10.0.0.9:80") for n in (900, 901))]
+
+
+def grown(recv_q: int = 80, per_s: int = 16, seconds: int = 7) -> tuple[Finding, ...]:
+    def held(number: int) -> Owners:
+        process = replace(CURL, open_fds=20 + per_s * number, fd_limit=4096)
+        return owners(*((n, process, n) for n in range(1000, 1016 + 16 * number)))
+
+    return watch(seconds, lambda n: read_in_part(n, recv_q), owners=held)[-1]
+
+
+def test_responses_that_are_read_in_part_are_a_leak_where_they_grow() -> None:
+    (finding,) = grown()
+    assert (finding.id, finding.severity) == (ID, "critical")  # soon there are no descriptors left
+    assert finding.title == (
+        "curl leaks sockets: 128 connections to 10.0.0.9:80 left in CLOSE-WAIT, read in part"
+    )
+    assert "they grow by 16/s, and never became fewer" in " ".join(finding.evidence)
+    assert finding.values["unread_bytes"] == 128 * 79
+    assert "neither read to their end nor closed" in finding.advice
+    assert grown(seconds=4) == ()
+
+
+def test_a_pool_that_its_server_closes_one_by_one_is_no_leak() -> None:
+    assert grown(per_s=0) == ()
+    assert grown(recv_q=32, per_s=0) == ()  # with an alert of TLS each
+
+
+def test_what_is_answered_and_never_closed_is_a_leak_too() -> None:
+    (finding,) = grown(recv_q=1)
+    assert finding.title.endswith("left in CLOSE-WAIT, their end unread")
+
+
+def test_a_server_that_gives_back_no_descriptor_leaks() -> None:
+    """It has none left, so that they grow no more."""
+    listener = socket("LISTEN", "0.0.0.0:80", inode=7, send_q=128)
+    full = replace(CURL, open_fds=40, fd_limit=40)
+    held = owners((7, full, 3), *((n, full, n) for n in range(1000, 1030)))
+
+    def served(**clocks: int) -> tuple[Finding, ...]:
+        info = {"bytes_received": 2, "last_ack_recv": 6000, **clocks}
+        rows = [
+            row | {"local": "10.0.0.1:80", "remote": f"10.0.0.7:{5000 + n}"}
+            for n, row in enumerate(stuck(30, info=info))
+        ]
+        return of(once([listener, *rows], owners=held), ID)
+
+    (finding,) = served(last_data_sent=6000, last_data_recv=6000)
+    assert finding.title == (
+        "curl leaks sockets: 30 connections from clients of :80 left in CLOSE-WAIT, their end "
+        "unread"
+    )
+    assert "handler" in finding.advice
+    (finding,) = served(last_data_sent=9000, last_data_recv=6000)  # not answered
+    assert "does not read" in finding.title
+    assert not served(last_data_sent=4000, last_data_recv=4000)  # a moment ago

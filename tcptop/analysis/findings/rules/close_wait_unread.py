@@ -28,8 +28,11 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 def _said(seen: Observations, each: CloseWaits) -> Said:
     count = len(each.rows)
     unread = int(seen.table.recv_q[each.rows].sum()) - count  # a FIN counts 1 in Recv-Q
-    pooled = int(np.count_nonzero(_idle(seen, each.ends.called))) >= MOSTLY * count
-    title, what, advice = _pool(each) if pooled else _stuck(each, unread)
+    if (each.per_s or each.fills) and _mostly(_begun(seen, each.rows)):
+        title, what, advice = _dropped(each, unread)
+    else:
+        pooled = int(np.count_nonzero(_idle(seen, each.ends.called))) >= MOSTLY * count
+        title, what, advice = _pool(each) if pooled else _stuck(each, unread)
     return Said(title, what, advice, {"unread_bytes": unread})
 
 
@@ -46,6 +49,38 @@ def _idle(seen: Observations, rows: Index) -> Bools:
     quiet = (table.recv_q[rows] <= stalls.TINY) & (table.send_q[rows] == 0)
     idle: Bools = quiet & (unused | answered & (heard <= asked))
     return idle
+
+
+def _begun(seen: Observations, rows: Index) -> Bools:
+    """Of which something was read; a server has answered what came last, too."""
+    table = seen.table
+    read = table.info_of("bytes_received", rows) + 1 > table.recv_q[rows]
+    sent, came = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
+    begun: Bools = read & (~seen.accepted[rows] | (sent <= came))
+    return begun
+
+
+def _mostly(some: Bools) -> bool:
+    return int(np.count_nonzero(some)) >= MOSTLY * len(some)
+
+
+def _dropped(each: CloseWaits, unread: int) -> tuple[str, str, str]:
+    """They took descriptors that nobody gives back: a process that hangs takes none."""
+    name, calls = words.called(each.process), len(each.ends.called) * 2 > len(each.rows)
+    rest = f"the rest and the end of file were not ({words.size(unread)} in all)"
+    usual = (
+        "an HTTP client whose responses are neither read to their end nor closed"
+        if calls
+        else "a connection that a handler keeps for itself, or an error path that only returns"
+    )
+    return (
+        f"{name} leaks sockets: {words.count(len(each.rows), 'connection')}{each.ends.where} left "
+        f"in CLOSE-WAIT, {'read in part' if unread else 'their end unread'}",
+        f"that the peer has closed: something was read on each, "
+        f"{rest if unread else 'the end of file was not (Recv-Q 1)'}, and close() was not called.",
+        f"Close them in {name} when it has what it wants, and on every error path. The usual cause "
+        f"is {usual}. No sysctl ends CLOSE-WAIT; a restart frees the sockets until it leaks again.",
+    )
 
 
 def _pool(each: CloseWaits) -> tuple[str, str, str]:
@@ -88,6 +123,7 @@ RULE = Rule(
     (
         Threshold("sockets", 20, "CLOSE-WAIT sockets of one process with the end unread"),
         Threshold("age_s", 60, "seconds each has been in that state"),
+        Threshold("per_s", 3, "or so many more each second, and none fewer"),
         *fds.THRESHOLDS,
     ),
     find,
