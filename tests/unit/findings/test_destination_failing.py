@@ -141,13 +141,10 @@ def test_one_round_is_enough_where_others_wait_already() -> None:
     assert not found(lambda n: [left(900 * n) for n in range(1, 6)] * (n == 5), now=waiting(5))
 
 
-def test_ten_whose_end_nobody_reads_are_an_outage() -> None:
+def test_who_does_not_even_close_is_told() -> None:
     closed = [mini("FIN_WAIT2", f"10.0.0.1:{42000 + n}", TO) for n in range(10)]
     finding = one(lambda _: [left()] * 2, now=closed)
-    assert finding.severity == "critical"
-    assert any(each.startswith("10 connections there") for each in finding.evidence)
-    assert one(lambda _: [left()] * 2).severity == "warning"
-    assert one(lambda _: [left()] * 2, now=closed[:3]).severity == "warning"
+    assert any(each.startswith("10 connections there that this") for each in finding.evidence)
 
 
 @pytest.mark.parametrize("after_ms", [0, 50, 300])
