@@ -23,10 +23,10 @@ from tcptop.sources import counters, namespaces, proc_net_tcp, unix_listeners
 from tcptop.sources.deaths import DeathListener, DeathReader
 from tcptop.sources.routes import RouteReader
 from tcptop.sources.sock_diag import (
+    ACCEPT_QUEUES,
     EVERYTHING,
     EXT,
     EXT_CONG,
-    LISTENERS,
     Request,
     SockDiag,
     SockDiagError,
@@ -139,9 +139,9 @@ class NamespaceReader:
         """Remember each listener's longest accept queue until the next reading. From any thread."""
         if self._diag is None:
             return
-        cookies, queues = self._diag.accept_queues()
+        queues = self._diag.accept_queues()
         self._polls += 1
-        for cookie, queued in zip(cookies.tolist(), queues.tolist(), strict=True):
+        for cookie, queued in queues:
             if queued > self._queues.get(cookie, -1):
                 self._queues[cookie] = queued
 
@@ -152,7 +152,7 @@ class NamespaceReader:
             self.why_not = str(error.strerror)
             return None
         try:
-            diag.dump(Request(LISTENERS, ext=0))
+            diag.dump(ACCEPT_QUEUES)
         except SockDiagError as error:
             self.why_not = str(error.strerror)
             diag.close()

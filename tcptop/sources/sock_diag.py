@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
-from tcptop.model.table import U32, U64, SocketTable, blank, concat
+from tcptop.model.table import SocketTable, blank, concat
 from tcptop.sources import wire
 
 NETLINK_SOCK_DIAG = 4
@@ -60,6 +60,7 @@ class Request(NamedTuple):
 
 
 EVERYTHING = Request()
+ACCEPT_QUEUES = Request(LISTENERS, ext=0)
 
 
 class SockDiag:
@@ -108,17 +109,13 @@ class SockDiag:
         tables = [part.table.part(0, part.filled) for part in parts]
         return without_repeats(tables[0] if len(tables) == 1 else concat(tables))
 
-    def accept_queues(self) -> tuple[U64, U32]:
-        """Cookies of the listeners, and how many connections wait in each one's accept queue.
+    def accept_queues(self) -> list[tuple[int, int]]:
+        """Cookie of each listener, and how many connections wait in its accept queue.
 
         For frequent looks: nothing else is decoded. A listener may come twice.
         """
-        parts = self._asked(Request(LISTENERS, ext=0), _Queues)
-        found = [each for part in parts for each in part.parts]
-        if len(found) == 1:
-            return found[0]
-        cookies, queued = zip(*found, strict=True)
-        return np.concatenate(cookies), np.concatenate(queued)
+        parts = self._asked(ACCEPT_QUEUES, _Queues)
+        return [each for part in parts for each in part.found]
 
     def _asked(self, request: Request, take: Callable[[], S]) -> list[S]:
         """What was taken of the request's replies; of two requests where one is refused."""
@@ -236,10 +233,10 @@ class _Queues:
     """Of listeners the cookie and the accept queue alone."""
 
     def __init__(self) -> None:
-        self.parts: list[tuple[U64, U32]] = []
+        self.found: list[tuple[int, int]] = []
 
     def add(self, data: NDArray[np.uint8], offsets: list[int]) -> None:
-        self.parts.append(wire.queues(data, np.array(offsets, np.int64) << 2))
+        self.found += wire.queues(data.data, [at << 2 for at in offsets])
 
 
 def as_sock_diag_error(error: OSError) -> SockDiagError:

@@ -5,7 +5,8 @@ Layouts: include/uapi/linux/netlink.h (nlmsghdr, nlattr) and inet_diag.h (inet_d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from struct import Struct
 from sys import byteorder
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
-from tcptop.model.table import MAPPED, U8, U32, U64, Bools, Index, SocketTable
+from tcptop.model.table import MAPPED, U8, Bools, Index, SocketTable
 
 NLMSG_ERROR = 2
 NLMSG_DONE = 3
@@ -50,7 +51,8 @@ HEADER = np.dtype(
         "itemsize": FIRST_ATTRIBUTE,
     }
 )
-COOKIE, RECV_Q = 60, 72  # where HEADER has them
+COOKIE = 60  # where HEADER has it
+QUEUE = Struct("=Q4xI")  # cookie and recv_q, from there on
 PLAIN = (
     *("family", "state", "timer", "retrans", "local_port", "remote_port", "interface"),
     *("cookie", "recv_q", "send_q", "uid", "inode"),
@@ -176,9 +178,12 @@ def check(table: SocketTable) -> None:
         raise WireError(f"a socket of family {strange[0]}")
 
 
-def queues(data: NDArray[np.uint8], offsets: Index) -> tuple[U64, U32]:
-    """Cookie and Recv-Q of the rows, as `decode` fills them in, and nothing else."""
-    return gather(data, offsets, COOKIE, "u8"), gather(data, offsets, RECV_Q, "u4")
+def queues(data: memoryview, offsets: Iterable[int]) -> list[tuple[int, int]]:
+    """Cookie and Recv-Q of the rows at byte offsets, as `decode` fills them in, and nothing else.
+
+    Without arrays: listeners are few, and looked at several times a second.
+    """
+    return [QUEUE.unpack_from(data, offset + COOKIE) for offset in offsets]
 
 
 def gather(data: NDArray[np.uint8], offsets: Index, at: int, dtype: str) -> NDArray[Any]:
