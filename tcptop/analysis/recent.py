@@ -13,6 +13,7 @@ import numpy as np
 
 from tcptop.model.sample import Process
 from tcptop.model.snapshot import Snapshot
+from tcptop.model.table import COLUMNS, SocketTable
 
 BUDGET = 64 << 20
 SPAN_S = 600.0
@@ -21,6 +22,7 @@ NUMBERS = frozenset({int, float, bool, type(None), *np.sctypeDict.values()})
 _kind: Callable[[object], Any] = type  # mypy does not know that classes can be hashed
 NUMBER = 32  # bytes of a Python number, more or less
 PROCESS = 400  # of a Process with its few words; there may be thousands
+TABLE = 120 * len(COLUMNS)  # of a SocketTable without its rows
 
 
 class Recent:
@@ -140,6 +142,8 @@ def parts(root: object) -> dict[int, int]:
         if kind is np.ndarray:  # most of them
             sizes[id(thing)] = getsizeof(thing)
             stack += () if thing.base is None else (thing.base,)
+        elif kind is SocketTable:
+            sizes[id(thing)] = TABLE + thing.nbytes
         elif kind is Process:
             sizes[id(thing)] = PROCESS
         else:

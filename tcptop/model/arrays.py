@@ -20,10 +20,11 @@ def row_hash(*columns: NDArray[Any]) -> NDArray[np.uint64]:
     The mixer is splitmix64 (Steele, Lea and Flood, 2014): two different rows share a key with a
     probability of about n^2 / 2^65.
     """
-    key = np.zeros(len(columns[0]), np.uint64)
-    for column in columns:
-        key += GOLDEN
-        key ^= column.astype(np.uint64)
+    key = np.full(len(columns[0]), GOLDEN)
+    for place, column in enumerate(columns):
+        if place:
+            key += GOLDEN
+        key ^= column.astype(np.uint64, copy=False)
         key ^= key >> SHIFT[0]
         key *= MIX[0]
         key ^= key >> SHIFT[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +22,16 @@ def socket_keys(netns: NDArray[np.uint32], cookies: NDArray[np.uint64]) -> NDArr
     Inside a namespace as exact as the cookie; of n sockets of several, two share a number with a
     probability of about n^2 / 2^65. Equal namespaces beside each other are hashed once.
     """
+    if not len(netns):
+        return cookies
+    if (netns == netns[0]).all():  # mostly
+        return cookies ^ _hashed(int(netns[0]))
     end = np.append(np.flatnonzero(netns[1:] != netns[:-1]) + 1, len(netns))
-    if len(end) == 1:
-        return cookies ^ row_hash(netns[:1])
     start = np.concatenate([[0], end[:-1]])
     return cookies ^ np.repeat(row_hash(netns[start]), end - start)
+
+
+@lru_cache(16)
+def _hashed(netns: int) -> np.uint64:
+    found: np.uint64 = row_hash(np.array([netns]))[0]
+    return found

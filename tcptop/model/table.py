@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -62,6 +62,7 @@ COLUMNS: dict[str, tuple[str, int]] = {
     "cong": ("S16", 0),
     "ulp": ("S16", 0),
 }
+ROW_BYTES = sum(np.dtype(kind).itemsize * (width or 1) for kind, width in COLUMNS.values())
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -108,6 +109,12 @@ class SocketTable:
         return len(self.cookie)
 
     @property
+    def nbytes(self) -> int:
+        """What it keeps in memory: a part keeps all rows of the table that it is of."""
+        whole = self.cookie.base
+        return ROW_BYTES * len(self.cookie if whole is None else whole)
+
+    @property
     def key(self) -> U64:
         """What tells sockets apart, of all namespaces; computed anew each time."""
         return socket_keys(self.netns, self.cookie)
@@ -117,11 +124,11 @@ class SocketTable:
 
     def part(self, first: int, last: int) -> SocketTable:
         """A view of the rows from `first` up to `last`: writing to it writes to this table."""
-        return SocketTable(*(getattr(self, field.name)[first:last] for field in fields(self)))
+        return SocketTable(*(getattr(self, name)[first:last] for name in COLUMNS))
 
     def take(self, rows: Index | Bools) -> SocketTable:
         """The rows of an index array or a mask, as a table of their own."""
-        return SocketTable(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return SocketTable(*(getattr(self, name)[rows] for name in COLUMNS))
 
     def came(self, attribute: int) -> Bools:
         """Rows that brought this inet_diag attribute."""

@@ -151,6 +151,8 @@ class DeathReader:
             lost = self._lost(self._came - len(told))
             self._came = 0
             deaf_s = self._deaf_s()
+        if not told:
+            return Deaths(self.netns, lost=lost, deaf_s=deaf_s)
         sockets, at = _decoded([*told])
         sockets.netns[:] = self.netns
         return Deaths(self.netns, sockets, at, lost, deaf_s)

@@ -18,7 +18,7 @@ from tcptop.model.sample import (
     UnixListener,
 )
 from tcptop.model.source import Requests
-from tcptop.model.table import SocketTable
+from tcptop.model.table import EMPTY, SocketTable
 from tcptop.sources import counters, namespaces, proc_net_tcp, unix_listeners
 from tcptop.sources.deaths import DeathListener, DeathReader
 from tcptop.sources.routes import RouteReader
@@ -179,7 +179,7 @@ class NamespaceReader:
         """Sockets, and those that are only bound: CLOSE without tcp_info (icsk is NULL)."""
         idle = (table.state == tcp.CLOSE) & ~table.came(tcp.INFO)
         if self._diag is None or not idle.any():
-            return table, table.part(0, 0)
+            return table, EMPTY
         return table.take(~idle), table.take(idle)
 
     def _take_peaks(self) -> ListenerPeaks:

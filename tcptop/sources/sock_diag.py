@@ -210,13 +210,13 @@ class RowTaker(Protocol):
 class _Rows:
     """A table that grows while a dump comes in.
 
-    Room that is not used costs nothing, as the kernel gives a page of zeros when it is touched;
-    joining parts at the end would touch every page twice.
+    Of a large one room that is not used costs nothing, as the kernel gives a page of zeros when
+    it is touched; joining parts at the end would touch every page twice.
     """
 
     def __init__(self, netns: int, expected: int) -> None:
         self.filled = 0
-        self.table = blank(expected + expected // 4 + 256)
+        self.table = blank(expected + expected // 4 + 16)
         self._netns = netns
 
     def add(self, data: NDArray[np.uint8], offsets: list[int]) -> None:
