@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,7 +88,8 @@ def host(selection: Selection) -> Recorded:
     return Recorded(np.zeros(1, np.uint64), np.ones(1), np.array([values], np.float64))
 
 
-def host_values(snapshot: Snapshot) -> dict[str, float]:
+@lru_cache(maxsize=2)
+def host_values(snapshot: Snapshot) -> Mapping[str, float]:
     """The metrics of `HOST`, NaN where one is not known."""
     totals = snapshot.totals
     counted = [_counted(snapshot, *where) for where in COUNTED.values()]

@@ -53,6 +53,8 @@ def _still(
     table = snapshot.sample.sockets
     connected = table.state != tcp.LISTEN
     rows = np.flatnonzero(among & connected & (queue > 0) & (waits_s >= STILL_S))
+    if not len(rows):
+        return []
     rows = rows[np.argsort(table.cookie[rows])]
     _, first, group, _ = distinct(_alike(snapshot, rows))
     octets = np.bincount(group, queue[rows], len(first))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +79,7 @@ NUMBERS = (
 BAD = ("listen_drops_per_s", "listen_overflows_per_s")  # above 0
 
 
-def style(measure: HostNumber, known: dict[str, float]) -> str:
+def style(measure: HostNumber, known: Mapping[str, float]) -> str:
     """How its number looks: what the kernel drops is bad, and retransmissions where the finding
     about them would say so."""
     value = known[measure.metric]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tcptop.model.snapshot import Snapshot
 
 READ_S = 3.0  # in which a note can be read
+NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 class Notices:
@@ -34,4 +35,4 @@ class Notices:
 
 
 def _kind(note: str) -> str:
-    return "".join(letter for letter in note if not letter.isdigit())
+    return note.translate(NO_DIGITS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from tcptop.model.cells import cell_width
@@ -96,10 +97,15 @@ class Board:
 def _placed(row: Row) -> Iterator[tuple[Spot, int, int]]:
     left = 0
     for piece in row:
-        right = left + sum(cell_width(text) for text, _ in piece.line)
+        right = left + _width(piece.line)
         if piece.spot is not None:
             yield piece.spot, left, right
         left = right
+
+
+@lru_cache(512)
+def _width(line: Line) -> int:
+    return sum(cell_width(text) for text, _ in line)
 
 
 def _below(here: Area, there: Area, dy: int) -> bool:

@@ -79,6 +79,7 @@ class _Layout:
 
     def __init__(self, columns: Sequence[TableColumn], width: int) -> None:
         self.kept, self.sizes = layout.lay_out(columns, width)
+        self.titles = layout.titles(self.kept, self.sizes)
         self._width = width
         self._lines: dict[tuple[Cell, ...], Line] = {}
 
@@ -100,20 +101,21 @@ _laid_out = lru_cache(64)(_Layout)
 def drawn(part: OverviewPart, width: int, rows: int) -> list[Piece]:
     """The title and so many rows, each in `width` cells; columns that have no room are left out."""
     laid = _laid_out(tuple(part.columns), width)
-    heading = _heading(part, layout.titles(laid.kept, laid.sizes), width)
+    heading = Piece(_heading(part.title, part.more, laid.titles, width), part.spot)
     return [heading, *(Piece(laid.line(row), row.spot) for row in part.rows[:rows])]
 
 
-def _heading(part: OverviewPart, titles: str, width: int) -> Piece:
-    """The part's title, before those of its columns."""
-    title = cut(part.title, width)
-    room = width - cell_width(title)
-    more = (
-        cut(f"  {_told(part.more, room - 2)}", room)
-        if part.more
-        else cell_slice(titles, cell_width(title), room)
+@lru_cache(64)
+def _heading(title: str, more: str, titles: str, width: int) -> Line:
+    """The part's title, before those of its columns, which give way to what there is to say."""
+    shown = cut(title, width)
+    room = width - cell_width(shown)
+    after = (
+        cut(f"  {_told(more, room - 2)}", room)
+        if more
+        else cell_slice(titles, cell_width(shown), room)
     )
-    return Piece(padded(((title, "good"), (more, "dim")), width), part.spot)
+    return padded(((shown, "good"), (after, "dim")), width)
 
 
 def _told(more: str, room: int) -> str:
@@ -382,6 +384,8 @@ def _rows(
 ) -> list[PartRow]:
     """Rows of a list with the cells of some of its columns, and of namespaces where they are of
     others than the reader's own."""
+    if not len(places):
+        return []
     if netns.elsewhere(listing, scene.selection, places):
         listing, columns = netns.told(listing), (*columns, netns.KEY)
     keys = listing.keys(scene.selection, places).tolist()
