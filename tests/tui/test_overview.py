@@ -12,14 +12,24 @@ from tcptop.analysis.recent import Recent
 from tcptop.analysis.rings import Rings
 from tcptop.columns import OVERVIEW, RECORDED
 from tcptop.model.finding import Finding
-from tcptop.model.sample import Kernel
+from tcptop.model.sample import Kernel, Namespace, Process
 from tcptop.tui import export
 from tcptop.tui.overview.board import Spot
 from tcptop.tui.session import Session
 from tcptop.tui.views import VIEWS
 from tests.recordings import load, settings
 from tests.tui.live import Live, live
-from tests.unit.prepared import NETNS, OVERFLOW, derived, everything, later, sample, socket
+from tests.unit.prepared import (
+    NETNS,
+    OTHER_NETNS,
+    OVERFLOW,
+    derived,
+    everything,
+    later,
+    owners,
+    sample,
+    socket,
+)
 
 SIZES = [(60, 15), (80, 24), (120, 40), (200, 60)]
 TITLES = (
@@ -254,3 +264,29 @@ async def test_a_number_of_the_host_has_its_pane() -> None:
         assert "ActiveOpens  30/s" in text
         assert "PassiveOpens  12/s" in text
         assert "nstat -az TcpActiveOpens TcpPassiveOpens" in text
+
+
+@pytest.mark.parametrize("size", [(60, 20), *SIZES[1:]])
+async def test_no_two_rows_look_alike(size: tuple[int, int]) -> None:
+    sleepers = [Process(pid, "sleep", "sleep 9", 0, pid, "/", 9, 1024, 0) for pid in (71, 72, 73)]
+    rows = [
+        socket("ESTABLISHED", f"10.0.0.{n}:40001", "10.9.8.7:8088", inode=n, cookie=n)
+        for n in range(1, 4)
+    ]
+    held = owners(*((n, sleeper, 3) for n, sleeper in enumerate(sleepers, 1)))
+    async with live(sample(rows, owners=held), size=size, opening="overview") as view:
+        text = view.text()
+        assert all(f"10.0.0.{n}" in text for n in (1, 2, 3))
+        assert all(f"sleep/{pid}" in text for pid in (71, 72, 73))
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+async def test_listeners_of_several_namespaces_are_told_apart(size: tuple[int, int]) -> None:
+    rows = [
+        socket("LISTEN", "0.0.0.0:80", netns=netns, cookie=1, send_q=10, recv_q=5)
+        for netns in (NETNS, OTHER_NETNS)
+    ]
+    named = (Namespace(NETNS, "red"), Namespace(OTHER_NETNS, "blue"))
+    async with live(sample(rows, namespaces=named), size=size, opening="overview") as view:
+        assert "red" in view.text()
+        assert "blue" in view.text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, zip_longest
@@ -14,7 +15,7 @@ from tcptop.analysis import standing
 from tcptop.analysis.findings import silence
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import FindingSettings
-from tcptop.analysis.findings.words import clock_time
+from tcptop.analysis.findings.words import called, clock_time
 from tcptop.analysis.recorded import STATES as RECORDED_STATES
 from tcptop.analysis.recorded import host_values
 from tcptop.analysis.rings import HOST
@@ -30,6 +31,7 @@ from tcptop.columns import (
     Listing,
     netns,
     ordered,
+    processes,
     states,
     units,
 )
@@ -283,21 +285,35 @@ def destinations(scene: Scene) -> OverviewPart:
     share = PORTS.column("share").values(scene.selection, shown).tolist()
     some = "|" if scene.room.ascii_only else SOME
     rows = _with(rows, bar=[_bar(part, some) for part in share], number=numbers)
+    rows = _apart(rows, _texts(scene, PORTS, "local", shown))
     title = _list(PORTS)
     columns = _limited(rows, numbers)
     return OverviewPart("Fullest destinations", title, columns, rows, "" if rows else "none")
 
 
+def _apart(rows: Sequence[PartRow], sources: Sequence[str]) -> list[PartRow]:
+    """Addresses that occur more than once with their source."""
+    told = [str(row.cells["local"]) for row in rows]
+    seen = Counter(told)
+    more = zip(told, sources, strict=True)
+    return _with(rows, local=[f"{a} from {b}" if seen[a] > 1 else a for a, b in more])
+
+
 def _limited(rows: Sequence[PartRow], numbers: Sequence[str]) -> Sequence[TableColumn]:
     """A name, its bar, and the numbers behind the bar."""
     return (
-        TableColumn("local", "", 14, flex=True, least=9, tail=":"),
+        TableColumn("local", "", _widest(rows, "local"), flex=True, least=9, tail=":"),
         TableColumn("process", "", 14, flex=True, priority=4, tail="/"),
         *_spaces(rows),
         TableColumn("bar", "", 8, flex=True, priority=1),
         TableColumn("number", "", max(map(len, numbers), default=0), right=True, priority=2),
         TableColumn("fill", "", 4, right=True),
     )
+
+
+def _widest(rows: Sequence[PartRow], column: str) -> int:
+    """What addresses need: they are cut only where nothing is left to give way."""
+    return max([14, *(cell_width(str(row.cells[column])) for row in rows)])
 
 
 def _bar(fill: float, some: str) -> Made:
@@ -329,7 +345,7 @@ def queues(scene: Scene) -> OverviewPart:
         *([TableColumn("times", "", times, right=True)] if times else []),
         TableColumn("bytes", "", 6, right=True),
         TableColumn("for", "", 5, right=True, priority=1),
-        TableColumn("remote", "", 15, flex=True, least=9, tail=":"),
+        TableColumn("remote", "", _widest(rows, "remote"), flex=True, least=9, tail=":"),
         TableColumn("process", "", 14, flex=True, priority=2, tail="/"),
         *_spaces(rows),
     )
@@ -356,15 +372,22 @@ def top_processes(scene: Scene) -> OverviewPart:
     """Those with the most sockets."""
     shown = ordered(PROCESSES, scene.selection, "sockets", False)[: _most(scene)]
     keys = ("process", "sockets", "bytes_sent_per_s", "bytes_received_per_s")
-    made = _rows(scene, PROCESSES, shown, keys)
+    names = [_with_pid(scene, place) for place in shown.tolist()]
+    made = _with(_rows(scene, PROCESSES, shown, keys), process=names)
     columns = (
-        TableColumn("process", "", 16, flex=True, least=8),
+        TableColumn("process", "", 16, flex=True, least=8, tail="/"),
         TableColumn("sockets", "Socks", 6, right=True),
         TableColumn("bytes_sent_per_s", "Sent/s", 7, right=True, priority=1),
         TableColumn("bytes_received_per_s", "Recv/s", 7, right=True, priority=2),
         *_spaces(made),
     )
     return OverviewPart("Top processes", _list(PROCESSES), columns, made)
+
+
+def _with_pid(scene: Scene, place: int) -> str:
+    """`nginx/812`: of several with one name each is told."""
+    found = processes.process(scene.selection, place)
+    return f"{called(found)}/{found.pid}" if found else processes.name(scene.selection, place)
 
 
 # -- rows of lists
