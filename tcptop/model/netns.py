@@ -13,14 +13,17 @@ _SAID = re.compile(r"\b(?:sysctl (?:-w )?(net\.[\w.]+)|(?:ss|nstat|ping|conntrac
 
 
 def reaching(sample: Sample, netns: int) -> str | None:
-    """The name of a namespace, else the pid (all digits) of a process in it; None: no way in."""
+    """The name of a namespace, else the pid (all digits) of a process in it, else a path on which
+    it is mounted (with a slash); None: no way in."""
+    path: str | None = None
     pids = [each.pid for each in sample.owners.processes.values() if each.netns == netns]
     for namespace in sample.namespaces:
         if namespace.inode == netns:
             if namespace.name is not None:
                 return namespace.name
             pids += namespace.pids
-    return str(min(pids)) if pids else None
+            path = namespace.path
+    return str(min(pids)) if pids else path
 
 
 def from_outside(command: str, inside: str) -> str:
@@ -53,4 +56,8 @@ def _outside(found: re.Match[str]) -> bool:
 
 
 def _enter(inside: str) -> str:
-    return f"nsenter -t {inside} -n" if inside.isdecimal() else f"ip netns exec {quote(inside)}"
+    if inside.isdecimal():
+        return f"nsenter -t {inside} -n"
+    if "/" in inside:
+        return f"nsenter --net={quote(inside)}"
+    return f"ip netns exec {quote(inside)}"

@@ -244,6 +244,7 @@ class Namespace:
     container_name: str | None = None
     first: bool = False  # the host's
     clock: float | None = None
+    path: str | None = None  # a way in, where it has neither a name nor a process
 
     @property
     def container(self) -> Container | None:

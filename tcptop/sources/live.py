@@ -204,6 +204,8 @@ class LiveSource:
 
     def _of_others(self) -> Iterator[str]:
         assert self._others
+        for why_not, number in Counter(self._others.not_told()).most_common():
+            yield f"Of {_namespaces(number)} the kernel does not tell what ends: {why_not}."
         if hidden := len(self._finder.hidden):
             yield (
                 f"Run as root or with CAP_SYS_ADMIN and CAP_SYS_PTRACE: {_namespaces(hidden)} may "
@@ -255,6 +257,7 @@ class LiveSource:
             container_name=self._finder.container_name(found) if read else None,
             first=inode == self._first,
             clock=clock,
+            path=found.paths[0] if found.paths and not (found.name or found.pids) else None,
         )
 
 

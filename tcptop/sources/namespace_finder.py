@@ -1,4 +1,5 @@
-"""Which network namespaces there are: those of processes, of `ip netns`, and mounted elsewhere.
+"""Which network namespaces there are: those of processes, of `ip netns`, and mounted anywhere, in
+the mount namespaces of others too.
 
 One that only a socket or a descriptor keeps alive has no way in, and is not found.
 """
@@ -9,7 +10,7 @@ import os
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from tcptop.sources.container_names import ContainerNames
 
 WHOLE_S = 5.0  # a process can change its namespace, and what is not by name makes no new process
 PATHS = 8  # ways in that are remembered of each, beside its names
+MOUNTS_S = 30.0  # between looks at the mounts of another mount namespace
 _NSFS = re.compile(rb"^\S+ \S+ \S+ net:\[(\d+)\] (\S+) .*? - nsfs ", re.MULTILINE)
 
 
@@ -70,6 +72,8 @@ class NamespaceFinder:
         self._named: dict[int, str] = {}
         self._names_changed: int | None = None
         self._mounts: dict[int, list[str]] = {}
+        # By mount namespace, not the own: when its mounts are due again, and those of its root.
+        self._mounts_of: dict[int, tuple[float, list[tuple[int, str]]]] = {}
         self._cgroups: dict[int, str | None] = {}  # by pid
         self._containers = ContainerNames(proc, clock)
         self._container_names: dict[int, str | None] = {}  # by pid
@@ -80,14 +84,16 @@ class NamespaceFinder:
 
     def find(self, whole: bool = False) -> Mapping[int, Found]:
         """By inode, as far as it is permitted; `whole`: ask everybody anew."""
-        if whole or self._clock() >= self._due:
+        anew = whole or self._clock() >= self._due
+        if anew:
             self._spaces, self._names_changed = {}, None
             self._cgroups, self._container_names = {}, {}
-            self._mounts = _mounts()
             self._own = (_inode("/proc/thread-self/net/sockstat"), namespaces.current_inode())
             self._due, self._known = self._clock() + WHOLE_S, None
         self._look_at_processes()
         self._look_at_names()
+        if anew:
+            self._mounts = self._look_at_mounts()
         if self._known is None:
             self._known = self._found()
         return self._known
@@ -132,6 +138,33 @@ class NamespaceFinder:
             self._named = {inode: name for name, inode in namespaces.named()}
             self._names_changed, self._known = changed, None
 
+    def _look_at_mounts(self) -> dict[int, list[str]]:
+        """Paths on which network namespaces are mounted, by inode: container runtimes do that too.
+        In other mount namespaces only those are looked for that are not known otherwise."""
+        found: dict[int, list[str]] = {}
+        known = {*self._spaces.values(), *self._named}
+        _add(found, mounted(procfs.read(f"{self._proc}/self/mountinfo") or b""), "")
+        known |= found.keys()
+        for root, mounts in self._other_mounts():
+            _add(found, [each for each in mounts if each[0] not in known], root)
+        return found
+
+    def _other_mounts(self) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+        """(root directory, network namespaces mounted beneath it) of other mount namespaces."""
+        seen = {_inode(f"{self._proc}/self/ns/mnt"), None}
+        before, self._mounts_of = self._mounts_of, {}
+        for pid in self._spaces:
+            space = _inode(f"{self._proc}/{pid}/ns/mnt")
+            if space in seen or space is None:
+                continue
+            seen.add(space)
+            due, mounts = before.get(space, (0.0, []))
+            if self._clock() >= due:
+                mounts = mounted(procfs.read(f"{self._proc}/{pid}/mountinfo") or b"")
+                due = self._clock() + MOUNTS_S
+            self._mounts_of[space] = due, mounts
+            yield f"{self._proc}/{pid}/root", mounts
+
     def _found(self) -> Mapping[int, Found]:
         pids: dict[int, list[int]] = defaultdict(list)
         for pid, inode in self._spaces.items():
@@ -165,13 +198,12 @@ def _inode(path: str) -> int | None:
         return None
 
 
-def _mounts() -> dict[int, list[str]]:
-    """Paths on which network namespaces are mounted, by inode: container runtimes do that too."""
-    found: dict[int, list[str]] = {}
-    for inode, path in mounted(procfs.read("/proc/self/mountinfo") or b""):
-        if _inode(path) == inode:  # else it is hidden beneath another mount
-            found.setdefault(inode, []).append(path)
-    return found
+def _add(found: dict[int, list[str]], mounts: list[tuple[int, str]], root: str) -> None:
+    for inode, path in mounts:
+        paths = found.get(inode, [])
+        # Else there are enough ways in, or it is hidden beneath another mount.
+        if len(paths) < PATHS and _inode(root + path) == inode:
+            found[inode] = [*paths, root + path]
 
 
 def mounted(mountinfo: bytes) -> list[tuple[int, str]]:

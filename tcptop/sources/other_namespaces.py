@@ -79,6 +79,10 @@ class OtherNamespaces:
         self.took_s = time.monotonic() - began
         return readings
 
+    def not_told(self) -> list[str]:
+        """Why it is not told what ends, of each where it is not."""
+        return [each.not_told for each in self._readers.values() if each.not_told]
+
     def poll_listeners(self) -> None:
         """Those of some namespaces, the next ones at the next call."""
         readers = [each for each in self._readers.values() if each.listens]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -22,9 +23,11 @@ from tcptop.demo import held, veth
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import LOOPBACK, accepted, connected, dialing, listening
 from tcptop.model import owner, tcp
+from tcptop.model.netns import from_outside, reaching
 from tcptop.model.sample import Namespace, Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.sources import namespaces
+from tcptop.sources.deaths import BUFFER, DeathListener, DeathReader
 from tcptop.sources.live import LiveSource
 from tcptop.sources.other_namespaces import DESCRIPTORS
 from tests.kernel.nobody import as_nobody
@@ -359,6 +362,55 @@ def test_a_named_one_without_a_process_is_read(
     assert namespace_of(seen, inode).name == "blue"
     assert namespace_of(seen, inode).pids == ()
     assert seen.sockets.local_port[seen.sockets.netns == inode].tolist() == [PORT]
+
+
+def mounted_aside(source: str, target: str) -> None:
+    """In a mount namespace of its own, of which no other sees what is mounted."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.unshare(0x20000) == 0  # CLONE_NEWNS
+    assert libc.mount(None, b"/", None, 0x44000, None) == 0  # MS_REC | MS_PRIVATE
+    namespaces_mount(source, target)
+
+
+def test_one_that_is_mounted_in_another_mount_namespace_alone_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "cni 1"
+    path.touch()
+    with DemoNamespace() as holder, DemoNamespace() as proxy:
+        inode = holder.inode
+        proxy.run(enter_and_listen, holder.pid, PORT)
+        proxy.helper().run(mounted_aside, f"/proc/{holder.pid}/ns/net", str(path))
+        holder.close()
+        assert os.stat(path).st_ino != inode
+        with Everywhere() as watch:
+            snapshot = watch.snapshot()
+        found = namespace_of(snapshot.sample, inode)
+        assert (found.name, found.pids) == (None, ())
+        table = snapshot.sample.sockets
+        assert table.local_port[table.netns == inode].tolist() == [PORT]
+        command = from_outside("ss -Hltn", reaching(snapshot.sample, inode) or "")
+        assert f":{PORT} " in subprocess.check_output(["sh", "-c", command], text=True)
+
+
+def test_where_it_is_not_told_what_ends_that_is_said(
+    namespace: DemoNamespace, other: DemoNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in (namespace, other):
+        each.run(serve)
+    inodes, opened = {namespace.inode, other.inode}, DeathListener.open
+
+    def refused(self: DeathListener, netns: int, buffer: int = BUFFER) -> DeathReader:
+        if netns in inodes:
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+        return opened(self, netns, buffer)
+
+    monkeypatch.setattr(DeathListener, "open", refused)
+    seen = sample()
+    assert not inodes & {each.netns for each in seen.deaths}
+    (note,) = (each for each in seen.notes if "what ends" in each)
+    why = os.strerror(errno.ENOBUFS)
+    assert note == f"Of 2 other network namespaces the kernel does not tell what ends: {why}."
 
 
 def namespaces_mount(source: str, target: str) -> None:

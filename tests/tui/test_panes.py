@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from tests.unit.prepared import (
     FIRST_COOKIE,
     NETNS,
     NGINX,
+    OTHER_NETNS,
     OVERFLOW,
     WORKER,
     derived,
@@ -542,3 +544,43 @@ def test_a_trend_rises() -> None:
 def test_connections_have_none() -> None:
     assert with_trend(LISTINGS["sockets"], Rings(RECORDED)) is LISTINGS["sockets"]
     assert tcp.LISTEN == 10
+
+
+THERE: dict[str, Any] = {"netns": OTHER_NETNS, "inode": 5, "info": {"options": 7}}
+AGREED = {"options": 7}
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ([], True),
+        # Another network of the host has the same addresses: the other end may be in either.
+        ([{"netns": 77}], False),
+        ([{"netns": 77, "local": "10.0.0.9:80", "remote": "10.0.0.1:40001"}], False),
+    ],
+)
+def test_the_other_end_in_another_namespace_is_shown_where_it_is_sure(
+    others: list[dict[str, Any]], told: bool
+) -> None:
+    ends: dict[str, Any] = {"local": "10.0.0.9:80", "remote": "10.0.0.1:40001"}
+    rows = [
+        socket("ESTABLISHED", "10.0.0.1:40001", "10.0.0.9:80", inode=4, send_q=5000, info=AGREED),
+        socket("ESTABLISHED", *ends.values(), **THERE, recv_q=70_000),
+        *(socket("ESTABLISHED", **(ends | each), inode=9, info=AGREED) for each in others),
+    ]
+    seen = scene(sample(rows, owners=owners((4, CURL, 3), (5, NGINX, 4))))
+    model = shown(seen, "sockets", socket_key(FIRST_COOKIE))
+    text = "\n".join(lines(model))
+    assert ("the other end, in netns lab" in text) == told
+    assert ("nginx/100" in text) == told
+    back = shown(seen, "sockets", socket_key(FIRST_COOKIE + 1, OTHER_NETNS))
+    assert any("the other end, in netns" in each for each in lines(back)) == told
+
+
+def test_ends_that_did_not_agree_on_the_same_options_are_none_of_one_connection() -> None:
+    rows = [
+        socket("ESTABLISHED", "10.0.0.1:40001", "10.0.0.9:80", inode=4, info={"snd_wscale": 7}),
+        socket("ESTABLISHED", "10.0.0.9:80", "10.0.0.1:40001", **THERE),
+    ]
+    text = "\n".join(lines(shown(scene(sample(rows)), "sockets", socket_key(FIRST_COOKIE))))
+    assert "the other end" not in text

@@ -9,12 +9,12 @@ import numpy as np
 
 from tcptop.analysis.findings.words import called
 from tcptop.analysis.listeners import match
-from tcptop.analysis.peers import peer_rows
+from tcptop.analysis.peers import peer_elsewhere, peer_rows
 from tcptop.analysis.verdicts import verdicts
 from tcptop.columns import LISTENERS, PORTS, REMOTES, SOCKETS, detail, sockets, units
 from tcptop.columns.detail import STATE_MEANINGS, TIMER_MEANINGS, Fact
 from tcptop.model import tcp
-from tcptop.model.cells import cut, ljust
+from tcptop.model.cells import cut, ljust, safe
 from tcptop.model.route import route_key
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import Requests
@@ -49,6 +49,7 @@ def pane(scene: Scene, key: int) -> Pane | None:
     if scene.table.state[row] == tcp.LISTEN:
         return listener.pane(scene, key)
     (other,) = peer_rows(scene.table, np.array([row])).tolist()
+    other = other if other >= 0 else peer_elsewhere(scene.table, row)
     first, *others = bands(scene.room, [*_drawings(scene, key)]) or [[]]
     local, remote = _ends(scene, row)
     return Pane(
@@ -95,18 +96,25 @@ def _wrong(scene: Scene, row: int) -> Iterator[PaneRow]:
 
 
 def _both(scene: Scene, row: int, other: int) -> Iterator[PaneRow]:
-    """State, queues and timer with what they mean; with the other end's instead, if that is here
-    too."""
+    """State, queues and timer with what they mean; with the other end's instead, if that is on this
+    host too."""
     mine = _state(scene, row)
     if other < 0:
         yield from (told(scene.room, *line) for line in mine)
         return
     theirs = _state(scene, other)
-    yield _beside(scene, "", ("this end", ""), ("the other end, here too", ""))
+    yield _beside(scene, "", ("this end", ""), (_where(scene, row, other), ""))
     for (name, value, _, style), (_, beyond, _, its_look) in zip(mine, theirs, strict=True):
         yield _beside(scene, name, (value, style), (beyond, its_look))
     if (clause := verdicts(scene.snapshot, np.array([other]))[0]) is not None:
         yield from wrapped(scene.room, "other end", clause, "warn", _target(scene, other))
+
+
+def _where(scene: Scene, row: int, other: int) -> str:
+    inside, there = scene.table.netns[[row, other]].tolist()
+    if inside == there:
+        return "the other end, here too"
+    return f"the other end, in netns {safe(scene.snapshot.sample.space(there))}"
 
 
 def _state(scene: Scene, row: int) -> list[tuple[str, str, str, str]]:
