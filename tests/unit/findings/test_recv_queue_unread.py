@@ -133,6 +133,42 @@ def test_a_pause_that_began_before_the_watch_is_known_by_the_kernels_clock() -> 
     assert ids(watch(23, rows, owners=HELD)[-1]) == [ID]
 
 
+def clients(number: int, state: str, **columns: Any) -> list[Row]:
+    return [
+        unread(69, 0, state=state, remote=f"10.0.0.{n}:51000", cookie=n) | columns
+        for n in range(10, 10 + number)
+    ]
+
+
+def test_clients_that_give_up_make_it_critical() -> None:
+    """A pool of two threads that never comes back; a dispatcher accepts all that call."""
+    (finding,) = after(5, *clients(28, "CLOSE_WAIT"), unread(69, 0, remote="10.0.0.7:51000"))
+    assert finding.severity == "critical"
+    assert finding.title.startswith("nginx does not read, 28 clients have given up: 2.0 KiB wait")
+    assert finding.values["given_up"] == 28
+    assert any(each.startswith("28 of these clients have given up") for each in finding.evidence)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        clients(2, "CLOSE_WAIT"),
+        [
+            *clients(4, "CLOSE_WAIT"),
+            *[
+                row | {"cookie": n}
+                for n, row in enumerate(clients(5, "ESTABLISHED", local="10.0.0.1:8080"), 50)
+            ],
+        ],
+        clients(5, "CLOSE_WAIT", recv_q=90_000, info={"bytes_received": 90_000}),  # loads
+        clients(5, "CLOSE_WAIT", info={"bytes_received": 69, "last_data_recv": 900}),  # answered
+    ],
+)
+def test_not_critical(rows: list[Row]) -> None:
+    (finding,) = of(after(5, *rows), ID)
+    assert finding.severity == "warning"
+
+
 def of_process(process: Process, **facts: Any) -> Findings:
     known = {process.pid: replace(IDLE, pid=process.pid, **facts)}
     held = owners(*((n, process, n) for n in range(1, 9)))

@@ -17,6 +17,8 @@ from tcptop.model.table import F64, Index
 
 ID = "recv-queue-unread"
 SUSPECT = 0.5  # of that time, from which it is asked what the process does
+MOSTLY = 0.5  # of the connections
+REQUEST = 16 * 1024  # bytes: more is a load that may be sent without an answer
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -41,26 +43,40 @@ def _ask(seen: Observations, rows: Index) -> None:
 
 def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, unread_s: F64) -> Finding:
     rows, longest = group.rows, float(unread_s.max())
-    waiting = int(seen.table.recv_q[rows].sum())
+    waiting, gone = int(seen.table.recv_q[rows].sum()), _given_up(seen, group)
+    left = f", {words.count(gone, 'client has', 'clients have')} given up" if gone else ""
     return Finding(
         ID,
         group.key(ID),
-        _severity(seen, group, limits),
-        f"{group.who} {_symptom(seen, group)}: {words.size(waiting)} wait in Recv-Q on "
+        _severity(seen, group, limits, gone),
+        f"{group.who} {_symptom(seen, group)}{left}: {words.size(waiting)} wait in Recv-Q on "
         f"{words.count(len(rows), 'connection')} {group.where}",
         group.subject(seen),
-        {"connections": len(rows), "recv_q": waiting, "longest_s": longest},
-        tuple(_evidence(seen, group, longest)),
+        {"connections": len(rows), "recv_q": waiting, "longest_s": longest}
+        | ({"given_up": gone} if gone else {}),
+        tuple(_evidence(seen, group, longest, gone)),
         _advice(seen, group),
         _confirm(group),
         since=seen.sample.taken_at - longest,
     )
 
 
-def _severity(seen: Observations, group: ConnectionGroup, limits: Limits) -> str:
+def _severity(seen: Observations, group: ConnectionGroup, limits: Limits, gone: int) -> str:
     """Of a server that does nothing at all, all clients wait."""
     many = group.listener and len(group.rows) >= limits["critical"]
-    return "critical" if many and doing.halted(seen, group.processes) else "warning"
+    halted = many and doing.halted(seen, group.processes)
+    left = gone >= max(limits["critical"], MOSTLY * len(group.rows))
+    return "critical" if halted or left else "warning"
+
+
+def _given_up(seen: Observations, group: ConnectionGroup) -> int:
+    """Clients that have closed, with their request unread and no answer since it came."""
+    if not group.listener:
+        return 0
+    table, rows = seen.table, group.rows
+    sent, came = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
+    asked = (table.recv_q[rows] > 1) & (table.recv_q[rows] <= REQUEST) & (sent >= came)
+    return int(np.count_nonzero(asked & (table.state[rows] == tcp.CLOSE_WAIT)))
 
 
 def _symptom(seen: Observations, group: ConnectionGroup) -> str:
@@ -89,7 +105,9 @@ def _advice(seen: Observations, group: ConnectionGroup) -> str:
     )
 
 
-def _evidence(seen: Observations, group: ConnectionGroup, longest: float) -> Iterator[str]:
+def _evidence(
+    seen: Observations, group: ConnectionGroup, longest: float, gone: int
+) -> Iterator[str]:
     table, rows = seen.table, group.rows
     who = group.in_full
     queues, time = words.count(len(rows), "receive queue"), words.duration(longest)
@@ -104,6 +122,9 @@ def _evidence(seen: Observations, group: ConnectionGroup, longest: float) -> Ite
     most = int(rows[table.recv_q[rows].argmax()])
     size = words.size(int(table.recv_q[most]))
     yield f"The fullest queue is from {words.remote(seen.sample, most)}: {size}."
+    if gone:
+        clients = words.count(gone, "of these clients has", "of these clients have")
+        yield f"{clients} given up: closed with the request unread, and no answer was sent."
     shut = int((table.info_of("rcv_wnd", rows) == 0).sum())
     if shut:
         yield f"{words.count(shut, 'buffer is', 'buffers are')} full: the sender may send no more."
@@ -122,7 +143,7 @@ RULE = Rule(
     5,
     (
         Threshold("unread_s", stalls.UNREAD_S, "seconds in which nothing was read"),
-        Threshold("critical", 3, "clients of a stopped or frozen server at which it is critical"),
+        Threshold("critical", 3, "clients that gave up, or of a stopped server: critical"),
     ),
     find,
     frozenset({Need.TCP_INFO}),
