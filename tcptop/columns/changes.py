@@ -22,19 +22,18 @@ from tcptop.columns import (
     findings,
     states,
 )
-from tcptop.columns.endpoints import addresses, owner_texts, zones
+from tcptop.columns.endpoints import addresses, owner_texts, unowned_text, zones
 from tcptop.columns.kernel import entries, kernel
 from tcptop.columns.listing import within
 from tcptop.columns.marks import STYLES
 from tcptop.columns.netns import place
 from tcptop.columns.processes import NOBODY
 from tcptop.columns.sockets import local_texts
-from tcptop.model import tcp
+from tcptop.model import owner, tcp
 from tcptop.model.address import bracketed, on_device, text
 from tcptop.model.arrays import row_hash
 from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
-from tcptop.model.owner import OWNER_KINDS
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
 
@@ -107,7 +106,7 @@ def _states(found: Difference) -> Iterator[Change]:
 
 def _processes(found: Difference, now: Snapshot) -> Iterator[Change]:
     for each in found.processes:
-        who, text = _who(each)
+        who, text = _who(each, now)
         who, text = who + place(now, each.netns), text + within(now, each.netns)
         if each.sockets[0] != each.sockets[1]:
             scope = text if each.sockets[1] else ""
@@ -118,10 +117,12 @@ def _processes(found: Difference, now: Snapshot) -> Iterator[Change]:
             yield Change(PROCESSES.name, f"{who} CLOSE-WAIT", each.close_wait, None, scope, style)
 
 
-def _who(change: ProcessChange) -> tuple[str, str]:
+def _who(change: ProcessChange, now: Snapshot) -> tuple[str, str]:
     """Its name, and the filter for its sockets."""
     if change.process is None:
-        return NOBODY[change.owner], f"owner = {OWNER_KINDS[change.owner]}"
+        unknown = np.flatnonzero(now.owner == owner.UNKNOWN)
+        nobody = NOBODY.get(change.owner) or unowned_text(now, unknown)
+        return nobody, f"owner = {owner.OWNER_KINDS[change.owner]}"
     pid = change.process.pid
     return f"{called(change.process)}/{pid}", f"pid = {pid}"
 

@@ -100,12 +100,25 @@ def short_note(snapshot: Snapshot, row: int) -> str:
     return _SHORT_NOTES[note]
 
 
+def unowned_text(snapshot: Snapshot, sockets: Index) -> str:
+    """The same of several sockets of which the process is not known; those in TIME-WAIT, which are
+    a kind of their own, do not count."""
+    notes = snapshot.note[sockets[snapshot.sample.sockets.state[sockets] != tcp.TIME_WAIT]]
+    told = {_SHORT_NOTES.get(note, NOBODY) for note in sorted_unique(notes).tolist()} or {NOBODY}
+    if len(told) == 1:
+        return told.pop()
+    return UNTOLD if told & {_SHORT_NOTES[note] for note in _UNREAD} else NOBODY
+
+
 def unowned_last(selection: Selection, sockets: Index) -> Bools:
     """Sockets that no process has open, which come last where they are sorted by process."""
     late: Bools = selection.snapshot.owner[sockets] != owner.PROCESS
     return late
 
 
+NOBODY = "(no process)"
+UNTOLD = "(owner unknown)"  # of some it may be a process that was not read
+_UNREAD = (owner.NOT_PERMITTED, owner.NOT_SEARCHED)
 _SHORT_NOTES = {
     owner.NONE: "",
     owner.IN_ACCEPT_QUEUE: "(accept queue)",
@@ -113,13 +126,13 @@ _SHORT_NOTES = {
     owner.HALF_OPEN: "(half-open)",
     owner.ORPHAN: "(kernel: orphan)",
     owner.NOT_PERMITTED: "(not permitted)",
-    owner.NOT_FOUND: "(no process)",
+    owner.NOT_FOUND: NOBODY,
     owner.NOT_SEARCHED: "(not searched)",
     owner.NO_LISTENER: "(listener used)",
-    owner.HIDDEN: "(no process)",
+    owner.HIDDEN: NOBODY,
     owner.IN_FLIGHT: "(in flight?)",
     owner.IN_RING: "",
-    owner.OUTSIDE: "(no process)",
+    owner.OUTSIDE: NOBODY,
 }
 
 

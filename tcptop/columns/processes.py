@@ -13,6 +13,7 @@ from tcptop.analysis.turnover import of_processes
 from tcptop.analysis.workloads import by_number, merged, numbers
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
+from tcptop.columns.endpoints import unowned_text
 from tcptop.columns.listing import Listing, Sparkline
 from tcptop.model import owner, tcp
 from tcptop.model.cells import safe
@@ -22,11 +23,7 @@ from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, I64, Bools, Index
 
-NOBODY = {
-    owner.ACCEPT_QUEUE: "(accept queues)",
-    owner.REMEMBERED: "(remembered)",
-    owner.UNKNOWN: "(no process)",
-}
+NOBODY = {owner.ACCEPT_QUEUE: "(accept queues)", owner.REMEMBERED: "(remembered)"}
 NOWHERE = "(no unit)"
 CLOSED = f"(closed: {tcp.SS_STATES[tcp.TIME_WAIT]})"
 
@@ -63,12 +60,24 @@ def name(selection: Selection, row: int) -> str:
     if (gathering := _workload(selection, row)) is not None:
         return called(gathering) + (f" ×{members:,}" if members > 1 else "")
     if holder is None:
-        return CLOSED if closed(found, np.array([row]))[0] else NOBODY[kind]
+        return _nobody(selection, row)
     mark = "†" if kind == owner.REMEMBERED else ""
     mark += f" ×{members:,}" if members > 1 else ""
     if holder.label is None or holder.label.startswith(holder.name):
         return safe(holder.label or holder.name) + mark
     return f"{safe(holder.label)}{mark} ({safe(holder.name)})"
+
+
+def _nobody(selection: Selection, row: int) -> str:
+    """Why no process is named."""
+    found, snapshot = selection.processes, selection.snapshot
+    kind, netns = int(found.owner[row]), found.netns[row]
+    if closed(found, np.array([row]))[0]:
+        return CLOSED
+    if kind != owner.UNKNOWN:
+        return NOBODY[kind]
+    sockets = np.flatnonzero(selection.selected & (snapshot.owner == owner.UNKNOWN))
+    return unowned_text(snapshot, sockets[snapshot.sample.sockets.netns[sockets] == netns])
 
 
 def _workload(selection: Selection, row: int) -> Workload | None:

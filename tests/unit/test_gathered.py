@@ -90,6 +90,31 @@ def test_time_wait_that_nobody_is_known_for_is_called_that() -> None:
     assert found.by_state.sum() == selected_sockets(ended())
 
 
+@pytest.mark.parametrize(
+    ("hidden_from", "users", "told"),
+    [
+        (None, (0, 0), {"(no process)"}),
+        (65534, (0, 0), {"(not permitted)"}),
+        (65534, (0, 65534), {"(owner unknown)"}),
+    ],
+)
+def test_what_may_not_be_seen_is_not_said_to_be_without_a_process(
+    hidden_from: int | None, users: tuple[int, int], told: set[str]
+) -> None:
+    rows = [
+        socket("ESTABLISHED", f"10.0.0.1:{n}", "10.0.0.9:80", inode=n, uid=uid)
+        for n, uid in enumerate(users, 1)
+    ]
+    closed = mini("TIME_WAIT", "10.0.0.1:9", "10.0.0.9:80")
+    seen_by = {"privileged": hidden_from is None, "owners": owners(hidden_from=hidden_from)}
+    snapshot = derived(sample([*rows, closed], **seen_by))
+    selection = listed(snapshot)
+    seen = {processes.name(selection, row) for row in range(len(selection.processes))}
+    assert seen == told | {"(closed: TIME-WAIT)"}
+    if len({*users}) == 1:
+        assert {owner_text(snapshot, row) for row in (0, 1)} == told
+
+
 def selected_sockets(snapshot: Snapshot) -> int:
     return int(snapshot.processes.sockets.sum())
 
