@@ -15,7 +15,7 @@ from tcptop.analysis.findings.breaking import ID, RST
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.summary import SampleSummary, port_keys
-from tcptop.analysis.findings.windows import mean, rates, rates_or_zero
+from tcptop.analysis.findings.windows import lengths, mean, rates, rates_or_zero
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
@@ -29,16 +29,31 @@ BY_SOCKETS = (
 )  # resets that sockets sent, or that this host may have sent to itself
 IDLE = 0.2  # of the resets, so many new connections: then hardly anything is over and called again
 NAMED = 4
+LEAST, MOMENTS = 5, 3  # resets, and intervals with some, where nothing else arrives
+MOSTLY = 0.8  # of the segments that arrive
 
 
 def told(
     seen: Observations, netns: int, summaries: Sequence[SampleSummary], limits: Limits
 ) -> Iterator[Finding]:
     per_s = _without_socket(summaries, netns)
-    if per_s is None or mean(per_s, summaries) <= limits["per_s"]:
+    if per_s is None:
         return
-    if (per_s >= STEADY * limits["per_s"]).all():
-        yield _finding(seen, netns, summaries, mean(per_s, summaries))
+    rate = mean(per_s, summaries)
+    if rate > limits["per_s"] and (per_s >= STEADY * limits["per_s"]).all():
+        yield _finding(seen, netns, summaries, rate)
+    elif _all_that_arrives(summaries, netns, per_s):
+        yield _finding(seen, netns, summaries, rate, True)
+
+
+def _all_that_arrives(summaries: Sequence[SampleSummary], netns: int, per_s: F64) -> bool:
+    """Nothing else happens here: however few they are, nobody who calls is answered."""
+    arrived = rates(summaries, netns, "InSegs")
+    if arrived is None or np.count_nonzero(per_s) < MOMENTS:
+        return False
+    refused = mean(per_s, summaries)
+    enough = refused * float(lengths(summaries).sum()) >= LEAST
+    return enough and refused >= MOSTLY * mean(arrived, summaries)
 
 
 def _without_socket(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
@@ -50,11 +65,17 @@ def _without_socket(summaries: Sequence[SampleSummary], netns: int) -> F64 | Non
 
 
 def _finding(
-    seen: Observations, netns: int, summaries: Sequence[SampleSummary], per_s: float
+    seen: Observations,
+    netns: int,
+    summaries: Sequence[SampleSummary],
+    per_s: float,
+    everything: bool = False,
 ) -> Finding:
     number, gone = words.number(per_s), _gone(seen, netns)
     alone, opens = _alone(seen, netns), _opens(summaries, netns)
     severity, title = "info", f"{number} resets/s answer packets that no socket takes"
+    if everything:
+        title = f"This host answers nearly all that arrives with a reset: {number}/s"
     if gone and opens <= IDLE * per_s:
         severity = "warning"
         ports = words.joined([f":{port}" for port in gone[:NAMED]])
@@ -72,9 +93,21 @@ def _finding(
         title,
         Subject(netns, tuple(sorted(who)) if named else ()),
         {"refused_per_s": per_s},
-        tuple(_evidence(seen, number, gone, alone)),
+        (*_evidence(seen, number, gone, alone), *(_share(summaries, netns) if everything else ())),
         _advice(seen, gone, alone),
         "nstat -az TcpOutRsts TcpPassiveOpens TcpEstabResets TcpAttemptFails; ss -ltn",
+    )
+
+
+def _share(summaries: Sequence[SampleSummary], netns: int) -> Iterator[str]:
+    seconds = lengths(summaries).sum()
+    arrived, sent = (
+        words.number(mean(rates_or_zero(summaries, netns, name), summaries) * seconds)
+        for name in ("InSegs", "OutRsts")
+    )
+    yield (
+        f"In the last {words.duration(float(seconds))} {arrived} segments arrived (InSegs), and "
+        f"{sent} resets were sent."
     )
 
 

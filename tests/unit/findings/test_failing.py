@@ -226,6 +226,43 @@ def test_who_has_stopped_listening() -> None:
     assert refusing(lambda _: [MINE, web])
 
 
+FEW = NONE | {"OutRsts": 6, "InSegs": 6}
+
+
+@pytest.mark.parametrize(
+    ("rows", "severity", "title"),
+    [
+        ([], "info", "This host answers nearly all that arrives with a reset: 6/s"),
+        ([MINE], "info", "nearly all that arrives"),
+        ([LISTENER], "warning", "refuses 6 connects/s, and listens only on 127.0.0.1:6379 (nginx)"),
+    ],
+)
+def test_a_host_where_hardly_anything_else_arrives(
+    rows: list[Row], severity: str, title: str
+) -> None:
+    finding = refusing(lambda _: rows, FEW)
+    assert finding
+    assert finding.severity == severity
+    assert title in finding.title
+    assert "In the last 5 s 30 segments arrived (InSegs), and 30 resets were sent." in (
+        finding.evidence
+    )
+    assert "The kernel does not count which port." in finding.evidence[0]
+
+
+def test_a_few_that_call_a_service_which_has_ended() -> None:
+    web = socket("LISTEN", "0.0.0.0:5672", inode=1, cookie=7)
+    finding = refusing(lambda number: [MINE, web] if number < 2 else [MINE], FEW)
+    assert finding
+    assert finding.severity == "warning"
+    assert finding.title.endswith("refuses 6 connects/s, and nothing listens on :5672 any more")
+
+
+def test_a_few_resets_among_other_traffic_are_nothing() -> None:
+    assert refusing(lambda _: [MINE], FEW | {"InSegs": 8}) is None
+    assert refusing(lambda _: [MINE], FEW | {"AttemptFails": 6, "ActiveOpens": 6}) is None
+
+
 @pytest.mark.parametrize(
     "counters",
     [
