@@ -211,8 +211,10 @@ class LiveSource:
                 f"Run as root or with CAP_SYS_ADMIN and CAP_SYS_PTRACE: {_namespaces(hidden)} may "
                 "not be entered; their counters are told, their sockets are not."
             )
+        # Nothing says of these which of the others they are.
+        same = "; they may be among those" if hidden else ""
         for why_not, number in Counter(self._others.refused.values()).most_common():
-            yield f"{_namespaces(number)} could not be read: {why_not}."
+            yield f"{_namespaces(number)} could not be read: {why_not}{same}."
         between_s = self._between_s(self._interval or 0.0)
         if self._interval and between_s > self._interval:
             yield (

@@ -69,6 +69,7 @@ class NamespaceFinder:
         self._clock = clock
         self._spaces: dict[int, int | None] = {}  # by pid; see _space
         self._own: tuple[int | None, int] = (None, 0)  # a file and the namespace of this thread
+        self._numbers: dict[int, int] = {}  # the same of others that were entered
         self._named: dict[int, str] = {}
         self._names_changed: int | None = None
         self._mounts: dict[int, list[str]] = {}
@@ -87,6 +88,8 @@ class NamespaceFinder:
         anew = whole or self._clock() >= self._due
         if anew:
             self._spaces, self._names_changed = {}, None
+            alive = self._known or {}
+            self._numbers = {n: inode for n, inode in self._numbers.items() if inode in alive}
             self._cgroups, self._container_names = {}, {}
             self._own = (_inode("/proc/thread-self/net/sockstat"), namespaces.current_inode())
             self._due, self._known = self._clock() + WHOLE_S, None
@@ -97,6 +100,15 @@ class NamespaceFinder:
         if self._known is None:
             self._known = self._found()
         return self._known
+
+    def inside(self, inode: int) -> None:
+        """Called in a namespace: its processes, of which only their files may be seen, are known to
+        be in it from now on."""
+        number = _inode("/proc/thread-self/net/sockstat") if self.hidden else None
+        if number is not None and self._numbers.get(number) != inode:
+            self._numbers[number] = inode
+            moved = {pid: inode for pid, space in self._spaces.items() if space == -number}
+            self._spaces, self._known = {**self._spaces, **moved}, None
 
     def container_name(self, found: Found) -> str | None:
         """Of its first process; kept until all are asked anew."""
@@ -128,7 +140,7 @@ class NamespaceFinder:
         number = _inode(f"{path}/net/sockstat")
         if number is None:
             return None
-        return self._own[1] if number == self._own[0] else -number
+        return self._own[1] if number == self._own[0] else self._numbers.get(number, -number)
 
     def _look_at_names(self) -> None:
         changed = None

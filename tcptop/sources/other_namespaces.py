@@ -136,6 +136,7 @@ class OtherNamespaces:
         try:
             if _sockets_in_use(found):
                 with _inside(found):
+                    self._finder.inside(inode)
                     return self._reader(inode).read()
             self.empty[inode] = clock
             if inode in self._readers and (ended := self._readers[inode].deaths()):

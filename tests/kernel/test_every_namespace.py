@@ -10,6 +10,7 @@ import resource
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ from tcptop.sources import namespaces
 from tcptop.sources.deaths import BUFFER, DeathListener, DeathReader
 from tcptop.sources.live import LiveSource
 from tcptop.sources.other_namespaces import DESCRIPTORS
-from tests.kernel.nobody import as_nobody
+from tests.kernel.nobody import SYS_ADMIN, SYS_PTRACE, as_nobody, with_one_right
 from tests.kernel.snapshots import kind, pids
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root may enter namespaces")
@@ -343,6 +344,48 @@ def test_another_user_sees_his_own_and_the_counters_of_others(namespace: DemoNam
     assert theirs.sockstat["TCP"]["inuse"] == 3
     assert theirs.sysctls == {}
     assert any("may not be entered; their counters are told" in note for note in seen.notes)
+
+
+def what_is_seen() -> tuple[Snapshot, int]:
+    """The second look, and how many namespaces it could not enter."""
+    with Everywhere() as watch:
+        watch.snapshot()
+        return watch.snapshot(), len(watch.source._finder.hidden)
+
+
+def test_who_may_enter_but_not_look_at_processes_knows_which_are_inside(
+    namespace: DemoNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those with a name are entered by that, and are not said to be hidden as well."""
+    namespace.run(serve)
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        name = Path(directory, "blue")
+        name.touch()
+        os.chmod(directory, 0o755)
+        monkeypatch.setattr(namespaces, "NAMED", directory)
+        namespaces_mount(f"/proc/{namespace.pid}/ns/net", str(name))
+        try:
+            seen, _ = with_one_right(SYS_ADMIN, what_is_seen)
+        finally:
+            namespaces_unmount(str(name))
+    found = namespace_of(seen.sample, namespace.inode)
+    assert (found.name, found.pids) == ("blue", (namespace.pid,))
+    assert np.count_nonzero(seen.sample.sockets.netns == namespace.inode) == 3
+    numbers = {each.netns for each in seen.sample.unentered}
+    assert os.stat(f"/proc/{namespace.pid}/net/sockstat").st_ino not in numbers
+
+
+def test_who_may_look_at_processes_but_not_enter_is_told_what_no_rule_saw(
+    namespace: DemoNamespace,
+) -> None:
+    namespace.run(serve)
+    seen, hidden = with_one_right(SYS_PTRACE, what_is_seen)
+    assert not hidden
+    assert namespace.inode not in seen.sample.netns
+    (theirs,) = (each for each in seen.sample.unentered if each.netns == namespace.inode)
+    assert theirs.sockstat["TCP"]["inuse"] == 3
+    assert any("it takes CAP_SYS_ADMIN (root)" in note for note in seen.sample.notes)
+    assert any(each.note.endswith("no rule could look there.") for each in seen.silent)
 
 
 def test_a_named_one_without_a_process_is_read(

@@ -21,11 +21,24 @@ LONG_S = 60.0  # in a state: shorter is no trouble yet to the rules that need cl
 
 def silences(snapshot: Snapshot, settings: FindingSettings) -> tuple[Silence, ...]:
     """The rules whose input could not be read, by what they lacked."""
-    return tuple(
-        Silence(rules, f"{lack.why}: {', '.join(rules)} could not look{lack.at_what}.")
-        for lack in _lacks(snapshot)
-        if (rules := _rules(lack.need, settings))
+    return (
+        *_unentered(snapshot, settings),
+        *(
+            Silence(rules, f"{lack.why}: {', '.join(rules)} could not look{lack.at_what}.")
+            for lack in _lacks(snapshot)
+            if (rules := _rules(lack.need, settings))
+        ),
     )
+
+
+def _unentered(snapshot: Snapshot, settings: FindingSettings) -> Iterator[Silence]:
+    """All of them, where network namespaces have sockets and may not be entered."""
+    told = (each.sockstat.get("TCP", {}) for each in snapshot.sample.unentered)
+    number = sum(each.get("inuse") != 0 or each.get("tw") != 0 for each in told)
+    rules = tuple(rule.id for rule in RULES if rule.id not in settings.ignored)
+    if number and rules:
+        spaces = words.count(number, "other network namespace has", "other network namespaces have")
+        yield Silence(rules, f"{spaces} sockets and may not be entered: no rule could look there.")
 
 
 def too_early(over_s: float, settings: FindingSettings) -> tuple[Silence, ...]:

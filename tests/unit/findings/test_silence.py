@@ -15,7 +15,7 @@ from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.silence import silences, too_early
 from tcptop.analysis.history import History
 from tcptop.model import tcp
-from tcptop.model.sample import NO_OWNERS, Sample
+from tcptop.model.sample import NO_OWNERS, Kernel, Sample
 from tests import recordings
 from tests.unit.prepared import derived, everything, later, owners, sample, socket
 
@@ -145,3 +145,17 @@ def test_in_a_container_sockets_of_processes_outside_are_missed() -> None:
         assert [{id for each in found for id in each.rules} for found in named] == [lacking] * 2
     fresh = derived(sample([], owners=inside), later(sample([row], owners=inside), 1))
     assert silences(fresh, DEFAULTS) == ()
+
+
+def test_no_rule_looks_where_nobody_may_enter() -> None:
+    idle, busy = ({"TCP": {"inuse": n, "tw": 0}} for n in (0, 3))
+    for sockstat, told in ((idle, 0), (busy, 1), ({}, 1)):
+        seen = everything(unentered=(Kernel(77, {}, sockstat), Kernel(78, {}, idle)))
+        names = [each for each in silences(derived(seen), DEFAULTS) if "enter" in each.note]
+        assert len(names) == told
+        for each in names:
+            assert each.rules == tuple(rule.id for rule in RULES)
+            assert each.note == (
+                "1 other network namespace has sockets and may not be entered: no rule could look "
+                "there."
+            )
