@@ -19,6 +19,10 @@ IN_FLIGHT_S = 1.0  # for so long any request may be under way
 IDLE_S = 600.0  # who waits for longer is idle, more likely, and nobody waits for that answer
 FIRST = 3  # segments of a first request
 ANSWERED = 4  # segments with a request for one with an answer: more, and nobody answers them
+ALIKE = 5  # requests, from which it is hardly chance that the segments of the answers fit
+# A kernel whose program does not answer at once acknowledges alone, after 40 ms to 200 ms
+# (TCP_DELACK_MIN, TCP_DELACK_MAX, include/net/tcp.h).
+ALONE_MS = (20, 300)
 
 
 @once
@@ -56,20 +60,30 @@ def awaiting(seen: Observations, called: bool, least_s: float = IN_FLIGHT_S) -> 
         rows = rows[seen.accepted[rows] != called]
     quiet = (table.send_q[rows] == 0) & (table.recv_q[rows] == 0) & (table.inode[rows] != 0)
     rows = rows[quiet & table.tcp_info_known("data_segs_in")[rows]]
-    rows = rows[_due(table, rows, called, asked_ms[rows] == answered_ms[rows])]
-    return rows, asked_ms[rows] / 1000
+    asked_ms, answered_ms = asked_ms[rows], answered_ms[rows]
+    unsure = asked_ms == answered_ms
+    if called:
+        alone_ms = answered_ms - table.tcp_info("last_ack_recv")[rows].astype(np.int64)
+        unsure &= (alone_ms < ALONE_MS[0]) | (alone_ms > ALONE_MS[1])
+    due = _due(table, rows, called, asked_ms == answered_ms, unsure)
+    return rows[due], asked_ms[due] / 1000
 
 
-def _due(table: SocketTable, rows: Index, called: bool, same_tick: Bools) -> Bools:
+def _due(table: SocketTable, rows: Index, called: bool, same_tick: Bools, unsure: Bools) -> Bools:
     """What is asked there is answered (nobody answers a log, a metric), and it is not yet.
 
     Within one tick of the kernel's clock an answer came and was followed by a request, or a request
-    by its answer: a request more than answers, by their segments, where all are alike.
+    by its answer: a request more than answers, by their segments, where all are alike and no
+    greeting came first (MySQL, SMTP). Of few requests (`unsure`) that would be chance: one may have
+    been sent in two segments, a header and a body.
     """
     ways = ("out", "in") if called else ("in", "out")
     asked, answered = (table.tcp_info(f"data_segs_{way}")[rows].astype(np.int64) for way in ways)
     converse = (asked > 0) & (asked <= FIRST + ANSWERED * answered)
-    even = (answered > 0) & (answered % np.maximum(asked, 1) == 0)
+    each = np.maximum(asked, 1)
+    even = (answered > 0) & (answered % each == 0)
+    greeted = (answered > 1) & ((answered - 1) % each == 0)
     one_less = answered % np.maximum(asked - 1, 1) == 0
-    due: Bools = converse & (~same_tick | (one_less & ~even))
+    sure = ~unsure | (asked >= ALIKE) | (answered == 0)
+    due: Bools = converse & (~same_tick | (one_less & ~even & ~greeted & sure))
     return due

@@ -152,10 +152,31 @@ def test_not(rows: list[Row]) -> None:
         (5, 10, False),
         (5, 7, False),  # not known
         (2, 2, False),
+        (2, 3, False),  # MySQL: a greeting, and two answers
+        (5, 6, False),  # the same with more requests
+        (5, 11, False),  # a greeting, and two segments an answer
+        (2, 1, False),  # a header and a body, or a second request
+        (3, 4, False),
+        (3, 8, False),  # TLS with tickets
     ],
 )
 def test_within_one_tick_of_the_clock_segments_tell(out: int, into: int, waits: bool) -> None:
     rows = calls(20, sent_s=12, received_s=12, out=out, into=into)
+    assert bool(unanswered(rows)) is waits
+
+
+@pytest.mark.parametrize(
+    ("acked_s", "waits"),
+    [
+        (11.96, True),  # 40 ms later, alone: the program there has not answered
+        (12, False),  # with the answer
+        (3, False),  # a keepalive
+    ],
+)
+def test_an_acknowledgement_that_comes_alone_tells(acked_s: float, waits: bool) -> None:
+    rows = calls(20, sent_s=12, received_s=12, out=2, into=1)
+    acked = {"last_ack_recv": round(acked_s * 1000)}
+    rows = [row | {"info": row["info"] | acked} for row in rows]
     assert bool(unanswered(rows)) is waits
 
 
