@@ -18,9 +18,10 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
 from tcptop.model import tcp
-from tcptop.model.table import F64
+from tcptop.model.table import F64, MAPPED
 
 HERE = 0.5  # share of the connections with both ends here from which each reset counts twice
+NOBODY = (0, int(MAPPED))  # 0.0.0.0 and ::, of what was closed before it called
 MIXED = 0.2  # of the connections of one direction, from which those of the other one count
 
 
@@ -100,13 +101,36 @@ def rejected(summaries: Sequence[SampleSummary], netns: int) -> F64:
     AttemptFails does not count what the program itself closes: an ICMP message that comes while
     connect() still holds the socket is an error that it reads (tcp_v4_err, net/ipv4/tcp_ipv4.c).
     """
-    noticed = [
-        sum(f.number for f in m.failed or () if f.netns == netns and not f.answered)
+    noticed = _noticed(summaries, netns, answered=False)
+    return np.minimum(noticed, icmp.unreachable(summaries, netns)) if noticed.any() else noticed
+
+
+def unopened(summaries: Sequence[SampleSummary], netns: int) -> F64:
+    """Connects that never opened, by counters or by notices, whichever tells of more.
+
+    What a filter of this host rejects fails within connect(), which no counter of TCP tells, while
+    ActiveOpens counts it (tcp_connect, net/ipv4/tcp_output.c).
+    """
+    counted = np.maximum(
+        rates_or_zero(summaries, netns, "AttemptFails"), icmp.own(summaries, netns)
+    )
+    noticed = _noticed(summaries, netns, answered=False)
+    noticed += _noticed(summaries, netns, answered=True)
+    found: F64 = np.maximum(counted, noticed)
+    return found
+
+
+def _noticed(summaries: Sequence[SampleSummary], netns: int, answered: bool) -> F64:
+    """Sockets a second that called somebody, and ended before they were open."""
+    number = [
+        sum(
+            f.number
+            for f in m.failed or ()
+            if f.netns == netns and f.answered == answered and f.remote_lo not in NOBODY
+        )
         for m in summaries[1:]
     ]
-    if not any(noticed):
-        return np.zeros(len(noticed))
-    return np.minimum(np.array(noticed) / lengths(summaries), icmp.unreachable(summaries, netns))
+    return np.array(number, np.float64) / lengths(summaries)
 
 
 def both_here(seen: Observations, netns: int) -> bool:

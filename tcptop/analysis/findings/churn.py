@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tcptop.analysis.findings.broken import rejected
+from tcptop.analysis.findings.broken import unopened
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
@@ -70,8 +70,8 @@ def answered(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
     active = rates(summaries, netns, "ActiveOpens")
     if active is None:
         return None
-    failed, reset = (rates_or_zero(summaries, netns, n) for n in ("AttemptFails", "EstabResets"))
-    opened: F64 = np.maximum(active - np.maximum(failed, rejected(summaries, netns)) - reset, 0)
+    reset = rates_or_zero(summaries, netns, "EstabResets")
+    opened: F64 = np.maximum(active - unopened(summaries, netns) - reset, 0)
     return opened
 
 

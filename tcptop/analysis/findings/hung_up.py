@@ -16,7 +16,7 @@ from tcptop.analysis.findings.churn import answered
 from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
-from tcptop.analysis.findings.windows import halves, lengths, mean_of
+from tcptop.analysis.findings.windows import halves, lengths, mean_of, rates_or_zero
 from tcptop.analysis.listeners import match
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key, sorted_unique
@@ -109,7 +109,8 @@ def by_destination(
         return None
     ours, young = _ours(seen, netns), seen.snapshot.seen_s < seconds
     left = float(np.count_nonzero(young[ours]))  # in TIME_WAIT here, or open still
-    rate = mean_of(opened, summaries, slice(None)) - left / seconds
+    skipped = rates_or_zero(summaries, netns, "TCPTimeWaitOverflow")  # closed here first, perhaps
+    rate = mean_of(opened - skipped, summaries, slice(None)) - left / seconds
     if rate < per_s or not len(ours):
         return None
     names = ("interface", "remote_hi", "remote_lo", "remote_port")

@@ -22,6 +22,16 @@ def unreachable(summaries: Sequence[SampleSummary], netns: int) -> F64:
     return np.maximum(came - ours, 0.0)
 
 
+def own(summaries: Sequence[SampleSummary], netns: int) -> F64:
+    """A second in each interval: what this host told itself, of its own packets, by a filter that
+    rejects them or for want of a neighbour; without what was for closed UDP ports here."""
+    came, ours, udp = (
+        rates_or_zero(summaries, netns, name)
+        for name in ("InDestUnreachs", "OutDestUnreachs", "NoPorts")
+    )
+    return np.maximum(np.minimum(came, ours) - udp, 0.0)
+
+
 def came(seen: Observations, netns: int, seconds: float) -> float:
     """How many came from outside in a window of so many seconds; 0 where it is not known."""
     came, ours = (seen.grown(netns, f"{way}DestUnreachs", seconds) for way in ("In", "Out"))

@@ -152,6 +152,8 @@ def test_at_the_client_the_port_tells() -> None:
     [
         (pool(20), opening(30, EstabResets=30)),  # resets
         (pool(20), opening(30, AttemptFails=30)),  # never open
+        (pool(20), opening(30, InDestUnreachs=30, OutDestUnreachs=30)),  # rejected here
+        (pool(20), opening(30, TCPTimeWaitOverflow=30)),  # closed here, and no room for TIME-WAIT
         (pool(20), opening(9)),
         (pool(20, "10.0.0.9:80"), opening(30)),  # HTTP
         ([*pool(20), *pool(60, "10.0.0.8:5432")[40:]], opening(30)),  # which of two is not known
@@ -160,6 +162,19 @@ def test_at_the_client_the_port_tells() -> None:
 )
 def test_not_at_the_client(rows: list[Row], kernel: Callable[[int], tuple[Kernel]]) -> None:
     assert of(at_client(rows, kernel), ID) == ()
+
+
+def test_connects_that_fail_at_once_were_never_opened() -> None:
+    """A filter of this host refuses them: ActiveOpens counts such a connect, AttemptFails not."""
+
+    def over(number: int) -> tuple[Deaths]:
+        info = {"segs_out": 1, "segs_in": 0, "min_rtt": 0xFFFF_FFFF}
+        row = socket("CLOSE", "10.0.0.1:40000", THERE, info=info)
+        some = table(row | {"cookie": 10_000 * number + n} for n in range(30))
+        return (Deaths(NETNS, some, np.full(30, TAKEN_AT + number)),)
+
+    found = watch(8, lambda _: pool(20), kernel=opening(30), deaths=over)
+    assert of(found[-1], ID) == of(found[-1], CHURN) == ()
 
 
 def test_it_explains_churn() -> None:
