@@ -299,11 +299,11 @@ def command(selection: Selection, row: int) -> str:
 
 
 def worst(selection: Selection, rows: Index, findings: Sequence[Finding]) -> Index:
-    """By key; a finding that names no socket is about all that it concerns."""
+    """By key; a finding that names no socket is about all that it concerns, if they are open."""
     snapshot = selection.snapshot
     ranks = of_named(socket_keys(selection, rows), findings)
     for at, finding in enumerate(findings):
-        if not finding.subject.cookies:
+        if not finding.subject.cookies and not finding.subject.over:
             concerned = subject.rows(finding.subject, snapshot)[rows]
             ranks[concerned] = np.maximum(ranks[concerned], at)
     return ranks

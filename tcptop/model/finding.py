@@ -16,13 +16,17 @@ SEVERITIES = ("info", "warning", "critical")  # from least to worst
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who is concerned. Addresses are text as ss prints them; `cookies` name sockets, not all."""
+    """Who is concerned. Addresses are text as ss prints them; `cookies` name sockets, not all.
+
+    `over`: it is about connections that have ended, and not about those there that are open.
+    """
 
     netns: int
     pids: tuple[int, ...] = ()
     listener: str | None = None  # address:port
     destination: str | None = None  # address:port, or a network
     cookies: tuple[int, ...] = ()
+    over: bool = False
 
     @property
     def keys(self) -> NDArray[np.uint64]:

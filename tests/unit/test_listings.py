@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,16 @@ def test_what_is_said_of_rows_is_said_of_each(listing: Listing) -> None:
         assert len(worst) == len(rows)
         assert set(worst.tolist()) <= {-1, 0}
     assert (marked(listing) is listing) == (listing.worst is None)
+
+
+def test_what_is_open_is_not_marked_for_what_has_ended() -> None:
+    selection = found(OVERFLOW)
+    rows = SOCKETS.rows(selection)
+    at_port = replace(OVERFLOW.subject, pids=(), cookies=())
+    assert SOCKETS.worst is not None
+    for subject, marks in ((at_port, {-1, 0}), (replace(at_port, over=True), {-1})):
+        about = replace(OVERFLOW, subject=subject)
+        assert set(SOCKETS.worst(selection, rows, [about]).tolist()) == marks
 
 
 @every_listing

@@ -69,6 +69,6 @@ def finding(
         "reset_per_s": rates.of("EstabResets"),
         "opens_per_s": rates.of("ActiveOpens") + rates.of("PassiveOpens"),
     }
-    subject = Subject(netns, found.pids, found.listener, found.destination)
+    subject = Subject(netns, found.pids, found.listener, found.destination, over=True)
     key = words.key(ID, netns)
     return Finding(ID, key, severity, title, subject, values, found.evidence, advice, CONFIRM)

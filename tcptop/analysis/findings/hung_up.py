@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import stalls
+from tcptop.analysis.dialing import WHERE, callee
 from tcptop.analysis.findings.churn import answered
 from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations
@@ -20,7 +21,7 @@ from tcptop.analysis.findings.windows import halves, lengths, mean_of, rates_or_
 from tcptop.analysis.listeners import match
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key, sorted_unique
-from tcptop.model.closed import HERE
+from tcptop.model.closed import HERE, YES, Closed
 from tcptop.model.table import Bools, Index
 
 STEADY = 0.5  # of the rate, in each half of the window: a burst is none
@@ -38,6 +39,7 @@ class HungUp(NamedTuple):
     staying: Index
     unheard: bool = False
     mute: bool = False
+    reset: int = 0
 
 
 def by_listeners(
@@ -115,8 +117,22 @@ def by_destination(
         return None
     names = ("interface", "remote_hi", "remote_lo", "remote_port")
     most = next(rows_by_key(ours, row_hash(*(getattr(seen.table, name)[ours] for name in names))))
+    if len(most) < MOSTLY * len(ours):
+        return None
+    ended = _ended_there(seen, int(most[0]), seconds)
+    reset = int(np.count_nonzero(ended.reset == YES))
     stay = most[_staying(seen, netns, seconds)[most]]
-    return HungUp(int(most[0]), rate, stay) if len(most) >= MOSTLY * len(ours) else None
+    return HungUp(int(most[0]), max(rate, len(ended) / seconds), stay, reset=reset)
+
+
+def _ended_there(seen: Observations, row: int, seconds: float) -> Closed:
+    """By the notices those that the destination of a row ended soon; of EstabResets these are not
+    all, which counts none that is reset after it was closed (tcp_set_state, net/ipv4/tcp.c)."""
+    closed, to = lately(seen, seconds), callee(seen.table, row)
+    soon = np.fmin(closed.life_s, closed.short_s) <= SOON_S
+    for name in WHERE:
+        soon &= getattr(closed, name) == getattr(to, name)
+    return closed.take(soon & closed.opened & (closed.first != HERE))
 
 
 def _ours(seen: Observations, netns: int) -> Index:

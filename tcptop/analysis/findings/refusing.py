@@ -91,7 +91,7 @@ def _finding(
         words.key(ID, netns, "refuses"),
         severity,
         title,
-        Subject(netns, tuple(sorted(who)) if named else ()),
+        Subject(netns, tuple(sorted(who)) if named else (), over=True),
         {"refused_per_s": per_s},
         (*_evidence(seen, number, gone, alone), *(_share(summaries, netns) if everything else ())),
         _advice(seen, gone, alone),

@@ -7,6 +7,7 @@ import numpy as np
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import unanswered, words
 from tcptop.analysis.findings.breaking import Rates
+from tcptop.analysis.findings.broken import both_here
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.whereto import MOSTLY, Where
 from tcptop.model import address, owner, tcp
@@ -26,33 +27,41 @@ def reset_ends(seen: Observations, netns: int, rates: Rates) -> Where | None:
     closed = joined([part for part in seen.snapshot.closed if part.at.max() >= begin])
     reset = (closed.at >= begin) & (closed.netns == netns) & (closed.reset == YES) & closed.opened
     accepted = _accepted(seen, netns, closed)
-    way = ~accepted & (closed.remote_port > 0) if rates.outward else accepted
+    outward = _outward(seen, netns, rates)
+    way = ~accepted & (closed.remote_port > 0) if outward else accepted
     rows = np.flatnonzero(reset & way)
     if len(rows) < max(LEAST, HALF * (rates.ours + rates.theirs) * rates.seconds):
         return None
-    names = WHERE if rates.outward else ("local_port",)
+    names = WHERE if outward else ("local_port",)
     most = next(rows_by_key(rows, row_hash(*(getattr(closed, name)[rows] for name in names))))
     if len(most) < MOSTLY * len(rows):
         return Where()
-    return _told(seen, rates, closed, rows, most)
+    return _told(seen, rates, outward, closed, rows, most)
 
 
-def _told(seen: Observations, rates: Rates, closed: Closed, rows: Index, most: Index) -> Where:
+def _outward(seen: Observations, netns: int, rates: Rates) -> bool:
+    """Where both ends are here, the server is the one to ask."""
+    return rates.outward and not both_here(seen, netns)
+
+
+def _told(
+    seen: Observations, rates: Rates, outward: bool, closed: Closed, rows: Index, most: Index
+) -> Where:
     first, port = int(most[0]), int(closed.local_port[most[0]])
     name, pids = _whose(closed, most)
     place, listener = f":{port}", None
-    if rates.outward:
+    if outward:
         to = Callee(*(int(getattr(closed, each)[first]) for each in WHERE))
         place = unanswered.called(seen, to)
     else:
         listener = _listener(seen, closed, first)
-    way = "to" if rates.outward else "on"
+    way = "to" if outward else "on"
     share = "all" if len(most) == len(rows) else words.number(len(most))
     said = (
         f"The kernel reported {words.count(len(rows), 'connection')} that ended in a reset in the "
         f"last {words.duration(rates.seconds)}: {share} of them {way} {place}."
     )
-    destination = place if rates.outward else None
+    destination = place if outward else None
     return Where(f", mostly {way} {place}{name}", (said,), pids, listener, destination)
 
 

@@ -71,9 +71,16 @@ def advice(seen: Observations, netns: int, rates: Rates, found: Where) -> str:
         linger = rates.of("TCPAbortOnData") > 0 and not rates.only_late
         read = f"{READ}; remove SO_LINGER 0." if linger else f"{READ}."
         full = servers.turns_away(_listening(seen, found)) if rates.most else ""
-        said = (full, read, QUEUE, f"{NO_SYSCTL}; tcp_abort_on_overflow must be 0.")
+        said = (full, read, QUEUE, _on_overflow(seen, netns))
         return " ".join(each for each in said if each)
     return f"{YOUNG if _die_young(seen, netns, rates) else IDLE} {NO_SYSCTL}."
+
+
+def _on_overflow(seen: Observations, netns: int) -> str:
+    aborts = seen.sysctl(netns, "net.ipv4.tcp_abort_on_overflow")
+    if aborts:
+        return f"Set net.ipv4.tcp_abort_on_overflow to 0 (now {aborts}); no other sysctl helps."
+    return f"{NO_SYSCTL}."
 
 
 def _listening(seen: Observations, found: Where) -> list[Process]:

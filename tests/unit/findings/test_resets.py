@@ -307,6 +307,32 @@ def test_the_kernel_tells_which_connections_were_reset() -> None:
     )
 
 
+def test_where_both_ends_are_here_the_server_is_named() -> None:
+    """And what is open there is none of those that were reset."""
+    ends = ("127.0.0.1:40001", "127.0.0.1:6379")
+    rows = [
+        socket("LISTEN", "127.0.0.1:6379", inode=2, cookie=1),
+        socket("ESTABLISHED", *ends, inode=1, cookie=2),
+        socket("ESTABLISHED", *reversed(ends), inode=3, cookie=3),
+    ]
+
+    def both(number: int) -> tuple[Deaths, ...]:
+        called = reset_at("127.0.0.1:0", "127.0.0.1:6379", 2 * number)
+        return (*called, *reset_at("127.0.0.1:6379", "127.0.0.1:41000", 2 * number + 1))
+
+    kernel = steadily(
+        **NONE | {"EstabResets": 40, "ActiveOpens": 20, "PassiveOpens": 20, "TCPAbortOnClose": 20}
+    )
+    held = owners((1, CURL, 3), (2, NGINX, 4), (3, NGINX, 5))
+    (finding,) = of(watch(8, lambda _: rows, owners=held, kernel=kernel, deaths=both)[-1], ID)
+    assert "mostly on :6379 (apparently nginx)" in finding.title
+    assert finding.subject.listener == "127.0.0.1:6379"
+    assert finding.subject.pids == (NGINX.pid,)
+    assert finding.subject.over
+    assert "worker_connections" in finding.advice
+    assert "tcp_abort_on_overflow" not in finding.advice
+
+
 def test_of_two_listeners_the_one_whose_connections_are_reset_is_named() -> None:
     rows = [
         socket("LISTEN", "0.0.0.0:8080", inode=2),

@@ -147,6 +147,28 @@ def test_at_the_client_the_port_tells() -> None:
     assert "max_connections of PostgreSQL" in finding.advice
 
 
+def test_those_that_end_in_a_reset_are_told_so() -> None:
+    """A server that is full answers, and closes with the request unread."""
+
+    def over(number: int) -> tuple[Deaths, ...]:
+        info = {"data_segs_in": 1, "data_segs_out": 1, "bytes_sent": 6, "bytes_acked": 1}
+        info |= {"segs_out": 3, "segs_in": 3, "rtt": 40, "min_rtt": 40, "bytes_received": 36}
+        rows = (
+            socket("CLOSE", f"10.0.0.1:{33_000 + 30 * number + n}", THERE, info=info)
+            | {"cookie": 10_000 + 300 * number + n}
+            for n in range(30)
+        )
+        return (Deaths(NETNS, table(rows), np.full(30, TAKEN_AT + number - 0.5)),)
+
+    rows = pool(20)
+    owned = owners(*((row["inode"], CURL, row["inode"]) for row in rows))
+    kernel = opening(30, EstabResets=8)
+    (finding,) = of(watch(8, lambda _: rows, owners=owned, kernel=kernel, deaths=over)[-1], ID)
+    assert "closes 30 connections/s" in finding.title
+    assert "and 150 of these ended in a reset" in finding.evidence[0]
+    assert "without a reset" not in finding.evidence[0]
+
+
 @pytest.mark.parametrize(
     ("rows", "kernel"),
     [

@@ -100,7 +100,8 @@ def _finding(seen: Observations, found: Outcomes) -> Finding:
         "left": found.left,
     }
     spared = _spared(seen, found)
-    subject = Subject(netns, tuple(sorted({each.pid for each in who})), destination=to)
+    pids = tuple(sorted({each.pid for each in who}))
+    subject = Subject(netns, pids, destination=to, over=True)
     return Finding(
         ID,
         words.key(ID, netns, to),

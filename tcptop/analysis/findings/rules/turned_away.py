@@ -103,9 +103,8 @@ def _by_destination(
         named(seen, hung_up.staying, (each.process for each in who), destination=to),
         _values(hung_up),
         (
-            f"{rate} connections/s were opened and closed within the last {seconds}, without a "
-            "reset and without TIME-WAIT on this side: the other end closed first (ActiveOpens "
-            f"less those that are left). Nearly all connections from here go to {to}.",
+            f"{rate} connections/s were opened and closed within the last {seconds}{_how(hung_up)} "
+            f"Nearly all connections from here go to {to}.",
             _staying(hung_up),
             *([f"Those belong to {parties.listed(who)}."] if who else []),
         ),
@@ -113,6 +112,19 @@ def _by_destination(
         f"connection limit ({limit}), or refuses the login. {NO_POOL}: find what holds the "
         "connections, and limit the pools of all clients to what the server allows.",
         f"nstat -az TcpActiveOpens TcpEstabResets; ss -tanp 'dst {words.in_filter(to)}'",
+    )
+
+
+def _how(hung_up: HungUp) -> str:
+    if hung_up.reset:
+        resets = words.number(hung_up.reset)
+        return (
+            f", and {resets} of these ended in a reset: the kernel reported their end, and this "
+            "end had not closed first."
+        )
+    return (
+        ", without a reset and without TIME-WAIT on this side: the other end closed first "
+        "(ActiveOpens less those that are left)."
     )
 
 
