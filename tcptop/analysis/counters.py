@@ -31,7 +31,7 @@ def rates(
 def _rates(kernel: Kernel, before: Kernel, dt: float) -> CounterRates:
     return {
         section: {
-            name: (value - old[name]) / dt
+            name: (value - old[name]) / dt if value > old[name] else 0.0  # most: the same object
             for name, value in counters.items()
             if name not in GAUGES and old.get(name, value + 1) <= value
         }

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from sys import intern
 
 from tcptop.model.container import container_of
 from tcptop.model.digits import LONGEST, hexadecimal, whole
@@ -13,6 +14,7 @@ from tcptop.model.digits import LONGEST, hexadecimal, whole
 FIRST = 1 << 12  # bytes that are asked for first: the kernel zeroes them (proc_sys_call_handler)
 PF_KTHREAD = 0x0020_0000  # linux/sched.h
 PROC_PID_INIT_INO = 0xEFFFFFFC
+SECTIONS = 1024  # of counters: of a hundred namespaces all that are as a sample before
 REMOVED = " (deleted)"  # follows the path of a file or cgroup that is no more
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
@@ -188,7 +190,7 @@ def counters(data: bytes) -> dict[str, Mapping[str, int]]:
     return sections
 
 
-@lru_cache(32)
+@lru_cache(SECTIONS)
 def _section(names: str, values: str) -> tuple[str, Mapping[str, int]]:
     """Title and numbers of two lines; most are as they were a sample before. No title where they do
     not belong together."""
@@ -197,14 +199,19 @@ def _section(names: str, values: str) -> tuple[str, Mapping[str, int]]:
     return (title.rstrip(":"), _numbers(heads, numbers)) if title == again else ("", {})
 
 
-def icmp6(data: bytes) -> dict[str, dict[str, int]]:
+def icmp6(data: bytes) -> dict[str, Mapping[str, int]]:
     """What /proc/net/snmp6 tells of ICMPv6, as a section like those of `counters`; the numbers of
     each type, which come and go, are left out."""
     lines = _whole_words(data).split("\n")
-    told = [line.split() for line in lines if line.startswith("Icmp6") and "Type" not in line]
-    found = [words for words in told if len(words) == 2]
-    numbers = _numbers([name[5:] for name, _ in found], [value for _, value in found])
+    told = (line for line in lines if line.startswith("Icmp6") and "Type" not in line)
+    numbers = _icmp6("\n".join(told))
     return {"Icmp6": numbers} if numbers else {}
+
+
+@lru_cache(SECTIONS // 8)
+def _icmp6(told: str) -> Mapping[str, int]:
+    found = [words for line in told.split("\n") if len(words := line.split()) == 2]
+    return _numbers([name[5:] for name, _ in found], [value for _, value in found])
 
 
 def sockstat(data: bytes) -> dict[str, dict[str, int]]:
@@ -233,9 +240,9 @@ def _whole_words(data: bytes) -> str:
 def _numbers(names: list[str], values: list[str]) -> dict[str, int]:
     plain = "".join(values).isdecimal() and len(max(values, key=len)) < LONGEST
     if plain and len(names) <= len(values):  # nearly always
-        return dict(zip(names, map(int, values), strict=False))
+        return dict(zip(map(intern, names), map(int, values), strict=False))
     read = ((name, whole(value)) for name, value in zip(names, values, strict=False))
-    return {name: value for name, value in read if value is not None}
+    return {intern(name): value for name, value in read if value is not None}
 
 
 def conntrack(data: bytes) -> dict[str, int]:
