@@ -485,23 +485,24 @@ def _of_calls(seen: Seen) -> Iterator[Fact]:
 
 
 def _of_traceless(seen: Seen) -> Iterator[Fact]:
-    """Connections that ActiveOpens counts since each of the looks, and that no later one shows at
-    the destination, at either end."""
+    """Connections that ActiveOpens counts since each of the looks, and of which the last shows
+    nothing at the destination, at either end; other looks may have shown some."""
     for first, before in enumerate(seen.samples[:-1] if seen.subject.destination else ()):
         seconds = seen.sample.clock - before.clock
-        opened = _grown(before, seen, "ActiveOpens").get("ActiveOpens", 0)
-        seen_there = max(len(_new_at(seen, first, end)) for end in ("remote", "local"))
-        least, most = (opened - seen_there - 0.05 * opened, opened - seen_there + 0.05 * opened)
+        opened = _grown(before, seen, "ActiveOpens")["TcpActiveOpens"]
+        shown = [_new_at(seen, seen.samples[first:], end) for end in ("remote", "local")]
+        left = [_new_at(seen, [before, seen.sample], end) for end in ("remote", "local")]
+        least, most = opened - max(shown) - 0.05 * opened, opened - max(left) + 0.05 * opened
         yield Fact("rate", least / seconds, most / seconds, "opened without a trace")
 
 
-def _new_at(seen: Seen, first: int, end: str) -> set[int]:
+def _new_at(seen: Seen, samples: Sequence[Sample], end: str) -> int:
+    """Connections with that end at the destination that are not in the first of these looks."""
     cookies: set[int] = set()
-    for sample in seen.samples[first + 1 :]:
-        table = sample.sockets
+    for table in (sample.sockets for sample in samples[1:]):
         there = at(table, seen.subject.destination or "", end) & (table.state != tcp.LISTEN)
         cookies |= set(table.cookie[there].tolist())
-    return cookies - set(seen.samples[first].sockets.cookie.tolist())
+    return len(cookies - set(samples[0].sockets.cookie.tolist()))
 
 
 def called(seen: Seen) -> set[str]:
