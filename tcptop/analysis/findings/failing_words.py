@@ -11,8 +11,10 @@ from tcptop.analysis.findings import refusers, unanswered, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes
 from tcptop.model.sample import Process
+from tcptop.model.table import F64
 
 NAMED = 3  # processes
+SHORT_S = 0.1
 
 
 class _Kind(NamedTuple):
@@ -44,6 +46,18 @@ def _kinds(found: Outcomes) -> list[_Kind]:
             "{n} connections to {to}{by} that ended within {t} were closed here for want of an "
             "answer",
             "closed here for want of an answer",
+        ),
+        _Kind(
+            found.cut,
+            "{n} connections to {to}{by} that ended within {t} were closed by the other end "
+            "without a byte",
+            "closed by the other end without a byte",
+        ),
+        _Kind(
+            found.lost,
+            "{n} connections to {to}{by} that ended within {t} were lost: what they had sent was "
+            "not acknowledged",
+            "lost, with what they had sent not acknowledged",
         ),
     )
     return sorted((each for each in every if each.number), key=lambda each: -each.number)
@@ -90,6 +104,13 @@ def evidence(
         )
     if found.left:
         yield from _left(found)
+    if found.cut:
+        yield _cut(found)
+    if found.lost:
+        yield (
+            f"What was lost had been retransmitted {_between(found.repeats)} times before: "
+            "the network has lost it, or its acknowledgement, or the host there is gone."
+        )
     if found.after_a_pause:
         yield (
             f"{words.number(len(found.paused))} of those reset had been idle before the last thing "
@@ -110,8 +131,7 @@ def _others(found: Outcomes, to: str) -> str:
 
 
 def _left(found: Outcomes) -> Iterator[str]:
-    low, high = (words.exactly(float(found.waited_s[at])) for at in (0, -1))
-    waited = low if low == high else f"between {low} and {high}"
+    waited = _range(found.waited_s)
     never = (
         f"; {words.number(found.never_answered)} never got a byte" if found.never_answered else ""
     )
@@ -129,6 +149,35 @@ def _left(found: Outcomes) -> Iterator[str]:
         others = words.count(len(found.waiting_s), "other waits", "others wait")
         oldest = words.duration(float(found.waiting_s[-1]))
         yield f"{others} there for an answer now, the oldest for {oldest}."
+
+
+def _cut(found: Outcomes) -> str:
+    """Of those that asked, after what was sent last; of the others, after they were opened."""
+    asked = found.cut - found.unasked
+    after = "the last thing was sent" if asked else "they were opened"
+    some = f"; {words.number(found.unasked)} had sent nothing" if asked and found.unasked else ""
+    last = " or they were opened" if some else ""
+    return (
+        f"Those closed by the other end ended {_after(found.cut_s)} after {after}{last}{some}: the "
+        "connect works, and whoever accepts it ends it without an answer."
+    )
+
+
+def _range(seconds: F64) -> str:
+    low, high = (words.exactly(float(seconds[at])) for at in (0, -1))
+    return low if low == high else f"between {low} and {high}"
+
+
+def _after(seconds: F64) -> str:
+    """As `_range`, also of what is too short to be told."""
+    if seconds[-1] < SHORT_S:
+        return f"less than {words.exactly(SHORT_S)}"
+    return _range(seconds) if seconds[0] >= SHORT_S else f"up to {words.exactly(seconds[-1])}"
+
+
+def _between(numbers: F64) -> str:
+    low, high = (words.number(float(numbers[at])) for at in (0, -1))
+    return low if low == high else f"{low} to {high}"
 
 
 def _callers(who: Sequence[Process], apparent: bool) -> Iterator[str]:
@@ -149,6 +198,8 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
     most = _kinds(found)[0].said
     here = unanswered.is_here(seen, found.callee)
     there = "On this host" if here else f"On the host of {to}"
+    if most.startswith("closed by"):
+        return _about_cuts(there)
     if most.startswith("closed"):
         return (
             f"{there} look at the program, not at the network: whether it accepts (ss -ltn), "
@@ -157,6 +208,13 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
         )
     if most.startswith("reset"):
         return _about_resets(found)
+    if most.startswith("lost"):
+        return (
+            f"Look at the path to {to}: whether it is interrupted for a second or more at a time, "
+            f"and whether the host is up (mtr -T, ping). Where TCP_USER_TIMEOUT or "
+            "net.ipv4.tcp_retries2 is set low, such gaps end connections that would survive them "
+            "otherwise."
+        )
     if most.startswith("rejected"):
         return "Check the route, and look for a firewall that rejects, from here to there."
     if most.startswith("not"):
@@ -172,6 +230,14 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
     return (
         f"{there} check that something listens on that port and address: the service may be down, "
         "or listen only on 127.0.0.1 or another port. A firewall that rejects looks the same."
+    )
+
+
+def _about_cuts(there: str) -> str:
+    return (
+        f"{there} look at the log of the program that accepts: it is at its limit of connections, "
+        "does not serve this address, expects another protocol (TLS, the PROXY protocol), or is a "
+        "proxy whose back end does not answer. More retries do not help."
     )
 
 

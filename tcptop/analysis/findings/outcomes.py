@@ -13,7 +13,7 @@ import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import icmp, unanswered
-from tcptop.analysis.findings.awaiting import calls_awaiting
+from tcptop.analysis.findings.awaiting import ANSWERED, FIRST, calls_awaiting
 from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import closed as codes
@@ -24,12 +24,14 @@ from tcptop.model.sample import Process
 from tcptop.model.table import F64, I64, Bools, Index
 
 # Codes of how one ended.
-NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT = range(7)
+NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT, CUT, LOST = range(9)
 FAILED = REFUSED  # this and those after it
 PLACES = 20
 # Seconds without an answer: longer than to the other end of the world and back, and what a round
-# trip takes beside. Who needs no answer (logs, metrics) closes sooner, or keeps the connection.
+# trip takes beside.
 WAITED_S, ROUND_TRIPS = 0.4, 4
+UNASKED_S = 10.0  # who is closed without having asked anything had opened it in vain, not in store
+LATELY_S = 30.0  # in which TIME_WAIT is left out nowhere
 IDLE_S, MOSTLY = 1.0, 0.8  # from which a connection was idle; share of those that are
 OTHERWISE = 0.2  # of the failed connects of a namespace
 
@@ -40,8 +42,11 @@ class Outcomes(NamedTuple):
     Port 0 is not known: connect() itself was told, and the kernel has forgotten it. `refused` and
     `silent` (nothing came) were never open; of `untold` it is not known which. `reset` ones were
     open, and never answered, or what was sent after a pause is not acknowledged. `left` were closed
-    here, after `waited_s` seconds without an answer to what was sent and acknowledged. `fine` are
-    those that went well, with those that are open and have brought something meanwhile.
+    here, after `waited_s` seconds without an answer to what was sent and acknowledged; `cut` by the
+    other end, which had sent nothing, `cut_s` after the last thing was sent, or, of the `unasked`,
+    after they were opened. `lost` ended after what was sent had been repeated and was never
+    acknowledged. `fine` are those that went well, with those that are open and have brought
+    something meanwhile.
     `waiting_s` are open and wait for an answer too; of `half_closed` the other end has not closed
     since we did.
     """
@@ -57,10 +62,15 @@ class Outcomes(NamedTuple):
     untold: int
     reset: int
     left: int
+    cut: int
+    lost: int
     fine: int
     repeated: int  # of the silent ones, with a SYN sent again: they waited for a second or longer
     never_answered: int  # of those left
     waited_s: F64  # of those left, sorted
+    unasked: int  # of those cut
+    cut_s: F64  # sorted
+    repeats: F64  # of the lost ones, sorted: segments that were retransmitted
     idle_s: F64  # of the reset ones, sorted: for which nothing came when the last thing was sent
     waiting_s: F64
     half_closed: int
@@ -73,7 +83,7 @@ class Outcomes(NamedTuple):
 
     @property
     def failed(self) -> int:
-        return self.unopened + self.reset + self.left
+        return self.unopened + self.reset + self.left + self.cut + self.lost
 
     @property
     def paused(self) -> F64:
@@ -140,13 +150,36 @@ def _how(seen: Observations, closed: Closed) -> I64:
     how[opened & whole & broken & sent] = NEUTRAL
     how[opened & whole & broken & sent & (paused | ~came)] = RESET
     waited = _waited_s(closed)
-    left = opened & whole & ~broken & sent & (closed.first != codes.THERE)
-    how[left & (waited >= WAITED_S + ROUND_TRIPS * _round_trip_s(closed))] = LEFT
+    here, there = _closed_first(seen, closed)
+    lacking = opened & whole & ~broken & sent & _unacknowledged(closed)
+    asking = opened & whole & ~broken & ~lacking & _few(closed)
+    how[asking & here & sent & (waited >= WAITED_S + ROUND_TRIPS * _round_trip_s(closed))] = LEFT
+    in_vain = sent | (np.nan_to_num(closed.life_s, nan=np.inf) <= UNASKED_S)
+    how[asking & there & ~came & in_vain] = CUT
+    how[lacking & (closed.known("total_retrans") > 0)] = LOST
     how[~opened] = UNTOLD
     how[~opened & whole] = SILENT
     how[~opened & whole & broken] = REFUSED
     how[_accepted(seen, closed)] = NEUTRAL
     return how
+
+
+def _few(closed: Closed) -> Bools:
+    """Those whose other end may owe an answer: nobody answers a log, or a metric."""
+    few: Bools = closed.known("data_segs_out") <= FIRST + ANSWERED * closed.known("data_segs_in")
+    return few
+
+
+def _closed_first(seen: Observations, closed: Closed) -> tuple[Bools, Bools]:
+    """Which this end closed first, and which the other: whose end left no TIME_WAIT here (RFC 9293
+    3.6), where none is left out for want of room."""
+    kept = np.zeros(len(closed), bool)
+    for netns in sorted_unique(closed.netns).tolist():
+        grown = seen.grown(netns, "TCPTimeWaitOverflow", min(LATELY_S, seen.watched_s))
+        kept[closed.netns == netns] = grown is not None and not grown[0]
+    there = closed.first == codes.THERE
+    there |= kept & (closed.first == codes.UNTOLD) & (closed.reset == codes.NO)
+    return closed.first == codes.HERE, there
 
 
 def _unacknowledged(closed: Closed) -> Bools:
@@ -177,8 +210,9 @@ def _accepted(seen: Observations, closed: Closed) -> Bools:
 
 def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since: float) -> Outcomes:
     callee = Callee(*(int(getattr(closed, name)[there[0]]) for name in WHERE))
-    number = np.bincount(how[there], minlength=LEFT + 1).tolist()
+    number = np.bincount(how[there], minlength=LOST + 1).tolist()
     failed, left = there[how[there] >= FAILED], there[how[there] == LEFT]
+    cut, lost = there[how[there] == CUT], there[how[there] == LOST]
     at = closed.at[failed]
     unheard = closed.known("data_segs_in")[left] == 0
     again = closed.known("total_retrans")[there[how[there] == SILENT]] > 0
@@ -195,10 +229,15 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         number[UNTOLD],
         number[RESET],
         number[LEFT],
+        number[CUT],
+        number[LOST],
         number[FINE] + len(answered(seen, callee, since)),
         int(np.count_nonzero(again)),
         int(np.count_nonzero(unheard)),
         np.sort(_waited_s(closed)[left]),
+        int(np.count_nonzero(closed.known("data_segs_out")[cut] == 0)),
+        np.sort(closed.known("last_data_sent")[cut] / 1000),
+        np.sort(closed.known("total_retrans")[lost]),
         np.sort(_paused_s(closed)[there[how[there] == RESET]]),
         waiting_s,
         _half_closed(seen, callee),

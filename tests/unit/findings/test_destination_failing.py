@@ -15,7 +15,8 @@ from tests.unit.prepared import NETNS, TAKEN_AT, Row, mini, socket, table
 
 ID = "destination-failing"
 TO = "10.0.0.9:8080"
-NONE = {"AttemptFails": 0, "InDestUnreachs": 0, "TCPAbortOnTimeout": 0}
+NONE = {"AttemptFails": 0, "InDestUnreachs": 0, "TCPAbortOnTimeout": 0, "TCPTimeWaitOverflow": 0}
+CLOSED_HERE = mini("TIME_WAIT", "10.0.0.1:40000", TO)
 Ended = Callable[[int], Sequence[Row]]
 
 
@@ -44,6 +45,7 @@ def answered() -> Row:
 
 
 def left(after_ms: int = 2000) -> Row:
+    """We closed first: `found` has its TIME_WAIT."""
     return opened(last_data_sent=after_ms, last_data_recv=after_ms + 100)
 
 
@@ -52,20 +54,31 @@ def broken(idle_ms: int = 0) -> Row:
     return opened(bytes_acked=1, last_data_sent=0, last_data_recv=idle_ms)
 
 
-def found(rows: Ended, seconds: int = 8, now: Sequence[Row] = ()) -> tuple[Finding, ...]:
+def found(
+    rows: Ended,
+    seconds: int = 8,
+    now: Sequence[Row] = (),
+    kept: Sequence[Row] = (CLOSED_HERE,),
+    **counters: int,
+) -> tuple[Finding, ...]:
     def deaths(number: int) -> tuple[Deaths, ...]:
         over = rows(number) if number else ()
         some = table([{**row, "cookie": 10_000 * number + n} for n, row in enumerate(over)])
         return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number)),)
 
     every = watch(
-        seconds, lambda _: now, kernel=steadily(**{**NONE, "AttemptFails": 2}), deaths=deaths
+        seconds,
+        lambda _: [*now, *kept],
+        kernel=steadily(**{**NONE, "AttemptFails": 2, **counters}),
+        deaths=deaths,
     )
     return of(every[-1], ID)
 
 
-def one(rows: Ended, seconds: int = 8, now: Sequence[Row] = ()) -> Finding:
-    (finding,) = found(rows, seconds, now)
+def one(
+    rows: Ended, seconds: int = 8, now: Sequence[Row] = (), kept: Sequence[Row] = (CLOSED_HERE,)
+) -> Finding:
+    (finding,) = found(rows, seconds, now, kept)
     return finding
 
 
@@ -145,6 +158,56 @@ def test_who_does_not_even_close_is_told() -> None:
     closed = [mini("FIN_WAIT2", f"10.0.0.1:{42000 + n}", TO) for n in range(10)]
     finding = one(lambda _: [left()] * 2, now=closed)
     assert any(each.startswith("10 connections there that this") for each in finding.evidence)
+
+
+def test_who_is_closed_by_the_other_end_without_a_byte_has_failed() -> None:
+    """In the incident a proxy that expects another protocol than is spoken to it."""
+    finding = one(lambda _: [left(3)], kept=())
+    assert finding.title == (
+        f"All 8 connections to {TO} that ended within 8 s were closed by the other end without a "
+        "byte"
+    )
+    assert finding.severity == "warning"
+    assert finding.values["cut"] == 8
+    assert "ended less than 0.1 s after the last thing was sent" in " ".join(finding.evidence)
+    assert "PROXY protocol" in finding.advice
+    assert "ss -ltn" not in finding.advice
+
+
+def unasked(after_ms: int) -> Row:
+    return opened(
+        data_segs_out=0, bytes_sent=0, bytes_acked=2, last_data_sent=after_ms, last_ack_recv=0
+    )
+
+
+def test_who_waits_for_a_greeting_and_gets_none_has_failed() -> None:
+    finding = one(lambda _: [unasked(20)], kept=())
+    assert "ended less than 0.1 s after they were opened" in " ".join(finding.evidence)
+    both = one(lambda _: [unasked(20), left(3100)], kept=())
+    assert "up to 3.1 s after the last thing was sent or they were opened; 8 had sent" in " ".join(
+        both.evidence
+    )
+    assert not found(lambda _: [unasked(60_000)], kept=())  # in store, closed by an idle timeout
+
+
+def test_who_was_answered_or_closes_first_has_not_failed() -> None:
+    """A server of HTTP/1.0, a health check that connects and closes, metrics that go one way."""
+    metrics = {"data_segs_out": 5, "bytes_sent": 500, "bytes_acked": 502}
+    assert not found(lambda _: [answered()], kept=())
+    assert not found(lambda _: [unasked(0)])
+    assert not found(lambda _: [opened(**metrics)])
+    assert not found(lambda _: [opened(**metrics)], kept=())
+    # With no room left for TIME_WAIT it is not known who closed first.
+    assert not found(lambda _: [left(3)], kept=(), TCPTimeWaitOverflow=1)
+
+
+def test_what_the_network_lost_is_no_fault_of_the_program() -> None:
+    lost = {"bytes_acked": 1, "total_retrans": 3, "retransmits": 3, "bytes_retrans": 0}
+    finding = one(lambda _: [opened(**lost)])
+    assert finding.title.endswith("were lost: what they had sent was not acknowledged")
+    assert "had been retransmitted 3 times before" in " ".join(finding.evidence)
+    assert "path to" in finding.advice
+    assert "its program did not answer" not in " ".join(finding.evidence)
 
 
 @pytest.mark.parametrize("after_ms", [0, 50, 300])

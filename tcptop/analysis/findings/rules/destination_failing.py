@@ -76,7 +76,7 @@ def _goes_on(seen: Observations, found: Outcomes) -> bool:
 
 def _in_part(found: Outcomes, limits: Limits) -> bool:
     """Others are answered there. Who leaves at the same time each time had a deadline."""
-    broken = found.unopened + found.reset
+    broken = found.unopened + found.reset + found.cut - found.unasked + found.lost
     if broken >= limits["failures"] and broken >= limits["partly"] * found.every:
         return True
     left = found.left >= max(limits["failures"], limits["partly"] / 2 * found.every)
@@ -98,6 +98,8 @@ def _finding(seen: Observations, found: Outcomes) -> Finding:
         "unanswered": found.silent,
         "reset": found.reset,
         "left": found.left,
+        "cut": found.cut,
+        "lost": found.lost,
     }
     spared = _spared(seen, found)
     pids = tuple(sorted({each.pid for each in who}))
