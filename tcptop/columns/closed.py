@@ -158,7 +158,7 @@ COLUMNS = (
     Column(
         "remote", "Remote address", 18, "The other end; * is what the kernel had forgotten.",
         _values(lambda some: rank(some.remote_hi, some.remote_lo, some.remote_port)), remote_texts,
-        flex=True, largest_first=False, tail=":", least=13, grow=1,
+        flex=True, largest_first=False, tail=":", least=13, grow=0,
     ),
     Column(
         "process", "Process", 13,

@@ -104,7 +104,7 @@ def _people(selection: Selection, rows: Index) -> list[str]:
 COLUMNS = (
     Column(
         "local", "Listening on", 17, "Address and port.", _local, local_texts, flex=True,
-        largest_first=False, tail=":", least=13, grow=1,
+        largest_first=False, tail=":", least=13, grow=0,
     ),
     Column(
         "kind", "Serves", 7, "IPv4, IPv6, or both on one dual-stack socket.",
@@ -121,11 +121,11 @@ COLUMNS = (
     ),
     Column(
         "fill", "Fill", 5, "Queue against backlog + 1; at 100% the kernel drops new connections.",
-        fill, shown(units.percent, fill), right=True, styles=_fill_looks,
+        fill, shown(units.percent, fill), right=True, styles=_fill_looks, priority=1,
     ),
     Column(
         "peak", "Peak", 6, "Longest queue since tcptop started, polled eight times a second.",
-        _plain("peak"), shown(units.count, _plain("peak")), right=True,
+        _plain("peak"), shown(units.count, _plain("peak")), right=True, priority=1,
     ),
     Column(
         "syn_queue", "SYNs", 5, "Half-open connections (SYN-RECV).", _plain("syn_queue"),
@@ -145,7 +145,7 @@ COLUMNS = (
         _plain("siblings"), shown(units.count, _plain("siblings")), right=True, priority=5,
     ),
     Column(
-        "process", "Process", 16, "Who should call accept().",
+        "process", "Process", 10, "Who should call accept().",
         lambda s, r: owner_values(s, sockets(s, r)), _people, flex=True, largest_first=False,
         tail="/", least=10, grow=2,
     ),

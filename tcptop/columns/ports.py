@@ -123,14 +123,14 @@ def _number(key: str, title: str, width: int, meaning: str, priority: int = 0) -
 COLUMNS = (
     Column(
         "local", "Local address", 13, "Source of the connections.", _local, local_texts,
-        flex=True, largest_first=False, tail=":", grow=2,
+        flex=True, largest_first=False, tail=":", least=9, grow=0,
     ),
     Column(
         "remote", "Destination", 17, "Where they go.", _remote, remote_texts, flex=True,
-        largest_first=False, tail=":", grow=2,
+        largest_first=False, tail=":", least=13, grow=0,
     ),
     _number("used", "Used", 6, "Ports in use towards this destination."),
-    _number("time_wait", "TimeW", 6, "Connections of these in TIME-WAIT, kept for 60 s."),
+    _number("time_wait", "TimeW", 6, "Connections of these in TIME-WAIT, kept for 60 s.", 1),
     _number("blocked", "Reserved", 8, "Ports lost to every destination: listened on, or bound.", 3),
     _number("capacity", "Range", 6, "Ports that the kernel may pick from.", 2),
     _number("headroom", "Left", 6, "Connections that can still be opened; at 0 connect() fails."),

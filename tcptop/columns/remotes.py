@@ -77,7 +77,7 @@ def _closes(s: Selection, rows: Index) -> F64:
 COLUMNS = (
     Column(
         "remote", "Remote", 17, "The other end's address, with its port after `a`.", _remote,
-        remote_texts, flex=True, largest_first=False, tail=":", grow=1,
+        remote_texts, flex=True, largest_first=False, tail=":", least=13, grow=0,
     ),
     Column(
         "sockets", "Socks", 6, "Sockets towards it.", _plain("sockets"),
@@ -85,11 +85,12 @@ COLUMNS = (
     ),
     _counted("established", "Estab", "ESTAB: open both ways.", tcp.ESTABLISHED),
     _counted("opening", "Open", "SYN-SENT and SYN-RECV.", tcp.SYN_SENT, tcp.SYN_RECV, priority=3),
-    _counted("close_wait", "ClWait", "CLOSE-WAIT: it has closed, we have not.", tcp.CLOSE_WAIT),
+    _counted("close_wait", "ClWait", "CLOSE-WAIT: it has closed, we have not.", tcp.CLOSE_WAIT,
+             priority=1),
     _counted("time_wait", "TimeW", "TIME-WAIT: closed here first.", tcp.TIME_WAIT, priority=2),
     Column(
         "recv_q", "Recv-Q", 6, "Bytes from it that nobody has read.", _plain("recv_q"),
-        shown(units.size, _plain("recv_q")), right=True,
+        shown(units.size, _plain("recv_q")), right=True, priority=1,
     ),
     Column(
         "send_q", "Send-Q", 6, "Bytes it has not acknowledged.", _plain("send_q"),
@@ -109,7 +110,7 @@ COLUMNS = (
     ),
     Column(
         "rtt", "RTT ms", 6, "Median round trip of its connections.", _plain("rtt_us"),
-        shown(units.milliseconds, _plain("rtt_us")), right=True,
+        shown(units.milliseconds, _plain("rtt_us")), right=True, priority=1,
     ),
     Column(
         "processes", "Processes", 14, "Who talks to it.",

@@ -127,7 +127,8 @@ QUIET_TIMERS = (tcp.KEEPALIVE, tcp.TIMEWAIT)
 def timer_texts(
     selection: Selection, rows: Index, long: Callable[[float], str] = units.duration
 ) -> list[str]:
-    """`retransmit 3.2s #4`: what the kernel waits for, how long, and the tries so far.
+    """`3.2s retransmit #4`: how long the kernel waits, for what, and the tries so far. The time is
+    first, as the end may be cut.
 
     `long` shows the seconds of what is nothing to wait for: keepalive and TIME_WAIT.
     """
@@ -145,7 +146,7 @@ def timer(
     name = tcp.TIMERS[kind] if kind < len(tcp.TIMERS) else f"timer {kind}"
     tries = f" #{retransmits}" if retransmits else ""
     show = long if kind in QUIET_TIMERS else units.duration
-    return f"{name} {show(expires_ms / 1000)}{tries}"
+    return f"{show(expires_ms / 1000)} {name}{tries}"
 
 
 def _user(selection: Selection, rows: Index) -> list[str]:
@@ -206,7 +207,7 @@ COLUMNS = (
     Column(
         "state", "State", 10,
         "Where it stands in TCP's life of eleven states; sorted: what may be stuck first.",
-        _by_trouble, state_texts, priority=0, styles=state_looks, largest_first=False,
+        _by_trouble, state_texts, styles=state_looks, largest_first=False,
     ),
     Column(
         "recv_q", "Recv-Q", 6,
@@ -222,21 +223,21 @@ COLUMNS = (
     ),
     Column(
         "local", "Local address", 17, "This end.", _local, local_texts, flex=True,
-        largest_first=False, tail=":", least=9, grow=1,
+        largest_first=False, tail=":", least=9, grow=0,
     ),
     Column(
         "remote", "Remote address", 18, "The other end.", _remote, remote_texts, flex=True,
-        largest_first=False, tail=":", least=13, grow=1,
+        largest_first=False, tail=":", least=13, grow=0,
     ),
     Column(
-        "process", "Process", 14,
+        "process", "Process", 10,
         "Who holds the socket: name/pid, +n other processes, † closed by it, ~ apparently, as "
         "others to the same destination; or why nobody.",
-        owner_values, owner_texts, flex=True, largest_first=False, tail="/", least=13, grow=1,
+        owner_values, owner_texts, flex=True, largest_first=False, tail="/", least=8, grow=1,
     ),
     Column(
-        "timer", "Timer", 18, "What the kernel waits for, until when, and #tries so far.",
-        _plain("timer"), timer_texts, least=11, counts=True,
+        "timer", "Timer", 9, "How long the kernel waits, for what, and #tries so far.",
+        _plain("timer"), timer_texts, flex=True, counts=True, priority=1, grow=1,
     ),
     Column(
         "idle", "Idle", 6, "Since data last went either way.", idle_s,

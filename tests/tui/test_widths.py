@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from tcptop.analysis.selection import select
+from tcptop.columns import SOCKETS
+from tcptop.columns.sockets import timer
+from tcptop.model import tcp
 from tcptop.model.cells import cell_width, cut_middle
 from tcptop.tui.lists import IDLE_TIMEOUT_S, live_listing
-from tcptop.tui.models import ListingModel
+from tcptop.tui.models import ListingModel, column_of
 from tcptop.tui.place import Sort
 from tcptop.tui.views import VIEWS
 from tcptop.tui.widgets import layout
@@ -55,6 +58,38 @@ def listed(view: str, six: bool) -> ListingModel:
         made = sample(rows, owners=owners((4, leaky, 3), (5, leaky, 4)))
     selection = select(derived(made))
     return ListingModel(listing, selection, Sort(listing.sort_by))
+
+
+@pytest.mark.parametrize("view", ["sockets", "listeners", "ports", "remotes", "closed"])
+@pytest.mark.parametrize("six", [False, True], ids=["as prepared", "long IPv6"])
+def test_no_address_is_cut_beside_what_matters_less(view: str, six: bool) -> None:
+    """Those of priority 0 go with any address; all others come after whole ones."""
+    model = listed(view, six)
+    rows = range(len(model))
+    content, empty = Needs().ask(model, rows, None)
+    assert content is not None
+    for width in range(60, 200):
+        columns, sizes = layout.lay_out(model.columns, width, content, empty)
+        vital = {column.key for column in model.columns if not column.priority}
+        for column, size in zip(columns, sizes, strict=True):
+            cut = content(column.key) > size
+            if cut and column.tail == layout.ADDRESS and not column.priority:
+                assert {each.key for each in columns} <= vital, width
+
+
+def test_a_timer_is_told_with_its_time() -> None:
+    assert timer(tcp.TIMERS.index("retransmit"), 13_000, 4) == "13s retransmit #4"
+    column = next(each for each in SOCKETS.columns if each.key == "timer")
+    assert layout.place("13s retransmit #4", column_of(column), column.width) == "13s retr…"
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_who_it_is_has_room_in_every_list_of_addresses(width: int) -> None:
+    for view in ("sockets", "listeners"):
+        model = listed(view, True)
+        content, empty = Needs().ask(model, range(len(model)), None)
+        columns, _ = layout.lay_out(model.columns, width, content, empty)
+        assert "process" in [column.key for column in columns], view
 
 
 def test_an_address_keeps_its_end() -> None:
