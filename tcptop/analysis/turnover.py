@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.model import tcp
-from tcptop.model.arrays import index_of, row_hash
+from tcptop.model.arrays import index_of, isin, row_hash
 from tcptop.model.closed import Closed
 from tcptop.model.snapshot import Ended, Ports, Processes, Remotes, Snapshot
 from tcptop.model.table import F64, U32, U64, Bools, Index
@@ -90,8 +90,7 @@ def _closes(place: Index, netns: U32, ended: Ended) -> F64:
 
 
 def _told(netns: U32, ended: Ended) -> Bools:
-    told: Bools = np.isin(netns, np.array([*ended.told], np.uint32))
-    return told
+    return isin(netns, ended.told)
 
 
 def _arrived(snapshot: Snapshot) -> Bools:

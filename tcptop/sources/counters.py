@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from tcptop.model.sample import Kernel
 from tcptop.model.sysctls import Sysctls
@@ -126,10 +127,20 @@ def read_sysctls(
     """
     found = {}
     for name in names:
-        data = read(f"{root}/{name.replace('.', '/')}")
+        data = read(_path(root, name))
         if data is not None:
-            found[name] = " ".join(procfs.text(data).split())
+            found[name] = _words(data)
     return found
+
+
+@lru_cache(256)
+def _path(root: str, name: str) -> str:
+    return f"{root}/{name.replace('.', '/')}"
+
+
+@lru_cache(256)
+def _words(data: bytes) -> str:
+    return " ".join(procfs.text(data).split())
 
 
 def _host_wide(sysctls: Sysctls, first: procfs.OpenFiles | None) -> dict[str, str]:

@@ -27,7 +27,7 @@ NO_SOCKETS = (np.zeros(0, np.uint32), np.zeros(0, np.int64))
 
 class FdTable:
     """The sockets of one process, as last read; `inodes` and `fds` are its rows, a descriptor
-    IN_RING where a ring holds the socket.
+    IN_RING where a ring holds the socket. They are new arrays where they may have changed.
 
     `identity` is the inode number of /proc/PID/fd, which a new process with an old pid has not
     (proc_pid_make_inode in fs/proc/base.c). `size` is the number of descriptors, which the
@@ -69,7 +69,7 @@ class FdTable:
         False where the deadline (of the monotonic clock) came first; the next call goes on from
         there. Where the process is gone or not ours to see, no sockets are known.
         """
-        size = self.size
+        size, before = self.size, self._links
         if self.finished:
             self._wholly = not trusted or not self._links
         try:
@@ -83,7 +83,8 @@ class FdTable:
             self.denied = isinstance(error, PermissionError)
             self.finished = True
             self._links = {}
-        self._set_rows()
+        if self._links != before or _RING in before.values():
+            self._set_rows()
         if self.finished:
             self.size_when_read = size
             self.read_at = now

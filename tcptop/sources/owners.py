@@ -86,7 +86,7 @@ class OwnerFinder:
         missing = wanted[~isin_sorted(wanted, self._known.inodes)]
         reading = _Reading(wanted, self._vain.due(missing, now), now, self._budget)
         complete = self._read(reading)
-        if ended or reading.done:
+        if ended or reading.changed:
             self._known = _join(self._all())
             self._sharing = _sharing(self._known)
         if self._in_flight and isin_sorted(wanted, self._known.inodes).all():
@@ -216,6 +216,7 @@ class _Reading:
         self.wanted = wanted
         self.now = now
         self.cut = False
+        self.changed = False  # rows of a table
         self.done: set[FdTable] = set()
         self.deadline = time.monotonic() + budget_s
         self._trusted: frozenset[int] | None = None
@@ -240,7 +241,9 @@ class _Reading:
                 self.done.add(table)
                 small = table.count <= SMALL
                 trusted = frozenset[int]() if wholly or small else self._trust()
+                before = table.inodes
                 self.cut = not table.read(trusted, self.now, self.deadline)
+                self.changed = self.changed or table.inodes is not before
                 self._strike(table.inodes)
 
     def _trust(self) -> frozenset[int]:

@@ -91,8 +91,8 @@ class OpenFiles:
 def pids(proc: str) -> list[int]:
     """Every process (thread group) that this /proc shows; empty where there is none."""
     try:
-        numbers = (whole(name) for name in os.listdir(proc) if name[0].isdecimal())
-        return [number for number in numbers if number is not None]
+        names = os.listdir(proc)
+        return [int(n) for n in names if n.isdecimal() and n.isascii() and len(n) < LONGEST]
     except OSError:
         return []
 
@@ -175,7 +175,8 @@ def cgroup(data: bytes) -> str | None:
     return min(ranked)[3] if ranked else None
 
 
-def counters(data: bytes) -> dict[str, Mapping[str, int]]:
+@lru_cache(16)  # as of those below: where little happens they are as they were a sample before
+def counters(data: bytes) -> Mapping[str, Mapping[str, int]]:
     """/proc/net/netstat or snmp: section -> name -> value.
 
     Each section is a line of names and a line of values. Kernels differ in names and order. What
@@ -199,7 +200,8 @@ def _section(names: str, values: str) -> tuple[str, Mapping[str, int]]:
     return (title.rstrip(":"), _numbers(heads, numbers)) if title == again else ("", {})
 
 
-def icmp6(data: bytes) -> dict[str, Mapping[str, int]]:
+@lru_cache(16)
+def icmp6(data: bytes) -> Mapping[str, Mapping[str, int]]:
     """What /proc/net/snmp6 tells of ICMPv6, as a section like those of `counters`; the numbers of
     each type, which come and go, are left out."""
     lines = _whole_words(data).split("\n")
@@ -214,7 +216,8 @@ def _icmp6(told: str) -> Mapping[str, int]:
     return _numbers([name[5:] for name, _ in found], [value for _, value in found])
 
 
-def sockstat(data: bytes) -> dict[str, dict[str, int]]:
+@lru_cache(16)
+def sockstat(data: bytes) -> Mapping[str, Mapping[str, int]]:
     """/proc/net/sockstat or sockstat6: protocol -> name -> value; `mem` is in pages.
 
     Of TCP, `inuse` and `tw` are the namespace's; `orphan`, `alloc` and `mem` are the host's in
@@ -245,7 +248,8 @@ def _numbers(names: list[str], values: list[str]) -> dict[str, int]:
     return {intern(name): value for name, value in read if value is not None}
 
 
-def conntrack(data: bytes) -> dict[str, int]:
+@lru_cache(16)
+def conntrack(data: bytes) -> Mapping[str, int]:
     """Sums over the CPUs of /proc/net/stat/nf_conntrack: names, then hexadecimal numbers.
 
     `entries` is the same in each line (ct_cpu_seq_show, nf_conntrack_standalone.c) and left out.

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from tcptop.model.arrays import isin, isin_sorted
+from tcptop.model.arrays import distinct, isin, isin_sorted
 from tcptop.model.sample import LostSocket, Owners, Unlisted
 from tcptop.model.table import EMPTY, I64, U32, Index, SocketTable
 from tcptop.sources import lost
@@ -74,8 +74,8 @@ class UnlistedSockets:
 
     def _many(self, pids: I64, inside: frozenset[int]) -> list[int]:
         """Processes of the namespaces with so many sockets that are not listed."""
-        found, counts = np.unique(pids, return_counts=True)
-        many = found[counts >= LEAST].tolist()
+        found = distinct(pids)
+        many = found.values[found.counts >= LEAST].tolist()
         return [pid for pid in many if netns(f"{self._proc}/{pid}") in inside]
 
     def _tcp(self, known: Owners, rows: Index) -> Index:

@@ -179,7 +179,7 @@ def kernel(dice: random.Random) -> Kernel:
     )
     return Kernel(
         NETNS,
-        procfs.counters(netstat) | procfs.counters(snmp),
+        {**procfs.counters(netstat), **procfs.counters(snmp)},
         procfs.sockstat(sockstat),
         {name: procfs.text(odd(value.encode(), dice)) for name, value in sysctls.items()},
     )
