@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.analysis.history import History, KnownSockets
-from tcptop.model.arrays import index_of, isin, sorted_unique
+from tcptop.model.arrays import index_of, isin, nan_as_zero, sorted_unique
 from tcptop.model.sample import Sample
 from tcptop.model.table import F64, U64, Bools, Index
 
@@ -54,7 +54,7 @@ class SocketJoin:
         So did that of one that was half-open, whose counters the kernel did not tell then. NaN at
         the first look at a namespace, where unknown, and where a counter ran backwards.
         """
-        grown = values - np.nan_to_num(self.recalled(name, 0.0))
+        grown = values - nan_as_zero(self.recalled(name, 0.0))
         return np.where(grown >= 0, grown / self._elapsed_s(), np.nan)
 
     def _elapsed_s(self) -> F64:

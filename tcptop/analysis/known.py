@@ -12,7 +12,7 @@ from tcptop.analysis import listeners
 from tcptop.analysis.history import KnownSockets
 from tcptop.analysis.join import SocketJoin
 from tcptop.model import tcp
-from tcptop.model.arrays import isin_codes
+from tcptop.model.arrays import isin_codes, nan_as_zero
 from tcptop.model.sample import Sample
 from tcptop.model.table import F64, Bools, Index, SocketTable
 
@@ -104,7 +104,7 @@ def _unchanged(table: SocketTable, joined: SocketJoin) -> KnownColumns:
 def _full_s(table: SocketTable) -> F64:
     """Since when a receive buffer has been full, which the last data that came tells; else 0."""
     full = table.info_of("rcv_wnd") == 0
-    return np.where(full, np.nan_to_num(table.since_s("last_data_recv")), 0.0)
+    return np.where(full, nan_as_zero(table.since_s("last_data_recv")), 0.0)
 
 
 def _since(joined: SocketJoin, name: str, still: Bools) -> F64:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tcptop.analysis import identity
 from tcptop.model import tcp
+from tcptop.model.arrays import nan_as_zero
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, U64, Index
@@ -147,7 +148,7 @@ def of_listeners(selection: Selection) -> Recorded:
     """`peak` is the longest queue since the sample before, not since start."""
     found, sample = selection.snapshot.listeners, selection.snapshot.sample
     queue = sample.sockets.recv_q[found.row].astype(np.int64)
-    weights = np.nan_to_num(found.drops_per_s) + queue + found.syn_queue
+    weights = nan_as_zero(found.drops_per_s) + queue + found.syn_queue
     rows = busiest(weights)
     keys, waiting = identity.listener_keys(selection, rows), queue[rows]
     peak = np.maximum(waiting, sample.peaks.of(keys))

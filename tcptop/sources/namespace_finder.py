@@ -67,6 +67,7 @@ class NamespaceFinder:
     def __init__(self, proc: str = "/proc", clock: Callable[[], float] = time.monotonic) -> None:
         self._proc = proc
         self._clock = clock
+        self._pid = os.getpid()
         self._spaces: dict[int, int | None] = {}  # by pid; see _space
         self._own: tuple[int | None, int] = (None, 0)  # a file and the namespace of this thread
         self._numbers: dict[int, int] = {}  # the same of others that were entered
@@ -192,7 +193,7 @@ class NamespaceFinder:
         paths = [f"{namespaces.NAMED}/{name}"] if name is not None else []
         paths += [f"{self._proc}/{pid}/ns/net" for pid in pids[:PATHS]]
         paths += self._mounts.get(inode, ())
-        others = [pid for pid in pids if pid != os.getpid()] or pids  # who are there without us
+        others = [pid for pid in pids if pid != self._pid] or pids  # who are there without us
         cgroup = self._cgroup(others[0]) if others else None
         return Found(inode, name, tuple(others[:PATHS]), len(pids), cgroup, tuple(paths))
 
