@@ -26,13 +26,15 @@ KnownColumns: TypeAlias = dict[str, NDArray[Any]]
 def known_sockets(sample: Sample, joined: SocketJoin, process: Index) -> KnownSockets:
     """One for each row of the sample; `process` is its first holder."""
     table = sample.sockets
+    acked, counters = table.info_of("bytes_acked"), _counters(table)
     return KnownSockets(
         state=table.state,
         peak=listeners.peaks(table, sample.peaks, joined),
         drops=table.drops(),
         **_seen(table, joined, process),
-        **_counters(table),
-        **_unchanged(table, joined),
+        bytes_sent=_sent(table, acked),
+        **counters,
+        **_unchanged(table, joined, acked, counters),
         **_send_queue(table, joined),
     )
 
@@ -68,24 +70,25 @@ def _seen(table: SocketTable, joined: SocketJoin, process: Index) -> KnownColumn
     }
 
 
-def _counters(table: SocketTable) -> KnownColumns:
+def _sent(table: SocketTable, acked: F64) -> F64:
     """`bytes_sent` counts since 4.19; before that what was acknowledged stands in."""
     sent = table.info_of("bytes_sent")
-    return {
-        "bytes_sent": np.where(np.isnan(sent), table.info_of("bytes_acked"), sent),
-        "bytes_received": table.info_of("bytes_received"),
-        "total_retrans": table.info_of("total_retrans"),
-        "segs_in": table.info_of("segs_in"),
-    }
+    return np.where(np.isnan(sent), acked, sent)
 
 
-def _unchanged(table: SocketTable, joined: SocketJoin) -> KnownColumns:
+def _counters(table: SocketTable) -> KnownColumns:
+    return {name: table.info_of(name) for name in ("bytes_received", "total_retrans", "segs_in")}
+
+
+def _unchanged(
+    table: SocketTable, joined: SocketJoin, acked: F64, counters: KnownColumns
+) -> KnownColumns:
     """Since when state, peer and queues are as they are."""
     queues = table.state != tcp.LISTEN  # a listener's queues count connections
-    acked, received = table.info_of("bytes_acked"), table.info_of("bytes_received")
+    received = counters["bytes_received"]
     sending, waiting = queues & (table.send_q > 0), queues & (table.recv_q > 0)
     same_state = joined.recalled("state", 0) == table.state
-    silent = joined.recalled("segs_in") == table.info_of("segs_in")
+    silent = joined.recalled("segs_in") == counters["segs_in"]
     return {
         "state_since": _since(joined, "state_since", same_state),
         "silent_since": _since(joined, "silent_since", silent),

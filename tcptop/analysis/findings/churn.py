@@ -68,8 +68,8 @@ def answered(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
     Nor those that were reset: a health check ends like that.
     """
     active = rates(summaries, netns, "ActiveOpens")
-    if active is None:
-        return None
+    if active is None or not active.any():
+        return active
     reset = rates_or_zero(summaries, netns, "EstabResets")
     opened: F64 = np.maximum(active - unopened(summaries, netns) - reset, 0)
     return opened

@@ -17,9 +17,9 @@ def lately(seen: Observations, seconds: float) -> Closed:
     begin, parts = seen.sample.taken_at - seconds, []
     for part in reversed(seen.snapshot.closed):
         recent = part.at >= begin
-        parts.append(part if recent.all() else part.take(recent))
         if not recent.any():
             break
+        parts.append(part if recent.all() else part.take(recent))
     return joined(parts[::-1])
 
 

@@ -43,19 +43,18 @@ def filtered(summaries: Sequence[SampleSummary], netns: int) -> Filtered | None:
     """None where neither rises steadily."""
     received = rates(summaries, netns, "InReceives")
     lost = np.zeros(len(summaries) - 1) if received is None else received
-    for name in OTHERWISE if received is not None else ():
+    for name in OTHERWISE if lost.any() else ():
         lost = lost - rates_or_zero(summaries, netns, name)
-    sent, ours, udp = (
-        rates_or_zero(summaries, netns, name)
-        for name in ("OutDestUnreachs", "InDestUnreachs", "NoPorts")
-    )
-    found = [_steady(each, summaries) for each in (lost, sent - ours - udp)]
+    sent = rates_or_zero(summaries, netns, "OutDestUnreachs")
+    for name in ("InDestUnreachs", "NoPorts") if sent.any() else ():
+        sent = sent - rates_or_zero(summaries, netns, name)
+    found = [_steady(each, summaries) for each in (lost, sent)]
     return Filtered(*found) if any(found) else None
 
 
 def _steady(rising: F64, summaries: Sequence[SampleSummary]) -> float:
     """Its mean; 0 where it does not rise in half of the intervals."""
-    steady = np.mean(rising > 0) >= STEADY
+    steady = np.count_nonzero(rising > 0) >= STEADY * len(rising)
     return max(mean(rising, summaries), 0.0) if steady else 0.0
 
 

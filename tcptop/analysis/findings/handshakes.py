@@ -27,5 +27,7 @@ def half_open(seen: Observations, age_s: float) -> Index:
     """At the server: SYN-ACKs sent again for so long, of a listener that is in the table."""
     rows = syn_queues.half_open(seen)
     rows = rows[(seen.table.retrans[rows] > 0) & (seen.snapshot.queue[rows] >= 0)]
+    if not len(rows):
+        return rows
     old: Index = rows[syn_queues.age_s(seen, rows) >= age_s]
     return old

@@ -74,6 +74,8 @@ def unheard(
     them, by the kernel's notices. Who serves reads first, but for greetings."""
     seconds = float(lengths(summaries).sum())
     closed = lately(seen, seconds)
+    if len(closed) < per_s * seconds:
+        return
     soon = np.fmin(closed.life_s, closed.short_s) <= SOON_S
     soon &= closed.opened & (closed.first == HERE) & (closed.netns == netns)
     ended = closed.take(soon & (closed.known("data_segs_in") == 0))

@@ -58,8 +58,8 @@ def _all_that_arrives(summaries: Sequence[SampleSummary], netns: int, per_s: F64
 
 def _without_socket(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
     sent = rates(summaries, netns, "OutRsts")
-    if sent is None:
-        return None
+    if sent is None or not sent.any():
+        return sent
     own = sum(rates_or_zero(summaries, netns, name) for name in BY_SOCKETS)
     return np.maximum(sent - own, 0.0)
 

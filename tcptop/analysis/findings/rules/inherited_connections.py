@@ -51,6 +51,8 @@ def _left(seen: Observations, idle_s: float) -> Index:
     serves = _serves(seen)
     others = holders.row[~serves[holders.process] & holders.held]
     rows = sorted_unique(others[seen.accepted[others]])
+    if not len(rows):
+        return rows
     rows = rows[isin_codes(table.state[rows], stalls.TALKING) & (table.inode[rows] != 0)]
     sent, received = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
     at_rest = (sent >= idle_s) & (received >= sent) & (table.info_of("data_segs_out", rows) > 0)

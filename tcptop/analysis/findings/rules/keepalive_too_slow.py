@@ -18,11 +18,11 @@ ID = "keepalive-too-slow"
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
-    # Nothing on the way forgets a connection that does not leave this host.
-    armed = idle.held(seen) & (seen.table.timer == tcp.KEEPALIVE) & ~seen.remote_here
+    armed = idle.held(seen) & (seen.table.timer == tcp.KEEPALIVE)
     if armed.any():
         first = _first_probe_s(seen)
-        late = armed & (first > idle.timeout(seen, limits))
+        # Nothing on the way forgets a connection that does not leave this host.
+        late = armed & (first > idle.timeout(seen, limits)) & ~seen.remote_here
         for group in grouped(seen, np.flatnonzero(late), by_process=False):
             yield _finding(seen, limits, group, float(first[group.rows].max()))
 
