@@ -156,6 +156,10 @@ class Waiters(NamedTuple):
         closed = (seen.table.state[self.rows] == tcp.CLOSE_WAIT) & (self.waited_s >= least_s)
         return int(np.count_nonzero(closed)) + (self.gone if stands else 0)
 
+    def for_long(self, seconds: float) -> int:
+        """Those that have waited for so long or longer."""
+        return int(np.count_nonzero(self.waited_s >= seconds))
+
     def younger(self, seconds: float) -> int:
         return int(np.count_nonzero(self.waited_s < seconds))
 

@@ -171,13 +171,17 @@ def answering(seen: Observations, case: Unanswered) -> Answering:
     return Answering(at_port, len(called), len(others) - len(called))
 
 
+def one_by_one(*given: GivenUp) -> bool:
+    """Whether one caller may have tried them all, one after the other."""
+    attempts, waiting = sum(g.attempts for g in given), sum(g.calls.waiting for g in given)
+    return waiting <= 1 and attempts <= 1.2 * max(g.seconds for g in given) + 1
+
+
 def spared(seen: Observations, case: Unanswered, processes: list[Process]) -> bool:
     """Whether one attempt after the other is a program's question if that host is back, while
     others answer it at the same port."""
     given = case.given
-    if len(case.rows) or given is None or given.calls.waiting > 1:
-        return False
-    if given.attempts > 1.2 * given.seconds + 1:
+    if len(case.rows) or given is None or not one_by_one(given):
         return False
     table, to, callers = seen.table, case.callee, {each.pid for each in processes}
     others = _at_port(seen, to)

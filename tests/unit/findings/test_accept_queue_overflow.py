@@ -244,6 +244,25 @@ def test_nothing_accepted_is_an_outage_however_much_room_there_is() -> None:
     assert "listen()" not in finding.advice
 
 
+def test_many_that_wait_for_long_are_harmed_though_some_are_accepted() -> None:
+    """The queue moves: each second one goes, and one comes."""
+
+    def rows(number: int) -> list[Row]:
+        every = [*waiting(22, 26.0 + number), *waiting(number, 0.4)]
+        for place, row in enumerate(every):
+            row["cookie"] = 100 + place
+        return [listener(22, 1024), *every[number:]]
+
+    severities = [[each.severity for each in found] for found in seen(rows, seconds=5)]
+    assert severities == [["critical"]] * 6
+    (finding,) = seen(rows, seconds=5)[-1]
+    assert finding.title == (
+        "nginx on :8080 is too slow to accept: 22 connections wait, the oldest for 31 s"
+    )
+    few = of(once([listener(9), *waiting(9, 26.0)], owners=HELD), ID)
+    assert [each.severity for each in few] == ["info"]
+
+
 def test_a_queue_that_moves_is_none_though_it_stays_as_long() -> None:
     def rows(number: int) -> list[Row]:
         fresh = waiting(5, 0.4)

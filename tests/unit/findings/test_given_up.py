@@ -86,6 +86,24 @@ def test_one_caller_that_tries_again_is_a_warning(
     assert (told and told.severity) == severity
 
 
+@pytest.mark.parametrize("seconds", [6, 8, 10])
+def test_a_longer_look_does_not_make_it_less(seconds: int) -> None:
+    """Three at once each two seconds: less than two a second, and more than one caller."""
+
+    def rows(number: int) -> list[Row]:
+        return others(number // 2, 3, waited_ms=900)
+
+    told = found(rows, seconds)
+    assert told
+    assert told.severity == "critical"
+
+
+def test_one_caller_stays_a_warning_however_long_the_look() -> None:
+    told = found(lambda n: others(n, 1, waited_ms=500), 10, kernel=counted(InSegs=100))
+    assert told
+    assert (told.values["attempts"], told.severity) == (11, "warning")
+
+
 def test_it_needs_no_more_than_a_short_look() -> None:
     told = watch(3, lambda n: others(n, 4), owners=HELD, kernel=counted())
     assert [bool(of(each, ID)) for each in told] == [False, False, False, True]

@@ -110,6 +110,8 @@ def _harm(
     if queues.capacity[place] < limits["least_capacity"]:
         return 0
     old = waiters.oldest_s >= limits["waited_s"]
+    if waiters.for_long(limits["waited_s"]) >= limits["long_waits"]:
+        return CRITICAL
     many = queues.queued[place] >= limits["given_up"]
     if stands and (old or many):
         return CRITICAL if old and many else WARNING
@@ -167,6 +169,7 @@ RULE = Rule(
         Threshold("given_up", 3, "clients that gave up, or wait for a stalled accept()"),
         Threshold("stalled_s", 3, "seconds without an accept() while clients wait"),
         Threshold("waited_s", 10, "seconds of waiting at which it is reported (info)"),
+        Threshold("long_waits", 10, "so many that wait that long: critical"),
     ),
     find,
     frozenset({Need.BACKLOG, Need.UNIX_QUEUES}),

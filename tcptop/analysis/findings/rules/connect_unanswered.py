@@ -17,7 +17,6 @@ ID = "connect-unanswered"
 MOST = 20  # destinations
 UNKNOWN = "an unknown process"
 NAMED = 1000  # sockets
-OUTAGE_PER_S = 2  # attempts a second, from which it is more than one caller that tries again
 MANY = 3  # destinations of one program, from which they are told together
 LISTED = 3  # of these
 CONFIRM = "nstat -az TcpActiveOpens TcpAttemptFails TcpExtTCPSynRetrans; ip neigh"
@@ -75,7 +74,7 @@ def _severity(told: Silent, limits: Limits) -> str:
         return "critical"
     if given is None or not given.every or given.calls.heard or told.other_family:
         return "warning"
-    if given.attempts >= max(most, OUTAGE_PER_S * given.seconds):
+    if given.attempts >= most and not unanswered.one_by_one(given):
         return "critical"
     return "info" if unanswered.spared(told.seen, case, told.processes) else "warning"
 
@@ -148,9 +147,9 @@ def _attempts(told: Silent) -> int:
 def _worst(group: Sequence[Silent], attempts: int, limits: Limits) -> str:
     """As bad as the worst, and an outage where none of many is answered by anybody."""
     each = {_severity(told, limits) for told in group}
-    lasted = max((told.given.seconds for told in group if told.given), default=0.0)
-    every = all(told.given and told.given.every for told in group)
-    if every and attempts >= max(limits["critical"], OUTAGE_PER_S * lasted):
+    given = [told.given for told in group if told.given]
+    every = len(given) == len(group) and all(each.every for each in given)
+    if every and attempts >= limits["critical"] and not unanswered.one_by_one(*given):
         pids = {process.pid for process in group[0].processes}
         if not unanswered.answered_elsewhere(group[0].seen, pids, [t.case.callee for t in group]):
             return "critical"
