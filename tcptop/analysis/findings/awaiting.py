@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis import stalls
+from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations, once
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, row_hash
@@ -17,6 +18,8 @@ from tcptop.model.table import F64, U64, Bools, Index, SocketTable
 
 IN_FLIGHT_S = 1.0  # for so long any request may be under way
 IDLE_S = 600.0  # who waits for longer is idle, more likely, and nobody waits for that answer
+ENDED_S = 60.0  # for so long what came on those that have ended counts
+PLACE = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
 FIRST = 3  # segments of a first request
 ANSWERED = 4  # segments with a request for one with an answer: more, and nobody answers them
 ALIKE = 5  # requests, from which it is hardly chance that the segments of the answers fit
@@ -36,14 +39,28 @@ def destinations(seen: Observations) -> tuple[Index, U64]:
     """Connections that we opened, and for each a key of the address and port that it leads to."""
     table = seen.table
     rows = np.flatnonzero(isin_codes(table.state, stalls.TALKING) & ~seen.accepted)
-    names = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
-    return rows, row_hash(*(getattr(table, name)[rows] for name in names))
+    return rows, row_hash(*(getattr(table, name)[rows] for name in PLACE))
 
 
 def heard_s(seen: Observations, rows: Index) -> float:
-    """Since data came on any of these connections; infinite where none ever has."""
+    """Since data came on any of these connections, which lead to one destination, or on those
+    there that have ended; infinite where none ever has."""
     came = rows[seen.table.info_of("bytes_received", rows) > 0]
-    return float(seen.table.since_s("last_data_recv", came).min(initial=np.inf))
+    last = float(seen.table.since_s("last_data_recv", came).min(initial=np.inf))
+    keys, ago_s = _heard_of_ended(seen)
+    place = row_hash(*(getattr(seen.table, name)[rows[:1]] for name in PLACE))
+    return min(last, float(ago_s[keys == place].min(initial=np.inf)))
+
+
+@once
+def _heard_of_ended(seen: Observations) -> tuple[U64, F64]:
+    """Of each connection that ended of late and brought data the key of its destination, and since
+    when nothing has come on it."""
+    closed = lately(seen, ENDED_S)
+    closed = closed.take(closed.opened & (closed.known("bytes_received") > 0))
+    before_s = np.nan_to_num(closed.known("last_data_recv")) / 1000
+    keys = row_hash(*(getattr(closed, name) for name in PLACE))
+    return keys, seen.sample.taken_at - closed.at + before_s
 
 
 def awaiting(seen: Observations, called: bool, least_s: float = IN_FLIGHT_S) -> tuple[Index, F64]:

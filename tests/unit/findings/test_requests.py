@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tcptop.model.finding import Finding
-from tcptop.model.sample import Process
+from tcptop.model.sample import Deaths, Process
 from tests.unit.findings.watched import of, once, watch
-from tests.unit.prepared import CURL, INFO_SIZE, NGINX, Row, owners, socket
+from tests.unit.prepared import (
+    CURL,
+    INFO_SIZE,
+    NETNS,
+    NGINX,
+    TAKEN_AT,
+    Row,
+    owners,
+    socket,
+    table,
+)
 
 UNANSWERED, QUEUED = "requests-unanswered", "requests-queued"
 POOLER = Process(300, "pgbouncer", "pgbouncer b.ini", 0, 7000, "/system.slice", 60, 1024, 0)
@@ -98,6 +110,54 @@ def test_where_requests_are_sent_and_nothing_at_all_comes_it_is_worse() -> None:
     assert finding.title == (
         "10.0.0.9:5432 has stopped answering: 16 connections of curl wait, the oldest for 12 s"
     )
+
+
+def test_a_database_that_answers_none_of_a_program_is_worse_than_a_long_poll() -> None:
+    """Others, of another program, wait for nothing; nor do a few of its own."""
+    idle, own = calls(4, sent_s=30, received_s=29, first=100), calls(3, sent_s=1, received_s=0.5)
+    held = owners(*((n, CURL, n) for n in range(1, 100)), *((n, NGINX, n) for n in range(100, 110)))
+
+    def told(waited_s: float, port: int = 5432, others: Sequence[Row] = ()) -> list[Finding]:
+        waits = calls(12, sent_s=waited_s, received_s=waited_s + 1, first=10)
+        rows = [*waits, *idle, *others]
+        to = f"10.0.0.9:{port}"
+        rows = [row | socket(str(row["state"]), str(row["local"]), to) | row for row in rows]
+        rows = [row | {"remote": to} for row in rows]
+        return [*of(once(rows, owners=held), UNANSWERED)]
+
+    for others in ((), own):
+        (finding,) = told(24, others=others)
+        assert finding.severity == "warning"
+        assert finding.title == (
+            "10.0.0.9:5432 does not answer 12 connections of curl: the oldest waits for 24 s"
+        )
+        assert "pg_stat_activity" in finding.advice
+        assert not any("long poll" in each for each in finding.evidence)
+    calm = [told(19), told(24, 6379), told(24, others=calls(9, sent_s=1, received_s=0.5))]
+    assert [[each.severity for each in found] for found in calm] == [["info"]] * 3
+
+
+def test_answers_on_connections_that_have_ended_are_answers() -> None:
+    """Those that are open were never answered; another, which is over, was."""
+    fresh = calls(12, sent_s=13, received_s=13, out=1, into=0)
+    (finding,) = unanswered(fresh)
+    assert "No data has ever come on any connection to it that is open." in finding.evidence
+
+    def rows(number: int) -> list[Row]:
+        return [*fresh, *calls(8, sent_s=4, received_s=4, out=1, into=0, first=100 + 20 * number)]
+
+    def ended(number: int) -> tuple[Deaths, ...]:
+        over = calls(1, sent_s=0.3, received_s=0.2, out=1, into=1, first=900 + number)
+        opened = {"rtt": 200, "min_rtt": 200, "segs_out": 4, "segs_in": 4}
+        some = table([each | {"state": "CLOSE", "info": each["info"] | opened} for each in over])
+        return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number)),)
+
+    held = owners(*((inode, CURL, 3) for inode in range(1, 1000)))
+    (silent,) = of(watch(6, rows, owners=held)[-1], UNANSWERED)
+    assert silent.severity == "warning"
+    (answers,) = of(watch(6, rows, owners=held, deaths=ended)[-1], UNANSWERED)
+    assert answers.severity == "info"
+    assert any(each.startswith("Answers do come: the last data") for each in answers.evidence)
 
 
 def test_new_connections_that_were_never_answered_are_no_sign_of_life() -> None:

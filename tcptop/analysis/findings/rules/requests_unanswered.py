@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import doing, words
-from tcptop.analysis.findings.awaiting import calls_awaiting, destinations, heard_s
+from tcptop.analysis.findings.awaiting import PLACE, calls_awaiting, destinations, heard_s
 from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.lulls import Repeated, repeated
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.peers import peer_rows
-from tcptop.model.arrays import sorted_unique
+from tcptop.model import tcp
+from tcptop.model.arrays import isin_codes, sorted_unique
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
@@ -23,11 +24,31 @@ ID = "requests-unanswered"
 ALIKE = "A long poll, a blocking command (BLPOP) and a subscription look the same from here."
 OLD = 0.5  # of them have waited for so long
 WATCHED_S = 4.75  # five samples, before a few count
+LONG_S = 20.0  # after which a server that owes each request an answer is late
+NEARLY_ALL = 0.75  # of the connections there
+# By port, who answers each request as soon as it is done, and pushes nothing later: no long polls.
+PROMPT = {
+    1433: "SQL Server",
+    1521: "Oracle",
+    3306: "MySQL",
+    5432: "PostgreSQL",
+    6432: "PgBouncer",
+    11211: "memcached",
+}
+MYSQL = "SHOW PROCESSLIST (a metadata lock, long queries), SHOW ENGINE INNODB STATUS"
+WAITS = {
+    "MySQL": MYSQL,
+    "PgBouncer": "SHOW POOLS (cl_waiting, maxwait), and sessions that are idle in transaction and "
+    "hold its server connections (pg_stat_activity)",
+    "PostgreSQL": "pg_stat_activity (wait_event, pg_blocking_pids, idle in transaction; SyncRep "
+    "is a synchronous standby that does not confirm)",
+}
 
 
 class _Silence(NamedTuple):
     """Connections to one destination that wait, for how long, and what comes on all those there.
 
+    `theirs` are all that the same processes have to it, `others` those that wait for nothing.
     `heard_s` is since when data came on any of them; infinite where none ever has.
     """
 
@@ -35,6 +56,7 @@ class _Silence(NamedTuple):
     waited_s: F64
     old: int
     others: int
+    theirs: int
     heard_s: float
 
     @property
@@ -44,6 +66,13 @@ class _Silence(NamedTuple):
     @property
     def fresh(self) -> int:
         return len(self.waited_s) - self.old
+
+    def prompt(self, seen: Observations) -> str:
+        """Who should have answered by now: a server that does so at once, and answers these
+        programs on few of their connections; else empty."""
+        late = self.longest_s >= LONG_S and self.old >= NEARLY_ALL * self.theirs
+        port = int(seen.table.remote_port[self.group.rows[0]])
+        return PROMPT.get(port, "") if late else ""
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -83,30 +112,47 @@ def _all_of_few(found: _Silence) -> bool:
 def _silence(seen: Observations, group: ConnectionGroup, for_s: F64, old: int) -> _Silence:
     rows, keys = destinations(seen)
     every: Index = rows[keys == keys[np.searchsorted(rows, group.rows[0])]]
-    return _Silence(group, for_s, old, len(every) - len(group.rows), heard_s(seen, every))
+    who, mine = (seen.snapshot.holders.first(those) for those in (every, group.rows))
+    theirs = int(np.isin(who, mine).sum())
+    others = len(every) - len(group.rows)
+    return _Silence(group, for_s, old, others, theirs, heard_s(seen, every))
 
 
 def _finding(seen: Observations, limits: Limits, silence: _Silence) -> Finding:
     group, servers = silence.group, _servers(seen, silence.group)
     stopped = silence.heard_s >= limits["waited_s"] and silence.fresh >= OLD * limits["connections"]
-    many = words.count(len(group.rows), "connection")
-    oldest = words.duration(silence.longest_s)
+    prompt = silence.prompt(seen)
     return Finding(
         ID,
         words.key(ID, group.netns, group.destination),
-        "warning" if stopped else "info",
-        f"{group.destination} has stopped answering: {many} of {group.who} wait, the oldest "
-        f"for {oldest}"
-        if stopped
-        else f"{many} of {group.who} to {group.destination} sent something and have no answer "
-        f"yet, the oldest for {oldest}",
+        "warning" if stopped or prompt else "info",
+        _title(silence, stopped, prompt),
         group.subject(seen),
         {"connections": len(group.rows), "longest_s": silence.longest_s, "others": silence.others},
         tuple(_evidence(seen, limits, silence, servers)),
-        doing.remedy(seen, servers) or _advice(group, servers),
+        doing.remedy(seen, servers) or _advice(group, servers, prompt),
         f"ss -tinp state established 'dst {words.in_filter(group.destination or '')}'",
         since=seen.sample.taken_at - silence.longest_s,
-        guesses=(ALIKE,),
+        guesses=() if prompt else (ALIKE,),
+    )
+
+
+def _title(silence: _Silence, stopped: bool, prompt: str) -> str:
+    group, oldest = silence.group, words.duration(silence.longest_s)
+    many = words.count(len(group.rows), "connection")
+    if stopped:
+        return (
+            f"{group.destination} has stopped answering: {many} of {group.who} wait, the oldest "
+            f"for {oldest}"
+        )
+    if prompt:
+        return (
+            f"{group.destination} does not answer {many} of {group.who}: the oldest waits for "
+            f"{oldest}"
+        )
+    return (
+        f"{many} of {group.who} to {group.destination} sent something and have no answer yet, the "
+        f"oldest for {oldest}"
     )
 
 
@@ -121,18 +167,36 @@ def _evidence(
         f"{words.count(silence.old, 'has', 'have')} waited for {waited} or longer, the oldest for "
         f"{words.duration(silence.longest_s)}."
     )
-    if silence.heard_s < limits["waited_s"]:
+    yield _heard(seen, limits, silence)
+    prompt = silence.prompt(seen)
+    if prompt:
         yield (
-            f"Answers do come: the last data on any connection to it came "
-            f"{words.duration(silence.heard_s)} ago."
+            f"The port is usually that of {prompt}, which answers each request when it is done: "
+            "these take long, or wait for something."
         )
-    elif np.isfinite(silence.heard_s):
-        heard = words.duration(silence.heard_s)
-        yield f"No data has come on any connection to it for {heard}."
     else:
-        yield "No data has ever come on any connection to it."
-    yield ALIKE
+        yield ALIKE
     yield from _here(seen, servers)
+
+
+def _heard(seen: Observations, limits: Limits, silence: _Silence) -> str:
+    """What came on others; of those that have ended without a notice it is not known."""
+    heard = words.duration(silence.heard_s) if np.isfinite(silence.heard_s) else ""
+    if silence.heard_s < limits["waited_s"]:
+        return f"Answers do come: the last data on any connection to it came {heard} ago."
+    open_ = " that is open" if _ended(seen, silence.group) else ""
+    if heard:
+        return f"No data has come on any connection to it{open_} for {heard}."
+    return "No data has ever come on any connection to it that is open."
+
+
+def _ended(seen: Observations, group: ConnectionGroup) -> bool:
+    """Whether others there have ended of late, by TIME-WAIT and the like."""
+    table, row = seen.table, int(group.rows[0])
+    there = isin_codes(table.state, (tcp.TIME_WAIT, tcp.FIN_WAIT2))
+    for name in PLACE:
+        there &= getattr(table, name) == getattr(table, name)[row]
+    return bool(there.any())
 
 
 def _here(seen: Observations, servers: list[Process]) -> Iterator[str]:
@@ -153,7 +217,13 @@ def _there(group: ConnectionGroup, servers: list[Process]) -> str:
     return words.name(servers[0]) if len(servers) == 1 else f"the program at {group.destination}"
 
 
-def _advice(group: ConnectionGroup, servers: list[Process]) -> str:
+def _advice(group: ConnectionGroup, servers: list[Process], prompt: str) -> str:
+    if prompt:
+        return (
+            f"Look at {_there(group, servers)} for what the requests wait for: "
+            f"{WAITS.get(prompt, 'long queries, locks, a limit')}. Here: set a deadline for "
+            "requests, and a limit on those in flight, so that they do not pile up."
+        )
     return (
         f"If an answer is due at once, check {_there(group, servers)} or what it waits for, not "
         "the network: a queue before a limit (maxconn, the size of a pool), a slow back end, a "
