@@ -57,6 +57,17 @@ def pending(table: SocketTable, rows: Rows = ALL, retransmits: float = RETRANSMI
     return pending
 
 
+def unsent(table: SocketTable) -> Index:
+    """Those on which this host fails to send at all: the window is open and nothing is on its way,
+    yet the timer of window probes runs out again and again (tcp_check_probe_timer)."""
+    again = (table.timer == PERSIST) & (table.send_q > 0)
+    rows = np.flatnonzero(again)
+    window, mss = table.info_of("snd_wnd", rows), table.info_of("snd_mss", rows)
+    kept = (table.info_of("unacked", rows) == 0) & (window >= np.maximum(mss, 1))
+    found: Index = rows[kept & (table.info_of("backoff", rows) > 1)]
+    return found
+
+
 def shut_s(snapshot: Snapshot, rows: Index) -> F64:
     """The same as `taken_nothing_s` of what a process has open."""
     return np.where(_open(snapshot, rows), taken_nothing_s(snapshot, rows), np.nan)

@@ -73,6 +73,11 @@ def _chain(key: str, because: Mapping[str, str]) -> Iterator[str]:
 
 
 PAIRS: tuple[tuple[str, str, Explains], ...] = (
+    ("connect-unanswered", "packets-rejected", hosts.kept_back),
+    ("destination-failing", "packets-rejected", hosts.kept_back),
+    ("black-hole", "packets-rejected", hosts.kept_back),
+    ("turned-away", "packets-rejected", hosts.kept_back),
+    ("resets", "packets-rejected", hosts.kept_back),
     ("connect-unanswered", "accept-queue-overflow", listeners.unanswered),
     ("connect-unanswered", "syn-queue-full", listeners.unanswered),
     ("connect-unanswered", "black-hole", listeners.dead_too),

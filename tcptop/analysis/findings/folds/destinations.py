@@ -13,10 +13,10 @@ def same_destination(effect: Finding, cause: Finding, seen: Observations) -> boo
     if effect.subject.netns != cause.subject.netns or cause.subject.listener:
         return False
     to, there = effect.subject.destination or "", cause.subject.destination
-    return there in (None, to) or _host(there) == to
+    return there in (None, to) or host(there) == to
 
 
-def _host(place: str) -> str:
+def host(place: str) -> str:
     """Of the effect the port may be unknown: ::1 of [::1]:3000."""
     bare, zone = split_zone(place)
     return bare.rpartition(":")[0].strip("[]") + zone

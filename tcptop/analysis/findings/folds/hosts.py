@@ -1,10 +1,12 @@
-"""A host, or the way to it, that is gone is told once, by whatever addresses it is called."""
+"""A host, or the way to it, that is gone is told once, by whatever addresses it is called; so is
+what this host keeps back itself."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tcptop.analysis import subject
+from tcptop.analysis.findings.folds.destinations import host
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.ways import broken_link
 from tcptop.model.address import split_zone
@@ -20,6 +22,13 @@ def same_link(effect: Finding, cause: Finding, seen: Observations) -> bool:
         return False
     one, other = (_link(seen, each) for each in (effect, cause))
     return one is not None and other is not None and one.index == other.index
+
+
+def kept_back(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """Who hears nothing of what this host does not let out, or is refused by it."""
+    there, to = cause.subject.destination, effect.subject.destination or ""
+    same = effect.subject.netns == cause.subject.netns and cause.key.endswith("/out")
+    return same and (there in (None, to) or there == host(to) or host(there or "") == to)
 
 
 def other_family(effect: Finding, cause: Finding, seen: Observations) -> bool:

@@ -1,4 +1,5 @@
-"""packets-rejected: this host throws away a part of what arrives, before any socket sees it."""
+"""packets-rejected: this host drops a part of what arrives, before any socket sees it, or keeps
+back what it sends itself."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import filtered, words
+from tcptop.analysis.findings import filtered, kept_back_words, words
+from tcptop.analysis.findings.kept_back import kept_back
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.summary import SampleSummary
@@ -118,6 +120,9 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         by_filter = filtered.filtered(summaries, kernel.netns)
         if by_filter and max(by_filter) > limits["per_s"]:
             yield filtered.finding(ID, kernel.netns, by_filter)
+        held = kept_back(seen, kernel.netns, summaries)
+        if held:
+            yield kept_back_words.finding(ID, seen, held)
 
 
 def _rejected(summaries: Sequence[SampleSummary], netns: int) -> dict[RejectReason, float]:

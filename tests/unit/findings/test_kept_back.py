@@ -1,0 +1,109 @@
+"""packets-rejected: what this host keeps back of what it sends itself, and who is not to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from tcptop.model.finding import Finding
+from tcptop.model.sample import Deaths
+from tests.unit.findings.hosts import steadily
+from tests.unit.findings.watched import Findings, of, watch
+from tests.unit.prepared import CURL, NETNS, TAKEN_AT, Row, owners, socket, table
+
+ID = "packets-rejected"
+TO = "10.0.0.9:5432"
+NONE = {"ActiveOpens": 10, "AttemptFails": 0, "OutRsts": 0, "TCPRetransFail": 0}
+NONE |= {"TCPSynRetrans": 0, "InDestUnreachs": 0, "OutDestUnreachs": 0}
+NONE |= {"OutRequests": 20, "OutTransmits": 20}
+REJECTED = {"OutTransmits": 10, "InDestUnreachs": 10, "OutDestUnreachs": 10}
+DROPPED = {"OutTransmits": 10, "TCPSynRetrans": 5, "TCPRetransFail": 5}
+REFUSED = {"AttemptFails": 10, "OutRsts": 10}
+
+
+def over(number: int, segs_in: int, to: str = TO) -> tuple[Deaths]:
+    """Ten connects that failed in the last second."""
+    info = {"segs_out": 1, "segs_in": segs_in, "min_rtt": 0xFFFF_FFFF}
+    row = socket("CLOSE", "10.0.0.1:40000", to, info=info)
+    some = table(row | {"cookie": 10_000 * (number + 1) + n} for n in range(10 if number else 0))
+    return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number)),)
+
+
+def seen(
+    per_s: dict[str, int], segs_in: int = 0, rows: Sequence[Row] = (), to: str = TO
+) -> Findings:
+    owned = owners(*((row["inode"], CURL, row["inode"]) for row in rows if row["inode"]))
+    return watch(
+        8,
+        lambda _: rows,
+        kernel=steadily(**(NONE | per_s)),
+        deaths=lambda number: over(number, segs_in, to),
+        owners=owned,
+    )[-1]
+
+
+def told(every: Findings) -> Finding | None:
+    return next((each for each in of(every, ID) if each.key.endswith("/out")), None)
+
+
+@pytest.mark.parametrize(
+    ("per_s", "segs_in", "title"),
+    [
+        (REJECTED, 0, f"This host rejects its own packets to {TO}: 50 connects within 5 s failed"),
+        (DROPPED, 0, f"This host drops its own packets to {TO}: 50 connects within 5 s failed"),
+        (REFUSED, 1, f"This host refuses its own connects to {TO}: 50 connects within 5 s failed"),
+    ],
+)
+def test_it_is_told_and_the_called_host_is_not_accused(
+    per_s: dict[str, int], segs_in: int, title: str
+) -> None:
+    every = seen(per_s, segs_in)
+    finding = told(every)
+    assert finding is not None
+    assert finding.title == title
+    assert finding.subject.destination == TO
+    assert "The called host" in finding.advice
+    assert all(each.because for each in every if each.key != finding.key)
+    assert finding.values == {"kept_back": 50, "connects": 50, "stuck": 0}
+
+
+@pytest.mark.parametrize(
+    ("per_s", "segs_in"),
+    [
+        ({}, 0),  # the network, or that host
+        ({"InDestUnreachs": 10, "OutDestUnreachs": 10}, 0),  # no neighbour: past the filters
+        ({"OutTransmits": 10}, 0),  # IPsec counts twice
+        ({"OutTransmits": 10, "TCPSynRetrans": 5, "TCPRetransFail": 1}, 0),  # others do leave
+        ({**REJECTED, "OutTransmits": 20, "ForwDatagrams": 0}, 0),
+        ({"AttemptFails": 10}, 1),  # the other end refuses
+        ({"AttemptFails": 10, "OutRsts": 30}, 1),  # this host refuses others, too
+        ({**REJECTED, "NoPorts": 10, "OutTransmits": 18}, 0),  # less than failed
+    ],
+)
+def test_where_it_is_not_so_it_is_not_said(per_s: dict[str, int], segs_in: int) -> None:
+    assert told(seen(per_s, segs_in)) is None
+
+
+def stuck(number: int, **info: int) -> Row:
+    """A request waits that this host does not let out: ss writes timer:(persist,…) backoff:5."""
+    known = {"snd_wnd": 64_000, "snd_mss": 1448, "backoff": 5, "rto": 204_000, "unacked": 0}
+    known |= {"last_ack_recv": 12_000, "last_data_recv": 12_000, "bytes_acked": 121} | info
+    row = socket("ESTABLISHED", f"10.0.0.1:{41_000 + number}", TO, info=known, timer=4)
+    return row | {"send_q": 60, "inode": number, "cookie": number, "expires": 3000}
+
+
+def test_open_connections_that_cannot_send_prove_it() -> None:
+    finding = told(seen({"OutTransmits": 10}, rows=[stuck(n) for n in (1, 2, 3)]))
+    assert finding is not None
+    assert finding.values["stuck"] == 3
+    assert "On 3 connections what waits in Send-Q has never left" in " ".join(finding.evidence)
+    assert "drops its own packets to 10.0.0.9:5432 (curl)" in finding.title
+    for unlike in ({"snd_wnd": 100}, {"unacked": 1}, {"backoff": 1}):
+        assert told(seen({"OutTransmits": 10}, rows=[stuck(n, **unlike) for n in (1, 2)])) is None
+
+
+def test_what_is_refused_by_an_address_of_this_host_is_no_matter_of_nat() -> None:
+    own = socket("LISTEN", "10.0.0.9:80", inode=0)
+    assert told(seen(REFUSED, 1, rows=[own])) is None
