@@ -6,9 +6,9 @@ import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import unanswered, words
-from tcptop.analysis.findings.breaking import Rates
 from tcptop.analysis.findings.broken import both_here
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.reset_rates import Rates
 from tcptop.analysis.findings.whereto import MOSTLY, Where
 from tcptop.model import address, owner, tcp
 from tcptop.model.arrays import row_hash, rows_by_key

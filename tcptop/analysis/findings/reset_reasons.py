@@ -8,8 +8,8 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import servers, words
-from tcptop.analysis.findings.breaking import RST, Rates
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.reset_rates import RST, Rates
 from tcptop.analysis.findings.whereto import Where
 from tcptop.model.arrays import isin_codes
 from tcptop.model.sample import Process

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee, callee, waiting_s
-from tcptop.analysis.findings.given_up import GivenUp, given_up
+from tcptop.analysis.findings.connects_given_up import GivenUp, given_up
 from tcptop.analysis.findings.observations import Observations, once
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.peers import is_loopback

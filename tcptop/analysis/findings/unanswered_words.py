@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from tcptop.analysis.findings import icmp, listening, unanswered, words
-from tcptop.analysis.findings.given_up import GivenUp
+from tcptop.analysis.findings.connects_given_up import GivenUp
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.unanswered import Unanswered
 from tcptop.analysis.timeouts import syn_give_up_in_s, syn_give_up_s

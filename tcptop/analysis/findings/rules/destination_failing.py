@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.analysis.findings import failing_words, refusers, unanswered, words
+from tcptop.analysis.findings import failed_places, outcome_words, unanswered, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes, by_counters, outcomes
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -89,7 +89,7 @@ def alike(waited_s: F64) -> bool:
 
 
 def _finding(seen: Observations, found: Outcomes) -> Finding:
-    to, netns = refusers.said(seen, found.callee), found.callee.netns
+    to, netns = failed_places.said(seen, found.callee), found.callee.netns
     who, apparent = _callers(seen, found)
     values = {
         "failed": found.failed,
@@ -108,11 +108,11 @@ def _finding(seen: Observations, found: Outcomes) -> Finding:
         ID,
         words.key(ID, netns, to),
         _severity(found, spared),
-        failing_words.title(found, to, who, apparent),
+        outcome_words.title(found, to, who, apparent),
         subject,
         values,
-        tuple(failing_words.evidence(seen, found, to, who, apparent, spared)),
-        failing_words.advice(found, to, seen),
+        tuple(outcome_words.evidence(seen, found, to, who, apparent, spared)),
+        outcome_words.advice(found, to, seen),
         f"timeout 10 ss -tinE 'dst {words.in_filter(to)}'; nstat -az TcpActiveOpens "
         "TcpAttemptFails TcpEstabResets",
         since=found.first_at,
@@ -143,7 +143,7 @@ def _callers(seen: Observations, found: Outcomes) -> tuple[list[Process], bool]:
     """Those that are remembered; else who has other connections there, which is less sure."""
     if found.processes:
         return list(found.processes), False
-    return [each.process for each in refusers.callers(seen, [found.callee])], True
+    return [each.process for each in failed_places.callers(seen, [found.callee])], True
 
 
 RULE = Rule(

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tcptop.analysis.findings import failing, refusing, reset_reasons, words
-from tcptop.analysis.findings.breaking import ID, Rates, finding
+from tcptop.analysis.findings import failed_connects, reset_reasons, resets_without_socket, words
 from tcptop.analysis.findings.broken import Broken, both_here, broken
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.reset_ends import reset_ends
+from tcptop.analysis.findings.reset_rates import ID, Rates, finding
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.whereto import Where, where
@@ -25,14 +25,14 @@ STEADY = 0.5  # of the threshold, in each interval: a burst when a program ends 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     summaries = window(seen, limits["window_s"])
     for kernel in seen.sample.kernel if summaries else ():
-        yield from refusing.told(seen, kernel.netns, summaries, limits)
+        yield from resets_without_socket.told(seen, kernel.netns, summaries, limits)
         found = broken(seen, summaries, kernel.netns)
         if found is None or not _many(found.every, found, summaries, limits):
             continue
         rates = Rates(summaries, kernel.netns, found)
         harm = _many(found.harmful, found, summaries, limits)
         failed_most = rates.failed > rates.ours + rates.theirs
-        told = failing.told if failed_most else _broken_off if harm else _harmless
+        told = failed_connects.told if failed_most else _broken_off if harm else _harmless
         yield told(seen, kernel.netns, rates)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ NAMED = 4
 PORTS = 20  # of one address: who calls so many looks for what is open
 
 
-class Refusers(NamedTuple):
+class FailedPlaces(NamedTuple):
     """Failed connects of one namespace in the last `seconds`, as far as they were noticed.
 
     `places` are those of most, with their number; port 0 where it is not known. `answered` is the
@@ -56,7 +56,7 @@ class Refusers(NamedTuple):
         return number if number >= PORTS and calls[host] >= MOSTLY * self.number else 0
 
 
-def refusers(seen: Observations, netns: int) -> Refusers:
+def lately(seen: Observations, netns: int) -> FailedPlaces:
     """Empty where nothing was noticed, or too little."""
     begin, before, seconds = seen.sample.clock - WINDOW_S, None, 0.0
     calls, known, heard = Counter[Callee](), 0, 0
@@ -70,9 +70,9 @@ def refusers(seen: Observations, netns: int) -> Refusers:
         before = summary
     number = calls.total()
     if number < LEAST or seconds <= 0:
-        return Refusers(0.0, 0, (), np.nan)
+        return FailedPlaces(0.0, 0, (), np.nan)
     answered = heard / known if known else np.nan
-    return Refusers(seconds, number, tuple(calls.most_common()), answered)
+    return FailedPlaces(seconds, number, tuple(calls.most_common()), answered)
 
 
 def _callee(each: FailedConnect) -> Callee:
@@ -104,6 +104,35 @@ def answering(seen: Observations, to: Callee) -> Index:
     return answering
 
 
-def listed(seen: Observations, found: Refusers) -> str:
+def listed(seen: Observations, found: FailedPlaces) -> str:
     """120 to 10.0.0.9:8080 and 110 to 10.0.0.9:8081"""
     return words.joined([f"{words.number(n)} to {said(seen, to)}" for to, n in found.named])
+
+
+def noticed(seen: Observations, found: FailedPlaces) -> Iterator[str]:
+    yield (
+        f"The kernel reported {words.count(found.number, 'socket')} that ended before they were "
+        f"open in the last {words.duration(found.seconds)}: {listed(seen, found)}."
+    )
+    if any(to.remote_port == 0 for to, _ in found.named):
+        yield "If connect() itself waits for the answer, the port is no longer known then."
+
+
+def only(seen: Observations, places: list[Callee]) -> str | None:
+    one = len(places) == 1 and places[0].remote_port
+    return unanswered.called(seen, places[0]) if one else None
+
+
+def whose(who: list[parties.Party]) -> Iterator[str]:
+    """A failed connect leaves no row, so that its process is not told."""
+    if who:
+        yield f"Other connections to the same addresses belong to {parties.listed(who)}."
+    else:
+        yield (
+            "The process is unknown, as a connect that fails at once leaves no row; tcpconnect "
+            "(bcc) or strace -f -e trace=connect -p PID shows it."
+        )
+
+
+def pids(found: list[parties.Party]) -> tuple[int, ...]:
+    return tuple(sorted({each.process.pid for each in found}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.broken import Broken
@@ -72,3 +72,20 @@ def finding(
     subject = Subject(netns, found.pids, found.listener, found.destination, over=True)
     key = words.key(ID, netns)
     return Finding(ID, key, severity, title, subject, values, found.evidence, advice, CONFIRM)
+
+
+def counted(rates: Rates) -> Iterator[str]:
+    yield (
+        f"{words.number(rates.of('ActiveOpens'))} connects/s were tried (ActiveOpens), "
+        f"{words.number(rates.of('AttemptFails'))}/s failed (AttemptFails)."
+    )
+    if rates.failed > 2 * rates.of("AttemptFails"):
+        yield (
+            f"{words.number(rates.failed)}/s ended without an answer while ICMP unreachables came: "
+            "their programs read that error and closed them, which AttemptFails does not count."
+        )
+    half_open = rates.of("EmbryonicRsts")
+    if half_open > 0:
+        yield f"{words.number(half_open)}/s of those were half-open here (EmbryonicRsts): no harm."
+    by = ", so it refuses them itself" if rates.refused_here else ""
+    yield f"This host sent {words.number(rates.of('OutRsts'))} resets/s (OutRsts){by}."

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import refusers, unanswered, words
+from tcptop.analysis.findings import failed_places, unanswered, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes
 from tcptop.model.sample import Process
@@ -222,7 +222,7 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
             f"Check that {to} is up, that no firewall on the way or there drops this port, and "
             "that its accept queue is not full (ss -ltn there)."
         )
-    if found.fine and len(refusers.answering(seen, found.callee)):
+    if found.fine and len(failed_places.answering(seen, found.callee)):
         return (
             f"{to} accepts others: look for a limit that is reached, or for one of several servers "
             "behind that address that is down."

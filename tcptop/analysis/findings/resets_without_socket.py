@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings import refusals, words
-from tcptop.analysis.findings.breaking import ID, RST
+from tcptop.analysis.findings import partial_listeners, words
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.reset_rates import ID, RST
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.summary import SampleSummary, port_keys
 from tcptop.analysis.findings.windows import lengths, mean, rates, rates_or_zero
@@ -82,7 +82,7 @@ def _finding(
         title = f"This host refuses {number} connects/s, and nothing listens on {ports} any more"
     elif len(alone) and not _reachable(seen, netns) and opens <= IDLE * per_s:
         severity = "warning"
-        only = refusals.listed(seen, alone[:NAMED])
+        only = partial_listeners.listed(seen, alone[:NAMED])
         title = f"This host refuses {number} connects/s, and listens only on {only}"
     who = {each.pid for row in alone[:NAMED].tolist() for each in seen.processes(row)}
     named = severity == "warning" and not gone
@@ -156,9 +156,10 @@ def _evidence(seen: Observations, number: str, gone: list[int], alone: Index) ->
         yield f"A listener on {ports} has gone since tcptop started."
     if len(alone):
         more = f" and {len(alone) - NAMED} more" if len(alone) > NAMED else ""
+        listed = partial_listeners.listed(seen, alone[:NAMED])
         yield (
-            f"Reachable only from this host: {refusals.listed(seen, alone[:NAMED])}{more}. The "
-            "other addresses of this host refuse such a port."
+            f"Reachable only from this host: {listed}{more}. The other addresses of this host "
+            "refuse such a port."
         )
 
 
