@@ -8,7 +8,7 @@ while its descriptor stayed open leaves every dump long before it ends.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from tcptop.analysis.history import AbsentSockets, History, KnownSockets, Looks,
 from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.listeners import match
 from tcptop.analysis.port_range import port_bounds
+from tcptop.analysis.reborn import number_of
 from tcptop.analysis.unopened import forgotten, never_open
 from tcptop.model import closed as codes
 from tcptop.model import owner, tcp
@@ -66,6 +67,8 @@ def endings(sample: Sample, history: History, joined: SocketJoin, named: Named) 
         return Endings(NONE_CLOSED, np.zeros(0, bool), told, vanished)
     dead = concat([each.sockets for each in parts])
     at = np.concatenate([each.at for each in parts])
+    numbers = [(number_of(each, history.former), len(each.sockets)) for each in parts]
+    spaces = np.concatenate([np.full(many, number, np.uint32) for number, many in numbers])
     place = joined.places(dead.key)
     told[place[place >= 0]] = True
     gone = np.where(place < 0, _places(dead.key, vanished.key), -1)
@@ -73,7 +76,8 @@ def endings(sample: Sample, history: History, joined: SocketJoin, named: Named) 
     found = _Dead(sample, history, dead, at, past)
     left = np.ones(len(vanished), bool)
     left[gone[gone >= 0]] = False
-    return Endings(found.closed(named), found.unseen(), told, vanished.take(left))
+    closed = replace(found.closed(named), netns=spaces)
+    return Endings(closed, found.unseen(), told, vanished.take(left))
 
 
 def with_vanished(
@@ -151,7 +155,8 @@ class _Dead:
         began = history.began or sample.clock
         # Whatever opened after that is younger: its age was measured before its notice was read.
         watched_s = at - sample.taken_at + sample.clock - began
-        self._longest_s = _longest_s(table, looks(sample, history.looks))
+        seen = {**history.looks, **looks(sample, history.looks)}  # some have ended with all inside
+        self._longest_s = _longest_s(table, seen)
         recent = np.minimum(np.maximum(LATE_S, 2 * self._longest_s), watched_s)
         old = self._oldest_s() > recent
         fresh = isin(table.netns, [*history.namespaces])

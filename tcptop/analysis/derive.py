@@ -25,6 +25,7 @@ from tcptop.analysis.history import History, KnownSockets, ends, looks, with_clo
 from tcptop.analysis.join import SocketJoin, join
 from tcptop.analysis.known import known_sockets, missed, with_missed
 from tcptop.analysis.listeners import listeners
+from tcptop.analysis.reborn import with_spaces
 from tcptop.model import owner
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Process, Sample
@@ -52,6 +53,7 @@ def derive(
     sample: Sample, history: History, settings: FindingSettings = DEFAULTS
 ) -> tuple[Snapshot, History]:
     """What this sample means after those before it, and what the next one has to know."""
+    history = with_spaces(history, sample)
     step = _step(sample, history)
     snapshot = _snapshot(step)
     dialed = dialing(snapshot)
@@ -122,6 +124,7 @@ def _snapshot(step: _Step) -> Snapshot:
         ended=closed,
         apparent=apparent,
         closed=with_closed(history.closed, ended.closed),
+        former=history.former,
     )
 
 
@@ -174,6 +177,8 @@ def _remembered(step: _Step, snapshot: Snapshot) -> History:
         opened=snapshot.totals.opened,
         counted=snapshot.totals.counted,
         namespaces=sample.netns,
+        spaces=history.spaces,
+        former=history.former,
         kernel={each.netns: each for each in sample.kernel},
         listener_ports=snapshot.ports.listening,
         port_use=(*history.port_use, ports.use(snapshot.ports, sample))[-ports.USES :],

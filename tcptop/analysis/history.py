@@ -12,8 +12,8 @@ from tcptop.analysis.dialing import Dialing
 from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.model.closed import Closed, joined
-from tcptop.model.sample import Kernel, Process, Sample
-from tcptop.model.snapshot import Apparent, Trend
+from tcptop.model.sample import Kernel, Namespace, Process, Sample
+from tcptop.model.snapshot import Apparent, FormerSpace, Trend
 from tcptop.model.table import EMPTY, F64, I64, U8, U16, U32, U64, Bools, Index, SocketTable
 
 TREND = 120  # samples of the state counts
@@ -144,6 +144,8 @@ class History:
     opened: int = 0  # connections seen to open since `began`
     counted: int = 0  # those that the kernel counted
     namespaces: frozenset[int] = frozenset()  # of the last sample
+    spaces: Mapping[int, Namespace] = field(default_factory=dict)  # the same, by inode
+    former: Mapping[int, FormerSpace] = field(default_factory=dict)  # as in Snapshot
     kernel: Mapping[int, Kernel] = field(default_factory=dict)
     listener_ports: Mapping[int, frozenset[int]] = field(default_factory=dict)
     port_use: tuple[PortUse, ...] = ()

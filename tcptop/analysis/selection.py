@@ -91,6 +91,10 @@ def _facts_of_ended(snapshot: Snapshot, every: Closed) -> language.Facts:
     return replace(
         facts(snapshot),
         table=table,
+        namespaces={
+            **{space.inode: space.title for space in snapshot.sample.namespaces},
+            **{number: space.title for number, space in snapshot.former.items()},
+        },
         holder_rows=held,
         holder_pids=pids[every.process[held]] if len(held) else held,
         processes={process.pid: process for process in every.processes},

@@ -38,14 +38,14 @@ def place(snapshot: Snapshot, netns: int) -> str:
     spaces = snapshot.sample.namespaces
     if len(spaces) < 2 or netns == spaces[0].inode:
         return ""
-    return f" (netns {safe(snapshot.sample.space(netns))})"
+    return f" (netns {safe(snapshot.space(netns))})"
 
 
 def _column(listing: Listing) -> Column:
     def texts(selection: Selection, rows: Index) -> list[str]:
         assert listing.netns is not None
-        sample, inodes = selection.snapshot.sample, listing.netns(selection, rows).tolist()
-        return [safe(sample.space(inode)) for inode in inodes]
+        numbers = listing.netns(selection, rows).tolist()
+        return [safe(selection.snapshot.space(number)) for number in numbers]
 
     return Column(
         KEY, "Netns", 10, "Its network namespace: the name, else container, unit or inode.",

@@ -206,6 +206,7 @@ class Deaths:
     Of `sockets` nothing is known but their ends, cookies and tcp_info; listeners and what never
     had another end are left out. `at` is the Unix time at which each was told. As many as `lost`
     were not told, None: some; nor were those of the last `deaf_s` seconds, as there were too many.
+    `cookie` is the namespace's.
     """
 
     netns: int
@@ -213,6 +214,7 @@ class Deaths:
     at: F64 = field(default_factory=lambda: np.zeros(0))
     lost: int | None = 0
     deaf_s: float = 0.0
+    cookie: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,7 @@ class Namespace:
     first: bool = False  # the host's
     clock: float | None = None
     path: str | None = None  # a way in, where it has neither a name nor a process
+    cookie: int | None = None  # never that of another one, as the inode may be later
 
     @property
     def container(self) -> Container | None:

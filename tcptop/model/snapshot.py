@@ -6,7 +6,8 @@ Columns are numpy arrays; NaN is an unknown number, -1 an unknown index or count
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -230,6 +231,14 @@ class Apparent:
     processes: Mapping[int, Process]
 
 
+class FormerSpace(NamedTuple):
+    """A network namespace that has ended; None where it was not told."""
+
+    inode: int
+    title: str
+    cookie: int | None
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Trend:
     """Sockets by state of the last samples, oldest first: `clock` (k,), `by_state` (k, 12)."""
@@ -267,7 +276,15 @@ class Snapshot:
     ended: Ended
     apparent: Apparent  # whose connections are that nobody holds any more
     closed: tuple[Closed, ...] = ()  # since the first sample, the newest last
+    # Namespaces that have ended, of which some of `closed` were: by inode, and by a small number
+    # where another one has that inode now.
+    former: Mapping[int, FormerSpace] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()  # worst first
     silent: tuple[Silence, ...] = ()  # the rules whose input could not be read
     idle_timeout_s: float = 350.0  # after which what is on the way forgets a connection
     requests: Requests = NO_REQUESTS  # what the findings would be surer with
+
+    def space(self, netns: int) -> str:
+        """What the operator calls a namespace, or its inode, whether it is there or has ended."""
+        former = self.former.get(netns)
+        return former.title if former else self.sample.space(netns)

@@ -259,6 +259,7 @@ class LiveSource:
             container_name=self._finder.container_name(found) if read else None,
             first=inode == self._first,
             clock=clock,
+            cookie=read.cookie if read else None,
             path=found.paths[0] if found.paths and not (found.name or found.pids) else None,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,7 @@ class Reading(NamedTuple):
     rest is as in Sample."""
 
     netns: int
+    cookie: int | None  # of the namespace
     taken_at: float
     clock: float
     sockets: SocketTable
@@ -68,8 +70,10 @@ class NamespaceReader:
         deaths: DeathListener | None = None,
     ) -> None:
         self.netns = netns
+        self._cookie = namespaces.cookie()
         self.why_not = ""  # there is no sock_diag
         self.listens = False  # there were listeners in the last reading
+        self.open = 0  # sockets in it whose end will be told
         self._dump = dump
         self._routes = RouteReader(netns)
         self._kernel = (
@@ -105,10 +109,12 @@ class NamespaceReader:
         table, taken_at = self._sockets()
         sockets, bound = self._apart(table)
         self._rows = len(sockets)
+        self.open = int(np.count_nonzero(~sockets.mini() & (sockets.state != tcp.LISTEN)))
         listening = sockets.local_port[sockets.state == tcp.LISTEN].tolist()
         self.listens = bool(listening)
         return Reading(
             netns=self.netns,
+            cookie=self._cookie,
             taken_at=taken_at,
             clock=clock,
             sockets=sockets,
@@ -133,7 +139,14 @@ class NamespaceReader:
 
     def deaths(self) -> Deaths | None:
         """What has ended since the last time; None where that is not told."""
-        return self._deaths.read() if self._deaths else None
+        return replace(self._deaths.read(), cookie=self._cookie) if self._deaths else None
+
+    def last_deaths(self) -> Deaths | None:
+        """The same where nothing is left: all that was open has ended, told or not."""
+        told = self.deaths()
+        if told is None or told.lost is None:
+            return told
+        return replace(told, lost=max(told.lost, self.open - len(told.sockets)))
 
     def poll_listeners(self) -> None:
         """Remember each listener's longest accept queue until the next reading. From any thread."""

@@ -10,11 +10,13 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from sys import byteorder
 
 from tcptop.sources import procfs
 
 NAMED = "/run/netns"  # ip-netns(8)
 OWN = "/proc/thread-self/ns/net"  # not /proc/self, which is the first thread's
+SO_NETNS_COOKIE = 71  # include/uapi/asm-generic/socket.h
 CLONE_NEWNET = 0x40000000  # linux/sched.h
 CAP_SYS_ADMIN = 21  # linux/capability.h
 _TCP = re.compile(rb"^TCP6?: inuse (\d+)(?:.* tw (\d+))?", re.MULTILINE)
@@ -33,6 +35,13 @@ def current_inode() -> int:
         if os.path.exists("/proc/self"):
             raise
         raise OSError(errno.ENOENT, "not mounted", "/proc") from error
+
+
+def cookie() -> int | None:
+    """A number of the calling thread's namespace that no other one has, ever; since 5.14."""
+    with suppress(OSError), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW) as made:
+        return int.from_bytes(made.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8), byteorder)
+    return None
 
 
 def name_of(inode: int) -> str | None:

@@ -25,6 +25,7 @@ from tcptop.sources.sock_diag import Request, SockDiagError
 
 IDLE_S = 1e-3  # a sample, to ask those that were empty whether they still are: 30 µs each
 DESCRIPTORS = 1 << 16
+WORKER_S = 0.02
 POLLS_S = 2e-3  # at a time, for the listeners of some: 50 µs a namespace
 
 
@@ -44,7 +45,9 @@ class OtherNamespaces:
         self._finder = finder
         self._dump = dump
         self._deaths = deaths
-        self.ended: list[Deaths] = []  # in the last reading, of those that are empty now
+        # What has ended in those that are empty now, or let go, at the last reading and since.
+        self.ended: list[Deaths] = []
+        self._last: list[Deaths] = []
         self._idle_s = IDLE_S if sparing else math.inf
         self._requests = NO_REQUESTS
         self._found: Mapping[int, Found] = {}
@@ -60,7 +63,8 @@ class OtherNamespaces:
 
     def close(self) -> None:
         self._thread.shutdown()
-        self._let_go([*self._readers])
+        for reader in self._readers.values():
+            reader.close()
 
     def request(self, wanted: Requests) -> None:
         self._requests = wanted
@@ -71,11 +75,11 @@ class OtherNamespaces:
         """Of each that has sockets, by inode; the others are `empty`."""
         began = time.monotonic()
         self._found = {inode: each for inode, each in found.items() if inode != self._home.netns}
-        self._let_go(self._readers.keys() - self._found.keys())
-        self._let_go(self._dead())
+        self._bury(self._dead())
         self.empty = {i: clock for i, clock in self.empty.items() if i in self._found}
-        self.refused, self.ended = {}, []
+        self.refused = {}
         readings = self._thread.submit(self._read_all).result()
+        self.ended, self._last = self._last, []
         self.took_s = time.monotonic() - began
         return readings
 
@@ -98,7 +102,7 @@ class OtherNamespaces:
         """Close what keeps a namespace alive that has ended."""
         if any(self._dead()):
             self._found = self._finder.find(whole=True)  # it may have other processes by now
-            self._let_go(self._dead())
+            self._bury(self._dead())
 
     def _dead(self) -> list[int]:
         return [
@@ -107,9 +111,19 @@ class OtherNamespaces:
             if inode not in self._found or not self._found[inode].alive
         ]
 
+    def _bury(self, inodes: list[int]) -> None:
+        """Let go of those that have ended, a moment later: a worker of the kernel tells what ended
+        with them."""
+        if any(self._readers[inode].open for inode in inodes):
+            time.sleep(WORKER_S)
+        self._let_go(inodes)
+
     def _let_go(self, inodes: Iterable[int]) -> None:
-        for inode in [*inodes]:
+        """Of those in which no socket is left."""
+        for inode in inodes:
             if reader := self._readers.pop(inode, None):
+                if ended := reader.last_deaths():
+                    self._last.append(ended)
                 reader.close()
 
     def _read_all(self) -> list[Reading]:
@@ -139,8 +153,6 @@ class OtherNamespaces:
                     self._finder.inside(inode)
                     return self._reader(inode).read()
             self.empty[inode] = clock
-            if inode in self._readers and (ended := self._readers[inode].deaths()):
-                self.ended.append(ended)
         except (namespaces.NamespaceError, OSError) as error:
             if found.alive:
                 self.refused[inode] = str(error)

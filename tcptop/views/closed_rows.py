@@ -32,8 +32,9 @@ def order(selection: Selection) -> Index:
 def columns(selection: Selection, places: Index) -> Columns:
     """The fields of `closed[]`."""
     sample, some = selection.snapshot.sample, ended(selection.snapshot).take(places)
+    former = selection.snapshot.former
     return {
-        "netns": some.netns.tolist(),
+        "netns": [former[n].inode if n in former else n for n in some.netns.tolist()],
         "cookie": [f"{cookie:x}" for cookie in some.cookie.tolist()],
         "family": named(FAMILIES, some.family),
         "local_address": known(_texts(some.local_hi, some.local_lo), some.local_known),

@@ -233,6 +233,25 @@ def test_a_namespace_that_ends_is_let_go_by_the_next_sample(
         held.until(lambda: gone(client), "the namespace to end")
 
 
+@pytest.mark.parametrize("let_go", [True, False])
+def test_what_ends_with_its_namespace_is_told(let_go: bool) -> None:
+    """The connections of a container that was killed, whether it was let go between two samples or
+    by the next one."""
+    with DemoNamespace() as made, Everywhere() as watch:
+        client, inode = made.run(serve), made.inode
+        watch.snapshot()
+        (space,) = (e for e in watch.snapshot().sample.namespaces if e.inode == inode)
+        made.close()
+        assert watch.source._others is not None
+        if let_go:
+            watch.source._others.let_go()
+            assert inode not in _pinned()
+        (deaths,) = (e for e in watch.source.sample().deaths if e.netns == inode)
+    assert deaths.cookie == space.cookie != namespaces.cookie()
+    assert len(deaths.sockets) + (deaths.lost or 0) == 2  # busy processors may tell none in time
+    assert {*deaths.sockets.local_port.tolist()} <= {PORT, client.local[1]}
+
+
 def test_a_namespace_that_ends_is_let_go_between_two_samples(
     linked: tuple[DemoNamespace, DemoNamespace],
 ) -> None:

@@ -38,7 +38,8 @@ def lulls(seen: Observations) -> dict[int, Lull]:
         if LEAST_S <= silent_s < np.inf:  # one that never answered does not stop to
             out, into = (seen.table.info_of(f"data_segs_{w}", rows[mine]) for w in ("out", "in"))
             asked = int(out[into > 0].max(initial=0))
-            found[int(key)] = Lull(len(mine), int(np.count_nonzero(into == 0)), asked, silent_s)
+            new, netns = int(np.count_nonzero(into == 0)), int(seen.table.netns[rows[mine[0]]])
+            found[int(key)] = Lull(len(mine), new, asked, silent_s, netns)
     return found
 
 
@@ -88,6 +89,7 @@ def _most(one: Lull, other: Lull) -> Lull:
         max(one.new, other.new),
         max(one.asked, other.asked),
         max(one.heard_s, other.heard_s),
+        one.netns,
     )
 
 

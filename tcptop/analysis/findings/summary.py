@@ -15,7 +15,7 @@ from tcptop.model import tcp
 from tcptop.model.arrays import index_of, paired, row_hash, sorted_unique
 from tcptop.model.sample import Process, UnixListener
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import F64, I64, U64, Index, SocketTable
+from tcptop.model.table import F64, I64, U32, U64, Index, SocketTable
 
 WINDOW_S = 185.0  # three minutes, and a sample to spare
 CLOSER_S = 0.4  # the present one replaces the last where samples follow each other faster than this
@@ -50,6 +50,7 @@ class Lull(NamedTuple):
     new: int
     asked: int
     heard_s: float
+    netns: int = 0
 
 
 Lulls = Mapping[int, Lull]  # by `awaiting.destinations`
@@ -72,6 +73,7 @@ class SampleSummary:
     open_fds: F64
     unlisted: I64
     destination: U64  # `destination_keys` of Ports
+    destination_netns: U32
     opened: F64  # connections a second that were seen to open
     used: I64
     unix: Mapping[int, UnixListener]  # by inode: those in whose queue somebody waits
@@ -124,6 +126,7 @@ def summary(snapshot: Snapshot, calls: CallsByCallee, lulls: Lulls) -> SampleSum
         np.array([_known(p.open_fds) for p in alive], np.float64),
         np.array([lost[p.pid].sockets if p.pid in lost else 0 for p in alive], np.int64),
         groups[order],
+        ports.netns[order],
         ports.opens_per_s[order],
         ports.used[order],
         {each.inode: each for each in sample.unix_listeners or () if each.queued},
