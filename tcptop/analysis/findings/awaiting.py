@@ -63,8 +63,13 @@ def _heard_of_ended(seen: Observations) -> tuple[U64, F64]:
     return keys, seen.sample.taken_at - closed.at + before_s
 
 
-def awaiting(seen: Observations, called: bool, least_s: float = IN_FLIGHT_S) -> tuple[Index, F64]:
-    """Rows on which we wait (`called`: we opened them) or the other end does, and for how long."""
+def awaiting(
+    seen: Observations, called: bool, least_s: float = IN_FLIGHT_S, alike: bool = False
+) -> tuple[Index, F64]:
+    """Rows on which we wait (`called`: we opened them) or the other end does, and for how long.
+
+    `alike`: each request there is one segment, as in the protocols of databases.
+    """
     table = seen.table
     asking, answering = (
         ("last_data_sent", "last_data_recv") if called else ("last_data_recv", "last_data_sent")
@@ -78,7 +83,7 @@ def awaiting(seen: Observations, called: bool, least_s: float = IN_FLIGHT_S) -> 
     quiet = (table.send_q[rows] == 0) & (table.recv_q[rows] == 0) & (table.inode[rows] != 0)
     rows = rows[quiet & table.tcp_info_known("data_segs_in")[rows]]
     asked_ms, answered_ms = asked_ms[rows], answered_ms[rows]
-    unsure = asked_ms == answered_ms
+    unsure = (asked_ms == answered_ms) & (not alike)
     if called:
         alone_ms = answered_ms - table.tcp_info("last_ack_recv")[rows].astype(np.int64)
         unsure &= (alone_ms < ALONE_MS[0]) | (alone_ms > ALONE_MS[1])

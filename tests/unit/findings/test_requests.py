@@ -333,12 +333,117 @@ def test_of_another_proxy_it_is_not_sure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "in_use", "sent_s"),
+    ("pooler", "ours", "in_use", "sent_s"),
     [
-        (4, 1, 15),  # it has room
-        (20, 20, 15),  # each may have its own
-        (2, 2, 11),  # they have their answers
+        (NGINX, 4, 1, 15),  # it has room
+        (NGINX, 20, 20, 15),  # each may have its own
+        (POOLER, 35, 35, 15),  # nearly each has its own
+        (POOLER, 2, 2, 11),  # they have their answers
     ],
 )
-def test_not_queued(ours: int, in_use: int, sent_s: float) -> None:
-    assert queued(POOLER, ours=ours, in_use=in_use, sent_s=sent_s) == ()
+def test_not_queued(pooler: Process, ours: int, in_use: int, sent_s: float) -> None:
+    assert queued(pooler, ours=ours, in_use=in_use, sent_s=sent_s) == ()
+
+
+def session(pid: int, title: str) -> Process:
+    return Process(pid, "postgres", f"postgres: pg shop {title}", 0, 7000, None, 60, 1024, 0)
+
+
+def test_a_pooler_whose_connections_are_held_by_idle_sessions() -> None:
+    """Clients and answers within one tick, few connections, and the database is on this host."""
+    clocks = info(24, 24, 2, 3)
+    waits = [
+        row | ({"info": clocks} if row["state"] != "LISTEN" else {}) for row in clients(15, 1, 1)
+    ]
+    near = "127.0.0.1:5432"
+    idle = [row | {"remote": near} for row in calls(4, sent_s=26, received_s=26, out=3, into=3)]
+    ends = [
+        socket("ESTABLISHED", near, str(row["local"]), inode=70 + n, cookie=70 + n)
+        for n, row in enumerate(idle)
+    ]
+    listens = socket("LISTEN", near, inode=69, cookie=69)
+    title = "127.0.0.1(40000) idle in transaction"
+    held = owners(
+        *((row["inode"], POOLER, row["inode"]) for row in [*waits, *idle]),
+        *((70 + n, session(400 + n, title), 9) for n in range(4)),
+    )
+    (finding,) = of(once([*waits, *idle, *ends, listens], owners=held), QUEUED)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "15 clients of pgbouncer on :6432 wait for an answer, the oldest for 24 s: the sessions "
+        "of its 4 connections to 127.0.0.1:5432 are idle in transaction"
+    )
+    assert finding.evidence[2] == (
+        "At the other ends are 4 sessions of postgres on this host whose titles say "
+        '"idle in transaction".'
+    )
+    assert "idle_in_transaction_session_timeout" in finding.advice
+
+
+def fresh(number: int, waited_s: float, first: int = 501) -> list[Row]:
+    """Clients with a first request, which was never answered."""
+    clocks = info(waited_s, waited_s, 0, 1)
+    return [
+        socket("ESTABLISHED", SHOP, f"10.0.0.2:{50_000 + n}", inode=n, cookie=n, info=clocks)
+        for n in range(first, first + number)
+    ]
+
+
+def test_haproxy_keeps_first_requests_back_for_less_than_its_timeout() -> None:
+    """Two back ends with two each, and all are in use."""
+    haproxy = replace(POOLER, name="haproxy", cmdline="haproxy -f h.cfg")
+    used = [row | {"remote": to} for to in ("127.0.0.1:81", "127.0.0.1:82") for row in calls(2)]
+    used = [
+        row | {"cookie": n, "inode": n, "local": f"127.0.0.1:{n}"} for n, row in enumerate(used, 1)
+    ]
+    listens = socket("LISTEN", "0.0.0.0:6432", inode=500, cookie=500)
+
+    def told(number: int, waited_s: float, process: Process = haproxy) -> tuple[Finding, ...]:
+        rows = [*used, listens, *fresh(number, waited_s)]
+        held = owners(*((row["inode"], process, row["inode"]) for row in rows))
+        return of(once(rows, owners=held), QUEUED)
+
+    (finding,) = told(16, 4)
+    assert finding.severity == "warning"
+    assert finding.title.endswith("4 requests are under way to 127.0.0.1:81 and 127.0.0.1:82")
+    assert "maxconn" in finding.advice
+    assert told(16, 1.5) == told(13, 4) == told(16, 4, NGINX) == ()
+
+
+def test_a_proxy_that_has_no_connection_to_a_back_end() -> None:
+    squid = replace(POOLER, name="squid", cmdline="squid -N")
+    listens = socket("LISTEN", "0.0.0.0:6432", inode=500, cookie=500)
+
+    def told(process: Process, *others: Row, waited_s: float = 18) -> tuple[Finding, ...]:
+        rows = [listens, *fresh(14, waited_s), *others]
+        held = owners(*((row["inode"], process, row["inode"]) for row in rows))
+        return of(once(rows, owners=held), QUEUED)
+
+    (finding,) = told(squid)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "14 clients of squid on :6432 wait for an answer, the oldest for 18 s: it has no "
+        "connection to a back end"
+    )
+    assert "resolver" in finding.advice
+    dials = socket("SYN_SENT", "10.0.0.1:40000", DATABASE, inode=900, cookie=900)
+    assert told(squid, dials) == told(squid, waited_s=4) == told(CURL) == ()
+
+
+def test_sessions_of_postgres_that_wait_for_a_standby() -> None:
+    """Of each the answer to its login came in the same tick as its INSERT."""
+    listens = socket("LISTEN", "10.0.0.1:5432", inode=500, cookie=500)
+    rows = [row | {"local": "10.0.0.1:5432", "info": info(26, 26, 2, 3)} for row in fresh(12, 26)]
+
+    def told(title: str) -> tuple[Finding, ...]:
+        workers = ((row["inode"], session(row["inode"], title), 7) for row in rows)
+        return of(once([listens, *rows], owners=owners(*workers)), QUEUED)
+
+    (finding,) = told("10.0.0.2(50501) INSERT waiting for 0/1547B8")
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "12 clients of postgres on :5432 wait for an answer, the oldest for 26 s: their sessions "
+        "wait for a lock or a standby"
+    )
+    assert "SyncRep" in finding.advice
+    assert told("10.0.0.2(50501) INSERT") == ()

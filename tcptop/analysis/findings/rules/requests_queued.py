@@ -1,26 +1,20 @@
-"""requests-queued: a proxy or a pooler has read requests and has no connection to pass them on."""
+"""requests-queued: requests are read and wait inside: in a proxy or a pooler that has no connection
+to pass them on, in PostgreSQL for a lock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-import numpy as np
-
-from tcptop.analysis import stalls
-from tcptop.analysis.findings import doing, words
-from tcptop.analysis.findings.awaiting import awaiting
-from tcptop.analysis.findings.groups import ConnectionGroup, grouped
+from tcptop.analysis.findings import doing, queued, words
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.queued import LockedSessions, QueuedRequests
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
-from tcptop.model.arrays import isin_codes
+from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
-from tcptop.model.table import F64, Index
 
 ID = "requests-queued"
-OLD = 0.5  # of them have waited for so long
-FEWER = 0.25  # connections to the back end for each that waits: more, and each may have its own
-MOST = 0.5  # of those to the back end: fewer in use, and it has room for more
+NAMED = 2  # back ends
+IN_TRANSACTION = "idle in transaction"
 POOLS = {
     "pgbouncer": (
         "See SHOW POOLS (cl_waiting, maxwait) and what holds its server connections: slow queries, "
@@ -33,6 +27,12 @@ POOLS = {
         "clients fail soon."
     ),
 }
+HELD = (
+    "Find the sessions that hold them: pg_stat_activity, those idle in transaction first. Let "
+    "their application commit or close, and set idle_in_transaction_session_timeout; pooling by "
+    "transaction instead of by session gives each connection back after a transaction. If no "
+    "session holds them, see the log of {who}: it may be paused, or fail to open more."
+)
 HAPROXY = (
     "See qcur and scur of its servers (show stat): they are at their maxconn. Make the back end "
     "faster, or raise maxconn of its server lines as far as the back end allows; with a shorter "
@@ -43,90 +43,126 @@ OTHERWISE = (
     "enlarge the pool of {who} as far as the back end allows, and limit how long a request may "
     "wait there."
 )
-
-
-class _Busy(NamedTuple):
-    """Connections of clients that wait, for how long; and those to a back end, of which `in_use`
-    have a request under way."""
-
-    clients: ConnectionGroup
-    waited_s: F64
-    old: int
-    back: ConnectionGroup
-    in_use: int
+ALONE = {
+    "squid": "a resolver that does not answer (cache.log, squidclient mgr:idns: DNS is UDP, which "
+    "is not seen here), a helper for authentication or ACLs",
+    "haproxy": "servers that are all down or full (show stat)",
+    "pgbouncer": "a database that is paused (SHOW DATABASES), logins to it that fail (its log)",
+}
+LOCKED = (
+    "See pg_stat_activity (wait_event_type, wait_event) and pg_blocking_pids(pid): whoever is at "
+    "the head of that queue, often idle in transaction, has to commit or be ended "
+    "(pg_terminate_backend). SyncRep is a synchronous standby that does not confirm: bring it "
+    "back, or take it out of synchronous_standby_names. Set lock_timeout, so that sessions do not "
+    "pile up."
+)
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
-    rows, waited_s = awaiting(seen, called=False)
-    if len(rows) < limits["connections"]:
-        return
-    asked, _ = awaiting(seen, called=True, least_s=0.0)
-    if not len(asked):
-        return
-    for group in grouped(seen, rows):
-        if len(group.rows) < limits["connections"]:
-            return
-        for_s = waited_s[np.searchsorted(rows, group.rows)]
-        old = int(np.count_nonzero(for_s >= limits["waited_s"]))
-        back = _back_end(seen, group, asked) if old >= OLD * limits["connections"] else None
-        if back is not None:
-            yield _finding(seen, limits, _Busy(group, for_s, old, *back))
+    for queue in queued.queues(seen, limits):
+        yield _finding(seen, limits, queue)
+    for sessions in queued.locked(seen, limits):
+        yield _locked(seen, sessions)
 
 
-def _back_end(
-    seen: Observations, clients: ConnectionGroup, asked: Index
-) -> tuple[ConnectionGroup, int] | None:
-    """Its connections to one, where those are few, and on how many of them a request is under way:
-    those that are `asked`."""
-    if len(clients.processes) != 1:
-        return None
-    table, processes = seen.table, seen.snapshot.holders.processes
-    talking = isin_codes(table.state, stalls.TALKING) & ~seen.accepted & (table.inode != 0)
-    rows = np.flatnonzero(talking & (table.netns == clients.netns))
-    first = seen.snapshot.holders.first(rows)
-    mine = [at for at, each in enumerate(processes) if each == clients.processes[0]]
-    for back in grouped(seen, rows[np.isin(first, mine)]):
-        in_use = int(np.isin(back.rows, asked).sum())
-        few = len(back.rows) <= FEWER * len(clients.rows)
-        if few and in_use >= MOST * len(back.rows):
-            return back, in_use
-    return None
-
-
-def _finding(seen: Observations, limits: Limits, busy: _Busy) -> Finding:
-    clients, back, longest = busy.clients, busy.back, float(busy.waited_s.max())
+def _finding(seen: Observations, limits: Limits, queue: QueuedRequests) -> Finding:
+    clients, longest = queue.clients, float(queue.waited_s.max())
     number, oldest = len(clients.rows), words.duration(longest)
-    under_way = words.count(busy.in_use, "request is", "requests are")
-    pooler = clients.processes[0].name in POOLS
     # Of others an idle HTTP/2 connection, whose last word was the client's, looks the same.
-    waits = "wait for an answer" if pooler else "sent something and have no answer yet"
+    waits = "wait for an answer" if queue.sure else "sent something and have no answer yet"
+    dst = " or ".join(f"dst {words.in_filter(each.destination or '')}" for each in queue.backs)
     return Finding(
         ID,
         clients.key(ID),
-        "warning" if pooler else "info",
+        "warning" if queue.sure else "info",
         f"{words.count(number, 'client')} of {clients.who} on {clients.listener} {waits}, the "
-        f"oldest for {oldest}: {under_way} under way to {back.destination}",
+        f"oldest for {oldest}: {_why(seen, queue)}",
         clients.subject(seen),
-        {"connections": number, "longest_s": longest, "in_use": busy.in_use},
-        (
-            f"{clients.in_full} has read the data of {words.count(number, 'connection')} "
-            f"{clients.where} and has sent nothing back since: on {words.number(busy.old)} for "
-            f"{words.duration(limits['waited_s'])} or longer, on the oldest for {oldest}.",
-            f"It has {words.count(len(back.rows), 'connection')} to {back.destination}, and on "
-            f"{words.number(busy.in_use)} a request is under way.",
-            *doing.evidence(seen, clients.processes),
-        ),
-        doing.remedy(seen, clients.processes) or _advice(clients, back),
-        f"ss -tinp state established '( sport = {clients.listener} or dst "
-        f"{words.in_filter(back.destination or '')} )'",
+        {"connections": number, "longest_s": longest, "in_use": queue.in_use},
+        tuple(_evidence(seen, limits, queue, oldest)),
+        doing.remedy(seen, clients.processes) or _advice(queue),
+        f"ss -tinp state established '( sport = {clients.listener}{dst and f' or {dst}'} )'",
         since=seen.sample.taken_at - longest,
     )
 
 
-def _advice(clients: ConnectionGroup, back: ConnectionGroup) -> str:
-    name = clients.processes[0].name
+def _why(seen: Observations, queue: QueuedRequests) -> str:
+    if not queue.backs:
+        return "it has no connection to a back end"
+    connections = f"its {words.count(queue.connections, 'connection')} to {_places(queue)}"
+    if queue.held and queued.other_ends(seen, queue.backs)[IN_TRANSACTION] == queue.connections:
+        return f"the sessions of {connections} are idle in transaction"
+    if queue.held:
+        on = words.number(queue.in_use) if queue.in_use else "none"
+        return f"{on} of {connections} {'has' if queue.in_use < 2 else 'have'} a request under way"
+    under_way = words.count(queue.in_use, "request is", "requests are")
+    return f"{under_way} under way to {_places(queue)}"
+
+
+def _places(queue: QueuedRequests) -> str:
+    names = sorted(each.destination or "" for each in queue.backs)
+    if len(names) > NAMED:
+        return f"{len(names)} back ends"
+    return words.joined(names)
+
+
+def _evidence(
+    seen: Observations, limits: Limits, queue: QueuedRequests, oldest: str
+) -> Iterator[str]:
+    clients, waited = queue.clients, words.duration(limits["waited_s"])
+    yield (
+        f"{clients.in_full} has read the data of {words.count(len(clients.rows), 'connection')} "
+        f"{clients.where} and has sent nothing back since: on {words.number(queue.old)} for "
+        f"{waited} or longer, on the oldest for {oldest}."
+    )
+    if queue.backs:
+        yield (
+            f"It has {words.count(queue.connections, 'connection')} to {_places(queue)}, and on "
+            f"{words.number(queue.in_use)} a request is under way."
+        )
+    else:
+        yield "It has opened no TCP connection that is open now, and none waits to be opened."
+    for title, number in queued.other_ends(seen, queue.backs).most_common():
+        titled = "is 1 session" if number == 1 else f"are {words.number(number)} sessions"
+        whose = "whose title says" if number == 1 else "whose titles say"
+        yield f'At the other ends {titled} of postgres on this host {whose} "{title}".'
+    yield from doing.evidence(seen, clients.processes)
+
+
+def _advice(queue: QueuedRequests) -> str:
+    name, who = queue.process.name, queue.clients.who
+    if not queue.backs:
+        return (
+            f"Find what {who} waits for before it connects: {ALONE.get(name, 'see its log')}. Give "
+            "its clients, and it, a deadline that is shorter, so that they fail soon."
+        )
+    if queue.held:
+        return HELD.format(who=who)
     known = {**POOLS, "haproxy": HAPROXY}.get(name)
-    return known or OTHERWISE.format(there=back.destination, who=clients.who)
+    return known or OTHERWISE.format(there=_places(queue), who=who)
+
+
+def _locked(seen: Observations, sessions: LockedSessions) -> Finding:
+    clients, longest = sessions.clients, float(sessions.waited_s.max())
+    number, oldest = len(clients.rows), words.duration(longest)
+    example = next(each.cmdline for each in clients.processes if queued.WAITS in each.cmdline)
+    return Finding(
+        ID,
+        words.key(ID, clients.netns, clients.listener, "locked"),
+        "warning",
+        f"{words.count(number, 'client')} of {clients.who} on {clients.listener} wait for an "
+        f"answer, the oldest for {oldest}: their sessions wait for a lock or a standby",
+        clients.subject(seen),
+        {"connections": number, "longest_s": longest},
+        (
+            f"{words.count(number, 'session')} {clients.where} have read a request and sent "
+            f"nothing back since, the oldest for {oldest}, and their titles say that they wait: "
+            f"{safe(example.strip())}.",
+        ),
+        LOCKED,
+        f"ps -C postgres -o pid,args; ss -tinp state established 'sport = {clients.listener}'",
+        since=seen.sample.taken_at - longest,
+    )
 
 
 RULE = Rule(
