@@ -8,8 +8,12 @@ from shlex import quote
 from tcptop.model.sample import Sample
 from tcptop.model.sysctls import FIRST_ONLY, SET_IN_FIRST
 
-# Commands within a sentence that look at a namespace or change it.
-_SAID = re.compile(r"\b(?:sysctl (?:-w )?(net\.[\w.]+)|(?:ss|nstat|ping|conntrack) -|ip route )")
+# Commands within a sentence that look at a namespace or change it; "(ss -ltn there)" is of another
+# host, where this one's names of namespaces say nothing.
+_SAID = re.compile(
+    r"\b(?![^();]* there\))"
+    r"(?:sysctl (?:-w )?(net\.[\w.]+)|(?:ss|nstat|ping|conntrack) -|ip route )"
+)
 
 
 def reaching(sample: Sample, netns: int) -> str | None:

@@ -46,6 +46,11 @@ def test_a_command_line(command: str, inside: str, typed: str) -> None:
             "sysctl -w net.netfilter.nf_conntrack_max=9",
             "sysctl -w net.netfilter.nf_conntrack_max=9",
         ),
+        ("accept queue is not full (ss -ltn there).", "accept queue is not full (ss -ltn there)."),
+        (
+            "it is there (ss -ltn), or not (ss -ltn there)",
+            "it is there (ip netns exec web ss -ltn), or not (ss -ltn there)",
+        ),
         ("see ss -tan and miss -x", "see ip netns exec web ss -tan and miss -x"),
     ],
 )

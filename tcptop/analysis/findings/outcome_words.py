@@ -202,9 +202,9 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
         return _about_cuts(there)
     if most.startswith("closed"):
         return (
-            f"{there} look at the program, not at the network: whether it accepts (ss -ltn), "
-            "hangs, waits for a back end or a lock, or queues before a limit. If such answers may "
-            "take so long, let the caller wait longer."
+            f"{there} look at the program, not at the network: whether it accepts "
+            f"(ss -ltn{'' if here else ' there'}), hangs, waits for a back end or a lock, or "
+            "queues before a limit. If such answers may take so long, let the caller wait longer."
         )
     if most.startswith("reset"):
         return _about_resets(found)
