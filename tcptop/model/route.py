@@ -8,6 +8,13 @@ from typing import NamedTuple
 from tcptop.model import address
 from tcptop.model.table import SocketTable
 
+NO_ROUTE = "no route to it"
+NOWHERE = {  # types of routes, as in ip-route(8)
+    "blackhole": "a blackhole route: the kernel drops what is sent there",
+    "unreachable": "an unreachable route: the kernel refuses to send there",
+    "prohibit": "a prohibit route: the kernel refuses to send there",
+}
+
 
 class RouteKey(NamedTuple):
     """What the kernel routes by: the addresses of a connection, in one namespace.
@@ -92,6 +99,11 @@ class Route:
     def this_host(self) -> bool:
         """Whether the remote address is one of the host's own."""
         return self.kind == "local"
+
+    @property
+    def nowhere(self) -> bool:
+        """Whether this host itself sends nothing there."""
+        return self.kind in NOWHERE or self.why_not == NO_ROUTE
 
     @property
     def effective_mtu(self) -> int | None:

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from tcptop.model.route import Link, Neighbour, Route, RouteKey
+from tcptop.model.route import NO_ROUTE, NOWHERE, Link, Neighbour, Route, RouteKey
 
 AT_ONCE = 4  # in one sample; one takes some 5 ms
 KEPT_S = 5.0
@@ -42,11 +42,6 @@ _REFUSALS = {
     errno.EINVAL: "blackhole",
     errno.EHOSTUNREACH: "unreachable",
     errno.EACCES: "prohibit",
-}
-_NOWHERE = {
-    "blackhole": "a blackhole route: the kernel drops what is sent there",
-    "unreachable": "an unreachable route: the kernel refuses to send there",
-    "prohibit": "a prohibit route: the kernel refuses to send there",
 }
 
 
@@ -170,13 +165,13 @@ def _route(asking: _Asking) -> Route:
         return Route(now, _refusal(flow), _REFUSALS.get(flow, ""), local_link=local_link)
     facts = _flow(asking, flow) | _matched(asking.remote(source, matched=True))
     facts["source"] = flow.get_attr("RTA_PREFSRC") or source
-    return Route(now, _NOWHERE.get(facts["kind"], ""), local_link=local_link, **facts)
+    return Route(now, NOWHERE.get(facts["kind"], ""), local_link=local_link, **facts)
 
 
 def _refusal(number: int) -> str:
     if number == errno.ENETUNREACH:
-        return "no route to it"
-    return _NOWHERE.get(_REFUSALS.get(number, ""), os.strerror(number))
+        return NO_ROUTE
+    return NOWHERE.get(_REFUSALS.get(number, ""), os.strerror(number))
 
 
 def _flow(asking: _Asking, flow: Any) -> dict[str, Any]:

@@ -231,3 +231,21 @@ def test_drops_of_this_host_itself_come_without_backoff() -> None:
     (finding,) = found(row)
     assert finding.values["longest_s"] == pytest.approx(4.0)
     assert found(row | {"retrans": 5}) == ()
+
+
+def test_what_this_host_cannot_send_is_no_black_hole_of_the_network() -> None:
+    """A filter in OUTPUT, or a route that leads nowhere: the timer is that of window probes."""
+    row = lost() | {"timer": 4}
+    row["info"] |= {"snd_wnd": 64_000, "snd_mss": 1448, "unacked": 0, "probes": 4}
+    key = RouteKey(NETNS, "10.0.0.1", "10.0.0.9")
+    (finding,) = found(row)
+    assert finding.title == "This host sends nothing to 10.0.0.9:5432: 1 connection of curl waits"
+    assert "no segment has left" in finding.evidence[1]
+    assert "OUTPUT" in finding.advice
+    route = Route(0.0, "an unreachable route: the kernel refuses to send there", "unreachable")
+    for said in (row, lost()):
+        (finding,) = found(said, routes={key: route})
+        assert finding.title.startswith("This host sends nothing to 10.0.0.9:5432")
+        assert "which has an unreachable route" in finding.evidence[1]
+        assert "ip route get 10.0.0.9" in finding.advice
+        assert "keepalive" not in finding.advice

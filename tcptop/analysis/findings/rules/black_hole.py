@@ -101,6 +101,8 @@ def _title(seen: Observations, limits: Limits, lost: Lost, found: list[parties.P
         gone, every = words.number(number), words.count(lost.clients, "client")
         return f"{gone} of {every}{who} on {where} do{_es(number)} not answer"
     many = words.count(number, "connection")
+    if ways.shut(seen, lost.rows):
+        return f"This host sends nothing to {lost.where}: {many}{who} wait{_s(number)}"
     if lost.answering:
         return (
             f"{many}{who} to {lost.where} get{_s(number)} no answer, while "
@@ -133,11 +135,14 @@ def _evidence(
     table, rows = seen.table, lost.rows
     worst = int(rows[lost.for_s.argmax()])
     backoff = float(np.fmax(table.info_of("backoff", rows), table.retrans[rows]).max())
+    shut, times = ways.shut(seen, rows), words.count(backoff, "time")
+    tried = f"tried up to {times} to send" if shut else f"retransmitted up to {times}"
     yield (
-        f"{words.count(len(rows), 'connection')} {_whither(seen, lost)} retransmitted up to "
-        f"{words.count(backoff, 'time')}; nothing has come back {_silence(lost)}, not even an "
-        "acknowledgement."
+        f"{words.count(len(rows), 'connection')} {_whither(seen, lost)} {tried}; nothing has come "
+        f"back {_silence(lost)}, not even an acknowledgement."
     )
+    if shut:
+        yield ways.why_shut(seen, rows)
     waiting = words.size(int(table.send_q[rows].sum()))
     yield f"{waiting} wait in Send-Q, {words.size(int(table.send_q[worst]))} on the oldest one."
     if lost.answering:
@@ -183,6 +188,9 @@ def _advice(seen: Observations, lost: Lost) -> str:
     link = _link(seen, lost)
     if link:
         return ways.mend(link) + last
+    if ways.shut(seen, lost.rows):
+        to = words.remote_address(seen.sample, int(lost.rows[0]))
+        return ways.open_up(seen, lost.rows, to) + last
     if large_segments.suspected(seen, lost.rows):
         last = f" {LARGE.format(there=words.remote_address(seen.sample, int(lost.rows[0])))}{last}"
     if lost.listener >= 0:
