@@ -181,12 +181,14 @@ def _towards(snapshot: Snapshot, remote: str, zone: str, netns: int) -> str:
 
 
 def _counters(found: Difference, now: Snapshot) -> Iterator[Change]:
-    """Those of the kernel's list lead there."""
+    """Those of the kernel's list lead there, and come first; those that are not TCP's come last."""
     selection = everything(now)
     here = kernel(selection)
     keys = KERNEL.keys(selection, KERNEL.rows(selection)).tolist()
     listed = dict(zip((each.name for each in entries(selection)), keys, strict=True))
-    for each in found.counters:
+    for each in sorted(
+        found.counters, key=lambda c: (c.name not in listed, c.section[:3] != "Tcp")
+    ):
         key = listed.get(each.name) if here is not None and here.netns == each.netns else None
         item = None if key is None else (KERNEL, key)
         name = f"{each.section}{each.name}{place(now, each.netns)}"

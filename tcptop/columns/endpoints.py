@@ -101,9 +101,12 @@ def short_note(snapshot: Snapshot, row: int) -> str:
 
 
 def unowned_text(snapshot: Snapshot, sockets: Index) -> str:
-    """The same of several sockets of which the process is not known; those in TIME-WAIT, which are
-    a kind of their own, do not count."""
-    notes = snapshot.note[sockets[snapshot.sample.sockets.state[sockets] != tcp.TIME_WAIT]]
+    """The same of several sockets of which the process is not known; beside others those in
+    TIME-WAIT, which are a kind of their own, do not count."""
+    open_ = snapshot.sample.sockets.state[sockets] != tcp.TIME_WAIT
+    if len(sockets) and not open_.any():
+        return CLOSED
+    notes = snapshot.note[sockets[open_]]
     told = {_SHORT_NOTES.get(note, NOBODY) for note in sorted_unique(notes).tolist()} or {NOBODY}
     if len(told) == 1:
         return told.pop()
@@ -116,6 +119,7 @@ def unowned_last(selection: Selection, sockets: Index) -> Bools:
     return late
 
 
+CLOSED = f"(closed: {tcp.SS_STATES[tcp.TIME_WAIT]})"
 NOBODY = "(no process)"
 UNTOLD = "(owner unknown)"  # of some it may be a process that was not read
 _UNREAD = (owner.NOT_PERMITTED, owner.NOT_SEARCHED)

@@ -13,7 +13,7 @@ from tcptop.analysis.turnover import of_processes
 from tcptop.analysis.workloads import by_number, merged, numbers
 from tcptop.columns import units
 from tcptop.columns.column import Column, Values, shown
-from tcptop.columns.endpoints import unowned_text
+from tcptop.columns.endpoints import CLOSED, unowned_text
 from tcptop.columns.listing import Listing, Sparkline
 from tcptop.model import owner, tcp
 from tcptop.model.cells import safe
@@ -25,7 +25,6 @@ from tcptop.model.table import F64, I64, Bools, Index
 
 NOBODY = {owner.ACCEPT_QUEUE: "(accept queues)", owner.REMEMBERED: "(remembered)"}
 NOWHERE = "(no unit)"
-CLOSED = f"(closed: {tcp.SS_STATES[tcp.TIME_WAIT]})"
 
 
 def process(selection: Selection, row: int) -> Process | None:
@@ -202,7 +201,7 @@ COLUMNS = (
         largest_first=False,
     ),
     Column(
-        "process", "Process", 16,
+        "process", "Process", 19,
         "Its script, jar or title, else its name; † it has exited or closed the sockets.",
         lambda s, r: _text(_names(s, r)), _names, flex=True, largest_first=False, grow=2,
     ),

@@ -227,16 +227,16 @@ COLUMNS = (
     ),
     Column(
         "remote", "Remote address", 18, "The other end.", _remote, remote_texts, flex=True,
-        largest_first=False, tail=":", least=13, grow=0,
+        largest_first=False, tail=":", least=12, grow=0,
     ),
     Column(
-        "process", "Process", 10,
+        "process", "Process", 13,
         "Who holds the socket: name/pid, +n other processes, † closed by it, ~ apparently, as "
         "others to the same destination; or why nobody.",
-        owner_values, owner_texts, flex=True, largest_first=False, tail="/", least=8, grow=1,
+        owner_values, owner_texts, flex=True, largest_first=False, tail="/", least=7, grow=0,
     ),
     Column(
-        "timer", "Timer", 9, "How long the kernel waits, for what, and #tries so far.",
+        "timer", "Timer", 7, "How long the kernel waits, for what, and #tries so far.",
         _plain("timer"), timer_texts, flex=True, counts=True, priority=1, grow=1,
     ),
     Column(

@@ -290,4 +290,4 @@ def _numbers(pair: ThenNow | None) -> dict[str, Cell]:
     if pair is None:
         return dict.fromkeys(("then", "now", "change"), "")
     then, now = pair
-    return {"then": units.count(then), "now": units.count(now), "change": f"{now - then:+d}"}
+    return {"then": units.count(then), "now": units.count(now), "change": f"{now - then:+,d}"}

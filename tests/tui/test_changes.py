@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tcptop.model.finding import Finding
-from tcptop.model.sample import Sample
+from tcptop.model.sample import Kernel, Sample
 from tests.tui.live import Live, live
 from tests.tui.telling import STUCK, told
 from tests.tui.test_moving import to_row
@@ -18,6 +18,7 @@ from tests.unit.prepared import (
     everything,
     kernel,
     later,
+    mini,
     owners,
     sample,
     socket,
@@ -166,3 +167,36 @@ async def test_before_the_first_look_there_is_nothing_to_compare() -> None:
     async with live(OSError("not yet")) as view:
         await view.press("m", "D")
         assert "no sample yet" in view.status()
+
+
+def counted(octets: int, opens: int, pruned: int) -> Kernel:
+    counters = {
+        "IpExt": {"InOctets": octets},
+        "TcpExt": {"TCPHPHits": pruned},
+        "Tcp": {"ActiveOpens": opens},
+    }
+    return replace(kernel(), counters=counters)
+
+
+async def test_counters_of_tcp_come_before_those_of_what_carries_it() -> None:
+    first = sample([], kernel=(counted(0, 1, 1),))
+    async with live(first, size=(120, 50)) as view:
+        await view.press("m")
+        await view.take(later(first, 5.0, kernel=(counted(1_000_054, 2, 9),)))
+        await view.press("D")
+        listed = [row.split() for row in view.rows()]
+    assert listed[0][0] == "counters"
+    assert [row[-4] for row in listed] == [
+        "TcpActiveOpens", "TcpExtTCPHPHits", "IpExtInOctets",
+    ]  # fmt: skip
+    assert listed[-1][-3:] == ["0", "1,000,054", "+1,000,054"]
+
+
+async def test_time_wait_without_a_process_is_called_so_here_too() -> None:
+    first = sample([])
+    closed = mini("TIME_WAIT", "10.0.0.1:9", "10.0.0.9:80", cookie=9)
+    async with live(first, size=(120, 50)) as view:
+        await view.press("m")
+        await view.take(later(first, 5.0, sockets=sample([closed]).sockets))
+        await view.press("D")
+        assert row(view, "processes")[1:3] == ["(closed:", "TIME-WAIT)"]

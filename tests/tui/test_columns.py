@@ -6,6 +6,8 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
+
 from tcptop.columns import SOCKETS
 from tcptop.tui.lists import live_listing
 from tests.tui.live import Live, live
@@ -138,6 +140,15 @@ async def test_it_fits_on_small_screens() -> None:
             assert any("CC" in line or "Cgroup" in line or "Verdict" in line for line in box(view))
             assert all(len(line) <= width for line in box(view))
             assert len(box(view)) <= height
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24)])
+async def test_its_keys_are_named_whole(size: tuple[int, int]) -> None:
+    async with live(size=size) as view:
+        await view.press("2", "o")
+        told = box(view)[-1]
+    assert "…" not in told
+    assert told.startswith("└─ Space show/hide  J K move  Enter done")
 
 
 async def test_it_is_remembered(tmp_path: Path) -> None:

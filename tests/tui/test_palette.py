@@ -102,7 +102,7 @@ async def test_moving_deleting_and_leaving() -> None:
         assert view.app.palette.box.is_open
         await view.press("escape")
         assert view.app.screen is view.app.main
-        assert view.lines() == before
+        assert view.lines()[1:] == before[1:]  # the first one tells what tcptop costs
 
 
 async def test_a_paste_comes_before_the_keys_that_follow_it() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from tcptop.model.sample import ProcessFacts, Sample
 from tcptop.model.sockopt import SocketOptions
 from tcptop.model.source import Requests
 from tcptop.tui.panes import process
-from tcptop.tui.panes.rows import PaneModel, Room, Scene, Target, place_of
+from tcptop.tui.panes.rows import NAME, PaneModel, Room, Scene, Target, place_of
 from tcptop.tui.views import VIEWS
 from tcptop.tui.widgets.lines import to_ascii
 from tests.tui.test_charts import over
@@ -584,3 +586,11 @@ def test_ends_that_did_not_agree_on_the_same_options_are_none_of_one_connection(
     ]
     text = "\n".join(lines(shown(scene(sample(rows)), "sockets", socket_key(FIRST_COOKIE))))
     assert "the other end" not in text
+
+
+def test_names_leave_a_gap_before_what_they_name() -> None:
+    for path in Path(process.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("told", "wrapped"):
+                named = [each.value for each in node.args[1:2] if isinstance(each, ast.Constant)]
+                assert all(len(str(name)) < NAME for name in named), (path.name, named)

@@ -80,7 +80,7 @@ def test_no_address_is_cut_beside_what_matters_less(view: str, six: bool) -> Non
 def test_a_timer_is_told_with_its_time() -> None:
     assert timer(tcp.TIMERS.index("retransmit"), 13_000, 4) == "13s retransmit #4"
     column = next(each for each in SOCKETS.columns if each.key == "timer")
-    assert layout.place("13s retransmit #4", column_of(column), column.width) == "13s retr…"
+    assert layout.place("13s retransmit #4", column_of(column), column.width) == "13s re…"
 
 
 @pytest.mark.parametrize("width", [60, 80])

@@ -155,7 +155,7 @@ def _remote_numbers(scene: Scene, place: int) -> Iterator[PaneRow]:
     rtt = units.milliseconds(float(groups.rtt_us[place]))
     yield told(room, "round trip", f"{rtt} ms", "median of its connections")
     again = units.rate(float(groups.retransmits_per_s[place]))
-    yield told(room, "retransmitted", f"{again}/s", "segments")
+    yield told(room, "retransmits", f"{again}/s", "segments")
 
 
 def _remote_drawings(scene: Scene, key: int) -> Iterator[Drawing]:

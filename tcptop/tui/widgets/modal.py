@@ -81,7 +81,7 @@ class ChoiceBox(Lines, can_focus=True, inherit_bindings=False):
         seen = enumerate(rows[self._first : self._first + height], self._first)
         body = [self._boxed(row, at == self.row, width - 4) for at, row in seen]
         more = len(rows) - self._first - height
-        hint = f"{self.hint()}  {more} more" if more > 0 else self.hint()
+        hint = _legend(self.hint(), f"{more} more" if more > 0 else "", width - 6)
         self.show(_edge("┌┐", self.heading(), width), *body, _edge("└┘", hint, width))
 
     def _lay_out(self, width: int, offset: Offset) -> None:
@@ -140,6 +140,14 @@ class ChoiceScreen(ModalScreen[None], Generic[Box], inherit_bindings=False):
     def on_click(self, event: events.Click) -> None:
         if event.widget is self:
             self.box.close()
+
+
+def _legend(hint: str, more: str, room: int) -> str:
+    """As many of the keys as have room, and that there are more rows."""
+    keys = hint.split("  ")
+    while keys and cell_width("  ".join([*keys, more]).strip()) > room:
+        keys.pop()
+    return "  ".join([*keys, *([more] if more else [])])
 
 
 def _edge(corners: str, text: str, width: int) -> Line:
