@@ -45,6 +45,10 @@ PROCESS = (
 LISTENER = ("queue", "peak", "backlog", "syn_queue", "drops_per_s")
 DESTINATION = ("used", "time_wait", "headroom", "opens_per_s")
 REMOTE = ("sockets", "recv_q", "send_q", "retransmits_per_s", "rtt_us")
+NAMESPACE = (
+    *("sockets", "recv_q", "send_q", "established", "time_wait", "opens_per_s"),
+    *("retransmits_per_s",),
+)
 INFO = {"rtt_us": "rtt", "cwnd": "snd_cwnd", "unacked": "unacked", "snd_wnd": "snd_wnd"}
 SOCKET = (
     *("recv_q", "send_q", "bytes_sent_per_s", "bytes_received_per_s", "retransmits_per_s"),
@@ -175,6 +179,21 @@ def of_remotes(selection: Selection) -> Recorded:
     )
 
 
+def of_namespaces(selection: Selection) -> Recorded:
+    """Rates by the counters of each."""
+    found, rates = selection.snapshot.namespaces, selection.snapshot.kernel_rates
+    weights = found.sockets.astype(np.float64)
+    rows = busiest(weights)
+    told = [rates.get(netns, {}).get("Tcp", {}) for netns in found.netns[rows].tolist()]
+    sums = [
+        np.array([sum(each.get(name, np.nan) for name in names) for each in told], np.float64)
+        for names in (("ActiveOpens", "PassiveOpens"), ("RetransSegs",))
+    ]
+    states = [found.by_state[rows, state] for state in (tcp.ESTABLISHED, tcp.TIME_WAIT)]
+    values = _table(*_plain(found, NAMESPACE[:3], rows), *states, *sums)
+    return Recorded(identity.namespace_keys(selection, rows), weights[rows], values)
+
+
 def of_sockets(snapshot: Snapshot, keys: Sequence[int]) -> Recorded:
     """Of those sockets that are there."""
     if not keys:
@@ -195,3 +214,4 @@ OF_PROCESSES = RecordedKind(PROCESS, 256, of_processes)
 OF_LISTENERS = RecordedKind(LISTENER, 256, of_listeners)
 OF_PORTS = RecordedKind(DESTINATION, 256, of_ports)
 OF_REMOTES = RecordedKind(REMOTE, 256, of_remotes)
+OF_NAMESPACES = RecordedKind(NAMESPACE, 64, of_namespaces)

@@ -18,7 +18,11 @@ from tcptop.columns.states import STATES
 
 # Of sockets and what they add up to; findings, states and the host's numbers are apart.
 LISTINGS = {each.name: each for each in (PROCESSES, SOCKETS, LISTENERS, PORTS, REMOTES, CLOSED)}
-RECORDED = {name: each.recorded for name, each in LISTINGS.items() if each.recorded is not None}
+RECORDED = {
+    each.name: each.recorded
+    for each in (*LISTINGS.values(), NAMESPACES)
+    if each.recorded is not None
+}
 
 __all__ = [
     "CLOSED",

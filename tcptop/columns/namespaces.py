@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tcptop.analysis.identity import namespace_keys
+from tcptop.analysis.recorded import OF_NAMESPACES
 from tcptop.columns import units
 from tcptop.columns.column import Column, Texts, Values, shown
-from tcptop.columns.listing import Listing, plain
+from tcptop.columns.listing import Listing, Sparkline, plain
 from tcptop.model import tcp
 from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
@@ -137,4 +138,5 @@ NAMESPACES = Listing(
     rows=lambda s: s.namespaces, keys=namespace_keys, styles=plain,
     netns=lambda s, r: _totals(s).netns[r], scope=lambda s, place: "state all",
     command=lambda s, place: "ss -tanpoi", worst=worst, whole=True,
+    recorded=OF_NAMESPACES, sparkline=Sparkline("sockets", "its sockets"),
 )  # fmt: skip

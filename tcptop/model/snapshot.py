@@ -163,11 +163,6 @@ class NamespaceTotals:
     def __len__(self) -> int:
         return len(self.netns)
 
-    @property
-    def several(self) -> bool:
-        """Whether the sockets are of more than one."""
-        return int(np.count_nonzero(self.sockets)) > 1
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Durations:

@@ -19,7 +19,7 @@ from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.history import History
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selection import ended, select
-from tcptop.columns import FINDINGS, LISTINGS, RECORDED, Listing
+from tcptop.columns import FINDINGS, LISTINGS, NAMESPACES, RECORDED, Listing
 from tcptop.columns.listing import netns_of, scope_of
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
@@ -34,6 +34,7 @@ from tests.recordings.neutral import NETNS
 
 PAIRS = [("tour", "tour"), ("churn", "churn")]
 FIRST = {"tour": 4, "churn": 7}  # samples are left out: the others suffice
+RECORDED_OF = {**LISTINGS, NAMESPACES.name: NAMESPACES}
 ROOM = Room(140, 60)
 FILTERS = (
     "state close-wait",
@@ -186,7 +187,7 @@ def test_what_is_recorded_of_a_row_is_its_own(ours: str, theirs: str) -> None:
     both, each = watched(ours, theirs)
     for name, kind in RECORDED.items():
         for netns, lone in each.items():
-            listing, selection = LISTINGS[name], select(lone.snapshot)
+            listing, selection = RECORDED_OF[name], select(lone.snapshot)
             for key in listing.keys(selection, listing.rows(selection)[:4]).tolist():
                 mine, expected = (
                     rings.several(name, key, kind.metrics).values

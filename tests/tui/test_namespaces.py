@@ -147,3 +147,18 @@ async def test_a_finding_says_the_namespace_that_is_not_the_shells() -> None:
             (each.subject.netns, each.title.endswith("(netns lab)")) for each in newest.findings
         }
         assert told == {(NETNS, False), (OTHER_NETNS, True)}
+
+
+async def test_the_page_of_a_namespace_has_charts_of_its_own() -> None:
+    first = twins()
+    counted = [(kernel(), kernel(OTHER_NETNS, opens=50 + 30 * n)) for n in range(4)]
+    samples = [later(first, float(n), kernel=each) for n, each in enumerate(counted)]
+    async with live(*samples, size=(160, 60)) as view:
+        await view.press("A", "g")
+        for _ in view.rows():
+            if "lab" not in view.cursor():
+                await view.press("j")
+        await view.press("enter")
+        text = view.text()
+        assert "Opened a second" in text
+        assert " 30" in text[text.index("Opened a second") :]

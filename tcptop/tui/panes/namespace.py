@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from tcptop.columns.netns import KEY as NETNS
 from tcptop.model import tcp
 from tcptop.model.cells import safe
 from tcptop.model.sample import Namespace
+from tcptop.tui.panes.charts import Drawing, bands, recorded
 from tcptop.tui.panes.parts import Excerpt, about, excerpt, states, worst_first
 from tcptop.tui.panes.rows import Pane, PaneRow, Scene, Target, grid, place_of, told, wrapped
 
@@ -41,13 +43,16 @@ def pane(scene: Scene, key: int) -> Pane | None:
     found = namespaces.space(scene.selection, place)
     sockets = np.flatnonzero(scene.table.netns == found.inode)
     goal = Target(NAMESPACES, key, True)
+    first, *others = bands(scene.room, [*_drawings(scene, key)]) or [[]]
     return Pane(
         f"Network namespace {safe(scene.snapshot.sample.space(found.inode))}",
         [
             *wrapped(scene.room, "sockets", states(scene, sockets), opens=goal),
             *about(scene, lambda finding: finding.subject.netns == found.inode),
             *_itself(scene, found),
+            *first,
             *_lists(scene, found.inode),
+            *(row for band in others for row in band),
             *grid(scene.room, _kernel(scene, found.inode)),
         ],
     )
@@ -66,6 +71,15 @@ def _itself(scene: Scene, found: Namespace) -> Iterator[PaneRow]:
         yield told(room, "processes", f"{found.processes:,}", f"{pids}{more}".strip())
     devices = ", ".join(map(safe, found.interfaces.values()))
     yield from wrapped(room, "interfaces", devices or units.UNKNOWN)
+
+
+def _drawings(scene: Scene, key: int) -> Iterator[Drawing]:
+    draw = partial(recorded, scene, (NAMESPACES.name, key))
+    counts = {"all": "sockets", "ESTAB": "established", "TIME-WAIT": "time_wait"}
+    yield draw("Sockets", units.count, counts)
+    yield draw("Opened a second", units.rate, {"connections": "opens_per_s"})
+    yield draw("Retransmitted a second", units.rate, {"segments": "retransmits_per_s"})
+    yield draw("Queues, bytes", units.size, {"Recv-Q": "recv_q", "Send-Q": "send_q"})
 
 
 def _lists(scene: Scene, inode: int) -> Iterator[PaneRow]:
