@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.parties import Party
+from tcptop.model import owner
 from tcptop.model.arrays import row_hash
 from tcptop.model.closed import Closed, joined
+from tcptop.model.sample import Process
 from tcptop.model.table import U64, Bools, Index, SocketTable
 
 ADDRESS = ("netns", "interface", "remote_hi", "remote_lo")
+
+
+class Whose(NamedTuple):
+    """Processes of some that have ended, who had most first.
+
+    They were seen to hold `held` of these; where that is none, they are inferred, by others that
+    lead to the same place or came in by the same listener.
+    """
+
+    parties: tuple[Party, ...] = ()
+    held: int = 0
+
+    @property
+    def processes(self) -> list[Process]:
+        return [each.process for each in self.parties]
 
 
 def lately(seen: Observations, seconds: float) -> Closed:
@@ -35,6 +55,15 @@ def answered(seen: Observations, rows: Index, for_s: float, local_port: int = 0)
     there = np.isin(_keys(closed), row_hash(*(getattr(seen.table, n)[rows] for n in ADDRESS)))
     at_port: Bools = closed.local_port == local_port if local_port else np.ones(len(closed), bool)
     return closed.take(came & there & at_port)
+
+
+def whose(closed: Closed, rows: Index) -> Whose:
+    known = rows[closed.process[rows] >= 0]
+    held = known[closed.note[known] == owner.HELD]
+    number = np.bincount(closed.process[held if len(held) else known])
+    order = [at for at in np.argsort(-number, kind="stable").tolist() if number[at]]
+    found = (Party(closed.processes[at], int(number[at])) for at in order)
+    return Whose(tuple(found), len(held))
 
 
 def small_only(table: SocketTable, rows: Index) -> Bools:

@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.dialing import Callee
-from tcptop.analysis.findings import parties, unanswered, words
+from tcptop.analysis.dialing import WHERE, Callee
+from tcptop.analysis.findings import ended, parties, unanswered, words
+from tcptop.analysis.findings.ended import Whose
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.unopened import FailedConnect
+from tcptop.analysis.findings.outcomes import accepted
 from tcptop.model import address, tcp
-from tcptop.model.arrays import sorted_unique
+from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
+from tcptop.model.closed import YES, Closed
 from tcptop.model.table import Index
 
 WINDOW_S = 10.0
@@ -27,13 +29,15 @@ class FailedPlaces(NamedTuple):
     """Failed connects of one namespace in the last `seconds`, as far as they were noticed.
 
     `places` are those of most, with their number; port 0 where it is not known. `answered` is the
-    share that a reset ended, of those of which it is known; NaN where it is of none.
+    share that a reset ended, of those of which it is known; NaN where it is of none. `whose` they
+    are.
     """
 
     seconds: float
     number: int
     places: tuple[tuple[Callee, int], ...]
     answered: float
+    whose: Whose
 
     @property
     def named(self) -> tuple[tuple[Callee, int], ...]:
@@ -58,25 +62,20 @@ class FailedPlaces(NamedTuple):
 
 def lately(seen: Observations, netns: int) -> FailedPlaces:
     """Empty where nothing was noticed, or too little."""
-    begin, before, seconds = seen.sample.clock - WINDOW_S, None, 0.0
-    calls, known, heard = Counter[Callee](), 0, 0
-    for summary in seen.summaries:
-        if summary.clock > begin and summary.failed is not None and before:
-            seconds += summary.clock - before.clock
-            for each in (each for each in summary.failed if each.netns == netns):
-                calls[_callee(each)] += each.number
-                known += each.number if each.remote_port else 0
-                heard += each.number if each.remote_port and each.answered else 0
-        before = summary
-    number = calls.total()
-    if number < LEAST or seconds <= 0:
-        return FailedPlaces(0.0, 0, (), np.nan)
-    answered = heard / known if known else np.nan
-    return FailedPlaces(seconds, number, tuple(calls.most_common()), answered)
+    closed = ended.lately(seen, WINDOW_S)
+    rows = np.flatnonzero(~closed.opened & (closed.netns == netns) & ~accepted(seen, closed))
+    if len(rows) < LEAST:
+        return FailedPlaces(0.0, 0, (), np.nan, Whose())
+    groups = rows_by_key(rows, row_hash(*(getattr(closed, name)[rows] for name in WHERE)))
+    places = tuple((_callee(closed, int(mine[0])), len(mine)) for mine in groups)
+    known = rows[closed.remote_port[rows] > 0]
+    answered = float((closed.reset[known] == YES).mean()) if len(known) else np.nan
+    seconds = min(WINDOW_S, seen.watched_s)
+    return FailedPlaces(seconds, len(rows), places, answered, ended.whose(closed, rows))
 
 
-def _callee(each: FailedConnect) -> Callee:
-    return Callee(each.netns, each.interface, each.remote_hi, each.remote_lo, each.remote_port)
+def _callee(closed: Closed, row: int) -> Callee:
+    return Callee(*(int(getattr(closed, name)[row]) for name in WHERE))
 
 
 def said(seen: Observations, to: Callee) -> str:
@@ -86,10 +85,17 @@ def said(seen: Observations, to: Callee) -> str:
     return address.text(to.remote_hi, to.remote_lo) + seen.sample.zone(to.netns, to.interface)
 
 
-def callers(seen: Observations, found: Sequence[Callee]) -> list[parties.Party]:
+def callers(seen: Observations, found: FailedPlaces) -> list[parties.Party]:
+    """Who was seen to call; else who has other connections there."""
+    if not found.whose.held:
+        return others(seen, [to for to, _ in found.named])
+    return list(found.whose.parties)
+
+
+def others(seen: Observations, places: Sequence[Callee]) -> list[parties.Party]:
     """Who has connections to the same addresses, or has had: they may be others than those that
     fail, which leave no row."""
-    there = [unanswered.there(seen, to, with_port=False) for to in found]
+    there = [unanswered.there(seen, to, with_port=False) for to in places]
     rows = sorted_unique(np.concatenate(there))
     return parties.parties(seen, rows[~seen.accepted[rows]])
 
@@ -123,9 +129,12 @@ def only(seen: Observations, places: list[Callee]) -> str | None:
     return unanswered.called(seen, places[0]) if one else None
 
 
-def whose(who: list[parties.Party]) -> Iterator[str]:
-    """A failed connect leaves no row, so that its process is not told."""
-    if who:
+def whose(found: FailedPlaces, who: list[parties.Party]) -> Iterator[str]:
+    """A failed connect leaves no row, so that its process is hardly ever seen."""
+    if found.whose.held:
+        held, names = words.number(found.whose.held), parties.listed(who)
+        yield f"{held} of these were seen before they ended, and belonged to {names}."
+    elif who:
         yield f"Other connections to the same addresses belong to {parties.listed(who)}."
     else:
         yield (

@@ -26,7 +26,7 @@ def folded(findings: Iterable[Finding], seen: Observations) -> list[Finding]:
 
     A cause is as bad as the worst that follows from it.
     """
-    every = list(findings)
+    every = _each_once(list(findings))
     because: dict[str, str] = {}
     for effect, cause, explains in PAIRS:
         for finding in (each for each in every if each.id == effect and each.key not in because):
@@ -41,6 +41,17 @@ def folded(findings: Iterable[Finding], seen: Observations) -> list[Finding]:
     return [
         replace(told(each, because.get(each.key)), severity=SEVERITIES[worst[each.key]])
         for each in every
+    ]
+
+
+def _each_once(every: list[Finding]) -> list[Finding]:
+    """Without what another finding says of the same place, in other words."""
+    rates = [each for each in every if each.id == "resets"]
+    return [
+        each
+        for each in every
+        if each.id != "destination-failing"
+        or not any(destinations.says_the_same(each, rate) for rate in rates)
     ]
 
 
@@ -134,5 +145,6 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("destination-failing", "connect-unanswered", destinations.same_destination),
     ("destination-failing", "requests-unanswered", destinations.same_destination),
     ("destination-failing", "resets", destinations.same_destination),
+    ("destination-failing", "resets", destinations.server_is_here),
     ("destination-failing", "self-connect", destinations.same_destination),
 )

@@ -118,7 +118,7 @@ def evidence(
         )
     if not found.callee.remote_port:
         yield "connect() itself waited for the answer: the kernel no longer knows the port then."
-    yield from _callers(who, apparent)
+    yield from _callers(found, who, apparent)
     if spared and found.unopened:
         yield "Others at the same port answer meanwhile."
 
@@ -180,7 +180,7 @@ def _between(numbers: F64) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _callers(who: Sequence[Process], apparent: bool) -> Iterator[str]:
+def _callers(found: Outcomes, who: Sequence[Process], apparent: bool) -> Iterator[str]:
     names = ", ".join(map(words.who, who[:NAMED]))
     if not who:
         yield (
@@ -190,7 +190,9 @@ def _callers(who: Sequence[Process], apparent: bool) -> Iterator[str]:
     elif apparent:
         yield f"Other connections to the same address belong to {names}."
     else:
-        yield f"They belonged to {names}."
+        seen = words.number(found.whose.held)
+        some = f"{seen} of them were seen before they ended, and"
+        yield f"{'They' if found.whose.held >= found.failed else some} belonged to {names}."
 
 
 def advice(found: Outcomes, to: str, seen: Observations) -> str:

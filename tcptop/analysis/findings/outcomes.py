@@ -14,13 +14,12 @@ import numpy as np
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import icmp, unanswered
 from tcptop.analysis.findings.awaiting import ANSWERED, FIRST, calls_awaiting
-from tcptop.analysis.findings.ended import lately
+from tcptop.analysis.findings.ended import Whose, lately, whose
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import closed as codes
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_sorted, paired, row_hash, rows_by_key, sorted_unique
 from tcptop.model.closed import Closed
-from tcptop.model.sample import Process
 from tcptop.model.table import F64, I64, Bools, Index
 
 # Codes of how one ended.
@@ -74,7 +73,7 @@ class Outcomes(NamedTuple):
     idle_s: F64  # of the reset ones, sorted: for which nothing came when the last thing was sent
     waiting_s: F64
     half_closed: int
-    processes: tuple[Process, ...]
+    whose: Whose  # the failed ones
     rejected: int = 0  # by ICMP, of those that nobody answered; by counters
 
     @property
@@ -160,7 +159,7 @@ def _how(seen: Observations, closed: Closed) -> I64:
     how[~opened] = UNTOLD
     how[~opened & whole] = SILENT
     how[~opened & whole & broken] = REFUSED
-    how[_accepted(seen, closed)] = NEUTRAL
+    how[accepted(seen, closed)] = NEUTRAL
     return how
 
 
@@ -202,7 +201,7 @@ def _round_trip_s(closed: Closed) -> F64:
     return longest
 
 
-def _accepted(seen: Observations, closed: Closed) -> Bools:
+def accepted(seen: Observations, closed: Closed) -> Bools:
     """Those of a port where somebody listens, or did."""
     listened = sorted_unique(np.concatenate([each.ports for each in seen.summaries]))
     return isin_sorted(paired(closed.netns, closed.local_port.astype(np.uint32)), listened)
@@ -241,7 +240,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         np.sort(_paused_s(closed)[there[how[there] == RESET]]),
         waiting_s,
         _half_closed(seen, callee),
-        _processes(closed, there),
+        whose(closed, failed),
     )
 
 
@@ -285,11 +284,3 @@ def _paused_s(closed: Closed) -> F64:
     came, asked = (closed.known(f"last_data_{way}") for way in ("recv", "sent"))
     paused: F64 = np.maximum(came - asked, 0.0) / 1000
     return paused
-
-
-def _processes(closed: Closed, rows: Index) -> tuple[Process, ...]:
-    """Those that are remembered, who had most first."""
-    place = closed.process[rows]
-    number = np.bincount(place[place >= 0])
-    order = np.argsort(-number, kind="stable")
-    return tuple(closed.processes[at] for at in order.tolist() if number[at])

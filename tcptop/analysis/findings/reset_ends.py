@@ -7,17 +7,17 @@ import numpy as np
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import unanswered, words
 from tcptop.analysis.findings.broken import both_here
+from tcptop.analysis.findings.ended import whose
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.reset_rates import Rates
 from tcptop.analysis.findings.whereto import MOSTLY, Where
-from tcptop.model import address, owner, tcp
+from tcptop.model import address, tcp
 from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.closed import YES, Closed, joined
 from tcptop.model.table import Bools, Index
 
 LEAST = 10  # resets, before anything is said of where they were
 HALF = 0.5  # of those that were counted must have been told
-SURE = (owner.HELD,)  # notes of processes that held a connection when it was seen
 
 
 def reset_ends(seen: Observations, netns: int, rates: Rates) -> Where | None:
@@ -76,14 +76,13 @@ def _accepted(seen: Observations, netns: int, closed: Closed) -> Bools:
 
 def _whose(closed: Closed, rows: Index) -> tuple[str, tuple[int, ...]]:
     """What follows the place, and pids, where all that are known are of one program."""
-    known = rows[closed.process[rows] >= 0]
-    people = {closed.processes[at] for at in closed.process[known].tolist()}
-    names = {words.called(process) for process in people}
+    found = whose(closed, rows)
+    names = {words.called(process) for process in found.processes}
     if len(names) != 1:
         return "", ()
-    sure = np.isin(closed.note[known], SURE).any()
     (name,) = names
-    return f" ({'' if sure else 'apparently '}{name})", tuple(sorted(p.pid for p in people))
+    sure = "" if found.held else "apparently "
+    return f" ({sure}{name})", tuple(sorted(each.pid for each in found.processes))
 
 
 def _listener(seen: Observations, closed: Closed, row: int) -> str | None:

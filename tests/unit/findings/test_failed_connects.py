@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ def failed(to: str, number: int = 20, answered: bool = True) -> list[Row]:
 
 
 def dead(rows: Iterable[list[Row]]) -> tuple[Deaths]:
-    sockets = table(row for each in rows for row in each)
+    every = (row for each in rows for row in each)
+    sockets = table({"cookie": 50_000 + n} | row for n, row in enumerate(every))
     return (Deaths(NETNS, sockets, np.full(len(sockets), TAKEN_AT)),)
 
 
@@ -57,6 +59,46 @@ def test_who_refuses_is_named() -> None:
     assert "98 to 10.0.0.9:80" in finding.evidence[2]
     assert "The process is unknown" in finding.evidence[-1]
     assert "Start the service" not in finding.advice
+
+
+def at_times(*told: list[Row]) -> tuple[Finding, ...]:
+    """With the moments of the notices, by which it is seen that it lasts."""
+
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        (made,) = dead(told)
+        made.sockets.cookie[:] += 1000 * number
+        return (replace(made, at=made.at + number),) if number > 1 else ()
+
+    kernel = steadily(**FAILING)
+    return watch(8, lambda _: [], kernel=kernel, owners=HELD, deaths=deaths)[-1]
+
+
+def test_what_fails_at_a_rate_is_not_told_twice() -> None:
+    (one,) = at_times(failed("10.0.0.9:80"))
+    assert one.id == ID
+    # Of several places each is told, beneath.
+    every = at_times(failed("10.0.0.9:80", 10), failed("10.0.0.9:81", 10))
+    assert [each.id for each in every] == [ID, *["destination-failing"] * 2]
+    assert {each.because for each in every[1:]} == {every[0].key}
+
+
+def test_who_was_seen_to_call_is_told_for_certain() -> None:
+    """Connects that wait for a moment are in a sample, and their process with them."""
+
+    def rows(number: int) -> list[Row]:
+        return [socket("SYN_SENT", "10.0.0.1:40000", "10.0.0.9:80", inode=1, cookie=number + 1)]
+
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        (made,) = dead([failed("10.0.0.9:80")])
+        made.sockets.cookie[:] += 1000 * number
+        made.sockets.cookie[0] = number  # that of the sample before
+        return (replace(made, at=made.at + number),) if number else ()
+
+    every = watch(8, rows, kernel=steadily(**FAILING), owners=HELD, deaths=deaths)
+    (finding,) = of(every[-1], ID)
+    assert finding.title == "20 connects/s fail: 10.0.0.9:80 refuses them (by curl)"
+    assert "seen before they ended, and belonged to curl (pid 200)." in finding.evidence[-1]
+    assert finding.subject.pids == (CURL.pid,)
 
 
 def rejected(came: int, answered: bool = False) -> list[str]:

@@ -70,7 +70,7 @@ def _lasts(seen: Observations, found: Outcomes) -> bool:
 
 def _goes_on(seen: Observations, found: Outcomes) -> bool:
     """Whether the callers have not ended; it is asked for, and told with the next sample."""
-    there = [seen.facts(process) is not None for process in found.processes]
+    there = [seen.facts(process) is not None for process in found.whose.processes]
     return any(there) or found.spread_s >= BETWEEN_S
 
 
@@ -140,10 +140,10 @@ def _spared(seen: Observations, found: Outcomes) -> bool:
 
 
 def _callers(seen: Observations, found: Outcomes) -> tuple[list[Process], bool]:
-    """Those that are remembered; else who has other connections there, which is less sure."""
-    if found.processes:
-        return list(found.processes), False
-    return [each.process for each in failed_places.callers(seen, [found.callee])], True
+    """Those that were seen to have them; else who has others there, which is less sure."""
+    if found.whose.parties:
+        return found.whose.processes, not found.whose.held
+    return [each.process for each in failed_places.others(seen, [found.callee])], True
 
 
 RULE = Rule(
