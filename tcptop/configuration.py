@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from tcptop.options import IDLE_TIMEOUT_S, INTERVAL_S, THEMES
@@ -36,6 +34,8 @@ class Configuration:
 
 def parse(text: str, thresholds: Thresholds) -> Configuration:
     """The values of a file. Raises ConfigurationError."""
+    import tomllib  # most have no file
+
     try:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -73,6 +73,8 @@ def check_threshold(id: str, name: str, thresholds: Thresholds) -> None:
 
 def unknown(kind: str, name: str, names: Sequence[str], otherwise: str) -> str:
     """`unknown KIND "NAME"; did you mean A, B?`, or what helps where nothing is near."""
+    from difflib import get_close_matches
+
     near = [each for each in names if len(name) > 2 and name in each]
     near = list(dict.fromkeys([*near, *get_close_matches(name, names, NEAREST, 0.6)]))[:NEAREST]
     advice = f"did you mean {', '.join(near)}?" if near else otherwise

@@ -12,7 +12,6 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, ClassVar, NoReturn
 
 from tcptop import __version__
@@ -161,6 +160,8 @@ def parse(words: Sequence[str]) -> Options:
     try:
         chosen = LiveOptions(**vars(live().parse_intermixed_args(words)))
     except UsageError:
+        from difflib import get_close_matches
+
         near = get_close_matches(first, [*SUBCOMMANDS, *LATER], 1)  # whose options it has
         _check_abbreviation(first, near)
         raise

@@ -10,7 +10,7 @@
     screen.py         the main screen: paints what the session says; its lines are from header.py
     views.py          the ten views: the list of each (columns/), and what Enter shows (panes/)
     overview/         the first of them, as it is drawn
-    models.py         rows of a list, of facts, of what changed; tree_model.py, help.py: other rows
+    models.py         rows of a list, of facts; tree_model.py, help.py, changes_model.py: other rows
     settings.py       what was decided, and what is remembered from run to run
     widgets/          tables, lines, prompts and boxes, which know no session
     terminal/         the bytes that go to the terminal, and the keys that come

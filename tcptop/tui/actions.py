@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tcptop.analysis.clause import NO_FILTER, Clause
 from tcptop.columns import PROCESSES, SOCKETS
 from tcptop.options import THEMES
-from tcptop.tui import export, ticket
+from tcptop.tui import export
 from tcptop.tui.palette import commands
 from tcptop.tui.place import CONTENTS, Sort
 from tcptop.tui.settings import Arrangement
@@ -262,6 +262,8 @@ def write_ticket(app: App) -> Told:
     shown = app.main.on_screen()
     if shown is None:
         return NOTHING_YET
+    from tcptop.tui import ticket
+
     name = export.file_name(shown.selection, MARKDOWN)
     same = (MARKDOWN, shown.selection, app.session.here, app.main.cursor)
     return _once(app, same, lambda: export.write_text(ticket.text(shown), name))
@@ -286,6 +288,8 @@ def _write(app: App, name: str) -> Told:
     shown = app.main.on_screen()
     if shown is None:
         return NOTHING_YET
+    from tcptop.tui import ticket
+
     if name.endswith(MARKDOWN):
         in_background(app, lambda: export.write_text(ticket.text(shown), name), app.say)
     elif name.endswith(JSON):

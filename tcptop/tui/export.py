@@ -17,7 +17,7 @@ from tcptop.model.cells import safe
 from tcptop.model.netns import reaching
 from tcptop.model.selection import Selection
 from tcptop.tui.header import counted
-from tcptop.views import json, output
+from tcptop.views import output
 
 REFUSED = "not exported"  # how it begins what it says where there is no file
 
@@ -38,6 +38,8 @@ def row(listing: Listing, selection: Selection, place: int) -> str:
 
 def write_json(selection: Selection, name: str) -> str:
     """All that is selected, to a file; returns what to say about it."""
+    from tcptop.views import json
+
     each = replace(selection, processes=selected_processes(selection.snapshot, selection.selected))
 
     def write(out: TextIO) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from textual.keys import Keys, _character_to_key
 
@@ -58,6 +57,8 @@ def _bare(id: str, key: str, taken: Mapping[str, str]) -> str:
 def _known(id: str, usual: Mapping[str, object]) -> str:
     if id in usual:
         return id
+    from difflib import get_close_matches
+
     near = get_close_matches(id, [*usual], 3, 0.6)
     advice = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(usual)}"
     raise ValueError(f'keys: unknown action "{safe(id)}"; {advice}')

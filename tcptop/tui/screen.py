@@ -37,7 +37,6 @@ from tcptop.tui.panes.rows import Room, Scene
 from tcptop.tui.place import CONTENTS, Place
 from tcptop.tui.session import Session
 from tcptop.tui.settings import ScreenSettings
-from tcptop.tui.ticket import OnScreen, on_screen
 from tcptop.tui.widgets.filter_bar import FilterBar
 from tcptop.tui.widgets.layout import Line, TableModel
 from tcptop.tui.widgets.lines import Diagram, Lines
@@ -47,6 +46,7 @@ from tcptop.tui.widgets.top import Top
 
 if TYPE_CHECKING:
     from tcptop.analysis.filter import NameResolver
+    from tcptop.tui.ticket import OnScreen
 
 ROOM_FOR_NOTES = 16  # rows of the terminal; the help has them too
 FACT_TITLES = ("", "What", "Value", "Meaning")
@@ -162,6 +162,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def on_screen(self) -> OnScreen | None:
         """What is shown, for a file; None before the first sample."""
+        from tcptop.tui.ticket import on_screen
+
         return on_screen(self._session, self.table, self.picture, self._settings.netns)
 
     # -- painting

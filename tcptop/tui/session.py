@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcptop.analysis.clause import NO_FILTER, Clause, together
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.rings import Rings
 from tcptop.columns import FINDINGS, OVERVIEW, SOCKETS, Listing
-from tcptop.columns.changes import Change
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
 from tcptop.columns.marks import page_of
@@ -26,6 +25,9 @@ from tcptop.tui.panes.rows import PaneModel, Room, Target, place_of
 from tcptop.tui.place import CONTENTS, About, Place, Sort, Trail, sockets_where
 from tcptop.tui.time_cursor import TimeCursor, Timeline
 from tcptop.tui.views import VIEWS, View
+
+if TYPE_CHECKING:
+    from tcptop.columns.changes import Change
 
 
 class ListRow(NamedTuple):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tcptop.analysis.findings.words import clock_time
 from tcptop.columns import units
-from tcptop.columns.changes import SnapshotPair
 from tcptop.model.snapshot import Snapshot
-from tcptop.tui.models import ChangesModel
+
+if TYPE_CHECKING:
+    from tcptop.tui.changes_model import ChangesModel
 
 MINUTE_S = 60.0
 NOTHING_YET = "no sample yet"
@@ -111,6 +112,9 @@ class TimeCursor:
         """What changed from the mark to what is shown, or the other way round."""
         if self.marked is None or self.snapshot is None:
             return None
+        from tcptop.columns.changes import SnapshotPair
+        from tcptop.tui.changes_model import ChangesModel
+
         both = sorted((self.marked, self.snapshot), key=lambda each: each.sample.clock)
         compared = SnapshotPair(*both)
         if self._changes is None or self._changes.compared != compared:
