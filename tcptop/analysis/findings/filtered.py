@@ -32,11 +32,17 @@ CONFIRM = (
 
 
 class Filtered(NamedTuple):
-    """Packets a second: those that do not get through (IPv4 alone), and the unreachables that were
-    sent for packets of others, less those for closed UDP ports."""
+    """Packets a second: those that do not get through (IPv4 alone), the unreachables that were sent
+    for packets of others, less those for closed UDP ports, and the ICMP errors that were not, for
+    the limit on their rate."""
 
     dropped: float
     rejected: float
+    withheld: float = 0.0
+
+    @property
+    def most(self) -> float:
+        return max(self.dropped, self.rejected + self.withheld)
 
 
 def filtered(summaries: Sequence[SampleSummary], netns: int) -> Filtered | None:
@@ -48,8 +54,13 @@ def filtered(summaries: Sequence[SampleSummary], netns: int) -> Filtered | None:
     sent = rates_or_zero(summaries, netns, "OutDestUnreachs")
     for name in ("InDestUnreachs", "NoPorts") if sent.any() else ():
         sent = sent - rates_or_zero(summaries, netns, name)
-    found = [_steady(each, summaries) for each in (lost, sent)]
-    return Filtered(*found) if any(found) else None
+    dropped, rejected = (_steady(each, summaries) for each in (lost, sent))
+    withheld = sum(
+        mean(rates_or_zero(summaries, netns, f"OutRateLimit{scope}"), summaries)
+        for scope in ("Host", "Global")
+        if rejected
+    )
+    return Filtered(dropped, rejected, withheld) if dropped or rejected else None
 
 
 def _steady(rising: F64, summaries: Sequence[SampleSummary]) -> float:
@@ -59,8 +70,9 @@ def _steady(rising: F64, summaries: Sequence[SampleSummary]) -> float:
 
 
 def finding(id: str, netns: int, found: Filtered) -> Finding:
-    dropped, rejected = (words.number(each) for each in found)
-    silently = found.rejected < MOSTLY * found.dropped
+    answered = found.rejected + found.withheld
+    dropped, rejected = words.number(found.dropped), words.number(answered)
+    silently = answered < MOSTLY * found.dropped
     return Finding(
         id,
         words.key(id, netns, "filter"),
@@ -69,11 +81,13 @@ def finding(id: str, netns: int, found: Filtered) -> Finding:
         if silently
         else f"This host rejects {rejected} packets/s with ICMP",
         Subject(netns),
-        {"dropped_per_s": found.dropped, "rejected_per_s": found.rejected},
+        {"dropped_per_s": found.dropped, "rejected_per_s": answered},
         tuple(_evidence(found)),
         "If clients of this host get no connection, look at its filters (nft list ruleset, "
         "iptables-save) for a rule that drops or rejects their port. Port scans and strangers look "
-        "the same: which port it is no counter tells (nft add a counter to the rule, or tcpdump).",
+        "the same: which port it is no counter tells (nft add a counter to the rule, or tcpdump). "
+        "Where it passes packets on, look at its routes and neighbours too: ip route, ip neigh "
+        "show nud failed.",
         CONFIRM,
     )
 
@@ -84,12 +98,22 @@ def _evidence(found: Filtered) -> list[str]:
         said.append(
             f"IP received {words.number(found.dropped)} packets/s that it neither delivered, nor "
             "forwarded, nor counted as bad (IpInReceives less IpInDelivers): a filter (nft, "
-            "iptables) takes them, or IPVS, which passes them on."
+            "iptables) takes them, IPVS, which passes them on, or a blackhole route."
         )
     if found.rejected:
         said.append(
             f"This host sent {words.number(found.rejected)} ICMP unreachables/s for packets of "
-            "others (OutDestUnreachs), not for closed UDP ports (NoPorts). They are sent at a "
-            "limited rate, so more may be rejected."
+            "others (OutDestUnreachs), not for closed UDP ports (NoPorts): a filter rejects them, "
+            "or where they are to be passed on a route or the next host on the link is missing. "
+            f"{_limited(found)}"
         )
     return said
+
+
+def _limited(found: Filtered) -> str:
+    if not found.withheld:
+        return "They are sent at a limited rate, so more may be rejected."
+    return (
+        f"{words.number(found.withheld)} ICMP errors/s more were due, and not sent for the limit "
+        "on their rate (OutRateLimitHost, OutRateLimitGlobal)."
+    )

@@ -32,7 +32,7 @@ PAWSActive PAWSEstab TCPMD5NotFound TCPMD5Unexpected TCPMD5Failure TCPAOBad TCPA
 TCPAORequired TCPSYNChallenge TCPChallengeACK TCPRcvQDrop insert_failed drop early_drop
 InDestUnreachs OutDestUnreachs TCPSpuriousRtxHostQueues
 InReceives InDelivers ForwDatagrams InDiscards InUnknownProtos ReasmReqds
-OutRequests OutTransmits FragFails TCPRetransFail
+OutRequests OutTransmits FragFails TCPRetransFail PAWSTimewait OutRateLimitHost OutRateLimitGlobal
 """
 COUNTERS = frozenset(_COUNTERS.split())
 # Of other protocols and the kernel's extensions these alone: names there are those of Ip and Tcp.

@@ -21,6 +21,8 @@ def counters(
             name: grown.pop(name) for name in ("PassiveOpens",) if name in grown
         }
         udp = {name: grown.pop(name) for name in ("NoPorts",) if name in grown}
-        return (replace(made, counters={"Tcp": tcp, "TcpExt": grown, "Udp": udp}),)
+        more = {name: grown.pop(name) for name in ("InNoRoutes",) if name in grown}
+        sections = {"Tcp": tcp, "TcpExt": grown, "Udp": udp, "IpExt": more}
+        return (replace(made, counters=sections),)
 
     return at

@@ -29,6 +29,10 @@ def seen(per_s: Mapping[str, float], seconds: int = 7) -> Findings:
         ({"InCsumErrors": 12}, "critical"),
         ({"IPReversePathFilter": 1, "InSegs": 10}, None),  # noise of neighbours
         ({"IPReversePathFilter": 30, "InSegs": 10}, "critical"),
+        ({"InNoRoutes": 1, "InSegs": 10}, None),
+        ({"InNoRoutes": 4, "InSegs": 0}, "warning"),  # a router
+        ({"PAWSTimewait": 8, "InSegs": 200}, "warning"),
+        ({"PAWSTimewait": 1, "InSegs": 2000}, None),
     ],
 )
 def test_what_is_thrown_away(per_s: Mapping[str, float], severity: str | None) -> None:
@@ -55,6 +59,10 @@ def test_the_reason_is_said_and_the_share_is_of_what_arrives() -> None:
             "A filter of this host lets 20 incoming packets/s",
         ),
         ({"OutDestUnreachs": 7}, "This host rejects 7 packets/s with ICMP"),
+        (
+            {"OutDestUnreachs": 2, "OutRateLimitHost": 6},
+            "This host rejects 8 packets/s with ICMP",
+        ),
         ({"InReceives": 120, "InDelivers": 116}, None),
         ({"InReceives": 120, "InDelivers": 20, "ForwDatagrams": 100}, None),
         ({"InReceives": 120, "InDelivers": 100, "IPReversePathFilter": 20}, None),

@@ -37,7 +37,7 @@ class RejectReason(NamedTuple):
     @property
     def before_tcp(self) -> bool:
         """Whether InSegs does not count them: IP has thrown them away."""
-        return self.section == "Ip" or self.counter == "IPReversePathFilter"
+        return self.section in ("Ip", "IpExt") or self.counter == "IPReversePathFilter"
 
 
 # ip_rcv_core and ip_rcv_finish (net/ipv4/ip_input.c), fib_validate_source, tcp_v4_rcv,
@@ -79,6 +79,26 @@ REASONS = (
         2.0,
     ),
     RejectReason(
+        "InNoRoutes",
+        "IpExt",
+        "no route to their destination",
+        "this host is to pass them on, or has no such address, and no route leads there",
+        "Add the route: ip route get ADDRESS tells what this host would do. Else find who sends "
+        "them here: the gateway of a route that has moved.",
+        2.0,
+    ),
+    RejectReason(
+        "PAWSTimewait",
+        "TcpExt",
+        "their timestamps are older than those of the connection that had their ports before",
+        "their addresses and ports are those of a TIME-WAIT with newer timestamps. If they are "
+        "SYNs, their senders wait a second for the next try: several hosts share an address (NAT), "
+        "and each has a clock of its own",
+        "Let the NAT use more addresses or ports, so that one is not used again within a minute, "
+        "or let the clients close first, which keeps the TIME-WAIT at their end. Last, "
+        "net.ipv4.tcp_timestamps = 0 on this host ends the check, and costs its other uses.",
+    ),
+    RejectReason(
         "TCPMD5NotFound",
         "TcpExt",
         "no signature where one is required (TCP MD5)",
@@ -118,7 +138,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         if rejected and _many(limits, rejected, arrived):
             yield _finding(kernel.netns, limits, rejected, arrived)
         by_filter = filtered.filtered(summaries, kernel.netns)
-        if by_filter and max(by_filter) > limits["per_s"]:
+        if by_filter and by_filter.most > limits["per_s"]:
             yield filtered.finding(ID, kernel.netns, by_filter)
         held = kept_back(seen, kernel.netns, summaries)
         if held:
