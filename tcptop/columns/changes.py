@@ -24,6 +24,7 @@ from tcptop.columns import (
 )
 from tcptop.columns.endpoints import addresses, owner_texts, unowned_text, zones
 from tcptop.columns.kernel import entries, kernel
+from tcptop.columns.kernel_counters import CATALOGUE
 from tcptop.columns.listing import within
 from tcptop.columns.marks import STYLES
 from tcptop.columns.netns import place
@@ -181,14 +182,15 @@ def _towards(snapshot: Snapshot, remote: str, zone: str, netns: int) -> str:
 
 
 def _counters(found: Difference, now: Snapshot) -> Iterator[Change]:
-    """Those of the kernel's list lead there, and come first; those that are not TCP's come last."""
+    """Those that mean something come first, those that are not TCP's last; they lead to the list of
+    the kernel's, where they are in it."""
     selection = everything(now)
     here = kernel(selection)
     keys = KERNEL.keys(selection, KERNEL.rows(selection)).tolist()
     listed = dict(zip((each.name for each in entries(selection)), keys, strict=True))
-    for each in sorted(
-        found.counters, key=lambda c: (c.name not in listed, c.section[:3] != "Tcp")
-    ):
+    meant = {each.name for each in CATALOGUE}
+    of_tcp = sorted(found.counters, key=lambda c: (c.name not in meant, c.section[:3] != "Tcp"))
+    for each in of_tcp:
         key = listed.get(each.name) if here is not None and here.netns == each.netns else None
         item = None if key is None else (KERNEL, key)
         name = f"{each.section}{each.name}{place(now, each.netns)}"

@@ -9,7 +9,7 @@ from tcptop.analysis.findings.words import clock_time
 from tcptop.columns import changes, units
 from tcptop.tui.widgets.layout import Cell, TableColumn
 
-NUMBER = 9  # cells
+NUMBER = 10  # cells
 
 
 class ChangesModel:
