@@ -13,7 +13,16 @@ LOOPBACK_V4 = np.uint64(0xFFFF_7F00_0000 >> 24)  # ::ffff:127.0.0.0/104
 
 
 def peer_rows(table: SocketTable, rows: Index) -> Index:
-    """For each row that of the other end of its connection, in the same namespace; or -1."""
+    """For each row that of the other end of its connection, or -1: in the same namespace, else in
+    another one of this host, where that is sure."""
+    found = _peers_here(table, rows)
+    left = np.flatnonzero(found < 0)
+    if len(left) and table.netns[0] != table.netns[-1]:  # they are namespace by namespace
+        found[left] = _peers_elsewhere(table, rows[left])
+    return found
+
+
+def _peers_here(table: SocketTable, rows: Index) -> Index:
     ports = np.zeros(65536, bool)
     ports[table.remote_port[rows]] = True
     near = np.flatnonzero(ports[table.local_port] & (table.state != tcp.LISTEN))
@@ -26,18 +35,28 @@ def peer_rows(table: SocketTable, rows: Index) -> Index:
     return found
 
 
-def peer_elsewhere(table: SocketTable, row: int) -> int:
-    """The row of the other end in another namespace of this host; -1 where there is none, or where
-    it may be another one's: other networks may have the same addresses."""
-    at = np.array([row])
-    if _near(table, at).any():
-        return -1
-    mine, theirs = _spanning(table, at, "local", "remote"), _spanning(table, at, "remote", "local")
-    every = np.flatnonzero(table.state != tcp.LISTEN)
-    keys = _spanning(table, every, "local", "remote")
-    found = every[keys == theirs]
-    alone = len(found) == 1 and np.count_nonzero(keys == mine) == 1
-    return int(found[0]) if alone and _agree(table, row, int(found[0])) else -1
+def _peers_elsewhere(table: SocketTable, rows: Index) -> Index:
+    """Networks of this host may have the same addresses: where two connections have the same ends,
+    it is not known which of them belong together."""
+    ports = np.zeros(65536, bool)
+    ports[table.remote_port[rows]] = ports[table.local_port[rows]] = True
+    near = np.flatnonzero(ports[table.local_port] & (table.state != tcp.LISTEN))
+    keys = _spanning(table, near, "local", "remote")
+    order = np.argsort(keys)
+    keys = keys[order]
+    theirs = _spanning(table, rows, "remote", "local")
+    sure = ~_near(table, rows) & (_number(theirs, keys) == 1)
+    sure &= _number(_spanning(table, rows, "local", "remote"), keys) == 1
+    found = np.full(len(rows), -1, np.int64)
+    found[sure] = near[order[np.searchsorted(keys, theirs[sure])]]
+    agree = _agree(table, rows[sure], found[sure])
+    found[np.flatnonzero(sure)[~agree]] = -1
+    return found
+
+
+def _number(wanted: U64, keys: U64) -> Index:
+    """How often each occurs among the keys, which are sorted."""
+    return np.searchsorted(keys, wanted, "right") - np.searchsorted(keys, wanted, "left")
 
 
 def _near(table: SocketTable, rows: Index) -> Bools:
@@ -52,14 +71,18 @@ def _spanning(table: SocketTable, rows: Index, first: str, second: str) -> U64:
     return row_hash(*_end(table, first, rows), *_end(table, second, rows))
 
 
-def _agree(table: SocketTable, one: int, other: int) -> bool:
+def _agree(table: SocketTable, rows: Index, others: Index) -> Bools:
     """Whether they have the options and window scales on which two ends agree (tcp_get_info)."""
-    if not (table.info_size[[one, other]] > 0).all():
-        return True
-    info = {name: table.tcp_info(name) for name in ("options", "snd_wscale", "rcv_wscale")}
-    scales = info["snd_wscale"], info["rcv_wscale"]
-    crossed = all(a[one] == b[other] for a, b in (scales, scales[::-1]))
-    return crossed and not (info["options"][one] ^ info["options"][other]) & AGREED
+    mine, theirs = (
+        {name: table.tcp_info(name)[at] for name in ("options", "snd_wscale", "rcv_wscale")}
+        for at in (rows, others)
+    )
+    known = (table.info_size[rows] > 0) & (table.info_size[others] > 0)
+    differ = (mine["options"] ^ theirs["options"]) & AGREED != 0
+    differ |= mine["snd_wscale"] != theirs["rcv_wscale"]
+    differ |= mine["rcv_wscale"] != theirs["snd_wscale"]
+    agree: Bools = ~known | ~differ
+    return agree
 
 
 def _ends(table: SocketTable, rows: Index, first: str, second: str) -> U64:

@@ -20,6 +20,7 @@ import pytest
 
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
+from tcptop.analysis.peers import peer_rows
 from tcptop.demo import held, veth
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import LOOPBACK, accepted, connected, dialing, listening
@@ -120,6 +121,27 @@ def test_each_has_its_own_counters_limits_and_interfaces(
     for each in (client, server):
         assert veth.DEVICE in namespace_of(seen, each.inode).interfaces.values()
         assert seen.kernel_of(each.inode).sockstat["TCP"]["inuse"] > 0
+
+
+def test_the_ends_of_a_connection_between_two_find_each_other(
+    linked: tuple[DemoNamespace, DemoNamespace],
+) -> None:
+    client, server = linked
+    for address in (veth.SERVER.v4, veth.SERVER.v6):
+        listener = server.run(listening, address)
+        client.run(connected, address, listener.local[1])
+        server.run(accepted, listener.fd)
+    with Everywhere() as watch:
+        snapshot = watch.snapshot()
+    table = snapshot.sample.sockets
+    open_ = table.state == tcp.ESTABLISHED
+    ours = np.flatnonzero(open_ & (table.netns == client.inode))
+    theirs = np.flatnonzero(open_ & (table.netns == server.inode))
+    assert len(ours) == len(theirs) == 2
+    peers = peer_rows(table, ours)
+    assert sorted(peers.tolist()) == theirs.tolist()
+    assert table.local_port[peers].tolist() == table.remote_port[ours].tolist()
+    assert peer_rows(table, theirs).tolist() == ours[np.argsort(peers)].tolist()
 
 
 def test_limits_of_the_whole_host_are_told_everywhere(namespace: DemoNamespace) -> None:

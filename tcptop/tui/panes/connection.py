@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop.analysis.findings.words import called
 from tcptop.analysis.listeners import match
-from tcptop.analysis.peers import peer_elsewhere, peer_rows
+from tcptop.analysis.peers import peer_rows
 from tcptop.analysis.verdicts import verdicts
 from tcptop.columns import LISTENERS, PORTS, REMOTES, SOCKETS, detail, sockets, units
 from tcptop.columns.detail import STATE_MEANINGS, TIMER_MEANINGS, Fact
@@ -49,7 +49,6 @@ def pane(scene: Scene, key: int) -> Pane | None:
     if scene.table.state[row] == tcp.LISTEN:
         return listener.pane(scene, key)
     (other,) = peer_rows(scene.table, np.array([row])).tolist()
-    other = other if other >= 0 else peer_elsewhere(scene.table, row)
     first, *others = bands(scene.room, [*_drawings(scene, key)]) or [[]]
     local, remote = _ends(scene, row)
     return Pane(

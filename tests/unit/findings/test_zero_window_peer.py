@@ -6,7 +6,7 @@ import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.watched import Findings, ids, of, once, watch
-from tests.unit.prepared import CURL, NGINX, TAKEN_AT, Row, owners, socket
+from tests.unit.prepared import CURL, NGINX, OTHER_NETNS, TAKEN_AT, Row, owners, socket
 
 ID = "zero-window-peer"
 HELD = owners(*((n, CURL, n) for n in range(1, 9)), (20, NGINX, 20))
@@ -180,3 +180,17 @@ def test_a_remote_reader_that_paused_as_long_before_is_slow() -> None:
     assert not any(fired[12:])
     stopped = watch(60, lambda n: rows(min(n, 31)), owners=HELD)
     assert ID in ids(stopped[-1])
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_reader_in_another_namespace_is_named_where_it_is_sure(others: int) -> None:
+    """In two namespaces with the same addresses nobody knows which of them it is."""
+    spaces = (OTHER_NETNS, 77)[: 1 + others]
+    ends = [
+        socket("ESTABLISHED", "10.0.0.9:9092", "10.0.0.1:40001", netns=netns, inode=20 - n)
+        for n, netns in enumerate(spaces)
+    ]
+    (finding,) = found(shut(), *ends)
+    told = "10.0.0.9:9092" if others else "nginx (pid 100)"
+    assert finding.title.startswith(f"{told} does not read what curl sends")
+    assert any("on this host: nginx" in each for each in finding.evidence) == (not others)
