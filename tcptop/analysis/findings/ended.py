@@ -9,7 +9,8 @@ import numpy as np
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.parties import Party
 from tcptop.model import owner
-from tcptop.model.arrays import row_hash
+from tcptop.model.address import remote_text
+from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.closed import Closed, joined
 from tcptop.model.sample import Process
 from tcptop.model.table import U64, Bools, Index, SocketTable
@@ -64,6 +65,15 @@ def whose(closed: Closed, rows: Index) -> Whose:
     order = [at for at in np.argsort(-number, kind="stable").tolist() if number[at]]
     found = (Party(closed.processes[at], int(number[at])) for at in order)
     return Whose(tuple(found), len(held))
+
+
+def remotes(closed: Closed) -> str:
+    """10.77.0.2, or 10.77.0.2 and 3 others: who was at the other end, the most first."""
+    keys = _keys(closed)
+    groups = list(rows_by_key(np.arange(len(closed)), keys))
+    first = remote_text(closed, int(groups[0][0]))
+    others = len(groups) - 1
+    return f"{first} and {others} other{'s' if others > 1 else ''}" if others else first
 
 
 def small_only(table: SocketTable, rows: Index) -> Bools:

@@ -57,7 +57,7 @@ def by_listeners(
     at = match(table, rows)
     spans = [lengths(summaries)[part].sum() for part in halves(summaries)]
     newer = table.time_wait_ms()[rows] < spans[1] * 1000
-    stay = np.flatnonzero(_staying(seen, netns, seconds) & seen.accepted)
+    stay = np.flatnonzero(staying(seen, netns, seconds) & seen.accepted)
     listener = match(table, stay)
     for row in sorted_unique(at[at >= 0]).tolist():
         halves_of_it = (int(((at == row) & (newer == half)).sum()) for half in (False, True))
@@ -82,8 +82,8 @@ def unheard(
     if len(ended) < per_s * seconds:
         return
     newer = ended.at >= seen.sample.taken_at - lengths(summaries)[halves(summaries)[1]].sum()
-    stay = np.flatnonzero(_staying(seen, netns, seconds) & seen.accepted)
-    for row in _listeners(seen, netns):
+    stay = np.flatnonzero(staying(seen, netns, seconds) & seen.accepted)
+    for row in listeners(seen, netns):
         mine = ended.local_port == seen.table.local_port[row]
         least = STEADY * per_s * seconds / 2
         steady = min((mine & newer).sum(), (mine & ~newer).sum()) >= least
@@ -93,7 +93,7 @@ def unheard(
             yield HungUp(row, float(mine.sum()) / seconds, there, True, mute)
 
 
-def _listeners(seen: Observations, netns: int) -> list[int]:
+def listeners(seen: Observations, netns: int) -> list[int]:
     """One of each port."""
     table = seen.table
     rows = np.flatnonzero((table.state == tcp.LISTEN) & (table.netns == netns)).tolist()
@@ -123,7 +123,7 @@ def by_destination(
         return None
     ended = _ended_there(seen, int(most[0]), seconds)
     reset = int(np.count_nonzero(ended.reset == YES))
-    stay = most[_staying(seen, netns, seconds)[most]]
+    stay = most[staying(seen, netns, seconds)[most]]
     return HungUp(int(most[0]), max(rate, len(ended) / seconds), stay, reset=reset)
 
 
@@ -144,8 +144,9 @@ def _ours(seen: Observations, netns: int) -> Index:
     return rows
 
 
-def _staying(seen: Observations, netns: int, seconds: float) -> Bools:
+def staying(seen: Observations, netns: int, seconds: float) -> Bools:
+    """Connections that were open so long ago and are still."""
     table = seen.table
     old = (seen.snapshot.seen_s >= seconds * 0.95) & (table.netns == netns)
-    staying: Bools = old & isin_codes(table.state, stalls.TALKING) & (table.inode != 0)
-    return staying
+    stay: Bools = old & isin_codes(table.state, stalls.TALKING) & (table.inode != 0)
+    return stay

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import failed_places, unanswered, words
+from tcptop.analysis.findings.hung_up import SOON_S
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes
+from tcptop.analysis.findings.servers import CLIENTS_CLOSE_AT
 from tcptop.model.sample import Process
 from tcptop.model.table import F64
 
@@ -59,6 +61,11 @@ def _kinds(found: Outcomes) -> list[_Kind]:
             "not acknowledged",
             "lost, with what they had sent not acknowledged",
         ),
+        _Kind(
+            found.turned,
+            "{n} connections to {to}{by} within {t} were turned away",
+            "turned away",
+        ),
     )
     return sorted((each for each in every if each.number), key=lambda each: -each.number)
 
@@ -106,6 +113,8 @@ def evidence(
         yield from _left(found)
     if found.cut:
         yield _cut(found)
+    if found.turned:
+        yield _turned(found)
     if found.lost:
         yield (
             f"What was lost had been retransmitted {_between(found.repeats)} times before: "
@@ -163,6 +172,15 @@ def _cut(found: Outcomes) -> str:
     )
 
 
+def _turned(found: Outcomes) -> str:
+    others = words.count(found.staying, "connection stays", "connections stay")
+    stay = f", while {others} open there since before" if found.staying else ""
+    return (
+        f"Those turned away were over within {words.exactly(SOON_S)}, after at most "
+        f"{words.number(found.most_bytes)} bytes from the server, as an error is{stay}."
+    )
+
+
 def _range(seconds: F64) -> str:
     low, high = (words.exactly(float(seconds[at])) for at in (0, -1))
     return low if low == high else f"between {low} and {high}"
@@ -210,6 +228,13 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
         )
     if most.startswith("reset"):
         return _about_resets(found)
+    if most.startswith("turned"):
+        limit = CLIENTS_CLOSE_AT.get(found.callee.remote_port, "MaxStartups of sshd")
+        return (
+            f"See the error that the program gets, and the server's log: the server is at its "
+            f"connection limit ({limit}), or refuses the login. Find what holds the connections, "
+            "and limit the pools of all clients to what the server allows."
+        )
     if most.startswith("lost"):
         return (
             f"Look at the path to {to}: whether it is interrupted for a second or more at a time, "

@@ -16,6 +16,8 @@ from tcptop.analysis.findings import icmp, unanswered
 from tcptop.analysis.findings.awaiting import ANSWERED, FIRST, calls_awaiting
 from tcptop.analysis.findings.ended import Whose, lately, whose
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.servers import AT_ONCE_AT
+from tcptop.analysis.findings.turned import with_error
 from tcptop.model import closed as codes
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_sorted, paired, row_hash, rows_by_key, sorted_unique
@@ -23,7 +25,7 @@ from tcptop.model.closed import Closed
 from tcptop.model.table import F64, I64, Bools, Index
 
 # Codes of how one ended.
-NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT, CUT, LOST = range(9)
+NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT, CUT, LOST, TURNED = range(10)
 FAILED = REFUSED  # this and those after it
 PLACES = 20
 # Seconds without an answer: longer than to the other end of the world and back, and what a round
@@ -44,8 +46,8 @@ class Outcomes(NamedTuple):
     here, after `waited_s` seconds without an answer to what was sent and acknowledged; `cut` by the
     other end, which had sent nothing, `cut_s` after the last thing was sent, or, of the `unasked`,
     after they were opened. `lost` ended after what was sent had been repeated and was never
-    acknowledged. `fine` are those that went well, with those that are open and have brought
-    something meanwhile.
+    acknowledged; `turned` ones with an error of `most_bytes`, as of a server that is full. `fine`
+    are those that went well, with those that are open and have brought something meanwhile.
     `waiting_s` are open and wait for an answer too; of `half_closed` the other end has not closed
     since we did.
     """
@@ -63,6 +65,7 @@ class Outcomes(NamedTuple):
     left: int
     cut: int
     lost: int
+    turned: int
     fine: int
     repeated: int  # of the silent ones, with a SYN sent again: they waited for a second or longer
     never_answered: int  # of those left
@@ -70,6 +73,8 @@ class Outcomes(NamedTuple):
     unasked: int  # of those cut
     cut_s: F64  # sorted
     repeats: F64  # of the lost ones, sorted: segments that were retransmitted
+    most_bytes: float  # of those turned away
+    staying: int  # open there for as long
     idle_s: F64  # of the reset ones, sorted: for which nothing came when the last thing was sent
     waiting_s: F64
     half_closed: int
@@ -82,7 +87,7 @@ class Outcomes(NamedTuple):
 
     @property
     def failed(self) -> int:
-        return self.unopened + self.reset + self.left + self.cut + self.lost
+        return self.unopened + self.reset + self.left + self.cut + self.lost + self.turned
 
     @property
     def paused(self) -> F64:
@@ -159,6 +164,7 @@ def _how(seen: Observations, closed: Closed) -> I64:
     how[~opened] = UNTOLD
     how[~opened & whole] = SILENT
     how[~opened & whole & broken] = REFUSED
+    how[_turned_away(closed, opened & whole, there)] = TURNED
     how[accepted(seen, closed)] = NEUTRAL
     return how
 
@@ -179,6 +185,17 @@ def _closed_first(seen: Observations, closed: Closed) -> tuple[Bools, Bools]:
     there = closed.first == codes.THERE
     there |= kept & (closed.first == codes.UNTOLD) & (closed.reset == codes.NO)
     return closed.first == codes.HERE, there
+
+
+def _turned_away(closed: Closed, known: Bools, there: Bools) -> Bools:
+    """Those that a full server ended with an error, as it does there."""
+    turned = np.zeros(len(closed), bool)
+    rows = np.flatnonzero(known & np.isin(closed.remote_port, list(AT_ONCE_AT)))
+    keys = row_hash(*(getattr(closed, name)[rows] for name in WHERE))
+    for mine in rows_by_key(rows, keys):
+        limit = AT_ONCE_AT[int(closed.remote_port[mine[0]])]
+        turned[mine] = with_error(closed.take(mine), limit, there[mine], here=False)
+    return turned
 
 
 def _unacknowledged(closed: Closed) -> Bools:
@@ -209,7 +226,7 @@ def accepted(seen: Observations, closed: Closed) -> Bools:
 
 def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since: float) -> Outcomes:
     callee = Callee(*(int(getattr(closed, name)[there[0]]) for name in WHERE))
-    number = np.bincount(how[there], minlength=LOST + 1).tolist()
+    number = np.bincount(how[there], minlength=TURNED + 1).tolist()
     failed, left = there[how[there] >= FAILED], there[how[there] == LEFT]
     cut, lost = there[how[there] == CUT], there[how[there] == LOST]
     at = closed.at[failed]
@@ -230,6 +247,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         number[LEFT],
         number[CUT],
         number[LOST],
+        number[TURNED],
         number[FINE] + len(answered(seen, callee, since)),
         int(np.count_nonzero(again)),
         int(np.count_nonzero(unheard)),
@@ -237,6 +255,8 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         int(np.count_nonzero(closed.known("data_segs_out")[cut] == 0)),
         np.sort(closed.known("last_data_sent")[cut] / 1000),
         np.sort(closed.known("total_retrans")[lost]),
+        float(closed.known("bytes_received")[there[how[there] == TURNED]].max(initial=0)),
+        _staying(seen, callee, since),
         np.sort(_paused_s(closed)[there[how[there] == RESET]]),
         waiting_s,
         _half_closed(seen, callee),
@@ -265,6 +285,13 @@ def answered(seen: Observations, to: Callee, since: float) -> Index:
 def _waiting_s(seen: Observations, to: Callee) -> F64:
     waiting, waited_s = calls_awaiting(seen)
     return np.sort(waited_s[isin_sorted(waiting, _ours(seen, to, tcp.ESTABLISHED))])
+
+
+def _staying(seen: Observations, to: Callee, since: float) -> int:
+    """Connections there that were open before."""
+    rows = _ours(seen, to, tcp.ESTABLISHED)
+    old = seen.snapshot.seen_s[rows] >= (seen.sample.taken_at - since) * 0.95
+    return int(np.count_nonzero(old & (seen.table.inode[rows] != 0)))
 
 
 def _half_closed(seen: Observations, to: Callee) -> int:

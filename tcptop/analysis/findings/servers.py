@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
@@ -31,6 +32,35 @@ CLIENTS_CLOSE_AT = {
     3306: "max_connections of MySQL",
     6379: "maxclients of Redis",
     27017: "net.maxIncomingConnections of MongoDB",
+}
+
+
+class AtOnce(NamedTuple):
+    """Of a connection that a server ends with an error at once: segments of data, at most."""
+
+    said: int  # by the server
+    asked: int  # by the client
+    resets: bool = False  # it closes without having read what the client said
+
+
+# A session that goes well has more; libpq asks for GSS encryption and TLS before it logs in. Of
+# Redis QUIT is answered and closed, too. After the other's first line sshd says more.
+AT_ONCE = {
+    "postgres": AtOnce(3, 3),
+    "pgbouncer": AtOnce(3, 3),
+    "mysqld": AtOnce(2, 1),
+    "mariadbd": AtOnce(2, 1),
+    "redis-server": AtOnce(1, 0),
+    "valkey-server": AtOnce(1, 0),
+    "sshd": AtOnce(1, 1, resets=True),
+    "vsftpd": AtOnce(1, 0),
+}
+AT_ONCE_AT = {
+    5432: AT_ONCE["postgres"],
+    6432: AT_ONCE["pgbouncer"],
+    3306: AT_ONCE["mysqld"],
+    6379: AT_ONCE["redis-server"],
+    22: AT_ONCE["sshd"],
 }
 # What stops a program from accepting, by how its name begins, and how to see it.
 LIMITS = {
@@ -176,6 +206,12 @@ def turns_away(processes: Sequence[Process]) -> str:
             "ends, idle clients). Raise the limit only after that."
         )
     return ""
+
+
+def error_at_once(processes: Sequence[Process]) -> AtOnce | None:
+    """Of a program that ends what it accepts with an error when it is full."""
+    names = [process.name for process in processes]
+    return next((limit for begins, limit in AT_ONCE.items() if _begins(names, begins)), None)
 
 
 def files(process: Process) -> str:

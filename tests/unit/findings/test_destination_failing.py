@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tcptop.model.finding import Finding
-from tcptop.model.sample import Deaths
+from tcptop.model.sample import NO_OWNERS, Deaths, Owners
 from tests.unit.findings.hosts import steadily
 from tests.unit.findings.watched import of, watch
-from tests.unit.prepared import NETNS, TAKEN_AT, Row, mini, socket, table
+from tests.unit.prepared import CURL, NETNS, TAKEN_AT, Row, mini, owners, socket, table
 
 ID = "destination-failing"
 TO = "10.0.0.9:8080"
 NONE = {"AttemptFails": 0, "InDestUnreachs": 0, "TCPAbortOnTimeout": 0, "TCPTimeWaitOverflow": 0}
 CLOSED_HERE = mini("TIME_WAIT", "10.0.0.1:40000", TO)
+HELD = owners(*((n, CURL, n) for n in range(1, 9)))
 Ended = Callable[[int], Sequence[Row]]
 
 
@@ -59,6 +61,7 @@ def found(
     seconds: int = 8,
     now: Sequence[Row] = (),
     kept: Sequence[Row] = (CLOSED_HERE,),
+    owners: Owners = NO_OWNERS,
     **counters: int,
 ) -> tuple[Finding, ...]:
     def deaths(number: int) -> tuple[Deaths, ...]:
@@ -71,14 +74,13 @@ def found(
         lambda _: [*now, *kept],
         kernel=steadily(**{**NONE, "AttemptFails": 2, **counters}),
         deaths=deaths,
+        owners=owners,
     )
     return of(every[-1], ID)
 
 
-def one(
-    rows: Ended, seconds: int = 8, now: Sequence[Row] = (), kept: Sequence[Row] = (CLOSED_HERE,)
-) -> Finding:
-    (finding,) = found(rows, seconds, now, kept)
+def one(rows: Ended, seconds: int = 8, **fields: Any) -> Finding:
+    (finding,) = found(rows, seconds, **fields)
     return finding
 
 
@@ -199,6 +201,36 @@ def test_who_was_answered_or_closes_first_has_not_failed() -> None:
     assert not found(lambda _: [opened(**metrics)], kept=())
     # With no room left for TIME_WAIT it is not known who closed first.
     assert not found(lambda _: [left(3)], kept=(), TCPTimeWaitOverflow=1)
+
+
+def error(to: str, **info: int) -> Row:
+    said = {"data_segs_in": 1, "bytes_received": 99, "last_data_recv": 0, "last_data_sent": 2}
+    return opened(**{**said, **info}) | {"remote": to}
+
+
+def test_who_is_turned_away_with_an_error_has_failed() -> None:
+    """In the incident PostgreSQL at max_connections, of which another program has most."""
+    place = "10.0.0.9:5432"
+    held = [socket("ESTABLISHED", f"10.0.0.1:{50000 + n}", place, inode=n) for n in range(1, 4)]
+    finding = one(lambda _: [error(place)], now=held, kept=(), owners=HELD)
+    assert finding.title == f"All 8 connections to {place} within 8 s were turned away"
+    assert (
+        "Those turned away were over within 1.5 s, after at most 99 bytes from the server, as an "
+        "error is, while 3 connections stay open there since before."
+    ) in finding.evidence
+    assert finding.subject.pids == ()  # curl has those that stay
+    assert "Other connections to the same address belong to curl" in " ".join(finding.evidence)
+    assert "max_connections" in finding.advice
+    assert not found(lambda _: [error(TO)], kept=())  # HTTP, for one, which answers and closes
+    assert not found(lambda _: [error(place, bytes_received=400)], kept=())
+    assert not found(lambda _: [error(place)], kept=[mini("TIME_WAIT", "10.0.0.1:40000", place)])
+
+
+def test_sshd_resets_those_that_it_turns_away() -> None:
+    broken_off = {"bytes_acked": 101, "bytes_sent": 100}
+    assert one(lambda _: [error("10.0.0.9:22", **broken_off)]).values["turned"] == 8
+    checks = {"data_segs_out": 0, "bytes_sent": 0, "bytes_acked": 1}
+    assert not found(lambda _: [error("10.0.0.9:22", **checks)])
 
 
 def test_what_the_network_lost_is_no_fault_of_the_program() -> None:

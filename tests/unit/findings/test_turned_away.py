@@ -9,6 +9,7 @@ import pytest
 
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Deaths, Kernel, Process
+from tcptop.model.table import concat
 from tests.unit.findings.hosts import host
 from tests.unit.findings.watched import of, watch
 from tests.unit.prepared import CURL, NETNS, NGINX, TAKEN_AT, Row, mini, owners, socket, table
@@ -141,9 +142,11 @@ def test_at_the_client_the_port_tells() -> None:
     (finding,) = of(at_client(pool(20), opening(30)), ID)
     assert finding.severity == "warning"
     assert finding.title == (
-        "10.0.0.9:5432 apparently closes 30 connections/s soon after they are opened (curl)"
+        "10.0.0.9:5432 apparently closes 30 connections/s soon after they are opened"
     )
     assert finding.subject.destination == THERE
+    assert finding.subject.pids == ()  # curl has those that stay
+    assert "Those belong to curl (pid 200)." in " ".join(finding.evidence)
     assert "max_connections of PostgreSQL" in finding.advice
 
 
@@ -210,3 +213,68 @@ def test_it_explains_churn() -> None:
     (cause,), (effect,) = of(found, ID), of(found, CHURN)
     assert effect.because == cause.key
     assert "See first why the other end closes" in effect.advice
+
+
+SSHD = Process(301, "sshd", "sshd -D", 0, 7001, "/system.slice", 9, 1024, 0)
+
+
+def few(
+    process: Process,
+    stay: int = 12,
+    came: int = 1,
+    sent: int = 1,
+    answered: int = 0,
+    seconds: Callable[[int], int] = lambda _: 2,
+    first: Callable[[int], int] | None = None,
+) -> tuple[Finding, ...]:
+    """So many a second are over at once, with so many segments, of which this end has closed some
+    `first`, or all; others were answered well."""
+    owned = owners((900, process, 3), *((n, process, n + 3) for n in range(1, stay + 1)))
+
+    def deaths(number: int) -> tuple[Deaths]:
+        (turned,) = dead(number, seconds(number), came, sent)
+        (well,) = dead(number + 100, answered, came=9, sent=9)
+        at = np.full(len(turned.at) + len(well.at), TAKEN_AT + number - 0.5)
+        return (Deaths(NETNS, concat([turned.sockets, well.sockets]), at),)
+
+    rows = lambda number: [*held(stay), *closed(number, first or seconds)]  # noqa: E731
+    kernel = lambda _: host(NONE, {}, SYSCTLS)  # noqa: E731
+    return of(watch(8, rows, owners=owned, kernel=kernel, deaths=deaths)[-1], ID)
+
+
+def test_a_full_server_is_told_however_few_it_turns_away() -> None:
+    """In the incident three a second, each of which is an error for somebody."""
+    (finding,) = few(POSTGRES)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "postgres on :5432 has turned away all 16 connections that came within 8 s"
+    )
+    first, second, _ = finding.evidence
+    assert "with 30 bytes sent to it at most" in first
+    assert "They came from 10.0.0.2." in first
+    assert second == "12 other connections stay open there all that time."
+    assert "max_connections" in finding.advice
+    assert dict(finding.values) == {"per_s": 2, "staying": 12, "turned_away": 16, "came": 16}
+    assert few(SSHD)
+    assert few(POSTGRES, first=lambda _: 1)  # a client that reads an error closes too
+
+
+def test_what_is_closed_without_a_byte_is_told_of_any_server() -> None:
+    """In the incident nginx expects the PROXY protocol of a balancer that does not speak it."""
+    (finding,) = few(NGINX, 0, sent=0)
+    assert finding.title.endswith("came within 8 s without sending a byte")
+    assert "had sent something" in finding.evidence[0]
+    assert "PROXY protocol" in finding.advice
+    (unasked,) = few(NGINX, 0, came=0, sent=0)
+    assert "had sent something" not in unasked.evidence[0]
+
+
+def test_servers_that_answer_and_close_are_well() -> None:
+    assert few(NGINX) == ()  # HTTP/1.0, or "Connection: close", beside a pool that stays
+    assert few(POSTGRES, came=4, sent=4) == ()  # a session, however short
+    assert few(POSTGRES, first=lambda _: 0) == ()  # health checks, which pg_isready ends
+    assert few(SSHD, came=9, sent=9) == ()
+    assert few(NGINX, 0, came=0) == ()  # a greeting
+    assert few(POSTGRES, answered=2) == ()  # others get in
+    assert few(NGINX, 0, sent=0, seconds=lambda number: 9 * (number == 7)) == ()  # a burst
+    assert few(NGINX, 0, sent=0, seconds=lambda number: 3 * (number in (1, 3))) == ()  # over

@@ -76,7 +76,7 @@ def _goes_on(seen: Observations, found: Outcomes) -> bool:
 
 def _in_part(found: Outcomes, limits: Limits) -> bool:
     """Others are answered there. Who leaves at the same time each time had a deadline."""
-    broken = found.unopened + found.reset + found.cut - found.unasked + found.lost
+    broken = found.unopened + found.reset + found.cut - found.unasked + found.lost + found.turned
     if broken >= limits["failures"] and broken >= limits["partly"] * found.every:
         return True
     left = found.left >= max(limits["failures"], limits["partly"] / 2 * found.every)
@@ -100,15 +100,17 @@ def _finding(seen: Observations, found: Outcomes) -> Finding:
         "left": found.left,
         "cut": found.cut,
         "lost": found.lost,
+        "turned": found.turned,
     }
     spared = _spared(seen, found)
-    pids = tuple(sorted({each.pid for each in who}))
+    named = [] if apparent and found.staying else who  # who stays is not who is turned away
+    pids = tuple(sorted({each.pid for each in named}))
     subject = Subject(netns, pids, destination=to, over=True)
     return Finding(
         ID,
         words.key(ID, netns, to),
         _severity(found, spared),
-        outcome_words.title(found, to, who, apparent),
+        outcome_words.title(found, to, named, apparent),
         subject,
         values,
         tuple(outcome_words.evidence(seen, found, to, who, apparent, spared)),

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tcptop.analysis.findings import parties, servers, words
-from tcptop.analysis.findings.hung_up import HungUp, by_destination, by_listeners, unheard
+from tcptop.analysis.findings.ended import remotes
+from tcptop.analysis.findings.hung_up import SOON_S, HungUp, by_destination, by_listeners, unheard
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.summary import SampleSummary
+from tcptop.analysis.findings.turned import Turned, turned
 from tcptop.analysis.findings.windows import lengths, window
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
+from tcptop.model.table import Index
 
 ID = "turned-away"
 HELD = 10  # connections that stay: fewer, and it is hardly full
@@ -30,6 +33,9 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         for each in () if here else unheard(seen, netns, summaries, limits["per_s"]):
             here = True
             yield _by_server(seen, summaries, each)
+        for turned_ in () if here else turned(seen, netns, int(limits["least"]), limits["share"]):
+            here = True
+            yield _by_share(seen, turned_)
         called = None if here else by_destination(seen, netns, summaries, limits["per_s"])
         port = int(seen.table.remote_port[called.row]) if called else 0
         if called and port in servers.CLIENTS_CLOSE_AT:
@@ -59,9 +65,66 @@ def _by_server(seen: Observations, summaries: Sequence[SampleSummary], hung_up: 
         "them",
         named(seen, hung_up.staying, processes, listener),
         _values(hung_up),
-        (first, _staying(hung_up), _usually(processes, hung_up)),
+        (first, _stay(hung_up.staying), _usually(processes, hung_up)),
         _advice(processes, hung_up),
         f"ss -Htan state time-wait '{words.served(seen.sample, row)}' | wc -l",
+    )
+
+
+def _by_share(seen: Observations, found: Turned) -> Finding:
+    """However few they are: nobody else gets in."""
+    row, processes = found.row, seen.processes(found.row)
+    listener, netns = words.local(seen.sample, row), int(seen.table.netns[row])
+    verb, how = ("closed", " without sending a byte") if found.mute else ("turned away", "")
+    return Finding(
+        ID,
+        words.key(ID, netns, listener),
+        "warning",
+        f"{servers.title(seen, row, processes)} has {verb} {_number(found)} that came within "
+        f"{words.duration(found.seconds)}{how}",
+        named(seen, found.staying, processes, listener),
+        {
+            "per_s": found.number / found.seconds,
+            "staying": len(found.staying),
+            "turned_away": found.number,
+            "came": found.every,
+        },
+        (_each(found), _stay(found.staying), f"It is {servers.named(processes)}."),
+        _about_share(processes, found),
+        f"ss -Htan state time-wait '{words.served(seen.sample, row)}' | wc -l",
+        since=float(found.ended.at.min()),
+    )
+
+
+def _number(found: Turned) -> str:
+    if found.number == found.every:
+        return f"all {words.count(found.number, 'connection')}"
+    return f"{words.number(found.number)} of {words.count(found.every, 'connection')}"
+
+
+def _each(found: Turned) -> str:
+    sent = (
+        "without a byte sent to it"
+        if found.mute
+        else f"with {words.number(found.most_bytes)} bytes sent to it at most"
+    )
+    asked = "had sent something, and was" if found.asked else "was"
+    first = f"{words.number(found.first)} of them were closed by this end first"
+    ends = f"{words.number(found.reset)} of them ended in a reset" if found.reset else first
+    return (
+        f"Each of these {words.number(found.number)} {asked} over within {words.exactly(SOON_S)}, "
+        f"{sent}; {ends}. They came from {remotes(found.ended)}."
+    )
+
+
+def _about_share(processes: Sequence[Process], found: Turned) -> str:
+    limit = servers.turns_away(processes)
+    if limit and len(found.staying):
+        return f"{limit} It also closes clients at once that may not log in: see its log."
+    return (
+        "See its log: it may expect another protocol than its clients speak (TLS, the PROXY "
+        "protocol), not serve these addresses, be at a limit of its own, or lack what it needs to "
+        "serve them (a proxy without a back end that is up)."
     )
 
 
@@ -93,19 +156,19 @@ def _by_destination(
     row, seconds = hung_up.row, words.duration(float(lengths(summaries).sum()))
     to, netns = words.remote(seen.sample, row), int(seen.table.netns[row])
     who = parties.parties(seen, hung_up.staying)
-    by, rate = f" ({parties.first_name(who)})" if who else "", words.number(hung_up.per_s)
+    rate = words.number(hung_up.per_s)
     limit = servers.CLIENTS_CLOSE_AT[int(seen.table.remote_port[row])]
     return Finding(
         ID,
         words.key(ID, netns, to),
         _severity(hung_up),
-        f"{to} apparently closes {rate} connections/s soon after they are opened{by}",
-        named(seen, hung_up.staying, (each.process for each in who), destination=to),
+        f"{to} apparently closes {rate} connections/s soon after they are opened",
+        named(seen, hung_up.staying, destination=to),
         _values(hung_up),
         (
             f"{rate} connections/s were opened and closed within the last {seconds}{_how(hung_up)} "
             f"Nearly all connections from here go to {to}.",
-            _staying(hung_up),
+            _stay(hung_up.staying),
             *([f"Those belong to {parties.listed(who)}."] if who else []),
         ),
         f"See the error that the program gets, and the server's log: the server is at its "
@@ -128,8 +191,8 @@ def _how(hung_up: HungUp) -> str:
     )
 
 
-def _staying(hung_up: HungUp) -> str:
-    number = len(hung_up.staying)
+def _stay(staying: Index) -> str:
+    number = len(staying)
     if not number:
         return "No other connection there has been open for as long."
     stay = words.count(number, "other connection stays", "other connections stay")
@@ -146,6 +209,8 @@ RULE = Rule(
     (
         Threshold("per_s", 10, "connections a second that the server closes first"),
         Threshold("window_s", 5, "seconds that are averaged"),
+        Threshold("least", 5, "or connections, of which nearly all are closed at once"),
+        Threshold("share", 0.9, "share of those that came"),
     ),
     find,
     frozenset({Need.COUNTERS, Need.OWNERS}),

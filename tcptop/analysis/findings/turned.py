@@ -1,0 +1,129 @@
+"""Connections that a server ends within moments of accepting them, by the kernel's notices: with an
+error of a few bytes, or without a byte.
+
+A server that answers and closes (HTTP/1.0, a connection that is not kept) looks the same as one
+that sends an error: the protocol must be known. Who closes first does not tell: a client that
+reads an error closes at once, and is the first as often as not; after a health check it always is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis import stalls
+from tcptop.analysis.findings import servers
+from tcptop.analysis.findings.ended import lately
+from tcptop.analysis.findings.hung_up import SOON_S, listeners, staying
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model import closed as codes
+from tcptop.model.arrays import isin_codes
+from tcptop.model.closed import Closed
+from tcptop.model.table import F64, Bools, Index
+
+LATELY_S = 30.0  # within which they count
+FEW_BYTES = 300.0  # of an error
+SOME = 0.2  # of those that brought no more than an error
+BETWEEN_S, OVER_S, LATE = 2.0, 2.0, 1.5  # as of destination-failing
+
+
+class Turned(NamedTuple):
+    """Of the `every` connections of a listener (`row`) that came or ended in the last `seconds`
+    those that its program ended at once, after at most `most_bytes`, whose notices are `ended`;
+    `staying` as in HungUp. `asked`: all had sent something."""
+
+    row: int
+    every: int
+    seconds: float
+    ended: Closed
+    staying: Index
+    asked: bool
+
+    @property
+    def number(self) -> int:
+        return len(self.ended)
+
+    @property
+    def most_bytes(self) -> float:
+        return float(self.ended.known("bytes_sent").max())
+
+    @property
+    def mute(self) -> bool:
+        return self.most_bytes == 0
+
+    @property
+    def first(self) -> int:
+        """Those that this end closed first; of resets it is not told."""
+        return int(np.count_nonzero(self.ended.first == codes.HERE))
+
+    @property
+    def reset(self) -> int:
+        return int(np.count_nonzero(self.ended.reset == codes.YES))
+
+
+def turned(seen: Observations, netns: int, least: int, share: float) -> Iterator[Turned]:
+    """Listeners whose programs do so with `share` of what came, and with `least` or more."""
+    seconds = min(LATELY_S, seen.watched_s)
+    closed = lately(seen, seconds)
+    closed = closed.take(closed.opened & (closed.netns == netns))
+    at_once = _soon(closed) & (closed.reset != codes.UNKNOWN)
+    if np.count_nonzero(at_once) < least:
+        return
+    table, stay = seen.table, np.flatnonzero(staying(seen, netns, seconds) & seen.accepted)
+    for row in listeners(seen, netns):
+        there = stay[table.local_port[stay] == table.local_port[row]]
+        mine = closed.local_port == table.local_port[row]
+        ended = closed.take(mine & at_once)
+        if len(ended) < least or not _goes_on(seen, ended.at):
+            continue
+        few = _turned_away(seen, row, ended)
+        every = int(np.count_nonzero(mine)) + _young(seen, row, seconds)
+        if np.count_nonzero(few) >= max(least, share * every):
+            told = ended.take(few)
+            asked = bool((told.known("data_segs_in") > 0).all())
+            yield Turned(row, every, seconds, told, there, asked)
+
+
+def _soon(closed: Closed) -> Bools:
+    soon: Bools = np.fmin(closed.life_s, closed.short_s) <= SOON_S
+    return soon
+
+
+def _turned_away(seen: Observations, row: int, ended: Closed) -> Bools:
+    """This end closed first and had sent nothing, or it sent an error."""
+    turned: Bools = (ended.known("data_segs_out") == 0) & (ended.first == codes.HERE)
+    limit = servers.error_at_once(seen.processes(row))
+    if limit:
+        turned |= with_error(ended, limit, ended.first == codes.HERE, here=True)
+    return turned
+
+
+def with_error(ended: Closed, limit: servers.AtOnce, by_server: Bools, here: bool) -> Bools:
+    """Those that brought no more than an error, where the server has closed some of them first.
+    `here`: it is at this end."""
+    ways = ("out", "in") if here else ("in", "out")
+    said, asked = (ended.known(f"data_segs_{way}") for way in ways)
+    sent = ended.known("bytes_sent" if here else "bytes_received")
+    few = (said > 0) & (said <= limit.said) & (asked <= limit.asked) & (sent <= FEW_BYTES)
+    broken = (ended.reset == codes.YES) & (limit.resets & (asked > 0))
+    few &= ended.opened & _soon(ended) & (broken | (ended.reset == codes.NO))
+    first = np.count_nonzero(few & (broken | by_server))
+    some: Bools = few & (first >= SOME * np.count_nonzero(few))
+    return some
+
+
+def _young(seen: Observations, row: int, seconds: float) -> int:
+    """Those that came meanwhile and are open, and accepted."""
+    table = seen.table
+    young = (table.netns == table.netns[row]) & (table.local_port == table.local_port[row])
+    young &= (seen.snapshot.seen_s < seconds * 0.95) & seen.accepted & (table.inode != 0)
+    return int(np.count_nonzero(young & isin_codes(table.state, stalls.TALKING)))
+
+
+def _goes_on(seen: Observations, at: F64) -> bool:
+    """Not one burst, and not over: the next is not overdue."""
+    spread_s, ago_s = float(at.max() - at.min()), seen.sample.taken_at - float(at.max())
+    between_s = spread_s / max(len(at) - 1, 1)
+    return spread_s >= BETWEEN_S and ago_s <= max(OVER_S, LATE * between_s)
