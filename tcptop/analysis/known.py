@@ -153,12 +153,14 @@ def _send_queue(table: SocketTable, joined: SocketJoin) -> KnownColumns:
 
 def _delayed(table: SocketTable) -> Bools:
     """Where less than a segment waits behind a single one that is not acknowledged, though the
-    window is open: Nagle's algorithm holds it back (RFC 9293 3.7.4)."""
+    window is open: Nagle's algorithm holds it back (RFC 9293 3.7.4). Not where that one had to be
+    sent again: it is lost, and no acknowledgement is late."""
     talking = isin_codes(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT))
     rows = np.flatnonzero(talking & (table.send_q > 0))
     unsent, window = table.info_of("notsent_bytes", rows), table.info_of("snd_wnd", rows)
     small = (unsent > 0) & (unsent < table.info_of("snd_mss", rows))
     open_window = np.isnan(window) | (window > table.send_q[rows])
+    lost = (table.retrans[rows] > 0) | (table.info_of("backoff", rows) > 0)
     delayed = np.zeros(len(table), bool)
-    delayed[rows] = small & open_window & (table.info_of("unacked", rows) == 1)
+    delayed[rows] = small & open_window & ~lost & (table.info_of("unacked", rows) == 1)
     return delayed

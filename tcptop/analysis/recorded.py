@@ -122,8 +122,9 @@ def _retransmitted(snapshot: Snapshot) -> float:
     """As the finding retransmission-rate counts it; unknown where nothing was sent."""
     sent, repeated = _counted(snapshot, "Tcp", "OutSegs"), _counted(snapshot, "Tcp", "RetransSegs")
     others = (_counted(snapshot, "TcpExt", name) for name in NOT_REPEATED)
-    needless = sum(0.0 if np.isnan(rate) else rate for rate in others)
-    return float(np.maximum(repeated - needless, 0.0)) / sent if sent > 0 else np.nan
+    handshakes, needless = (0.0 if np.isnan(rate) else rate for rate in others)
+    every = sent + max(repeated - handshakes, 0.0)  # OutSegs leaves out what is sent again
+    return max(repeated - handshakes - needless, 0.0) / every if every > 0 else np.nan
 
 
 def _counted(snapshot: Snapshot, section: str, name: str) -> float:

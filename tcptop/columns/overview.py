@@ -53,7 +53,7 @@ NUMBERS = (
     ),
     HostNumber(
         "Retransmitted", "retransmitted_share", share,
-        "Segments retransmitted for each one sent, without SYNs and what the peer had already.",
+        "Retransmissions among all segments sent, without SYNs and what the peer had already.",
         ("TcpRetransSegs", "TcpOutSegs", "TcpExtTCPSynRetrans", "TcpExtTCPDSACKRecv"),
         "retransmission-rate",
     ),

@@ -88,7 +88,13 @@ def test_closes_are_not_known_without_the_counters_and_never_below_zero() -> Non
 
 @pytest.mark.parametrize(
     ("sent", "repeated", "syns", "expected"),
-    [(1000, 20, 0, 0.02), (1000, 20, 15, 0.005), (1000, 5, 15, 0.0), (0, 0, 0, math.nan)],
+    [
+        (980, 20, 0, 0.02),
+        (995, 20, 15, 0.005),
+        (1000, 5, 15, 0.0),
+        (5, 15, 0, 0.75),
+        (0, 0, 0, math.nan),
+    ],
 )
 def test_the_share_that_is_retransmitted(
     sent: int, repeated: int, syns: int, expected: float

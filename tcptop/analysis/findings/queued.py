@@ -28,7 +28,7 @@ MOST = 0.5  # of those to the back end: fewer in use, and it has room for more
 FIRST_S = 2.0  # without any answer to a first request, of those before which haproxy queues
 # What PostgreSQL adds to the title of a session that waits for a lock or for a standby
 # (set_ps_display_suffix, src/backend/storage/lmgr/lock.c, src/backend/replication/syncrep.c).
-WAITS = " waiting"
+WAITS, STANDBY = " waiting", " waiting for "
 IDLE = ("idle in transaction (aborted)", "idle in transaction", "idle")
 
 

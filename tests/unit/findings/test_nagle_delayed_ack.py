@@ -38,6 +38,7 @@ def test_three_of_five_are_enough() -> None:
         {"unacked": 12},  # a bulk transfer
         {"snd_wnd": 300},  # the window is full
         {"min_rtt": 10_000},  # the network takes as long
+        {"backoff": 2},  # the other end is gone
     ],
 )
 def test_guards(info: dict[str, int]) -> None:

@@ -443,7 +443,9 @@ def test_sessions_of_postgres_that_wait_for_a_standby() -> None:
     assert finding.severity == "warning"
     assert finding.title == (
         "12 clients of postgres on :5432 wait for an answer, the oldest for 26 s: their sessions "
-        "wait for a lock or a standby"
+        "wait for a synchronous standby"
     )
     assert "SyncRep" in finding.advice
+    (finding,) = told("10.0.0.2(50501) UPDATE waiting")
+    assert finding.title.endswith("their sessions wait for a lock")
     assert told("10.0.0.2(50501) INSERT") == ()

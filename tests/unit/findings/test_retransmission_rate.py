@@ -95,12 +95,21 @@ def test_the_worst_remotes_are_named() -> None:
     found = watch(12, rows, kernel=steadily(OutSegs=100_0, RetransSegs=60))
     (finding,) = found[-1]
     assert finding.severity == "critical"
-    assert finding.title == "6.0% of all segments are retransmitted, mostly to 10.0.0.7"
+    assert finding.title == "5.7% of all segments are retransmissions, mostly to 10.0.0.7"
+    assert finding.evidence[0].startswith("60 of 1,060 segments/s were retransmissions in")
     assert finding.subject.destination == "10.0.0.7"
     assert finding.evidence[1:] == (
         "10.0.0.7: 7 retransmits/s just now.",
         "10.0.0.3: 3 retransmits/s just now.",
     )
+
+
+def test_no_more_is_sent_again_than_is_sent() -> None:
+    """OutSegs leaves retransmissions out, so that these may be more than that."""
+    kernel = rising(lambda n: {"OutSegs": 13 * n, "RetransSegs": 20 * n})
+    (finding,) = of(watch(12, lambda _: losing(8), kernel=kernel)[-1], ID)
+    assert finding.title.startswith("60.6% of all segments are retransmissions")
+    assert finding.values["share"] == pytest.approx(20 / 33)
 
 
 def test_thresholds() -> None:

@@ -112,8 +112,9 @@ def _evidence(
     clients, waited = queue.clients, words.duration(limits["waited_s"])
     yield (
         f"{clients.in_full} has read the data of {words.count(len(clients.rows), 'connection')} "
-        f"{clients.where} and has sent nothing back since: on {words.number(queue.old)} for "
-        f"{waited} or longer, on the oldest for {oldest}."
+        f"{clients.where} and has sent nothing back since: "
+        + (f"on {words.number(queue.old)} for {waited} or longer, " if queue.old else "")
+        + f"on the oldest for {oldest}."
     )
     if queue.backs:
         yield (
@@ -145,24 +146,32 @@ def _advice(queue: QueuedRequests) -> str:
 def _locked(seen: Observations, sessions: LockedSessions) -> Finding:
     clients, longest = sessions.clients, float(sessions.waited_s.max())
     number, oldest = len(clients.rows), words.duration(longest)
-    example = next(each.cmdline for each in clients.processes if queued.WAITS in each.cmdline)
+    titles = [each.cmdline for each in clients.processes if queued.WAITS in each.cmdline]
     return Finding(
         ID,
         words.key(ID, clients.netns, clients.listener, "locked"),
         "warning",
         f"{words.count(number, 'client')} of {clients.who} on {clients.listener} wait for an "
-        f"answer, the oldest for {oldest}: their sessions wait for a lock or a standby",
+        f"answer, the oldest for {oldest}: their sessions wait for {_for_what(titles)}",
         clients.subject(seen),
         {"connections": number, "longest_s": longest},
         (
             f"{words.count(number, 'session')} {clients.where} have read a request and sent "
             f"nothing back since, the oldest for {oldest}, and their titles say that they wait: "
-            f"{safe(example.strip())}.",
+            f"{safe(titles[0].strip())}.",
         ),
         LOCKED,
         f"ps -C postgres -o pid,args; ss -tinp state established 'sport = {clients.listener}'",
         since=seen.sample.taken_at - longest,
     )
+
+
+def _for_what(titles: list[str]) -> str:
+    """`INSERT waiting` is for a lock, `INSERT waiting for 0/1516790` for a standby to have that."""
+    standby = [queued.STANDBY in each for each in titles]
+    if all(standby):
+        return "a synchronous standby"
+    return "a lock or a synchronous standby" if any(standby) else "a lock"
 
 
 RULE = Rule(

@@ -2,7 +2,8 @@
 
 SYNs and SYN-ACKs are left out: nobody answers them, or a listener drops them, which are findings
 of their own. So is what the peer says it had already (RFC 2883): a loss probe that a slow
-acknowledgement provoked. OutSegs does not count repeats (net/ipv4/tcp_output.c).
+acknowledgement provoked. OutSegs does not count repeats (RFC 1213; net/ipv4/tcp_output.c): of all
+that is sent, they are a part of both together.
 """
 
 from __future__ import annotations
@@ -41,16 +42,17 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     summaries = window(seen, limits["window_s"])
     for kernel in seen.sample.kernel if summaries else ():
         repeated = _repeated(summaries, kernel.netns)
-        sent = rates(summaries, kernel.netns, "OutSegs")
-        if repeated is None or sent is None:
+        first = rates(summaries, kernel.netns, "OutSegs")
+        if repeated is None or first is None:
             continue
-        many = mean(sent, summaries) > limits["segments_per_s"]
+        sent = first + _repeats(summaries, kernel.netns)
+        many = mean(first, summaries) > limits["segments_per_s"]
         share = limits["share" if many else "critical_share"]
         if not _lasting(repeated, sent, summaries, share):
             continue
         if many or _few(seen, kernel.netns, repeated, summaries, limits):
             yield _finding(
-                seen, limits, kernel.netns, mean(repeated, summaries), mean(sent, summaries)
+                seen, limits, kernel.netns, mean(repeated, summaries), mean(sent, summaries), many
             )
 
 
@@ -80,13 +82,18 @@ def _go_on(seen: Observations, netns: int, seconds: float) -> int:
 
 
 def _repeated(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
-    every = rates(summaries, netns, "RetransSegs")
-    if every is None:
+    if rates(summaries, netns, "RetransSegs") is None:
         return None
-    handshakes = rates_or_zero(summaries, netns, "TCPSynRetrans")
     needless = rates_or_zero(summaries, netns, "TCPDSACKRecv")
-    repeated: F64 = np.maximum(every - handshakes - needless, 0)
+    repeated: F64 = np.maximum(_repeats(summaries, netns) - needless, 0)
     return repeated
+
+
+def _repeats(summaries: Sequence[SampleSummary], netns: int) -> F64:
+    """Without handshakes: needless ones too were sent."""
+    every = rates_or_zero(summaries, netns, "RetransSegs")
+    repeats: F64 = np.maximum(every - rates_or_zero(summaries, netns, "TCPSynRetrans"), 0)
+    return repeats
 
 
 def _lasting(repeated: F64, sent: F64, summaries: Sequence[SampleSummary], share: float) -> bool:
@@ -99,7 +106,7 @@ def _lasting(repeated: F64, sent: F64, summaries: Sequence[SampleSummary], share
 
 
 def _finding(
-    seen: Observations, limits: Limits, netns: int, repeated: float, sent: float
+    seen: Observations, limits: Limits, netns: int, repeated: float, sent: float, many: bool
 ) -> Finding:
     share = repeated / sent
     worst = _worst(seen, netns)
@@ -108,15 +115,14 @@ def _finding(
     return Finding(
         ID,
         words.key(ID, netns),
-        "critical"
-        if share > limits["critical_share"] and sent > limits["segments_per_s"]
-        else "warning",
-        f"{share * 100:.1f}% of all segments are retransmitted{where}",
+        "critical" if share > limits["critical_share"] and many else "warning",
+        f"{share * 100:.1f}% of all segments are retransmissions{where}",
         Subject(netns, destination=worst[0][0] if worst else None),
         {"share": share, "retransmits_per_s": repeated, "segments_per_s": sent},
         (
-            f"{words.number(repeated)} of {words.number(sent)} segments/s were retransmitted in "
-            f"the last {seconds} s (RetransSegs less TCPSynRetrans and TCPDSACKRecv; OutSegs).",
+            f"{words.number(repeated)} of {words.number(sent)} segments/s were retransmissions in "
+            f"the last {seconds} s (RetransSegs less TCPSynRetrans and TCPDSACKRecv; of OutSegs, "
+            "which leaves retransmissions out, and these).",
             *(f"{to}: {words.number(rate)} retransmits/s just now." for to, rate in worst),
         ),
         "One remote: its path, or that host. One network: a link on the path to it. All of them: "
