@@ -37,6 +37,9 @@ PATIENCE_S = 60.0
 # is not known: a pause may have been as long as all before it.
 PORTION = 32 * 1024 * 1024
 PORTION_S = 20.0
+# A download at a limited rate (curl --limit-rate) begins with a burst that fills the buffers, and
+# then pauses for as long as that should have taken: at this rate, for all that is known.
+LIMITED_PER_S = 200_000
 # A sender whose buffer is always full refills a third of it at once (sk_stream_write_space): seen
 # now and then, a queue that takes longer than this to leave falls between two such jumps.
 RISES, RISE_S, QUEUE, DRAIN_S = 5, 5.0, 64 * 1024, 30.0
@@ -81,6 +84,7 @@ def taken_nothing_s(snapshot: Snapshot, rows: Index) -> F64:
     shut = np.fmax(snapshot.durations.unacked_s[rows], _shut_by_kernel(snapshot, rows))
     slow = _reads(snapshot, rows) | (shut < _gulp_s(snapshot, rows, shut))
     slow |= shut < _usual_s(snapshot.durations.ack_pause_s, rows)
+    slow |= shut < _limited_s(snapshot.sample.sockets, rows)
     told = _window_shut(snapshot, rows) & _answered(snapshot, rows)
     return np.where(told & ~slow, shut, np.nan)
 
@@ -160,7 +164,8 @@ def unread_s(snapshot: Snapshot, rows: Index) -> F64:
     """How long a process has left what arrived; NaN for what waits elsewhere than in Recv-Q.
 
     Subflows of MPTCP hand on what they get; without an inode nobody has the connection yet. Who
-    has paused for as long before and gone on is slow: a download at a limited rate.
+    has paused for as long before and gone on is slow: a download at a limited rate. A job that
+    writes need not read the request that it was started for (inetd).
     """
     table = snapshot.sample.sockets
     # The FIN counts for one (tcp_diag.c); that it is not read is close-wait-unread's business.
@@ -168,10 +173,17 @@ def unread_s(snapshot: Snapshot, rows: Index) -> F64:
     states = isin_codes(table.state[rows], (*TALKING, *ENDING, tcp.FIN_WAIT2))
     plain = states & (data > 0) & (table.inode[rows] != 0) & (table.ulp[rows] != b"mptcp")
     due = np.flatnonzero(plain & (data <= TINY))
-    plain[due] = accepted(table, rows[due])
+    plain[due] = accepted(table, rows[due]) & ~_written_since(table, rows[due])
     unread = snapshot.durations.unread_s[rows]
     plain &= unread >= _usual_s(snapshot.durations.read_pause_s, rows)
     return np.where(plain, unread, np.nan)
+
+
+def _written_since(table: SocketTable, rows: Index) -> Bools:
+    """Whether something was sent after the last data came."""
+    sent, came = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
+    since: Bools = (sent < came) & (table.info_of("data_segs_out", rows) > 0)
+    return since
 
 
 def probe_s(table: SocketTable, rows: Index) -> F64:
@@ -239,6 +251,13 @@ def _reads(snapshot: Snapshot, rows: Index) -> Bools:
     pauses = unread < _usual_s(durations.read_pause_s, peer)
     reads: Bools = (unread < np.minimum(SHUT_S * 0.95, snapshot.seen_s[peer])) | pauses
     return reads
+
+
+def _limited_s(table: SocketTable, rows: Index) -> F64:
+    """How long a client that limits its rate may pause, after the burst in which it began."""
+    taken = np.where(accepted(table, rows), table.info_of("bytes_acked", rows), 0.0)
+    limited: F64 = np.minimum(np.nan_to_num(taken) / LIMITED_PER_S, PATIENCE_S)
+    return limited
 
 
 def _usual_s(pause_s: F64, rows: Index) -> F64:

@@ -104,6 +104,52 @@ def test_who_has_paused_as_long_before_and_read_on_is_slow() -> None:
     assert not any(found[16:])
 
 
+def jobs(number: int, sent_s: float, came_s: float, out: int = 1) -> list[Row]:
+    clocks = {"last_data_sent": int(sent_s * 1000), "last_data_recv": int(came_s * 1000)}
+    clocks |= {"bytes_received": 24, "data_segs_out": out, "data_segs_in": 1}
+    return [
+        unread(24, 0, remote=f"10.0.0.7:{51_000 + n}", inode=n, cookie=n, info=clocks)
+        for n in range(1, 1 + number)
+    ]
+
+
+def test_jobs_that_write_need_not_read_their_request() -> None:
+    """As a shell script behind inetd or ncat -e: the header was sent, the report follows."""
+    workers = [Process(300 + n, "sh", "sh -c report", 0, 1, None, 3, 64, 0) for n in range(1, 6)]
+    held = owners(*((n, each, 1) for n, each in enumerate(workers, 1)), (8, NGINX, 3))
+
+    def told(rows: list[Row], sleeps_in: str = "do_wait") -> Findings:
+        facts = {w.pid: replace(IDLE, pid=w.pid, sleeps_in=sleeps_in) for w in workers}
+        return watch(8, lambda _: [LISTENER, *rows], owners=held, facts=facts)[-1]
+
+    assert told(jobs(5, 20, 21)) == ()
+    assert told(jobs(5, 21, 21)) == ()  # in one tick, and a child goes on
+    (finding,) = told(jobs(5, 21, 21), "futex_wait_queue")
+    assert finding.title.startswith("sh does not read: 120 bytes wait in Recv-Q on 5 connections")
+    assert "from 5 receive queues, for at least 8 s from the one that" in finding.evidence[0]
+    assert ids(told(jobs(5, 21, 20))) == [ID]  # what came last is not answered
+    assert ids(told(jobs(5, 21, 21, out=0))) == [ID]
+
+
+def test_clients_that_were_told_to_read_slowly() -> None:
+    rows = [
+        unread(9000, local=f"10.0.0.1:{40_000 + n}", remote="10.0.0.9:80", inode=n, cookie=n)
+        for n in (1, 2)
+    ]
+
+    def told(options: str) -> Findings:
+        every = [
+            Process(300 + n, "curl", f"curl {options} http://a/", 0, 1, None, 3, 64, 0)
+            for n in (1, 2)
+        ]
+        held = owners(*((n, each, 3) for n, each in enumerate(every, 1)))
+        return watch(8, lambda _: rows, owners=held)[-1]
+
+    assert told("--limit-rate 200k") == ()
+    (finding,) = told("-s")
+    assert finding.values["connections"] == 2
+
+
 def test_slow_is_not_stuck_for_ever() -> None:
     def rows(number: int) -> list[Row]:
         return [LISTENER, unread(9000, consumed=5000 * (1 + (number > 10)))]

@@ -1,5 +1,6 @@
 """zero-window-peer: the peer's kernel answers, its program does not read."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,7 +75,30 @@ def test_the_worst_of_several_is_named() -> None:
     assert one.evidence[0].endswith("was acknowledged for 6.7 s; 49 KiB wait.")
     (two,) = found(shut(), shut(local="10.0.0.1:40002", inode=2))
     assert "2 connections" in two.evidence[0]
-    assert two.evidence[0].endswith("for up to 6.7 s; 49 KiB wait on the one to 10.0.0.9:9092.")
+    assert two.evidence[0].endswith(
+        "no byte was acknowledged for seconds, on one of them for at least 6.7 s; 49 KiB wait on "
+        "the one from 10.0.0.1:40001."
+    )
+
+
+def test_processes_of_one_name_are_one_trouble() -> None:
+    """Six clients, each of its own process."""
+    rows = [shut(local=f"10.0.0.1:{41_000 + n}", inode=n, cookie=n) for n in range(1, 7)]
+    held = owners(*((n, replace(CURL, pid=500 + n), 3) for n in range(1, 7)))
+    (finding,) = found(*rows, owners=held)
+    assert finding.values["connections"] == 6
+
+
+def test_a_download_at_a_limited_rate_may_pause_after_the_burst_in_which_it_began() -> None:
+    """8 MB at once, at 200 kB/s for 40 s; what is small is not read at all."""
+    listener = socket("LISTEN", "0.0.0.0:80", inode=9)
+
+    def told(acked: int, probes: int = 5) -> Findings:
+        client = {"local": "10.0.0.1:80", "remote": "10.0.0.7:51000"}
+        return found(listener, shut(probes, 0.5, info={"bytes_acked": acked}, **client))
+
+    assert told(8_000_000) == ()
+    assert len(told(8_000_000, probes=8)) == len(told(20_000)) == 1
 
 
 def test_half_closed_by_its_program_it_still_waits() -> None:

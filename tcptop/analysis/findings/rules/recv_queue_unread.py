@@ -18,6 +18,7 @@ from tcptop.model.table import F64, Index
 ID = "recv-queue-unread"
 SUSPECT = 0.5  # of that time, from which it is asked what the process does
 MOSTLY = 0.5  # of the connections
+LIMITED = ("--limit-rate", "--bwlimit")  # curl, wget, rsync
 REQUEST = 16 * 1024  # bytes: more is a load that may be sent without an answer
 
 
@@ -31,14 +32,34 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     stuck = unread_s >= least_s
     _ask(seen, rows[(unread_s >= SUSPECT * least_s) & ~stuck])
     rows, unread_s = rows[stuck], unread_s[stuck]
-    for group in grouped(seen, rows):
-        yield _finding(seen, limits, group, unread_s[np.searchsorted(rows, group.rows)])
+    for group in grouped(seen, rows, by_process=False):
+        if not (_limited(group) or _writes(seen, group)):
+            yield _finding(seen, limits, group, unread_s[np.searchsorted(rows, group.rows)])
 
 
 def _ask(seen: Observations, rows: Index) -> None:
     """For what their processes do, to be told as soon as it is found."""
-    for group in grouped(seen, rows):
+    for group in grouped(seen, rows, by_process=False):
         doing.condition(seen, group.processes)
+
+
+def _limited(group: ConnectionGroup) -> bool:
+    """Clients that were told to read slowly, and pause meanwhile."""
+    told = [any(option in each.cmdline for option in LIMITED) for each in group.processes]
+    return group.listener is None and bool(told) and all(told)
+
+
+def _writes(seen: Observations, group: ConnectionGroup) -> bool:
+    """Jobs with a connection each that have sent something and let a child go on (inetd, ncat -e):
+    the request that they were started for is not theirs to read."""
+    table, rows = seen.table, group.rows
+    if len(group.processes) != len(rows) or (table.recv_q[rows] > stalls.TINY).any():
+        return False
+    facts = [seen.facts(each) for each in group.processes]
+    wait = [each is not None and (each.sleeps_in or "").startswith("do_wait") for each in facts]
+    sent, came = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
+    written = (table.info_of("data_segs_out", rows) > 0) & (sent <= came)
+    return all(wait) and bool(written.all())
 
 
 def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, unread_s: F64) -> Finding:
@@ -101,7 +122,8 @@ def _advice(seen: Observations, group: ConnectionGroup) -> str:
     stacks = f" ({servers.stacks(group.processes)})" if group.processes else ""
     return (
         f"Find what {group.who} waits for{stacks}: a lock, a back end, or a peer that does not "
-        "read either. A larger net.ipv4.tcp_rmem only hides it for longer."
+        "read either, or that sends its request slowly. A larger net.ipv4.tcp_rmem "
+        "only hides it for longer."
     )
 
 
@@ -112,12 +134,13 @@ def _evidence(
     who = group.in_full
     queues, time = words.count(len(rows), "receive queue"), words.duration(longest)
     crawled = _crawled(seen, group)
+    most_s = " from the one that waits longest" if len(rows) > 1 else ""
     yield (
         f"{who} read {words.size(crawled)} in all from {queues} in up to {time}: at that rate it "
         "would need hours to empty any of them."
         if crawled
-        else f"{who} read nothing from {queues} for up to {time} (bytes received less Recv-Q did "
-        "not change)."
+        else f"{who} read nothing from {queues}, for at least {time}{most_s} (bytes received less "
+        "Recv-Q did not change)."
     )
     most = int(rows[table.recv_q[rows].argmax()])
     size = words.size(int(table.recv_q[most]))

@@ -27,7 +27,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     shut_s = stalls.shut_s(seen.snapshot, rows)
     stuck = shut_s >= limits["shut_s"]
     rows, shut_s = rows[stuck], shut_s[stuck]
-    for group in grouped(seen, rows):
+    for group in grouped(seen, rows, by_process=False):
         for_s = shut_s[np.searchsorted(rows, group.rows)]
         yield _finding(seen, limits, group, for_s)
 
@@ -80,13 +80,12 @@ def _evidence(
     table = seen.table
     heard = float(table.since_s("last_ack_recv", group.rows).min())
     who, many = group.in_full, len(group.rows)
-    up_to, on_it = (
-        ("up to ", f" on the one to {words.remote(seen.sample, worst)}") if many > 1 else ("", "")
-    )
+    seconds = words.duration(longest)
+    shut = f"seconds, on one of them for at least {seconds}" if many > 1 else seconds
     yield (
-        f"{who} has {words.count(many, 'connection')} {group.where} on which no byte "
-        f"was acknowledged for {up_to}{words.duration(longest)}; "
-        f"{words.size(int(table.send_q[worst]))} wait{on_it}."
+        f"{who} has {words.count(many, 'connection')} {group.where} on which no byte was "
+        f"acknowledged for {shut}; {words.size(int(table.send_q[worst]))} wait"
+        f"{_on_it(seen, group, worst)}."
     )
     yield (
         f"The peer's window is {_window(seen, worst)} and its kernel answers the probes (last "
@@ -98,6 +97,15 @@ def _evidence(
         yield from doing.evidence(seen, [reader])
     else:
         yield ALIKE
+
+
+def _on_it(seen: Observations, group: ConnectionGroup, worst: int) -> str:
+    """Which of several it is, by the end that differs."""
+    if len(group.rows) == 1:
+        return ""
+    if group.destination:
+        return f" on the one from {words.local(seen.sample, worst)}"
+    return f" on the one to {words.remote(seen.sample, worst)}"
 
 
 def _window(seen: Observations, row: int) -> str:
