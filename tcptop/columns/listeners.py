@@ -124,7 +124,7 @@ COLUMNS = (
         fill, shown(units.percent, fill), right=True, styles=_fill_looks, priority=1,
     ),
     Column(
-        "peak", "Peak", 6, "Longest queue since tcptop started, polled eight times a second.",
+        "peak", "Peak", 6, "Longest queue since tcptop started, polled five times a second.",
         _plain("peak"), shown(units.count, _plain("peak")), right=True, priority=1,
     ),
     Column(

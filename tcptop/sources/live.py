@@ -44,8 +44,8 @@ T = TypeVar("T")
 
 LEAST_REST_S = 0.05  # between samples, however long they take
 NAMES_S, NAMES_SPARING_S = 2.0, 0.1  # for which a sample waits for new names of users, once
-LISTENER_POLLS_S = 0.125  # 30 µs each: only the listeners' own hash is walked
-ELSEWHERE_S = 5.0  # between looks for other namespaces: 5 µs a process, 30 a namespace
+LISTENER_POLLS_S = 0.2  # only the listeners' own hash is walked, but to wake up costs 0.2 ms
+ELSEWHERE_S = 10.0  # between looks for other namespaces: 10 µs a process, 50 a namespace
 LET_GO_S = 1.0
 NAMESPACES_SHARE = 0.15  # of the time, for all but the reader's own: so seldom do samples come
 SEARCHED = 100  # sockets without an owner of which it is said that the search goes on
