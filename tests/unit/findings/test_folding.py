@@ -3,12 +3,27 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from tcptop.analysis.findings import folding
+from tcptop.analysis.findings.folds import listeners
+from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Process
 from tests.unit.findings.test_zero_window_peer import shut
 from tests.unit.findings.watched import of, watch
-from tests.unit.prepared import CURL, NGINX, WORKER, Row, owners, socket
+from tests.unit.prepared import (
+    CURL,
+    NETNS,
+    NGINX,
+    OTHER_NETNS,
+    WORKER,
+    Row,
+    derived,
+    owners,
+    sample,
+    socket,
+)
 
 UNREAD, SHUT, QUEUE = "recv-queue-unread", "zero-window-peer", "accept-queue-overflow"
 
@@ -138,3 +153,24 @@ def test_an_effect_is_called_by_what_is_seen_of_it() -> None:
     told = folding.told(effect, "b/1")
     assert (told.title, told.evidence, told.advice) == ("3 wait", ("3",), "")
     assert (told.because, folding.told(seen, "b/1").title) == ("b/1", "Packets are lost")
+
+
+@pytest.mark.parametrize(("twins", "told"), [(0, True), (1, False)])
+def test_a_full_queue_in_another_namespace_explains_connects_that_came_in_there(
+    twins: int, told: bool
+) -> None:
+    """One of the client's connections waits there; in two networks it could be either."""
+    ends, back = ("10.0.0.1:40001", "10.0.0.9:80"), ("10.0.0.9:80", "10.0.0.1:40001")
+    rows = [
+        socket("ESTABLISHED", *ends, inode=1),
+        socket("SYN_SENT", "10.0.0.1:40002", "10.0.0.9:80", inode=2),
+        *(socket("ESTABLISHED", *back, netns=n) for n in (OTHER_NETNS, 77)[: 1 + twins]),
+    ]
+    seen = Observations(derived(sample(rows)), ())
+    effect = Finding("x", "x", "warning", "x", Subject(NETNS, destination="10.0.0.9:80"))
+    full = Subject(OTHER_NETNS, listener="0.0.0.0:80")
+    for severity, sure in (("critical", told), ("warning", False)):
+        cause = Finding("y", "y", severity, "y", full)
+        assert listeners.unanswered(effect, cause, seen) == sure
+    elsewhere = Finding("y", "y", "critical", "y", replace(full, listener="10.0.0.8:80"))
+    assert not listeners.unanswered(effect, elsewhere, seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.analysis.findings.folds.listeners import is_here, serves
+from tcptop.analysis.findings.folds.listeners import comes_in, serves
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.address import split_zone
 from tcptop.model.finding import SEVERITIES, Finding
@@ -35,9 +35,9 @@ def host(place: str) -> str:
 def server_is_here(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """The listener that is called, or who serves it, is in trouble on this host."""
     to = effect.subject.destination
-    if effect.subject.netns != cause.subject.netns or to is None or not is_here(seen, effect):
+    if to is None or not (serves(cause, to) or _listens(cause, to, seen)):
         return False
-    return serves(cause, to) or _listens(cause, to, seen)
+    return comes_in(effect, cause, seen)
 
 
 def _listens(cause: Finding, to: str, seen: Observations) -> bool:

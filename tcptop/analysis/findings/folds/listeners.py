@@ -12,7 +12,7 @@ from tcptop.analysis.peers import is_link_local, peer_rows
 from tcptop.model import tcp
 from tcptop.model.address import halves, split_zone
 from tcptop.model.arrays import isin_codes, row_hash
-from tcptop.model.finding import Finding
+from tcptop.model.finding import Finding, Subject
 from tcptop.model.table import Index
 
 ANY = ("0.0.0.0", "[::]")
@@ -34,7 +34,8 @@ def same_place(effect: Finding, cause: Finding, seen: Observations) -> bool:
 def unanswered(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Clients on this host whose SYNs the listener drops."""
     to = effect.subject.destination
-    return _losing(cause, effect) and to is not None and serves(cause, to) and is_here(seen, effect)
+    served = to is not None and serves(cause, to) and comes_in(effect, cause, seen)
+    return cause.severity == "critical" and served
 
 
 def hung_up_by(effect: Finding, cause: Finding, seen: Observations) -> bool:
@@ -93,6 +94,17 @@ def serves(cause: Finding, to: str) -> bool:
     address, _, port = listener.rpartition(":")
     host, _, number = target.rpartition(":")
     return port == number and address in (host, *ANY) and device in ("", link)
+
+
+def comes_in(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """Whether what the effect calls is in the namespace of the cause: that is its own and has the
+    address, or connections to it are seen to come in there."""
+    called, there = effect.subject, cause.subject.netns
+    if called.netns == there:
+        return is_here(seen, effect)
+    towards = subject.rows(Subject(called.netns, destination=called.destination), seen.snapshot)
+    peers = peer_rows(seen.table, np.flatnonzero(towards)[:MOST])
+    return bool((seen.table.netns[peers[peers >= 0]] == there).any())
 
 
 def is_here(seen: Observations, effect: Finding) -> bool:
