@@ -95,6 +95,8 @@ async def test_one_namespace_alone_needs_no_column() -> None:
         for number in ("1", "2", "3", "5"):
             await view.press(number)
             assert "Netns" not in view.titles(), number
+            await view.press("enter")
+            assert "Netns" not in view.text(), number
 
 
 async def test_the_list_of_namespaces() -> None:

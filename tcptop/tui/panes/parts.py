@@ -12,7 +12,7 @@ from tcptop.analysis import subject
 from tcptop.analysis.apparent import inferred
 from tcptop.analysis.findings.words import called
 from tcptop.analysis.identity import process_keys
-from tcptop.columns import FINDINGS, PROCESSES, Listing, findings, sockets, units
+from tcptop.columns import FINDINGS, PROCESSES, Listing, findings, netns, sockets, units
 from tcptop.columns import column as columns
 from tcptop.columns.detail import Fact
 from tcptop.columns.endpoints import apparent_text, short_note
@@ -66,7 +66,7 @@ def excerpt(
 
     width = scene.room.width - len(MARK)
     kept, sizes = layout.lay_out(
-        _columns(part),
+        _columns(part, netns.elsewhere(part.listing, scene.selection, rows)),
         width,
         lambda key: max(map(cell_width, layout.plain(column_cells(key)))),
         lambda key: NOTHING.issuperset(layout.plain(column_cells(key))),
@@ -83,8 +83,10 @@ def excerpt(
         yield opening((part.title, key), line, Target(part.listing, key), copied)
 
 
-def _columns(part: Excerpt) -> list[TableColumn]:
-    every, without = live_listing(part.listing).columns, (MARKS, *part.without)
+def _columns(part: Excerpt, elsewhere: bool) -> list[TableColumn]:
+    """As in the list: with namespaces where rows are of others than the reader's own."""
+    every = live_listing(part.listing).columns
+    without = (MARKS, *part.without, *([] if elsewhere else [netns.KEY]))
     made = [column_of(each) for each in every if each.key not in without]
     return [part.first, *made] if part.first is not None else made
 
