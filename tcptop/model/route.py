@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tcptop.model import address
@@ -63,11 +63,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """The next hop on the link. `state` is as in ip-neighbour(8); NONE: it was never asked for."""
+    """The next hop on the link. `state` is as in ip-neighbour(8); NONE: it was never asked for.
+
+    `confirmed_s` before it was read it was last heard of, as `ip -s neigh` says; None: not known.
+    An entry is REACHABLE for up to 45 s more.
+    """
 
     address: str
     state: str
     mac: str | None
+    confirmed_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from tcptop.model.route import NO_ROUTE, NOWHERE, Link, Neighbour, Route, RouteK
 
 AT_ONCE = 4  # in one sample; one takes some 5 ms
 KEPT_S = 5.0
-USER_HZ = 100  # of rta_expires, include/asm-generic/param.h
+USER_HZ = 100  # of rta_expires and ndm_confirmed, include/asm-generic/param.h
 
 # linux/rtnetlink.h: tell the table, and the route instead of what was made of it (since 4.13).
 _TABLE, _MATCHED = 0x1000, 0x2000
@@ -141,7 +141,7 @@ class _Asking:
         if isinstance(found, int):
             return None
         state = _NEIGHBOUR_STATES.get(found["state"], str(found["state"]))
-        return Neighbour(address, state, found.get_attr("NDA_LLADDR"))
+        return Neighbour(address, state, found.get_attr("NDA_LLADDR"), _confirmed_s(found))
 
     def _one(self, what: str, **question: object) -> Any:
         from pyroute2 import NetlinkError
@@ -151,6 +151,13 @@ class _Asking:
         except NetlinkError as error:
             return int(error.code)
         return answer
+
+
+def _confirmed_s(entry: Any) -> float | None:
+    """Nobody confirms what is set by hand, and nobody has what fails (neigh_fill_info)."""
+    ticks = (entry.get_attr("NDA_CACHEINFO") or {}).get("ndm_confirmed")
+    asked = _NEIGHBOUR_STATES.get(entry["state"]) in ("REACHABLE", "STALE", "DELAY", "PROBE")
+    return ticks / USER_HZ if asked and ticks is not None else None
 
 
 def _route(asking: _Asking) -> Route:

@@ -104,8 +104,9 @@ def is_here(seen: Observations, to: Callee) -> bool:
 class Hop(NamedTuple):
     """Whom this host has to ask for on the link, to send anything: that host, or a gateway.
 
-    `gone`: it does not answer, so nothing is sent; `answers`: it did a moment ago. Where the way
-    was not read (`known`), counters tell whether it is gone, and nothing else is known.
+    `gone`: it does not answer, so nothing is sent; `answers`: it has since the first attempt that
+    is told of; `heard_s` ago it last did, where that is known. Where the way was not read
+    (`known`), counters tell whether it is gone, and nothing else is known.
     """
 
     gone: bool
@@ -114,6 +115,7 @@ class Hop(NamedTuple):
     address: str = ""
     gateway: bool = False
     on_link: bool = False
+    heard_s: float | None = None
 
 
 def hop(seen: Observations, case: Unanswered) -> Hop:
@@ -123,8 +125,11 @@ def hop(seen: Observations, case: Unanswered) -> Hop:
     if route.neighbour is None:
         return Hop(False, known=True)
     state, gateway = route.neighbour.state, route.gateway is not None
-    there = state == "REACHABLE"
-    return Hop(state in GONE, True, there, route.neighbour.address, gateway, not gateway)
+    heard_s, whom = route.neighbour.confirmed_s, route.neighbour.address
+    if heard_s is not None:
+        heard_s += max(seen.sample.clock - route.read_at, 0.0)
+    since = heard_s is not None and heard_s < max(case.since_s, case.longest_s)
+    return Hop(state in GONE, True, since, whom, gateway, not gateway, heard_s)
 
 
 def asks_by(to: Callee) -> str:

@@ -104,6 +104,11 @@ def evidence(told: Silent) -> Iterator[str]:
         yield "Connections from the same address to listeners here are heard of: that host is up."
     elif told.hop.answers and told.hop.on_link:
         yield f"{told.hop.address} answers {told.asks_by}: that host is up."
+    elif told.hop.heard_s is not None and told.hop.on_link and not told.hop.gone:
+        yield (
+            f"{told.hop.address} was last heard of {words.duration(told.hop.heard_s)} ago "
+            "(ip -s neigh), before these attempts: whether it is up is not known."
+        )
     if told.other_family:
         yield (
             f"{words.count(told.other_family, 'connection')} to the same port by "

@@ -202,8 +202,11 @@ WAY = RouteKey(NETNS, "10.0.0.1", "192.0.2.1")
 
 
 def way(state: str, gateway: str | None = None) -> Mapping[RouteKey, Route]:
-    neighbour = Neighbour(gateway or "192.0.2.1", state, None)
-    return {WAY: Route(1000.0, kind="unicast", gateway=gateway, neighbour=neighbour)}
+    """REACHABLE is what was heard of now; AGED was before, and has kept that state."""
+    since = {"REACHABLE": 0.2, "AGED": 29.0}.get(state)
+    state = "REACHABLE" if state == "AGED" else state
+    neighbour = Neighbour(gateway or "192.0.2.1", state, None, since)
+    return {WAY: Route(2000.0, kind="unicast", gateway=gateway, neighbour=neighbour)}
 
 
 @pytest.mark.parametrize(
@@ -214,6 +217,8 @@ def way(state: str, gateway: str | None = None) -> Mapping[RouteKey, Route]:
          f" {TO}.", "firewall"),
         ("REACHABLE", None, "192.0.2.1 answers ARP: that host is up.", "host that is down"),
         ("REACHABLE", "10.0.0.254", "down behind a router", "answers ARP"),
+        ("AGED", None, "was last heard of 29 s ago", "that host is up"),
+        ("AGED", None, "a host that is down", "answers ARP"),
         ("STALE", None, "a host that is down", "router"),
     ],
 )  # fmt: skip
