@@ -109,6 +109,8 @@ def evidence(
             f"{words.number(found.repeated)} of those without an answer had sent the SYN again, so "
             "they waited for a second or longer."
         )
+    if found.silent and _gone(seen, found):
+        yield _gone(seen, found)
     if found.left:
         yield from _left(found)
     if found.cut:
@@ -130,6 +132,16 @@ def evidence(
     yield from _callers(found, who, apparent)
     if spared and found.unopened:
         yield "Others at the same port answer meanwhile."
+
+
+def _gone(seen: Observations, found: Outcomes) -> str:
+    """Where the next hop does not answer, so that nothing leaves."""
+    hop = unanswered.hop_to(seen, found.callee)
+    if not hop.gone or not hop.address:
+        return ""
+    whom = f"{hop.address}, the gateway to it," if hop.gateway else hop.address
+    asks = unanswered.asks_by(found.callee)
+    return f"The SYNs do not leave this host: {whom} does not answer {asks} (ip neigh)."
 
 
 def _others(found: Outcomes, to: str) -> str:
@@ -245,6 +257,11 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
     if most.startswith("rejected"):
         return "Check the route, and look for a firewall that rejects, from here to there."
     if most.startswith("not"):
+        if _gone(seen, found):
+            return (
+                f"Find out why {unanswered.hop_to(seen, found.callee).address} does not answer: it "
+                "is down or gone, or the address is wrong."
+            )
         return (
             f"Check that {to} is up, that no firewall on the way or there drops this port, and "
             "that its accept queue is not full (ss -ltn there)."

@@ -132,6 +132,12 @@ def hop(seen: Observations, case: Unanswered) -> Hop:
     return Hop(state in GONE, True, since, whom, gateway, not gateway, heard_s)
 
 
+def hop_to(seen: Observations, to: Callee) -> Hop:
+    """The same of a place that was called lately, whose attempts are in no list any more."""
+    called = (each.calls[to].route for each in reversed(seen.summaries) if to in each.calls)
+    return hop(seen, Unanswered(to, NO_ROWS, np.zeros(0), None, next(called, None)))
+
+
 def asks_by(to: Callee) -> str:
     """How a host of the own link is asked for."""
     return "ARP" if is_v4(to) else "neighbour discovery"

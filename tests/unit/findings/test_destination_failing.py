@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding
+from tcptop.model.route import Neighbour, Route, RouteKey
 from tcptop.model.sample import NO_OWNERS, Deaths, Owners
 from tests.unit.findings.hosts import steadily
 from tests.unit.findings.watched import of, watch
@@ -278,3 +280,25 @@ def test_what_was_accepted_here_is_no_call_of_ours() -> None:
 def test_without_notices_nothing_is_said() -> None:
     every = watch(8, lambda _: [], kernel=steadily(**NONE))
     assert not of(every[-1], ID)
+
+
+def test_a_host_that_does_not_answer_on_the_link_is_told() -> None:
+    """The SYNs do not leave; neither firewall nor accept queue is to blame."""
+
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        over = [unanswered(0) | {"cookie": 10_000 * number + n} for n in range(2 if number else 0)]
+        return (Deaths(NETNS, table(over), np.full(len(over), TAKEN_AT + number)),)
+
+    def asking(number: int) -> list[Row]:
+        row = socket("SYN_SENT", "10.0.0.1:41000", TO, timer=1, cookie=500 + number)
+        return [row | {"expires": 900, "info": {"rto": 1_000_000}}]
+
+    gone = Neighbour("10.0.0.9", "FAILED", None)
+    way = {RouteKey(NETNS, "10.0.0.1", "10.0.0.9"): Route(2000.0, kind="unicast", neighbour=gone)}
+    kernel = steadily(**{**NONE, "AttemptFails": 2})
+    alone = FindingSettings(ignored=frozenset({"connect-unanswered"}))
+    every = watch(8, asking, alone, kernel=kernel, deaths=deaths, routes=way)[-1]
+    (finding,) = of(every, ID)
+    said = "The SYNs do not leave this host: 10.0.0.9 does not answer ARP (ip neigh)."
+    assert said in finding.evidence
+    assert finding.advice.startswith("Find out why 10.0.0.9 does not answer")
