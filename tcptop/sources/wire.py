@@ -6,6 +6,7 @@ Layouts: include/uapi/linux/netlink.h (nlmsghdr, nlattr) and inet_diag.h (inet_d
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from struct import Struct
 from sys import byteorder
 from typing import Any, NamedTuple
@@ -188,12 +189,18 @@ def queues(data: memoryview, offsets: Iterable[int]) -> list[tuple[int, int]]:
 
 def gather(data: NDArray[np.uint8], offsets: Index, at: int, dtype: str) -> NDArray[Any]:
     """The items at `offsets + at`, which are multiples of four bytes plus at."""
-    item = np.dtype(dtype)
+    item = _item(dtype)
     if not len(offsets):  # the data may end before `at`: a dump of nothing
         return np.empty(0, item)
     count = max(0, (len(data) - at - item.itemsize) // 4 + 1)
     items: NDArray[Any] = np.ndarray((count,), item, data, at, (4,))[offsets >> 2]
     return items
+
+
+@lru_cache(256)
+def _item(dtype: str) -> np.dtype[Any]:
+    """numpy compiles what is in parentheses, which takes as long as ten rows of a dump."""
+    return np.dtype(dtype)
 
 
 def _same_layout(
