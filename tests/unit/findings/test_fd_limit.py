@@ -40,12 +40,67 @@ def test_a_share_of_the_soft_limit() -> None:
     assert finding.title == "curl runs out of file descriptors: 800 of 1,000 in use"
     assert finding.subject.pids == (CURL.pid,)
     assert len(finding.subject.cookies) == 3
-    assert "3 of them are TCP sockets: 3 ESTAB." in finding.evidence
+    assert finding.evidence[1] == (
+        "3 of them are TCP sockets that ss shows: 3 ESTAB. Sockets that are over and were never "
+        "closed are in no list; one sample does not count them."
+    )
     assert "/proc/200/fd" in finding.confirm
     (finding,) = of(findings_of(1000, 1000), ID)
     assert finding.severity == "critical"
     assert finding.title == "curl has no file descriptors left: 1,000 of 1,000 in use"
     assert of(findings_of(100, 1000, FindingSettings({ID: {"share": 0.1}})), ID)
+
+
+def filled(rows: list[Row], seconds: int = 2) -> Findings:
+    process = replace(CURL, open_fds=len(rows) + 5, fd_limit=len(rows) + 5)
+    held_ = owners(*((row["inode"], process, row["inode"]) for row in rows))
+    return of(watch(seconds, lambda _: rows, owners=held_)[-1], ID)
+
+
+def test_what_is_in_no_list_is_counted_from_the_second_look_on() -> None:
+    process = replace(CURL, open_fds=900, fd_limit=1000)
+    watched = watch(1, lambda _: connections(3), owners=held(process, 3))[-1]
+    assert "3 of them are TCP sockets: 3 ESTAB." in of(watched, ID)[0].evidence
+
+
+def test_a_client_that_keeps_all_its_connections_is_told_by_where_they_lead() -> None:
+    """When people look the limit is reached, and nothing grows any more."""
+    rested = {"last_data_sent": 60_000, "last_data_recv": 60_000, "data_segs_out": 1}
+    rows = [row | {"info": rested} for row in connections(246)]
+    (finding,) = filled(rows)
+    assert finding.title == (
+        "curl has no file descriptors left: 251 of 251 in use, 246 connections to 10.0.0.9:80"
+    )
+    assert finding.evidence[2] == (
+        "246 of them are open connections to 10.0.0.9:80, of which 246 have been idle for 10 s or "
+        "longer."
+    )
+    assert finding.evidence[3] == (
+        "With none left, accept(), connect() and open() fail with EMFILE."
+    )
+    assert "share it" in finding.advice
+    assert "prlimit" not in finding.advice
+
+
+def clients(count: int, host: str, out: int) -> list[Row]:
+    info = {"data_segs_out": out, "data_segs_in": 1, "last_data_recv": 900, "last_data_sent": 9000}
+    return [
+        socket("ESTABLISHED", "10.0.0.1:8080", f"{host}:{n}", inode=n, info=info)
+        for n in range(1000, 1000 + count)
+    ]
+
+
+def test_clients_that_never_finish_a_request_hold_a_server() -> None:
+    listener = socket("LISTEN", "10.0.0.1:8080", inode=1)
+    (finding,) = filled([listener, *clients(247, "10.0.0.7", 0)])
+    assert finding.title.endswith("253 of 253 in use, 247 connections from clients of :8080")
+    assert finding.evidence[2] == (
+        "247 of them are open connections that clients made to :8080, 247 from 10.0.0.7; to 247 "
+        "of these clients nothing has ever been sent."
+    )
+    assert "slowloris" in finding.advice
+    (served,) = filled([listener, *clients(247, "10.0.0.7", 3)])
+    assert "prlimit" in served.advice
 
 
 @pytest.mark.parametrize(

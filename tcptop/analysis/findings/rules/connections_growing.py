@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from tcptop.analysis.findings import doing, words
+from tcptop.analysis.findings import doing, fds, words
 from tcptop.analysis.findings.growing import Growing, growing
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -23,7 +23,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 def _finding(seen: Observations, limits: Limits, each: Growing) -> Finding:
     to, name = words.remote(seen.sample, int(each.rows[0])), words.called(each.process)
     count, rate = len(each.rows), words.number(each.per_s)
-    fds_in_s, ports_in_s = _fds_in_s(each), _ports_in_s(seen, each)
+    fds_in_s, ports_in_s = _fds_in_s(seen, each), _ports_in_s(seen, each)
     full_in_s = min(fds_in_s, ports_in_s)
     values = {"connections": count, "idle": each.idle, "growth_per_s": each.per_s}
     return Finding(
@@ -58,11 +58,14 @@ def _severity(limits: Limits, full_in_s: float) -> str:
     return "warning" if full_in_s < limits["warn_in_s"] else "info"
 
 
-def _fds_in_s(each: Growing) -> float:
-    """Until its descriptors run out."""
+def _fds_in_s(seen: Observations, each: Growing) -> float:
+    """Until its descriptors run out: as fd-limit says, where they are seen to grow."""
     process = each.process
     if process.open_fds is None or not process.fd_limit:
         return math.inf
+    forecast = fds.filling(seen, process).full_in_s
+    if math.isfinite(forecast):
+        return forecast
     return max(process.fd_limit - process.open_fds, 0) / each.per_s
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tcptop.analysis.findings import doing, fds, parties, servers, unlisted, words
+from tcptop.analysis.findings import doing, fd_takers, fds, parties, servers, unlisted, words
+from tcptop.analysis.findings.fd_takers import Takers
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
+from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
@@ -37,26 +39,53 @@ def _finding(
 ) -> Finding:
     name, used, limit = words.called(process), process.open_fds or 0, process.fd_limit or 0
     full, sockets = fds.filling(seen, process), len(rows) + lost
+    found = fd_takers.takers(seen, rows, used)
     return Finding(
         ID,
         words.key(ID, process.pid, process.start_time),
         "critical" if full.share >= limits["critical_share"] else "warning",
         f"{name} {'has no file' if used >= limit else 'runs out of file'} descriptors"
-        f"{' left' if used >= limit else ''}: {words.number(used)} of {words.number(limit)} in use",
+        f"{' left' if used >= limit else ''}: {words.number(used)} of {words.number(limit)} in use"
+        f"{_by(found)}",
         named(seen, rows, [process]),
         {"open_fds": used, "fd_limit": limit, "share": full.share, "sockets": sockets},
         (
             f"{words.who(process)}: {full.evidence[0]}",
-            f"{words.count(sockets, 'of them is a TCP socket', 'of them are TCP sockets')}: "
-            f"{_composed(seen, rows, lost)}.",
-            "With none left, accept(), connect() and open() fail with EMFILE, and new connections "
-            "wait in the accept queue until it is full.",
+            *_sockets(seen, rows, lost, used),
+            *fd_takers.told(found),
+            f"With none left, accept(), connect() and open() fail with EMFILE{_queue(seen, rows)}.",
             *doing.evidence(seen, [process]),
         ),
-        f"Close what {name} no longer needs: a number that only grows is a leak. "
+        fd_takers.advice(process, found)
+        or f"Close what {name} no longer needs: a number that only grows is a leak. "
         + _more(process, limit),
         f"ls /proc/{process.pid}/fd | wc -l; grep 'open files' /proc/{process.pid}/limits",
     )
+
+
+def _by(found: Takers | None) -> str:
+    if found is None:
+        return ""
+    many = words.count(len(found.rows), "connection")
+    return f", {many} to {found.to}" if found.to else f", {many} from clients of {found.by}"
+
+
+def _sockets(seen: Observations, rows: Index, lost: int, used: int) -> Iterator[str]:
+    """What is in no list is counted where two looks miss it: where few are, one look says so."""
+    number, composed = len(rows) + lost, _composed(seen, rows, lost)
+    kind = words.count(number, "of them is a TCP socket", "of them are TCP sockets")
+    if seen.watched_s or lost or 2 * number >= used:
+        yield f"{kind}: {composed}."
+        return
+    yield (
+        f"{kind} that ss shows: {composed}. Sockets that are over and were never closed are in no "
+        "list; one sample does not count them."
+    )
+
+
+def _queue(seen: Observations, rows: Index) -> str:
+    listens = (seen.table.state[rows] == tcp.LISTEN).any()
+    return ", and new connections wait in the accept queue until it is full" if listens else ""
 
 
 def _composed(seen: Observations, rows: Index, lost: int) -> str:
