@@ -20,6 +20,7 @@ KINDS = {  # of LostSocket.was
     "failed": "{} of a connect() that failed: refused or not answered",
     "unused": "{} never connected",
 }
+SHUT = "{} open connections until a shutdown() at both ends, a reset or a timeout ended them"
 
 
 class Remembered(NamedTuple):
@@ -68,14 +69,27 @@ def growth_per_s(seen: Observations, process: Process) -> float:
     return max(min(lost_now - lost, fds_now - fds), 0.0) / (end - began)
 
 
-def kinds(found: Unlisted) -> list[str]:
-    """What they were, as far as is known, a clause for each kind."""
+def kinds(found: Unlisted, shut: int = 0) -> list[str]:
+    """What they were, as far as is known, a clause for each kind; of those that were `shut` in
+    order it is not said that an error ended them."""
     number = Counter(each.was for each in found.known)
+    said = KINDS | ({"connected": SHUT} if shut else {})
     return [
-        said.format(words.count(number[kind], "was", "were"))
-        for kind, said in KINDS.items()
+        clause.format(words.count(number[kind], "was", "were"))
+        for kind, clause in said.items()
         if number[kind]
     ]
+
+
+def shut(seen: Observations, process: Process, found: Unlisted) -> int:
+    """How many of them are in TIME_WAIT: shutdown() at both ends ended them, and no error."""
+    table = seen.table
+    rows = np.flatnonzero(table.state == tcp.TIME_WAIT)
+    if process.netns is not None:
+        rows = rows[table.netns[rows] == process.netns]
+    names = ("local_port", "remote_hi", "remote_lo", "remote_port")
+    over = {*zip(*(getattr(table, name)[rows].tolist() for name in names), strict=True)}
+    return sum(each[1:] in over for each in found.known if each.remote_port)
 
 
 def remembered(seen: Observations, process: Process, found: Unlisted) -> Remembered:

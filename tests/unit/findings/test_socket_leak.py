@@ -12,7 +12,7 @@ from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.address import halves
 from tcptop.model.sample import LostSocket, Owners, Process, Unlisted
 from tests.unit.findings.watched import Findings, ids, of, once, watch
-from tests.unit.prepared import CURL, NETNS, OTHER_NETNS, Row, owners, socket
+from tests.unit.prepared import CURL, NETNS, OTHER_NETNS, Row, mini, owners, socket
 
 ID = "socket-leak"
 LISTENER = socket("LISTEN", "0.0.0.0:8080", inode=1, send_q=128)
@@ -143,6 +143,23 @@ def test_what_they_were(
     assert finding.title == title
     assert told in finding.evidence
     assert finding.subject.destination == destination
+
+
+def test_what_was_shut_down_in_order_was_ended_by_no_error() -> None:
+    """Its connections are in TIME-WAIT, and their descriptors are still there."""
+    ends = [f"10.0.0.7:{n}" for n in range(5000, 5060)]
+    known = [each for end in ends for each in lost("connected", 1, end, 8080)]
+    over = [mini("TIME_WAIT", "10.0.0.1:8080", end) for end in ends[:40]]
+    (finding,) = once([LISTENER, *over], owners=leaking(60, known))
+    assert finding.evidence[1:3] == (
+        "60 were open connections until a shutdown() at both ends, a reset or a timeout ended "
+        "them.",
+        "40 of them are in TIME-WAIT: shut down in order, and not by an error.",
+    )
+    assert finding.advice.startswith("Call close() in curl too")
+    others = [mini("TIME_WAIT", "10.0.0.1:8080", f"10.0.0.8:{n}") for n in range(5000, 5060)]
+    (reset,) = once([LISTENER, *others], owners=leaking(60, known))
+    assert "60 were open connections until a reset or a timeout ended them." in reset.evidence
 
 
 def test_those_of_a_server_are_told_by_their_clients() -> None:

@@ -19,6 +19,7 @@ from tcptop.model.sample import Process, Unlisted
 from tcptop.model.table import Index
 
 ID = "socket-leak"
+SHUT_MANY = 10  # that were shut down in order, and the program does so
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -36,7 +37,7 @@ def _finding(
     seen: Observations, limits: Limits, process: Process, found: Unlisted, growth: float
 ) -> Finding:
     full, listed = fds.filling(seen, process), parties.held(seen, process)
-    led = unlisted.remembered(seen, process, found)
+    led, shut = unlisted.remembered(seen, process, found), unlisted.shut(seen, process, found)
     name, pid = words.called(process), process.pid
     values = {"sockets": found.sockets, "fd_share": full.share}
     return Finding(
@@ -50,13 +51,13 @@ def _finding(
             f"{words.who(process)} holds {words.count(found.sockets, 'descriptor')} of TCP sockets "
             "that neither ss nor /proc/net/tcp shows; "
             f"{words.count(len(listed), 'other TCP socket is', 'other TCP sockets are')} shown.",
-            *_were(found, led),
+            *_were(found, led, shut),
             *_will_be(seen, listed),
             *_grows(growth),
             *full.evidence,
             *doing.evidence(seen, [process]),
         ),
-        _advice(name, found, led),
+        _advice(name, found, led, shut),
         f"ls -l /proc/{pid}/fd | grep -c socket:; ss -tanp | grep -c pid={pid},",
     )
 
@@ -75,10 +76,15 @@ def _mostly(found: Unlisted, was: str) -> bool:
     return 2 * sum(each.was == was for each in found.known) > found.sockets
 
 
-def _were(found: Unlisted, led: Remembered) -> Iterator[str]:
-    kinds = unlisted.kinds(found)
+def _were(found: Unlisted, led: Remembered, shut: int) -> Iterator[str]:
+    kinds = unlisted.kinds(found, shut)
     if kinds:
         yield f"{'; '.join(kinds)}."
+    if shut:
+        yield (
+            f"{words.count(shut, 'of them is', 'of them are')} in TIME-WAIT: shut down in order, "
+            "and not by an error."
+        )
     if led.called:
         yield f"Connected to, where known: {unlisted.places(led.called)}."
     if led.clients:
@@ -101,7 +107,13 @@ def _grows(growth: float) -> list[str]:
     return [f"They grow by {words.number(growth)}/s."] if growth else []
 
 
-def _advice(name: str, found: Unlisted, led: Remembered) -> str:
+def _advice(name: str, found: Unlisted, led: Remembered, shut: int) -> str:
+    if shut >= SHUT_MANY:
+        return (
+            f"Call close() in {name} too: shutdown() ends a connection and keeps its descriptor "
+            "(try/finally, with, defer; an object that is still referenced keeps it too). Until "
+            "then a restart frees them; a higher limit only delays the failure."
+        )
     whom = led.destination or "the other end"
     other = (
         f"Find out why {whom} refuses or does not answer, and let {name} wait between attempts."
