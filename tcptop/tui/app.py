@@ -232,8 +232,15 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
 
     async def open_box(self, screen: ChoiceScreen[Box]) -> None:
         """The box has the keys when this returns: the next one may be here already."""
-        await self.push_screen(screen, lambda _: self.remember())
+        self.main.boxed = True
+        self.main.draw_last_line()
+        await self.push_screen(screen, self._box_closed)
         screen.box.open()
+
+    def _box_closed(self, result: None) -> None:
+        self.main.boxed = False
+        self.main.draw_last_line()
+        self.remember()
 
     # -- what arrives
 

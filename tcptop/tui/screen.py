@@ -77,6 +77,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._place: tuple[int, Place] | None = None  # what the table shows
         ascii_only = settings.ascii_only
         self.said = ""  # in the last line, until the next key
+        self.boxed = False  # whether a box is above it, which has the keys
         self.undrawn: Exception | None = None  # what could not be drawn first, and why
         self.notices = Notices()
         self.top = Top(ascii_only)
@@ -296,9 +297,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.last_line.show(header.remark(self.said, "warn", width))
             return
         chosen = self._settings.keys
+        # A box names its own keys; those of what is beneath do nothing then.
         named = [
             (keys.key_names(chosen.get(id, usual))[0], what)
-            for id, usual, what in hints(self._session, self._screenful)
+            for id, usual, what in ([] if self.boxed else hints(self._session, self._screenful))
         ]
         self.last_line.show(header.footer(named, width))
 

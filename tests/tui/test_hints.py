@@ -165,3 +165,14 @@ def test_the_demo_remembers_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     user = decided(DemoOptions())
     assert command.settings(DemoOptions(), user, "demo", remembered=False).state is None
     assert command.settings(DemoOptions(), user, "here").state is not None
+
+
+@pytest.mark.parametrize("box", ["o", "colon"])
+async def test_beneath_a_box_no_keys_are_named(box: str) -> None:
+    async with live() as view:
+        await view.press("2")
+        before = view.app.main.last_line.text()
+        await view.press(box)
+        assert not view.app.main.last_line.text().strip()
+        await view.press("escape")
+        assert view.app.main.last_line.text() == before

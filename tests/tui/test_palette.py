@@ -198,7 +198,8 @@ async def test_what_is_beside_it_keeps_its_colours() -> None:
         await view.press("colon", *"pause")
         after = view.strips()
         box = view.app.palette.box.region
-        for y, (then, now) in enumerate(zip(before, after, strict=True)):
+        # The last line names keys, of which those that it named do nothing now.
+        for y, (then, now) in enumerate(zip(before[:-1], after[:-1], strict=True)):
             beside = [(0, 120)] if y not in box.line_range else [(0, box.x), (box.right, 120)]
             for start, end in beside:
                 assert cells(then.crop(start, end)) == cells(now.crop(start, end))

@@ -159,9 +159,8 @@ def _evidence(seen: Observations, server: Server, peak: int, held_up: Holdup) ->
             f"This listener's drop counter and ListenOverflows rise together, by "
             f"{words.number(server.lost_per_s)} packets/s. Each retry of a client counts."
         )
-    elif server.severity == "critical" and table.memory_known("drops")[row]:
-        dropped = words.count(int(table.memory_of("drops")[row]), "packet")
-        yield f"It has dropped {dropped} since it started listening."
+    elif server.severity == "critical" and (dropped := int(table.memory_of("drops")[row])) > 0:
+        yield f"It has dropped {words.count(dropped, 'packet')} since it started listening."
     if server.siblings > 1:
         yield _siblings(server)
     yield servers.backlog(seen, row)

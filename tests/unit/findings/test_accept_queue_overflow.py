@@ -101,6 +101,7 @@ def test_full_for_a_second_without_a_drop() -> None:
     assert found[1][0].title == (
         "nginx on :8080 is too slow to accept: its queue is full (129 of 129)"
     )
+    assert "dropped" not in " ".join(found[1][0].evidence), "nothing was"
 
 
 def test_full_in_every_sample() -> None:
