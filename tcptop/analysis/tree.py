@@ -1,10 +1,10 @@
 """Connections as a tree: by the process that holds them, then by the remote address; or by the
-container or unit that they are of, then by process."""
+container or unit that they are of, or by network namespace, then by process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import I64, U64, Bools, Index
 
 PROCESS, REMOTE, SOCKET = range(3)
+TreeOf = Literal["process", "workload", "netns"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -76,22 +77,20 @@ def _turned(level: TreeLevel, kind: int, turned: frozenset[tuple[int, int]]) -> 
 
 
 def grow(
-    selection: Selection, rows: Index, weights: NDArray[Any] | None, by_workload: bool = False
+    selection: Selection, rows: Index, weights: NDArray[Any] | None, by: TreeOf = "process"
 ) -> Branches:
-    """The tree of sorted sockets (rows of the table); `by_workload` it is one of containers, units
-    and processes, which take the places of processes and remotes.
+    """The tree of sorted sockets (rows of the table). By "workload" containers and units, by
+    "netns" network namespaces take the place of processes, and these that of remotes.
 
     Groups are in the order of their first sockets, or where sockets have weights (the less the
     earlier), of the sums of these. 100,000 sockets take some 40 ms.
     """
     process = _process_keys(selection.snapshot)[rows]
-    if by_workload:
-        told = merged(selection.snapshot)
-        netns = selection.snapshot.sample.sockets.netns[rows]
-        workload = row_hash(numbers(told)[told.of[rows]], netns)
-        process, remote = workload, row_hash(workload, process)
-    else:
+    if by == "process":
         remote = _remote_keys(selection, rows, process)
+    else:
+        above = row_hash(_above(selection, rows, by), selection.snapshot.sample.sockets.netns[rows])
+        process, remote = above, row_hash(above, process)
     keys = sorted_unique(remote)
     group = index_of(remote, keys)
     first = np.full(len(keys), len(rows))
@@ -104,6 +103,15 @@ def grow(
     levels = _level(process[order]), _level(remote[order])
     kind, ref = _lines(*levels)
     return Branches(rows[order], levels, kind, ref)
+
+
+def _above(selection: Selection, rows: Index, by: TreeOf) -> I64:
+    """What the processes of a namespace are divided by."""
+    if by == "netns":
+        return np.zeros(len(rows), np.int64)
+    told = merged(selection.snapshot)
+    found: I64 = numbers(told)[told.of[rows]]
+    return found
 
 
 def _places(process: U64, values: NDArray[Any], sums: bool) -> Index:

@@ -26,6 +26,7 @@ from tcptop.tui.watcher import in_background
 
 if TYPE_CHECKING:
     from tcptop.tui.app import TcptopApp as App
+    from tcptop.tui.session import Session
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 NOTHING_YET = "no sample yet"
@@ -151,8 +152,7 @@ def tree(app: App) -> Told:
     if session.here.view != SOCKETS.name or not session.here.listing:
         return f"only connections can be grouped; {view_key(SOCKETS)} shows them"
     grouped = session.choices.tree = not session.choices.tree
-    how = "container or unit, and process" if session.choices.by_workload else "process and remote"
-    return f"by {how}; Enter folds and unfolds" if grouped else "plain list"
+    return f"{_grouped(session)}; Enter folds and unfolds" if grouped else "plain list"
 
 
 async def columns(app: App) -> Told:
@@ -183,14 +183,22 @@ def group(app: App) -> Told:
 
 
 def _by_workload(app: App) -> Told:
-    choices, connections = app.session.choices, app.session.here.view == SOCKETS.name
-    if connections and not choices.tree:
-        choices.tree = choices.by_workload = True
-    else:
+    """The tree of connections is one of namespaces next, where there are several."""
+    session, choices = app.session, app.session.choices
+    if session.here.view != SOCKETS.name:
         choices.by_workload = not choices.by_workload
-    if not choices.by_workload:
-        return "by process and remote" if connections else "by process"
-    return "by container or unit" + (", and process" if connections else "")
+        return "by container or unit" if choices.by_workload else "by process"
+    units, spaces = choices.tree and choices.by_workload, choices.tree and choices.by_netns
+    choices.by_netns = units and session.several_namespaces
+    choices.by_workload, choices.tree = not units and not spaces, True
+    return _grouped(session)
+
+
+def _grouped(session: Session) -> str:
+    """How connections are."""
+    if session.choices.by_workload:
+        return "by container or unit, and process"
+    return f"by {'netns and process' if session.choices.by_netns else 'process and remote'}"
 
 
 def wide(app: App) -> Told:

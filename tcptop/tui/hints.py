@@ -50,8 +50,11 @@ def _grouping(session: Session) -> str:
         return "by address" if choices.by_port else "by port"
     if view not in (PROCESSES.name, SOCKETS.name):
         return ""
-    grouped = choices.by_workload and (choices.tree or view == PROCESSES.name)
-    return "by process" if grouped else "by unit"
+    tree = choices.tree and view == SOCKETS.name
+    if tree and choices.by_workload and session.several_namespaces:
+        return "by netns"
+    grouped = choices.by_workload and (tree or view == PROCESSES.name)
+    return "by process" if grouped or (tree and choices.by_netns) else "by unit"
 
 
 def _labels(session: Session, shown: Screenful) -> Mapping[str, str]:

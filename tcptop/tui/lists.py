@@ -11,6 +11,7 @@ from tcptop.analysis.clause import NO_FILTER, Clause
 from tcptop.analysis.gathered import gathered
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selection import select, with_workloads
+from tcptop.analysis.tree import TreeOf
 from tcptop.columns import PROCESSES, SOCKETS, Column, Listing, netns, verdict
 from tcptop.columns.column import shown
 from tcptop.columns.marks import marked
@@ -42,6 +43,7 @@ class Criteria:
     idle_timeout_s: float = IDLE_TIMEOUT_S
     turned: frozenset[TreeGroup] | None = None  # of a tree of connections; None: they are a list
     rings: Rings | None = None  # of small pictures in the list; they are sorted by, too
+    by_netns: bool = False  # the tree of connections, by network namespace
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -72,7 +74,9 @@ def _model(
         if same and before.selection is selection:
             before.model.turn(turned)
             return before.model
-    return TreeModel(shown, selection, criteria.sort, turned, criteria.by_workload)
+    by: TreeOf = "netns" if criteria.by_netns else "process"
+    by = "workload" if criteria.by_workload else by
+    return TreeModel(shown, selection, criteria.sort, turned, by)
 
 
 def _selection(snapshot: Snapshot, criteria: Criteria, before: Shown | None) -> Selection:
@@ -143,6 +147,7 @@ class ListChoices:
     names: AddressNames | None = None  # to show for addresses
     by_port: bool = False  # remotes by address and port
     by_workload: bool = False  # processes, and the tree of connections, by container or unit
+    by_netns: bool = False  # else the tree, by network namespace
     tree: bool = False  # whether connections are grouped
     turned: frozenset[TreeGroup] = frozenset()  # groups that the user folded or unfolded
 

@@ -106,7 +106,14 @@ class Session:
             self._idle_timeout_s,
             choices.turned if choices.tree else None,
             self.rings,
+            choices.by_netns,
         )
+
+    @property
+    def several_namespaces(self) -> bool:
+        """Whether the sockets are of more than one."""
+        numbers = self.snapshot.namespaces.sockets.tolist() if self.snapshot else []
+        return len([number for number in numbers if number]) > 1
 
     @property
     def listing(self) -> Listing:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.analysis.findings import words
-from tcptop.analysis.tree import PROCESS, REMOTE, SOCKET, Branches, grow
+from tcptop.analysis.tree import PROCESS, REMOTE, SOCKET, Branches, TreeOf, grow
 from tcptop.analysis.workloads import merged
 from tcptop.columns import Listing, endpoints, marks, netns, processes, units
 from tcptop.columns.marks import KEY as MARK
@@ -23,6 +23,16 @@ from tcptop.tui.settings import Arrangement
 from tcptop.tui.widgets.layout import Cell, TableColumn
 
 LABEL, REDUNDANT = "remote", "process"  # the column of the tree, and what it says already
+TITLES: Mapping[TreeOf, str] = {
+    "process": "Process, remote",
+    "workload": "Unit, process, remote",
+    "netns": "Netns, process, remote",
+}
+SAID: Mapping[TreeOf, tuple[str, ...]] = {  # columns that a tree needs no more
+    "process": (),
+    "workload": ("unit",),
+    "netns": (netns.KEY,),
+}
 SUMMED = {
     "recv_q": units.size,
     "send_q": units.size,
@@ -42,8 +52,8 @@ class TreeGroup(NamedTuple):
 
 
 class TreeModel(ListingModel):
-    """Sockets below their remotes and processes, or below their processes and containers or units;
-    `turned` are the groups that the user folded or unfolded."""
+    """Sockets below their remotes and processes, or below their processes and containers, units or
+    network namespaces; `turned` are the groups that the user folded or unfolded."""
 
     def __init__(
         self,
@@ -51,10 +61,10 @@ class TreeModel(ListingModel):
         selection: Selection,
         sort: Sort,
         turned: frozenset[TreeGroup],
-        by_workload: bool = False,
+        by: TreeOf = "process",
     ) -> None:
         super().__init__(listing, selection, sort)
-        self._by_workload = by_workload
+        self._by = by
         self._sums: dict[str, tuple[F64, F64]] = {}
         self._branches = self._grown(sort)
         self._rows = self._branches.rows
@@ -70,11 +80,11 @@ class TreeModel(ListingModel):
 
     def _grown(self, sort: Sort) -> Branches:
         if sort.key not in SUMMED:
-            return grow(self.selection, self._rows, None, self._by_workload)
+            return grow(self.selection, self._rows, None, self._by)
         values = self._values(sort.key, self._rows)
         downwards = self.listing.column(sort.key).largest_first != sort.reverse
         weights = -values if downwards else values
-        return grow(self.selection, self._rows, weights, self._by_workload)
+        return grow(self.selection, self._rows, weights, self._by)
 
     def _values(self, key: str, rows: Index) -> F64:
         """What is summed; nothing of listeners' queues."""
@@ -89,10 +99,9 @@ class TreeModel(ListingModel):
     def arrange(self, arrangement: Arrangement | None) -> None:
         super().arrange(arrangement)
         signs = [column for column in self._columns if column.key == MARK]
-        said = (MARK, LABEL, REDUNDANT, *(["unit"] if self._by_workload else []))
+        said = (MARK, LABEL, REDUNDANT, *SAID[self._by])
         others = [c for c in self._columns if c.key not in said]
-        title = "Unit, process, remote" if self._by_workload else "Process, remote"
-        label = TableColumn(LABEL, title, 26, flex=True, tail=":", least=14, priority=-2)
+        label = TableColumn(LABEL, TITLES[self._by], 26, flex=True, tail=":", least=14, priority=-2)
         self._columns = [*signs, label, *others]
 
     def __len__(self) -> int:
@@ -166,7 +175,7 @@ class TreeModel(ListingModel):
         ends, own = self._texts(LABEL, rows), self._texts("local", rows)
         listens = (self.selection.snapshot.sample.sockets.state[rows] == tcp.LISTEN).tolist()
         names = [""] * len(rows)
-        if self._by_workload:
+        if self._by != "process":
             names = [
                 "" if below else f"{self._holder(row)} "
                 for below, row in zip(deep, rows.tolist(), strict=True)
@@ -200,12 +209,14 @@ class TreeModel(ListingModel):
         sample, table = self.selection.snapshot.sample, self.selection.snapshot.sample.sockets
         inside = int(table.netns[row])
         where = netns.place(self.selection.snapshot, inside) if kind == PROCESS else ""
-        if kind == PROCESS and self._by_workload:
+        if kind == PROCESS and self._by == "netns":
+            return sign + safe(sample.space(inside))
+        if kind == PROCESS and self._by == "workload":
             told = merged(self.selection.snapshot)
             found = told.found[int(told.of[row])]
             box = found.container
             return sign + (safe(words.brief(box)) if box else processes.called(found)) + where
-        if kind == PROCESS or self._by_workload:
+        if kind == PROCESS or self._by != "process":
             return INDENT * kind + sign + self._holder(row) + where
         remote = address.remote_text(table, row)
         zone = sample.zone(inside, int(table.interface[row]))

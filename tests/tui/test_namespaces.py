@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tcptop.analysis.findings.settings import FindingSettings as Findings
 from tcptop.model.sample import Namespace, Sample
-from tests.tui.live import live
+from tests.tui.live import Live, live
 from tests.unit.prepared import (
     CURL,
     NETNS,
@@ -164,3 +164,28 @@ async def test_the_page_of_a_namespace_has_charts_of_its_own() -> None:
         text = view.text()
         assert "Opened a second" in text
         assert " 30" in text[text.index("Opened a second") :]
+
+
+async def test_a_tree_of_namespaces() -> None:
+    async with live(twins(), size=(300, 40)) as view:
+        assert "a by netns" not in await hinted(view, "2", "t")
+        await view.press("a")
+        assert "a by netns" in await hinted(view)
+        await view.press("a")
+        assert view.status().startswith(" by netns and process")
+        assert view.titles().strip("! ").startswith("Netns, process, remote")
+        assert view.titles().split().count("Netns") == 0
+        rows = [row.strip("!* ").split("  ")[0] for row in view.rows()]
+        groups = [row for row in rows if row[:2] == "- "]
+        assert groups == ["- host", "- lab"] or groups == ["- lab", "- host"]
+        lab = rows[rows.index("- lab") + 1 :][:2]
+        assert all("curl/200" in row for row in lab), rows
+        assert "a by process" in await hinted(view)
+        await view.press("a")
+        assert view.status().startswith(" by process and remote")
+
+
+async def hinted(view: Live, *keys: str) -> str:
+    await view.press(*keys)
+    await view.press("ctrl+l")  # what was said is gone
+    return view.status()
