@@ -28,6 +28,7 @@ _CODE = {"-c", "-e", "-p", "--eval", "--print"}  # the next argument is the prog
 _CODE_OF = {"php": {"-r"}, "java": set(), "ruby": {"-e"}, "perl": {"-e", "-E"}}
 _COMMANDS = {"deno": {"run", "serve"}, "bun": {"run"}, "dotnet": {"exec", "run"}}
 _THREADS = ("MainThread",)  # Node.js calls itself so
+_WORKERS = ("cache-main",)  # varnishd's, whose program says more
 _VERSION = re.compile(r"[\d.]+$")
 
 
@@ -50,6 +51,8 @@ def label_of(name: str, arguments: Sequence[str]) -> str | None:
     leaky.py of `python3 -u /srv/leaky.py --fast`; http.server of `python3 -m http.server`.
     """
     found = _title(arguments) or (_program(arguments) if _says_little(name) else None)
+    if name in _WORKERS and arguments:
+        found = arguments[0].rpartition("/")[2]
     if not found or not found.strip():
         return None
     same = found == name or (len(name.encode()) == 15 and found.startswith(name))

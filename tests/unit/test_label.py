@@ -38,6 +38,7 @@ from tcptop.model.label import UNNAMED, label_of, name_of
         ("leaky.py", ["python3", "./leaky.py"], None),
         ("slowpoke", ["python3", "app.py"], None),
         ("MainThread", ["node", "server.js"], "server.js"),
+        ("cache-main", ["/usr/sbin/varnishd", "-F"], "varnishd"),
         ("a-long-named-sc", ["python3", "a-long-named-script.py"], None),
         ("x", [], None),
     ],

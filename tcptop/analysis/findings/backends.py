@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import dialing
-from tcptop.analysis.findings import parties, words
+from tcptop.analysis.findings import listening, parties, words
 from tcptop.analysis.findings.awaiting import calls_awaiting
 from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.observations import Observations
@@ -42,6 +42,7 @@ class Waits(NamedTuple):
     dialing: int
     longest_s: float
     there: str  # whom it waits for, where that is on this host
+    itself: bool = False  # whether they are the ones who listen there
 
     @property
     def where(self) -> str:
@@ -65,13 +66,26 @@ class Waits(NamedTuple):
         if len(self.processes) == 1:
             who = words.called(self.processes[0])
         wait = "waits" if self.workers == 1 else "wait"
+        where = self.where
+        if self.itself:
+            where = (
+                f"{self.group.destination}, where {words.called(self.processes[0])} itself listens"
+            )
         return (
-            f"{who} {wait} for {self.where}: {words.joined([each for each in of if each])} without "
+            f"{who} {wait} for {where}: {words.joined([each for each in of if each])} without "
             f"an answer, the oldest for {oldest}."
         )
 
     def advice(self, seen: Observations) -> str:
         who = words.called(self.processes[0])
+        if self.itself:
+            return (
+                f"{who} calls itself: each request that a worker makes to {self.group.destination} "
+                "needs another worker, and when all make one, none is left to answer. Let it call "
+                "the function instead of its own address, or have another service, with workers "
+                "of its own, answer such calls; give them a deadline. More workers and more "
+                "backlog only let more calls begin before all wait again."
+            )
         look = next((said for name, said in LOOK.items() if self.there.startswith(name)), "")
         return (
             f"Find out why {self.where} does not answer {who}{f': {look}' if look else ''}. Give "
@@ -91,8 +105,8 @@ def waited_for(seen: Observations, processes: Sequence[Process]) -> Waits | None
         longest = float(waited_s[place].max())
         if workers > MOST * len(processes) and longest >= LEAST_S:
             dials = int((seen.table.state[group.rows] == tcp.SYN_SENT).sum())
-            there = _name(seen, group.rows)
-            return Waits(processes, workers, group, dials, longest, there)
+            there, own = _name(seen, group.rows), _own(seen, group.rows, processes)
+            return Waits(processes, workers, group, dials, longest, there, own)
     return None
 
 
@@ -107,6 +121,18 @@ def _waiting(seen: Observations, processes: Sequence[Process]) -> tuple[Index, F
     waited = np.concatenate([asked_s[ours], dialing.waiting_s(seen.snapshot, dialed)])
     order = np.argsort(rows)
     return rows[order], waited[order]
+
+
+def _own(seen: Observations, rows: Index, processes: Sequence[Process]) -> bool:
+    """Whether these processes are those that listen where their connections lead."""
+    table, row = seen.table, int(rows[0])
+    there = listening.on_port(table, int(table.netns[row]), int(table.remote_port[row]))
+    far = int(table.remote_hi[row]), int(table.remote_lo[row])
+    if not seen.remote_here[row]:
+        return False
+    takes = there[listening.takes(table, there, *far)]
+    holders = {each.pid for each in processes}
+    return any(each.pid in holders for at in takes.tolist() for each in seen.processes(at))
 
 
 def _name(seen: Observations, rows: Index) -> str:

@@ -70,6 +70,7 @@ LIMITS = {
     "pgbouncer": "max_client_conn",
     "envoy": "its limits of connections (listener.*.downstream_cx_overflow)",
     "varnishd": "its thread pools (thread_pool_max)",
+    "cache-main": "its thread pools (thread_pool_max)",
 }
 # How long clients may say nothing, by how a program's name begins.
 IDLE = {

@@ -51,6 +51,18 @@ def test_at_the_server(rows: list[Row], severity: str | None) -> None:
         assert finding.values["handshakes"] == len(rows)
 
 
+def test_others_of_its_network_are_not_of_its_address() -> None:
+    """One address that floods, and its neighbours that are well."""
+    well = [
+        socket("ESTABLISHED", "10.0.0.1:8080", f"10.0.7.{n}:50000", inode=n) for n in (12, 13, 14)
+    ]
+    (finding,) = found(*half_open(10), *well)
+    assert finding.values["established"] == 0
+    assert "No other connection from 10.0.7.1 to this port is open." in finding.evidence
+    (several,) = found(*half_open(10, spread=3), *well)
+    assert "3 other connections from there to this port completed" in several.evidence[-1]
+
+
 def test_syns_that_are_repeated_tell_less_of_the_age() -> None:
     """Each is answered, so that there are more SYN-ACKs than timeouts."""
     (finding,) = found(*half_open(4, retrans=12), *half_open(9, retrans=5)[4:])

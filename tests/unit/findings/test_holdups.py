@@ -62,6 +62,17 @@ def test_workers_that_wait_for_one_back_end() -> None:
     assert "pg_blocking_pids" in found.advice
 
 
+def test_workers_that_call_their_own_server_wait_for_themselves() -> None:
+    """Nobody is left to accept what they ask."""
+    listener = LISTENER | {"local": "127.0.0.1:5432"}
+    mine = [row | {"inode": 0} for row in map(answers, range(3))]
+    observed = seen([listener, *map(asks, range(3)), *mine])
+    at = np.array([1])
+    found = holdups.of_listener(observed, at, at, WORKERS, stands=True)
+    assert "wait for 127.0.0.1:5432, where gunicorn itself listens: 3" in found.evidence[0]
+    assert found.advice.startswith("gunicorn calls itself: ")
+
+
 @pytest.mark.parametrize(
     ("rows", "facts"),
     [

@@ -123,7 +123,8 @@ def test_jobs_that_write_need_not_read_their_request() -> None:
         return watch(8, lambda _: [LISTENER, *rows], owners=held, facts=facts)[-1]
 
     assert told(jobs(5, 20, 21)) == ()
-    assert told(jobs(5, 21, 21)) == ()  # in one tick, and a child goes on
+    for sent_s in (21, 21.004):  # in one tick or the one before, and a child goes on
+        assert told(jobs(5, sent_s, 21)) == ()
     (finding,) = told(jobs(5, 21, 21), "futex_wait_queue")
     assert finding.title.startswith("sh does not read: 120 bytes wait in Recv-Q on 5 connections")
     assert "from 5 receive queues, for at least 8 s from the one that" in finding.evidence[0]

@@ -20,7 +20,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
 from tcptop.model.finding import Finding
 from tcptop.model.table import Index
 
@@ -100,11 +100,14 @@ def _server(seen: Observations, limits: Limits, rows: Index) -> Finding:
 
 
 def _open(seen: Observations, rows: Index) -> Index:
-    """Connections from the same network to the same listener that are open."""
+    """Connections from the same address, or network where it is of several, to the same listener
+    that are open."""
     table = seen.table
     same = table.local_port == table.local_port[rows[0]]
     others = np.flatnonzero(same & (table.state == tcp.ESTABLISHED))
-    among = networks.keys(table, others) == networks.keys(table, rows[:1])[0]
+    one = len(sorted_unique(networks.address_keys(table, rows))) == 1
+    keys = networks.address_keys if one else networks.keys
+    among = keys(table, others) == keys(table, rows[:1])[0]
     found: Index = others[among]
     return found
 

@@ -18,6 +18,7 @@ from tcptop.model.table import F64, Index
 ID = "recv-queue-unread"
 SUSPECT = 0.5  # of that time, from which it is asked what the process does
 MOSTLY = 0.5  # of the connections
+AT_ONCE_S = 0.1  # a header that was sent as soon as the connection was there
 LIMITED = ("--limit-rate", "--bwlimit")  # curl, wget, rsync
 REQUEST = 16 * 1024  # bytes: more is a load that may be sent without an answer
 
@@ -58,7 +59,7 @@ def _writes(seen: Observations, group: ConnectionGroup) -> bool:
     facts = [seen.facts(each) for each in group.processes]
     wait = [each is not None and (each.sleeps_in or "").startswith("do_wait") for each in facts]
     sent, came = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
-    written = (table.info_of("data_segs_out", rows) > 0) & (sent <= came)
+    written = (table.info_of("data_segs_out", rows) > 0) & (sent <= came + AT_ONCE_S)
     return all(wait) and bool(written.all())
 
 
