@@ -133,6 +133,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("ephemeral-port-exhaustion", "close-wait-leak", closing.ports_leak),
     ("ephemeral-port-exhaustion", "connections-growing", closing.connections_take_ports),
     ("turned-away", "resets", listeners.same_place),
+    ("resets", "clients-reset", listeners.same_place),
     ("connection-churn", "turned-away", listeners.hung_up_by),
     ("ephemeral-port-exhaustion", "connection-churn", closing.churn_takes_ports),
     ("time-wait-pressure", "connection-churn", closing.churn_fills_time_wait),

@@ -239,7 +239,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         float(at.min()),
         seen.sample.taken_at - float(at.max()),
         float(at.max() - at.min()),
-        _moments(np.sort(at)),
+        moments(np.sort(at)),
         number[REFUSED],
         number[SILENT],
         number[UNTOLD],
@@ -264,7 +264,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
     )
 
 
-def _moments(at: F64) -> int:
+def moments(at: F64) -> int:
     number, place = 0, 0
     while place < len(at):
         number, place = number + 1, int(np.searchsorted(at, at[place] + 1.0))

@@ -6,6 +6,7 @@ from tcptop.analysis.findings.rule import Rule
 from tcptop.analysis.findings.rules import (
     accept_queue_overflow,
     black_hole,
+    clients_reset,
     close_wait_leak,
     close_wait_unread,
     connect_unanswered,
@@ -54,6 +55,7 @@ RULES: tuple[Rule, ...] = (
     inherited_connections.RULE,
     ephemeral_port_exhaustion.RULE,
     turned_away.RULE,
+    clients_reset.RULE,
     connection_churn.RULE,
     connections_growing.RULE,
     self_connect.RULE,
