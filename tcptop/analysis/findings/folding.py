@@ -132,6 +132,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("resets", "socket-leak", closing.are_not_closed_after_it),
     ("ephemeral-port-exhaustion", "close-wait-leak", closing.ports_leak),
     ("ephemeral-port-exhaustion", "connections-growing", closing.connections_take_ports),
+    ("resets", "turned-away", listeners.turned_away_by_resets),
     ("turned-away", "resets", listeners.same_place),
     ("resets", "clients-reset", listeners.same_place),
     ("connection-churn", "turned-away", listeners.hung_up_by),

@@ -7,14 +7,15 @@ import numpy as np
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import unanswered, words
 from tcptop.analysis.findings.broken import both_here
-from tcptop.analysis.findings.ended import whose
+from tcptop.analysis.findings.ended import lately, whose
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.outcomes import accepted
 from tcptop.analysis.findings.reset_rates import Rates
 from tcptop.analysis.findings.whereto import MOSTLY, Where
 from tcptop.model import address, tcp
 from tcptop.model.arrays import row_hash, rows_by_key
-from tcptop.model.closed import YES, Closed, joined
-from tcptop.model.table import Bools, Index
+from tcptop.model.closed import YES, Closed
+from tcptop.model.table import Index
 
 LEAST = 10  # resets, before anything is said of where they were
 HALF = 0.5  # of those that were counted must have been told
@@ -23,12 +24,11 @@ HALF = 0.5  # of those that were counted must have been told
 def reset_ends(seen: Observations, netns: int, rates: Rates) -> Where | None:
     """Where most of them went, or came in; None where too few were told. Empty where no place
     stands out."""
-    begin = seen.sample.taken_at - rates.seconds
-    closed = joined([part for part in seen.snapshot.closed if part.at.max() >= begin])
-    reset = (closed.at >= begin) & (closed.netns == netns) & (closed.reset == YES) & closed.opened
-    accepted = _accepted(seen, netns, closed)
+    closed = lately(seen, rates.seconds)
+    reset = (closed.netns == netns) & (closed.reset == YES) & closed.opened
+    came_in = accepted(seen, closed)
     outward = _outward(seen, netns, rates)
-    way = ~accepted & (closed.remote_port > 0) if outward else accepted
+    way = ~came_in & (closed.remote_port > 0) if outward else came_in
     rows = np.flatnonzero(reset & way)
     if len(rows) < max(LEAST, HALF * (rates.ours + rates.theirs) * rates.seconds):
         return None
@@ -63,15 +63,6 @@ def _told(
     )
     destination = place if outward else None
     return Where(f", mostly {way} {place}{name}", (said,), pids, listener, destination)
-
-
-def _accepted(seen: Observations, netns: int, closed: Closed) -> Bools:
-    """Those that came in by a port on which somebody listens, or did."""
-    ports = [*seen.snapshot.ports.listening.get(netns, ())]
-    table = seen.table
-    now = table.local_port[(table.state == tcp.LISTEN) & (table.netns == netns)]
-    accepted: Bools = np.isin(closed.local_port, np.concatenate([now, ports]))
-    return accepted
 
 
 def _whose(closed: Closed, rows: Index) -> tuple[str, tuple[int, ...]]:

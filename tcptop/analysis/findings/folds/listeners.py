@@ -31,6 +31,13 @@ def same_place(effect: Finding, cause: Finding, seen: Observations) -> bool:
     return effect.subject.netns == cause.subject.netns and ends[0] == ends[1]
 
 
+def turned_away_by_resets(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """resets: of connections that a full server takes and closes, told at its clients."""
+    many = cause.values.get("per_s", 0.0) >= effect.values.get("reset_per_s", 0.0)
+    called = cause.subject.destination is not None
+    return called and many and same_place(effect, cause, seen)
+
+
 def unanswered(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Clients on this host whose SYNs the listener drops."""
     to = effect.subject.destination
