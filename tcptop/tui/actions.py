@@ -144,7 +144,8 @@ def sort_by(app: App, key: str, reverse: bool = False) -> Told:
     session.choices.sorts[session.here.view] = Sort(key, reverse)
     column = session.listing.column(key)
     descending = column.largest_first != reverse
-    return f"sorted by {column.title}, {'descending' if descending else 'ascending'}"
+    called = "! (severity)" if column.title == "!" else column.title
+    return f"sorted by {called}, {'descending' if descending else 'ascending'}"
 
 
 def tree(app: App) -> Told:

@@ -90,7 +90,7 @@ class TimeCursor:
         self.held, self.past = snapshot, True
         newest = self.newest or snapshot
         ago = units.long_duration(newest.sample.clock - snapshot.sample.clock)
-        return f"{ago} ago; Space is back to now"
+        return f"{ago} ago; Space returns to live"
 
     # -- what changed
 

@@ -108,6 +108,8 @@ async def test_the_tab_has_the_worst_first_and_effects_beneath(told: list[Findin
         assert "7 Findings 4" in view.lines()[3]
         await view.press("s", "s")
         assert "sorted by Finding" in view.status()
+        await view.press("less_than_sign", "less_than_sign")
+        assert "sorted by ! (severity)" in view.status()
 
 
 async def test_a_filter_leaves_the_findings_that_concern_it(told: list[Finding]) -> None:

@@ -37,7 +37,7 @@ async def test_every_list_shows_the_moment_that_was_gone_back_to() -> None:
         assert len(view.rows()) == shown(view) == 15
         await view.press(BACK)
         assert view.lines()[0][:-9].endswith("PAST")
-        assert "1 s ago; Space is back to now" in view.status()
+        assert "1 s ago; Space returns to live" in view.status()
         await view.press(BACK)
         assert len(view.rows()) == shown(view) == 17
         await view.press("5", "1", "3", "4", "6", "7", "8")
