@@ -249,3 +249,30 @@ def test_what_this_host_cannot_send_is_no_black_hole_of_the_network() -> None:
         assert "which has an unreachable route" in finding.evidence[1]
         assert "ip route get 10.0.0.9" in finding.advice
         assert "keepalive" not in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("heard", "spread", "others", "says"),
+    [
+        (4.5, 0.2, 1, "has lost its state of them (a failover, a restart)"),
+        (4.5, 0.2, 0, "no idle timeout has ended them. Find the hop that drops: does a new"),
+        (4.5, 2.0, 1, "no idle timeout has ended them"),
+        (64, 0.2, 1, "They had been idle for 1 min or longer: a firewall or NAT"),
+        (15, 0.2, 1, "If they were idle, a firewall or NAT may"),
+    ],
+)
+def test_the_advice_follows_their_own_clocks(
+    heard: float, spread: float, others: int, says: str
+) -> None:
+    rows = [lost(heard=heard + spread * n, cookie=n, inode=n) for n in (0, 1, 2)]
+    witness = answering("10.0.0.9:5432") if others else None
+    (finding,) = found(*rows, *([witness] if witness else []))
+    assert says in finding.advice
+    assert ("idle, a" in finding.advice) == (heard == 15)
+
+
+def test_what_the_table_shows_is_not_asked() -> None:
+    asking = socket("SYN_SENT", "10.0.0.1:41000", "10.0.0.9:5432", timer=1, retrans=1, cookie=77)
+    (finding,) = found(lost(heard=5), asking | {"info": {"rto": 2_000_000}, "expires": 500})
+    assert "New connections there get no answer either" in finding.advice
+    assert "?" not in finding.advice

@@ -8,7 +8,16 @@ from itertools import islice
 import numpy as np
 
 from tcptop.analysis import stalls, timeouts
-from tcptop.analysis.findings import handshakes, large_segments, lost, parties, servers, ways, words
+from tcptop.analysis.findings import (
+    fell_silent,
+    handshakes,
+    large_segments,
+    lost,
+    parties,
+    servers,
+    ways,
+    words,
+)
 from tcptop.analysis.findings.lost import Lost
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -201,23 +210,18 @@ def _advice(seen: Observations, lost: Lost) -> str:
         )
     return (
         "Give requests a deadline, or set TCP_USER_TIMEOUT on the socket, and reconnect. "
-        f"{_why(lost)}" + last
+        f"{_why(seen, lost)}" + last
     )
 
 
-def _why(lost: Lost) -> str:
+def _why(seen: Observations, lost: Lost) -> str:
     """What tcptop's own table answers is not asked of the reader."""
     if lost.answering:
         return (
-            f"Others to {lost.where} get answers, so the path is not dead. If these connections "
-            "were idle, a firewall or NAT has probably dropped them: set keepalive below its idle "
-            "timeout."
+            f"Others to {lost.where} get answers, so the path is not dead. "
+            f"{fell_silent.why(seen, lost)}"
         )
-    return (
-        "If the connections were idle, a firewall or NAT may have dropped them: set keepalive "
-        "below its idle timeout. Otherwise find the hop that drops: does a new connection to "
-        f"{lost.where} get an answer?"
-    )
+    return f"{fell_silent.why(seen, lost)} {fell_silent.new_ones(seen, lost)}"
 
 
 def _retries(seen: Observations, row: int) -> int | None:

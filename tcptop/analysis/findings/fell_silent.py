@@ -1,0 +1,66 @@
+"""What connections that nobody answers were doing when they were lost, by the kernel's clocks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.lost import Lost
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
+from tcptop.model.table import F64
+
+IN_USE_S = 5.0  # a pause that no idle timeout is as short as
+IDLE_S = 25.0  # UDP-like timeouts of some NAT begin at 30 s
+SEVERAL, AT_ONCE_S = 3, 2.0
+PLACE = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
+
+
+def why(seen: Observations, lost: Lost) -> str:
+    """What has probably happened on the way, and only what their own clocks do not exclude."""
+    idle = _idle_s(seen, lost)
+    if (idle >= IDLE_S).all():
+        return (
+            f"They had been idle for {words.duration(float(idle.min()))} or longer: a firewall or "
+            "NAT has probably dropped them. Set keepalive below its idle timeout."
+        )
+    if not (idle < IN_USE_S).all():
+        return (
+            "If they were idle, a firewall or NAT may have dropped them: set keepalive below its "
+            "idle timeout."
+        )
+    if _at_once(seen, lost) and lost.answering:
+        return (
+            f"They were in use, and fell silent within {words.duration(AT_ONCE_S)} of each other: "
+            "a firewall, NAT or load balancer on the way has lost its state of them (a failover, a "
+            "restart), or one of several paths or servers behind that address is dead. Close them "
+            "and open new ones."
+        )
+    return "They were in use, so no idle timeout has ended them."
+
+
+def new_ones(seen: Observations, lost: Lost) -> str:
+    """What the table shows of connects to the same places; else a question."""
+    table = seen.table
+    asking = np.flatnonzero(table.state == tcp.SYN_SENT)
+    asking = asking[table.retrans[asking] > 0]
+    there, gone = (
+        row_hash(*(getattr(table, name)[rows] for name in PLACE)) for rows in (asking, lost.rows)
+    )
+    if np.isin(there, gone).any():
+        return "New connections there get no answer either: find the hop or the host that is dead."
+    return (
+        "Find the hop that drops: does a new connection to "
+        f"{words.remote(seen.sample, int(lost.rows[0]))} get an answer?"
+    )
+
+
+def _idle_s(seen: Observations, lost: Lost) -> F64:
+    """How long nothing had come when the first thing that is unanswered was sent."""
+    return seen.table.since_s("last_ack_recv", lost.rows) - lost.for_s
+
+
+def _at_once(seen: Observations, lost: Lost) -> bool:
+    silent = seen.table.since_s("last_ack_recv", lost.rows)
+    return len(silent) >= SEVERAL and float(np.ptp(silent)) <= AT_ONCE_S
