@@ -10,6 +10,7 @@ import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee, callee, waiting_s
 from tcptop.analysis.findings.connects_given_up import GivenUp, given_up
+from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations, once
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.peers import is_loopback
@@ -161,6 +162,22 @@ def _stays_here(seen: Observations, case: Unanswered) -> bool:
         seen.grown(netns, name, within) for name in ("TCPSynRetrans", "TCPSpuriousRtxHostQueues")
     )
     return sent is not None and (sent[0] == 0 or (kept is not None and 2 * sent[0] < kept[0]))
+
+
+def opened(seen: Observations, case: Unanswered) -> int:
+    """Connects to the same place that were answered since the oldest attempt: those that were seen
+    to open, or those that have ended since, whichever are more."""
+    to, since_s = case.callee, max(case.since_s, case.longest_s)
+    begin = seen.sample.clock - since_s
+    followed = sum(
+        m.calls[to].opened for m in seen.summaries[1:] if m.clock >= begin and to in m.calls
+    )
+    closed = lately(seen, since_s)
+    there = closed.opened & (np.fmin(closed.life_s, closed.short_s) < since_s)
+    for name in WHERE:
+        column = getattr(closed, name)
+        there = there & (column == column.dtype.type(getattr(to, name)))
+    return max(followed, int(np.count_nonzero(there)))
 
 
 class Answering(NamedTuple):

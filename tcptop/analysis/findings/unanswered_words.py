@@ -60,6 +60,11 @@ class Silent:
         failed = self.given.calls.ended if self.given else len(self.rows)
         return came if came >= ICMP * failed else 0.0
 
+    @cached_property
+    def opened(self) -> int:
+        """Connects there that were answered meanwhile, as far as they were seen."""
+        return unanswered.opened(self.seen, self.case)
+
     @property
     def by_icmp(self) -> bool:
         return self.given is not None and self.rejected > 0
@@ -93,6 +98,9 @@ def evidence(told: Silent) -> Iterator[str]:
     yield from _until(told)
     if told.here:
         yield _here(told)
+    elif told.opened and not told.given:
+        many = words.count(told.opened, "other connect", "other connects")
+        yield f"{many} there {_was(told.opened)} answered meanwhile: that host is up."
     elif told.others.address:
         at_port = told.others.port
         there = f", {at_port} of them at this port" if at_port else ", at other ports"
@@ -115,6 +123,10 @@ def evidence(told: Silent) -> Iterator[str]:
             f"{'IPv6' if unanswered.is_v4(told.case.callee) else 'IPv4'} got an answer meanwhile: "
             "programs that try one address after the other continue with that one, later."
         )
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _waiting(told: Silent) -> str:
@@ -244,6 +256,12 @@ def causes(told: Silent) -> str:
         return f"{told.hop.address} is down or gone, or the address is wrong"
     if told.rejected > 0:
         return "a firewall that rejects with ICMP, or a router that has no route there"
+    if told.opened:
+        return (
+            "some connects there are answered, so a limit on new connections (a firewall, a full "
+            "accept queue), loss on the path, or one of several paths or servers behind that "
+            "address that is dead"
+        )
     if told.others.port:
         return "a full accept queue at the server, or a firewall that drops new connections"
     if told.others.address or (told.hop.answers and told.hop.on_link):

@@ -7,6 +7,7 @@ import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.route import Link, Route, RouteKey
+from tests.unit.findings.counting import counters
 from tests.unit.findings.watched import Findings, of, once, watch
 from tests.unit.prepared import CURL, NETNS, NGINX, TAKEN_AT, Row, kernel, mini, owners, socket
 
@@ -276,3 +277,10 @@ def test_what_the_table_shows_is_not_asked() -> None:
     (finding,) = found(lost(heard=5), asking | {"info": {"rto": 2_000_000}, "expires": 500})
     assert "New connections there get no answer either" in finding.advice
     assert "?" not in finding.advice
+
+
+def test_icmp_that_came_meanwhile_is_told() -> None:
+    rising = counters({"InDestUnreachs": 2, "OutDestUnreachs": 0})
+    every = watch(6, lambda n: [lost(heard=30 + n)], owners=HELD, kernel=rising)
+    (finding,) = of(every[-1], ID)
+    assert "12 ICMP unreachables came in meanwhile" in " ".join(finding.evidence)

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tcptop.analysis.findings import folding
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding, Subject
-from tcptop.model.sample import Kernel
+from tcptop.model.sample import Deaths, Kernel
 from tests.unit.findings.hosts import host
 from tests.unit.findings.watched import of, once, watch
 from tests.unit.prepared import (
@@ -24,6 +25,7 @@ from tests.unit.prepared import (
     owners,
     sample,
     socket,
+    table,
 )
 
 ID = "connect-unanswered"
@@ -233,6 +235,26 @@ def test_a_neighbour_that_is_gone(total: Callable[[int], int], stays: bool) -> N
     assert ("EHOSTUNREACH after about 3 s" in "".join(finding.evidence)) is stays
     assert ("ETIMEDOUT" in "".join(finding.evidence)) is not stays
     assert ("firewall" in finding.advice) is not stays
+
+
+@pytest.mark.parametrize("to", ["192.0.2.1:443", "192.0.2.1:444"])
+def test_where_others_are_answered_meanwhile_it_is_at_times(to: str) -> None:
+    """Those that open and end between two samples count too, if they go to the same port."""
+
+    def over(number: int) -> tuple[Deaths, ...]:
+        info = {"rtt": 250, "min_rtt": 250, "segs_in": 3, "segs_out": 3, "data_segs_in": 1}
+        row = socket("CLOSE", "10.0.0.1:50000", to, info=info, cookie=900 + number)
+        return (Deaths(NETNS, table([row]), np.array([TAKEN_AT + number - 0.1])),)
+
+    def waiting(number: int) -> list[Row]:
+        return [dialing(expires=999, retrans=number)]
+
+    found = watch(4, waiting, owners=HELD, kernel=counting(lambda n: n), deaths=over)
+    (finding,) = of(found[-1], ID)
+    same = to.endswith(":443")
+    assert (" at times: 1 connection attempt waiting" in finding.title) is same
+    assert ("were answered meanwhile" in "".join(finding.evidence)) is same
+    assert ("a limit on new connections" in finding.advice) is same
 
 
 @pytest.mark.parametrize(("address", "folded"), [("192.0.2.1", True), ("192.0.2.9", False)])

@@ -11,6 +11,7 @@ from tcptop.analysis import stalls, timeouts
 from tcptop.analysis.findings import (
     fell_silent,
     handshakes,
+    icmp,
     large_segments,
     lost,
     parties,
@@ -160,6 +161,7 @@ def _evidence(
             f"{'of this listener' if lost.listener >= 0 else 'there'} had an answer in that time: "
             "not everything is lost."
         )
+    yield from _rejected(seen, lost)
     link = _link(seen, lost)
     if link:
         yield ways.told(link)
@@ -170,6 +172,16 @@ def _evidence(
             f"The kernel gives up the oldest in about {words.duration(left)} "
             f"(net.ipv4.tcp_retries2 = {_retries(seen, worst)}); until then its program gets "
             "no error."
+        )
+
+
+def _rejected(seen: Observations, lost: Lost) -> Iterator[str]:
+    since_s = min(seen.watched_s, float(lost.for_s.max()))
+    came = icmp.came(seen, int(seen.table.netns[lost.rows[0]]), since_s)
+    if came:
+        yield (
+            f"{words.count(came, 'ICMP unreachable')} came in meanwhile (InDestUnreachs): "
+            "something rejects packets of this host; tcpdump -ni any 'icmp or icmp6' shows who."
         )
 
 

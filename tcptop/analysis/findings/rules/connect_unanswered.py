@@ -83,7 +83,8 @@ def _title(told: Silent) -> str:
     who, to, given = _who(told.processes), told.to, told.given
     if given is None:
         many = words.count(len(told.rows), "connection attempt")
-        return f"{who} no answer from {to}: {many} waiting"
+        at_times = " at times" if told.opened else ""
+        return f"{who} no answer from {to}{at_times}: {many} waiting"
     within = words.duration(given.seconds)
     if told.by_icmp:
         many = words.count(given.calls.ended, "connection attempt")
