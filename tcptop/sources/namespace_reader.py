@@ -109,7 +109,7 @@ class NamespaceReader:
         table, taken_at = self._sockets()
         sockets, bound = self._apart(table)
         self._rows = len(sockets)
-        self.open = int(np.count_nonzero(~sockets.mini() & (sockets.state != tcp.LISTEN)))
+        self.open = _open(sockets)
         listening = sockets.local_port[sockets.state == tcp.LISTEN].tolist()
         self.listens = bool(listening)
         return Reading(
@@ -142,11 +142,16 @@ class NamespaceReader:
         return replace(self._deaths.read(), cookie=self._cookie) if self._deaths else None
 
     def last_deaths(self) -> Deaths | None:
-        """The same where nothing is left: all that was open has ended, told or not."""
+        """The same, once nobody is in there: what was open has ended, told or not, unless a process
+        elsewhere holds it."""
         told = self.deaths()
-        if told is None or told.lost is None:
+        if told is None or told.lost is None or self._diag is None:
             return told
-        return replace(told, lost=max(told.lost, self.open - len(told.sockets)))
+        try:
+            left = _open(self._diag.dump(EVERYTHING._replace(ext=0)))
+        except OSError:
+            left = 0
+        return replace(told, lost=max(told.lost, self.open - left - len(told.sockets)))
 
     def poll_listeners(self) -> None:
         """Remember each listener's longest accept queue until the next reading. From any thread."""
@@ -204,3 +209,9 @@ class NamespaceReader:
         peaks = ListenerPeaks(netns, cookies, longest, self._polls)
         self._queues, self._polls = {}, 0
         return peaks
+
+
+def _open(sockets: SocketTable) -> int:
+    """How many there are whose end will be told; one that was reset looks like one never used."""
+    never = (sockets.state == tcp.LISTEN) | (sockets.state == tcp.CLOSE)
+    return int(np.count_nonzero(~sockets.mini() & ~never))

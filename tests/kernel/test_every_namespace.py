@@ -274,6 +274,26 @@ def test_what_ends_with_its_namespace_is_told(let_go: bool) -> None:
     assert {*deaths.sockets.local_port.tolist()} <= {PORT, client.local[1]}
 
 
+def hold_a_pair(pid: int) -> None:
+    """A connection in the namespace of another process, held from outside."""
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    with open(f"/proc/{pid}/ns/net") as there:
+        namespaces._setns(there.fileno())
+    serve()
+    namespaces._setns(home)
+    os.close(home)
+
+
+def test_what_a_process_elsewhere_holds_has_not_ended(other: DemoNamespace) -> None:
+    with DemoNamespace() as made, Everywhere() as watch:
+        other.run(hold_a_pair, made.pid)
+        inode = made.inode
+        assert np.count_nonzero(watch.source.sample().sockets.netns == inode) == 3
+        made.close()
+        (deaths,) = (e for e in watch.source.sample().deaths if e.netns == inode)
+    assert (len(deaths.sockets), deaths.lost) == (0, 0)
+
+
 def test_a_namespace_that_ends_is_let_go_between_two_samples(
     linked: tuple[DemoNamespace, DemoNamespace],
 ) -> None:
