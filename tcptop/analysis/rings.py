@@ -147,6 +147,8 @@ class Ring:
         The weightier get the seats; one is taken from whom it was given to only where that one has
         become lighter than the newcomer, so that equals do not take turns.
         """
+        if not len(keys) and not len(self._taken()):
+            return
         self._weight *= max(0.5 ** (dt / HALF_S), 1e-9)  # not 0: free seats stay at -inf
         self._weight[clock - self._seen > KEPT_S] = -np.inf
         place = self._places(keys)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from tcptop.model.arrays import isin, isin_sorted, sorted_unique
+from tcptop.model.arrays import index_of, isin, isin_sorted, sorted_unique
 from tcptop.model.sample import NO_OWNERS, Owners, Process, Unlisted
 from tcptop.model.table import EMPTY, I64, U32, SocketTable
 from tcptop.sources import procfs
@@ -254,8 +254,8 @@ class _Reading:
 
     def _strike(self, inodes: U32) -> None:
         if len(self._sought):
-            at = np.searchsorted(self._sought, inodes).clip(max=len(self._sought) - 1)
-            self._found[at[self._sought[at] == inodes]] = True
+            place = index_of(inodes, self._sought)
+            self._found[place[place >= 0]] = True
 
 
 class KernelThreads:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import fields
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -34,7 +33,7 @@ NOTHING = {"", units.UNKNOWN, "0", "0%"}  # what a cell says where there is noth
 
 def column_of(column: Column) -> TableColumn:
     """A column of a list as a table lays it out."""
-    return TableColumn(*(getattr(column, each.name) for each in fields(TableColumn)))
+    return TableColumn(*(getattr(column, name) for name in TableColumn._fields))
 
 
 class ListingModel:

@@ -98,8 +98,8 @@ class Arrangement:
     def _as_chosen(self, column: TableColumn) -> TableColumn:
         width = self.widths.get(column.key)
         if width is not None:
-            column = replace(column, width=min(width, WIDEST), flex=False, least=0)
-        return replace(column, priority=CHOSEN) if column.key in self.shown else column
+            column = column._replace(width=min(width, WIDEST), flex=False, least=0)
+        return column._replace(priority=CHOSEN) if column.key in self.shown else column
 
     # -- with another choice
 

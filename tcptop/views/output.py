@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -78,6 +77,8 @@ def written_whole(path: Path, mode: int = 0o600) -> Iterator[TextIO]:
 
     Raises OSError.
     """
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".tcptop-")
     _unfinished.add(name)
     try:

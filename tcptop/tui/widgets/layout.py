@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from tcptop.model.cells import CUT, cell_slice, cell_width, cut, cut_middle, ljust, rjust
 
@@ -17,8 +16,7 @@ LAST = 50  # more than any priority: what grows when all columns are there that 
 EMPTY = 60  # added to the priority of columns without anything in them
 
 
-@dataclass(frozen=True)
-class TableColumn:
+class TableColumn(NamedTuple):
     """A column; `width` is in cells, and grows where it is `flex`."""
 
     key: str
