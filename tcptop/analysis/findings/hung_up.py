@@ -21,7 +21,7 @@ from tcptop.analysis.findings.windows import halves, lengths, mean_of, rates_or_
 from tcptop.analysis.listeners import match
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key, sorted_unique
-from tcptop.model.closed import HERE, YES, Closed
+from tcptop.model.closed import HERE, THERE, YES, Closed
 from tcptop.model.table import Bools, Index
 
 STEADY = 0.5  # of the rate, in each half of the window: a burst is none
@@ -105,26 +105,45 @@ def by_destination(
 ) -> HungUp | None:
     """The one destination that nearly all connections from here lead to, where so many a second
     are opened and closed there first. The process of those is not seen."""
-    opened, seconds = answered(summaries, netns), float(lengths(summaries).sum())
-    if opened is None:
-        return None
-    parts = (mean_of(opened, summaries, part) for part in halves(summaries))
-    if any(each < STEADY * per_s for each in parts):
-        return None
-    ours, young = _ours(seen, netns), seen.snapshot.seen_s < seconds
-    left = float(np.count_nonzero(young[ours]))  # in TIME_WAIT here, or open still
-    skipped = rates_or_zero(summaries, netns, "TCPTimeWaitOverflow")  # closed here first, perhaps
-    rate = mean_of(opened - skipped, summaries, slice(None)) - left / seconds
-    if rate < per_s or not len(ours):
+    ours, seconds = _ours(seen, netns), float(lengths(summaries).sum())
+    counted = _counted(seen, summaries, netns, ours, per_s)
+    resets = mean_of(rates_or_zero(summaries, netns, "EstabResets"), summaries, slice(None))
+    if not len(ours) or max(counted, resets) < STEADY * per_s:
         return None
     names = ("interface", "remote_hi", "remote_lo", "remote_port")
     most = next(rows_by_key(ours, row_hash(*(getattr(seen.table, name)[ours] for name in names))))
     if len(most) < MOSTLY * len(ours):
         return None
     ended = _ended_there(seen, int(most[0]), seconds)
+    rate = max(counted, _noticed(seen, summaries, ended, per_s))
     reset = int(np.count_nonzero(ended.reset == YES))
     stay = most[staying(seen, netns, seconds)[most]]
-    return HungUp(int(most[0]), max(rate, len(ended) / seconds), stay, reset=reset)
+    return HungUp(int(most[0]), rate, stay, reset=reset) if rate >= per_s else None
+
+
+def _counted(
+    seen: Observations, summaries: Sequence[SampleSummary], netns: int, ours: Index, per_s: float
+) -> float:
+    """A second, that were opened, without a reset, and are gone; 0 where that is not steady."""
+    opened, seconds = answered(summaries, netns), float(lengths(summaries).sum())
+    if opened is None:
+        return 0.0
+    if any(mean_of(opened, summaries, part) < STEADY * per_s for part in halves(summaries)):
+        return 0.0
+    young = seen.snapshot.seen_s[ours] < seconds
+    left = float(np.count_nonzero(young))  # in TIME_WAIT here, or open still
+    skipped = rates_or_zero(summaries, netns, "TCPTimeWaitOverflow")  # closed here first, perhaps
+    return mean_of(opened - skipped, summaries, slice(None)) - left / seconds
+
+
+def _noticed(
+    seen: Observations, summaries: Sequence[SampleSummary], ended: Closed, per_s: float
+) -> float:
+    """A second; 0 where that is not steady."""
+    older, newer = (float(lengths(summaries)[part].sum()) for part in halves(summaries))
+    late = ended.at >= seen.sample.taken_at - newer
+    numbers = ((~late).sum() / older, late.sum() / newer)
+    return len(ended) / (older + newer) if min(numbers) >= STEADY * per_s else 0.0
 
 
 def _ended_there(seen: Observations, row: int, seconds: float) -> Closed:
@@ -134,7 +153,8 @@ def _ended_there(seen: Observations, row: int, seconds: float) -> Closed:
     soon = np.fmin(closed.life_s, closed.short_s) <= SOON_S
     for name in WHERE:
         soon &= getattr(closed, name) == getattr(to, name)
-    return closed.take(soon & closed.opened & (closed.first != HERE))
+    there = (closed.first == THERE) | ((closed.reset == YES) & (closed.first != HERE))
+    return closed.take(soon & closed.opened & there)
 
 
 def _ours(seen: Observations, netns: int) -> Index:

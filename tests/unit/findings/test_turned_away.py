@@ -177,6 +177,8 @@ def test_those_that_end_in_a_reset_are_told_so() -> None:
     # Some are counted as resets of open connections too: they are no trouble of their own.
     cause, effect = of(told(15), ID)[0], of(told(15), "resets")[0]
     assert (cause.because, effect.because) == (None, cause.key)
+    (finding,) = of(told(30), ID)  # all of them
+    assert "closes 30 connections/s" in finding.title
 
 
 @pytest.mark.parametrize(
