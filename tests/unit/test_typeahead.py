@@ -6,25 +6,25 @@ from textual import events
 from textual.message import Message
 
 from tcptop.tui.terminal.keyboard import Keyboard, Typed
-from tcptop.tui.terminal.typeahead import MOST, PATIENCE_S, Flooded, Typeahead
+from tcptop.tui.terminal.typeahead import MOST, PATIENCE_S, Flooded, Load, Typeahead
 
 
 class Typist:
     """Keys on their way to an app that takes them when it is told."""
 
     def __init__(self) -> None:
-        self.now, self.untaken = 0.0, 0
+        self.now, self.untaken = 0.0, Load(0, 0)
         self.ahead = Typeahead(lambda: self.now)
         self.ahead.ends, self.ahead.kept = ["ctrl+c"], ["ctrl+c", "q"]
 
     def types(self, data: bytes) -> list[str]:
-        messages, count = self.ahead.read(Keyboard().feed(data))
-        self.untaken += count
+        messages, passed = self.ahead.read(Keyboard().feed(data))
+        self.untaken = self.untaken.plus(passed)
         return [told(each) for each in messages]
 
     def take(self) -> None:
         self.ahead.taken(self.untaken)
-        self.untaken = 0
+        self.untaken = Load(0, 0)
 
 
 def told(message: Message) -> str:
@@ -82,6 +82,15 @@ def test_what_comes_before_an_end_has_a_moment() -> None:
 
 def test_a_flood_of_ends_stops_somewhere() -> None:
     typist = Typist()
-    while typist.ahead.waiting <= MOST:
+    while not typist.ahead.full:
         assert typist.types(b"\x03" * 50)[-50:] == ["ctrl+c"] * 50
-    assert typist.untaken <= 2 * MOST
+    assert typist.untaken.messages <= 2 * MOST
+
+
+def test_a_wheel_that_turns_fast_is_no_flood_of_keys() -> None:
+    typist = Typist()
+    turned = typist.types(b"\x1b[<64;10;6M" * (2 * MOST))
+    assert turned == ["MouseScrollUp"] * (2 * MOST)
+    assert typist.ahead.full
+    assert typist.types(b"\t") == ["tab"]
+    assert not typist.ahead.ignores("tab")

@@ -30,7 +30,7 @@ from textual.geometry import Size
 from textual.message import Message
 
 from tcptop.tui.terminal.keyboard import Keyboard
-from tcptop.tui.terminal.typeahead import MOST, Typeahead
+from tcptop.tui.terminal.typeahead import Typeahead
 from tcptop.tui.terminal.writer import Writer
 
 # SIGABRT too: abort(3) ends the process whatever the handler does, and another's is to leave the
@@ -289,12 +289,12 @@ class TerminalDriver(LinuxDriver):
             self._pass_on(keyboard.feed(read_some(self.fileno)) if ready else keyboard.late())
 
     def _pass_on(self, came: Iterable[Message]) -> None:
-        messages, count = self.typeahead.read(came)
+        messages, passed = self.typeahead.read(came)
         for message in messages:
             self.process_message(message)
-        if count:
-            self._app.call_later(self.typeahead.taken, count)
-        if self.typeahead.waiting > MOST:  # a flood of what is never ignored
+        if passed.messages:
+            self._app.call_later(self.typeahead.taken, passed)
+        if self.typeahead.full:  # of what is never ignored, such as reports of the mouse
             self._until_taken()
 
     def _until_taken(self) -> None:

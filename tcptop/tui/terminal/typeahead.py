@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from textual import events
 from textual.message import Message
@@ -23,6 +24,14 @@ class Flooded(Message):
     """More keys have come than anybody types; most of them are ignored."""
 
 
+class Load(NamedTuple):
+    messages: int
+    keys: int
+
+    def plus(self, more: Load) -> Load:
+        return Load(self.messages + more.messages, self.keys + more.keys)
+
+
 class Typeahead:
     """Says which keys are taken; one thread reads them, another has the app take them."""
 
@@ -30,29 +39,34 @@ class Typeahead:
         self.ends: Collection[str] = ()  # keys that end the app wherever they are typed
         self.kept: Collection[str] = ()  # keys that are taken even of a flood
         self._clock = clock
-        self._passed = self._taken = 0  # keys, since the beginning; each is written by one thread
+        # Messages and keys since the beginning; each is written by one thread.
+        self._passed = self._taken = Load(0, 0)
         self._flooded = False
         self._patient_until: float | None = None
 
     @property
-    def waiting(self) -> int:
-        """Keys that the app has not taken yet."""
-        return self._passed - self._taken
+    def full(self) -> bool:
+        """Whether the app has so much to do that nothing should be read."""
+        return self._passed.messages - self._taken.messages > MOST
 
-    def read(self, came: Iterable[Message]) -> tuple[list[Message], int]:
-        """What the app is to have, and how many keys that is, for `taken`."""
+    def read(self, came: Iterable[Message]) -> tuple[list[Message], Load]:
+        """What the app is to have, and how much that is, for `taken`."""
         messages = list(came)
-        flooded = self.waiting + weight(messages) > MOST
+        waiting = self._passed.keys - self._taken.keys
+        flooded = waiting + load(messages).keys > MOST
         told = [Flooded()] if flooded and not self._flooded else []
-        self._flooded = flooded or (self._flooded and self.waiting > 0)
+        self._flooded = flooded or (self._flooded and waiting > 0)
+        if not waiting:
+            self._patient_until = None
         self._note_end(messages)
         kept = list(self._of_flood(messages)) if self._flooded else messages
-        self._passed += weight(kept)
-        return [*told, *kept], weight(kept)
+        passed = load(kept)
+        self._passed = self._passed.plus(passed)
+        return [*told, *kept], passed
 
-    def taken(self, count: int) -> None:
-        """The app has done with as many keys."""
-        self._taken += count
+    def taken(self, passed: Load) -> None:
+        """The app has done with it."""
+        self._taken = self._taken.plus(passed)
 
     def ignores(self, name: str) -> bool:
         """Whether a key that was passed on is ignored after all."""
@@ -73,6 +87,7 @@ class Typeahead:
                 yield message
 
 
-def weight(messages: Iterable[Message]) -> int:
-    """What messages count as keys."""
-    return sum(1 + len(m.text) // TEXT if isinstance(m, Typed) else 1 for m in messages)
+def load(messages: Collection[Message]) -> Load:
+    """Reports of the mouse are no keys; text counts as few."""
+    texts = (1 + len(each.text) // TEXT for each in messages if isinstance(each, Typed))
+    return Load(len(messages), sum(texts) + sum(isinstance(m, events.Key) for m in messages))
