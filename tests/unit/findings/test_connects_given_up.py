@@ -152,6 +152,37 @@ def test_a_destination_that_others_reach_is_not_said_to_answer_nobody() -> None:
     assert "none answered" not in finding.title
 
 
+def over(number: int, quick: int, to: str = TO) -> tuple[Deaths, ...]:
+    """Others that were opened and had ended before a sample saw them."""
+    info = {"rtt": 200, "min_rtt": 200, "segs_out": 4, "segs_in": 4, "data_segs_out": 1}
+    info |= {"data_segs_in": 1, "last_data_sent": 5, "last_data_recv": 4, "last_ack_recv": 4}
+    rows = [
+        socket("CLOSE", f"10.0.0.1:{20_000 + 100 * number + n}", to, info=info)
+        | {"cookie": 700_000 + 100 * number + n}
+        for n in range(quick)
+    ]
+    return (Deaths(NETNS, table(rows), np.full(quick, TAKEN_AT + number - 0.5)),)
+
+
+def test_what_was_answered_in_between_two_samples_is_told() -> None:
+    """A limit on new connections: five wait, and many times as many are answered at once."""
+    waits = [dialing(n, expires=900, retrans=2, inode=n) for n in range(1, 6)]
+    told = found(lambda _: waits, deaths=lambda n: over(n, 10) if n else ())
+    assert told
+    assert told.severity == "warning"
+    assert told.title.startswith(f"curl gets no answer from {TO} at times: 5 connection attempts")
+    assert "a limit on new connections" in told.advice
+    others_ = found(lambda _: waits, deaths=lambda n: over(n, 10, "192.0.2.1:80") if n else ())
+    assert others_
+    assert others_.title.endswith("5 connection attempts waiting")
+
+
+def test_ten_that_wait_are_no_outage_where_more_are_answered() -> None:
+    waits = [dialing(n, expires=900, retrans=2, inode=n) for n in range(1, 13)]
+    told = [found(lambda _: waits, deaths=lambda n, m=m: over(n, m) if n else ()) for m in (0, 10)]
+    assert [each and each.severity for each in told] == ["critical", "warning"]
+
+
 def test_refused_ones_wait_for_a_round_trip_too() -> None:
     assert found(lambda number: others(number, 8), kernel=counted(AttemptFails=20)) is None
 

@@ -70,9 +70,10 @@ def _finding(told: Silent, limits: Limits) -> Finding:
 
 def _severity(told: Silent, limits: Limits) -> str:
     case, given, most = told.case, told.given, limits["critical"]
-    if len(case.rows) >= most:
+    some = told.opened >= (given.attempts if given else len(told.rows))
+    if len(case.rows) >= most and not some:
         return "critical"
-    if given is None or not given.every or given.calls.heard or told.other_family:
+    if given is None or not given.every or given.calls.heard or told.other_family or some:
         return "warning"
     if given.attempts >= most and not unanswered.one_by_one(given):
         return "critical"
@@ -89,7 +90,7 @@ def _title(told: Silent) -> str:
     if told.by_icmp:
         many = words.count(given.calls.ended, "connection attempt")
         return f"{who} no connection to {to}: {many} failed in {within}, ICMP unreachables come in"
-    if given.every:
+    if given.every and not told.opened:
         many = words.count(given.attempts, "connection attempt")
         return f"{who} no answer from {to}: {many} in {within}, none answered"
     many = words.count(given.calls.ended, "connection attempt")
