@@ -153,11 +153,14 @@ def _how(seen: Observations, closed: Closed) -> I64:
     paused = _unacknowledged(closed) & (_paused_s(closed) >= IDLE_S)
     how[opened & whole & broken & sent] = NEUTRAL
     how[opened & whole & broken & sent & (paused | ~came)] = RESET
-    waited = _waited_s(closed)
+    want = _in_want(closed)
+    how[opened & whole & broken & want] = RESET
+    untold = (closed.first == codes.UNTOLD) & came & (broken | (closed.reset == codes.NO))
+    how[_late(seen, closed, opened & whole & want & untold)] = LEFT
     here, there = _closed_first(seen, closed)
     lacking = opened & whole & ~broken & sent & _unacknowledged(closed)
     asking = opened & whole & ~broken & ~lacking & _few(closed)
-    how[asking & here & sent & (waited >= WAITED_S + ROUND_TRIPS * _round_trip_s(closed))] = LEFT
+    how[asking & here & want] = LEFT
     in_vain = sent | (np.nan_to_num(closed.life_s, nan=np.inf) <= UNASKED_S)
     how[asking & there & ~came & in_vain] = CUT
     how[lacking & (closed.known("total_retrans") > 0)] = LOST
@@ -167,6 +170,24 @@ def _how(seen: Observations, closed: Closed) -> I64:
     how[_turned_away(closed, opened & whole, there)] = TURNED
     how[accepted(seen, closed)] = NEUTRAL
     return how
+
+
+def _in_want(closed: Closed) -> Bools:
+    """An answer may be due to what was sent last and acknowledged, for longer than it takes."""
+    asked = (closed.known("data_segs_out") > 0) & _few(closed) & ~_unacknowledged(closed)
+    long: Bools = _waited_s(closed) >= WAITED_S + ROUND_TRIPS * _round_trip_s(closed)
+    return asked & long
+
+
+def _late(seen: Observations, closed: Closed, untold: Bools) -> Bools:
+    """Those whose answer came after they had been closed here: this kernel answers it with a reset
+    and leaves no TIME_WAIT (tcp_rcv_state_process, net/ipv4/tcp_input.c), and has sent as many."""
+    late = np.zeros(len(closed), bool)
+    for netns in sorted_unique(closed.netns[untold]).tolist():
+        mine = untold & (closed.netns == netns)
+        grown = seen.grown(netns, "TCPAbortOnData", min(LATELY_S, seen.watched_s))
+        late |= mine & (grown is not None and grown[0] >= MOSTLY * np.count_nonzero(mine))
+    return late
 
 
 def _few(closed: Closed) -> Bools:

@@ -235,6 +235,25 @@ def test_sshd_resets_those_that_it_turns_away() -> None:
     assert not found(lambda _: [error("10.0.0.9:22", **checks)])
 
 
+def late(**info: int) -> Row:
+    """Answered once, and closed two seconds after the next request; its answer came then."""
+    told = {"data_segs_out": 2, "data_segs_in": 1, "bytes_received": 10, "bytes_acked": 101}
+    return opened(**{**told, "last_data_recv": 3000, **info})
+
+
+def test_an_answer_after_the_deadline_is_none() -> None:
+    """In the incident a database answers with an error once its lock is given up."""
+    (finding,) = found(lambda _: [late()], TCPAbortOnData=1)
+    assert finding.title.endswith("were closed here for want of an answer")
+    (acked,) = found(lambda _: [late(bytes_acked=102)], kept=(), TCPAbortOnData=1)
+    assert acked.title == finding.title
+    assert not found(lambda _: [late(bytes_acked=102)], kept=(), TCPAbortOnData=0)
+    (reset,) = found(lambda _: [late()], TCPAbortOnData=0)
+    assert reset.title.endswith("were reset before an answer")
+    assert not found(lambda _: [late(last_data_sent=50)], TCPAbortOnData=1)
+    assert not found(lambda _: [late(last_data_recv=1000)], TCPAbortOnData=1)  # answered
+
+
 def test_what_the_network_lost_is_no_fault_of_the_program() -> None:
     lost = {"bytes_acked": 1, "total_retrans": 3, "retransmits": 3, "bytes_retrans": 0}
     finding = one(lambda _: [opened(**lost)])
