@@ -592,6 +592,9 @@ def _of_ends(seen: Seen) -> Iterator[Fact]:
     yield exactly("count", failed, "ended in vain")
     yield Fact("count", ended - failed, ended - failed + open_now, "ended well, or are well")
     yield Fact("count", ended, ended + open_now, "ended, or are well")
+    yield exactly(
+        "bytes", int(dead.tcp_info("bytes_received").max(initial=0)), "came until it ended"
+    )
     for waited in asked_s[left].tolist():
         yield Fact("seconds", waited - 0.1, waited, "waited until it ended")
     for idle in idle_s[left].tolist():
