@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tcptop.columns.column import Column
+from tcptop.columns.findings import FINDINGS
 from tcptop.columns.kernel import KERNEL
 from tcptop.columns.listing import Listing
 from tcptop.columns.namespaces import NAMESPACES
@@ -50,5 +51,10 @@ def _column(listing: Listing) -> Column:
     return Column(
         KEY, "Netns", 10, "Its network namespace: the name, else container, unit or inode.",
         lambda s, rows: np.array(texts(s, rows), dtype=str), texts,
-        flex=True, priority=2, largest_first=False, least=6, grow=3, tail="/",
+        flex=True, priority=_priority(listing), largest_first=False, least=6, grow=3, tail="/",
     )  # fmt: skip
+
+
+def _priority(listing: Listing) -> int:
+    """The title of a finding ends with its namespace, which is cut first."""
+    return 0 if listing.name == FINDINGS.name else 2

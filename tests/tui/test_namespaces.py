@@ -72,6 +72,16 @@ async def test_a_page_says_in_which_namespace_its_thing_is() -> None:
                 await view.press("escape")
 
 
+async def test_findings_of_two_namespaces_are_told_apart_where_titles_are_cut() -> None:
+    first = twins()
+    samples = [later(first, float(number)) for number in range(8)]
+    for width in (80, 100):
+        async with live(*samples, size=(width, 40)) as view:
+            await view.press("7")
+            assert "Netns" in view.titles()
+            assert {row.split()[-1] for row in view.rows()} == {"lab", "host"}
+
+
 async def test_the_tree_has_what_nobody_holds_apart_by_namespace() -> None:
     nobody = replace(twins(), owners=owners())
     async with live(nobody, size=(160, 40)) as view:
