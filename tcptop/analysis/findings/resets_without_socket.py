@@ -86,6 +86,7 @@ def _finding(
         title = f"This host refuses {number} connects/s, and listens only on {only}"
     who = {each.pid for row in alone[:NAMED].tolist() for each in seen.processes(row)}
     named = severity == "warning" and not gone
+    evidence = tuple(_evidence(seen, number, gone, alone))
     return Finding(
         ID,
         words.key(ID, netns, "refuses"),
@@ -93,9 +94,10 @@ def _finding(
         title,
         Subject(netns, tuple(sorted(who)) if named else (), over=True),
         {"refused_per_s": per_s},
-        (*_evidence(seen, number, gone, alone), *(_share(summaries, netns) if everything else ())),
+        (*evidence, *(_share(summaries, netns) if everything else ())),
         _advice(seen, gone, alone),
         "nstat -az TcpOutRsts TcpPassiveOpens TcpEstabResets TcpAttemptFails; ss -ltn",
+        guesses=evidence[:1],
     )
 
 

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from tcptop.analysis.findings import icmp, listening, unanswered, words
+from tcptop.analysis.findings import answers_reset, icmp, listening, unanswered, words
+from tcptop.analysis.findings.answers_reset import AnswersReset
 from tcptop.analysis.findings.connects_given_up import GivenUp
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.unanswered import Unanswered
@@ -65,6 +66,14 @@ class Silent:
         """Connects there that were answered meanwhile, as far as they were seen."""
         return unanswered.opened(self.seen, self.case)
 
+    @cached_property
+    def reset(self) -> AnswersReset:
+        """Whether this host resets what answers."""
+        seconds = max(self.case.since_s, LEAST_S)
+        tried = self.given.attempts if self.given else len(self.rows)
+        netns = self.case.callee.netns
+        return answers_reset.answers_reset(self.seen, netns, self.rows, tried, seconds)
+
     @property
     def by_icmp(self) -> bool:
         return self.given is not None and self.rejected > 0
@@ -95,6 +104,7 @@ def evidence(told: Silent) -> Iterator[str]:
             f"{words.count(told.rejected, 'ICMP unreachable')} came in meanwhile (InDestUnreachs): "
             "something rejects what this host sends, and reports it at a limited rate."
         )
+    yield from answers_reset.told(told.reset)
     yield from _until(told)
     if told.here:
         yield _here(told)
@@ -241,7 +251,8 @@ def advice(told: Silent) -> str:
         else "Give the program a connect timeout of a few seconds and a limit on attempts in "
         "flight, so that it fails soon and does not pile up."
     )
-    return f"Find out what is silent: {causes(told)}. {program}"
+    what = "becomes of the answers" if told.reset else "is silent"
+    return f"Find out what {what}: {causes(told)}. {program}"
 
 
 def causes(told: Silent) -> str:
@@ -256,6 +267,8 @@ def causes(told: Silent) -> str:
         return f"{told.hop.address} is down or gone, or the address is wrong"
     if told.rejected > 0:
         return "a firewall that rejects with ICMP, or a router that has no route there"
+    if told.reset:
+        return answers_reset.cause(told.reset)
     if told.opened:
         return (
             "some connects there are answered, so a limit on new connections (a firewall, a full "

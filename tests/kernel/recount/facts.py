@@ -80,12 +80,21 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_failures(seen)
     yield from _of_resets(seen)
     yield from _of_ends(seen)
+    yield from _of_neighbours(seen)
     yield from _of_processes(seen)
     yield from _of_doings(seen)
     yield from _of_counters(seen, named)
     yield from _of_limits(seen)
     for sample in seen.samples:
         yield exactly("seconds", seen.sample.clock - sample.clock, "watched")
+
+
+def _of_neighbours(seen: Seen) -> Iterator[Fact]:
+    """When each was last heard of."""
+    for route in seen.sample.routes.values():
+        if route.neighbour and route.neighbour.confirmed_s is not None:
+            ago = seen.sample.clock - route.read_at + route.neighbour.confirmed_s
+            yield exactly("seconds", ago, "since the neighbour was confirmed")
 
 
 def groups(seen: Seen) -> Iterator[tuple[str, Bools]]:

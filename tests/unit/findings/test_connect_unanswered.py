@@ -257,6 +257,33 @@ def test_where_others_are_answered_meanwhile_it_is_at_times(to: str) -> None:
     assert ("a limit on new connections" in finding.advice) is same
 
 
+@pytest.mark.parametrize(
+    ("resets", "segs_in", "cause"),
+    [
+        (2, 0, "answers seem to come from another address or port"),
+        (2, 3, "still knows an old connection"),
+        (9, 0, None),  # for others
+        (0, 0, None),
+    ],
+)
+def test_answers_that_this_host_resets(resets: int, segs_in: int, cause: str | None) -> None:
+    """Hairpin NAT, or a TIME-WAIT at the other end: as many resets go out as SYNs."""
+    counted = {"TCPSynRetrans": 2, "OutRsts": resets, "InSegs": resets, "AttemptFails": 0}
+    rising = lambda n: host({name: 9 + n * each for name, each in counted.items()}, {}, SYSCTLS)  # noqa: E731
+    asking = dialing()
+    asking["info"] |= {"segs_in": segs_in}
+    every = watch(8, lambda _: [asking, dialing(2)], owners=HELD, kernel=rising)[-1]
+    (finding,) = of(every, ID)
+    said = "something answers, and fits no connection here"
+    assert (said in "".join(finding.evidence)) is (cause is not None)
+    assert (cause or "firewall") in finding.advice
+    assert ("got a segment that was no SYN-ACK" in "".join(finding.evidence)) is (segs_in > 0)
+    if cause:
+        (effect,) = of(every, "resets")
+        assert effect.because == finding.key
+        assert "others connect" not in "".join(effect.evidence)
+
+
 @pytest.mark.parametrize(("address", "folded"), [("192.0.2.1", True), ("192.0.2.9", False)])
 def test_a_black_hole_to_the_same_host_explains_it(address: str, folded: bool) -> None:
     rows = [dialing(), socket("ESTABLISHED", "10.0.0.1:46000", f"{address}:5432", cookie=1)]

@@ -26,6 +26,12 @@ def says_the_same(finding: Finding, rates: Finding) -> bool:
     return there and not opened and many and no_worse
 
 
+def answers_are_reset(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """resets: those that no socket sends are for the answers to connects of this host."""
+    same = effect.subject.netns == cause.subject.netns and effect.key.endswith("/refuses")
+    return same and cause.values.get("answers_reset", 0) > 0
+
+
 def host(place: str) -> str:
     """Of the effect the port may be unknown: ::1 of [::1]:3000."""
     bare, zone = split_zone(place)

@@ -110,6 +110,8 @@ def _values(told: Silent) -> dict[str, float]:
         "oldest_s": told.case.longest_s,
         "retransmissions": again(told),
     }
+    if told.reset:
+        values["answers_reset"] = told.reset.resets
     given = told.given
     if given is None:
         return values

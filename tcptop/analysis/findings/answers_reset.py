@@ -1,0 +1,77 @@
+"""Answers to connects that this host itself resets, as they fit none of its connections.
+
+A SYN-ACK from another address or port finds no socket (tcp_v4_rcv); an ACK of an old connection,
+that the other end still knows, finds the one in SYN-SENT (tcp_rcv_synsent_state_process).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model.table import Index
+
+LEAST = 3
+ALIKE = 0.25  # of the SYNs: by so much fewer or more resets may have been sent
+BY_SOCKETS = ("TCPAbortOnClose", "TCPAbortOnData", "AttemptFails", "EmbryonicRsts")
+
+
+class AnswersReset(NamedTuple):
+    """`resets` that were sent while as many SYNs were; to `touched` of the waiting connects
+    something came all the same."""
+
+    resets: float = 0.0
+    touched: int = 0
+
+    def __bool__(self) -> bool:
+        return self.resets > 0
+
+
+def answers_reset(
+    seen: Observations, netns: int, rows: Index, attempts: int, seconds: float
+) -> AnswersReset:
+    """`rows` wait; `attempts` is how many were tried within those seconds, or wait since."""
+    resets, repeated = _grown(seen, netns, "OutRsts", seconds), 0.0
+    for name in BY_SOCKETS if resets else ():
+        resets -= _grown(seen, netns, name, seconds)
+    if resets >= LEAST:
+        repeated = _grown(seen, netns, "TCPSynRetrans", seconds)
+    low, high = (1 - ALIKE) * repeated, (1 + ALIKE) * (repeated + attempts)
+    if not repeated or not low <= resets <= high:
+        return AnswersReset()
+    touched = int(np.count_nonzero(seen.table.tcp_info("segs_in")[rows] > 0))
+    return AnswersReset(resets, touched)
+
+
+def _grown(seen: Observations, netns: int, name: str, seconds: float) -> float:
+    grown = seen.grown(netns, name, seconds)
+    return grown[0] if grown else 0.0
+
+
+def told(found: AnswersReset) -> Iterator[str]:
+    if found:
+        yield (
+            f"This host sent {words.number(found.resets)} resets meanwhile (OutRsts), about as "
+            "many as SYNs: something answers, and fits no connection here."
+        )
+    if found.touched:
+        yield (
+            f"{words.number(found.touched)} of those that wait got a segment that was no SYN-ACK "
+            "(segs_in): of an old connection with the same addresses and ports."
+        )
+
+
+def cause(found: AnswersReset) -> str:
+    if found.touched:
+        return (
+            "the other end still knows an old connection (TIME-WAIT) with the addresses and ports "
+            "of the new one, as behind a NAT that uses few ports"
+        )
+    return (
+        "answers seem to come from another address or port than was called (hairpin NAT, direct "
+        "server return, a NAT that sees one direction only): tcpdump -nni any 'tcp[13] & 18 = 18'"
+    )
