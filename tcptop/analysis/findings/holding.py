@@ -10,12 +10,14 @@ import numpy as np
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import ends, parties, servers, words
 from tcptop.analysis.findings.observations import Observations
+from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, sorted_unique
 from tcptop.model.sample import Process
 from tcptop.model.table import Bools, Index, SocketTable
 
 SILENT_S = 5.0
 MANY, MOSTLY = 10, 0.5  # silent ones, and of all that it has, before they are suspected by number
+DRIBBLE_PER_S = 100.0  # bytes
 PIECES = 3  # segments of what would be one request
 READING = ("wait_woken", "sk_wait_data")  # where a thread sleeps that reads from a socket
 POLLING = ("poll_schedule_timeout", "do_poll", "do_sys_poll")  # or waits until it can be read
@@ -80,6 +82,19 @@ def _reads(seen: Observations, process: Process, calls: tuple[str, ...] = READIN
     facts = seen.facts(process)
     alone = facts is not None and facts.threads == 1
     return facts is not None and alone and (facts.sleeps_in or "").startswith(calls)
+
+
+def dribbling(seen: Observations, processes: Sequence[Process]) -> Index:
+    """Clients that send a request a few bytes at a time, so that it is not answered yet."""
+    table = seen.table
+    mine = [parties.held(seen, each) for each in processes]
+    rows = sorted_unique(np.concatenate(mine)) if mine else np.zeros(0, np.int64)
+    rows = rows[seen.accepted[rows] & (table.state[rows] == tcp.ESTABLISHED)]
+    never = (table.info_of("data_segs_out", rows) == 0) & (table.recv_q[rows] == 0)
+    pieces = table.info_of("data_segs_in", rows) >= PIECES
+    slow = seen.snapshot.bytes_received_per_s[rows] < DRIBBLE_PER_S
+    found: Index = rows[never & pieces & slow & (seen.snapshot.seen_s[rows] >= SILENT_S)]
+    return found
 
 
 def told(seen: Observations, found: Held, processes: Sequence[Process]) -> str:

@@ -8,6 +8,7 @@ import pytest
 from tcptop.analysis.derive import derive
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.history import History
+from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tests.unit.findings.test_doing import IDLE
 from tests.unit.findings.watched import Findings, at, ids, of, watch
@@ -149,6 +150,33 @@ def test_clients_that_were_told_to_read_slowly() -> None:
     assert told("--limit-rate 200k") == ()
     (finding,) = told("-s")
     assert finding.values["connections"] == 2
+
+
+def test_threads_that_wait_for_clients_that_send_slowly() -> None:
+    """A byte each second of eight uploads, which hold all threads."""
+
+    def rows(number: int, per_s: int, out: int = 0) -> list[Row]:
+        info = {"bytes_received": 60 + per_s * number, "data_segs_in": 3 + number}
+        slow = [
+            unread(0, remote=f"10.0.0.9:{52_000 + n}", inode=n, cookie=n)
+            | {"info": info | {"data_segs_out": out}}
+            for n in range(2, 8)
+        ]
+        return [LISTENER, *slow, unread(69, 0, cookie=90)]
+
+    def told(per_s: int, out: int = 0) -> Finding:
+        (one,) = of(watch(8, lambda n: rows(n, per_s, out), owners=HELD)[-1], ID)
+        return one
+
+    finding = told(1)
+    assert any(
+        each.startswith("6 other clients have sent a request a few bytes at a time")
+        and each.endswith("They are from 10.0.0.9.")
+        for each in finding.evidence
+    )
+    assert "send their requests slowly" in finding.advice
+    for other in (told(5000), told(1, out=1)):  # uploads; conversations
+        assert "slowly (or" not in other.advice
 
 
 def test_slow_is_not_stuck_for_ever() -> None:

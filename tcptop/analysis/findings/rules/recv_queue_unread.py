@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import doing, holdups, servers, words
+from tcptop.analysis.findings import doing, ends, holding, holdups, servers, words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -19,6 +19,7 @@ ID = "recv-queue-unread"
 SUSPECT = 0.5  # of that time, from which it is asked what the process does
 MOSTLY = 0.5  # of the connections
 AT_ONCE_S = 0.1  # a header that was sent as soon as the connection was there
+DRIBBLING = 3
 LIMITED = ("--limit-rate", "--bwlimit")  # curl, wget, rsync
 REQUEST = 16 * 1024  # bytes: more is a load that may be sent without an answer
 
@@ -120,6 +121,12 @@ def _advice(seen: Observations, group: ConnectionGroup) -> str:
     held = held or holdups.of_processes(seen, group.processes).advice
     if held:
         return held
+    if len(_dribbling(seen, group)):
+        return (
+            f"{group.who} waits for clients that send their requests slowly (or on purpose: "
+            "R-U-Dead-Yet): give its reads a timeout, limit the connections of one address, or put "
+            "a proxy before it that takes in whole requests first."
+        )
     stacks = f" ({servers.stacks(group.processes)})" if group.processes else ""
     return (
         f"Find what {group.who} waits for{stacks}: a lock, a back end, or a peer that does not "
@@ -152,8 +159,21 @@ def _evidence(
     shut = int((table.info_of("rcv_wnd", rows) == 0).sum())
     if shut:
         yield f"{words.count(shut, 'buffer is', 'buffers are')} full: the sender may send no more."
+    slow = _dribbling(seen, group)
+    if len(slow):
+        yield (
+            f"{words.number(len(slow))} other clients have sent a request a few bytes at a time, "
+            "and there is no end and no answer yet. They are from "
+            f"{ends.addresses(seen.sample, slow)}."
+        )
     yield from doing.evidence(seen, group.processes)
     yield from holdups.of_processes(seen, group.processes).evidence
+
+
+def _dribbling(seen: Observations, group: ConnectionGroup) -> Index:
+    """Several that hold its threads, where it is a server."""
+    slow = holding.dribbling(seen, group.processes) if group.listener else group.rows[:0]
+    return slow if len(slow) >= DRIBBLING else slow[:0]
 
 
 def _confirm(group: ConnectionGroup) -> str:
