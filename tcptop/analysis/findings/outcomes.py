@@ -156,7 +156,7 @@ def _how(seen: Observations, closed: Closed) -> I64:
     want = _in_want(closed)
     how[opened & whole & broken & want] = RESET
     untold = (closed.first == codes.UNTOLD) & came & (broken | (closed.reset == codes.NO))
-    how[_late(seen, closed, opened & whole & want & untold)] = LEFT
+    how[_late(seen, closed, opened & whole & untold & _in_want(closed, same_tick=True))] = LEFT
     here, there = _closed_first(seen, closed)
     lacking = opened & whole & ~broken & sent & _unacknowledged(closed)
     asking = opened & whole & ~broken & ~lacking & _few(closed)
@@ -172,10 +172,15 @@ def _how(seen: Observations, closed: Closed) -> I64:
     return how
 
 
-def _in_want(closed: Closed) -> Bools:
-    """An answer may be due to what was sent last and acknowledged, for longer than it takes."""
+def _in_want(closed: Closed, same_tick: bool = False) -> Bools:
+    """An answer may be due to what was sent last and acknowledged, for longer than it takes;
+    `same_tick`: also where something came within the tick in which that was sent."""
     asked = (closed.known("data_segs_out") > 0) & _few(closed) & ~_unacknowledged(closed)
-    long: Bools = _waited_s(closed) >= WAITED_S + ROUND_TRIPS * _round_trip_s(closed)
+    waited = _waited_s(closed)
+    if same_tick:
+        sent, came = (closed.known(f"last_data_{way}") for way in ("sent", "recv"))
+        waited = np.where(sent == came, sent / 1000, waited)
+    long: Bools = waited >= WAITED_S + ROUND_TRIPS * _round_trip_s(closed)
     return asked & long
 
 
@@ -272,7 +277,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         number[FINE] + len(answered(seen, callee, since)),
         int(np.count_nonzero(again)),
         int(np.count_nonzero(unheard)),
-        np.sort(_waited_s(closed)[left]),
+        np.sort(closed.known("last_data_sent")[left] / 1000),
         int(np.count_nonzero(closed.known("data_segs_out")[cut] == 0)),
         np.sort(closed.known("last_data_sent")[cut] / 1000),
         np.sort(closed.known("total_retrans")[lost]),

@@ -247,6 +247,8 @@ def test_an_answer_after_the_deadline_is_none() -> None:
     assert finding.title.endswith("were closed here for want of an answer")
     (acked,) = found(lambda _: [late(bytes_acked=102)], kept=(), TCPAbortOnData=1)
     assert acked.title == finding.title
+    (login,) = found(lambda _: [late(last_data_recv=2000)], TCPAbortOnData=1)  # in one tick
+    assert "waited 2 s for an answer" in " ".join(login.evidence)
     assert not found(lambda _: [late(bytes_acked=102)], kept=(), TCPAbortOnData=0)
     (reset,) = found(lambda _: [late()], TCPAbortOnData=0)
     assert reset.title.endswith("were reset before an answer")
