@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
 
 from tcptop import ending
+
+TYPE_CHECKING = False  # as in tcptop.ending
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
 
 
 def main(words: Sequence[str] | None = None) -> NoReturn:

@@ -8,9 +8,14 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-from collections.abc import Callable, Sequence
-from types import FrameType
-from typing import NoReturn
+
+TYPE_CHECKING = (
+    False  # not that of typing, whose import takes most of the time until signals are ours
+)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+    from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 

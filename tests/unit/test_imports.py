@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ("textual", "rich", "asyncio", "numpy", "lark", "plotext", "pyroute2")
 HELP = [
     *(("--help",), ("--version",), ("snapshot", "--help"), ("check", "--help"), ("demo", "--help")),
@@ -57,3 +59,14 @@ def test_the_live_view_loads_no_language_before_a_filter_is_typed() -> None:
     assert "tcptop.tui.app" in modules
     assert "numpy.ma" not in modules
     assert not [name for name in modules if name.startswith("tcptop.analysis.filter")]
+
+
+def test_next_to_nothing_is_loaded_until_signals_are_ours() -> None:
+    """Until then ^C meets Python's own handler, which tells where it was (KeyboardInterrupt)."""
+    code = "import sys; import tcptop.cli; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT
+    )
+    modules = set(done.stdout.split())
+    assert "tcptop.ending" in modules
+    assert not modules & {"typing", "re", "pathlib", "collections.abc"}
