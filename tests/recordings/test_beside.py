@@ -35,7 +35,7 @@ from tests.recordings.neutral import NETNS
 PAIRS = [("tour", "tour"), ("churn", "churn")]
 FIRST = {"tour": 4, "churn": 7}  # samples are left out: the others suffice
 RECORDED_OF = {**LISTINGS, NAMESPACES.name: NAMESPACES}
-ROOM = Room(140, 60)
+ROOM = Room(400, 60)  # so wide that no column has to give way to that of namespaces
 FILTERS = (
     "state close-wait",
     "sport < 9000",
