@@ -18,6 +18,7 @@ from tcptop.model.finding import Finding, Subject
 from tcptop.model.table import F64
 
 MOSTLY = 0.8  # of what it drops, that it rejects
+BY_TURNS = 0.3  # the same of unreachables: each neighbour that does not answer fails every 3 s
 STEADY = 0.5  # share of the intervals in which it rises: a burst is none
 # Multicast and broadcast that nobody wants ends uncounted.
 OTHERWISE = (
@@ -54,7 +55,7 @@ def filtered(summaries: Sequence[SampleSummary], netns: int) -> Filtered | None:
     sent = rates_or_zero(summaries, netns, "OutDestUnreachs")
     for name in ("InDestUnreachs", "NoPorts") if sent.any() else ():
         sent = sent - rates_or_zero(summaries, netns, name)
-    dropped, rejected = (_steady(each, summaries) for each in (lost, sent))
+    dropped, rejected = _steady(lost, summaries), _steady(sent, summaries, BY_TURNS)
     withheld = sum(
         mean(rates_or_zero(summaries, netns, f"OutRateLimit{scope}"), summaries)
         for scope in ("Host", "Global")
@@ -63,9 +64,9 @@ def filtered(summaries: Sequence[SampleSummary], netns: int) -> Filtered | None:
     return Filtered(dropped, rejected, withheld) if dropped or rejected else None
 
 
-def _steady(rising: F64, summaries: Sequence[SampleSummary]) -> float:
-    """Its mean; 0 where it does not rise in half of the intervals."""
-    steady = np.count_nonzero(rising > 0) >= STEADY * len(rising)
+def _steady(rising: F64, summaries: Sequence[SampleSummary], share: float = STEADY) -> float:
+    """Its mean; 0 where it does not rise in so many of the intervals."""
+    steady = np.count_nonzero(rising > 0) >= share * len(rising)
     return max(mean(rising, summaries), 0.0) if steady else 0.0
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
+from tcptop.model.sample import Kernel
 from tests.unit.findings.counting import counters
 from tests.unit.findings.watched import Findings, of, once, watch
 from tests.unit.prepared import NGINX, Row, kernel, owners, socket
@@ -127,3 +129,17 @@ def test_else_it_is_not_the_size(rows: list[Row]) -> None:
 
 def test_where_the_kernel_looks_for_the_size_itself() -> None:
     assert of(found(full(), small(), probing="1"), MTU) == ()
+
+
+def test_a_neighbour_that_does_not_answer_fails_every_three_seconds() -> None:
+    """All that waited for it are rejected at once then."""
+
+    def at(number: int) -> tuple[Kernel]:
+        rejected = 1000 + 21 * (number // 3)
+        made = {"OutDestUnreachs": rejected, "InDestUnreachs": 0, "InSegs": 100 * number}
+        return (replace(kernel(), counters={"Tcp": {}, "TcpExt": made}),)
+
+    every = watch(9, lambda _: [], kernel=at)
+    found = [each for findings in every[6:] for each in of(findings, REJECTED)]
+    assert found
+    assert {each.key.rpartition("/")[2] for each in found} == {"filter"}
