@@ -132,8 +132,8 @@ def only(seen: Observations, places: list[Callee]) -> str | None:
 def whose(found: FailedPlaces, who: list[parties.Party]) -> Iterator[str]:
     """A failed connect leaves no row, so that its process is hardly ever seen."""
     if found.whose.held:
-        held, names = words.number(found.whose.held), parties.listed(who)
-        yield f"{held} of these were seen before they ended, and belonged to {names}."
+        names = ", ".join(words.who(each.process) for each in who[:NAMED])
+        yield f"Those seen before they ended belonged to {names}."
     elif who:
         yield f"Other connections to the same addresses belong to {parties.listed(who)}."
     else:

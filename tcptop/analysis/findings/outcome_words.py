@@ -220,9 +220,8 @@ def _callers(found: Outcomes, who: Sequence[Process], apparent: bool) -> Iterato
     elif apparent:
         yield f"Other connections to the same address belong to {names}."
     else:
-        seen = words.number(found.whose.held)
-        some = f"{seen} of them were seen before they ended, and"
-        yield f"{'They' if found.whose.held >= found.failed else some} belonged to {names}."
+        seen = "They" if found.whose.held >= found.failed else "Those seen before they ended"
+        yield f"{seen} belonged to {names}."
 
 
 def advice(found: Outcomes, to: str, seen: Observations) -> str:

@@ -97,7 +97,7 @@ def test_who_was_seen_to_call_is_told_for_certain() -> None:
     every = watch(8, rows, kernel=steadily(**FAILING), owners=HELD, deaths=deaths)
     (finding,) = of(every[-1], ID)
     assert finding.title == "20 connects/s fail: 10.0.0.9:80 refuses them (by curl)"
-    assert "seen before they ended, and belonged to curl (pid 200)." in finding.evidence[-1]
+    assert finding.evidence[-1] == "Those seen before they ended belonged to curl (pid 200)."
     assert finding.subject.pids == (CURL.pid,)
 
 
