@@ -179,6 +179,17 @@ def test_threads_that_wait_for_clients_that_send_slowly() -> None:
         assert "slowly (or" not in other.advice
 
 
+def test_a_client_that_keeps_answers_unread_is_told_to_close_them() -> None:
+    rows = [
+        unread(9000, local=f"10.0.0.1:{40_000 + n}", remote="10.0.0.9:80", inode=1, cookie=n)
+        for n in range(1, 13)
+    ]
+    (finding,) = after(8, *rows)
+    assert "Body.Close()" in finding.advice
+    (few,) = after(8, *rows[:5])
+    assert "Body.Close()" not in few.advice
+
+
 def test_slow_is_not_stuck_for_ever() -> None:
     def rows(number: int) -> list[Row]:
         return [LISTENER, unread(9000, consumed=5000 * (1 + (number > 10)))]

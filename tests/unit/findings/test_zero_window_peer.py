@@ -89,6 +89,24 @@ def test_processes_of_one_name_are_one_trouble() -> None:
     assert finding.values["connections"] == 6
 
 
+def test_clients_are_told_by_their_address_where_it_is_one() -> None:
+    listener = socket("LISTEN", "0.0.0.0:80", inode=9)
+
+    def told(*hosts: str) -> Findings:
+        rows = [
+            shut(local="10.0.0.1:80", remote=f"{host}:{51_000 + n}", inode=n, cookie=n)
+            for n, host in enumerate(hosts, 1)
+        ]
+        held = owners(*((n, NGINX, n) for n in range(1, 9)))
+        return found(listener, *rows, owners=held)
+
+    (one,) = told("10.0.0.7", "10.0.0.7", "10.0.0.7")
+    assert one.title.startswith("10.0.0.7 does not read what nginx sends on 3 connections")
+    (two,) = told("10.0.0.7", "10.0.0.7", "10.0.0.8")
+    assert two.title.startswith("clients of :80 do not read what nginx sends on 3 connections")
+    assert any(each.startswith("They are from 10.0.0.7") for each in two.evidence)
+
+
 def test_a_download_at_a_limited_rate_may_pause_after_the_burst_in_which_it_began() -> None:
     """8 MB at once, at 200 kB/s for 40 s; what is small is not read at all."""
     listener = socket("LISTEN", "0.0.0.0:80", inode=9)

@@ -20,6 +20,7 @@ SUSPECT = 0.5  # of that time, from which it is asked what the process does
 MOSTLY = 0.5  # of the connections
 AT_ONCE_S = 0.1  # a header that was sent as soon as the connection was there
 DRIBBLING = 3
+KEPT = 10  # of a client: it goes on to ask
 LIMITED = ("--limit-rate", "--bwlimit")  # curl, wget, rsync
 REQUEST = 16 * 1024  # bytes: more is a load that may be sent without an answer
 
@@ -126,6 +127,15 @@ def _advice(seen: Observations, group: ConnectionGroup) -> str:
             f"{group.who} waits for clients that send their requests slowly (or on purpose: "
             "R-U-Dead-Yet): give its reads a timeout, limit the connections of one address, or put "
             "a proxy before it that takes in whole requests first."
+        )
+    if group.destination and len(group.rows) >= KEPT:
+        return (
+            f"Find why {group.who} keeps {words.count(len(group.rows), 'answer')} that it does not "
+            "read: each has to be read to its end or closed (resp.Body.Close() in Go, a with block "
+            "in Python), or its connection stays open. If it means to read them, find what it "
+            f"waits for ({servers.stacks(group.processes)})."
+            if group.processes
+            else "Find who keeps these answers and does not read them."
         )
     stacks = f" ({servers.stacks(group.processes)})" if group.processes else ""
     return (

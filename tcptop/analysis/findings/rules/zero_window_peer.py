@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import doing, words
+from tcptop.analysis.findings import doing, ends, networks, words
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.peers import peer_rows
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.table import F64
@@ -60,9 +61,15 @@ def _title(seen: Observations, group: ConnectionGroup, reader: Process | None) -
         return (
             f"{words.remote(seen.sample, int(group.rows[0]))} does not read what {group.who} sends"
         )
-    verb = "does" if group.destination else "do"
+    if group.listener and _one_address(seen, group):
+        where = words.remote_address(seen.sample, int(group.rows[0]))
+    verb = "do" if where.startswith("clients of ") else "does"
     connections = words.count(many, "connection")
     return f"{where} {verb} not read what {group.who} sends on {connections}"
+
+
+def _one_address(seen: Observations, group: ConnectionGroup) -> bool:
+    return len(sorted_unique(networks.address_keys(seen.table, group.rows))) == 1
 
 
 def _reader(seen: Observations, group: ConnectionGroup) -> Process | None:
@@ -87,6 +94,8 @@ def _evidence(
         f"acknowledged for {shut}; {words.size(int(table.send_q[worst]))} wait"
         f"{_on_it(seen, group, worst)}."
     )
+    if many > 1 and group.listener:
+        yield f"They are from {ends.addresses(seen.sample, group.rows)}."
     yield (
         f"The peer's window is {_window(seen, worst)} and its kernel answers the probes (last "
         f"heard from {words.duration(heard)} ago): the host is up, but its program "
