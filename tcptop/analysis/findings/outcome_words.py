@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis.findings import failed_places, unanswered, words
 from tcptop.analysis.findings.hung_up import SOON_S
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.outcomes import Outcomes
+from tcptop.analysis.findings.outcomes import Outcomes, unacknowledged
 from tcptop.analysis.findings.servers import CLIENTS_CLOSE_AT
 from tcptop.model.sample import Process
 from tcptop.model.table import F64
@@ -121,6 +121,15 @@ def evidence(
         yield (
             f"What was lost had been retransmitted {_between(found.repeats)} times before: "
             "the network has lost it, or its acknowledgement, or the host there is gone."
+        )
+    rows = unacknowledged(seen, found.callee)
+    if len(rows):
+        backoff = int(seen.table.tcp_info("backoff")[rows].max())
+        yield (
+            f"{words.count(len(rows), 'connection')} there that this host has closed "
+            f"{'retransmits' if len(rows) == 1 else 'retransmit'} what was sent last or the FIN, "
+            f"and nothing is acknowledged (FIN-WAIT-1, LAST-ACK or CLOSING, backoff {backoff} at "
+            "most)."
         )
     if found.after_a_pause:
         yield (

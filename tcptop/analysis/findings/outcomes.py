@@ -32,6 +32,7 @@ PLACES = 20
 # trip takes beside.
 WAITED_S, ROUND_TRIPS = 0.4, 4
 UNASKED_S = 10.0  # who is closed without having asked anything had opened it in vain, not in store
+BACKOFF = 2  # retransmissions in a row
 LATELY_S = 30.0  # in which TIME_WAIT is left out nowhere
 IDLE_S, MOSTLY = 1.0, 0.8  # from which a connection was idle; share of those that are
 OTHERWISE = 0.2  # of the failed connects of a namespace
@@ -324,6 +325,14 @@ def _half_closed(seen: Observations, to: Callee) -> int:
     """Those that no process has open, which the kernel ends after tcp_fin_timeout."""
     rows = _ours(seen, to, tcp.FIN_WAIT2)
     return int(np.count_nonzero(seen.table.inode[rows] == 0))
+
+
+def unacknowledged(seen: Observations, to: Callee) -> Index:
+    """Those that this host has closed, and whose last data, or FIN, it retransmits in vain."""
+    states = (tcp.FIN_WAIT1, tcp.LAST_ACK, tcp.CLOSING)
+    rows = np.concatenate([_ours(seen, to, state) for state in states])
+    vain: Index = rows[seen.table.tcp_info("backoff")[rows] >= BACKOFF]
+    return vain
 
 
 def _ours(seen: Observations, to: Callee, state: int) -> Index:

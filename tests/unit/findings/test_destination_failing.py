@@ -265,6 +265,17 @@ def test_what_the_network_lost_is_no_fault_of_the_program() -> None:
     assert "its program did not answer" not in " ".join(finding.evidence)
 
 
+def test_what_is_closed_and_not_acknowledged_is_told() -> None:
+    closed = [
+        socket("FIN_WAIT1", f"10.0.0.1:{43000 + n}", TO, send_q=61, info={"backoff": 1 + n})
+        for n in range(5)
+    ]
+    assert (
+        "4 connections there that this host has closed retransmit what was sent last or the FIN, "
+        "and nothing is acknowledged (FIN-WAIT-1, LAST-ACK or CLOSING, backoff 5 at most)."
+    ) in one(lambda _: [refused()], now=closed).evidence
+
+
 @pytest.mark.parametrize("after_ms", [0, 50, 300])
 def test_who_wants_no_answer_does_not_wait_for_one(after_ms: int) -> None:
     assert not found(lambda _: [left(after_ms)])
