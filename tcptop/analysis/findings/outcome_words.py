@@ -72,9 +72,11 @@ def _kinds(found: Outcomes) -> list[_Kind]:
 
 def title(found: Outcomes, to: str, who: Sequence[Process], apparent: bool) -> str:
     kinds = _kinds(found)
+    begun = found.unopened + found.turned > 0
+    every = found.failed + found.well + (found.young if begun else 0)
     all_of_them = f"all {words.number(found.failed)}"
-    some = f"{words.number(found.failed)} of {words.number(found.every)}"
-    number = some if found.fine else all_of_them
+    some = f"{words.number(found.failed)} of {words.number(every)}"
+    number = some if every > found.failed else all_of_them
     by = f" ({'apparently ' if apparent else ''}by {_names(who)})" if who else ""
     told = {"n": number, "to": to, "by": by, "t": words.duration(found.seconds)}
     if len(kinds) == 1:
@@ -156,6 +158,10 @@ def _gone(seen: Observations, found: Outcomes) -> str:
 def _others(found: Outcomes, to: str) -> str:
     if not found.fine:
         return f"No other connection to {to} ended well or brought anything meanwhile."
+    if not found.well and not found.young:
+        older = words.count(found.working, "connection")
+        were = "was" if found.working == 1 else "were"
+        return f"{older} to {to} that {were} open before brought something meanwhile."
     many = words.count(found.fine, "other connection")
     return f"{many} to {to} ended well or brought something meanwhile."
 

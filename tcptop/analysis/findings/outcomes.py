@@ -47,8 +47,9 @@ class Outcomes(NamedTuple):
     here, after `waited_s` seconds without an answer to what was sent and acknowledged; `cut` by the
     other end, which had sent nothing, `cut_s` after the last thing was sent, or, of the `unasked`,
     after they were opened. `lost` ended after what was sent had been repeated and was never
-    acknowledged; `turned` ones with an error of `most_bytes`, as of a server that is full. `fine`
-    are those that went well, with those that are open and have brought something meanwhile.
+    acknowledged; `turned` ones with an error of `most_bytes`, as of a server that is full. `well`
+    are those that ended well; of the `working`, which are open and have brought something
+    meanwhile, `young` were opened in these seconds.
     `waiting_s` are open and wait for an answer too; of `half_closed` the other end has not closed
     since we did.
     """
@@ -67,7 +68,9 @@ class Outcomes(NamedTuple):
     cut: int
     lost: int
     turned: int
-    fine: int
+    well: int
+    working: int
+    young: int
     repeated: int  # of the silent ones, with a SYN sent again: they waited for a second or longer
     never_answered: int  # of those left
     waited_s: F64  # of those left, sorted
@@ -98,6 +101,10 @@ class Outcomes(NamedTuple):
     @property
     def after_a_pause(self) -> bool:
         return len(self.paused) >= MOSTLY * max(self.reset, 1)
+
+    @property
+    def fine(self) -> int:
+        return self.well + self.working
 
     @property
     def every(self) -> int:
@@ -260,6 +267,8 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
     unheard = closed.known("data_segs_in")[left] == 0
     again = closed.known("total_retrans")[there[how[there] == SILENT]] > 0
     waiting_s = _waiting_s(seen, callee)
+    working = answered(seen, callee, since)
+    young = seen.snapshot.seen_s[working] < seen.sample.taken_at - since
     return Outcomes(
         callee,
         seen.sample.taken_at - since,
@@ -275,7 +284,9 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         number[CUT],
         number[LOST],
         number[TURNED],
-        number[FINE] + len(answered(seen, callee, since)),
+        number[FINE],
+        len(working),
+        int(np.count_nonzero(young)),
         int(np.count_nonzero(again)),
         int(np.count_nonzero(unheard)),
         np.sort(closed.known("last_data_sent")[left] / 1000),

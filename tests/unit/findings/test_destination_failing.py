@@ -88,7 +88,7 @@ def one(rows: Ended, seconds: int = 8, **fields: Any) -> Finding:
 
 def test_a_service_that_refuses_two_a_second_is_out() -> None:
     finding = one(lambda _: [refused()] * 2)
-    assert finding.severity == "warning"
+    assert finding.severity == "critical"
     assert finding.title == f"All 16 connects to {TO} within 8 s were refused"
     assert finding.subject.destination == TO
     assert finding.since == TAKEN_AT + 1
@@ -104,6 +104,22 @@ def test_what_is_answered_otherwise_makes_up_for_some_refusals() -> None:
     assert not found(lambda _: [refused(), *[answered()] * 9])
     finding = one(lambda _: [refused(), answered(), answered()])
     assert finding.title.startswith(f"8 of 24 connects to {TO} within 8 s")
+
+
+def test_connections_that_were_open_before_are_no_connects() -> None:
+    """As of a firewall that allows so many."""
+    clocks = {"last_data_recv": 100, "last_data_sent": 200, "data_segs_in": 50}
+    info = clocks | {"data_segs_out": 50, "bytes_received": 5000}
+    pool = [
+        socket("ESTABLISHED", f"10.0.0.1:{45_000 + n}", TO, cookie=900 + n, inode=900, info=info)
+        for n in range(20)
+    ]
+    finding = one(lambda _: [refused()] * 3, now=pool)
+    assert finding.title == f"All 24 connects to {TO} within 8 s were refused"
+    assert f"20 connections to {TO} that were open before brought something meanwhile." in (
+        finding.evidence
+    )
+    assert finding.values["ended"] == 24
 
 
 def test_of_what_the_kernel_has_forgotten_the_address_is_told() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tcptop.analysis.findings.folds.listeners import comes_in, serves
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.address import split_zone
-from tcptop.model.finding import SEVERITIES, Finding
+from tcptop.model.finding import Finding
 
 
 def same_destination(effect: Finding, cause: Finding, seen: Observations) -> bool:
@@ -22,8 +22,7 @@ def says_the_same(finding: Finding, rates: Finding) -> bool:
     there = one.netns == other.netns and one.destination == other.destination is not None
     opened = sum(finding.values.get(name, 0.0) for name in ("reset", "left", "cut", "lost"))
     many = rates.values.get("failed_per_s", 0.0) > rates.values.get("reset_per_s", 0.0)
-    no_worse = SEVERITIES.index(finding.severity) <= SEVERITIES.index(rates.severity)
-    return there and not opened and many and no_worse
+    return there and not opened and many
 
 
 def answers_are_reset(effect: Finding, cause: Finding, seen: Observations) -> bool:
