@@ -49,6 +49,7 @@ def test_every_column_has_a_meaning_and_one_text_a_row(listing: Listing, column:
         assert set(column.styles(selection, rows)) <= {"", "dim", "good", "warn", "bad"}
     for reverse in (False, True):
         assert sorted(ordered(listing, selection, column.key, reverse)) == sorted(rows)
+    assert len(listing.empty) < NARROW
     nothing = selected(sample([], kernel=()))
     none = listing.rows(nothing)
     assert len(none) == (11 if listing is STATES else 0)
