@@ -47,12 +47,14 @@ class CloseWaits(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What each of the two rules says in its own words."""
+    """What each of the two rules says in its own words; `harmless`: an idle pool that is in use."""
 
     title: str
     what: str
     advice: str
     values: dict[str, float]
+    evidence: tuple[str, ...] = ()
+    harmless: bool = False
 
 
 def findings(
@@ -90,17 +92,19 @@ def _finding(
 ) -> Finding:
     process, oldest = each.process, float(each.age_s.max())
     filled = fds.filling(seen, process)
+    usual = "info" if said.harmless and not each.growing else "warning"
     values = {"sockets": len(each.rows), "oldest_s": oldest, "fd_share": filled.share}
     return Finding(
         rule,
         words.key(rule, int(seen.table.netns[each.rows[0]]), process.pid),
-        "critical" if fds.runs_out(filled, limits) else "warning",
+        "critical" if fds.runs_out(filled, limits) else usual,
         said.title,
         named(seen, each.rows, [process], each.ends.listener, each.ends.destination),
         values | said.values,
         (
             f"{words.who(process)} holds {words.count(len(each.rows), 'socket')} {said.what}",
             *told(seen, each.ends),
+            *said.evidence,
             f"Oldest: at least {words.duration(oldest)} in this state{_growth(each)}.",
             *filled.evidence,
             *doing.evidence(seen, [process]),

@@ -68,6 +68,25 @@ def test_an_idle_pool_whose_server_closed_first(given: dict[str, int], pool: boo
         assert "workers" not in finding.advice
 
 
+@pytest.mark.parametrize(
+    ("remote", "heard_ms", "severity"),
+    [
+        ("10.0.0.9:80", 4000, "info"),
+        ("10.0.0.9:80", 95_000, "warning"),  # before the server closed those
+        ("10.0.0.8:80", 4000, "warning"),  # another server
+    ],
+)
+def test_a_pool_that_uses_others_meanwhile(remote: str, heard_ms: int, severity: str) -> None:
+    info = POOLED | {"bytes_received": 6000, "bytes_acked": 300}
+    used = info | {"last_data_recv": heard_ms, "last_data_sent": heard_ms}
+    other = socket("ESTABLISHED", "10.0.0.1:1020", remote, inode=1020, info=used)
+    (finding,) = of(once([*stuck(20, info=info), other], owners=HELD), ID)
+    assert finding.severity == severity
+    said = "Data has come on 1 other connection of it to that server since"
+    assert any(said in each for each in finding.evidence) is (severity == "info")
+    assert "fails" not in finding.advice.replace("nothing fails", "")
+
+
 def test_those_of_clients_are_no_pool() -> None:
     listener = socket("LISTEN", "0.0.0.0:80", inode=7, send_q=128)
     rows = [

@@ -10,15 +10,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import close_wait, fds, words
+from tcptop.analysis.findings import close_wait, fds, parties, words
+from tcptop.analysis.findings.awaiting import PLACE
 from tcptop.analysis.findings.close_wait import CloseWaits, Said
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.table import Bools, Index
 
 ID = "close-wait-unread"
 MOSTLY = 0.8  # of the connections, from which they are called a pool
+USED = "Data has come on {others} of it to that server since: the pool as a whole is in use."
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -28,12 +31,28 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 def _said(seen: Observations, each: CloseWaits) -> Said:
     count = len(each.rows)
     unread = int(seen.table.recv_q[each.rows].sum()) - count  # a FIN counts 1 in Recv-Q
+    used = 0
     if (each.per_s or each.fills) and _mostly(_begun(seen, each.rows)):
         title, what, advice = _dropped(each, unread)
     else:
         pooled = int(np.count_nonzero(_idle(seen, each.ends.called))) >= MOSTLY * count
         title, what, advice = _pool(each) if pooled else _stuck(each, unread)
-    return Said(title, what, advice, {"unread_bytes": unread})
+        used = len(_used_since(seen, each)) if pooled else 0
+    evidence = (USED.format(others=words.count(used, "other connection")),) if used else ()
+    return Said(title, what, advice, {"unread_bytes": unread}, evidence, used > 0)
+
+
+def _used_since(seen: Observations, each: CloseWaits) -> Index:
+    """Others that the same process has opened to that server, on which data came after it closed
+    these: a pool that looks, or dials anew, works."""
+    table = seen.table
+    mine = parties.held(seen, each.process)
+    mine = mine[(table.state[mine] == tcp.ESTABLISHED) & ~seen.accepted[mine]]
+    for name in PLACE if each.ends.destination else ():
+        mine = mine[getattr(table, name)[mine] == getattr(table, name)[each.rows[0]]]
+    came = table.info_of("bytes_received", mine) > 0
+    used: Index = mine[came & (table.since_s("last_data_recv", mine) < float(each.age_s.min()))]
+    return used if each.ends.destination else used[:0]
 
 
 def _idle(seen: Observations, rows: Index) -> Bools:
@@ -92,7 +111,9 @@ def _pool(each: CloseWaits) -> tuple[str, str, str]:
         "they have not been read since (Recv-Q is the unread end of file).",
         f"Let the pool of {name} drop idle connections sooner than {server} closes them (idle "
         "limit or maximum lifetime below the server's idle timeout), or test a connection before "
-        "it is used. Until then the next request on each of them fails or is reset.",
+        "it is used. A request that is sent on one of these is answered with a reset; a pool that "
+        "looks first (urllib3, database drivers with a pre-ping) drops them and dials anew, and "
+        "then nothing fails.",
     )
 
 
