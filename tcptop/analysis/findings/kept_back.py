@@ -16,7 +16,7 @@ from tcptop.analysis.dialing import Callee, callee
 from tcptop.analysis.findings import icmp, unanswered
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
-from tcptop.analysis.findings.windows import halves, lengths, rates, rates_or_zero
+from tcptop.analysis.findings.windows import halves, lengths, rates, rates_or_zero, window
 from tcptop.analysis.stalls import unsent
 from tcptop.model import tcp
 from tcptop.model.sample import Process
@@ -72,6 +72,12 @@ def kept_back(
         return None
     found = _found(seen, netns, summaries, REFUSES, refused, stuck[:0])
     return found if found.connects >= max(LEAST, MOSTLY * refused) else None
+
+
+def rejected_here(seen: Observations, netns: int, seconds: float) -> float:
+    """Packets in such a window that a filter of this host rejects; 0 where it is not known."""
+    summaries = window(seen, seconds)
+    return _rejected(summaries, netns) if summaries else 0.0
 
 
 def _found(

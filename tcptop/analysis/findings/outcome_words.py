@@ -29,13 +29,16 @@ def _kinds(found: Outcomes) -> list[_Kind]:
     """Those that happened, the most first."""
     every = (
         _Kind(found.refused, "{n} connects to {to}{by} within {t} were refused", "refused"),
-        _Kind(
-            found.silent, "{n} connects to {to}{by} within {t} got no answer", "not answered at all"
-        ),
+        _silent(found),
         _Kind(
             found.rejected,
             "{n} connects to {to}{by} within {t} were rejected by ICMP",
             "rejected by ICMP",
+        ),
+        _Kind(
+            found.rejected_here,
+            "{n} connects to {to}{by} within {t} failed: this host rejects them itself",
+            "rejected by this host itself",
         ),
         _Kind(found.untold, "{n} connects to {to}{by} within {t} failed", "failed at once"),
         _Kind(
@@ -68,6 +71,15 @@ def _kinds(found: Outcomes) -> list[_Kind]:
         ),
     )
     return sorted((each for each in every if each.number), key=lambda each: -each.number)
+
+
+def _silent(found: Outcomes) -> _Kind:
+    """An ICMP message leaves no trace in what it ends."""
+    start = "{n} connects to {to}{by} within {t} got no answer"
+    if found.unreachables:
+        either = " or were rejected by ICMP"
+        return _Kind(found.silent, start + either, "not answered or rejected by ICMP")
+    return _Kind(found.silent, start, "not answered at all")
 
 
 def title(found: Outcomes, to: str, who: Sequence[Process], apparent: bool) -> str:
@@ -110,6 +122,12 @@ def evidence(
         yield (
             f"{words.number(found.repeated)} of those without an answer had sent the SYN again, so "
             "they waited for a second or longer."
+        )
+    if found.unreachables:
+        yield (
+            f"{words.count(found.unreachables, 'ICMP unreachable')} came in meanwhile "
+            "(InDestUnreachs), to these or to others: at most so many of these were rejected; "
+            "tcpdump -ni any 'icmp or icmp6' shows who sends them."
         )
     if found.silent and _gone(seen, found):
         yield _gone(seen, found)
@@ -268,6 +286,11 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
             "net.ipv4.tcp_retries2 is set low, such gaps end connections that would survive them "
             "otherwise."
         )
+    if found.rejected_here and most.startswith("rejected by this"):
+        return (
+            "Find the rule of this host that rejects them: nft list ruleset, iptables-save -c (the "
+            "counter that rises)."
+        )
     if most.startswith("rejected"):
         return "Check the route, and look for a firewall that rejects, from here to there."
     if most.startswith("not"):
@@ -277,7 +300,8 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
                 "is down or gone, or the address is wrong."
             )
         return (
-            f"Check that {to} is up, that no firewall on the way or there drops this port, and "
+            f"Check that {to} is up, that no firewall on the way or there drops "
+            f"{'or rejects ' if found.unreachables else ''}this port, and "
             "that its accept queue is not full (ss -ltn there)."
         )
     if found.fine and len(failed_places.answering(seen, found.callee)):

@@ -15,6 +15,7 @@ from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import icmp, unanswered
 from tcptop.analysis.findings.awaiting import ANSWERED, FIRST, calls_awaiting
 from tcptop.analysis.findings.ended import Whose, lately, whose
+from tcptop.analysis.findings.kept_back import rejected_here
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.servers import AT_ONCE_AT
 from tcptop.analysis.findings.turned import with_error
@@ -83,11 +84,14 @@ class Outcomes(NamedTuple):
     waiting_s: F64
     half_closed: int
     whose: Whose  # the failed ones
-    rejected: int = 0  # by ICMP, of those that nobody answered; by counters
+    # By counters, of those that nobody answered:
+    rejected: int = 0  # by ICMP
+    rejected_here: int = 0  # by a filter of this host
+    unreachables: int = 0  # that came meanwhile, too few for all of them
 
     @property
     def unopened(self) -> int:
-        return self.refused + self.silent + self.untold + self.rejected
+        return self.refused + self.silent + self.untold + self.rejected + self.rejected_here
 
     @property
     def failed(self) -> int:
@@ -133,7 +137,7 @@ def outcomes(seen: Observations, seconds: float, least: int) -> Iterator[Outcome
 
 def by_counters(seen: Observations, found: Outcomes) -> Outcomes:
     """With what was not told counted as refused, where the counters leave nothing else, and what
-    nobody answered as rejected, where as many unreachables came."""
+    nobody answered as rejected, where as many unreachables came, or were made here."""
     failed, silent = (
         (seen.grown(found.callee.netns, name, found.seconds) or (np.nan,))[0]
         for name in ("AttemptFails", "TCPAbortOnTimeout")
@@ -141,10 +145,15 @@ def by_counters(seen: Observations, found: Outcomes) -> Outcomes:
     unreachable = icmp.came(seen, found.callee.netns, found.seconds)
     if found.untold and failed >= found.untold and unreachable + silent <= OTHERWISE * failed:
         return found._replace(refused=found.refused + found.untold, untold=0)
-    if found.silent and unreachable >= MOSTLY * (found.silent + found.untold):
-        rejected = found.silent + found.untold
-        return found._replace(rejected=rejected, silent=0, untold=0, repeated=0)
-    return found
+    if not found.silent:
+        return found
+    rejected = found.silent + found.untold
+    told = found._replace(silent=0, untold=0, repeated=0)
+    if unreachable >= MOSTLY * rejected:
+        return told._replace(rejected=rejected)
+    if rejected_here(seen, found.callee.netns, found.seconds) >= MOSTLY * rejected:
+        return told._replace(rejected_here=rejected)
+    return found._replace(unreachables=int(unreachable))
 
 
 def _how(seen: Observations, closed: Closed) -> I64:

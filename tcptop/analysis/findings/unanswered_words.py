@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tcptop.analysis.findings import answers_reset, icmp, listening, unanswered, words
+from tcptop.analysis.findings import answers_reset, icmp, kept_back, listening, unanswered, words
 from tcptop.analysis.findings.answers_reset import AnswersReset
 from tcptop.analysis.findings.connects_given_up import GivenUp
 from tcptop.analysis.findings.observations import Observations
@@ -57,9 +57,21 @@ class Silent:
     def rejected(self) -> float:
         """ICMP unreachables that came in meanwhile, where they are as many as a good part of what
         failed: connect() ends with them, but AttemptFails does not count each."""
-        came = icmp.came(self.seen, self.case.callee.netns, max(self.case.since_s, LEAST_S))
         failed = self.given.calls.ended if self.given else len(self.rows)
-        return came if came >= ICMP * failed else 0.0
+        return self.unreachables if self.unreachables >= ICMP * failed else 0.0
+
+    @cached_property
+    def unreachables(self) -> float:
+        seconds = max(self.case.since_s, LEAST_S)
+        return icmp.came(self.seen, self.case.callee.netns, seconds)
+
+    @cached_property
+    def rejected_here(self) -> bool:
+        """Whether a filter of this host rejects what was given up."""
+        if self.given is None or self.by_icmp:
+            return False
+        here = kept_back.rejected_here(self.seen, self.case.callee.netns, self.given.seconds)
+        return here >= ICMP * self.given.calls.ended
 
     @cached_property
     def opened(self) -> int:
@@ -73,6 +85,10 @@ class Silent:
         tried = self.given.attempts if self.given else len(self.rows)
         netns = self.case.callee.netns
         return answers_reset.answers_reset(self.seen, netns, self.rows, tried, seconds)
+
+    @property
+    def icmp_or_gone(self) -> bool:
+        return self.unreachables > 0 or self.hop.gone
 
     @property
     def by_icmp(self) -> bool:
@@ -89,7 +105,8 @@ class Silent:
     def retried(self) -> bool:
         """Whether what ended was ended by the program: close() in SYN_SENT counts nowhere."""
         given = self.given
-        return given is not None and not self.rejected and self.failed < given.calls.ended / 2
+        rejected = self.rejected or self.rejected_here
+        return given is not None and not rejected and self.failed < given.calls.ended / 2
 
 
 def again(told: Silent) -> int:
@@ -99,10 +116,18 @@ def again(told: Silent) -> int:
 
 def evidence(told: Silent) -> Iterator[str]:
     yield _given_up(told, told.given) if told.given else _waiting(told)
-    if told.rejected > 0:
+    if told.rejected_here:
+        yield "A filter of this host rejects them, by ICMP of its own (In- and OutDestUnreachs)."
+    elif told.rejected > 0:
         yield (
             f"{words.count(told.rejected, 'ICMP unreachable')} came in meanwhile (InDestUnreachs): "
             "something rejects what this host sends, and reports it at a limited rate."
+        )
+    elif told.unreachables > 0:
+        yield (
+            f"{words.count(told.unreachables, 'ICMP unreachable')} came in meanwhile "
+            "(InDestUnreachs): something rejects a part of what this host sends, to there "
+            "or elsewhere; tcpdump -ni any 'icmp or icmp6' shows who."
         )
     yield from answers_reset.told(told.reset)
     yield from _until(told)
@@ -122,7 +147,7 @@ def evidence(told: Silent) -> Iterator[str]:
         yield "Connections from the same address to listeners here are heard of: that host is up."
     elif told.hop.answers and told.hop.on_link:
         yield f"{told.hop.address} answers {told.asks_by}: that host is up."
-    elif told.hop.heard_s is not None and told.hop.on_link and not told.hop.gone:
+    elif told.hop.heard_s is not None and told.hop.on_link and not told.icmp_or_gone:
         yield (
             f"{told.hop.address} was last heard of {words.duration(told.hop.heard_s)} ago "
             "(ip -s neigh), before these attempts: whether it is up is not known."
@@ -186,9 +211,10 @@ def _until(told: Silent) -> Iterator[str]:
         )
         return
     if told.retried:
+        most = " most of them" if told.failed else ""
         yield (
-            "The program itself gives up: AttemptFails, which counts what the kernel or the other "
-            f"end has ended, rose by {words.number(told.failed)}."
+            f"The program itself gives up{most}: AttemptFails, which counts what the kernel or the "
+            f"other end has ended, rose by {words.number(told.failed)}."
         )
     if len(told.case.rows) and not told.given:
         yield from _kernel_gives_up(told)
@@ -257,6 +283,8 @@ def advice(told: Silent) -> str:
 
 def causes(told: Silent) -> str:
     """What the table does not show to be otherwise."""
+    if told.rejected_here:
+        return "a filter of this host rejects them (nft list ruleset, iptables-save -c)"
     if told.here:
         table, listeners = told.seen.table, _listeners(told)
         full = table.recv_q[listeners] > table.send_q[listeners]

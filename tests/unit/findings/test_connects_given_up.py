@@ -229,6 +229,28 @@ def test_rejected_by_icmp() -> None:
     assert "rejects" in finding.advice
 
 
+def test_rejected_by_a_filter_of_this_host() -> None:
+    """The SYN that the kernel repeats is rejected, too, and connect() told."""
+    own = {"InDestUnreachs": 8, "OutDestUnreachs": 8, "OutRequests": 16, "OutTransmits": 8}
+    kernel = counted(AttemptFails=4, **own)
+    finding = found(lambda number: others(number, 4, waited_ms=900), kernel=kernel)
+    assert finding
+    assert finding.title == (
+        f"curl gets no connection to {TO}: 24 connection attempts failed in 6 s, this host rejects "
+        "them"
+    )
+    assert "A filter of this host rejects them, by ICMP of its own" in finding.evidence[1]
+    assert "nft list ruleset" in finding.advice
+
+
+def test_some_unreachables_are_told() -> None:
+    finding = found(
+        lambda number: others(number, 4, waited_ms=900), kernel=counted(InDestUnreachs=1)
+    )
+    assert finding
+    assert "ICMP unreachables came in meanwhile" in finding.evidence[1]
+
+
 WAY = RouteKey(NETNS, "10.0.0.1", "192.0.2.1")
 
 

@@ -140,6 +140,18 @@ def test_ten_without_an_answer_are_an_outage() -> None:
     assert one(lambda _: [unanswered()] * 2).severity == "critical"
 
 
+def test_what_icmp_may_have_answered_is_not_told_as_unanswered() -> None:
+    """In the incident a firewall that rejects, and reports it at a limited rate."""
+    finding = one(lambda _: [unanswered()] * 2, InDestUnreachs=1)
+    assert finding.title == (
+        f"All 16 connects to {TO} within 8 s got no answer or were rejected by ICMP"
+    )
+    said = " ".join(finding.evidence)
+    assert "16 not answered or rejected by ICMP" in said
+    assert "8 ICMP unreachables came in meanwhile" in said
+    assert "rejects" in finding.advice
+
+
 def test_who_closes_for_want_of_an_answer_is_told_and_how_long_it_waited() -> None:
     finding = one(lambda _: [left()])
     assert finding.title.endswith("were closed here for want of an answer")

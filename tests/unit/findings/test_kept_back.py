@@ -69,6 +69,18 @@ def test_it_is_told_and_the_called_host_is_not_accused(
     assert finding.values == {"kept_back": 50, "connects": 50, "stuck": 0}
 
 
+def test_what_follows_from_it_does_not_contradict_it() -> None:
+    """Connects that this host rejects at once have an answer: its own ICMP."""
+    (effect,) = of(seen(REJECTED), "destination-failing")
+    assert effect.because
+    assert (
+        effect.title == f"All 80 connects to {TO} within 8 s failed: this host rejects them itself"
+    )
+    assert "in vain: 80 rejected by this host itself." in effect.evidence[0]
+    (dropped,) = of(seen(DROPPED), "destination-failing")
+    assert dropped.title == f"All 80 connects to {TO} within 8 s got no answer"
+
+
 @pytest.mark.parametrize(
     ("per_s", "segs_in"),
     [

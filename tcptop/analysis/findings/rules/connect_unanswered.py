@@ -90,6 +90,9 @@ def _title(told: Silent) -> str:
     if told.by_icmp:
         many = words.count(given.calls.ended, "connection attempt")
         return f"{who} no connection to {to}: {many} failed in {within}, ICMP unreachables come in"
+    if told.rejected_here:
+        many = words.count(given.calls.ended, "connection attempt")
+        return f"{who} no connection to {to}: {many} failed in {within}, this host rejects them"
     if given.every and not told.opened:
         many = words.count(given.attempts, "connection attempt")
         return f"{who} no answer from {to}: {many} in {within}, none answered"
