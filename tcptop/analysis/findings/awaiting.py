@@ -52,6 +52,18 @@ def heard_s(seen: Observations, rows: Index) -> float:
     return min(last, float(ago_s[keys == place].min(initial=np.inf)))
 
 
+def ended_unwatched_s(seen: Observations, row: int) -> F64:
+    """Since when the TIME-WAITs that lead where this row does have been so, of those that were so
+    before the first sample: whether they brought an answer is not known, but both ends closed."""
+    table = seen.table
+    there = table.state == tcp.TIME_WAIT
+    for name in PLACE if there.any() else ():
+        there &= getattr(table, name) == getattr(table, name)[row]
+    ago_s = table.time_wait_ms()[there] / 1000
+    before: F64 = ago_s[ago_s >= seen.watched_s]
+    return before
+
+
 @once
 def _heard_of_ended(seen: Observations) -> tuple[U64, F64]:
     """Of each connection that ended of late and brought data the key of its destination, and since

@@ -112,6 +112,25 @@ def test_where_requests_are_sent_and_nothing_at_all_comes_it_is_worse() -> None:
     )
 
 
+def test_what_ended_at_both_ends_before_the_first_look_speaks_against_stopped() -> None:
+    waiting = [*calls(8), *calls(8, sent_s=4, received_s=30, first=100)]
+
+    def told(ago_s: int, remote: str = DATABASE) -> Finding:
+        over = socket("TIME_WAIT", "10.0.0.1:39999", remote, inode=0, expires=60_000 - 1000 * ago_s)
+        (finding,) = unanswered([*waiting, over])
+        return finding
+
+    assert told(6).severity == "info"
+    assert "stopped" not in told(6).title
+    assert any(
+        each.startswith("1 connection there ended at both ends while most of these waited")
+        and "the last 6 s ago" in each
+        for each in told(6).evidence
+    )
+    assert told(20).severity == "warning"  # before these were asked
+    assert told(6, "10.0.0.8:5432").severity == "warning"
+
+
 def test_a_database_that_answers_none_of_a_program_is_worse_than_a_long_poll() -> None:
     """Others, of another program, wait for nothing; nor do a few of its own."""
     idle, own = calls(4, sent_s=30, received_s=29, first=100), calls(3, sent_s=1, received_s=0.5)

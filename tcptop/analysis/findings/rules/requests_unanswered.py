@@ -8,7 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import doing, words
-from tcptop.analysis.findings.awaiting import PLACE, calls_awaiting, destinations, heard_s
+from tcptop.analysis.findings.awaiting import (
+    PLACE,
+    calls_awaiting,
+    destinations,
+    ended_unwatched_s,
+    heard_s,
+)
 from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.lulls import Repeated, repeated
 from tcptop.analysis.findings.observations import Observations
@@ -49,7 +55,8 @@ class _Silence(NamedTuple):
     """Connections to one destination that wait, for how long, and what comes on all those there.
 
     `theirs` are all that the same processes have to it, `others` those that wait for nothing.
-    `heard_s` is since when data came on any of them; infinite where none ever has.
+    `heard_s` is since when data came on any of them; infinite where none ever has. `ended_s` is
+    since when others have ended of which it is not known whether data came.
     """
 
     group: ConnectionGroup
@@ -58,6 +65,12 @@ class _Silence(NamedTuple):
     others: int
     theirs: int
     heard_s: float
+    ended_s: F64
+
+    @property
+    def ended_meanwhile(self) -> F64:
+        """Those that the server has closed while most of these waited, whatever it sent."""
+        return self.ended_s[self.ended_s < np.median(self.waited_s)]
 
     @property
     def longest_s(self) -> float:
@@ -115,12 +128,14 @@ def _silence(seen: Observations, group: ConnectionGroup, for_s: F64, old: int) -
     who, mine = (seen.snapshot.holders.first(those) for those in (every, group.rows))
     theirs = int(np.isin(who, mine).sum())
     others = len(every) - len(group.rows)
-    return _Silence(group, for_s, old, others, theirs, heard_s(seen, every))
+    ended_s = ended_unwatched_s(seen, int(group.rows[0]))
+    return _Silence(group, for_s, old, others, theirs, heard_s(seen, every), ended_s)
 
 
 def _finding(seen: Observations, limits: Limits, silence: _Silence) -> Finding:
     group, servers = silence.group, _servers(seen, silence.group)
     stopped = silence.heard_s >= limits["waited_s"] and silence.fresh >= OLD * limits["connections"]
+    stopped = stopped and not len(silence.ended_meanwhile)
     prompt = silence.prompt(seen)
     return Finding(
         ID,
@@ -168,6 +183,13 @@ def _evidence(
         f"{words.duration(silence.longest_s)}."
     )
     yield _heard(seen, limits, silence)
+    ended_s = silence.ended_meanwhile
+    if len(ended_s):
+        yield (
+            f"{words.count(len(ended_s), 'connection')} there ended at both ends while most of "
+            f"these waited (TIME-WAIT), the last {words.duration(float(ended_s.min()))} ago: the "
+            "program there does something. What these brought was not seen."
+        )
     prompt = silence.prompt(seen)
     if prompt:
         yield (
