@@ -99,6 +99,10 @@ def title(found: Outcomes, to: str, who: Sequence[Process], apparent: bool) -> s
     return said[0].upper() + said[1:] if said.startswith("all ") else said
 
 
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
 def _names(who: Sequence[Process]) -> str:
     names = list(dict.fromkeys(map(words.called, who)))
     return names[0] if len(names) == 1 else f"{names[0]} and others"
@@ -156,6 +160,11 @@ def evidence(
             f"{words.number(len(found.paused))} of those reset had been idle before the last thing "
             f"was sent, the shortest for {words.exactly(float(found.paused[0]))}."
         )
+    if found.closed_before:
+        yield (
+            f"{words.number(found.closed_before)} of those reset {_were(found.closed_before)} in "
+            "CLOSE-WAIT when last seen: the other end had closed, and this one sent on."
+        )
     if not found.callee.remote_port:
         yield "connect() itself waited for the answer: the kernel no longer knows the port then."
     yield from _callers(found, who, apparent)
@@ -178,8 +187,9 @@ def _others(found: Outcomes, to: str) -> str:
         return f"No other connection to {to} ended well or brought anything meanwhile."
     if not found.well and not found.young:
         older = words.count(found.working, "connection")
-        were = "was" if found.working == 1 else "were"
-        return f"{older} to {to} that {were} open before brought something meanwhile."
+        return (
+            f"{older} to {to} that {_were(found.working)} open before brought something meanwhile."
+        )
     many = words.count(found.fine, "other connection")
     return f"{many} to {to} ended well or brought something meanwhile."
 
@@ -326,6 +336,13 @@ def _about_cuts(there: str) -> str:
 def _about_resets(found: Outcomes) -> str:
     if found.after_a_pause:
         shortest = words.exactly(float(np.floor(found.paused[0] * 10) / 10))
+        if found.sent_after_fin:
+            return (
+                f"The server closes idle connections, after less than {shortest}, and the program "
+                "sends its next request on what is closed. Set the idle limit of the program's "
+                "pool below the server's (keep-alive timeout), let it leave out connections that "
+                "the server has closed, and try again on a new one what fails so."
+            )
         return (
             "Something forgets idle connections sooner than the caller reuses them: a firewall, a "
             "load balancer, NAT, or the server's own idle timeout. Let the caller's pool close "

@@ -36,7 +36,7 @@ UNASKED_S = 10.0  # who is closed without having asked anything had opened it in
 BACKOFF = 2  # retransmissions in a row
 LATELY_S = 30.0  # in which TIME_WAIT is left out nowhere
 IDLE_S, MOSTLY = 1.0, 0.8  # from which a connection was idle; share of those that are
-OTHERWISE = 0.2  # of the failed connects of a namespace
+OTHERWISE = 0.2  # of the failed connects of a namespace, or of those reset after a pause
 
 
 class Outcomes(NamedTuple):
@@ -81,6 +81,7 @@ class Outcomes(NamedTuple):
     most_bytes: float  # of those turned away
     staying: int  # open there for as long
     idle_s: F64  # of the reset ones, sorted: for which nothing came when the last thing was sent
+    closed_before: int  # of the reset ones: last seen in CLOSE-WAIT, as the other end had closed
     waiting_s: F64
     half_closed: int
     whose: Whose  # the failed ones
@@ -105,6 +106,11 @@ class Outcomes(NamedTuple):
     @property
     def after_a_pause(self) -> bool:
         return len(self.paused) >= MOSTLY * max(self.reset, 1)
+
+    @property
+    def sent_after_fin(self) -> bool:
+        """A FIN that came moments before is in no sample: some that show it tell."""
+        return self.after_a_pause and self.closed_before >= OTHERWISE * self.reset
 
     @property
     def fine(self) -> int:
@@ -272,6 +278,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
     number = np.bincount(how[there], minlength=TURNED + 1).tolist()
     failed, left = there[how[there] >= FAILED], there[how[there] == LEFT]
     cut, lost = there[how[there] == CUT], there[how[there] == LOST]
+    reset = there[how[there] == RESET]
     at = closed.at[failed]
     unheard = closed.known("data_segs_in")[left] == 0
     again = closed.known("total_retrans")[there[how[there] == SILENT]] > 0
@@ -304,7 +311,8 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         np.sort(closed.known("total_retrans")[lost]),
         float(closed.known("bytes_received")[there[how[there] == TURNED]].max(initial=0)),
         _staying(seen, callee, since),
-        np.sort(_paused_s(closed)[there[how[there] == RESET]]),
+        np.sort(_paused_s(closed)[reset]),
+        int(np.count_nonzero(closed.state[reset] == tcp.CLOSE_WAIT)),
         waiting_s,
         _half_closed(seen, callee),
         whose(closed, failed),

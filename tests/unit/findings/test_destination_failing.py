@@ -323,6 +323,32 @@ def test_a_pause_before_resets_is_told() -> None:
     assert "idle" not in one(lambda _: [broken()]).advice
 
 
+def test_who_sends_on_what_the_server_has_closed_is_told() -> None:
+    """In the incident a pool whose limit is above the keep-alive timeout of the server."""
+
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        over = [broken(3050) | {"cookie": 10_000 + number}] if number else []
+        return (Deaths(NETNS, table(over), np.full(len(over), TAKEN_AT + number)),)
+
+    def told(state: str) -> Finding:
+        every = watch(
+            8,
+            lambda number: [socket(state, "10.0.0.1:40000", TO, cookie=10_001 + number)],
+            kernel=steadily(**{**NONE, "AttemptFails": 2}),
+            deaths=deaths,
+        )
+        (finding,) = of(every[-1], ID)
+        return finding
+
+    finding = told("CLOSE_WAIT")
+    assert "8 of those reset were in CLOSE-WAIT when last seen" in " ".join(finding.evidence)
+    assert "closes idle connections, after less than 3 s" in finding.advice
+    assert "firewall" not in finding.advice
+    unknown = told("ESTABLISHED")
+    assert "CLOSE-WAIT" not in " ".join(unknown.evidence)
+    assert "firewall" in unknown.advice
+
+
 def test_who_tries_the_other_family_too_is_not_harmed() -> None:
     there = {"last_ack_recv": 100, "last_data_recv": 100, "min_rtt": 40}
     now = [
