@@ -20,7 +20,7 @@ from tcptop.analysis.peers import is_loopback
 from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.finding import Finding, Subject
-from tcptop.model.table import F64, Index
+from tcptop.model.table import F64, MAPPED, Index
 
 STEADY = 0.5  # of the threshold, in each interval
 BY_SOCKETS = (
@@ -31,6 +31,11 @@ IDLE = 0.2  # of the resets, so many new connections: then hardly anything is ov
 NAMED = 4
 LEAST, MOMENTS = 5, 3  # resets, and intervals with some, where nothing else arrives
 MOSTLY = 0.8  # of the segments that arrive
+SSH = 22
+WITHIN = (
+    "This host has no connection with another one, ssh apart, and took none meanwhile: what it "
+    "serves, it serves to itself (as to a health check)."
+)
 
 
 def told(
@@ -43,17 +48,39 @@ def told(
     if rate > limits["per_s"] and (per_s >= STEADY * limits["per_s"]).all():
         yield _finding(seen, netns, summaries, rate)
     elif _all_that_arrives(summaries, netns, per_s):
-        yield _finding(seen, netns, summaries, rate, True)
+        yield _finding(seen, netns, summaries, rate, everything=True)
+    elif _often(summaries, per_s) and _only_within(seen, netns, summaries, rate):
+        yield _finding(seen, netns, summaries, rate, within=True)
+
+
+def _often(summaries: Sequence[SampleSummary], per_s: F64) -> bool:
+    enough = mean(per_s, summaries) * float(lengths(summaries).sum()) >= LEAST
+    return enough and bool(np.count_nonzero(per_s) >= MOMENTS)
+
+
+def _only_within(
+    seen: Observations, netns: int, summaries: Sequence[SampleSummary], refused: float
+) -> bool:
+    """Nobody else is connected, an operator apart, nor was taken: this host calls itself, as a
+    health check does, where a service takes nobody else."""
+    table = seen.table
+    others = (table.netns == netns) & (table.state != tcp.LISTEN) & ~seen.remote_here
+    if (others & ~(seen.accepted & (table.local_port == SSH))).any():
+        return False
+    opened, taken, failed = (
+        mean(rates_or_zero(summaries, netns, name), summaries)
+        for name in ("ActiveOpens", "PassiveOpens", "AttemptFails")
+    )
+    itself = taken > 0 and abs(opened - failed - taken) <= IDLE * refused
+    return itself and len(_alone(seen, netns)) > 0
 
 
 def _all_that_arrives(summaries: Sequence[SampleSummary], netns: int, per_s: F64) -> bool:
     """Nothing else happens here: however few they are, nobody who calls is answered."""
     arrived = rates(summaries, netns, "InSegs")
-    if arrived is None or np.count_nonzero(per_s) < MOMENTS:
+    if arrived is None or not _often(summaries, per_s):
         return False
-    refused = mean(per_s, summaries)
-    enough = refused * float(lengths(summaries).sum()) >= LEAST
-    return enough and refused >= MOSTLY * mean(arrived, summaries)
+    return mean(per_s, summaries) >= MOSTLY * mean(arrived, summaries)
 
 
 def _without_socket(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
@@ -70,9 +97,11 @@ def _finding(
     summaries: Sequence[SampleSummary],
     per_s: float,
     everything: bool = False,
+    within: bool = False,
 ) -> Finding:
     number, gone = words.number(per_s), _gone(seen, netns)
-    alone, opens = _alone(seen, netns), _opens(summaries, netns)
+    alone, opens = _alone(seen, netns), 0.0 if within else _opens(summaries, netns)
+    bound = _bound(seen, netns) if everything and not len(alone) else alone[:0]
     severity, title = "info", f"{number} resets/s answer packets that no socket takes"
     if everything:
         title = f"This host answers nearly all that arrives with a reset: {number}/s"
@@ -94,8 +123,13 @@ def _finding(
         title,
         Subject(netns, tuple(sorted(who)) if named else (), over=True),
         {"refused_per_s": per_s},
-        (*evidence, *(_share(summaries, netns) if everything else ())),
-        _advice(seen, gone, alone),
+        (
+            *evidence,
+            *_one_address(seen, bound),
+            *((WITHIN,) if within else ()),
+            *(_share(summaries, netns) if everything else ()),
+        ),
+        _advice(seen, gone, alone if len(alone) else bound),
         "nstat -az TcpOutRsts TcpPassiveOpens TcpEstabResets TcpAttemptFails; ss -ltn",
         guesses=evidence[:1],
     )
@@ -140,6 +174,24 @@ def _alone(seen: Observations, netns: int) -> Index:
     outside = np.isin(table.local_port[rows], table.local_port[rows[~inside]])
     alone: Index = rows[inside & ~outside]
     return alone
+
+
+def _bound(seen: Observations, netns: int) -> Index:
+    """Listeners on one address each, on ports of which none takes all addresses."""
+    table, rows = seen.table, _listeners(seen, netns)
+    low = table.local_lo[rows]
+    everywhere = (table.local_hi[rows] == 0) & ((low == 0) | (low == MAPPED))
+    bound: Index = rows[~np.isin(table.local_port[rows], table.local_port[rows[everywhere]])]
+    return bound
+
+
+def _one_address(seen: Observations, bound: Index) -> Iterator[str]:
+    if len(bound):
+        more = f" and {len(bound) - NAMED} more" if len(bound) > NAMED else ""
+        yield (
+            f"Bound to one address: {partial_listeners.listed(seen, bound[:NAMED])}{more}. Any "
+            "other address of this host, such as one that has moved here, refuses such a port."
+        )
 
 
 def _reachable(seen: Observations, netns: int) -> bool:

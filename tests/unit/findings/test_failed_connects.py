@@ -292,6 +292,45 @@ def test_a_host_where_hardly_anything_else_arrives(
     assert "The kernel does not count which port." in finding.evidence[0]
 
 
+def test_a_listener_on_one_address_may_be_the_one_that_is_missed() -> None:
+    finding = refusing(lambda _: [MINE], FEW)
+    assert finding
+    assert any(
+        each.startswith(f"Bound to one address: {MINE['local']}") for each in finding.evidence
+    )
+    assert "listen on the address that is used" in finding.advice
+    everywhere = refusing(lambda _: [MINE | {"local": "0.0.0.0:22"}], FEW)
+    assert everywhere
+    assert not any(each.startswith("Bound") for each in everywhere.evidence)
+
+
+CHECKED = FEW | {"InSegs": 26, "ActiveOpens": 1, "PassiveOpens": 1}
+CHECK = mini("TIME_WAIT", "127.0.0.1:40000", "127.0.0.1:6379")
+SSHD = socket("LISTEN", "0.0.0.0:22", inode=3, cookie=8)
+SESSION = socket("ESTABLISHED", "10.0.0.5:22", "10.0.0.7:40000", inode=4, cookie=9)
+
+
+@pytest.mark.parametrize(
+    ("rows", "severity"),
+    [
+        ([LISTENER, CHECK], "warning"),
+        ([LISTENER, CHECK, SSHD, SESSION], "info"),
+        ([SSHD, CHECK], None),  # all can reach what listens
+        ([LISTENER, CHECK, mini("TIME_WAIT", "10.0.0.5:40000", "10.0.0.9:80")], None),
+    ],
+)
+def test_a_health_check_within_does_not_hide_that_others_are_refused(
+    rows: list[Row], severity: str | None
+) -> None:
+    finding = refusing(lambda _: rows, CHECKED)
+    assert (finding.severity if finding else None) == severity
+    if finding:
+        assert "127.0.0.1:6379 (nginx)" in "".join(finding.evidence)
+        assert any("it serves to itself" in each for each in finding.evidence)
+    served = refusing(lambda _: rows, CHECKED | {"PassiveOpens": 5})
+    assert served is None
+
+
 def test_a_few_that_call_a_service_which_has_ended() -> None:
     web = socket("LISTEN", "0.0.0.0:5672", inode=1, cookie=7)
     finding = refusing(lambda number: [MINE, web] if number < 2 else [MINE], FEW)
