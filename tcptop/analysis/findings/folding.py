@@ -150,6 +150,8 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("destination-failing", "fd-limit", destinations.server_is_here),
     ("destination-failing", "requests-queued", destinations.server_is_here),
     ("destination-failing", "turned-away", destinations.same_destination),
+    ("destination-failing", "turned-away", destinations.server_is_here),
+    ("turned-away", "destination-failing", destinations.passes_it_on),
     ("destination-failing", "connect-unanswered", destinations.same_destination),
     ("destination-failing", "requests-unanswered", destinations.same_destination),
     ("destination-failing", "resets", destinations.same_destination),

@@ -7,12 +7,24 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from tcptop.analysis.findings import servers
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Deaths, Kernel, Process
 from tcptop.model.table import concat
 from tests.unit.findings.hosts import host
 from tests.unit.findings.watched import of, watch
-from tests.unit.prepared import CURL, NETNS, NGINX, TAKEN_AT, Row, mini, owners, socket, table
+from tests.unit.prepared import (
+    CURL,
+    NETNS,
+    NGINX,
+    TAKEN_AT,
+    WORKER,
+    Row,
+    mini,
+    owners,
+    socket,
+    table,
+)
 
 ID, CHURN = "turned-away", "connection-churn"
 POSTGRES = Process(300, "postgres", "postgres -D d", 0, 7000, "/system.slice", 60, 1024, 0)
@@ -276,6 +288,54 @@ def test_what_is_closed_without_a_byte_is_told_of_any_server() -> None:
     assert "PROXY protocol" in finding.advice
     (unasked,) = few(NGINX, 0, came=0, sent=0)
     assert "had sent something" not in unasked.evidence[0]
+
+
+def test_of_several_processes_the_name_is_told_once() -> None:
+    assert servers.named([NGINX, WORKER]) == (
+        "nginx (pid 100, nginx.service) and 1 more process of that name"
+    )
+    assert servers.named([NGINX, CURL]).count("pid") == 2
+    (finding,) = few(NGINX, 0, sent=0)
+    assert not any(each.startswith("No other connection") for each in finding.evidence)
+
+
+PROXY = Process(302, "haproxy", "haproxy -f h.cfg", 0, 7002, "/system.slice", 9, 1024, 0)
+
+
+@pytest.mark.parametrize(
+    ("process", "backends", "folded"), [(PROXY, 2, 1), (PROXY, 5, 0), (SSHD, 2, 0)]
+)
+def test_a_proxy_whose_back_end_closes_is_not_told_beside_it(
+    process: Process, backends: int, folded: int
+) -> None:
+    """In the incident the back end expects the PROXY protocol; the client is on this host, too."""
+    to, asked = "10.0.0.3:80", {"segs_out": 4, "segs_in": 3, "data_segs_out": 1, "bytes_sent": 100}
+    asked |= {"rtt": 200, "min_rtt": 200, "bytes_acked": 102, "last_data_sent": 3}
+
+    def over(number: int) -> tuple[Deaths]:
+        (turned,) = dead(number, 2, 1, 0)
+        ends = (("10.0.0.1:30000", to, backends), ("10.0.0.2:30001", "10.0.0.1:5432", 2))
+        rows = [
+            socket("CLOSE", local, remote, info=asked | {"last_data_recv": 100})
+            for local, remote, many in ends
+            for _ in range(many)
+        ]
+        calls = table(row | {"cookie": 90_000 + 10 * number + n} for n, row in enumerate(rows))
+        some = concat([turned.sockets, calls])
+        return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number - 0.5)),)
+
+    every = watch(
+        8,
+        lambda number: [*held(0), *closed(number, lambda _: 2)],
+        owners=owners((900, process, 3)),
+        kernel=lambda _: host(NONE | {"TCPTimeWaitOverflow": 0}, {}, SYSCTLS),
+        deaths=over,
+    )[-1]
+    (turned,) = of(every, ID)
+    back_end, front = sorted(of(every, "destination-failing"), key=lambda each: each.key)[::-1]
+    assert back_end.subject.destination == to
+    assert front.because == turned.key
+    assert (back_end.because, turned.because) == (None, back_end.key if folded else None)
 
 
 def test_servers_that_answer_and_close_are_well() -> None:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from tcptop.analysis.findings.folds.listeners import comes_in, serves
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.queued import POOLERS
+from tcptop.analysis.findings.unix_queues import PROXIES
 from tcptop.model.address import split_zone
 from tcptop.model.finding import Finding
+
+FRONTS = (*POOLERS, *PROXIES)
+ALIKE = 0.2  # by so much the numbers of requests and of what follows from them may differ
 
 
 def same_destination(effect: Finding, cause: Finding, seen: Observations) -> bool:
@@ -43,6 +48,20 @@ def server_is_here(effect: Finding, cause: Finding, seen: Observations) -> bool:
     if to is None or not (serves(cause, to) or _listens(cause, to, seen)):
         return False
     return comes_in(effect, cause, seen)
+
+
+def passes_it_on(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """turned-away: by a proxy, which ends each as its own request to a back end ends. Whose those
+    were may be unknown: then their number tells, of what is a proxy by its name."""
+    one, other = effect.subject, cause.subject
+    came, failed = effect.values.get("turned_away", 0), cause.values.get("failed", 0)
+    alike = abs(came - failed) <= ALIKE * came
+    if one.netns != other.netns or not came or not alike or serves(effect, other.destination or ""):
+        return False
+    if other.pids:
+        return bool(set(one.pids) & set(other.pids))
+    known = seen.sample.owners.processes
+    return any(known[pid].name.startswith(FRONTS) for pid in one.pids if pid in known)
 
 
 def _listens(cause: Finding, to: str, seen: Observations) -> bool:

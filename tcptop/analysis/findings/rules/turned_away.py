@@ -89,7 +89,11 @@ def _by_share(seen: Observations, found: Turned) -> Finding:
             "turned_away": found.number,
             "came": found.every,
         },
-        (_each(found), _stay(found.staying), f"It is {servers.named(processes)}."),
+        (
+            _each(found),
+            *([] if found.mute and not len(found.staying) else [_stay(found.staying)]),
+            f"It is {servers.named(processes)}.",
+        ),
         _about_share(processes, found),
         f"ss -Htan state time-wait '{words.served(seen.sample, row)}' | wc -l",
         since=float(found.ended.at.min()),
