@@ -45,18 +45,13 @@ def folded(findings: Iterable[Finding], seen: Observations) -> list[Finding]:
 
 
 def _each_once(every: list[Finding]) -> list[Finding]:
-    """Without what another finding says of the same place, in other words; that one is as bad."""
+    """Without what another finding says of the same place, in other words."""
     rates = [each for each in every if each.id == "resets"]
-    failing = [each for each in every if each.id == "destination-failing"]
-    same = [
-        (each, rate) for each in failing for rate in rates if destinations.says_the_same(each, rate)
-    ]
-    left_out = {each.key for each, _ in same}
-    worst = _worst([*rates, *failing], {each.key: rate.key for each, rate in same})
     return [
-        replace(each, severity=SEVERITIES[worst.get(each.key, SEVERITIES.index(each.severity))])
+        each
         for each in every
-        if each.key not in left_out
+        if each.id != "destination-failing"
+        or not any(destinations.says_the_same(each, rate) for rate in rates)
     ]
 
 

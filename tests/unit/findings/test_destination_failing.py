@@ -88,7 +88,7 @@ def one(rows: Ended, seconds: int = 8, **fields: Any) -> Finding:
 
 def test_a_service_that_refuses_two_a_second_is_out() -> None:
     finding = one(lambda _: [refused()] * 2)
-    assert finding.severity == "critical"
+    assert finding.severity == "warning"
     assert finding.title == f"All 16 connects to {TO} within 8 s were refused"
     assert finding.subject.destination == TO
     assert finding.since == TAKEN_AT + 1

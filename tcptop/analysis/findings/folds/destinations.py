@@ -7,7 +7,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.queued import POOLERS
 from tcptop.analysis.findings.unix_queues import PROXIES
 from tcptop.model.address import split_zone
-from tcptop.model.finding import Finding
+from tcptop.model.finding import SEVERITIES, Finding
 
 FRONTS = (*POOLERS, *PROXIES)
 ALIKE = 0.2  # by so much the numbers of requests and of what follows from them may differ
@@ -27,7 +27,8 @@ def says_the_same(finding: Finding, rates: Finding) -> bool:
     there = one.netns == other.netns and one.destination == other.destination is not None
     opened = sum(finding.values.get(name, 0.0) for name in ("reset", "left", "cut", "lost"))
     many = rates.values.get("failed_per_s", 0.0) > rates.values.get("reset_per_s", 0.0)
-    return there and not opened and many
+    no_worse = SEVERITIES.index(finding.severity) <= SEVERITIES.index(rates.severity)
+    return there and not opened and many and no_worse
 
 
 def answers_are_reset(effect: Finding, cause: Finding, seen: Observations) -> bool:

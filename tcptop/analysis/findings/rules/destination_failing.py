@@ -23,7 +23,7 @@ ID = "destination-failing"
 WATCHED_S = 4.75  # five samples, of which one may come early
 OVER_S, LATE = 2.0, 1.5  # since the last failure, or times what lies between two
 BETWEEN_S = 2.0  # from the first failure to the last: a server that restarts refuses for less
-CRITICAL = 10  # as of connect-unanswered: who is refused or reset has no more of it
+CRITICAL = 10  # connects without an answer, as of connect-unanswered
 ALIKE = 1.3  # the longest of most waits by the shortest: a deadline
 LEFT_OUT = 0.1  # of the waits, at either end, that are not asked
 MOMENTS = 3  # where others go well: a deploy restarts a server twice, perhaps
@@ -124,7 +124,7 @@ def _finding(seen: Observations, found: Outcomes) -> Finding:
 def _severity(found: Outcomes, spared: bool) -> str:
     if spared:
         return "info"
-    return "critical" if not found.fine and found.failed - found.left >= CRITICAL else "warning"
+    return "critical" if not found.fine and found.silent >= CRITICAL else "warning"
 
 
 def _spared(seen: Observations, found: Outcomes) -> bool:
