@@ -191,7 +191,14 @@ def _probed(lab: Lab, port: int = 9092) -> int:
 
 
 @incident(
-    server=[Says("zero-window-peer", "warning", title=[r":80\b", "do not read"])],
+    server=[
+        Says(
+            "zero-window-peer",
+            "warning",
+            title=[r"10\.77\.0\.2 does not read what nginx sends on 5 connections"],
+            told=[r"clients of :80\b"],
+        )
+    ],
     client=[
         Says(
             UNREAD,

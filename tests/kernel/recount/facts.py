@@ -266,6 +266,10 @@ def _closed_since(seen: Seen) -> Iterator[Fact]:
     age = _TIME_WAIT_S - table.expires[closed] / 1000
     least, most = (int(np.count_nonzero(age < silence - slack)) for slack in (3, 0))
     yield Fact("count", least, most, "closed since the others are silent")
+    others = at(table, to, "remote") & ~silent & np.isin(table.state, (tcp.ESTABLISHED, 4, 5))
+    heard = np.minimum(table.tcp_info("last_ack_recv"), table.tcp_info("last_data_recv"))[others]
+    open_least, open_most = (int(np.sum(heard / 1000 < silence - n)) for n in (3, 0))
+    yield Fact("count", least + open_least, most + open_most, "closed since, or heard of")
 
 
 def _ended_since(seen: Seen, silent: Bools, silence: float) -> Fact:
@@ -554,16 +558,24 @@ def _calls(seen: Seen, place: str) -> Iterator[tuple[int, list[Fact]]]:
 
 def _of_failures(seen: Seen) -> Iterator[Fact]:
     """Sockets that ended before they were open, by destination, since each of the looks."""
-    for first in range(1, len(seen.samples)):
-        told = [each for sample in seen.samples[first:] for each in failed_connects(sample) or ()]
-        ends = Counter[tuple[int, int, int]]()
-        for each in told:
-            ends[each.remote_hi, each.remote_lo, each.remote_port] += each.number
-        for number in (ends.total(), *ends.values()):
-            yield exactly("count", number, "failed connects")
+    later = _failed_ends(seen, len(seen.samples))
+    for first in range(len(seen.samples) - 1, 0, -1):
+        ends = _failed_ends(seen, first)
+        # A window of seconds begins between two looks.
+        for place, number in (*ends.items(), (None, ends.total())):
+            least = later.total() if place is None else later[place]
+            yield Fact("count", min(least + 1, number), number, "failed connects")
         ports = Counter(ends[:2] for ends in set(ends))
         for number in ports.values():
             yield exactly("count", number, "ports of an address that failed")
+        later = ends
+
+
+def _failed_ends(seen: Seen, first: int) -> Counter[tuple[int, int, int]]:
+    ends = Counter[tuple[int, int, int]]()
+    for each in (e for sample in seen.samples[first:] for e in failed_connects(sample) or ()):
+        ends[each.remote_hi, each.remote_lo, each.remote_port] += each.number
+    return ends
 
 
 def _of_ends(seen: Seen) -> Iterator[Fact]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tcptop.analysis.findings.hung_up import SOON_S
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.unopened import failed_connects
 from tcptop.model.finding import Finding
@@ -13,7 +14,11 @@ from tests.kernel.recount.facts import Fact, Seen, called, exactly, facts, faile
 from tests.kernel.recount.places import at
 
 # What sentences say of TCP in general: seconds of TIME_WAIT, of a delayed ack.
-CONSTANTS = (exactly("seconds", 60, "TIME_WAIT"), exactly("seconds", 0.04, "delayed ack"))
+CONSTANTS = (
+    exactly("seconds", 60, "TIME_WAIT"),
+    exactly("seconds", 0.04, "delayed ack"),
+    exactly("seconds", SOON_S, "within which what is turned away is over"),
+)
 NEAR = 0.02  # a share of a rate or a share: two windows are never quite the same
 NEAR_S = 0.3
 
