@@ -166,7 +166,7 @@ def evidence(
             "CLOSE-WAIT when last seen: the other end had closed, and this one sent on."
         )
     if not found.callee.remote_port:
-        yield "connect() itself waited for the answer: the kernel no longer knows the port then."
+        yield "They failed before connect() returned: the kernel no longer knows the port then."
     yield from _callers(found, who, apparent)
     if spared and found.unopened:
         yield "Others at the same port answer meanwhile."

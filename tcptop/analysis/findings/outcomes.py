@@ -284,7 +284,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
     again = closed.known("total_retrans")[there[how[there] == SILENT]] > 0
     waiting_s = _waiting_s(seen, callee)
     working = answered(seen, callee, since)
-    young = seen.snapshot.seen_s[working] < seen.sample.taken_at - since
+    young = working[~_seen_before(seen, working, since)]
     return Outcomes(
         callee,
         seen.sample.taken_at - since,
@@ -302,7 +302,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         number[TURNED],
         number[FINE],
         len(working),
-        int(np.count_nonzero(young)),
+        len(young),
         int(np.count_nonzero(again)),
         int(np.count_nonzero(unheard)),
         np.sort(closed.known("last_data_sent")[left] / 1000),
@@ -345,8 +345,14 @@ def _waiting_s(seen: Observations, to: Callee) -> F64:
 def _staying(seen: Observations, to: Callee, since: float) -> int:
     """Connections there that were open before."""
     rows = _ours(seen, to, tcp.ESTABLISHED)
-    old = seen.snapshot.seen_s[rows] >= (seen.sample.taken_at - since) * 0.95
+    old = _seen_before(seen, rows, since)
     return int(np.count_nonzero(old & (seen.table.inode[rows] != 0)))
+
+
+def _seen_before(seen: Observations, rows: Index, since: float) -> Bools:
+    """Of a watch that is as short those that its first sample had, whose clock is another one."""
+    before: Bools = seen.snapshot.seen_s[rows] >= (seen.sample.taken_at - since) * 0.95
+    return before
 
 
 def _half_closed(seen: Observations, to: Callee) -> int:

@@ -49,7 +49,7 @@ def found(
     return of(every[-1], ID)
 
 
-def lost(per_s: int, stay: int = 1, **info: int) -> tuple[Finding, ...]:
+def lost(per_s: int, stay: int = 1, state: str = "ESTABLISHED", **info: int) -> tuple[Finding, ...]:
     """Twelve of those that were open, so many a second."""
     seconds = 12 // per_s
 
@@ -60,9 +60,14 @@ def lost(per_s: int, stay: int = 1, **info: int) -> tuple[Finding, ...]:
 
     def open_(number: int) -> list[Row]:
         gone = min(max(number - FIRST + 1, 0) * per_s, 12)
-        return [client(n) for n in range(1 + gone, 13 + stay)]
+        return [client(n, state) for n in range(1 + gone, 13 + stay)]
 
     return found(dead, open_)
+
+
+def test_clients_that_had_given_up_were_not_lost() -> None:
+    """Their FIN came first; the answer, an error say, came too late for them."""
+    assert lost(4, state="CLOSE_WAIT") == ()
 
 
 def test_clients_that_are_lost_together() -> None:

@@ -2,7 +2,8 @@
 way: nearly all that were open, within seconds, or one after the other in the middle of an answer.
 
 By the kernel's notices: nothing is left of them, and no rate is high. A client that resets once it
-has its answer (a health check) has acknowledged it, and does not count.
+has its answer (a health check) has acknowledged it, and does not count; nor does one that had
+closed before, at its deadline, and whose kernel resets the answer that comes too late.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.model import closed as codes
+from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes
 from tcptop.model.closed import Closed
 from tcptop.model.finding import Finding
@@ -79,7 +81,7 @@ def under_way(closed: Closed) -> Bools:
     """Those that a reset ended while what had been sent to them was not acknowledged."""
     sent = closed.known("bytes_sent") - np.nan_to_num(closed.known("bytes_retrans"))
     lacking: Bools = (closed.reset == codes.YES) & (closed.known("bytes_acked") < sent)
-    return lacking
+    return lacking & ~isin_codes(closed.state, (tcp.CLOSE_WAIT, tcp.LAST_ACK))
 
 
 def _struck(seen: Observations, row: int, closed: Closed, limits: Limits) -> Struck | None:
