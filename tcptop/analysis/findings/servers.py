@@ -10,7 +10,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.model.sample import Process, Sample
 from tcptop.model.sysctls import SOMAXCONN
 
-NAMED = 3  # programs that a sentence names
+NAMED = 3  # processes or programs that a sentence names
 # How a program's backlog is set, by how its name begins; `tcptop explain backlog` has more.
 OPTIONS = {
     "nginx": "backlog= of its listen directive",
@@ -248,6 +248,15 @@ def title(seen: Observations, row: int, processes: Sequence[Process]) -> str:
 
 
 def named(processes: Sequence[Process]) -> str:
+    """nginx (pid 812, nginx.service), nginx (pid 813, nginx.service) and 6 more"""
+    if not processes:
+        return "an unknown process"
+    said = ", ".join(words.who(each) for each in processes[:NAMED])
+    more = len(processes) - NAMED
+    return f"{said} and {more} more" if more > 0 else said
+
+
+def programs(processes: Sequence[Process]) -> str:
     """nginx (pid 812, nginx.service) and 7 more processes of that name, php-fpm (pid 900)"""
     if not processes:
         return "an unknown process"

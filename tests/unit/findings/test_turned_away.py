@@ -291,10 +291,10 @@ def test_what_is_closed_without_a_byte_is_told_of_any_server() -> None:
 
 
 def test_of_several_processes_the_name_is_told_once() -> None:
-    assert servers.named([NGINX, WORKER]) == (
+    assert servers.programs([NGINX, WORKER]) == (
         "nginx (pid 100, nginx.service) and 1 more process of that name"
     )
-    assert servers.named([NGINX, CURL]).count("pid") == 2
+    assert servers.programs([NGINX, CURL]).count("pid") == 2
     (finding,) = few(NGINX, 0, sent=0)
     assert not any(each.startswith("No other connection") for each in finding.evidence)
 

@@ -92,7 +92,7 @@ def _by_share(seen: Observations, found: Turned) -> Finding:
         (
             _each(found),
             *([] if found.mute and not len(found.staying) else [_stay(found.staying)]),
-            f"It is {servers.named(processes)}.",
+            f"It is {servers.programs(processes)}.",
         ),
         _about_share(processes, found),
         f"ss -Htan state time-wait '{words.served(seen.sample, row)}' | wc -l",
@@ -137,7 +137,7 @@ def _sent(hung_up: HungUp) -> str:
 
 
 def _usually(processes: Sequence[Process], hung_up: HungUp) -> str:
-    who = servers.named(processes)
+    who = servers.programs(processes)
     if hung_up.unheard:
         return f"A server that has room reads what its clients ask for first. It is {who}."
     return f"Normally the clients of this program close first. It is {who}."
