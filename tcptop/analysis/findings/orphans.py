@@ -63,9 +63,9 @@ def find(seen: Observations, rule: str, least: float, age_s: float) -> Iterator[
         mine = seen.table.netns[every] == netns
         if np.count_nonzero(mine) >= least:
             chosen = every[mine]
-            who = _processes(seen, chosen)
+            who = processes(seen, chosen)
             found = Orphans(chosen, age[mine], shut[mine], ends(seen, chosen), who)
-            yield _finding(seen, rule, netns, found)
+            yield finding(seen, rule, netns, found)
 
 
 def _unanswered_s(seen: Observations, every: Index) -> F64:
@@ -85,7 +85,7 @@ def _unanswered_s(seen: Observations, every: Index) -> F64:
     return age
 
 
-def _processes(seen: Observations, chosen: Index) -> list[Process]:
+def processes(seen: Observations, chosen: Index) -> list[Process]:
     """Who closed them, where that was seen; else who listens where they came in."""
     known = [each.process for each in parties.parties(seen, chosen)]
     if known:
@@ -97,7 +97,7 @@ def _processes(seen: Observations, chosen: Index) -> list[Process]:
     return list({each.pid: each for each in held}.values())
 
 
-def _finding(seen: Observations, rule: str, netns: int, found: Orphans) -> Finding:
+def finding(seen: Observations, rule: str, netns: int, found: Orphans) -> Finding:
     oldest, sysctls = float(found.age_s.max()), seen.sample.kernel_of(netns).sysctls
     left = _left_s(seen, found)
     values = {"sockets": len(found.rows), "oldest_s": oldest, "unsent_bytes": _unsent(seen, found)}

@@ -6,7 +6,7 @@ import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
 from tests.unit.findings.watched import ids, of, once, watch
-from tests.unit.prepared import CURL, TAKEN_AT, WORKER, Row, mini, owners, socket
+from tests.unit.prepared import CURL, TAKEN_AT, WORKER, Row, kernel, mini, owners, socket
 
 ID = "half-closed"
 HELD = owners(*((n, CURL, n) for n in range(1000, 1040)))
@@ -101,7 +101,61 @@ def test_orphans_by_how_often_the_fin_was_sent_again() -> None:
     ],
 )
 def test_orphans_that_are_none_or_young(rows: list[Row]) -> None:
+    assert ID not in ids(once(rows, FindingSettings({ID: {"few": 100}})))
+
+
+FEW = {"rto": 3_264_000, "backoff": 4, "last_ack_recv": 9000}
+ANSWERED = socket("ESTABLISHED", "10.0.0.1:900", "10.0.0.9:80", info={"last_ack_recv": 2000})
+
+
+@pytest.mark.parametrize(("answered", "severity"), [(0, "warning"), (4, "warning"), (7, "info")])
+def test_a_few_closed_ones_tell_that_a_server_fell_silent(answered: int, severity: str) -> None:
+    lost = orphans(6, "FIN_WAIT1", info=FEW, expires=1200)
+    others = [ANSWERED | {"local": f"10.0.0.1:{900 + n}"} for n in range(answered)]
+    retries = (kernel(sysctls={"net.ipv4.tcp_orphan_retries": "0"}),)
+    (finding,) = of(once([*lost, *others], kernel=retries), ID)
+    assert finding.severity == severity
+    assert finding.title == (
+        "6 closed connections to 10.0.0.9:80 cannot finish closing: the FIN is not acknowledged"
+    )
+    assert finding.subject.destination == "10.0.0.9:80"
+    # 0.204 s, doubled four times: 3.06 s, and 3.264 s of which 1.2 s are left
+    assert finding.values["oldest_s"] == pytest.approx(5.124)
+    assert finding.values["give_up_in_s"] > 0
+    assert ("the path is not dead" in finding.advice) is (answered > 0)
+    assert any("had an answer" in each for each in finding.evidence) is (answered > 0)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        orphans(4, "FIN_WAIT1", info=FEW),
+        orphans(6, "FIN_WAIT1", info=FEW, expires=3000),  # 3.3 s
+        orphans(6, "FIN_WAIT1", info=FEW | {"backoff": 2}, expires=0),
+        orphans(6, "FIN_WAIT1", info=FEW, expires=0, inode=5),
+        orphans(6, "FIN_WAIT1", info=FEW, expires=0, timer=4),
+        # Clients vanish, as telephones do.
+        [socket("LISTEN", "0.0.0.0:1000"), *orphans(1, info=FEW, expires=0)] * 6,
+        [
+            row | {"remote": f"10.0.0.{n}:80"}
+            for n, row in enumerate(orphans(8, "LAST_ACK", info=FEW, expires=0))
+        ],
+    ],
+)
+def test_a_few_closed_ones_that_tell_nothing(rows: list[Row]) -> None:
     assert ID not in ids(once(rows))
+
+
+def test_a_few_are_folded_into_the_connects_that_get_no_answer_there() -> None:
+    calling = [
+        socket("SYN_SENT", f"10.0.0.1:{n}", "10.0.0.9:80", inode=n, timer=1, retrans=3)
+        for n in range(2000, 2012)
+    ]
+    lost = orphans(6, "FIN_WAIT1", info=FEW, expires=1200)
+    held = owners(*((n, CURL, n) for n in range(2000, 2012)))
+    every = watch(8, lambda _: [*calling, *lost], owners=held)[-1]
+    (cause,), (effect,) = of(every, "connect-unanswered"), of(every, ID)
+    assert effect.because == cause.key
 
 
 def test_orphans_by_watching() -> None:

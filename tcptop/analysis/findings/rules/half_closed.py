@@ -12,7 +12,7 @@ from itertools import islice
 
 import numpy as np
 
-from tcptop.analysis.findings import doing, orphans, parties, words
+from tcptop.analysis.findings import doing, lost_orphans, orphans, parties, words
 from tcptop.analysis.findings.ends import ends, share_of_clients, told
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -32,7 +32,10 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     held = (table.state == tcp.FIN_WAIT2) & (table.inode != 0)
     if np.count_nonzero(held) >= limits["sockets"]:
         yield from _held(seen, limits, np.flatnonzero(held))
-    yield from orphans.find(seen, ID, limits["sockets"], limits["age_s"])
+    many = list(orphans.find(seen, ID, limits["sockets"], limits["age_s"]))
+    yield from many
+    told = {each.subject.netns for each in many}
+    yield from lost_orphans.find(seen, ID, limits["few"], limits["few_s"], told)
 
 
 def _held(seen: Observations, limits: Limits, rows: Index) -> Iterator[Finding]:
@@ -107,6 +110,8 @@ RULE = Rule(
     (
         Threshold("sockets", 20, "such sockets of one process, or orphans of the host"),
         Threshold("age_s", 60, "seconds each has been in that state"),
+        Threshold("few", 5, "orphans to one server, called from here, that retransmit"),
+        Threshold("few_s", 5, "seconds that these have had no acknowledgement"),
         Threshold("clients", 0.1, "share of a listener's clients that may stay so (info)"),
     ),
     find,
