@@ -25,9 +25,9 @@ from tcptop.model.table import F64, Bools, Index
 BACKOFF = 3  # doublings of the timeout: a lost segment or two is none
 MOST = 20  # places
 STATE = (
-    "Others there had an answer in that time, so the path is not dead: something on it (a "
-    "firewall, a load balancer, NAT) has dropped these connections and is silent about it, "
-    "or one of several servers is gone. Compare a capture at both ends (tcpdump). "
+    "Others there had an answer in that time, so the path is not dead: look for something on it (a "
+    "firewall, a load balancer, NAT) that has dropped these connections and is silent about it, or "
+    "for one of several servers that is gone. A capture at both ends (tcpdump) shows which. "
 )
 SILENT = (
     "The server sends nothing back: it is gone, or a firewall on the path drops the packets or has "
