@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop.analysis.findings import words
+from tcptop.analysis.findings import icmp, words
 from tcptop.analysis.findings.lost import Lost
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
@@ -48,12 +48,25 @@ def new_ones(seen: Observations, lost: Lost) -> str:
     there, gone = (
         row_hash(*(getattr(table, name)[rows] for name in PLACE)) for rows in (asking, lost.rows)
     )
-    if np.isin(there, gone).any():
+    either = bool(np.isin(there, gone).any())
+    if unreachables(seen, lost):
+        so = ": new connections there get no answer either" if either else ""
+        return (
+            "ICMP unreachables come in meanwhile, so a firewall or a route on the way probably "
+            f"rejects them{so}. Find out who sends those (tcpdump -ni any 'icmp or icmp6')."
+        )
+    if either:
         return "New connections there get no answer either: find the hop or the host that is dead."
     return (
         "Find the hop that drops: does a new connection to "
         f"{words.remote(seen.sample, int(lost.rows[0]))} get an answer?"
     )
+
+
+def unreachables(seen: Observations, lost: Lost) -> float:
+    """ICMP messages that came since they fell silent, to them or to others."""
+    since_s = min(seen.watched_s, float(lost.for_s.max()))
+    return icmp.came(seen, int(seen.table.netns[lost.rows[0]]), since_s)
 
 
 def _idle_s(seen: Observations, lost: Lost) -> F64:

@@ -309,6 +309,6 @@ def causes(told: Silent) -> str:
         return "a firewall that drops this port, or a full accept queue at the server"
     down = "a host that is down" if told.hop.on_link else "a host that is down behind a router"
     return (
-        f"a firewall that drops, a wrong route or address, {down}, or a full accept queue at the "
-        "server"
+        f"a firewall that drops{' or rejects' if told.unreachables else ''}, a wrong route or "
+        f"address, {down}, or a full accept queue at the server"
     )

@@ -284,3 +284,5 @@ def test_icmp_that_came_meanwhile_is_told() -> None:
     every = watch(6, lambda n: [lost(heard=30 + n)], owners=HELD, kernel=rising)
     (finding,) = of(every[-1], ID)
     assert "12 ICMP unreachables came in meanwhile" in " ".join(finding.evidence)
+    assert "a firewall or a route on the way probably rejects them" in finding.advice
+    assert "that drops" not in finding.advice

@@ -11,7 +11,6 @@ from tcptop.analysis import stalls, timeouts
 from tcptop.analysis.findings import (
     fell_silent,
     handshakes,
-    icmp,
     large_segments,
     lost,
     parties,
@@ -176,8 +175,7 @@ def _evidence(
 
 
 def _rejected(seen: Observations, lost: Lost) -> Iterator[str]:
-    since_s = min(seen.watched_s, float(lost.for_s.max()))
-    came = icmp.came(seen, int(seen.table.netns[lost.rows[0]]), since_s)
+    came = fell_silent.unreachables(seen, lost)
     if came:
         yield (
             f"{words.count(came, 'ICMP unreachable')} came in meanwhile (InDestUnreachs): "
