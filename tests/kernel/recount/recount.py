@@ -21,6 +21,7 @@ CONSTANTS = (
 )
 NEAR = 0.02  # a share of a rate or a share: two windows are never quite the same
 NEAR_S = 0.3
+NEAREST = 3  # facts that a complaint names
 
 
 def recount(finding: Finding, looks: Sequence[Snapshot], limits: Sequence[float] = ()) -> list[str]:
@@ -109,11 +110,14 @@ def _wrong_values(finding: Finding, known: Sequence[Fact]) -> Iterator[str]:
     for name, value in finding.values.items():
         kinds, scale = _measure(name)
         near = _slack(kinds[0], value)
-        if not any(
-            fact.kind in kinds and fact.low * scale - near <= value <= fact.high * scale + near
-            for fact in known
-        ):
-            yield f"{finding.id}: value {name} = {value}"
+        facts_ = [
+            (each.low * scale - near, each.high * scale + near, each.what)
+            for each in known
+            if each.kind in kinds
+        ]
+        if not any(low <= value <= high for low, high, _ in facts_):
+            close = sorted(facts_, key=lambda each: min(abs(value - each[0]), abs(value - each[1])))
+            yield f"{finding.id}: value {name} = {value}; near it: {close[:NEAREST]}"
 
 
 def _measure(name: str) -> tuple[tuple[str, ...], float]:
