@@ -12,14 +12,21 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import words
+from tcptop.analysis.findings.ends import ends, told
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import mean, rates, rates_or_zero
+from tcptop.model import tcp
 from tcptop.model.finding import Finding, Subject
-from tcptop.model.table import F64
+from tcptop.model.table import F64, Index
 
 MOSTLY = 0.8  # of what it drops, that it rejects
 BY_TURNS = 0.3  # the same of unreachables: each neighbour that does not answer fails every 3 s
 STEADY = 0.5  # share of the intervals in which it rises: a burst is none
+HARMS = 0.5  # of what arrives: where clients are connected, strangers do not send so much
+CLIENTS = 3
+PASSED_ON = 0.5  # of what does not get through
+SSH = 22
 # Multicast and broadcast that nobody wants ends uncounted.
 OTHERWISE = (
     *("InDelivers", "ForwDatagrams", "InHdrErrors", "InAddrErrors", "InDiscards"),
@@ -40,6 +47,8 @@ class Filtered(NamedTuple):
     dropped: float
     rejected: float
     withheld: float = 0.0
+    share: float = 0.0  # of what arrives by IPv4, that does not get through
+    passed_on: bool = True  # whether it may have gone out again, past IP's own count, as IPVS does
 
     @property
     def most(self) -> float:
@@ -61,7 +70,30 @@ def filtered(summaries: Sequence[SampleSummary], netns: int) -> Filtered | None:
         for scope in ("Host", "Global")
         if rejected
     )
-    return Filtered(dropped, rejected, withheld) if dropped or rejected else None
+    if not dropped and not rejected:
+        return None
+    arrived = 0.0 if received is None else mean(received, summaries)
+    share = min(dropped / arrived, 1.0) if arrived else 0.0
+    return Filtered(dropped, rejected, withheld, share, _passed_on(summaries, netns, dropped))
+
+
+def _passed_on(summaries: Sequence[SampleSummary], netns: int, dropped: float) -> bool:
+    """ip_output counts what IPVS sends, and __ip_local_out does not; older kernels lack the one."""
+    sent = rates(summaries, netns, "OutTransmits")
+    if sent is None:
+        return True
+    own = rates_or_zero(summaries, netns, "OutRequests")
+    own = own + rates_or_zero(summaries, netns, "ForwDatagrams")
+    return mean(sent - own, summaries) > PASSED_ON * dropped
+
+
+def _clients(seen: Observations, netns: int) -> Index:
+    """Connections of others to what this host serves; ssh is an operator's, more likely."""
+    table = seen.table
+    served = (table.netns == netns) & (table.state == tcp.ESTABLISHED) & (table.local_port != SSH)
+    if not served.any():
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(served & seen.accepted & ~seen.remote_here)
 
 
 def _steady(rising: F64, summaries: Sequence[SampleSummary], share: float = STEADY) -> float:
@@ -70,20 +102,23 @@ def _steady(rising: F64, summaries: Sequence[SampleSummary], share: float = STEA
     return max(mean(rising, summaries), 0.0) if steady else 0.0
 
 
-def finding(id: str, netns: int, found: Filtered) -> Finding:
+def finding(id: str, seen: Observations, netns: int, found: Filtered) -> Finding:
+    clients = _clients(seen, netns)
+    harms = len(clients) >= CLIENTS and found.share >= HARMS and not found.passed_on
     answered = found.rejected + found.withheld
     dropped, rejected = words.number(found.dropped), words.number(answered)
     silently = answered < MOSTLY * found.dropped
     return Finding(
         id,
         words.key(id, netns, "filter"),
-        "info",
+        "warning" if harms else "info",
         f"A filter of this host lets {dropped} incoming packets/s not pass"
+        + (f", {words.percent(found.share)} of what arrives by IPv4" if harms and silently else "")
         if silently
         else f"This host rejects {rejected} packets/s with ICMP",
         Subject(netns),
         {"dropped_per_s": found.dropped, "rejected_per_s": answered},
-        tuple(_evidence(found)),
+        (*_evidence(found), *(_served(seen, clients) if harms else ())),
         "If clients of this host get no connection, look at its filters (nft list ruleset, "
         "iptables-save) for a rule that drops or rejects their port. Port scans and strangers look "
         "the same: which port it is no counter tells (nft add a counter to the rule, or tcpdump). "
@@ -99,7 +134,8 @@ def _evidence(found: Filtered) -> list[str]:
         said.append(
             f"IP received {words.number(found.dropped)} packets/s that it neither delivered, nor "
             "forwarded, nor counted as bad (IpInReceives less IpInDelivers): a filter (nft, "
-            "iptables) takes them, IPVS, which passes them on, or a blackhole route."
+            "iptables) takes them, IPVS, which passes them on, or a blackhole route. That is "
+            f"{words.percent(found.share)} of the IPv4 packets that arrive."
         )
     if found.rejected:
         said.append(
@@ -109,6 +145,15 @@ def _evidence(found: Filtered) -> list[str]:
             f"{_limited(found)}"
         )
     return said
+
+
+def _served(seen: Observations, clients: Index) -> list[str]:
+    listed = "; ".join(told(seen, ends(seen, clients)))[:-1]
+    many = words.count(len(clients), "open connection")
+    return [
+        f"Clients have {many} here meanwhile ({listed}): what is theirs "
+        "may be among it, as after a change of the filter."
+    ]
 
 
 def _limited(found: Filtered) -> str:

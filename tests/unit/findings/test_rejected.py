@@ -81,6 +81,39 @@ def test_what_a_filter_takes_is_told_but_no_alarm(
     assert all(each.title.startswith(title or "?") for each in found)
 
 
+TAKEN = {"InReceives": 20, "InDelivers": 2, "OutTransmits": 20, "OutRequests": 20}
+SERVED = [
+    socket("LISTEN", "10.0.0.1:5432", inode=1, cookie=1),
+    *(socket("ESTABLISHED", "10.0.0.1:5432", f"10.0.0.9:{n}", cookie=n) for n in range(50, 54)),
+]
+SSH = [row | {"local": "10.0.0.1:22"} for row in SERVED]
+
+
+@pytest.mark.parametrize(
+    ("more", "rows", "severity"),
+    [
+        ({}, SERVED, "warning"),
+        ({"InDelivers": 12}, SERVED, "info"),  # 40 %
+        ({"OutTransmits": 38}, SERVED, "info"),  # IPVS passes them on
+        ({}, SSH, "info"),  # an operator's
+        ({}, SERVED[:3], "info"),
+    ],
+)
+def test_a_filter_that_takes_most_while_clients_are_connected(
+    more: Mapping[str, float], rows: list[Row], severity: str
+) -> None:
+    known = {"InSegs": 2.0, **TAKEN, **more}
+    every = watch(7, lambda _: rows, kernel=counters(known), owners=HELD)[-1]
+    (finding,) = (each for each in of(every, REJECTED) if each.key.endswith("filter"))
+    assert finding.severity == severity
+    if severity == "warning":
+        assert finding.title == (
+            "A filter of this host lets 18 incoming packets/s not pass, 90% of what arrives by IPv4"
+        )
+        assert "Clients have 4 open connections here meanwhile" in finding.evidence[-1]
+        assert "accepted on :5432" in finding.evidence[-1]
+
+
 def full(remote: str = "10.0.0.9:5555", again: int = 4, send_q: int = 90_000) -> Row:
     info = {"snd_mss": 1448, "pmtu": 1500, "unacked": 10, "last_ack_recv": 9000, "backoff": again}
     row = socket("ESTABLISHED", "10.0.0.1:80", remote, inode=1, send_q=send_q, timer=1)

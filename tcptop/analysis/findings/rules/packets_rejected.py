@@ -139,7 +139,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
             yield _finding(kernel.netns, limits, rejected, arrived)
         by_filter = filtered.filtered(summaries, kernel.netns)
         if by_filter and by_filter.most > limits["per_s"]:
-            yield filtered.finding(ID, kernel.netns, by_filter)
+            yield filtered.finding(ID, seen, kernel.netns, by_filter)
         held = kept_back(seen, kernel.netns, summaries)
         if held:
             yield kept_back_words.finding(ID, seen, held)
