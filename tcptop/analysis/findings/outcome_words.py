@@ -338,9 +338,9 @@ def _about_resets(found: Outcomes) -> str:
         shortest = words.exactly(float(np.floor(found.paused[0] * 10) / 10))
         if found.sent_after_fin:
             return (
-                f"The server closes idle connections, after less than {shortest}, and the program "
-                "sends its next request on what is closed. Set the idle limit of the program's "
-                "pool below the server's (keep-alive timeout), let it leave out connections that "
+                f"The server closes idle connections, after about {shortest} or less, and the "
+                "program sends its next request on what is closed. Set the idle limit of its pool "
+                "below the server's (keep-alive timeout), let it leave out connections that "
                 "the server has closed, and try again on a new one what fails so."
             )
         return (

@@ -36,7 +36,8 @@ UNASKED_S = 10.0  # who is closed without having asked anything had opened it in
 BACKOFF = 2  # retransmissions in a row
 LATELY_S = 30.0  # in which TIME_WAIT is left out nowhere
 IDLE_S, MOSTLY = 1.0, 0.8  # from which a connection was idle; share of those that are
-OTHERWISE = 0.2  # of the failed connects of a namespace, or of those reset after a pause
+OTHERWISE = 0.2  # of the failed connects of a namespace
+A_FEW = 3
 
 
 class Outcomes(NamedTuple):
@@ -109,8 +110,8 @@ class Outcomes(NamedTuple):
 
     @property
     def sent_after_fin(self) -> bool:
-        """A FIN that came moments before is in no sample: some that show it tell."""
-        return self.after_a_pause and self.closed_before >= OTHERWISE * self.reset
+        """A FIN that came moments before is in no sample: a few that show it tell."""
+        return self.after_a_pause and self.closed_before >= A_FEW
 
     @property
     def fine(self) -> int:

@@ -342,7 +342,7 @@ def test_who_sends_on_what_the_server_has_closed_is_told() -> None:
 
     finding = told("CLOSE_WAIT")
     assert "8 of those reset were in CLOSE-WAIT when last seen" in " ".join(finding.evidence)
-    assert "closes idle connections, after less than 3 s" in finding.advice
+    assert "closes idle connections, after about 3 s or less" in finding.advice
     assert "firewall" not in finding.advice
     unknown = told("ESTABLISHED")
     assert "CLOSE-WAIT" not in " ".join(unknown.evidence)

@@ -73,6 +73,7 @@ def test_what_follows_from_it_does_not_contradict_it() -> None:
     """Connects that this host rejects at once have an answer: its own ICMP."""
     (effect,) = of(seen(REJECTED), "destination-failing")
     assert effect.because
+    assert effect.severity == "critical"
     assert (
         effect.title == f"All 80 connects to {TO} within 8 s failed: this host rejects them itself"
     )

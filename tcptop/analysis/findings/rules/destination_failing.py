@@ -124,7 +124,8 @@ def _finding(seen: Observations, found: Outcomes) -> Finding:
 def _severity(found: Outcomes, spared: bool) -> str:
     if spared:
         return "info"
-    return "critical" if not found.fine and found.silent >= CRITICAL else "warning"
+    unheard = found.silent + found.rejected_here
+    return "critical" if not found.fine and unheard >= CRITICAL else "warning"
 
 
 def _spared(seen: Observations, found: Outcomes) -> bool:
