@@ -23,7 +23,7 @@ from tcptop.model.table import F64, Index
 MOSTLY = 0.8  # of what it drops, that it rejects
 BY_TURNS = 0.3  # the same of unreachables: each neighbour that does not answer fails every 3 s
 STEADY = 0.5  # share of the intervals in which it rises: a burst is none
-HARMS = 0.5  # of what arrives: where clients are connected, strangers do not send so much
+HARMS = 0.8  # of what arrives: where clients are connected, strangers do not send so much
 CLIENTS = 3
 PASSED_ON = 0.5  # of what does not get through
 SSH = 22
@@ -113,7 +113,7 @@ def finding(id: str, seen: Observations, netns: int, found: Filtered) -> Finding
         words.key(id, netns, "filter"),
         "warning" if harms else "info",
         f"A filter of this host lets {dropped} incoming packets/s not pass"
-        + (f", {words.percent(found.share)} of what arrives by IPv4" if harms and silently else "")
+        + (", nearly all that arrives by IPv4" if harms and silently else "")
         if silently
         else f"This host rejects {rejected} packets/s with ICMP",
         Subject(netns),
@@ -134,8 +134,7 @@ def _evidence(found: Filtered) -> list[str]:
         said.append(
             f"IP received {words.number(found.dropped)} packets/s that it neither delivered, nor "
             "forwarded, nor counted as bad (IpInReceives less IpInDelivers): a filter (nft, "
-            "iptables) takes them, IPVS, which passes them on, or a blackhole route. That is "
-            f"{words.percent(found.share)} of the IPv4 packets that arrive."
+            "iptables) takes them, IPVS, which passes them on, or a blackhole route."
         )
     if found.rejected:
         said.append(
