@@ -113,7 +113,7 @@ def finding(id: str, seen: Observations, netns: int, found: Filtered) -> Finding
         words.key(id, netns, "filter"),
         "warning" if harms else "info",
         f"A filter of this host lets {dropped} incoming packets/s not pass"
-        + (", nearly all that arrives by IPv4" if harms and silently else "")
+        + (", nearly all that arrives by IPv4" if harms else "")
         if silently
         else f"This host rejects {rejected} packets/s with ICMP",
         Subject(netns),

@@ -108,7 +108,8 @@ def test_a_filter_that_takes_most_while_clients_are_connected(
     assert finding.severity == severity
     if severity == "warning":
         assert finding.title == (
-            "A filter of this host lets 18 incoming packets/s not pass, 90% of what arrives by IPv4"
+            "A filter of this host lets 18 incoming packets/s not pass, nearly all that arrives by "
+            "IPv4"
         )
         assert "Clients have 4 open connections here meanwhile" in finding.evidence[-1]
         assert "accepted on :5432" in finding.evidence[-1]
