@@ -51,8 +51,11 @@ def _told_at(finding: Finding, looks: Sequence[Snapshot]) -> int:
 
 
 def _same(finding: Finding, look: Snapshot) -> bool:
-    told = (finding.key, finding.evidence, dict(finding.values))
-    return any((f.key, f.evidence, dict(f.values)) == told for f in look.findings)
+    """An effect is told without the guesses that it had while it was none."""
+    told = (finding.key, dict(finding.values))
+    same = (f for f in look.findings if (f.key, dict(f.values)) == told)
+    mine = set(finding.evidence)
+    return any(mine <= set(f.evidence) or mine >= set(f.evidence) for f in same)
 
 
 def _every_word(finding: Finding) -> str:
