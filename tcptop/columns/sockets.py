@@ -230,10 +230,10 @@ COLUMNS = (
         largest_first=False, tail=":", least=12, grow=0,
     ),
     Column(
-        "process", "Process", 13,
+        "process", "Process", 10,
         "Who holds the socket: name/pid, +n other processes, † closed by it, ~ apparently, as "
         "others to the same destination; or why nobody.",
-        owner_values, owner_texts, flex=True, largest_first=False, tail="/", least=7, grow=0,
+        owner_values, owner_texts, flex=True, largest_first=False, tail="/", least=7, grow=1,
     ),
     Column(
         "timer", "Timer", 7, "How long the kernel waits, for what, and #tries so far.",

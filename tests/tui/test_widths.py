@@ -83,6 +83,21 @@ def test_a_timer_is_told_with_its_time() -> None:
     assert layout.place("13s retransmit #4", column_of(column), column.width) == "13s re…"
 
 
+def test_at_80_columns_there_is_a_timer_between_usual_addresses() -> None:
+    """The pages speak of it; who it is gives way for it, and is named still."""
+    leaky = replace(CURL, name="python3", label="leaky.py --port 80")
+    rows = [
+        socket("ESTABLISHED", "192.168.1.10:43210", "10.0.0.5:5432", inode=4, send_q=9, recv_q=1)
+        | {"timer": tcp.TIMERS.index("retransmit"), "expires": 900, "retrans": 2}
+    ]
+    listing = live_listing(SOCKETS, IDLE_TIMEOUT_S)
+    selection = select(derived(sample(rows, owners=owners((4, leaky, 3)))))
+    model = ListingModel(listing, selection, Sort(listing.sort_by))
+    content, empty = Needs().ask(model, range(len(model)), None)
+    columns, _ = layout.lay_out(model.columns, 79, content, empty)
+    assert {"remote", "process", "timer"} <= {column.key for column in columns}
+
+
 @pytest.mark.parametrize("width", [60, 80])
 def test_who_it_is_has_room_in_every_list_of_addresses(width: int) -> None:
     for view in ("sockets", "listeners"):
