@@ -58,7 +58,7 @@ async def test_a_counter_is_explained_by_what_it_feeds() -> None:
 
 
 async def test_pages_are_listed_and_lead_to_each_other() -> None:
-    async with live(size=(80, 100)) as view:
+    async with live(size=(80, 120)) as view:  # all of them at once
         await view.press("X")
         text = view.text()
         assert all(f" {page.name} " in text for page in pages())

@@ -27,6 +27,7 @@ _CLOCKS = ("last_ack_recv", "last_data_recv", "last_data_sent")
 _RETRANSMIT, _PERSIST = tcp.TIMERS.index("retransmit"), tcp.TIMERS.index("persist")
 _FIRST_S, _RTO_S, _LONGEST_S = 1.0, 0.2, 120.0  # tcp.h: TCP_TIMEOUT_INIT, TCP_RTO_MIN and _MAX
 _TIME_WAIT_S = 60
+_FEW = 8  # connections of which one is told by itself
 _ORPHAN_RETRIES = 8  # tcp_orphan_retries, net/ipv4/tcp_timer.c
 
 
@@ -177,6 +178,7 @@ def _of_part(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
             ("all", column.sum()),
             ("most", column.max()),
             ("without FINs", np.maximum(column - 1, 0).sum()),
+            *(("of one of a few", each) for each in column[:_FEW] if len(column) <= _FEW),
         ):
             yield exactly("bytes", int(value), f"{name}: {queue}, {what}")
     yield from _read_since(seen, part)
@@ -448,6 +450,11 @@ def _of_unix_listeners(seen: Seen) -> Iterator[Fact]:
                 yield exactly("seconds", ago, "since when somebody waits")
 
 
+def _about(waits: Sequence[float]) -> tuple[float, float]:
+    """By growth between looks, where the kernel's clocks tell it of other moments."""
+    return 0.95 * min(waits), 1.05 * max(waits)
+
+
 def _of_ports(seen: Seen) -> Iterator[Fact]:
     """Of the ephemeral range, towards the destination."""
     text = seen.sysctl("net.ipv4.ip_local_port_range")
@@ -468,7 +475,7 @@ def _of_ports(seen: Seen) -> Iterator[Fact]:
         if grown > 0:
             waits.append((every - used) * (seen.sample.clock - before.clock) / grown)
     if waits:
-        yield Fact("seconds", min(waits), max(waits), "until the ports run out")
+        yield Fact("seconds", *_about(waits), "until the ports run out")
     for before in seen.samples[:-1]:
         new = ~np.isin(table.cookie[there], before.sockets.cookie)
         seconds = seen.sample.clock - before.clock
@@ -685,7 +692,7 @@ def _until_full(seen: Seen, process: Process) -> Iterator[Fact]:
         if after > before and seen.sample.clock - start < 33
     ]
     if waits:
-        yield Fact("seconds", min(waits), max(waits), "until its descriptors run out")
+        yield Fact("seconds", *_about(waits), "until its descriptors run out")
 
 
 def _of_doings(seen: Seen) -> Iterator[Fact]:
