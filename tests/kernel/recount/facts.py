@@ -601,7 +601,10 @@ def _of_ends(seen: Seen) -> Iterator[Fact]:
     due = (dead.tcp_info("last_data_sent") < dead.tcp_info("last_data_recv")) | ~came
     left = ~unopened & sent & due
     idle_s = dead.tcp_info("last_data_recv") / 1000 - asked_s
+    closed_there = np.isin(dead.cookie, _last_seen(seen, tcp.CLOSE_WAIT))
     kinds = {
+        "closed there before": closed_there,
+        "in vain, closed there before": left & closed_there,
         "refused": unopened & refused,
         "silent": silent,
         "sent again": silent & (dead.tcp_info("total_retrans") > 0),
@@ -627,6 +630,14 @@ def _of_ends(seen: Seen) -> Iterator[Fact]:
         yield Fact("seconds", waited - 0.1, waited, "waited until it ended")
     for idle in idle_s[left].tolist():
         yield Fact("seconds", idle - 0.1, idle, "paused before the last thing was sent")
+
+
+def _last_seen(seen: Seen, state: int) -> NDArray[np.uint64]:
+    """The cookies of those that were in that state when a look showed them last."""
+    last: dict[int, int] = {}
+    for table in (sample.sockets for sample in seen.samples):
+        last |= dict(zip(table.cookie.tolist(), table.state.tolist(), strict=True))
+    return np.array([each for each, was in last.items() if was == state], np.uint64)
 
 
 def _answered(dead: SocketTable) -> Bools:
