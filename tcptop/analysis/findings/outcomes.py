@@ -37,6 +37,7 @@ BACKOFF = 2  # retransmissions in a row
 LATELY_S = 30.0  # in which TIME_WAIT is left out nowhere
 IDLE_S, MOSTLY = 1.0, 0.8  # from which a connection was idle; share of those that are
 OTHERWISE = 0.2  # of the failed connects of a namespace
+BETWEEN = 0.05  # of them: counters are read at another moment than notices come
 A_FEW = 3
 
 
@@ -150,7 +151,8 @@ def by_counters(seen: Observations, found: Outcomes) -> Outcomes:
         for name in ("AttemptFails", "TCPAbortOnTimeout")
     )
     unreachable = icmp.came(seen, found.callee.netns, found.seconds)
-    if found.untold and failed >= found.untold and unreachable + silent <= OTHERWISE * failed:
+    as_many = failed >= (1 - BETWEEN) * found.untold - 1
+    if found.untold and as_many and unreachable + silent <= OTHERWISE * failed:
         return found._replace(refused=found.refused + found.untold, untold=0)
     if not found.silent:
         return found

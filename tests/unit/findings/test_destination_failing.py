@@ -128,6 +128,13 @@ def test_of_what_the_kernel_has_forgotten_the_address_is_told() -> None:
     assert "no longer knows the port" in " ".join(finding.evidence)
 
 
+def test_counters_that_are_read_a_moment_before_the_notices_tell_the_same() -> None:
+    finding = one(lambda number: [ended("10.0.0.9:0")] * (2 if number < 8 else 3))
+    assert finding.title == "All 17 connects to 10.0.0.9 within 8 s were refused"
+    finding = one(lambda _: [ended("10.0.0.9:0")] * 4)
+    assert finding.title == "All 32 connects to 10.0.0.9 within 8 s failed"
+
+
 def test_connects_that_wait_together_are_told_by_one_round() -> None:
     """In the incident with its caller, who goes on."""
     finding = one(lambda number: [unanswered()] * 4 * (number in (2, 5)), 5)
