@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from tcptop.sources.names import SystemNames
 from tcptop.tui.app import TcptopApp
 from tcptop.tui.settings import ScreenSettings
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 SIZE, SMALL = (120, 36), (80, 24)
 SECONDS = 45  # until charts have something to show
 # Those that show together what most people look for; the last two begin to move at once.
@@ -120,6 +121,7 @@ def _placed(text: re.Match[str]) -> str:
 
 
 def main() -> None:
+    os.chdir("/")  # which the page of a process shows as its directory
     with Stage(choose(SCENARIOS)) as stage:
         asyncio.run(draw(stage))
 
