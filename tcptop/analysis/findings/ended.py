@@ -18,6 +18,14 @@ from tcptop.model.table import U64, Bools, Index, SocketTable
 ADDRESS = ("netns", "interface", "remote_hi", "remote_lo")
 
 
+OVER_S, LATE = 2.0, 1.5  # since the last of them, or times what lies between two
+
+
+def go_on(ago_s: float, spread_s: float, moments: int) -> bool:
+    """Of what ended in so many moments, the last `ago_s` ago: the next is not overdue."""
+    return ago_s <= max(OVER_S, LATE * spread_s / max(moments - 1, 1))
+
+
 class Whose(NamedTuple):
     """Processes of some that have ended, who had most first.
 

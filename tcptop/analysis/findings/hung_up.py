@@ -76,7 +76,7 @@ def unheard(
     closed = lately(seen, seconds)
     if len(closed) < per_s * seconds:
         return
-    soon = np.fmin(closed.life_s, closed.short_s) <= SOON_S
+    soon = over_soon(closed)
     soon &= closed.opened & (closed.first == HERE) & (closed.netns == netns)
     ended = closed.take(soon & (closed.known("data_segs_in") == 0))
     if len(ended) < per_s * seconds:
@@ -91,6 +91,11 @@ def unheard(
             mute = bool((ended.known("data_segs_out")[mine] == 0).all())
             there = stay[seen.table.local_port[stay] == seen.table.local_port[row]]
             yield HungUp(row, float(mine.sum()) / seconds, there, True, mute)
+
+
+def over_soon(closed: Closed) -> Bools:
+    soon: Bools = np.fmin(closed.life_s, closed.short_s) <= SOON_S
+    return soon
 
 
 def listeners(seen: Observations, netns: int) -> list[int]:
@@ -150,7 +155,7 @@ def _ended_there(seen: Observations, row: int, seconds: float) -> Closed:
     """By the notices those that the destination of a row ended soon; of EstabResets these are not
     all, which counts none that is reset after it was closed (tcp_set_state, net/ipv4/tcp.c)."""
     closed, to = lately(seen, seconds), callee(seen.table, row)
-    soon = np.fmin(closed.life_s, closed.short_s) <= SOON_S
+    soon = over_soon(closed)
     for name in WHERE:
         soon &= getattr(closed, name) == getattr(to, name)
     there = (closed.first == THERE) | ((closed.reset == YES) & (closed.first != HERE))

@@ -15,8 +15,8 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import servers
-from tcptop.analysis.findings.ended import lately
-from tcptop.analysis.findings.hung_up import SOON_S, listeners, staying
+from tcptop.analysis.findings.ended import go_on, lately
+from tcptop.analysis.findings.hung_up import listeners, over_soon, staying
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import closed as codes
 from tcptop.model.arrays import isin_codes
@@ -26,7 +26,7 @@ from tcptop.model.table import F64, Bools, Index
 LATELY_S = 30.0  # within which they count
 FEW_BYTES = 300.0  # of an error
 SOME = 0.2  # of those that brought no more than an error
-BETWEEN_S, OVER_S, LATE = 2.0, 2.0, 1.5  # as of destination-failing
+BETWEEN_S = 2.0  # as of destination-failing
 
 
 class Turned(NamedTuple):
@@ -68,7 +68,7 @@ def turned(seen: Observations, netns: int, least: int, share: float) -> Iterator
     seconds = min(LATELY_S, seen.watched_s)
     closed = lately(seen, seconds)
     closed = closed.take(closed.opened & (closed.netns == netns))
-    at_once = _soon(closed) & (closed.reset != codes.UNKNOWN)
+    at_once = over_soon(closed) & (closed.reset != codes.UNKNOWN)
     if np.count_nonzero(at_once) < least:
         return
     table, stay = seen.table, np.flatnonzero(staying(seen, netns, seconds) & seen.accepted)
@@ -84,11 +84,6 @@ def turned(seen: Observations, netns: int, least: int, share: float) -> Iterator
             told = ended.take(few)
             asked = bool((told.known("data_segs_in") > 0).all())
             yield Turned(row, every, seconds, told, there, asked)
-
-
-def _soon(closed: Closed) -> Bools:
-    soon: Bools = np.fmin(closed.life_s, closed.short_s) <= SOON_S
-    return soon
 
 
 def _turned_away(seen: Observations, row: int, ended: Closed) -> Bools:
@@ -109,7 +104,7 @@ def with_error(ended: Closed, limit: servers.AtOnce, by_server: Bools, here: boo
     few = (said > 0) & (said <= limit.said) & (asked <= limit.asked)
     few &= (sent > 0) & (sent <= FEW_BYTES)
     broken = (ended.reset == codes.YES) & (limit.resets & (asked > 0))
-    few &= ended.opened & _soon(ended) & (broken | (ended.reset == codes.NO))
+    few &= ended.opened & over_soon(ended) & (broken | (ended.reset == codes.NO))
     first = np.count_nonzero(few & (broken | by_server))
     some: Bools = few & (first >= SOME * np.count_nonzero(few))
     return some
@@ -126,5 +121,4 @@ def _young(seen: Observations, row: int, seconds: float) -> int:
 def _goes_on(seen: Observations, at: F64) -> bool:
     """Not one burst, and not over: the next is not overdue."""
     spread_s, ago_s = float(at.max() - at.min()), seen.sample.taken_at - float(at.max())
-    between_s = spread_s / max(len(at) - 1, 1)
-    return spread_s >= BETWEEN_S and ago_s <= max(OVER_S, LATE * between_s)
+    return spread_s >= BETWEEN_S and go_on(ago_s, spread_s, len(at))

@@ -30,7 +30,7 @@ ID = "clients-reset"
 OWN = ("TCPAbortOnClose", "TCPAbortOnData")  # resets of this host
 BURST_S = 6.0  # within which connections are lost together: each is noticed when data is sent next
 APART_S = 1.5  # from the first to the last: what one client does at its end takes less
-BETWEEN_S, MOMENTS, OVER_S, LATE = 2.0, 3, 2.0, 1.5  # as of destination-failing
+BETWEEN_S, MOMENTS = 2.0, 3  # as of destination-failing
 ANSWER_S = 1.0  # a health check hangs up sooner, in the middle of a large answer too
 ALIKE = 1.3  # the largest of most answers by the smallest
 
@@ -131,9 +131,9 @@ def _life_s(closed: Closed, began: float) -> F64:
 def _go_on(at: F64, now: float, every: bool) -> bool:
     """Not one burst, and not over: the next is not overdue."""
     moments, spread_s = outcomes.moments(np.sort(at)), float(at.max() - at.min())
-    overdue_s = max(OVER_S, LATE * spread_s / max(moments - 1, 1))
     often = every or moments >= MOMENTS
-    return often and spread_s >= BETWEEN_S and now - float(at.max()) <= overdue_s
+    on = ended.go_on(now - float(at.max()), spread_s, moments)
+    return often and spread_s >= BETWEEN_S and on
 
 
 def _own(seen: Observations, netns: int, found: Struck) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.findings import failed_places, outcome_words, unanswered, words
+from tcptop.analysis.findings.ended import go_on
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes, by_counters, outcomes
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -21,7 +22,6 @@ from tcptop.model.table import F64
 
 ID = "destination-failing"
 WATCHED_S = 4.75  # five samples, of which one may come early
-OVER_S, LATE = 2.0, 1.5  # since the last failure, or times what lies between two
 BETWEEN_S = 2.0  # from the first failure to the last: a server that restarts refuses for less
 CRITICAL = 10  # connects without an answer, as of connect-unanswered
 ALIKE = 1.3  # the longest of most waits by the shortest: a deadline
@@ -64,8 +64,8 @@ def _again(found: Outcomes, limits: Limits) -> bool:
 
 def _lasts(seen: Observations, found: Outcomes) -> bool:
     """Watched for long enough, and not over: the next failure is not overdue."""
-    between_s = found.spread_s / max(found.moments - 1, 1)
-    return seen.watched_s >= WATCHED_S and found.ago_s <= max(OVER_S, LATE * between_s)
+    lasts = go_on(found.ago_s, found.spread_s, found.moments)
+    return seen.watched_s >= WATCHED_S and lasts
 
 
 def _goes_on(seen: Observations, found: Outcomes) -> bool:
