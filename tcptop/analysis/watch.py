@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tcptop.analysis.derive import derive
+from tcptop.analysis.findings import windows
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.history import History
 from tcptop.model.sample import Sample
@@ -53,11 +54,15 @@ class WatchLoop:
 
 
 def watched(loop: WatchLoop, interval: float, over_s: float, stop: Stop) -> Snapshot:
-    """The last snapshot of a watch of `over_s` seconds, or until stopped; of one look for 0."""
+    """The last snapshot of a watch of `over_s` seconds, or until stopped; of one look for 0.
+
+    Where looks take long it lasts longer: what rules call steady is seen in several intervals.
+    """
     snapshot = loop.step()
-    end = snapshot.sample.clock + over_s
-    while (left := end - snapshot.sample.clock) > CLOCK_ERROR_S:
-        if loop.wait(min(interval, left), stop):
+    end, least = snapshot.sample.clock + over_s, min(windows.LEAST, over_s // interval)
+    while (left := end - snapshot.sample.clock) > CLOCK_ERROR_S or least > 0:
+        if loop.wait(min(interval, left) if left > CLOCK_ERROR_S else interval, stop):
             break
         snapshot = loop.step()
+        least -= 1
     return snapshot

@@ -76,13 +76,11 @@ def _parameter(each: object, name: str, why_not: str) -> object:
 def shown(cls: type[Silence]) -> Iterator[dict[str, Played]]:
     """All constructions of a class, looked at until each says what it can."""
     by_play = {id(each.play): each for each in cls.incidents}
-    started: dict[int, float] = {}
 
     def satisfied(played: Played) -> bool:
         expected = by_play.get(id(played.play))
-        clock = next(iter(played.looks.values()))[-1].sample.clock
-        began = started.setdefault(id(played), clock)
-        if expected is None or expected.missing or clock - began > PATIENCE_S:
+        late_s = played.watched_s - played.play.over_s
+        if expected is None or expected.missing or late_s > PATIENCE_S:
             return True
         return not any(True for host in expected.says for _ in unsaid(played, expected, host))
 

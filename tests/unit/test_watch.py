@@ -114,3 +114,15 @@ def test_a_watch_can_be_stopped() -> None:
     stop = threading.Event()
     stop.set()
     assert watched(WatchLoop(Kept(*seconds(9))), 1.0, 5.0, stop).over_s is None
+
+
+def test_a_watch_of_long_looks_has_two_intervals() -> None:
+    """Within one, rules do not know a burst from a steady rate."""
+    source = Kept(*(later(everything(), 9.0 * n) for n in range(5)))
+    assert watched(WatchLoop(source), 1.0, 5.0, NEVER).over_s == 18.0
+    assert source.waited == [1.0, 1.0]
+
+
+def test_a_watch_of_one_interval_has_no_more() -> None:
+    source = Kept(*seconds(4))
+    assert watched(WatchLoop(source), 1.0, 1.0, NEVER).over_s == 1.0
