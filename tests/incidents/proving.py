@@ -80,7 +80,7 @@ def shown(cls: type[Silence]) -> Iterator[dict[str, Played]]:
     def satisfied(played: Played) -> bool:
         expected = by_play.get(id(played.play))
         late_s = played.watched_s - played.play.over_s
-        if expected is None or expected.missing or late_s > PATIENCE_S:
+        if expected is None or expected.missing or (played.enough and late_s > PATIENCE_S):
             return True
         return not any(True for host in expected.says for _ in unsaid(played, expected, host))
 
