@@ -40,9 +40,9 @@ class Played:
 
     @property
     def watched_s(self) -> float:
-        """From the first look to the last one, neither of which takes no time."""
-        looks = next(iter(self.looks.values()))
-        return looks[-1].sample.clock - looks[0].sample.clock
+        """From the first look to the last one, of the host that was watched the shortest."""
+        every = self.looks.values()
+        return min(looks[-1].sample.clock - looks[0].sample.clock for looks in every)
 
     @property
     def enough(self) -> bool:
