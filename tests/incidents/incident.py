@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding
 from tests.incidents.lab import Lab
 
@@ -102,6 +103,14 @@ class Play:
     @property
     def name(self) -> str:
         return getattr(self.make, "__name__", "?")
+
+    @property
+    def settings(self) -> FindingSettings:
+        by_finding: dict[str, dict[str, float]] = {}
+        for name, value in self.limits.items():
+            finding, _, threshold = name.partition(".")
+            by_finding.setdefault(finding, {})[threshold] = value
+        return FindingSettings(by_finding)
 
 
 @dataclass

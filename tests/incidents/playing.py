@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
-from tests.incidents.incident import Limits, Play
-from tests.incidents.lab import Host, Lab
+from tests.incidents.incident import Play
+from tests.incidents.lab import Lab
 from tests.kernel.findings.limits import SetWatch
 
 INTERVAL_S, LISTENERS_S = 1.0, 0.2
@@ -66,8 +66,9 @@ class Played:
 
     def _look(self, satisfied: Satisfied) -> None:
         with ExitStack() as stack:
+            limits, hosts = self.play.settings.limits, self.lab.hosts
             watches = {
-                name: stack.enter_context(_watch(self.lab.hosts[name], self.play.limits))
+                name: stack.enter_context(SetWatch(hosts[name].namespace, limits))
                 for name in self.play.hosts
             }
             due = time.monotonic()
@@ -78,14 +79,6 @@ class Played:
                     return
                 due = max(due + INTERVAL_S, time.monotonic())
                 _poll(watches.values(), due)
-
-
-def _watch(host: Host, limits: Limits) -> SetWatch:
-    by_finding: dict[str, dict[str, float]] = {}
-    for name, value in limits.items():
-        finding, _, threshold = name.partition(".")
-        by_finding.setdefault(finding, {})[threshold] = value
-    return SetWatch(host.namespace, by_finding)
 
 
 def _looked(watch: SetWatch) -> Snapshot:

@@ -15,6 +15,7 @@ import pytest
 from tcptop.model.finding import Finding
 from tests.incidents.incident import Incident, Play, Says, text
 from tests.incidents.playing import LONGEST_S, Played, playing
+from tests.kernel import one_look
 from tests.kernel.recount.recount import recount
 
 PATIENCE_S = 8.0  # for a busy machine: what is not said yet may be soon
@@ -52,6 +53,14 @@ class Proving(Silence):
         played = shows[counted.play.name]
         wrong = [each for host in played.play.hosts for each in miscounted(played, host)]
         assert not wrong, "\n".join(["", *wrong])
+
+    @pytest.mark.timeout(LONGEST_S + 60)
+    def test_one_look_claims_no_rate(self, shows: Shows, incident: Incident) -> None:
+        played = shows[incident.play.name]
+        played.check()
+        lasts = (looks[-1] for looks in played.looks.values())
+        alone = (one_look.alone(each, played.play.settings) for each in lasts)
+        assert not [sentence for look in alone for sentence in one_look.rates(look)]
 
 
 def plays(cls: type[Silence]) -> list[Play]:

@@ -32,6 +32,7 @@ from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.sources.live import LiveSource
 from tests import wording
+from tests.kernel import one_look
 from tests.kernel.evidence import EVIDENCE
 from tests.kernel.nobody import become_nobody
 from tests.kernel.recount.recount import recount
@@ -144,6 +145,13 @@ def test_its_numbers_are_counted_again(shows: Mapping[str, Played], name: str) -
         for each in recount(finding, played.looks[: at + 1], limits)
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_one_look_claims_no_rate(shows: Mapping[str, Played], name: str) -> None:
+    played = shows[name]
+    looks = (one_look.alone(each, played.watch.settings) for each in played.looks)
+    assert [sentence for look in looks for sentence in one_look.rates(look)] == []
 
 
 @pytest.mark.parametrize("name", IDS)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import words
+from tcptop.analysis.findings import newer_counters, words
 from tcptop.analysis.findings.rule import Need
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import FindingSettings
@@ -27,6 +27,15 @@ def silences(snapshot: Snapshot, settings: FindingSettings) -> tuple[Silence, ..
             Silence(rules, f"{lack.why}: {', '.join(rules)} could not look{lack.at_what}.")
             for lack in _lacks(snapshot)
             if (rules := _rules(lack.need, settings))
+        ),
+        *(
+            Silence(
+                (each.rule,),
+                f"Linux counts {each.section}{each.name} since {each.since}, and not here: "
+                f"{each.rule} could not look for {each.to_what}.",
+            )
+            for each in newer_counters.lacked(snapshot)
+            if each.rule not in settings.ignored
         ),
     )
 
