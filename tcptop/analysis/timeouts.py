@@ -87,10 +87,14 @@ def give_up_in_s(sysctls: Sysctls, rto_us: float, backoff: int, expires_ms: floa
 
 
 def orphan_give_up_in_s(
-    sysctls: Sysctls, rto_us: float, backoff: int, expires_ms: float
+    sysctls: Sysctls, rto_us: float, backoff: int, expires_ms: float, waited_s: float = 0.0
 ) -> float | None:
-    """The same for a socket that its process has closed."""
-    return _left_s(orphan_give_up_s(sysctls), rto_max_s(sysctls), rto_us, backoff, expires_ms)
+    """The same for a socket that its process has closed, and that has waited for so long at least.
+
+    An ICMP error that undoes doublings does not set back the clock of the limit.
+    """
+    limit, longest = orphan_give_up_s(sysctls), rto_max_s(sysctls)
+    return _left_s(limit, longest, rto_us, backoff, expires_ms, waited_s)
 
 
 def orphan_probes_in_s(sysctls: Sysctls, rto_us: float, backoff: int, expires_ms: float) -> float:
@@ -107,14 +111,22 @@ def orphan_probes_in_s(sysctls: Sysctls, rto_us: float, backoff: int, expires_ms
 
 
 def _left_s(
-    limit: float | None, longest: float, rto_us: float, backoff: int, expires_ms: float
+    limit: float | None,
+    longest: float,
+    rto_us: float,
+    backoff: int,
+    expires_ms: float,
+    waited_s: float = 0.0,
 ) -> float | None:
     if limit is None:
         return None
     left = _expires_s(expires_ms)
     # The clock of the limit starts with the first retransmission, not with the first timeout.
     first = _first_rto_s(rto_us, backoff, longest)
-    elapsed = retransmitting_for_s(rto_us, backoff, expires_ms, longest) - first + left
+    told_s = retransmitting_for_s(rto_us, backoff, expires_ms, longest)
+    if waited_s > told_s + first:  # doublings were undone, and may be again
+        return max(left, limit - waited_s + first)
+    elapsed = told_s - first + left
     if backoff == 0:
         elapsed = 0.0
     rto = rto_us / 1e6

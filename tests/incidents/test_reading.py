@@ -6,7 +6,7 @@ import os
 import signal
 
 from tests.incidents.incident import Says, incident
-from tests.incidents.lab import Lab
+from tests.incidents.lab import DEVICE, Lab
 from tests.incidents.proving import Proving
 
 UNREAD, HALF = "recv-queue-unread", "half-closed"
@@ -137,6 +137,30 @@ def clients_vanish_while_they_close(lab: Lab) -> None:
     lab.wait(4)
 
 
+@incident(
+    server=[
+        Says(
+            "half-closed",
+            "warning",
+            title=[r"60\b"],
+            told=[r"60 LAST-ACK", r"10\.77\.0\.2\b"],
+            values={"sockets": 60},
+            listener="10.77.0.1:8080",
+        )
+    ],
+    over_s=3,
+    limits={"half-closed.age_s": 12},
+)
+def clients_vanish_and_their_neighbour_entry_too(lab: Lab) -> None:
+    """ARP fails too: ICMP errors of this host undo the doublings of its timers (12 s for 60)."""
+    _closers(lab)
+    lab.client.ingress("drop")
+    lab.server.ip(f"neigh del {lab.client.address} dev {DEVICE}")
+    os.kill(lab.pids["late"], signal.SIGUSR1)
+    lab.server.until(lambda: lab.server.count("LAST_ACK", local=8080) == 60, "60 in LAST_ACK")
+    lab.wait(18)
+
+
 @clients_vanish_while_they_close.healthy()
 def clients_and_server_close(lab: Lab) -> None:
     _closers(lab)
@@ -242,6 +266,7 @@ class TestReading(Proving):
         a_server_with_a_pool_is_stopped,
         clients_stop_reading_large_answers,
         clients_vanish_while_they_close,
+        clients_vanish_and_their_neighbour_entry_too,
         one_consumer_of_twenty_is_stopped,
         five_readers_take_a_byte_a_second,
     )

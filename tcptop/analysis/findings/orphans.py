@@ -21,7 +21,7 @@ from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, sorted_unique
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
-from tcptop.model.table import F64, Bools, Index
+from tcptop.model.table import F64, Bools, Index, SocketTable
 
 STATES = (tcp.FIN_WAIT1, tcp.LAST_ACK, tcp.CLOSING)
 RETRIES = "net.ipv4.tcp_orphan_retries"
@@ -82,7 +82,23 @@ def _unanswered_s(seen: Observations, every: Index) -> F64:
         left = float(part.expires[place])
         since = timeouts.retransmitting_for_s(rto[place], int(backoff[place]), left)
         age[place] = max(age[place], since)
+    age[again] = np.fmax(age, _fin_in_flight_s(part))[again]
     return age
+
+
+def _fin_in_flight_s(part: SocketTable) -> F64:
+    """By the time with data or a FIN in flight, less what the data can have taken of it: at least.
+
+    An ICMP error undoes doublings (tcp_ld_RTO_revert, net/ipv4/tcp_ipv4.c: this host's own, once
+    ARP has failed), so the timer may look young. Data that were not sent again had their answer
+    within a timeout. NaN where some were, or the kernel does not tell (before 4.19).
+    """
+    timeout = np.fmax(part.info_of("rto") / 1e6 / 2 ** part.info_of("backoff"), timeouts.RTO_INIT_S)
+    data = part.info_of("rwnd_limited") / 1e6 + part.info_of("data_segs_out") * timeout
+    once = part.info_of("bytes_retrans") == 0
+    left = np.where(once, part.info_of("busy_time") / 1e6 - data, np.nan)
+    spent: F64 = np.where(left > 0, left, np.nan)
+    return spent
 
 
 def processes(seen: Observations, chosen: Index) -> list[Process]:
@@ -162,6 +178,7 @@ def _left_s(seen: Observations, found: Orphans) -> float | None:
     """Until the kernel gives up the oldest of those of which there are most."""
     kind = found.shut if found.mostly_shut else ~found.shut
     rows, age = found.rows[kind], found.age_s[kind]
+    waited_s = float(age.max())
     row = rows[age.argmax() : age.argmax() + 1]
     table = seen.table
     sysctls = seen.sample.kernel_of(int(table.netns[row[0]])).sysctls
@@ -171,7 +188,7 @@ def _left_s(seen: Observations, found: Orphans) -> float | None:
         return None
     if timer == tcp.PERSIST:
         return timeouts.orphan_probes_in_s(sysctls, rto, int(backoff), expires)
-    return timeouts.orphan_give_up_in_s(sysctls, rto, int(backoff), expires)
+    return timeouts.orphan_give_up_in_s(sysctls, rto, int(backoff), expires, waited_s)
 
 
 def _shut_advice(found: Orphans) -> str:

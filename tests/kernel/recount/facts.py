@@ -204,10 +204,26 @@ def _durations(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
             # A hair's breadth decides whether there is one more timeout.
             least, most = stage.left_s(total - 1) - 1, stage.left_s(total + 1) + 1
             yield Fact("seconds", least, most, f"{name}: until given up")
+    for waited in _busy(part):
+        yield Fact("seconds", waited - 0.1, waited + 0.1, f"{name}: busy since the last data")
+        for total in _totals(seen, handshake=False):
+            left = total - waited
+            yield Fact("seconds", left - 1, left + 1, f"{name}: until given up, by its busy time")
     for left in _until_probes_end(part):
         yield Fact("seconds", left - 1, left + 1, f"{name}: until its probes end")
     first = float((part.tcp_info("last_ack_recv") / 1000 + part.expires / 1000).max())
     yield Fact("seconds", first - 1, first + 1, f"{name}: keepalive's first probe")
+
+
+def _busy(part: SocketTable) -> Iterator[float]:
+    """With a FIN in flight, where no data had to be sent again: each segment of them took a second
+    at most."""
+    once = part.tcp_info_known("bytes_retrans") & (part.tcp_info("bytes_retrans") == 0)
+    shut = part.tcp_info("rwnd_limited") / 1e6
+    waited = part.tcp_info("busy_time") / 1e6 - shut - part.tcp_info("data_segs_out")
+    fins = once & (part.send_q == 1) & (part.inode == 0)
+    if fins.any():
+        yield float(waited[fins].max())
 
 
 def _read_since(seen: Seen, part: SocketTable) -> Iterator[Fact]:

@@ -104,6 +104,27 @@ def test_orphans_that_are_none_or_young(rows: list[Row]) -> None:
     assert ID not in ids(once(rows, FindingSettings({ID: {"few": 100}})))
 
 
+@pytest.mark.parametrize(
+    ("busy_s", "more", "fires"),
+    [
+        (62, {}, True),
+        (60, {}, False),  # one segment of data may have taken a second of it
+        (90, {"bytes_retrans": 5}, False),
+        (90, {"rwnd_limited": 40_000_000}, False),
+        (90, {"data_segs_out": 200}, False),
+        (62, {"rto": 9_600_000}, True),  # 0.6 s, doubled four times
+        (62, {"rto": 20_000_000, "backoff": 1}, False),  # 10 s
+    ],
+)
+def test_orphans_whose_timer_an_icmp_error_made_young(
+    busy_s: int, more: dict[str, int], fires: bool
+) -> None:
+    info = {"rto": 3_264_000, "backoff": 4, "busy_time": busy_s * 1_000_000, "data_segs_out": 1}
+    info |= {"bytes_retrans": 0, "rwnd_limited": 0} | more
+    found = once(orphans(20, expires=2000, info=info), FindingSettings({ID: {"few": 100}}))
+    assert (ID in ids(found)) == fires
+
+
 FEW = {"rto": 3_264_000, "backoff": 4, "last_ack_recv": 9000}
 ANSWERED = socket("ESTABLISHED", "10.0.0.1:900", "10.0.0.9:80", info={"last_ack_recv": 2000})
 
