@@ -14,7 +14,7 @@ from tcptop.model import tcp
 from tcptop.model.arrays import nan_as_zero
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import F64, U64, Index
+from tcptop.model.table import F64, U32, U64, Index
 
 SHORTLIST = 512  # of so many the keys are made: of 100,000 they would take longer than all else
 STATES = tuple(name.lower() for name in tcp.STATES[1:])
@@ -57,11 +57,15 @@ SOCKET = (
 
 
 class Recorded(NamedTuple):
-    """m subjects; `weights` say who is the busiest, `values` are (m, metrics)."""
+    """m subjects; `weights` say who is the busiest, `values` are (m, metrics).
+
+    `netns` is where each is, of those whose keys may be others' in a namespace that comes later.
+    """
 
     keys: U64
     weights: F64
     values: F64
+    netns: U32 | None = None
 
 
 class RecordedKind(NamedTuple):
@@ -146,7 +150,8 @@ def of_processes(selection: Selection) -> Recorded:
     held = selection.snapshot.holders.at(found.process[rows])
     fds = np.array([p.open_fds if p else None for p in held], np.float64)  # None becomes NaN
     values = _table(found.sockets[rows], close_wait, *_plain(found, PROCESS[2:-1], rows), fds)
-    return Recorded(identity.process_keys(selection, rows), weights[rows], values)
+    keys = identity.process_keys(selection, rows)
+    return Recorded(keys, weights[rows], values, found.netns[rows])
 
 
 def of_listeners(selection: Selection) -> Recorded:
@@ -167,7 +172,8 @@ def of_ports(selection: Selection) -> Recorded:
     weights = found.used.astype(np.float64)
     rows = busiest(weights)
     values = _table(*_plain(found, DESTINATION, rows))
-    return Recorded(identity.port_keys(selection, rows), weights[rows], values)
+    keys = identity.port_keys(selection, rows)
+    return Recorded(keys, weights[rows], values, found.netns[rows])
 
 
 def of_remotes(selection: Selection) -> Recorded:
@@ -175,9 +181,8 @@ def of_remotes(selection: Selection) -> Recorded:
     found = selection.snapshot.remotes
     weights = found.sockets.astype(np.float64)
     rows = busiest(weights)
-    return Recorded(
-        identity.remote_keys(selection, rows), weights[rows], _table(*_plain(found, REMOTE, rows))
-    )
+    keys, values = identity.remote_keys(selection, rows), _table(*_plain(found, REMOTE, rows))
+    return Recorded(keys, weights[rows], values, found.netns[rows])
 
 
 def of_namespaces(selection: Selection) -> Recorded:
@@ -192,7 +197,8 @@ def of_namespaces(selection: Selection) -> Recorded:
     ]
     states = [found.by_state[rows, state] for state in (tcp.ESTABLISHED, tcp.TIME_WAIT)]
     values = _table(*_plain(found, NAMESPACE[:3], rows), *states, *sums)
-    return Recorded(identity.namespace_keys(selection, rows), weights[rows], values)
+    keys = identity.namespace_keys(selection, rows)
+    return Recorded(keys, weights[rows], values, found.netns[rows])
 
 
 def of_sockets(snapshot: Snapshot, keys: Sequence[int]) -> Recorded:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcptop.analysis.recorded import OF_HOST, SOCKET, RecordedKind, of_sockets
+from tcptop.analysis.recorded import OF_HOST, SOCKET, Recorded, RecordedKind, of_sockets
 from tcptop.analysis.selection import everything
-from tcptop.model.arrays import index_of
+from tcptop.model.arrays import index_of, isin
+from tcptop.model.sample import Namespace
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, U64, Index
 
@@ -58,6 +59,7 @@ class Rings:
         self._clock = np.zeros(slots)
         self._added = 0
         self._watched: dict[int, None] = {}  # keys, the last selected last
+        self._cookies: dict[int, int] = {}  # of namespaces, by inode
         self._lock = lock
 
     @property
@@ -89,12 +91,21 @@ class Rings:
         with self._lock:
             watched = list(self._watched)
         found["sockets"] = of_sockets(snapshot, watched)
+        reborn = self._reborn(snapshot.sample.namespaces)
         with self._lock:
             slot = self._added % len(self._clock)
             for name, recorded in found.items():
-                self._rings[name].put(slot, clock, dt, *recorded)
+                self._rings[name].forget(reborn)
+                self._rings[name].put(slot, clock, dt, recorded)
             self._clock[slot] = clock
             self._added += 1
+
+    def _reborn(self, namespaces: Iterable[Namespace]) -> list[int]:
+        """Those that have the inode of one that has ended: what was recorded is not theirs."""
+        known = {each.inode: each.cookie for each in namespaces if each.cookie is not None}
+        before = self._cookies
+        self._cookies = {**before, **known}
+        return [inode for inode, cookie in known.items() if before.get(inode, cookie) != cookie]
 
     @property
     def _last(self) -> float:
@@ -132,28 +143,31 @@ class Ring:
         self._key = np.zeros(seats, np.uint64)
         self._weight = np.full(seats, -np.inf)  # -inf: free
         self._seen = np.zeros(seats)
+        self._netns = np.zeros(seats, np.uint32)
         # Zeros take no memory before they are written to: a seat is blanked when it is given.
         self._values = np.zeros((seats, len(self.metrics), slots), np.float32)
 
     @property
     def nbytes(self) -> int:
         """All that it may ever take."""
-        arrays: tuple[NDArray[np.generic], ...] = (self._key, self._weight, self._seen)
+        few = self._key, self._weight, self._seen, self._netns
+        arrays: tuple[NDArray[np.generic], ...] = few
         return self._values.nbytes + sum(array.nbytes for array in arrays)
 
-    def put(self, slot: int, clock: float, dt: float, keys: U64, weights: F64, values: F64) -> None:
-        """The values (m, metrics) of m subjects at `clock`, `dt` after those before.
+    def put(self, slot: int, clock: float, dt: float, recorded: Recorded) -> None:
+        """What was recorded at `clock`, `dt` after what was before.
 
         The weightier get the seats; one is taken from whom it was given to only where that one has
         become lighter than the newcomer, so that equals do not take turns.
         """
+        keys, weights, values, _ = recorded
         if not len(keys) and not len(self._taken()):
             return
         self._weight *= max(0.5 ** (dt / HALF_S), 1e-9)  # not 0: free seats stay at -inf
         self._weight[clock - self._seen > KEPT_S] = -np.inf
         place = self._places(keys)
         self._stay(place, weights, clock)
-        self._admit(place, keys, weights, clock)
+        self._admit(place, recorded, clock)
         here = place >= 0
         missing = self._weight > -np.inf
         missing[place[here]] = False
@@ -172,6 +186,11 @@ class Ring:
         if place >= 0:
             self._weight[place] = -np.inf
 
+    def forget(self, netns: Sequence[int]) -> None:
+        """Free the seats of whatever was in these namespaces."""
+        if netns:
+            self._weight[isin(self._netns, np.array(netns, np.uint32))] = -np.inf
+
     def _taken(self) -> Index:
         return np.flatnonzero(self._weight > -np.inf)
 
@@ -188,8 +207,9 @@ class Ring:
         self._weight[seat] = np.maximum(self._weight[seat], weights[here])
         self._seen[seat] = clock
 
-    def _admit(self, place: Index, keys: U64, weights: F64, clock: float) -> None:
+    def _admit(self, place: Index, recorded: Recorded, clock: float) -> None:
         """Seats for newcomers, the weightiest first; `place` is completed."""
+        keys, weights, _, netns = recorded
         new = np.flatnonzero(place < 0)
         if not len(new):
             return
@@ -198,5 +218,6 @@ class Ring:
         won = self._weight[seat] < weights[new]
         new, seat = new[won], seat[won]
         self._key[seat], self._weight[seat], self._seen[seat] = keys[new], weights[new], clock
+        self._netns[seat] = 0 if netns is None else netns[new]
         self._values[seat] = np.nan
         place[new] = seat

@@ -12,7 +12,8 @@ from tcptop.model.sysctls import FIRST_ONLY, SET_IN_FIRST
 # host, where this one's names of namespaces say nothing.
 _SAID = re.compile(
     r"\b(?![^();]* there\))"
-    r"(?:sysctl (?:-w )?(net\.[\w.]+)|(?:ss|nstat|ping|conntrack) -|ip route )"
+    r"(?:sysctl (?:-w )?(net\.[\w.]+)|(?:ss|nstat|ping|conntrack|tcpdump|mtr|ethtool|tc) -"
+    r"|ip (?:-s )?(?:route|rule|neigh)\b|nft list |iptables-save\b)"
 )
 
 

@@ -259,9 +259,12 @@ class LiveSource:
             container_name=self._finder.container_name(found) if read else None,
             first=inode == self._first,
             clock=clock,
-            cookie=read.cookie if read else None,
+            cookie=read.cookie if read else self._cookie(inode),
             path=found.paths[0] if found.paths and not (found.name or found.pids) else None,
         )
+
+    def _cookie(self, inode: int) -> int | None:
+        return self._others.cookie(inode) if self._others else None
 
 
 def _namespaces(number: int) -> str:

@@ -54,6 +54,8 @@ class OtherNamespaces:
         self._readers: dict[int, NamespaceReader] = {}
         # Those without sockets, by inode: a monotonic clock when they were asked for the last time.
         self.empty: dict[int, float] = {}
+        # The cookie of each of those, and by whom it was known when that was asked for.
+        self._cookies: dict[int, tuple[tuple[int, ...], int | None]] = {}
         self.refused: dict[int, str] = {}  # by inode: why those could not be read
         self._polled = 0
         self.took_s = 0.0  # for the last reading of all
@@ -77,11 +79,16 @@ class OtherNamespaces:
         self._found = {inode: each for inode, each in found.items() if inode != self._home.netns}
         self._bury(self._dead())
         self.empty = {i: clock for i, clock in self.empty.items() if i in self._found}
+        self._cookies = {i: each for i, each in self._cookies.items() if i in self._found}
         self.refused = {}
         readings = self._thread.submit(self._read_all).result()
         self.ended, self._last = self._last, []
         self.took_s = time.monotonic() - began
         return readings
+
+    def cookie(self, inode: int) -> int | None:
+        """Of one without sockets."""
+        return self._cookies.get(inode, ((), None))[1]
 
     def not_told(self) -> list[str]:
         """Why it is not told what ends, of each where it is not."""
@@ -122,6 +129,7 @@ class OtherNamespaces:
         """Of those in which no socket is left."""
         for inode in inodes:
             if reader := self._readers.pop(inode, None):
+                self._cookies.pop(inode, None)
                 if ended := reader.last_deaths():
                     self._last.append(ended)
                 reader.close()
@@ -142,7 +150,17 @@ class OtherNamespaces:
             del self.empty[inode]
             with suppress(namespaces.NamespaceError, OSError):
                 if _sockets_in_use(self._found[inode]) == 0:
+                    self._ask_for_cookie(self._found[inode])
                     self.empty[inode] = clock
+
+    def _ask_for_cookie(self, found: Found) -> None:
+        """Again where others are in there by now: it may be a new one with the same inode."""
+        inside = found.pids[:1]
+        if self._cookies.get(found.inode, (None, None))[0] != inside:
+            cookie = None
+            with suppress(namespaces.NamespaceError, OSError), _inside(found):
+                cookie = namespaces.cookie()
+            self._cookies[found.inode] = inside, cookie
 
     def _visit(self, found: Found) -> Reading | None:
         """None where there is nothing to be read."""
@@ -152,6 +170,7 @@ class OtherNamespaces:
                 with _inside(found):
                     self._finder.inside(inode)
                     return self._reader(inode).read()
+            self._ask_for_cookie(found)
             self.empty[inode] = clock
         except (namespaces.NamespaceError, OSError) as error:
             if found.alive:

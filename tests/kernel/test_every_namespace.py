@@ -202,6 +202,18 @@ def test_an_empty_namespace_is_known_and_not_read(namespace: DemoNamespace) -> N
         assert watch.source.sample().kernel_of(namespace.inode).counters
 
 
+def test_one_without_sockets_is_told_from_the_next_with_its_inode(
+    namespace: DemoNamespace,
+) -> None:
+    """By the cookie, which the kernel gives to one only."""
+    with Everywhere() as watch:
+        for _ in range(2):
+            idle = namespace_of(watch.source.sample(), namespace.inode)
+        namespace.run(listening)
+        busy = namespace_of(watch.source.sample(), namespace.inode)
+    assert idle.cookie == busy.cookie == namespace.run(namespaces.cookie)
+
+
 def _pinned() -> set[int]:
     """Namespaces of the netlink sockets that this process holds."""
     found = set()

@@ -52,6 +52,15 @@ def test_a_command_line(command: str, inside: str, typed: str) -> None:
             "it is there (ip netns exec web ss -ltn), or not (ss -ltn there)",
         ),
         ("see ss -tan and miss -x", "see ip netns exec web ss -tan and miss -x"),
+        (
+            "a filter (nft list ruleset, iptables-save -c), ip neigh",
+            "a filter (ip netns exec web nft list ruleset, ip netns exec web iptables-save -c), "
+            "ip netns exec web ip neigh",
+        ),
+        (
+            "tcpdump -ni any 'icmp' shows who; tcpdump shows it (nft, iptables)",
+            "ip netns exec web tcpdump -ni any 'icmp' shows who; tcpdump shows it (nft, iptables)",
+        ),
     ],
 )
 def test_commands_in_a_sentence(text: str, typed: str) -> None:

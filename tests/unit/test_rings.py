@@ -17,12 +17,13 @@ import pytest
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.analysis.recent import Recent
-from tcptop.analysis.recorded import OF_HOST, STATES
+from tcptop.analysis.recorded import OF_HOST, STATES, Recorded
 from tcptop.analysis.rings import HALF_S, HOST, KEPT_S, WATCHED, Ring, Rings
 from tcptop.analysis.selection import select
 from tcptop.columns import LISTINGS, RECORDED
+from tcptop.columns.namespaces import NAMESPACES
 from tcptop.model import tcp
-from tcptop.model.sample import NO_PEAKS, ListenerPeaks, Owners, Process, Sample
+from tcptop.model.sample import NO_PEAKS, ListenerPeaks, Namespace, Owners, Process, Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import SocketTable, blank
 from tests.unit.prepared import (
@@ -246,7 +247,7 @@ def test_slow_looks_have_a_slot_each() -> None:
 def put(ring: Ring, slot: int, clock: float, weights: dict[int, float]) -> None:
     keys = np.array(list(weights), np.uint64)
     heavy = np.array(list(weights.values()), np.float64)
-    ring.put(slot, clock, 1.0, keys, heavy, heavy[:, None])
+    ring.put(slot, clock, 1.0, Recorded(keys, heavy, heavy[:, None]))
 
 
 def held(ring: Ring, *keys: int) -> list[bool]:
@@ -275,9 +276,9 @@ def test_what_is_gone_keeps_its_past_until_its_seat_is_wanted() -> None:
     (column,) = found
     assert column[:2].tolist()[0] == 100
     assert math.isnan(column[1])
-    ring.put(
-        2, HALF_S * 6, HALF_S * 6, *(np.array(a) for a in ([1, 3], [5.0, 5.0], [[5.0], [5.0]]))
-    )
+    fives = np.array([5.0, 5.0])
+    both = Recorded(np.array([1, 3], np.uint64), fives, fives[:, None])
+    ring.put(2, HALF_S * 6, HALF_S * 6, both)
     assert held(ring, 1, 2, 3) == [True, False, True]
 
 
@@ -286,6 +287,27 @@ def test_what_is_gone_for_ten_minutes_is_forgotten() -> None:
     put(ring, 0, 0, {1: 1e9, 2: 1})
     put(ring, 1, KEPT_S + 1, {2: 1})
     assert held(ring, 1, 2) == [False, True]
+
+
+# -- namespaces
+
+
+@pytest.mark.parametrize(("cookie", "kept"), [(7, [3, 3]), (None, [3, 3]), (8, [None, 3])])
+def test_a_new_namespace_has_nothing_of_the_one_whose_inode_it_has(
+    cookie: int | None, kept: list[float | None]
+) -> None:
+    """Whether it is another one is told by its cookie; without sockets that may not be known."""
+    there = [socket("ESTABLISHED", f"10.0.0.1:{40000 + n}", "10.0.0.9:443") for n in range(3)]
+    known = (Namespace(NETNS, None, cookie=7),)
+    first = sample(there, namespaces=known, kernel=(kernel(),))
+    again = later(first, 1.0, namespaces=(Namespace(NETNS, None, cookie=cookie),))
+    rings, seen = fed(first, later(again, 2.0))
+    selection = select(seen[-1], None)
+    for kind, metric in (("ports", "used"), ("remotes", "sockets"), ("namespaces", "sockets")):
+        listing = (LISTINGS | {"namespaces": NAMESPACES})[kind]
+        (key,) = listing.keys(selection, np.array([0])).tolist()
+        assert values(rings, kind, key, metric) == kept, kind
+    assert values(rings, "host", HOST, "sockets") == [3, 3]
 
 
 # -- bounds

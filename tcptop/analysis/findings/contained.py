@@ -12,20 +12,63 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.workloads import workloads
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.cells import safe
+from tcptop.model.container import Container
 from tcptop.model.finding import Finding
-from tcptop.model.sample import Process
+from tcptop.model.sample import Namespace, Process
+
+_HERE = re.compile(r"(?<!\b[Oo]n )\b[Tt]his host\b")
 
 
 def located(seen: Observations, finding: Finding) -> Finding:
     """With its container, and its network namespace where that is another than the shell's: in
     each of them the same addresses and ports may be in use."""
-    found, home, netns = _in_container(seen, finding), seen.settings.home, finding.subject.netns
-    space = seen.sample.space(netns)
-    boxes = (each.container for each in seen.sample.namespaces if each.inode == netns)
-    told = any(box and box.name == space and safe(space) in found.title for box in boxes)
-    if home in (None, netns) or told:
+    found = _located(seen, finding)
+    if not finding.effect:
         return found
-    return replace(found, title=f"{found.title} (netns {safe(space)})")
+    return replace(found, effect=_located(seen, replace(finding, title=finding.effect)).title)
+
+
+def _located(seen: Observations, finding: Finding) -> Finding:
+    home, netns = seen.settings.home, finding.subject.netns
+    if home in (None, netns):
+        return _in_container(seen, finding)
+    called, box = _called(seen, netns)
+    found = _in_container(seen, _about(finding, called))
+    space = safe(seen.sample.space(netns))
+    named = box is not None and box.name == seen.sample.space(netns)
+    if called in found.title or (named and space in found.title):
+        return found
+    return replace(found, title=f"{found.title} (netns {space})")
+
+
+def _called(seen: Observations, netns: int) -> tuple[str, Container | None]:
+    """`container payments-7d4f`, `namespace blue`, and the container that is its own."""
+    known = (each for each in seen.sample.namespaces if each.inode == netns)
+    space = next(known, Namespace(netns, None))
+    box = None if space.name is not None or space.first else space.container
+    kind = "host namespace" if space.first and space.name is None else "namespace"
+    name = "" if space.first and space.name is None else f" {safe(seen.sample.space(netns))}"
+    return f"{'container' if box else kind}{name}", box
+
+
+def _about(finding: Finding, called: str) -> Finding:
+    """With what is said of `this host` as a part of the network said of the namespace; what is
+    `on this host` is said of the machine."""
+
+    def told(text: str) -> str:
+        return _HERE.sub(lambda found: _like(found[0], called), text)
+
+    return replace(
+        finding,
+        title=told(finding.title),
+        evidence=tuple(map(told, finding.evidence)),
+        guesses=tuple(map(told, finding.guesses)),
+        advice=told(finding.advice),
+    )
+
+
+def _like(said: str, called: str) -> str:
+    return called[0].upper() + called[1:] if said[0].isupper() else called
 
 
 def _in_container(seen: Observations, finding: Finding) -> Finding:

@@ -48,7 +48,13 @@ def _for_shell(seen: Observations, finding: Finding) -> Finding:
     if inside is None:
         return finding
     confirm = from_outside(finding.confirm, inside) if finding.confirm else ""
-    return replace(finding, advice=text_from_outside(finding.advice, inside), confirm=confirm)
+    return replace(
+        finding,
+        evidence=tuple(text_from_outside(each, inside) for each in finding.evidence),
+        guesses=tuple(text_from_outside(each, inside) for each in finding.guesses),
+        advice=text_from_outside(finding.advice, inside),
+        confirm=confirm,
+    )
 
 
 def _began(finding: Finding, known: Active | None, taken_at: float) -> float:

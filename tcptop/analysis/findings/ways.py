@@ -44,7 +44,7 @@ def why_shut(seen: Observations, rows: Index) -> str:
     route = nowhere(seen, rows)
     if route is None:
         return f"What waits in Send-Q stays on this host: {LEFT_NOTHING}."
-    return f"What waits in Send-Q stays on this host, which has {route.why_not}."
+    return f"What waits in Send-Q stays, as this host has {route.why_not}."
 
 
 def open_up(seen: Observations, rows: Index, to: str) -> str:

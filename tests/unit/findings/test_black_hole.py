@@ -247,7 +247,7 @@ def test_what_this_host_cannot_send_is_no_black_hole_of_the_network() -> None:
     for said in (row, lost()):
         (finding,) = found(said, routes={key: route})
         assert finding.title.startswith("This host sends nothing to 10.0.0.9:5432")
-        assert "which has an unreachable route" in finding.evidence[1]
+        assert "this host has an unreachable route" in finding.evidence[1]
         assert "ip route get 10.0.0.9" in finding.advice
         assert "keepalive" not in finding.advice
 

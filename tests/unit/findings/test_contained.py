@@ -83,6 +83,34 @@ def test_a_namespace_is_told_unless_the_name_of_its_container_is(
     assert located(seen, Finding("x", "x", "warning", title, Subject(NETNS))).title == told
 
 
+HERE = "This host sends nothing: a filter of this host takes it. It is on this host. On this host"
+POD_SPACE = Namespace(NETNS, None, cgroup=POD, container_name="payments-7d4f")
+
+
+@pytest.mark.parametrize(
+    ("space", "home", "called"),
+    [
+        (Namespace(NETNS, "blue"), 1, "Namespace blue"),
+        (Namespace(NETNS, None), 1, f"Namespace {NETNS}"),
+        (Namespace(NETNS, None, first=True), 1, "Host namespace"),
+        (Namespace(NETNS, "two words\x1b"), 1, "Namespace two words\\x1b"),
+        (POD_SPACE, 1, "Container payments-7d4f"),
+        (POD_SPACE, NETNS, "This host"),
+        (POD_SPACE, None, "This host"),
+    ],
+)
+def test_what_is_said_of_this_host_is_said_of_the_namespace(
+    space: Namespace, home: int | None, called: str
+) -> None:
+    """Of its network; what is on the machine stays so."""
+    seen = Observations(derived(sample([], namespaces=(space,))), (), FindingSettings(home=home))
+    said = located(seen, Finding("x", "x", "warning", HERE, Subject(NETNS), {}, (HERE,), HERE))
+    low = called[0].lower() + called[1:]
+    told = f"{called} sends nothing: a filter of {low} takes it. It is on this host. On this host"
+    assert (said.evidence, said.advice) == ((told,), told)
+    assert said.title == told  # which says where it is
+
+
 def test_without_a_process_the_sockets_tell() -> None:
     rows = [
         socket("LISTEN", "10.0.0.5:80", inode=7, cgroup_id=78),

@@ -15,7 +15,7 @@ def test_many_orphans() -> None:
     assert once([], kernel=host({}, {"orphan": 499, "mem": 199}, LIMITS)) == ()
     (finding,) = once([], kernel=host({}, {"orphan": 500, "mem": 199}, LIMITS))
     assert (finding.id, finding.severity) == (ID, "warning")
-    assert finding.title == "this host has 500 of at most 1,000 TCP orphans"
+    assert finding.title == "500 of at most 1,000 TCP orphans on this host"
     assert "tcp_max_orphans=2000 (now 1000)" in finding.advice
     lower = FindingSettings({ID: {"orphan_share": 0.1}})
     assert once([], lower, kernel=host({}, {"orphan": 100}, LIMITS))

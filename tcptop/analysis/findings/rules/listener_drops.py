@@ -59,7 +59,7 @@ REASONS = (
     DropReason(
         "TCPMemoryPressures",
         "TCP is short of memory",
-        "TCPMemoryPressures rises: this host is short of memory for TCP.",
+        "TCPMemoryPressures rises: TCP on this host is short of memory.",
         "Find what holds the memory: tcptop explain orphan-or-memory-pressure.",
     ),
 )

@@ -39,7 +39,7 @@ def _finding(seen: Observations, kernel: Kernel, per_s: float) -> Finding:
         ID,
         words.key(ID, kernel.netns),
         "warning",
-        f"NAT on this host has no free port: {words.number(per_s)} packets/s of new connections "
+        f"NAT of this host has no free port: {words.number(per_s)} packets/s of new connections "
         "are dropped",
         Subject(kernel.netns),
         {"insert_failed_per_s": per_s},

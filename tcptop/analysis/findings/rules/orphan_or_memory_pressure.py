@@ -79,7 +79,7 @@ def _orphans(host: _Host) -> Finding:
         ID,
         words.key(ID, "orphans"),
         "critical" if host.aborted_per_s else "warning",
-        f"this host has {words.number(orphans)} of at most {words.number(most)} TCP orphans"
+        f"{words.number(orphans)} of at most {words.number(most)} TCP orphans on this host"
         + _aborting(host),
         Subject(host.netns),
         {"orphans": orphans, "max_orphans": most, "aborted_per_s": host.aborted_per_s},

@@ -96,7 +96,7 @@ REASONS = (
         "and each has a clock of its own",
         "Let the NAT use more addresses or ports, so that one is not used again within a minute, "
         "or let the clients close first, which keeps the TIME-WAIT at their end. Last, "
-        "net.ipv4.tcp_timestamps = 0 on this host ends the check, and costs its other uses.",
+        "net.ipv4.tcp_timestamps = 0 at this end ends the check, and costs its other uses.",
     ),
     RejectReason(
         "TCPMD5NotFound",
