@@ -1,4 +1,4 @@
-"""The descriptor table of one process: which descriptor is which socket.
+"""The descriptor table of one process: which descriptor is which socket, or network namespace.
 
 A ring of io_uring holds what was registered with it, be the descriptor closed or not
 (io_uring_register(2)); the ring's fdinfo tells (io_uring/fdinfo.c, since 5.7).
@@ -52,6 +52,7 @@ class FdTable:
         self._wholly = True  # what is being read, or was last
         # Descriptor -> socket inode, 0 if it is no socket, _RING.
         self._links: dict[str, int] = {}
+        self.namespaces: dict[str, int] = {}  # descriptor -> inode of a network namespace
 
     @property
     def count(self) -> int:
@@ -82,7 +83,7 @@ class FdTable:
         except OSError as error:
             self.denied = isinstance(error, PermissionError)
             self.finished = True
-            self._links = {}
+            self._links, self.namespaces = {}, {}
         if self._links != before or _RING in before.values():
             self._set_rows()
         if self.finished:
@@ -101,6 +102,7 @@ class FdTable:
         }
         unread = [name for name in names if name not in kept]
         self._links = kept
+        self.namespaces = {name: i for name, i in self.namespaces.items() if name in kept}
         for at in range(0, len(unread), BLOCK):
             if at and time.monotonic() > deadline:
                 return False
@@ -120,6 +122,8 @@ class FdTable:
                 links[name] = int(link[8:-1])
             else:
                 links[name] = _RING if link == "anon_inode:[io_uring]" else 0
+                if link.startswith("net:["):
+                    self.namespaces[name] = int(link[5:-1])
 
     def _registered(self) -> I64:
         """Inodes of the sockets that the rings hold."""

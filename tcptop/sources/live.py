@@ -47,7 +47,7 @@ NAMES_S, NAMES_SPARING_S = 2.0, 0.1  # for which a sample waits for new names of
 LISTENER_POLLS_S = 0.2  # only the listeners' own hash is walked, but to wake up costs 0.2 ms
 ELSEWHERE_S = 10.0  # between looks for other namespaces: 10 µs a process, 50 a namespace
 LET_GO_S = 1.0
-NAMESPACES_SHARE = 0.15  # of the time, for all but the reader's own: so seldom do samples come
+NAMESPACES_SHARE = 0.15  # of a processor, for all but the reader's own: so seldom do samples come
 SEARCHED = 100  # sockets without an owner of which it is said that the search goes on
 CAP_SYS_PTRACE = 19
 
@@ -151,6 +151,7 @@ class LiveSource:
 
     def _others_read(self) -> list[Reading]:
         if self._others:
+            self._finder.hold(self._owners.namespaces())
             self._found = self._finder.find()
             return self._others.read(self._found)
         if self._clock >= self._elsewhere_due:
@@ -218,8 +219,8 @@ class LiveSource:
         between_s = self._between_s(self._interval or 0.0)
         if self._interval and between_s > self._interval:
             yield (
-                f"To read {_namespaces(len(self._found) - 1)} takes {self._others.took_s:.1f} s: "
-                f"samples come every {between_s:.0f} s."
+                f"To read {_namespaces(len(self._found) - 1)} takes a processor "
+                f"{self._others.took_s:.1f} s: samples come every {between_s:.0f} s."
             )
 
     def _of_elsewhere(self) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Which network namespaces there are: those of processes, of `ip netns`, and mounted anywhere, in
-the mount namespaces of others too.
+the mount namespaces of others too, or held open by a process.
 
-One that only a socket or a descriptor keeps alive has no way in, and is not found.
+One that only a socket keeps alive has no way in, and is not found.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class NamespaceFinder:
         # Those of which nothing but files of /proc/PID/net may be seen; `inode` is negative.
         self.hidden: list[Found] = []
         self._known: Mapping[int, Found] | None = None  # what was found last, if it still holds
+        self._held: Mapping[int, list[str]] = {}
 
     def find(self, whole: bool = False) -> Mapping[int, Found]:
         """By inode, as far as it is permitted; `whole`: ask everybody anew."""
@@ -101,6 +102,11 @@ class NamespaceFinder:
         if self._known is None:
             self._known = self._found()
         return self._known
+
+    def hold(self, held: Mapping[int, list[str]]) -> None:
+        """Paths of descriptors that are namespaces, by inode: ways into what has no other one."""
+        if held != self._held:
+            self._held, self._known = held, None
 
     def inside(self, inode: int) -> None:
         """Called in a namespace: its processes, of which only their files may be seen, are known to
@@ -184,7 +190,7 @@ class NamespaceFinder:
             if inode is not None:
                 pids[inode].append(pid)
         self.hidden = [self._one(i, sorted(pids[i])) for i in sorted(pids) if i < 0]
-        inodes = pids.keys() | self._named.keys() | self._mounts.keys()
+        inodes = pids.keys() | self._named.keys() | self._mounts.keys() | self._held.keys()
         known = sorted(inode for inode in inodes if inode > 0)
         return {inode: self._one(inode, sorted(pids.get(inode, ()))) for inode in known}
 
@@ -193,6 +199,7 @@ class NamespaceFinder:
         paths = [f"{namespaces.NAMED}/{name}"] if name is not None else []
         paths += [f"{self._proc}/{pid}/ns/net" for pid in pids[:PATHS]]
         paths += self._mounts.get(inode, ())
+        paths += self._held.get(inode, ())[:PATHS]
         others = [pid for pid in pids if pid != self._pid] or pids  # who are there without us
         cgroup = self._cgroup(others[0]) if others else None
         return Found(inode, name, tuple(others[:PATHS]), len(pids), cgroup, tuple(paths))

@@ -58,7 +58,7 @@ class OtherNamespaces:
         self._cookies: dict[int, tuple[tuple[int, ...], int | None]] = {}
         self.refused: dict[int, str] = {}  # by inode: why those could not be read
         self._polled = 0
-        self.took_s = 0.0  # for the last reading of all
+        self.took_s = 0.0  # of a processor, for the last reading of all
         _allow_descriptors()
         # A thread has a namespace of its own: that of the others stays as it is.
         self._thread = ThreadPoolExecutor(1, "namespaces")
@@ -75,7 +75,6 @@ class OtherNamespaces:
 
     def read(self, found: Mapping[int, Found]) -> list[Reading]:
         """Of each that has sockets, by inode; the others are `empty`."""
-        began = time.monotonic()
         self._found = {inode: each for inode, each in found.items() if inode != self._home.netns}
         self._bury(self._dead())
         self.empty = {i: clock for i, clock in self.empty.items() if i in self._found}
@@ -83,7 +82,6 @@ class OtherNamespaces:
         self.refused = {}
         readings = self._thread.submit(self._read_all).result()
         self.ended, self._last = self._last, []
-        self.took_s = time.monotonic() - began
         return readings
 
     def cookie(self, inode: int) -> int | None:
@@ -136,9 +134,12 @@ class OtherNamespaces:
 
     def _read_all(self) -> list[Reading]:
         """By the thread that may enter them."""
+        began = time.thread_time()
         self._ask_the_empty()
         busy = (each for inode, each in self._found.items() if inode not in self.empty)
-        return [each for each in map(self._visit, busy) if each]
+        readings = [each for each in map(self._visit, busy) if each]
+        self.took_s = time.thread_time() - began
+        return readings
 
     def _ask_the_empty(self) -> None:
         """Those first that were not asked for longest."""

@@ -96,6 +96,20 @@ class OwnerFinder:
         beside = np.array(others, np.uint32)
         return self._select(sorted_unique(np.append(wanted, beside)), unlisted, complete)
 
+    def namespaces(self) -> dict[int, list[str]]:
+        """Network namespaces that processes hold open, by inode: paths of such descriptors. As of
+        the last `find`, before which all is read."""
+        if self._known is NO_OWNERS:
+            self._look()
+            none = NO_OWNERS.inodes
+            self._read(_Reading(none, none, self._clock(), self._budget))
+            self._known = _join(self._all())
+        found: dict[int, list[str]] = {}
+        for table in self._all():
+            for fd, inode in table.namespaces.items():
+                found.setdefault(inode, []).append(f"{table.path}/{fd}")
+        return found
+
     def _look(self) -> bool:
         """Note new and changed processes (a stat of 5 µs each); whether any has ended."""
         tables = {}

@@ -374,6 +374,27 @@ def open_files() -> list[str]:
     return sorted(links)
 
 
+def test_samples_come_as_seldom_as_many_namespaces_take(namespace: DemoNamespace) -> None:
+    """Of the live view, which has a budget: a seventh of a processor."""
+    namespace.run(listening)
+    stop = threading.Event()
+    stop.set()
+    for budget_s, between_s in ((0.3, 20.0), (None, 1.0)):
+        with Everywhere(budget_s) as watch:
+            watch.source.sample()
+            others = watch.source._others
+            assert others is not None
+            assert 0 < others.took_s < watch.source._between_s(1.0)
+            watch.source.wait(1.0, stop)
+            others.took_s = 3.0
+            assert watch.source._between_s(1.0) == between_s
+            notes = [each for each in watch.source._of_others() if "samples come" in each]
+            told = [
+                each.endswith("takes a processor 3.0 s: samples come every 20 s.") for each in notes
+            ]
+            assert told == ([True] if budget_s else [])
+
+
 def test_two_hundred_namespaces_with_and_without_sockets() -> None:
     with contextlib.ExitStack() as stack:
         made = [stack.enter_context(DemoNamespace()) for _ in range(200)]
@@ -478,6 +499,31 @@ def test_a_named_one_without_a_process_is_read(
     assert namespace_of(seen, inode).name == "blue"
     assert namespace_of(seen, inode).pids == ()
     assert seen.sockets.local_port[seen.sockets.netns == inode].tolist() == [PORT]
+
+
+def hold_open(path: str) -> int:
+    return os.open(path, os.O_RDONLY)
+
+
+def test_one_that_a_process_holds_open_alone_is_read(other: DemoNamespace) -> None:
+    """As a container runtime may, between two containers of a pod; until it lets go."""
+    with DemoNamespace() as holder, Everywhere() as watch:
+        inode, proxy = holder.inode, other.helper()
+        proxy.run(enter_and_listen, holder.pid, PORT)
+        descriptor = other.run(hold_open, f"/proc/{holder.pid}/ns/net")
+        holder.close()
+        snapshot = watch.snapshot()
+        found = namespace_of(snapshot.sample, inode)
+        assert (found.name, found.pids) == (None, ())
+        table = snapshot.sample.sockets
+        (row,) = np.flatnonzero(table.netns == inode).tolist()
+        assert (int(table.local_port[row]), pids(snapshot, row)) == (PORT, [proxy.pid])
+        command = from_outside("ss -Hltn", reaching(snapshot.sample, inode) or "")
+        assert f":{PORT} " in subprocess.check_output(["sh", "-c", command], text=True)
+        other.run(os.close, descriptor)
+        assert watch.source._others is not None
+        watch.source._others.let_go()
+        assert inode not in _pinned()
 
 
 def mounted_aside(source: str, target: str) -> None:
