@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from tcptop.model.dataclass import dataclass
 from tcptop.options import IDLE_TIMEOUT_S, INTERVAL_S, THEMES
 
 KEYS = ("interval", "idle-timeout", "ignore", "theme", "findings", "keys")

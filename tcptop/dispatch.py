@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 
-from tcptop import options
+from tcptop import command_line, options
 from tcptop.commands import memory
 from tcptop.commands.errors import (
     BROKEN_PIPE,
@@ -72,7 +72,7 @@ def _failed(words: Sequence[str], message: str, code: int) -> int:
 
 def _name(words: Sequence[str]) -> str:
     """The subcommand."""
-    return words[0] if words and words[0] in options.SUBCOMMANDS else "live view"
+    return words[0] if words and words[0] in command_line.SUBCOMMANDS else "live view"
 
 
 def _leave_stdout() -> None:
@@ -86,9 +86,9 @@ def _leave_stdout() -> None:
 
 def run(words: Sequence[str]) -> int:
     """The exit code of a command line. Raises UsageError, CommandError, OSError and SystemExit."""
-    if words and words[0] in options.LATER:
+    if words and words[0] in command_line.LATER:
         raise CommandError(f"{words[0]}: not in this version")
-    chosen = options.parse(words)
+    chosen = command_line.parse(words)
     if isinstance(chosen, options.SourceOptions):
         _refuse_later(chosen)
     _prepare_for_numpy()

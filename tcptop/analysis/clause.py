@@ -3,8 +3,9 @@ takes a twentieth of the start."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from tcptop.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from tcptop.analysis.filter import Expression

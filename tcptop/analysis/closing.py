@@ -8,7 +8,7 @@ while its descriptor stayed open leaves every dump long before it ends.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from tcptop.model import closed as codes
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import distinct, index_of, isin, isin_codes, row_hash, sorted_unique
 from tcptop.model.closed import INFO, NONE_CLOSED, Closed
+from tcptop.model.dataclass import dataclass
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Apparent
 from tcptop.model.table import F64, U8, U64, Bools, Index, SocketTable, concat

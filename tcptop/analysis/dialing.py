@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 from tcptop.analysis.timeouts import ENDLESS, RTO_INIT_S
 from tcptop.model import tcp
 from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
+from tcptop.model.dataclass import dataclass
 from tcptop.model.route import RouteKey, route_key
 from tcptop.model.sample import Process
 from tcptop.model.snapshot import Snapshot

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from tcptop.analysis.counters import GAUGES
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
+from tcptop.model.dataclass import dataclass
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
 from tcptop.model.snapshot import Snapshot

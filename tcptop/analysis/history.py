@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from tcptop.analysis.dialing import Dialing
 from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.model.closed import Closed, joined
+from tcptop.model.dataclass import dataclass
 from tcptop.model.sample import Kernel, Namespace, Process, Sample
 from tcptop.model.snapshot import Apparent, FormerSpace, Trend
 from tcptop.model.table import EMPTY, F64, I64, U8, U16, U32, U64, Bools, Index, SocketTable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from tcptop.analysis.history import History, KnownSockets
 from tcptop.model.arrays import index_of, isin, nan_as_zero, sorted_unique
+from tcptop.model.dataclass import dataclass
 from tcptop.model.sample import Sample
 from tcptop.model.table import F64, U64, Bools, Index
 

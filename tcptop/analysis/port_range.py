@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from tcptop.model import sysctls, tcp
+from tcptop.model.dataclass import dataclass
 from tcptop.model.sample import Kernel, Sample
 from tcptop.model.table import Bools
 

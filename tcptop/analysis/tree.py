@@ -3,7 +3,6 @@ container or unit that they are of, or by network namespace, then by process."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from tcptop.analysis.workloads import merged, numbers
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, row_hash, sorted_unique
+from tcptop.model.dataclass import dataclass
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import I64, U64, Bools, Index

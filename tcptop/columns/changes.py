@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +33,7 @@ from tcptop.model import owner, tcp
 from tcptop.model.address import bracketed, on_device, text
 from tcptop.model.arrays import row_hash
 from tcptop.model.cells import safe
+from tcptop.model.dataclass import dataclass
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
+from tcptop.model.dataclass import dataclass
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
 

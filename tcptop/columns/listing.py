@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from tcptop.analysis.recorded import RecordedKind
 from tcptop.columns.column import Column, StyleName
+from tcptop.model.dataclass import dataclass
 from tcptop.model.finding import Finding
 from tcptop.model.netns import from_outside
 from tcptop.model.selection import Selection

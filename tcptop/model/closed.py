@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
+from tcptop.model.dataclass import dataclass
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, U8, U16, U32, U64, Bools, Index
 

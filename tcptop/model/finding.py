@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop.model.dataclass import dataclass
 from tcptop.model.socket_id import socket_keys
 
 SEVERITIES = ("info", "warning", "critical")  # from least to worst

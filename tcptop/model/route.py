@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from tcptop.model import address
+from tcptop.model.dataclass import dataclass
 from tcptop.model.table import SocketTable
 
 NO_ROUTE = "no route to it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 from tcptop import __version__
 from tcptop.model.arrays import index_of
 from tcptop.model.container import Container, container_of, unit_of
+from tcptop.model.dataclass import dataclass
 from tcptop.model.route import Route, RouteKey
 from tcptop.model.socket_id import SocketId, socket_keys
 from tcptop.model.sockopt import SocketOptions

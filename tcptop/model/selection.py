@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from tcptop.model.dataclass import dataclass
 from tcptop.model.snapshot import Processes, Remotes, Snapshot
 from tcptop.model.table import Bools, Index
 

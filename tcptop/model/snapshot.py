@@ -6,12 +6,13 @@ Columns are numpy arrays; NaN is an unknown number, -1 an unknown index or count
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.model.closed import Closed
+from tcptop.model.dataclass import dataclass
 from tcptop.model.finding import Finding, Silence
 from tcptop.model.sample import Process, Sample
 from tcptop.model.source import NO_REQUESTS, Requests

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes
+from tcptop.model.dataclass import dataclass
 from tcptop.model.socket_id import SocketId, socket_keys
 
 U8 = NDArray[np.uint8]

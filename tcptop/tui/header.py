@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from tcptop.analysis.findings import silence
 from tcptop.analysis.findings.settings import FindingSettings
@@ -23,6 +22,7 @@ from tcptop.columns.findings import severity
 from tcptop.columns.marks import STYLES
 from tcptop.model import tcp
 from tcptop.model.cells import cell_slice, cell_width, cut, ljust, rjust, safe
+from tcptop.model.dataclass import dataclass
 from tcptop.model.finding import Finding, causes
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot, Totals, Trend

@@ -3,14 +3,13 @@ lead."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.selection import everything, select
 from tcptop.columns import FINDINGS, NAMESPACES, Listing, findings, netns
 from tcptop.columns.detail import Fact
 from tcptop.columns.listing import netns_of, scope_of
+from tcptop.model.dataclass import dataclass
 from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot

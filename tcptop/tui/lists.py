@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 
 from tcptop.analysis import subject
@@ -19,6 +20,7 @@ from tcptop.columns.names import AddressNames
 from tcptop.columns.sockets import timer_texts
 from tcptop.columns.trend import with_trend
 from tcptop.columns.units import coarse_age
+from tcptop.model.dataclass import dataclass
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools
@@ -138,7 +140,7 @@ def _coarse(column: Column) -> Column:
 # -- what the user chose
 
 
-@dataclass
+@dataclasses.dataclass
 class ListChoices:
     """Sorts and arrangements are by view, and found again the next time."""
 

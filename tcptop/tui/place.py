@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tcptop.analysis.clause import NO_FILTER, Clause
 from tcptop.columns import SOCKETS
+from tcptop.model.dataclass import dataclass
 from tcptop.model.finding import Subject
 
 CONTENTS = ""  # the page that lists the pages

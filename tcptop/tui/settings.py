@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tcptop.analysis.clause import NO_FILTER, Clause
 from tcptop.analysis.findings import settings as findings
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.names import OpenNames
+from tcptop.model.dataclass import dataclass
 from tcptop.tui.widgets.layout import TableColumn
 from tcptop.views.output import written_whole
 

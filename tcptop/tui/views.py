@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from tcptop.columns import (
@@ -23,6 +22,7 @@ from tcptop.columns import (
     processes,
 )
 from tcptop.columns.detail import Fact
+from tcptop.model.dataclass import dataclass
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests

@@ -11,9 +11,10 @@ from tcptop.analysis import filter as language
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.analysis.selection import select
+from tcptop.command_line import parse
 from tcptop.commands.snapshot import request as asked_for
 from tcptop.model.tcp import LISTEN
-from tcptop.options import SnapshotOptions, parse
+from tcptop.options import SnapshotOptions
 from tcptop.sources.live import LiveSource
 from tcptop.sources.sock_diag import EVERYTHING, Request
 from tcptop.views import csv as view

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptop import ending, options
+from tcptop import command_line, ending, options
 from tcptop.commands.filter import filter_text
 
 COMMAND = (sys.executable, "-m", "tcptop")
@@ -28,35 +28,39 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_words_that_are_no_option_are_the_filter() -> None:
-    chosen = options.parse(["snapshot", "dport", "=", ":443", "-p", "nginx", "or", "sport", ":80"])
+    chosen = command_line.parse(
+        ["snapshot", "dport", "=", ":443", "-p", "nginx", "or", "sport", ":80"]
+    )
     assert isinstance(chosen, options.SnapshotOptions)
     assert chosen.filter == ["dport", "=", ":443", "or", "sport", ":80"]
     assert chosen.process == ["nginx"]
 
 
-PARSERS = {"live": (options.live, options.LiveOptions), **options.SUBCOMMANDS}
+PARSERS = {"live": (command_line.live, options.LiveOptions), **command_line.SUBCOMMANDS}
 
 
 @pytest.mark.parametrize("command", PARSERS)
 def test_a_parser_and_its_dataclass_have_the_same_options(command: str) -> None:
     parser, kind = PARSERS[command]
     words = [] if command == "live" else [command]
-    assert options.parse(words) == kind()
+    assert command_line.parse(words) == kind()
     assert kind.command == command
     unseen = {"help", "version", argparse.SUPPRESS}
     assert {a.dest for a in parser()._actions} - unseen <= {each.name for each in fields(kind)}
 
 
 def test_a_filter_may_begin_with_anything_but_a_subcommand() -> None:
-    assert options.parse(["!", "sport", "=", ":22"]).command == "live"
-    live = options.parse(["(", "sport", "=", ":22", ")"])
+    assert command_line.parse(["!", "sport", "=", ":22"]).command == "live"
+    live = command_line.parse(["(", "sport", "=", ":22", ")"])
     assert isinstance(live, options.LiveOptions)
     assert live.filter[0] == "("
-    assert options.parse(["snapshot"]).command == "snapshot"
+    assert command_line.parse(["snapshot"]).command == "snapshot"
 
 
 def test_the_filter_text_repeats_what_was_typed() -> None:
-    chosen = options.parse(["snapshot", "state", "listening", "-P", "80", "-P", "443", "-p", "7"])
+    chosen = command_line.parse(
+        ["snapshot", "state", "listening", "-P", "80", "-P", "443", "-p", "7"]
+    )
     assert isinstance(chosen, options.SnapshotOptions)
     assert filter_text(chosen) == "state listening -p 7 -P 80 -P 443"
 
@@ -118,7 +122,7 @@ def test_a_wrong_filter_is_quoted_with_a_caret_under_the_wrong_word() -> None:
         (("snapshot", "--netns", "4194305"), "4194305"),
         *(
             ((word, *rest), f"tcptop: {word}: not in this version")
-            for word in options.LATER
+            for word in command_line.LATER
             for rest in (("x",), ("--help",))
         ),
         (("snapshot", "--from", "x"), "--from: not in this version"),
@@ -139,7 +143,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_1(words: tuple[str, ...], says
 
 
 def test_an_interrupt_tells_subcommands_from_the_live_view() -> None:
-    assert set(ending.SUBCOMMANDS) == set(options.SUBCOMMANDS)
+    assert set(ending.SUBCOMMANDS) == set(command_line.SUBCOMMANDS)
 
 
 def test_the_live_view_needs_a_terminal() -> None:

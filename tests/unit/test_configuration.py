@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptop import options
+from tcptop import command_line, options
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.commands.effective import THRESHOLDS, EffectiveConfiguration, decided
@@ -106,7 +106,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def chosen(*words: str) -> options.CheckOptions:
-    parsed = options.parse(["check", *words])
+    parsed = command_line.parse(["check", *words])
     assert isinstance(parsed, options.CheckOptions)
     return parsed
 

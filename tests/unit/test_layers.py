@@ -30,8 +30,9 @@ ALLOWED = {
     "demo": {"demo"},
 }
 ALLOWED["commands"] = {*ALLOWED, "commands", "options", "configuration", "ending"}
-ALLOWED["options.py"] = set()
-ALLOWED["configuration.py"] = {"options"}
+ALLOWED["options.py"] = {"model"}
+ALLOWED["command_line.py"] = {"options"}
+ALLOWED["configuration.py"] = {"options", "model"}
 
 
 # What reaches beyond the process, or waits. `pathlib` and `sys` are open to all.

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import tcptop
-from tcptop import options
+from tcptop import command_line
 
 PAGE = (Path(tcptop.__file__).parent / "man" / "tcptop.1").read_text("ascii")
-PARSERS = {"tcptop": options.live} | {
-    name: parser for name, (parser, _) in options.SUBCOMMANDS.items()
+PARSERS = {"tcptop": command_line.live} | {
+    name: parser for name, (parser, _) in command_line.SUBCOMMANDS.items()
 }
 
 
@@ -30,9 +30,9 @@ def test_every_option_is_in_it(command: str) -> None:
 
 
 def test_it_names_every_command_and_no_later_one() -> None:
-    for name in options.SUBCOMMANDS:
+    for name in command_line.SUBCOMMANDS:
         assert f".B tcptop {name}\n" in PAGE
-    assert [name for name in options.LATER if f"tcptop {name}" in PAGE] == []
+    assert [name for name in command_line.LATER if f"tcptop {name}" in PAGE] == []
 
 
 def test_it_is_of_this_version() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from tcptop.model.closed import Closed
 from tcptop.model.container import Workload
+from tcptop.model.dataclass import dataclass
 from tcptop.model.sample import Process
 from tcptop.model.table import EMPTY, F64, I64, U8, Index, SocketTable
 

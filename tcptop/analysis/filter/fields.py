@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from tcptop.analysis.filter import hosts
 from tcptop.analysis.filter.nodes import (
@@ -26,6 +25,7 @@ from tcptop.analysis.filter.nodes import (
     any_of,
 )
 from tcptop.analysis.filter.words import elements, integer, quantity, whole, wrong
+from tcptop.model.dataclass import dataclass
 from tcptop.model.owner import OWNER_KINDS
 from tcptop.model.tcp import TIMERS
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 from typing import Literal
 
 from tcptop.analysis.filter.nodes import Address, HostName, Service, Span, Word
 from tcptop.analysis.filter.words import integer, span, wrong
 from tcptop.model.address import split_zone
+from tcptop.model.dataclass import dataclass
 
 ANY_PORT = Span(0, 65535)
 # The families of ss's prefixes; those that are not IP select no TCP socket.

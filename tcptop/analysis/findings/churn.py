@@ -11,7 +11,6 @@ were seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
 from tcptop.analysis.identity import destination_keys
 from tcptop.model import sysctls, tcp
 from tcptop.model.arrays import index_of, isin_codes, row_hash, sorted_unique
+from tcptop.model.dataclass import dataclass
 from tcptop.model.table import F64, U64, Bools, Index
 
 SEEN = 3  # connections, before what was not seen is put down to their destination

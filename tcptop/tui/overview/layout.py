@@ -8,10 +8,9 @@ from itertools import zip_longest
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.tui.overview.board import Board, Piece, Row, padded
 from tcptop.tui.overview.charts import CHARTS, charts
+from tcptop.tui.overview.part import OverviewPart, drawn
 from tcptop.tui.overview.parts import (
-    OverviewPart,
     destinations,
-    drawn,
     findings,
     listeners,
     queues,

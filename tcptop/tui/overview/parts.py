@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, zip_longest
-from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +27,6 @@ from tcptop.columns import (
     PROCESSES,
     SOCKETS,
     STATES,
-    Listing,
-    netns,
     ordered,
     processes,
     states,
@@ -38,93 +35,30 @@ from tcptop.columns import (
 from tcptop.columns.overview import NUMBERS, style
 from tcptop.columns.trend import CELL_S, per_cell
 from tcptop.model import tcp
-from tcptop.model.cells import cell_slice, cell_width, cut
+from tcptop.model.cells import cell_width
 from tcptop.model.finding import causes
 from tcptop.model.table import F64, Index
-from tcptop.tui.overview.board import Piece, Spot, padded
+from tcptop.tui.overview.board import Spot
+from tcptop.tui.overview.part import (
+    Made,
+    OverviewPart,
+    PartRow,
+    listed,
+    most,
+    spaces,
+    texts,
+    title_spot,
+    with_cells,
+)
 from tcptop.tui.panes.rows import Scene
-from tcptop.tui.widgets import layout
-from tcptop.tui.widgets.layout import Cell, Line, TableColumn
+from tcptop.tui.widgets.layout import Cell, TableColumn
 
 FULL, SOME, EMPTY = "█", "▏", "·"  # cells of a bar
 LEAST_RATES = 6
-LINES = 64  # that are remembered of a part, as most are as they were a sample ago
 STEADY = "steady"  # instead of bars that are all of one height
 SCALE, SCALED = 7, 16  # cells of the highest value behind bars, where so many are there for both
 BARS = f"{CELL_S:g} s a bar, then the highest"
 WARN, BAD = 0.8, 0.95  # of a limit, as in the lists
-
-Made = Cell | Callable[[int], Cell]  # as it is, or for so many cells
-
-
-class PartRow(NamedTuple):
-    """A row; cells by the keys of its part's columns."""
-
-    spot: Spot
-    cells: Mapping[str, Made]
-
-
-class OverviewPart(NamedTuple):
-    """`spot` is that of the title, which leads to the list; `more` stands beside the title.
-    `least` is how many rows belong together."""
-
-    title: str
-    spot: Spot
-    columns: Sequence[TableColumn]
-    rows: Sequence[PartRow]
-    more: str = ""
-    least: int = 1
-
-
-class _Layout:
-    """The columns that have room in a width, and lines that were drawn in them."""
-
-    def __init__(self, columns: Sequence[TableColumn], width: int) -> None:
-        self.kept, self.sizes = layout.lay_out(columns, width)
-        self.titles = layout.titles(self.kept, self.sizes)
-        self._width = width
-        self._lines: dict[tuple[Cell, ...], Line] = {}
-
-    def line(self, row: PartRow) -> Line:
-        values = (row.cells.get(column.key, "") for column in self.kept)
-        sized = zip(values, self.sizes, strict=True)
-        cells = tuple(value(size) if callable(value) else value for value, size in sized)
-        if cells not in self._lines:
-            if len(self._lines) > LINES:
-                self._lines.clear()
-            line = layout.row_line(cells, self.kept, self.sizes, "")
-            self._lines[cells] = padded(line, self._width)
-        return self._lines[cells]
-
-
-_laid_out = lru_cache(64)(_Layout)
-
-
-def drawn(part: OverviewPart, width: int, rows: int) -> list[Piece]:
-    """The title and so many rows, each in `width` cells; columns that have no room are left out."""
-    laid = _laid_out(tuple(part.columns), width)
-    heading = Piece(_heading(part.title, part.more, laid.titles, width), part.spot)
-    return [heading, *(Piece(laid.line(row), row.spot) for row in part.rows[:rows])]
-
-
-@lru_cache(64)
-def _heading(title: str, more: str, titles: str, width: int) -> Line:
-    """The part's title, before those of its columns, which give way to what there is to say."""
-    shown = cut(title, width)
-    room = width - cell_width(shown)
-    after = (
-        cut(f"  {_told(more, room - 2)}", room)
-        if more
-        else cell_slice(titles, cell_width(shown), room)
-    )
-    return padded(((shown, "good"), (after, "dim")), width)
-
-
-def _told(more: str, room: int) -> str:
-    """As many of its clauses as have room."""
-    while cell_width(more) > room and ", " in more:
-        more = more.rpartition(", ")[0]
-    return more
 
 
 # -- findings
@@ -149,10 +83,12 @@ def findings(scene: Scene, settings: FindingSettings) -> OverviewPart:
         TableColumn("who", "", 20, priority=2),
         TableColumn("where", "", 21, priority=1, tail=":"),
     )
-    made = _rows(scene, FINDINGS, places, ("severity", "title", "who", "where"))
+    made = listed(scene, FINDINGS, places, ("severity", "title", "who", "where"))
     since = [scene.snapshot.findings[place].since for place in places.tolist()]
     clocks = ["" if moment is None else clock_time(moment) for moment in since]
-    return OverviewPart("Findings", _list(FINDINGS), columns, _with(made, since=clocks), more)
+    return OverviewPart(
+        "Findings", title_spot(FINDINGS), columns, with_cells(made, since=clocks), more
+    )
 
 
 def _watched(scene: Scene, settings: FindingSettings) -> str:
@@ -170,7 +106,7 @@ def _watched(scene: Scene, settings: FindingSettings) -> str:
 
 def rates(scene: Scene) -> OverviewPart:
     """Connections that come and go, segments, and what is dropped."""
-    made = _rows(scene, OVERVIEW, np.arange(len(NUMBERS)), ("measure",))
+    made = listed(scene, OVERVIEW, np.arange(len(NUMBERS)), ("measure",))
     known = host_values(scene.snapshot)
     now = [(each.unit(known[each.metric]), style(each, known)) for each in NUMBERS]
     trends = _trends(scene, [each.metric for each in NUMBERS], [each.unit for each in NUMBERS])
@@ -179,16 +115,16 @@ def rates(scene: Scene) -> OverviewPart:
         TableColumn("now", "", 6, right=True),
         TableColumn("trend", "", 6, flex=True, priority=1),
     )
-    title = _list(KERNEL)
-    rows = _with(made, now=now, trend=trends)
+    title = title_spot(KERNEL)
+    rows = with_cells(made, now=now, trend=trends)
     return OverviewPart("This host", title, columns, rows, BARS, LEAST_RATES)
 
 
 def state_counts(scene: Scene) -> OverviewPart:
     """The states that occur, the most sockets first; of all sockets, as what is recorded."""
     counts = scene.snapshot.totals.by_state
-    listed = sorted((state for state in states.ORDER if counts[state]), key=lambda s: -counts[s])
-    metrics = [RECORDED_STATES[state - 1] for state in listed]
+    occurring = sorted((state for state in states.ORDER if counts[state]), key=lambda s: -counts[s])
+    metrics = [RECORDED_STATES[state - 1] for state in occurring]
     trends = _trends(scene, metrics, [units.count] * len(metrics))
     rows = [
         PartRow(
@@ -199,7 +135,7 @@ def state_counts(scene: Scene) -> OverviewPart:
                 "trend": trend,
             },
         )
-        for state, trend in zip(listed, trends, strict=True)
+        for state, trend in zip(occurring, trends, strict=True)
     ]
     columns = (
         TableColumn("state", "", 10),
@@ -207,7 +143,7 @@ def state_counts(scene: Scene) -> OverviewPart:
                     right=True),
         TableColumn("trend", "", 6, flex=True, priority=1),
     )  # fmt: skip
-    return OverviewPart("States", _list(STATES), columns, rows, BARS)
+    return OverviewPart("States", title_spot(STATES), columns, rows, BARS)
 
 
 def _trends(
@@ -253,14 +189,14 @@ def bars(
 
 def listeners(scene: Scene) -> OverviewPart:
     """Accept queues against their limits."""
-    shown = ordered(LISTENERS, scene.selection, "fill", False)[: _most(scene)]
-    made = _rows(scene, LISTENERS, shown, ("local", "process", "fill"))
-    queue, capacity = _texts(scene, LISTENERS, "queue", shown), _capacity(scene, shown)
+    shown = ordered(LISTENERS, scene.selection, "fill", False)[: most(scene)]
+    made = listed(scene, LISTENERS, shown, ("local", "process", "fill"))
+    queue, capacity = texts(scene, LISTENERS, "queue", shown), _capacity(scene, shown)
     numbers = [f"{a}/{b}" for a, b in zip(queue, capacity, strict=True)]
     fill = LISTENERS.column("fill").values(scene.selection, shown).tolist()
     some = "|" if scene.room.ascii_only else SOME
-    rows = _with(made, bar=[_bar(part, some) for part in fill], number=numbers)
-    title = _list(LISTENERS)
+    rows = with_cells(made, bar=[_bar(part, some) for part in fill], number=numbers)
+    title = title_spot(LISTENERS)
     columns = _limited(rows, numbers)
     return OverviewPart("Fullest listeners", title, columns, rows, "" if rows else "none")
 
@@ -272,8 +208,8 @@ def _capacity(scene: Scene, places: Index) -> list[str]:
 
 def destinations(scene: Scene) -> OverviewPart:
     """Ephemeral ports in use against those that there are."""
-    shown = ordered(PORTS, scene.selection, "share", False)[: _most(scene)]
-    made = _rows(scene, PORTS, shown, ("remote", "processes", "share"))
+    shown = ordered(PORTS, scene.selection, "share", False)[: most(scene)]
+    made = listed(scene, PORTS, shown, ("remote", "processes", "share"))
     rows = [
         PartRow(row.spot, {**row.cells, "local": row.cells["remote"], "fill": row.cells["share"],
                            "process": row.cells["processes"]})
@@ -284,9 +220,9 @@ def destinations(scene: Scene) -> OverviewPart:
     numbers = [f"{a:,}/{b:,}" for a, b in zip(gone, ports.capacity[shown].tolist(), strict=True)]
     share = PORTS.column("share").values(scene.selection, shown).tolist()
     some = "|" if scene.room.ascii_only else SOME
-    rows = _with(rows, bar=[_bar(part, some) for part in share], number=numbers)
-    rows = _apart(rows, _texts(scene, PORTS, "local", shown))
-    title = _list(PORTS)
+    rows = with_cells(rows, bar=[_bar(part, some) for part in share], number=numbers)
+    rows = _apart(rows, texts(scene, PORTS, "local", shown))
+    title = title_spot(PORTS)
     columns = _limited(rows, numbers)
     return OverviewPart("Fullest destinations", title, columns, rows, "" if rows else "none")
 
@@ -296,7 +232,7 @@ def _apart(rows: Sequence[PartRow], sources: Sequence[str]) -> list[PartRow]:
     told = [str(row.cells["local"]) for row in rows]
     seen = Counter(told)
     more = zip(told, sources, strict=True)
-    return _with(rows, local=[f"{a} from {b}" if seen[a] > 1 else a for a, b in more])
+    return with_cells(rows, local=[f"{a} from {b}" if seen[a] > 1 else a for a, b in more])
 
 
 def _limited(rows: Sequence[PartRow], numbers: Sequence[str]) -> Sequence[TableColumn]:
@@ -304,7 +240,7 @@ def _limited(rows: Sequence[PartRow], numbers: Sequence[str]) -> Sequence[TableC
     return (
         TableColumn("local", "", _widest(rows, "local"), flex=True, least=9, tail=":"),
         TableColumn("process", "", 14, flex=True, priority=4, tail="/"),
-        *_spaces(rows),
+        *spaces(rows),
         TableColumn("bar", "", 8, flex=True, priority=1),
         TableColumn("number", "", max(map(len, numbers), default=0), right=True, priority=2),
         TableColumn("fill", "", 4, right=True),
@@ -336,8 +272,8 @@ def _bar(fill: float, some: str) -> Made:
 def queues(scene: Scene) -> OverviewPart:
     """The largest of each kind that nothing leaves, in turns."""
     snapshot, among = scene.snapshot, scene.selection.selected
-    sent = _standing(scene, "Send-Q", standing.send_queues(snapshot, among, _most(scene)))
-    read = _standing(scene, "Recv-Q", standing.recv_queues(snapshot, among, _most(scene)))
+    sent = _standing(scene, "Send-Q", standing.send_queues(snapshot, among, most(scene)))
+    read = _standing(scene, "Recv-Q", standing.recv_queues(snapshot, among, most(scene)))
     rows = [row for row in chain.from_iterable(zip_longest(sent, read)) if row is not None]
     times = max((len(str(row.cells["times"])) for row in rows), default=0)
     columns = (
@@ -347,15 +283,15 @@ def queues(scene: Scene) -> OverviewPart:
         TableColumn("for", "", 5, right=True, priority=1),
         TableColumn("remote", "", _widest(rows, "remote"), flex=True, least=9, tail=":"),
         TableColumn("process", "", 14, flex=True, priority=2, tail="/"),
-        *_spaces(rows),
+        *spaces(rows),
     )
     more = "" if rows else "none" if scene.snapshot.sample.backlog_told else units.UNKNOWN
-    return OverviewPart("Queues that stand still", _list(SOCKETS), columns, rows, more)
+    return OverviewPart("Queues that stand still", title_spot(SOCKETS), columns, rows, more)
 
 
 def _standing(scene: Scene, queue: str, found: Sequence[standing.Standing]) -> Iterator[PartRow]:
     places = np.array([each.row for each in found], np.int64)
-    made = _rows(scene, SOCKETS, places, ("remote", "process"), queue)
+    made = listed(scene, SOCKETS, places, ("remote", "process"), queue)
     for row, each in zip(made, found, strict=True):
         told: dict[str, Made] = {
             "queue": queue,
@@ -370,78 +306,21 @@ def _standing(scene: Scene, queue: str, found: Sequence[standing.Standing]) -> I
 
 def top_processes(scene: Scene) -> OverviewPart:
     """Those with the most sockets."""
-    shown = ordered(PROCESSES, scene.selection, "sockets", False)[: _most(scene)]
+    shown = ordered(PROCESSES, scene.selection, "sockets", False)[: most(scene)]
     keys = ("process", "sockets", "bytes_sent_per_s", "bytes_received_per_s")
     names = [_with_pid(scene, place) for place in shown.tolist()]
-    made = _with(_rows(scene, PROCESSES, shown, keys), process=names)
+    made = with_cells(listed(scene, PROCESSES, shown, keys), process=names)
     columns = (
         TableColumn("process", "", 16, flex=True, least=8, tail="/"),
         TableColumn("sockets", "Socks", 6, right=True),
         TableColumn("bytes_sent_per_s", "Sent/s", 7, right=True, priority=1),
         TableColumn("bytes_received_per_s", "Recv/s", 7, right=True, priority=2),
-        *_spaces(made),
+        *spaces(made),
     )
-    return OverviewPart("Top processes", _list(PROCESSES), columns, made)
+    return OverviewPart("Top processes", title_spot(PROCESSES), columns, made)
 
 
 def _with_pid(scene: Scene, place: int) -> str:
     """`nginx/812`: of several with one name each is told."""
     found = processes.process(scene.selection, place)
     return f"{called(found)}/{found.pid}" if found else processes.name(scene.selection, place)
-
-
-# -- rows of lists
-
-
-def _most(scene: Scene) -> int:
-    """Rows of a part that may have room."""
-    return max(3, scene.room.height // 3)
-
-
-def _list(listing: Listing) -> Spot:
-    return Spot(listing.name, listing.name)
-
-
-def _rows(
-    scene: Scene, listing: Listing, places: Index, columns: Sequence[str], part: str = ""
-) -> list[PartRow]:
-    """Rows of a list with the cells of some of its columns, and of namespaces where they are of
-    others than the reader's own."""
-    if not len(places):
-        return []
-    if netns.elsewhere(listing, scene.selection, places):
-        listing, columns = netns.told(listing), (*columns, netns.KEY)
-    keys = listing.keys(scene.selection, places).tolist()
-    cells = [_cells(scene, listing, key, places) for key in columns]
-    rows = zip(keys, *cells, strict=True)
-    return [
-        PartRow(
-            Spot(part or listing.name, listing.name, key), dict(zip(columns, values, strict=True))
-        )
-        for key, *values in rows
-    ]
-
-
-def _cells(scene: Scene, listing: Listing, key: str, places: Index) -> Sequence[Cell]:
-    column = listing.column(key)
-    texts = column.texts(scene.selection, places)
-    styles = column.styles(scene.selection, places) if column.styles else None
-    return list(zip(texts, styles, strict=True)) if styles else texts
-
-
-def _spaces(rows: Sequence[PartRow]) -> list[TableColumn]:
-    """The column of namespaces, where it is told."""
-    told = any(netns.KEY in row.cells for row in rows)
-    return [TableColumn(netns.KEY, "", 8, flex=True, priority=3, least=4, tail="/")] if told else []
-
-
-def _texts(scene: Scene, listing: Listing, key: str, places: Index) -> Sequence[str]:
-    return listing.column(key).texts(scene.selection, places)
-
-
-def _with(rows: Sequence[PartRow], **columns: Sequence[Made]) -> list[PartRow]:
-    """The rows with more cells."""
-    return [
-        PartRow(row.spot, {**row.cells, **{key: made[at] for key, made in columns.items()}})
-        for at, row in enumerate(rows)
-    ]

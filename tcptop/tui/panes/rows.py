@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from tcptop.analysis.rings import Rings, Series
 from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
 from tcptop.model.cells import cell_width, cut, ljust, wrap
+from tcptop.model.dataclass import dataclass
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import SocketTable

@@ -1,0 +1,334 @@
+"""The command line: words -> the options of a command.
+
+A parser says only what was typed. Imports nothing that a `--help` does not need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from tcptop import __version__
+from tcptop.options import (
+    FORMATS,
+    IDLE_TIMEOUT_S,
+    INTERVAL_S,
+    LISTS,
+    CheckOptions,
+    DemoOptions,
+    ExplainOptions,
+    LiveOptions,
+    Options,
+    SnapshotOptions,
+    UsageError,
+)
+
+# Words of the contract that are subcommands and come with later versions.
+LATER = ("record", "replay", "report", "diff", "metrics", "config", "completion")
+
+EPILOG = """\
+FILTER is the language of ss, and more:
+  tcptop state close-wait
+  tcptop dport = :5432 and state established
+  tcptop 'process = nginx and sendq > 64k'
+  tcptop :8080 and idle > 350s
+  tcptop leaky.py       part of a process's name, command line, unit or container
+States, ports, addresses, dev, cgroup as in ss(8); beyond it pid, process, command, unit,
+container, user, recvq, sendq, fill, drops, age, idle, rtt, retrans, backoff, timer, keepalive,
+owner.
+
+commands:
+  tcptop                the live view
+  tcptop demo           the live view on sockets in trouble, made in private network namespaces
+  tcptop check          what is wrong, with the exit code of a monitoring plug-in
+  tcptop snapshot       one sample, as text, JSON, CSV or Markdown (tcptop snapshot --help)
+  tcptop explain WORD   what a state or trouble means, how to confirm and fix it; alone: the list
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors in one line, and no defaults."""
+
+    def __init__(self, command: str, description: str, **more: Any) -> None:
+        super().__init__(
+            command,
+            description=description,
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
+            **more,
+        )
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """As argparse has it, but a full disk or a closed output is an error."""
+        if file is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        file.write(message)
+
+    def error(self, message: str) -> NoReturn:
+        line = message.replace("\n", r"\n")  # which an argument may have
+        raise UsageError(f"{self.prog}: {line} (see {self.prog} --help)")
+
+
+def parse(words: Sequence[str]) -> Options:
+    """The options of a command line; what begins with no subcommand is the live view.
+
+    Raises UsageError, and SystemExit for --help and --version.
+    """
+    first = words[0] if words else ""
+    if first in SUBCOMMANDS:
+        parser, kind = SUBCOMMANDS[first]
+        return kind(**vars(parser().parse_intermixed_args(words[1:])))
+    try:
+        chosen = LiveOptions(**vars(live().parse_intermixed_args(words)))
+    except UsageError:
+        from difflib import get_close_matches
+
+        near = get_close_matches(first, [*SUBCOMMANDS, *LATER], 1)  # whose options it has
+        _check_abbreviation(first, near)
+        raise
+    if chosen.filter == [first]:
+        _check_abbreviation(first, [])
+    return chosen
+
+
+def _check_abbreviation(word: str, near: Sequence[str]) -> None:
+    """Raise UsageError for the beginning of a subcommand, which is a filter too, or for one that is
+    misspelt."""
+    meant = [
+        name for name in (*SUBCOMMANDS, *LATER) if len(word) > 2 and name.startswith(word)
+    ] or near
+    if meant:
+        other = f"processes of that name are shown by: tcptop 'process = *{word}*'"
+        raise UsageError(f'tcptop: "{word}": did you mean tcptop {meant[0]}? ({other})')
+
+
+def live() -> Parser:
+    parser = Parser(
+        "tcptop",
+        "A top for TCP: who holds which connections, which queues are full, which ports run out.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _selecting(parser)
+    _looking(parser)
+    _on_screen(parser)
+    return parser
+
+
+def _snapshot() -> Parser:
+    parser = Parser(
+        "tcptop snapshot",
+        "One look at the host, to stdout or a file.",
+    )
+    _selecting(parser)
+    _looking(parser)
+    _recorded(parser)
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="default: by the file's ending, else text on a terminal, json in a pipe",
+    )
+    parser.add_argument("-o", "--output", type=_file, metavar="FILE", help="written atomically")
+    parser.add_argument(
+        "--over",
+        type=_seconds(0, 86_400),
+        metavar="SECONDS",
+        help="poll each interval for that long; rates are those of the last interval (see -i)",
+    )
+    parser.add_argument(
+        "--only", action="append", choices=LISTS, help="only this list (repeatable)"
+    )
+    parser.add_argument("--limit", type=_whole, metavar="N", help="at most N rows a list")
+    return parser
+
+
+def _check() -> Parser:
+    parser = Parser(
+        "tcptop check",
+        "What is wrong, as a monitoring plug-in says it: one line, then details. "
+        "Exits with 0 (nothing of warning or above), 1 (warning), 2 (critical) or 3 (could not "
+        "look).",
+    )
+    _selecting(parser)
+    _looking(parser)
+    _recorded(parser)
+    parser.add_argument(
+        "--over",
+        type=_seconds(0, 86_400),
+        metavar="SECONDS",
+        help="how long to look, polling each interval; default 5",
+    )
+    parser.add_argument("--format", choices=("text", "json"), help="default: text")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 3 where nothing is wrong but rules could not look, or the filter selects "
+        "nothing",
+    )
+    return parser
+
+
+def _demo() -> Parser:
+    parser = Parser(
+        "tcptop demo",
+        "The live view on real sockets in trouble, made in private network "
+        "namespaces that are gone when it ends.",
+    )
+    parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list")
+    parser.add_argument("--list", action="store_true", help="the scenarios, and what happens")
+    _looking(parser)
+    _on_screen(parser)
+    return parser
+
+
+def _explain() -> Parser:
+    parser = Parser(
+        "tcptop explain",
+        "What it means, why it happens, how to confirm and fix it: a page of text.",
+    )
+    parser.add_argument(
+        "word", nargs="*", metavar="FINDING|STATE|TOPIC", help="without it, the list of pages"
+    )
+    return parser
+
+
+SUBCOMMANDS: Mapping[str, tuple[Callable[[], Parser], type[Options]]] = {
+    "snapshot": (_snapshot, SnapshotOptions),
+    "check": (_check, CheckOptions),
+    "demo": (_demo, DemoOptions),
+    "explain": (_explain, ExplainOptions),
+}
+
+
+def _selecting(parser: Parser) -> None:
+    parser.add_argument(
+        "filter", nargs="*", metavar="FILTER", help="ss filter expression, and more"
+    )
+    parser.add_argument(
+        "-p",
+        "--process",
+        action="append",
+        metavar="NAME|PID",
+        help="a pid, or a name with * and ? (repeatable)",
+    )
+    parser.add_argument(
+        "-P",
+        "--port",
+        action="append",
+        metavar="PORT[-PORT]",
+        help="local or remote port (repeatable)",
+    )
+    parser.add_argument(
+        "--netns",
+        metavar="current|all|NAME|PID",
+        help="the network namespace to look at; of the live view, all where that is permitted",
+    )
+
+
+def _looking(parser: Parser) -> None:
+    parser.add_argument(
+        "-i",
+        "--interval",
+        type=_seconds(*INTERVAL_S),
+        metavar="SECONDS",
+        help="0.1 to 3600, default 1",
+    )
+    parser.add_argument(
+        "--idle-timeout",
+        type=_seconds(*IDLE_TIMEOUT_S),
+        metavar="SECONDS",
+        help="idle timeout of load balancers or NAT on the path, for the keepalive findings",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=_limit,
+        metavar="ID.NAME=VALUE",
+        help="a threshold of a finding (repeatable); `tcptop explain ID` lists them",
+    )
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        metavar="ID",
+        help="suppress this finding (repeatable)",
+    )
+    parser.add_argument(
+        "--config",
+        type=_file,
+        metavar="FILE",
+        help="default: tcptop/config.toml in $XDG_CONFIG_HOME or ~/.config",
+    )
+    parser.add_argument(
+        "--no-events",
+        dest="events",
+        action="store_false",
+        help="do not ask the kernel which connections end: those shorter than an interval are "
+        "not seen then",
+    )
+    parser.add_argument("--version", action="version", version=f"tcptop {__version__}")
+
+
+def _recorded(parser: Parser) -> None:
+    parser.add_argument("--from", dest="recording", metavar="FILE", help=argparse.SUPPRESS)
+
+
+def _on_screen(parser: Parser) -> None:
+    mouse = parser.add_mutually_exclusive_group()
+    mouse.add_argument("--mouse", action="store_true", help="enable the mouse")
+    mouse.add_argument(
+        "--no-mouse",
+        dest="mouse",
+        action="store_false",
+        help="leave the mouse to the terminal (the default over SSH)",
+    )
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+
+
+class _seconds:  # noqa: N801 argparse shows the name of a type in its errors
+    """A number of seconds within bounds."""
+
+    def __init__(self, least: float, most: float) -> None:
+        self._least, self._most = least, most
+
+    def __call__(self, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not self._least <= value <= self._most:
+            bounds = f"{self._least:g} to {self._most:g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, {bounds}")
+        return value
+
+
+def _limit(text: str) -> tuple[str, str, float]:
+    """Of `--set`; whether there is such a finding and threshold is not known here."""
+    name, _, value = text.partition("=")
+    finding, _, threshold = name.strip().partition(".")
+    if not (finding and threshold and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not ID.NAME=VALUE")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r}: {value!r} is not a number")
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: {value!r} is below 0")
+    return finding, threshold, number
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _file(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of a file is empty")
+    return text
