@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from tests import counted, needs
 
 counted.start()  # what is imported at collection counts
+from tcptop.analysis.findings import engine  # noqa: E402
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -26,6 +27,10 @@ for number, handler in (
 ):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
+
+# An error in a rule fails the test, here and in what it starts.
+engine.RAISED = (Exception,)
+os.environ["TCPTOP_RAISE"] = "1"
 
 os.environ["PATH"] += ":/usr/sbin:/sbin"  # servers lie there, and not every user looks
 

@@ -18,7 +18,7 @@ from tcptop.analysis.findings import engine
 from tcptop.analysis.findings.lulls import lulls
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
-from tcptop.analysis.findings.silence import silences
+from tcptop.analysis.findings.silence import faults, silences
 from tcptop.analysis.findings.summary import summary, with_summary
 from tcptop.analysis.groups import SocketRates, namespaces, processes, remotes
 from tcptop.analysis.history import History, KnownSockets, ends, looks, with_closed, with_trend
@@ -64,7 +64,7 @@ def derive(
     snapshot = replace(
         snapshot,
         findings=findings,
-        silent=silences(snapshot, settings),
+        silent=(*faults(seen.failed), *silences(snapshot, settings)),
         requests=seen.requests,
         idle_timeout_s=settings.idle_timeout_s or snapshot.idle_timeout_s,
     )

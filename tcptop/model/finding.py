@@ -62,10 +62,12 @@ class Finding:
 
 
 class Silence(NamedTuple):
-    """Rules that could not look, by id, and a sentence that names them and says why."""
+    """Rules that could not look, by id, and a sentence that names them and says why; `fault` where
+    it lies in tcptop."""
 
     rules: tuple[str, ...]
     note: str
+    fault: bool = False
 
 
 def worst_first(finding: Finding) -> tuple[bool, int, float, str]:

@@ -359,8 +359,11 @@ def _nothing_found(session: Session, width: int) -> list[str]:
 
 
 def notes(session: Session) -> tuple[str, ...]:
-    """What the sample that is shown could not see."""
-    return session.snapshot.sample.notes if session.snapshot is not None else ()
+    """What the sample that is shown could not see, and where tcptop failed."""
+    snapshot = session.snapshot
+    if snapshot is None:
+        return ()
+    return (*(each.note for each in snapshot.silent if each.fault), *snapshot.sample.notes)
 
 
 def remarked(session: Session, failed: str, noted: Sequence[str], width: int) -> Line | None:

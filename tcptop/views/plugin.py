@@ -17,10 +17,11 @@ WORDS = {"info": "OK", "warning": "WARNING", "critical": "CRITICAL"}
 
 
 def verdict(selection: Selection, strict: bool = False) -> str:
-    """OK, WARNING or CRITICAL; UNKNOWN for what is OK only because rules could not look, or had
-    nothing to look at, where that is to be told apart."""
-    word = WORDS[severity(selection)]
-    blind = strict and (selection.snapshot.silent or nothing_selected(selection))
+    """OK, WARNING or CRITICAL; UNKNOWN for what is OK only because tcptop failed, or, where that is
+    to be told apart, because rules could not look or had nothing to look at."""
+    word, silent = WORDS[severity(selection)], selection.snapshot.silent
+    blind = any(each.fault for each in silent)
+    blind = blind or (strict and bool(silent or nothing_selected(selection)))
     return "UNKNOWN" if word == "OK" and blind else word
 
 
@@ -68,7 +69,9 @@ def _parts(selection: Selection, strict: bool) -> tuple[str, ...]:
         nothing = nothing_selected(selection)
         but = " and ".join(filter(None, (nothing, silent)))
         told = _why_nothing(selection) if nothing else _nothing(selection, len(found))
-        return (word, but, told) if word == "UNKNOWN" else (f"OK, but {but}" if but else word, told)
+        if word == "UNKNOWN":
+            return tuple(filter(None, (word, but, told)))
+        return f"OK, but {but}" if but else word, told
     worst = next(each for each in found if WORDS[each.severity] == word)
     counts = f"{_counts(found)}, {silent}" if silent else _counts(found)
     return word, counts, safe(worst.title)

@@ -64,7 +64,7 @@ class Terminal:
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,
-            env=dict(environ),
+            env={"TCPTOP_RAISE": "1", **environ},
             cwd=cwd,
             start_new_session=True,
             preexec_fn=self._prepare,

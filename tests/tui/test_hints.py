@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tcptop.analysis.findings import engine
+from tcptop.analysis.findings.rules import RULES
+from tcptop.model.finding import Finding
 from tcptop.tui.keys import GROUPS, MAIN
 from tests.recordings import load
 from tests.tui.live import Live, live
@@ -149,6 +152,26 @@ async def test_a_note_is_shown_once_and_then_a_mark_which_the_help_explains() ->
         assert "another one." in view.lines()[4]
         await view.take(later(first, 8.0, notes=()))
         assert "[?]" not in view.lines()[0]
+
+
+async def test_a_rule_that_raises_is_noted_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(seen: object, limits: object) -> list[Finding]:
+        raise KeyError("nobody's")
+
+    rules = [r._replace(find=broken) if r.id == "resets" else r for r in RULES]
+    monkeypatch.setattr(engine, "RULES", rules)
+    monkeypatch.setattr(engine, "RAISED", (MemoryError,))
+    first = everything()
+    async with live(first, size=(120, 24)) as view:
+        assert "note: resets could not look because of an error in tcptop" in view.text()
+        assert "LIVE" in view.lines()[0]
+        await view.take(later(first, 5.0))
+        await view.press("j")
+        assert "[?]" in view.lines()[0]
+        await view.press("question_mark")
+        assert "resets could not look" in view.text()
 
 
 async def test_where_there_is_no_room_for_notes_there_is_the_mark() -> None:

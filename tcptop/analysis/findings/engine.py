@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.contained import located
 from tcptop.analysis.findings.folding import folded
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.rule import Rule
 from tcptop.analysis.findings.rules import RULES
+from tcptop.model import mistake
 from tcptop.model.finding import Finding, worst_first
 from tcptop.model.netns import from_outside, reaching, text_from_outside
 
 HOLD_S = 3.0  # what is gone for a moment is still shown: flapping tires the reader
+RAISED: tuple[type[Exception], ...] = (MemoryError,)  # what ends the look; in tests, all errors
 MEMORY_S = 60.0  # what comes back within that time never really ended: it keeps its beginning
 
 
 def run(
     seen: Observations, before: Mapping[str, Active]
 ) -> tuple[tuple[Finding, ...], dict[str, Active]]:
-    """The findings of this sample, worst first, and what the next one has to know of them."""
+    """The findings of this sample, worst first, and what the next one has to know of them.
+
+    An error in a rule is told (Observations.failed) and takes nothing else from the screen.
+    """
     clock, taken_at = seen.sample.clock, seen.sample.taken_at
     ahead = taken_at - seen.sample.host.uptime_s
     active = _remembered(before, clock, ahead)
@@ -30,15 +36,35 @@ def run(
         offset = known.offset if known and known.began == began else ahead
         active[finding.key] = Active(replace(finding, since=began), began, clock, offset)
     shown = [each.finding for each in active.values() if clock - each.found <= HOLD_S]
-    return tuple(sorted(folded(shown, seen), key=worst_first)), active
+    return tuple(sorted(_folded(shown, seen), key=worst_first)), active
 
 
 def _found(seen: Observations) -> Iterable[Finding]:
-    settings = seen.settings
     for rule in RULES:
-        if rule.id not in settings.ignored:
-            for finding in rule.find(seen, rule.limits(settings.limits.get(rule.id, {}))):
-                yield located(seen, _for_shell(seen, finding))
+        if rule.id not in seen.settings.ignored:
+            try:
+                yield from _by(rule, seen)
+            except RAISED:
+                raise
+            except Exception as error:
+                seen.failed.setdefault(mistake.told(error), []).append(rule.id)
+
+
+def _by(rule: Rule, seen: Observations) -> list[Finding]:
+    """All that it finds, or nothing."""
+    limits = rule.limits(seen.settings.limits.get(rule.id, {}))
+    return [located(seen, _for_shell(seen, each)) for each in rule.find(seen, limits)]
+
+
+def _folded(shown: Sequence[Finding], seen: Observations) -> Iterable[Finding]:
+    """As they are where that fails."""
+    try:
+        return folded(shown, seen)
+    except RAISED:
+        raise
+    except Exception as error:
+        seen.failed.setdefault(mistake.told(error), [])
+        return shown
 
 
 def _for_shell(seen: Observations, finding: Finding) -> Finding:

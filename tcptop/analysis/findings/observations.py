@@ -51,6 +51,7 @@ class Observations:
         self.snapshot = snapshot
         self.summaries = summaries
         self.settings = settings
+        self.failed: dict[str, list[str]] = {}  # errors of rules, and in which they occurred
         self.computed: dict[Callable[[Observations], Any], Any] = {}  # by `once`
         self._sockets: set[SocketId] = set()  # whose options the next sample should bring
         self._pids: set[int] = set()  # whose facts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +38,13 @@ def silences(snapshot: Snapshot, settings: FindingSettings) -> tuple[Silence, ..
             if each.rule not in settings.ignored
         ),
     )
+
+
+def faults(failed: Mapping[str, Sequence[str]]) -> Iterator[Silence]:
+    """The rules that met an error, each once though all may have met the same."""
+    for why, rules in failed.items():
+        what = f"{', '.join(rules)} could not look" if rules else "Causes could not be told"
+        yield Silence(tuple(rules), f"{what} because of an error in tcptop: {why}.", fault=True)
 
 
 def _unentered(snapshot: Snapshot, settings: FindingSettings) -> Iterator[Silence]:

@@ -1,12 +1,29 @@
 """A finding has a beginning and an end; flapping is damped; ignored rules say nothing."""
 
+import os
+
 import pytest
 
+from tcptop.analysis.findings import engine
+from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.silence import unlooked
+from tcptop.analysis.selection import select
+from tcptop.commands.effective import decided
+from tcptop.model.finding import Finding
+from tcptop.options import CheckOptions
+from tcptop.views import plugin
 from tests.unit.findings.test_close_wait_leak import held_by, leaked
 from tests.unit.findings.watched import UPTIME_S, up, watch
-from tests.unit.prepared import CURL, TAKEN_AT, Row
+from tests.unit.prepared import (
+    CURL,
+    TAKEN_AT,
+    WORTH_KNOWING,
+    Row,
+    derived,
+    everything,
+    sample,
+)
 
 
 def some(*present: bool) -> list[list[str]]:
@@ -110,3 +127,71 @@ def test_rules_that_need_a_longer_look_are_named() -> None:
     assert "nagle-delayed-ack" not in unlooked(
         4, FindingSettings(ignored=frozenset({"nagle-delayed-ack"}))
     )
+
+
+def broken(seen: object, limits: object) -> list[Finding]:
+    return [WORTH_KNOWING, *range(1 // 0)]
+
+
+@pytest.fixture
+def two_broken(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Two rules raise the same, as where they share what raises; the others are as they are."""
+    names = ("resets", "fd-limit")
+    rules = [r._replace(find=broken) if r.id in names else r for r in RULES]
+    monkeypatch.setattr(engine, "RULES", rules)
+    monkeypatch.setattr(engine, "RAISED", (MemoryError,))
+    return names
+
+
+def test_a_rule_that_raises_says_nothing_and_is_named(two_broken: tuple[str, ...]) -> None:
+    snapshot = derived(sample(leaked(20, heard_s=70), owners=held_by(CURL, 20)))
+    assert [each.id for each in snapshot.findings] == ["close-wait-leak"]
+    (fault,) = (each for each in snapshot.silent if each.fault)
+    assert fault.rules == two_broken
+    assert fault.note.startswith(
+        "resets, fd-limit could not look because of an error in tcptop: unexpected "
+        "ZeroDivisionError: integer division or modulo by zero (test_engine.py:"
+    )
+
+
+def test_check_is_not_ok_then_and_no_better_than_what_is_known(two_broken: object) -> None:
+    """Without --strict too: 3 and not 0; but a warning stays one."""
+    leak = sample(leaked(20, heard_s=70), owners=held_by(CURL, 20))
+    told = {}
+    for name, each in (("leak", leak), ("nothing", sample([]))):
+        selection = select(derived(each), None)
+        told[name] = plugin.verdict(selection), plugin.line(selection)
+    assert told["leak"][0] == "WARNING"
+    assert "2 rules could not look" in told["leak"][1]
+    assert told["nothing"][0] == "UNKNOWN"
+    assert told["nothing"][1].startswith("TCPTOP UNKNOWN: 2 rules could not look: no problems")
+
+
+def test_where_causes_cannot_be_told_the_findings_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "folded", broken)
+    monkeypatch.setattr(engine, "RAISED", (MemoryError,))
+    snapshot = derived(sample(leaked(20, heard_s=70), owners=held_by(CURL, 20)))
+    assert [each.id for each in snapshot.findings] == ["close-wait-leak"]
+    assert [each.rules for each in snapshot.silent if each.fault] == [()]
+
+
+def test_nothing_is_wrong_with_rules_that_raise_nothing() -> None:
+    assert not any(each.fault for each in derived(everything()).silent)
+
+
+def test_no_memory_ends_the_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hungry(seen: object, limits: object) -> list[Finding]:
+        raise MemoryError
+
+    monkeypatch.setattr(engine, "RULES", [RULES[0]._replace(find=hungry)])
+    monkeypatch.setattr(engine, "RAISED", (MemoryError,))
+    with pytest.raises(MemoryError):
+        derived(everything())
+
+
+def test_in_tests_a_rule_that_raises_fails(two_broken: object) -> None:
+    """As tests/conftest.py has it, for what is started here too."""
+    assert os.environ["TCPTOP_RAISE"]
+    decided(CheckOptions())
+    with pytest.raises(ZeroDivisionError):
+        derived(everything())
