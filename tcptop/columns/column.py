@@ -30,7 +30,9 @@ class Column:
     least: int = 0  # to which it shrinks before others go; 0: it does not
     grow: int = 50  # a flex one gets what its texts need before columns of a higher priority do
     tail: str = ""  # where it is cut, what follows the last "/" stays; of ":" the middle goes
-    counts: bool = False  # a text that is empty where its value is 0; numbers are so anyway
+    # What is 0 where the column says nothing that matters, and so may give way: of numbers their
+    # values, unless this says otherwise; of texts whether there is any.
+    telling: Values | None = None
     styles: Callable[[Selection, Index], Sequence[StyleName]] | None = None
     largest_first: bool = True  # what a first sort by this column shows on top
 

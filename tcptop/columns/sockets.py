@@ -27,6 +27,7 @@ from tcptop.columns.listeners import listening
 from tcptop.columns.listing import Listing
 from tcptop.columns.marks import of_named
 from tcptop.model import address, tcp
+from tcptop.model.arrays import isin_codes
 from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
 from tcptop.model.selection import Selection
@@ -64,6 +65,16 @@ def _rtt(selection: Selection, rows: Index) -> F64:
 
 def _send_q(selection: Selection, rows: Index) -> F64:
     return _table(selection).send_q_of(selection.snapshot.sample.backlog_told, rows)
+
+
+def _of_connections(values: Values) -> Values:
+    """0 for listeners, whose numbers have a list of their own."""
+
+    def told(selection: Selection, rows: Index) -> F64:
+        listening = _table(selection).state[rows] == tcp.LISTEN
+        return np.where(listening, 0, values(selection, rows))
+
+    return told
 
 
 def _cwnd(selection: Selection, rows: Index) -> F64:
@@ -121,7 +132,14 @@ STATE_STYLES = {
 }
 
 
+NO_TIMER = 0
 QUIET_TIMERS = (tcp.KEEPALIVE, tcp.TIMEWAIT)
+
+
+def _waits(selection: Selection, rows: Index) -> NDArray[Any]:
+    """Whether the kernel waits for something that may not come."""
+    kind = _table(selection).timer[rows]
+    return ~isin_codes(kind, (NO_TIMER, *QUIET_TIMERS))
 
 
 def timer_texts(
@@ -141,7 +159,7 @@ def timer_texts(
 def timer(
     kind: int, expires_ms: int, retransmits: int, long: Callable[[float], str] = units.duration
 ) -> str:
-    if kind == 0:
+    if kind == NO_TIMER:
         return ""
     name = tcp.TIMERS[kind] if kind < len(tcp.TIMERS) else f"timer {kind}"
     tries = f" #{retransmits}" if retransmits else ""
@@ -219,25 +237,25 @@ COLUMNS = (
         "send_q", "Send-Q", 6,
         "Bytes not acknowledged by the peer, sent or not; of a listener its backlog.",
         _send_q, _queue_texts(_send_q), right=True,
-        styles=_queue_looks("send_q"),
+        styles=_queue_looks("send_q"), telling=_of_connections(_send_q),
     ),
     Column(
-        "local", "Local address", 17, "This end.", _local, local_texts, flex=True,
+        "local", "Local address", 14, "This end.", _local, local_texts, flex=True,
         largest_first=False, tail=":", least=9, grow=0,
     ),
     Column(
-        "remote", "Remote address", 18, "The other end.", _remote, remote_texts, flex=True,
+        "remote", "Remote address", 21, "The other end.", _remote, remote_texts, flex=True,
         largest_first=False, tail=":", least=12, grow=0,
     ),
     Column(
-        "process", "Process", 10,
+        "process", "Process", 7,
         "Who holds the socket: name/pid, +n other processes, † closed by it, ~ apparently, as "
         "others to the same destination; or why nobody.",
         owner_values, owner_texts, flex=True, largest_first=False, tail="/", least=7, grow=1,
     ),
     Column(
-        "timer", "Timer", 7, "How long the kernel waits, for what, and #tries so far.",
-        _plain("timer"), timer_texts, flex=True, counts=True, priority=1, grow=1,
+        "timer", "Timer", 6, "How long the kernel waits, for what, and #tries so far.",
+        _plain("timer"), timer_texts, flex=True, telling=_waits, least=6, grow=1,
     ),
     Column(
         "idle", "Idle", 6, "Since data last went either way.", idle_s,

@@ -104,8 +104,9 @@ class ListingModel:
         column = self.listing.column(key) if key != TREND else None
         if column is None:
             return False
-        if column.right or column.counts:
-            return not np.nan_to_num(column.values(self.selection, self._rows)).any()
+        telling = column.telling or (column.values if column.right else None)
+        if telling:
+            return not np.nan_to_num(telling(self.selection, self._rows)).any()
         return NOTHING.issuperset(self._painted(key, rows))
 
     def _painted(self, key: str, rows: range) -> list[str]:

@@ -80,22 +80,66 @@ def test_no_address_is_cut_beside_what_matters_less(view: str, six: bool) -> Non
 def test_a_timer_is_told_with_its_time() -> None:
     assert timer(tcp.TIMERS.index("retransmit"), 13_000, 4) == "13s retransmit #4"
     column = next(each for each in SOCKETS.columns if each.key == "timer")
-    assert layout.place("13s retransmit #4", column_of(column), column.width) == "13s re…"
+    assert layout.place("13s retransmit #4", column_of(column), column.width) == "13s r…"
 
 
-def test_at_80_columns_there_is_a_timer_between_usual_addresses() -> None:
-    """The pages speak of it; who it is gives way for it, and is named still."""
+WIDEST = ("192.168.100.101:43210", "192.168.100.200:54321")
+SIX = (f"[{LONG}:6663]:50000", f"[{LONG}:6661]:65301")
+
+
+def waiting(ends: tuple[str, str], timer: str, recv_q: int = 1) -> ListingModel:
+    """A connection with a timer beside one that was not closed and their listener; marked."""
     leaky = replace(CURL, name="python3", label="leaky.py --port 80")
     rows = [
-        socket("ESTABLISHED", "192.168.1.10:43210", "10.0.0.5:5432", inode=4, send_q=9, recv_q=1)
-        | {"timer": tcp.TIMERS.index("retransmit"), "expires": 900, "retrans": 2}
+        socket("ESTABLISHED", *ends, inode=4, send_q=9, recv_q=recv_q)
+        | {"timer": tcp.TIMERS.index(timer), "expires": 900, "retrans": 2},
+        *(socket("CLOSE_WAIT", *ends, inode=4, info={"last_ack_recv": 10**6}) for _ in range(20)),
+        socket("LISTEN", "0.0.0.0:8080", inode=5, send_q=128),
     ]
     listing = live_listing(SOCKETS, IDLE_TIMEOUT_S)
-    selection = select(derived(sample(rows, owners=owners((4, leaky, 3)))))
-    model = ListingModel(listing, selection, Sort(listing.sort_by))
+    selection = select(derived(sample(rows, owners=owners((4, leaky, 3), (5, leaky, 4)))))
+    return ListingModel(listing, selection, Sort(listing.sort_by))
+
+
+def at_80(model: ListingModel) -> dict[str, int]:
+    """The columns, and the cells of each."""
     content, empty = Needs().ask(model, range(len(model)), None)
-    columns, _ = layout.lay_out(model.columns, 79, content, empty)
-    assert {"remote", "process", "timer"} <= {column.key for column in columns}
+    columns, sizes = layout.lay_out(model.columns, 79, content, empty)
+    return dict(zip((column.key for column in columns), sizes, strict=True))
+
+
+@pytest.mark.parametrize("ends", [WIDEST, SIX], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("timer", ["retransmit", "persist"])
+@pytest.mark.parametrize("recv_q", [0, 1])
+def test_at_80_columns_there_is_a_timer_between_all_addresses(
+    ends: tuple[str, str], timer: str, recv_q: int
+) -> None:
+    """The pages speak of it; of IPv4 at most the near end is cut for it, and who it is, named
+    still."""
+    sizes = at_80(waiting(ends, timer, recv_q))
+    assert {"state", "send_q", "local", "remote", "process", "timer"} <= set(sizes)
+    assert sizes["timer"] >= len("0.9s …")
+    if ends is WIDEST:
+        assert sizes["remote"] == len(ends[1])
+        assert sizes["local"] == len(ends[0]) if not recv_q else sizes["local"] >= 14
+
+
+@pytest.mark.parametrize("timer", ["keepalive", "timewait"])
+def test_a_timer_of_which_nothing_is_to_be_feared_gives_way(timer: str) -> None:
+    sizes = at_80(waiting(WIDEST, timer))
+    assert "timer" not in sizes
+    assert sizes["local"] == len(WIDEST[0])
+
+
+def test_the_backlog_of_a_listener_is_no_queue() -> None:
+    rows = [
+        socket("ESTABLISHED", *WIDEST, inode=4, recv_q=7),
+        socket("LISTEN", "0.0.0.0:8080", inode=5, send_q=128),
+    ]
+    listing = live_listing(SOCKETS, IDLE_TIMEOUT_S)
+    model = ListingModel(listing, select(derived(sample(rows))), Sort(listing.sort_by))
+    assert model.empty("send_q", range(2))
+    assert not model.empty("recv_q", range(2))
 
 
 @pytest.mark.parametrize("width", [60, 80])
