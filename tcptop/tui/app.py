@@ -6,7 +6,7 @@ it says. The `Watcher` brings snapshots.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
@@ -86,6 +86,7 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self.column_chooser = ChoiceScreen(ColumnChooser(self.arrange, settings.ascii_only))
         self._ends, close = (keys.bound(id, settings.keys) for id in ("quit", "close"))
         self._always = frozenset([*self._ends, *close])  # keys that are taken even of a flood
+        self._hurried = {f"alt+{each}": each for each in close}  # Esc and that, at once
         self.budget = key_budget.KeyBudget(self._always)
         self.exported: tuple[object, ...] = ()  # what was written last
         self.failed = ""  # why there was no sample, until the next one
@@ -134,11 +135,22 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         as on a slow link, `/` would find those after it already gone to the table.
         """
         if isinstance(event, events.Key) and not event.is_forwarded:
-            await self._take_key(event)
+            for each in self._apart(event):
+                await self._take_key(each)
         elif isinstance(event, events.Paste) and not event.is_forwarded:
             self._take_paste(event.text)
         else:
             await super().on_event(event)
+
+    def _apart(self, event: events.Key) -> Sequence[events.Key]:
+        """Esc and `q` that come in one read, as in a flood or over a slow link, look like Alt+q,
+        which nobody types."""
+        second = self._hurried.get(event.key)
+        if second is None or event.key in keys.chosen(self.settings.keys):
+            return (event,)
+        return events.Key("escape", "\x1b"), events.Key(
+            second, second if len(second) == 1 else None
+        )
 
     def _take_paste(self, text: str) -> None:
         """Where text is typed; elsewhere it would be keys that nobody meant."""

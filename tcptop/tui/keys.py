@@ -254,6 +254,11 @@ def bound(id: str, chosen: Mapping[str, str]) -> list[str]:
     return [key.strip() for key in chosen.get(id, usual).split(",")]
 
 
+def chosen(bound_anew: Mapping[str, str]) -> set[str]:
+    """The keys that were bound anew."""
+    return {key.strip() for keys in bound_anew.values() for key in keys.split(",")}
+
+
 def key_names(keys: str) -> list[str]:
     """Keys, separated by commas, as they are printed on a keyboard."""
     return [key_name(key.strip()) for key in keys.split(",")]

@@ -64,6 +64,25 @@ def test_what_is_typed_is_taken() -> None:
     assert not budget.lets("j")
 
 
+@pytest.mark.parametrize(
+    "typed", ["\x1bq", "/ab\x1bq", "2\x1b\x1bq"], ids=["list", "filter", "twice"]
+)
+def test_q_right_after_escape_is_no_alt_q(typed: str, tmp_path: Path) -> None:
+    """They are the same bytes where they come in one read."""
+    with Terminal(COMMAND, environ(XDG_STATE_HOME=str(tmp_path)), cwd=tmp_path) as terminal:
+        terminal.wait_for("LIVE")
+        terminal.type(typed)
+        assert terminal.wait_exit() == 0
+        assert terminal.left_behind() == []
+
+
+async def test_alt_q_is_whose_it_was_made() -> None:
+    async with live(size=(120, 24), keys={"help": "alt+q"}) as view:
+        await view.press("alt+q")
+        assert not view.app.ending
+        assert view.app.session.here.help
+
+
 @pytest.mark.parametrize("end", ["\x03", "\x11", "\x1b[21~"], ids=["^C", "^Q", "F10"])
 def test_a_paste_without_end_does_not_make_it_deaf(end: str, tmp_path: Path) -> None:
     with Terminal(COMMAND, environ(XDG_STATE_HOME=str(tmp_path)), cwd=tmp_path) as terminal:
