@@ -155,7 +155,7 @@ COLUMNS = (
     Column(
         "processes", "Processes", 14, "Who holds them.",
         lambda s, r: first_owner(s, s.snapshot.ports.group, r), _processes, flex=True, priority=5,
-        largest_first=False, grow=5,
+        largest_first=False, least=8, grow=5,
     ),
 )  # fmt: skip
 

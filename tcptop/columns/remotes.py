@@ -115,7 +115,7 @@ COLUMNS = (
     Column(
         "processes", "Processes", 14, "Who talks to it.",
         lambda s, r: first_owner(s, s.remote_groups.group, r), _processes, flex=True, priority=4,
-        largest_first=False, grow=5,
+        largest_first=False, least=8, grow=5,
     ),
 )  # fmt: skip
 

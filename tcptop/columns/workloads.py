@@ -22,7 +22,7 @@ def column(
         "unit", "Unit", 18,
         "Whose it is, with a process or without: the container, else the systemd unit.",
         lambda s, r: _ranks(s, sockets(s, r)), lambda s, r: texts(s, sockets(s, r)), flex=True,
-        priority=priority, largest_first=False,
+        priority=priority, largest_first=False, least=10,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tcptop.columns import FINDINGS, PROCESSES, REMOTES, SOCKETS
 from tcptop.tui import keys
 from tcptop.tui.keys import KeyHint
+from tcptop.tui.place import CONTENTS
 from tcptop.tui.session import Session
 
 
@@ -36,7 +37,7 @@ def _usual(session: Session, picture: str) -> Sequence[KeyHint]:
     if here.help:
         return keys.FACT_HINTS
     if here.page is not None:
-        return keys.PAGE_HINTS
+        return keys.PAGE_HINTS if here.page != CONTENTS else keys.CONTENTS_HINTS
     if here.changes:
         return keys.CHANGES_HINTS
     if here.view == FINDINGS.name:

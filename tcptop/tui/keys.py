@@ -208,6 +208,7 @@ FINDING_HINTS: tuple[KeyHint, ...] = (
 PAGE_HINTS: tuple[KeyHint, ...] = (
     BACK, CLOSE, ("into", "Enter", "open page"), PAGES, ("table.page_down", "PgDn", "page"),
 )  # fmt: skip
+CONTENTS_HINTS = tuple(hint for hint in PAGE_HINTS if hint != PAGES)  # which X has brought
 TYPING_HINTS = (
     ("Enter", "apply"), ("Esc", "leave"), ("Tab", "complete"), ("Up", "earlier filters"),
 )  # fmt: skip

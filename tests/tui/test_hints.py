@@ -104,6 +104,14 @@ async def test_the_last_line_says_what_the_keys_do_now() -> None:
         assert "? close help" in await hinted(view, "question_mark")
 
 
+async def test_in_the_list_of_pages_no_key_is_named_that_leads_there() -> None:
+    async with live(size=(120, 24)) as view:
+        await view.press("8")
+        assert "X all pages" in await hinted(view, "x")
+        assert "X all pages" not in await hinted(view, "X")
+        assert "Enter open page" in view.status()
+
+
 async def test_without_rows_there_is_nothing_to_open_or_to_sort() -> None:
     async with live(*load("tour"), size=(300, 40)) as view:
         assert "Enter open" in await hinted(view, "2")

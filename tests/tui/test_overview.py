@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -100,6 +101,16 @@ async def test_queues_of_one_process_and_address_stand_still_in_one_row(
         ["1.0KiB", "20s", "10.0.0.7:5432"],
     ]
     assert [line[: len(each)] for line, each in zip(told, expected, strict=True)] == expected
+
+
+@pytest.mark.parametrize("recording", ["tour", "churn"])
+@pytest.mark.parametrize("size", SIZES[1:3])
+async def test_what_rounds_to_nothing_has_no_bars(recording: str, size: tuple[int, int]) -> None:
+    async with live(*load(recording), size=size, opening=OVERVIEW.name) as view:
+        rates = [line for line in view.lines() if re.match(" *[A-Z][a-z]+/s ", line)]
+        assert len(rates) >= 5
+        assert any("▁" <= sign <= "█" for line in rates for sign in line)
+        assert not [line for line in rates if re.search("[▁-█] +0(B|%)?(  |$)", line)]
 
 
 async def test_below_that_it_is_a_list() -> None:

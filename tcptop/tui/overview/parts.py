@@ -162,6 +162,8 @@ def _trends(
         def cell(cells: int) -> Cell:
             scaled = cells >= SCALED
             drawn = values(cells - SCALE * scaled)[:, at]
+            if shown[at](float(drawn[~np.isnan(drawn)].max(initial=0.0))) == shown[at](0.0):
+                return "", "dim"  # bars of what rounds to nothing
             return bars(drawn, now[at], lasting[at], shown[at] if scaled else None)
 
         return cell
