@@ -18,12 +18,21 @@ from tcptop.analysis.apparent import callers
 from tcptop.analysis.history import AbsentSockets, History, KnownSockets, Looks, SocketEnds, looks
 from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.listeners import match
+from tcptop.analysis.pending import unchanged
 from tcptop.analysis.port_range import port_bounds
 from tcptop.analysis.reborn import number_of
 from tcptop.analysis.unopened import forgotten, never_open
 from tcptop.model import closed as codes
 from tcptop.model import owner, tcp
-from tcptop.model.arrays import distinct, index_of, isin, isin_codes, row_hash, sorted_unique
+from tcptop.model.arrays import (
+    distinct,
+    index_of,
+    isin,
+    isin_codes,
+    place_of,
+    row_hash,
+    sorted_unique,
+)
 from tcptop.model.closed import INFO, NONE_CLOSED, Closed
 from tcptop.model.dataclass import dataclass
 from tcptop.model.sample import Process, Sample
@@ -72,7 +81,7 @@ def endings(sample: Sample, history: History, joined: SocketJoin, named: Named) 
     spaces = np.concatenate([np.full(many, number, np.uint32) for number, many in numbers])
     place = joined.places(dead.key)
     told[place[place >= 0]] = True
-    gone = np.where(place < 0, _places(dead.key, vanished.key), -1)
+    gone = np.where(place < 0, place_of(dead.key, vanished.key), -1)
     past = _Past(known, place, vanished, gone)
     found = _Dead(sample, history, dead, at, past)
     left = np.ones(len(vanished), bool)
@@ -297,8 +306,9 @@ class _Dead:
 
     def _info(self) -> F64:
         table = self._table
-        info = np.stack([table.info_of(name) for name in INFO], axis=1)
+        info = _of_info(table)
         info[self._cleared] = np.nan
+        self._recall(info)
         names = list(INFO)
         sent = names.index("bytes_sent")  # since 4.19
         older = np.isnan(info[:, sent])
@@ -307,12 +317,26 @@ class _Dead:
         info[info[:, rtt] == 0, rtt] = np.nan
         return info
 
+    def _recall(self, info: F64) -> None:
+        """What the kernel has cleared, and the last sample knew: nothing has come since."""
+        rows = np.flatnonzero(self._cleared & self._past.known)
+        before, dead = self._history.pending, self._table.take(rows)
+        looked = [self._looked(netns) for netns in dead.netns.tolist()]
+        place = unchanged(dead, before, self._clock[rows] - np.array(looked))
+        rows, place = rows[place >= 0], place[place >= 0]
+        info[rows] = _of_info(before.take(place))
+        sent_ms = self._table.info_of("last_data_sent", rows)
+        passed_ms = sent_ms - before.info_of("last_data_sent", place)
+        for name in ("last_data_sent", "last_data_recv"):
+            info[rows, INFO.index(name)] += passed_ms
 
-def _places(keys: U64, among: U64) -> Index:
-    order = np.argsort(among)
-    place = index_of(keys, among[order])
-    place[place >= 0] = order[place[place >= 0]]
-    return place
+    def _looked(self, netns: int) -> float:
+        look = self._history.looks.get(netns)
+        return look.clock if look else np.nan
+
+
+def _of_info(table: SocketTable) -> F64:
+    return np.stack([table.info_of(name) for name in INFO], axis=1)
 
 
 def _with_ends(table: SocketTable, history: History, place: Index) -> SocketTable:
@@ -322,7 +346,7 @@ def _with_ends(table: SocketTable, history: History, place: Index) -> SocketTabl
         return table
     table = table.take(np.arange(len(table)))
     last = (place[rows] >= 0) & (place[rows] < len(history.ends.netns))
-    missed = _places(table.key[rows], history.absent.key)
+    missed = place_of(table.key[rows], history.absent.key)
     for before, found, at in (
         (history.ends, last, place[rows]),
         (history.absent.ends, ~last & (missed >= 0), missed),

@@ -20,6 +20,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.silence import faults, silences
 from tcptop.analysis.findings.summary import summary, with_summary
+from tcptop.analysis.giving_up import given_up, still_pending
 from tcptop.analysis.groups import SocketRates, namespaces, processes, remotes
 from tcptop.analysis.history import History, KnownSockets, ends, looks, with_closed, with_trend
 from tcptop.analysis.join import SocketJoin, join
@@ -59,7 +60,11 @@ def derive(
     dialed = dialing(snapshot)
     called = calls(sample.sockets, step.joined, history.dialing, dialed, step.ended.closed)
     seen = Observations(snapshot, history.summaries, settings)
-    seen.summaries = with_summary(history.summaries, summary(snapshot, called, lulls(seen)))
+    gave_up = given_up(
+        sample.sockets, history.pending, step.joined, step.ended.closed, history.listener_ports
+    )
+    present = summary(snapshot, called, lulls(seen), gave_up)
+    seen.summaries = with_summary(history.summaries, present)
     findings, active = engine.run(seen, history.active)
     snapshot = replace(
         snapshot,
@@ -166,6 +171,7 @@ def _remembered(step: _Step, snapshot: Snapshot) -> History:
         looks=looks(sample, history.looks),
         known=known,
         ends=ends(sample.sockets),
+        pending=still_pending(sample.sockets, history.pending, joined, ended.told),
         absent=with_absent(ended, joined, history, bool(sample.deaths)),
         vanished=vanished,
         closed=snapshot.closed,

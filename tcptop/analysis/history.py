@@ -133,6 +133,7 @@ class History:
     looks: Mapping[int, Looks] = field(default_factory=dict)  # by namespace
     known: KnownSockets = field(default_factory=_no_sockets)
     ends: SocketEnds = field(default_factory=lambda: ends(EMPTY))  # of the first of those known
+    pending: SocketTable = field(default_factory=lambda: EMPTY)  # of the last sample
     absent: AbsentSockets = field(default_factory=lambda: AbsentSockets(EMPTY.key, ends(EMPTY)))
     # In no dump any more, though their end was not told: the newest last.
     vanished: KnownSockets = field(default_factory=_no_sockets)

@@ -98,6 +98,7 @@ def _summary(known: SampleSummary, gone: U32) -> SampleSummary:
         calls={to: each for to, each in known.calls.items() if to.netns not in others},
         failed=known.failed and tuple(f for f in known.failed if f.netns not in others),
         lulls={key: each for key, each in known.lulls.items() if each.netns not in others},
+        given_up=known.given_up.take(~isin(known.given_up.netns, gone)),
     )
 
 

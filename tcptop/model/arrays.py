@@ -50,6 +50,14 @@ def index_of(keys: NDArray[Any], among: NDArray[Any]) -> NDArray[np.int64]:
     return places
 
 
+def place_of(keys: NDArray[Any], among: NDArray[Any]) -> NDArray[np.int64]:
+    """The same where `among` is in any order."""
+    order = np.argsort(among)
+    places = index_of(keys, among[order])
+    places[places >= 0] = order[places[places >= 0]]
+    return places
+
+
 def isin_sorted(values: NDArray[Any], among: NDArray[Any]) -> NDArray[np.bool_]:
     """Which values are in `among`, which is sorted; np.isin would hash both, ten times slower."""
     if not len(among):

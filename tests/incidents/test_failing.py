@@ -46,6 +46,17 @@ def a_quiet_service_is_up(lab: Lab) -> None:
             destination="10.77.0.1:8000",
         )
     ],
+    server=[
+        Says(
+            "requests-unanswered",
+            "warning",
+            who="orders",
+            title=[r"Clients of orders\.py on 10\.77\.0\.1:8000 gave up", r"about 1\.[56] s each"],
+            told=[r"in order \(FIN\)", "10\\.77\\.0\\.2", "that is a deadline"],
+            never=["leak"],
+            listener="10.77.0.1:8000",
+        )
+    ],
     over_s=9,
 )
 def a_server_answers_nobody_in_time(lab: Lab) -> None:
@@ -112,6 +123,65 @@ def four_callers_give_up_together(lab: Lab) -> None:
     lab.client.until(lambda: lab.client.count("SYN_SENT", remote=8080) >= 4, "SYNs")
 
 
+@incident(
+    gateway=[
+        Says(
+            FAILING,
+            "warning",
+            who="haproxy",
+            title=[r"10\.76\.0\.1:8000", "haproxy", "closed here for want of an answer"],
+            told=["acknowledged", "never got a byte"],
+            never=["refused", "CLOSE"],
+            destination="10.76.0.1:8000",
+        )
+    ],
+    server=[
+        Says(
+            "requests-unanswered",
+            "warning",
+            who="pages",
+            title=[
+                r"pages\.py on 10\.76\.0\.1:8000 gave up",
+                r"about (1\.9|2|2\.1) s each",
+            ],
+            told=["by a reset", r"10\.76\.0\.254", "timeout server of haproxy"],
+            never=["leak"],
+            listener="10.76.0.1:8000",
+        )
+    ],
+    over_s=10,
+)
+def a_proxy_gives_up_on_its_server(lab: Lab) -> None:
+    """After two seconds, and answers 504; it resets what it had opened, and the thread that still
+    works for each keeps a socket that no list shows."""
+    _behind_a_proxy(lab, 20, "")
+    lab.gateway.until(lambda: lab.gateway.counter("TcpExtTCPAbortOnData") >= 10, "timeouts")
+
+
+@a_proxy_gives_up_on_its_server.healthy()
+def a_proxy_resets_what_was_answered(lab: Lab) -> None:
+    """As soon as its answer is there: which takes a second, as each time."""
+    _behind_a_proxy(lab, 1, "http-reuse never")
+    lab.gateway.until(lambda: lab.gateway.counter("TcpExtTCPAbortOnData") >= 10, "answers")
+
+
+def _behind_a_proxy(lab: Lab, pause_s: float, option: str) -> None:
+    server, gateway = lab.server, lab.gateway
+    server.python("pages", server.address, 8000, pause_s, port=8000)
+    front = f" timeout server 2s\nfrontend f\n bind {gateway.address}:80\n default_backend b"
+    back = f"backend b\n {option}\n server s1 {server.address}:8000"
+    gateway.haproxy("haproxy", f"{front}\n{back}", 80)
+    lab.client.python("browsers", gateway.address, 80, 8, 10)
+
+
+@healthy(hosts="server", over_s=9)
+def metrics_are_sent_and_nobody_answers(lab: Lab) -> None:
+    """As nc -w 1 does: who sends them waits for a second before it closes."""
+    lab.server.python("sink", lab.server.address, 2003, port=2003)
+    lab.client.python("dialer", lab.server.address, 2003, 8, 1, 0.1)
+    lab.wait(2)
+
+
 @healthy(over_s=9)
 def logs_are_sent_and_nobody_answers(lab: Lab) -> None:
     """Sent and closed at once, as syslog and metrics are."""
@@ -126,5 +196,6 @@ class TestFailing(Proving):
         a_server_answers_nobody_in_time,
         idle_connections_are_forgotten,
         four_callers_give_up_together,
+        a_proxy_gives_up_on_its_server,
     )
-    loads = (logs_are_sent_and_nobody_answers,)
+    loads = (logs_are_sent_and_nobody_answers, metrics_are_sent_and_nobody_answers)

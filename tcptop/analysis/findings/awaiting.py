@@ -12,6 +12,7 @@ import numpy as np
 from tcptop.analysis import stalls
 from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations, once
+from tcptop.analysis.given_up import ANSWERED, FIRST
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, row_hash
 from tcptop.model.table import F64, U64, Bools, Index, SocketTable
@@ -20,8 +21,6 @@ IN_FLIGHT_S = 1.0  # for so long any request may be under way
 IDLE_S = 600.0  # who waits for longer is idle, more likely, and nobody waits for that answer
 ENDED_S = 60.0  # for so long what came on those that have ended counts
 PLACE = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
-FIRST = 3  # segments of a first request
-ANSWERED = 4  # segments with a request for one with an answer: more, and nobody answers them
 ALIKE = 5  # requests, from which it is hardly chance that the segments of the answers fit
 # A kernel whose program does not answer at once acknowledges alone, after 40 ms to 200 ms
 # (TCP_DELACK_MIN, TCP_DELACK_MAX, include/net/tcp.h).

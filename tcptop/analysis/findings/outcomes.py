@@ -13,12 +13,13 @@ import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import icmp, unanswered
-from tcptop.analysis.findings.awaiting import ANSWERED, FIRST, calls_awaiting
+from tcptop.analysis.findings.awaiting import calls_awaiting
 from tcptop.analysis.findings.ended import Whose, lately, whose
 from tcptop.analysis.findings.kept_back import rejected_here
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.servers import AT_ONCE_AT
 from tcptop.analysis.findings.turned import with_error
+from tcptop.analysis.given_up import ANSWERED, FIRST
 from tcptop.model import closed as codes
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_sorted, paired, row_hash, rows_by_key, sorted_unique
@@ -181,6 +182,9 @@ def _how(seen: Observations, closed: Closed) -> I64:
     how[opened & whole & broken & sent & (paused | ~came)] = RESET
     want = _in_want(closed)
     how[opened & whole & broken & want] = RESET
+    ours = opened & whole & broken & (closed.first == codes.HERE)
+    how[ours] = NEUTRAL
+    how[ours & want] = LEFT
     untold = (closed.first == codes.UNTOLD) & came & (broken | (closed.reset == codes.NO))
     how[_late(seen, closed, opened & whole & untold & _in_want(closed, same_tick=True))] = LEFT
     here, there = _closed_first(seen, closed)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.dialing import Calls, CallsByCallee
+from tcptop.analysis.given_up import Abandoned, together
 from tcptop.analysis.identity import destination_keys
 from tcptop.analysis.unopened import FailedConnect, failed_connects
 from tcptop.model import tcp
@@ -81,6 +82,7 @@ class SampleSummary:
     calls: CallsByCallee  # since the summary before
     failed: tuple[FailedConnect, ...] | None  # the same; None where it is not told what ends
     lulls: Lulls
+    given_up: Abandoned  # the same
 
 
 def process_key(process: Process) -> int:
@@ -98,7 +100,9 @@ def port_keys(table: SocketTable, rows: Index) -> U64:
     return paired(table.netns[rows], table.local_port[rows].astype(np.uint32))
 
 
-def summary(snapshot: Snapshot, calls: CallsByCallee, lulls: Lulls) -> SampleSummary:
+def summary(
+    snapshot: Snapshot, calls: CallsByCallee, lulls: Lulls, given_up: Abandoned
+) -> SampleSummary:
     sample, processes, ports = snapshot.sample, snapshot.processes, snapshot.ports
     table, holders = sample.sockets, snapshot.holders.processes
     rows = np.flatnonzero(table.state == tcp.LISTEN)
@@ -134,6 +138,7 @@ def summary(snapshot: Snapshot, calls: CallsByCallee, lulls: Lulls) -> SampleSum
         calls,
         failed_connects(sample),
         lulls,
+        given_up,
     )
 
 
@@ -145,7 +150,9 @@ def with_summary(
     if len(kept) > 1 and kept[-1].clock - kept[-2].clock < CLOSER_S:
         skipped = kept.pop()
         failed = _added(skipped.failed, present.failed)
-        present = replace(present, calls=_both(skipped.calls, present.calls), failed=failed)
+        given_up = together([skipped.given_up, present.given_up])
+        calls = _both(skipped.calls, present.calls)
+        present = replace(present, calls=calls, failed=failed, given_up=given_up)
     return (*kept, present)
 
 

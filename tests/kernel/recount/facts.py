@@ -20,6 +20,7 @@ from tcptop.model.closed import YES
 from tcptop.model.finding import Subject
 from tcptop.model.sample import Kernel, LostSocket, Process, Sample
 from tcptop.model.table import Bools, SocketTable, concat
+from tests.kernel.recount import hasty
 from tests.kernel.recount.places import at
 
 SLACK_S = 1.5  # between two looks something can have been so for a while already
@@ -81,6 +82,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_failures(seen)
     yield from _of_resets(seen)
     yield from _of_ends(seen)
+    yield from _of_hasty(seen)
     yield from _of_neighbours(seen)
     yield from _of_processes(seen)
     yield from _of_doings(seen)
@@ -609,13 +611,13 @@ def _of_ends(seen: Seen) -> Iterator[Fact]:
     if not tables or to is None or to.startswith(":"):
         return
     dead = concat(tables)
-    dead = dead.take(at(dead, to, "remote"))
+    dead = dead.take(at(dead, to, "remote") | _led_to(seen, dead, to))
     refused, unopened = dead.tcp_info("segs_in") > 0, ~_answered(dead)
     silent = unopened & ~refused & (dead.remote_port != 0)
     sent, came = dead.tcp_info("data_segs_out") > 0, dead.tcp_info("data_segs_in") > 0
     asked_s = dead.tcp_info("last_data_sent") / 1000
     due = (dead.tcp_info("last_data_sent") < dead.tcp_info("last_data_recv")) | ~came
-    left = ~unopened & sent & due
+    left = (~unopened & sent & due) | _reset_in_want(seen, dead)
     idle_s = dead.tcp_info("last_data_recv") / 1000 - asked_s
     closed_there = np.isin(dead.cookie, _last_seen(seen, tcp.CLOSE_WAIT))
     kinds = {
@@ -626,7 +628,7 @@ def _of_ends(seen: Seen) -> Iterator[Fact]:
         "sent again": silent & (dead.tcp_info("total_retrans") > 0),
         "forgotten": unopened & (dead.remote_port == 0),
         "in vain": left,
-        "never a byte": left & ~came,
+        "never a byte": left & ~came & _never_heard(seen, dead),
         "after a pause": left & (idle_s >= 1),
     }
     number = {name: int(np.count_nonzero(rows)) for name, rows in kinds.items()}
@@ -646,6 +648,76 @@ def _of_ends(seen: Seen) -> Iterator[Fact]:
         yield Fact("seconds", waited - 0.1, waited, "waited until it ended")
     for idle in idle_s[left].tolist():
         yield Fact("seconds", idle - 0.1, idle, "paused before the last thing was sent")
+
+
+def _led_to(seen: Seen, dead: SocketTable, to: str) -> Bools:
+    """The last look that showed them tells where those led whose port the kernel has cleared."""
+    led = np.zeros(len(dead), bool)
+    for row in np.flatnonzero(dead.remote_port == 0).tolist():
+        last = _last_look(seen, int(dead.cookie[row]))
+        led[row] = last is not None and bool(at(last[0], to, "remote")[last[1]])
+    return led
+
+
+def _reset_in_want(seen: Seen, dead: SocketTable) -> Bools:
+    """Their own program has reset them (SO_LINGER 0), of which the kernel clears the counters; no
+    acknowledgement came after the last look that showed them, and that showed no answer."""
+    cleared = (dead.tcp_info("segs_out") == 0) & (dead.tcp_info("segs_in") == 0)
+    want = np.zeros(len(dead), bool)
+    for row in np.flatnonzero(cleared).tolist():
+        last = _last_look(seen, int(dead.cookie[row]))
+        if last is None:
+            continue
+        table, at_ = last
+        sent, acked, came = (
+            int(table.tcp_info(f"last_{name}")[at_])
+            for name in ("data_sent", "ack_recv", "data_recv")
+        )
+        later = int(dead.tcp_info("last_data_sent")[row]) - sent
+        same = abs(later - int(dead.tcp_info("last_ack_recv")[row]) + acked) <= 10
+        want[row] = same and (sent < came or table.tcp_info("data_segs_in")[at_] == 0)
+    return want
+
+
+def _never_heard(seen: Seen, dead: SocketTable) -> Bools:
+    """No data had come at the last look that showed them, if one did."""
+    never = np.ones(len(dead), bool)
+    for row, cookie in enumerate(dead.cookie.tolist()):
+        last = _last_look(seen, cookie)
+        never[row] = last is None or last[0].tcp_info("data_segs_in")[last[1]] == 0
+    return never
+
+
+def _last_look(seen: Seen, cookie: int) -> tuple[SocketTable, int] | None:
+    for sample in reversed(seen.samples):
+        rows = np.flatnonzero(sample.sockets.cookie == np.uint64(cookie))
+        if len(rows):
+            return sample.sockets, int(rows[0])
+    return None
+
+
+def _of_hasty(seen: Seen) -> Iterator[Fact]:
+    """Who left the listener while a request waited, since each of the looks, and who did not."""
+    listener, netns = seen.subject.listener, seen.subject.netns
+    if listener is None or not listener.rpartition(":")[2].isdigit():
+        return
+    port = int(listener.rpartition(":")[2])
+    every = hasty.left(seen.samples, netns, port)
+    if not every:
+        return
+    said_to = hasty.said(seen.samples, netns, port) - set(every)
+    for first in range(len(seen.samples)):
+        some = [each for each in every.values() if each.look >= first]
+        kinds = (some, [e for e in some if e.by_reset], [e for e in some if not e.by_reset])
+        for those in (*kinds, [e for e in some if e.open_]):
+            yield Fact("count", len(those) - 1, len(those) + 1, "left without an answer")
+        yield Fact("count", len(some) - 1, len(some) + len(said_to) + 1, "left, or got something")
+    yield Fact("count", 0, len(said_to), "got something")
+    least, most = ([getattr(e, n) for e in every.values()] for n in ("least_s", "most_s"))
+    both = (max(least), min(most))
+    yield Fact("seconds", min(both) - 0.1, max(both) + 0.1, "waited all alike, and left")
+    for waited in (*least, *most):
+        yield exactly("seconds", waited, "waited, and left")
 
 
 def _last_seen(seen: Seen, state: int) -> NDArray[np.uint64]:

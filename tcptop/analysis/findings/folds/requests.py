@@ -32,6 +32,21 @@ def nobody_accepts(effect: Finding, cause: Finding, seen: Observations) -> bool:
     return len(queued) > MOST * len(peers) and places == {cause.subject.listener}
 
 
+def held_up_itself(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """requests-unanswered: clients gave up on a program that waits itself, or does not read."""
+    same = bool(set(effect.subject.pids) & set(cause.subject.pids))
+    gave_up = "gave_up" in effect.values and "gave_up" not in cause.values
+    return gave_up and same and effect.subject.netns == cause.subject.netns
+
+
+def clients_gave_up(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """Sockets that a program keeps of clients that did not wait for it, or that were reset so."""
+    one, other = effect.subject, cause.subject
+    here = one.netns == other.netns and one.listener in (None, other.listener)
+    same = bool(set(one.pids) & set(other.pids)) or one.listener == other.listener
+    return "gave_up" in cause.values and here and same and one.destination is None
+
+
 def back_end_does_not_read(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """requests-queued: what a process of this host does not read, the proxy has sent."""
     processes = seen.snapshot.holders.processes

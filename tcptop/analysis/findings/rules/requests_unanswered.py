@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import doing, words
+from tcptop.analysis.findings import doing, gave_up_words, words
 from tcptop.analysis.findings.awaiting import (
     PLACE,
     calls_awaiting,
@@ -15,6 +15,7 @@ from tcptop.analysis.findings.awaiting import (
     ended_unwatched_s,
     heard_s,
 )
+from tcptop.analysis.findings.gave_up import gave_up
 from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.lulls import Repeated, repeated
 from tcptop.analysis.findings.observations import Observations
@@ -98,6 +99,8 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         group = next(iter(by_place(seen, rows[keys == np.uint64(again.key)])), None)
         if group and group.destination not in told:
             yield _again(seen, limits, group, again)
+    for each in gave_up(seen, limits["few"]):
+        yield gave_up_words.finding(seen, ID, each)
 
 
 def _silences(seen: Observations, limits: Limits) -> Iterator[_Silence]:

@@ -59,6 +59,7 @@ def _finding(
         ),
         _advice(name, found, led, shut),
         f"ls -l /proc/{pid}/fd | grep -c socket:; ss -tanp | grep -c pid={pid},",
+        effect=f"{name} keeps {words.count(found.sockets, 'descriptor')} of sockets that are over",
     )
 
 
