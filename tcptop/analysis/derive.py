@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis import counters, ports, turnover
+from tcptop.analysis import counters, ports, subject, turnover
 from tcptop.analysis.apparent import with_destinations
 from tcptop.analysis.attribution import Attribution, attribute_owners
 from tcptop.analysis.calls import calls
@@ -29,8 +30,10 @@ from tcptop.analysis.listeners import listeners
 from tcptop.analysis.reborn import with_spaces
 from tcptop.model import owner
 from tcptop.model.arrays import sorted_unique
+from tcptop.model.finding import Finding
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Apparent, Ended, Snapshot, Totals
+from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.model.table import U64, Index
 
 
@@ -70,7 +73,7 @@ def derive(
         snapshot,
         findings=findings,
         silent=(*faults(seen.failed), *silences(snapshot, settings)),
-        requests=seen.requests,
+        requests=seen.requests | _sought(snapshot, findings),
         idle_timeout_s=settings.idle_timeout_s or snapshot.idle_timeout_s,
     )
     return snapshot, replace(
@@ -79,6 +82,17 @@ def derive(
         active=active,
         dialing=dialed,
     )
+
+
+def _sought(snapshot: Snapshot, findings: Iterable[Finding]) -> Requests:
+    """Where to look first for the holders of sockets that findings are about."""
+    if snapshot.sample.owners.complete:
+        return NO_REQUESTS
+    about = np.zeros(len(snapshot.note), bool)
+    for finding in findings:
+        about |= subject.rows(finding.subject, snapshot)
+    cgroups = snapshot.cgroup[about & (snapshot.note == owner.NOT_SEARCHED)]
+    return Requests(cgroups=frozenset(cgroups.tolist()) - {0})
 
 
 def _step(sample: Sample, history: History) -> _Step:

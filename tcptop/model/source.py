@@ -24,12 +24,14 @@ class Requests(NamedTuple):
     sockets: frozenset[SocketId] = frozenset()  # those whose options are read
     routes: frozenset[RouteKey] = frozenset()
     processes: frozenset[int] = frozenset()  # pids of those whose facts are read
+    cgroups: frozenset[int] = frozenset()  # ids of those in which holders are sought first
 
     def __or__(self, other: Requests) -> Requests:
         return Requests(
             self.sockets | other.sockets,
             self.routes | other.routes,
             self.processes | other.processes,
+            self.cgroups | other.cgroups,
         )
 
 

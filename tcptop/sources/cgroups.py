@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tcptop.model.table import U64
 from tcptop.sources import procfs
@@ -50,6 +50,12 @@ class Cgroups:
             # A group is older than its sockets: what this walk has not met, none will.
             self._gone |= wanted - self._paths.keys()
         return {number: self._paths[number] for number in wanted if number in self._paths}
+
+    def members(self, ids: Iterable[int]) -> frozenset[int]:
+        """The processes in those of the groups whose paths are known."""
+        paths = (self._paths[number] for number in ids if number in self._paths)
+        texts = (procfs.read(f"{self._root}{path}/cgroup.procs") or b"" for path in paths)
+        return frozenset(int(pid) for text in texts for pid in text.split())
 
     def _lately(self, ids: set[int]) -> set[int]:
         left, self._last = self._last - ids, ids

@@ -86,6 +86,7 @@ class LiveSource:
         self._options = OptionReader()
         self._facts = FactsReader()
         self._cgroups = Cgroups()
+        self._sought: frozenset[int] = frozenset()  # groups in which owners are sought first
         self._users = UserNames(NAMES_S if budget_s is None else NAMES_SPARING_S)
         self._found: Mapping[int, Found] = {}
         self._namespaces: tuple[Namespace, ...] = ()
@@ -102,6 +103,7 @@ class LiveSource:
         self._options.request(wanted.sockets)
         self._facts.request(wanted.processes)
         self._home.request(wanted)
+        self._sought = wanted.cgroups
         if self._others:
             self._others.request(wanted)
 
@@ -117,7 +119,8 @@ class LiveSource:
         beside = [inode for each in unix or () for inode in (each.inode, *each.clients) if inode]
         empty = self._others.empty if self._others else {}
         inside = frozenset((*(each.netns for each in readings), *empty))
-        owners = self._owners.find(_inodes(sockets, bound), beside, sockets, inside)
+        first = self._cgroups.members(self._sought)
+        owners = self._owners.find(_inodes(sockets, bound), beside, sockets, inside, first)
         ended = self._others.ended if self._others else []
         deaths = (*(each.deaths for each in readings if each.deaths is not None), *ended)
         rights = privileged()

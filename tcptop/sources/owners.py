@@ -66,6 +66,7 @@ class OwnerFinder:
         self._vain = _Vain()
         self._in_flight: Mapping[int, int] = {}
         self._next_walk = -math.inf
+        self._first: frozenset[int] = frozenset()  # processes
 
     def find(
         self,
@@ -73,14 +74,17 @@ class OwnerFinder:
         others: Sequence[int] = (),
         dump: SocketTable = EMPTY,
         inside: frozenset[int] = frozenset(),
+        first: frozenset[int] = frozenset(),
     ) -> Owners:
         """The holders of these sockets; 0 is no socket, order and repetition do not matter.
 
         `others` are sockets of another family, which are no reason to read a table again. `dump` is
         what tells, later, where a socket led that is in none any more; it was made just now of the
         namespaces `inside`.
+        The processes that come `first` are read before all others.
         """
         now = self._clock()
+        self._first = first
         wanted = sorted_unique(inodes[inodes != 0])
         ended = self._look()
         missing = wanted[~isin_sorted(wanted, self._known.inodes)]
@@ -143,9 +147,9 @@ class OwnerFinder:
         postponed = False
         reading.read(self._due(reading.now))
         if reading.missing:
-            reading.read(_by_size(table for table in self._all() if table.moved))
+            reading.read(self._in_order(table for table in self._all() if table.moved))
         if reading.missing:
-            reading.read(_by_size(self._losers(reading.wanted)))
+            reading.read(self._in_order(self._losers(reading.wanted)))
         if reading.missing:
             postponed = reading.now < self._next_walk
             if not postponed:
@@ -155,7 +159,7 @@ class OwnerFinder:
 
     def _due(self, now: float) -> list[FdTable]:
         tables = (table for table in self._all() if table.moved)
-        return _by_size(t for t in tables if now - t.read_at >= t.count * PATIENCE_S)
+        return self._in_order(t for t in tables if now - t.read_at >= t.count * PATIENCE_S)
 
     def _due_wholly(self, now: float) -> list[FdTable]:
         due = [
@@ -171,6 +175,10 @@ class OwnerFinder:
             base = WHOLE_SHARING_S
         return base + table.count * WHOLE_PATIENCE_S
 
+    def _in_order(self, tables: Iterable[FdTable]) -> list[FdTable]:
+        """The small ones are read soonest."""
+        return sorted(tables, key=lambda table: (table.pid not in self._first, table.count))
+
     def _losers(self, wanted: U32) -> Iterable[FdTable]:
         """Processes that held a socket which is gone: another may have its descriptor now."""
         gone = self._wanted[~isin_sorted(self._wanted, wanted)]
@@ -179,10 +187,10 @@ class OwnerFinder:
 
     def _walk(self, reading: _Reading) -> None:
         began = self._clock()
-        reading.read(_by_size(self._tables.values()), until_found=True)
+        reading.read(self._in_order(self._tables.values()), until_found=True)
         if reading.missing and not reading.cut:
             reading.cut = not self._threads.search(reading.deadline)
-            reading.read(_by_size(self._threads), until_found=True)
+            reading.read(self._in_order(self._threads), until_found=True)
         if reading.missing and not reading.cut:
             self._in_flight = in_flight(self._all(), reading.wanted, reading.deadline)
         self._next_walk = reading.now + WALK_SHARE * (self._clock() - began)
@@ -326,10 +334,6 @@ class _Vain:
         self._turns = np.append(np.where(again, now + waits, self._turns), now + np.ones(len(new)))
         self._waits = np.append(waits, np.ones(len(new)))
         self._inodes = np.append(self._inodes, new)
-
-
-def _by_size(tables: Iterable[FdTable]) -> list[FdTable]:
-    return sorted(tables, key=lambda table: table.count)
 
 
 def _join(tables: Iterable[FdTable]) -> Owners:

@@ -47,6 +47,16 @@ def test_a_socket_s_group_is_as_ss_names_it(name: str) -> None:
     assert ours[after.inode] == theirs[after.inode]
 
 
+def test_the_members_of_a_group(name: str) -> None:
+    cgroups = Cgroups()
+    with DemoNamespace() as namespace:
+        number = namespace.run(enter_cgroup, name)
+        assert cgroups.members([number]) == frozenset()  # its path is not known yet
+        cgroups.paths(np.array([number], np.uint64))
+        assert cgroups.members([number, 0, 1 << 60]) == {namespace.pid}
+    assert cgroups.members([number]) == frozenset()
+
+
 def _dump(netns: int) -> SocketTable:
     with SockDiag(netns) as diag:
         return diag.dump()

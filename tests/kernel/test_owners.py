@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -257,6 +258,21 @@ def test_a_spent_budget_is_told_and_the_rest_comes_later(namespace: DemoNamespac
         if owners.complete:
             break
     assert rows(owners) == truth(inodes, [namespace.pid])
+
+
+def test_what_is_urgent_is_read_before_what_is_small() -> None:
+    """Where a search has time for a part of a table in a turn: the largest is the first then."""
+    with ExitStack() as stack:
+        spaces = [stack.enter_context(DemoNamespace()) for _ in range(3)]
+        held = [space.run(many, (2 + at) * SMALL) for at, space in enumerate(spaces)]
+        inodes = array(*(each.inode for sockets in held for each in sockets))
+        pids = [space.pid for space in spaces]
+        for first, last in ((frozenset[int](), pids), (frozenset({pids[-1]}), pids[-1:])):
+            finder = OwnerFinder(budget_s=0.0)
+            found: set[int] = set()
+            while pids[-1] not in found:
+                found = set(finder.find(inodes, first=first).pids.tolist())
+            assert found == set(last)
 
 
 def test_pid_used_again_is_another_process(namespace: DemoNamespace) -> None:

@@ -1,6 +1,7 @@
 """A finding has a beginning and an end; flapping is damped; ignored rules say nothing."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from tcptop.analysis.findings.silence import unlooked
 from tcptop.analysis.selection import select
 from tcptop.commands.effective import decided
 from tcptop.model.finding import Finding
+from tcptop.model.sample import NO_OWNERS
 from tcptop.options import CheckOptions
 from tcptop.views import plugin
 from tests.unit.findings.test_close_wait_leak import held_by, leaked
@@ -23,6 +25,7 @@ from tests.unit.prepared import (
     derived,
     everything,
     sample,
+    socket,
 )
 
 
@@ -195,3 +198,17 @@ def test_in_tests_a_rule_that_raises_fails(two_broken: object) -> None:
     decided(CheckOptions())
     with pytest.raises(ZeroDivisionError):
         derived(everything())
+
+
+def test_owners_of_what_findings_are_about_are_sought_first() -> None:
+    """The group in which the full listener was made, as long as the search is behind."""
+    rows = [
+        socket("LISTEN", "0.0.0.0:80", inode=7, recv_q=130, send_q=128, cgroup_id=5),
+        socket("ESTABLISHED", "10.0.0.1:90", "10.0.0.9:40000", inode=8, cgroup_id=6),
+    ]
+    behind = sample(rows, owners=replace(NO_OWNERS, complete=False))
+    found = derived(behind)
+    assert [each.subject.listener for each in found.findings] == ["0.0.0.0:80"]
+    assert found.requests.cgroups == {5}
+    assert derived(sample(rows)).requests.cgroups == frozenset()
+    assert derived(sample(rows[1:], owners=behind.owners)).requests.cgroups == frozenset()
