@@ -203,11 +203,16 @@ class LiveSource:
         notes += owner_notes(owners, inodes, rights)
         notes += self._cgroups.notes()
         notes += self._users.notes()
-        notes += self._of_others() if self._others else self._of_elsewhere()
+        notes += self._of_others(owners) if self._others else self._of_elsewhere()
         return tuple(notes)
 
-    def _of_others(self) -> Iterator[str]:
+    def _of_others(self, owners: Owners) -> Iterator[str]:
         assert self._others
+        if owners.contained or owners.hidden_from is not None:
+            yield (
+                "Network namespaces in which only processes are that /proc does not show are not "
+                "found."
+            )
         for why_not, number in Counter(self._others.not_told()).most_common():
             yield f"Of {_namespaces(number)} the kernel does not tell what ends: {why_not}."
         if hidden := len(self._finder.hidden):

@@ -26,7 +26,7 @@ from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import LOOPBACK, accepted, connected, dialing, listening
 from tcptop.model import owner, tcp
 from tcptop.model.netns import from_outside, reaching
-from tcptop.model.sample import Namespace, Sample
+from tcptop.model.sample import NO_OWNERS, Namespace, Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.sources import namespaces
 from tcptop.sources.deaths import BUFFER, DeathListener, DeathReader
@@ -388,7 +388,7 @@ def test_samples_come_as_seldom_as_many_namespaces_take(namespace: DemoNamespace
             watch.source.wait(1.0, stop)
             others.took_s = 3.0
             assert watch.source._between_s(1.0) == between_s
-            notes = [each for each in watch.source._of_others() if "samples come" in each]
+            notes = [each for each in watch.source._of_others(NO_OWNERS) if "samples come" in each]
             told = [
                 each.endswith("takes a processor 3.0 s: samples come every 20 s.") for each in notes
             ]
@@ -438,6 +438,19 @@ def test_another_user_sees_his_own_and_the_counters_of_others(namespace: DemoNam
     assert theirs.sockstat["TCP"]["inuse"] == 3
     assert theirs.sysctls == {}
     assert any("may not be entered; their counters are told" in note for note in seen.notes)
+
+
+def test_it_is_said_where_processes_are_hidden(namespace: DemoNamespace) -> None:
+    """As in a container, or with hidepid, whose namespaces are not found then."""
+    namespace.run(listening)
+    words = [sys.executable, "-m", "tcptop", "snapshot", "--netns", "all", "--format", "json"]
+    hiding = ["unshare", "--pid", "--fork", "--mount-proc", *words]
+    for command, hidden in ((words, False), (hiding, True)):
+        told = json.loads(subprocess.check_output(command, timeout=60))
+        notes = "\n".join(told["collector"]["notes"])
+        assert ("that /proc does not show are not found." in notes) == hidden
+        found = {each["inode"] for each in told["namespaces"]}
+        assert (namespace.inode in found) is not hidden
 
 
 def what_is_seen() -> tuple[Snapshot, int]:
