@@ -17,18 +17,22 @@ from tcptop.options import (
     FORMATS,
     IDLE_TIMEOUT_S,
     INTERVAL_S,
+    LEAST_BYTES,
     LISTS,
     CheckOptions,
     DemoOptions,
     ExplainOptions,
     LiveOptions,
     Options,
+    RecordOptions,
     SnapshotOptions,
     UsageError,
 )
 
 # Words of the contract that are subcommands and come with later versions.
-LATER = ("record", "replay", "report", "diff", "metrics", "config", "completion")
+LATER = ("replay", "report", "diff", "metrics", "config", "completion")
+
+MOMENTS = ("--at", "--begin", "--end")
 
 EPILOG = """\
 FILTER is the language of ss, and more:
@@ -46,6 +50,7 @@ commands:
   tcptop demo           the live view on sockets in trouble, made in private network namespaces
   tcptop check          what is wrong, with the exit code of a monitoring plug-in
   tcptop snapshot       one sample, as text, JSON, CSV or Markdown (tcptop snapshot --help)
+  tcptop record FILE    every sample into a file, for `check --from FILE`, `snapshot --from FILE`
   tcptop explain WORD   what a state or trouble means, how to confirm and fix it; alone: the list
 """
 
@@ -81,7 +86,7 @@ def parse(words: Sequence[str]) -> Options:
     first = words[0] if words else ""
     if first in SUBCOMMANDS:
         parser, kind = SUBCOMMANDS[first]
-        return kind(**vars(parser().parse_intermixed_args(words[1:])))
+        return kind(**vars(parser().parse_intermixed_args(_with_moments(words[1:]))))
     try:
         chosen = LiveOptions(**vars(live().parse_intermixed_args(words)))
     except UsageError:
@@ -93,6 +98,17 @@ def parse(words: Sequence[str]) -> Options:
     if chosen.filter == [first]:
         _check_abbreviation(first, [])
     return chosen
+
+
+def _with_moments(words: Sequence[str]) -> list[str]:
+    """`--at -5m` as one word: argparse takes the second one for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in MOMENTS and word[:1] == "-" and word[1:2].isdecimal():
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _check_abbreviation(word: str, near: Sequence[str]) -> None:
@@ -128,6 +144,12 @@ def _snapshot() -> Parser:
     _looking(parser)
     _recorded(parser)
     parser.add_argument(
+        "--begin",
+        metavar="TIME",
+        help="with --end: every sample from then on, as ndjson or csv, of a recording",
+    )
+    parser.add_argument("--end", metavar="TIME", help="the last of these; see --at")
+    parser.add_argument(
         "--format",
         choices=FORMATS,
         help="default: by the file's ending, else text on a terminal, json in a pipe",
@@ -160,7 +182,7 @@ def _check() -> Parser:
         "--over",
         type=_seconds(0, 86_400),
         metavar="SECONDS",
-        help="how long to look, polling each interval; default 5",
+        help="how long to look, polling each interval; default 5, of a recording 200",
     )
     parser.add_argument("--format", choices=("text", "json"), help="default: text")
     parser.add_argument(
@@ -168,6 +190,36 @@ def _check() -> Parser:
         action="store_true",
         help="exit with 3 where nothing is wrong but rules could not look, or the filter selects "
         "nothing",
+    )
+    return parser
+
+
+def _record() -> Parser:
+    parser = Parser(
+        "tcptop record",
+        "Write samples to FILE until stopped, or add them to it. What they mean is found out when "
+        "they are read: `tcptop check --from FILE`, `tcptop snapshot --from FILE`.",
+    )
+    parser.add_argument("file", type=_file, metavar="FILE")
+    _namespace(parser)
+    _looking(parser)
+    parser.add_argument(
+        "--duration",
+        type=_seconds(0.1, 31_536_000),
+        metavar="SECONDS",
+        help="for so long",
+    )
+    parser.add_argument(
+        "--keep",
+        type=_age,
+        metavar="AGE",
+        help="remove samples that are older, a minute's at a time: 90m, 24h, 7d",
+    )
+    parser.add_argument(
+        "--max-size",
+        type=_size,
+        metavar="SIZE",
+        help="remove the oldest samples where the file would be larger on disk: 500M, 2G",
     )
     return parser
 
@@ -199,6 +251,7 @@ def _explain() -> Parser:
 SUBCOMMANDS: Mapping[str, tuple[Callable[[], Parser], type[Options]]] = {
     "snapshot": (_snapshot, SnapshotOptions),
     "check": (_check, CheckOptions),
+    "record": (_record, RecordOptions),
     "demo": (_demo, DemoOptions),
     "explain": (_explain, ExplainOptions),
 }
@@ -222,6 +275,10 @@ def _selecting(parser: Parser) -> None:
         metavar="PORT[-PORT]",
         help="local or remote port (repeatable)",
     )
+    _namespace(parser)
+
+
+def _namespace(parser: Parser) -> None:
     parser.add_argument(
         "--netns",
         metavar="current|all|NAME|PID",
@@ -273,7 +330,19 @@ def _looking(parser: Parser) -> None:
 
 
 def _recorded(parser: Parser) -> None:
-    parser.add_argument("--from", dest="recording", metavar="FILE", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--from",
+        dest="recording",
+        type=_file,
+        metavar="FILE",
+        help="look at what `tcptop record` wrote, not at the host",
+    )
+    parser.add_argument(
+        "--at",
+        metavar="TIME",
+        help="its moment: 13:02, 13:02:30, RFC 3339, -5m before its end, +30s after its beginning; "
+        "default: its last",
+    )
 
 
 def _on_screen(parser: Parser) -> None:
@@ -332,3 +401,27 @@ def _file(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("the name of a file is empty")
     return text
+
+
+def _age(text: str) -> float:
+    """Seconds, with or without a unit."""
+    number, factor = _with_unit(text, {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800})
+    if not 1 <= number * factor <= 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an age, such as 90m, 24h or 7d")
+    return number * factor
+
+
+def _size(text: str) -> int:
+    """Bytes; K, M, G and T are powers of 1024, as ls and journald have them."""
+    units = {unit: 1024**power for power, unit in enumerate("BKMGT")}
+    number, factor = _with_unit(text.upper(), units)
+    if not LEAST_BYTES <= number * factor < 1 << 62:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size of at least 4M, such as 2G")
+    return int(number * factor)
+
+
+def _with_unit(text: str, units: Mapping[str, int]) -> tuple[float, int]:
+    """A number and its unit's factor; -1 where it is none."""
+    digits = text[:-1] if text[-1:] in units else text
+    good = digits.isascii() and digits.replace(".", "", 1).isdecimal()
+    return (float(digits) if good else -1.0), units.get(text[-1:], 1)

@@ -89,8 +89,6 @@ def run(words: Sequence[str]) -> int:
     if words and words[0] in command_line.LATER:
         raise CommandError(f"{words[0]}: not in this version")
     chosen = command_line.parse(words)
-    if isinstance(chosen, options.SourceOptions):
-        _refuse_later(chosen)
     _prepare_for_numpy()
     code: int = import_module(f"tcptop.commands.{chosen.command}").run(chosen)
     return code
@@ -101,8 +99,3 @@ def _prepare_for_numpy() -> None:
     ends the process with 1. Raises MemoryError."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     memory.need(NUMPY_BYTES)
-
-
-def _refuse_later(chosen: options.SourceOptions) -> None:
-    if chosen.recording is not None:
-        raise CommandError("--from: not in this version, which makes no recordings yet")

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
-SUBCOMMANDS = ("snapshot", "check", "demo", "explain")  # end with 130 on ^C, the live view with 0
+SUBCOMMANDS = (
+    "snapshot",
+    "check",
+    "record",
+    "demo",
+    "explain",
+)  # end with 130 on ^C, the live view with 0
 
 status: dict[int, int] = {number: 128 + number for number in SIGNALS}  # exit status after each
 before_the_end: list[Callable[[], None]] = []  # what a signal must not leave undone

@@ -12,6 +12,7 @@ LISTS = ("sockets", "processes", "listeners", "ports", "remotes", "closed", "fin
 
 INTERVAL_S = (0.1, 3600.0)
 IDLE_TIMEOUT_S = (1.0, 864_000.0)
+LEAST_BYTES = 4 << 20  # of a recording whose size has a limit
 THEMES = ("terminal", "dark", "light", "contrast", "solarized")  # of the live view
 
 
@@ -30,7 +31,6 @@ class SourceOptions:
 
     netns: str = "current"
     events: bool = True  # whether the kernel is asked what ends between samples
-    recording: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,18 @@ class LiveOptions(FilterOptions, SourceOptions, ConfigOptions, ScreenOptions):
 
 
 @dataclass(frozen=True)
-class SnapshotOptions(FilterOptions, SourceOptions, ConfigOptions):
+class RecordingOptions:
+    """What is looked at instead of the host, and which moment of it."""
+
+    recording: str | None = None
+    at: str | None = None
+
+
+@dataclass(frozen=True)
+class SnapshotOptions(FilterOptions, SourceOptions, ConfigOptions, RecordingOptions):
     command: ClassVar[str] = "snapshot"
+    begin: str | None = None  # of a recording
+    end: str | None = None
     format: str | None = None  # one of FORMATS; None: as the output is
     output: str | None = None
     over: float = 0.0
@@ -67,11 +77,20 @@ class SnapshotOptions(FilterOptions, SourceOptions, ConfigOptions):
 
 
 @dataclass(frozen=True)
-class CheckOptions(FilterOptions, SourceOptions, ConfigOptions):
+class CheckOptions(FilterOptions, SourceOptions, ConfigOptions, RecordingOptions):
     command: ClassVar[str] = "check"
-    over: float = 5.0
+    over: float | None = None  # 5 s, of a recording as long as rules look back
     format: str = "text"
     strict: bool = False
+
+
+@dataclass(frozen=True)
+class RecordOptions(SourceOptions, ConfigOptions):
+    command: ClassVar[str] = "record"
+    file: str = ""
+    duration: float | None = None
+    keep: float | None = None  # seconds
+    max_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +107,9 @@ class ExplainOptions:
     word: Sequence[str] = ()
 
 
-Options = LiveOptions | SnapshotOptions | CheckOptions | DemoOptions | ExplainOptions
+Options = (
+    LiveOptions | SnapshotOptions | CheckOptions | RecordOptions | DemoOptions | ExplainOptions
+)
 
 
 class UsageError(Exception):

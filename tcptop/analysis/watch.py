@@ -22,7 +22,7 @@ class WatchLoop:
     def __init__(self, source: Source, settings: FindingSettings = DEFAULTS) -> None:
         self.requests = NO_REQUESTS
         self._source = source
-        self._settings = settings
+        self.settings = settings
         self._history = History()
         self._boot_id: str | None = None
         self._by_findings = NO_REQUESTS
@@ -40,15 +40,16 @@ class WatchLoop:
         """That of a moment of a SeekableSource; `step` goes on from there."""
         assert isinstance(self._source, SeekableSource)
         self._history = History()
-        *before, asked_for = self._source.seek(taken_at)
-        for sample in before:
-            self._understood(sample)
-        return self._understood(asked_for)
+        snapshot = None
+        for sample in self._source.seek(taken_at):  # one at a time: they may be large
+            snapshot = self._understood(sample)
+        assert snapshot is not None
+        return snapshot
 
     def _understood(self, sample: Sample) -> Snapshot:
         if sample.host.boot_id != self._boot_id:
             self._history, self._boot_id = History(), sample.host.boot_id
-        snapshot, self._history = derive(sample, self._history, self._settings)
+        snapshot, self._history = derive(sample, self._history, self.settings)
         self._by_findings = snapshot.requests
         return snapshot
 

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
+from tcptop.commands import recorded
 from tcptop.commands.filter import clause, selected
 from tcptop.commands.source import source
 from tcptop.options import CheckOptions
 
+if TYPE_CHECKING:
+    from tcptop.analysis.findings.settings import FindingSettings
+    from tcptop.model.snapshot import Snapshot
+
+OVER_S = 5.0
 CODES = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
 
 
 def run(chosen: CheckOptions) -> int:
     """Look for `--over` seconds, tell the findings, and end with the code of the worst cause."""
     from tcptop.analysis.findings.silence import too_early
-    from tcptop.analysis.watch import WatchLoop, watched
-    from tcptop.commands.effective import decided
-    from tcptop.sources.namespaces import current_inode
     from tcptop.views import json, output, plugin
 
-    shown, user = clause(chosen), decided(chosen, home=current_inode())
-    with source(chosen) as live_source:
-        loop = WatchLoop(live_source, user.findings)
-        last = watched(loop, user.interval, chosen.over, threading.Event())
-    notes = [each.note for each in (*last.silent, *too_early(chosen.over, user.findings))]
+    recorded.check_options(chosen)
+    shown = clause(chosen)
+    last, settings = _last(chosen)
+    if chosen.recording is None:
+        early = too_early(_over_s(chosen), settings)
+    else:
+        early = too_early(last.over_s or 0.0, settings, "")
+    notes = [each.note for each in (*last.silent, *early)]
     selection = selected(last, shown)
     with output.opened(None) as out:
         if chosen.format == "json":
@@ -31,3 +38,22 @@ def run(chosen: CheckOptions) -> int:
         else:
             plugin.write(selection, out, notes, chosen.strict)
     return CODES[plugin.verdict(selection, chosen.strict)]
+
+
+def _last(chosen: CheckOptions) -> tuple[Snapshot, FindingSettings]:
+    """What is told of, and by which thresholds."""
+    from tcptop.analysis.watch import WatchLoop, watched
+    from tcptop.commands.effective import decided
+    from tcptop.sources.namespaces import current_inode
+
+    if chosen.recording is not None:
+        with recorded.loop(chosen) as (recording, loop):
+            return recorded.at(recording, loop, chosen), loop.settings
+    user = decided(chosen, home=current_inode())
+    with source(chosen) as live_source:
+        loop = WatchLoop(live_source, user.findings)
+        return watched(loop, user.interval, _over_s(chosen), threading.Event()), user.findings
+
+
+def _over_s(chosen: CheckOptions) -> float:
+    return OVER_S if chosen.over is None else chosen.over

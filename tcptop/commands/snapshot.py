@@ -7,9 +7,10 @@ import os
 import sys
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tcptop import ending
+from tcptop.commands import recorded
 from tcptop.commands.errors import DONE
 from tcptop.commands.filter import clause, selected
 from tcptop.commands.source import source
@@ -17,9 +18,11 @@ from tcptop.options import SnapshotOptions, UsageError
 from tcptop.views import output
 
 if TYPE_CHECKING:
+    from tcptop.analysis.clause import Clause
     from tcptop.analysis.filter import Expression
     from tcptop.sources.sock_diag import Request
 
+SPANS = ("ndjson", "csv")  # formats of more than one sample
 ENDINGS = {".json": "json", ".ndjson": "ndjson", ".csv": "csv", ".txt": "text", ".md": "markdown"}
 
 
@@ -34,8 +37,12 @@ def run(chosen: SnapshotOptions) -> int:
         raise UsageError("tcptop: snapshot: csv holds one list; give one --only")
     if chosen.output not in (None, "-"):
         output.refuse_directory(chosen.output)  # before a long look, not after it
-    shown, user = clause(chosen), decided(chosen, home=current_inode())
+    recorded.check_options(chosen)
+    shown = clause(chosen)
     view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
+    if chosen.recording is not None:
+        return _of_recording(chosen, shown, view)
+    user = decided(chosen, home=current_inode())
     expression = None if shown is None else shown.expression
     looked_at = replace(chosen, events=chosen.events and chosen.over > 0)
     with source(looked_at, dump=request(chosen, expression)) as live_source:
@@ -45,6 +52,30 @@ def run(chosen: SnapshotOptions) -> int:
     with output.opened(chosen.output) as out:
         view.write(selection, out, frozenset(chosen.only), chosen.limit)
     return DONE
+
+
+def _of_recording(chosen: SnapshotOptions, shown: Clause | None, view: Any) -> int:
+    """One moment of it, or every sample from --begin to --end."""
+    wanted = frozenset(chosen.only), chosen.limit
+    with recorded.loop(chosen) as (recording, loop):
+        if not _is_span(chosen):
+            selection = selected(recorded.at(recording, loop, chosen), shown)
+            with output.opened(chosen.output) as out:
+                view.write(selection, out, *wanted)
+            return DONE
+        if _format(chosen) not in SPANS:
+            raise UsageError(
+                f"tcptop: snapshot: --begin and --end write {' or '.join(SPANS)}, "
+                f"not {_format(chosen)}"
+            )
+        every = recorded.every(recording, loop, chosen)
+        with output.opened(chosen.output) as out:
+            view.write_span((selected(each, shown) for each in every), out, *wanted)
+    return DONE
+
+
+def _is_span(chosen: SnapshotOptions) -> bool:
+    return chosen.begin is not None or chosen.end is not None
 
 
 def request(chosen: SnapshotOptions, expression: Expression | None) -> Request | None:
@@ -78,5 +109,7 @@ def _format(chosen: SnapshotOptions) -> str:
     ending = os.path.splitext(chosen.output or "")[1].lower()
     if ending in ENDINGS:
         return ENDINGS[ending]
+    if _is_span(chosen):
+        return SPANS[0]
     to_stdout = chosen.output in (None, "-") and sys.stdout is not None
     return "text" if to_stdout and sys.stdout.isatty() else "json"

@@ -6,7 +6,7 @@ its reader wants it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from tcptop.model.route import RouteKey
@@ -67,7 +67,7 @@ class SeekableSource(Source, Protocol):
     span: tuple[float, float]  # Unix time of the first sample and of the last
     speed: float  # how many times faster than they were taken samples come
 
-    def seek(self, taken_at: float) -> Sequence[Sample]:
+    def seek(self, taken_at: float) -> Iterable[Sample]:
         """The last sample taken until then, or the first, after those that its history takes.
 
         Those that follow it come next.

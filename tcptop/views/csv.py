@@ -7,6 +7,7 @@ how many there are. Other lists are joined with spaces, `values` are JSON. Unkno
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 import numpy as np
@@ -15,7 +16,7 @@ from tcptop.model.selection import Selection
 from tcptop.views.foreign import spreadsheet
 from tcptop.views.json_text import encode
 from tcptop.views.lists import LISTS, wanted
-from tcptop.views.rows import Columns
+from tcptop.views.rows import Columns, JsonList, rfc3339
 
 
 def write(
@@ -25,15 +26,42 @@ def write(
     limit: int | None = None,
 ) -> None:
     """`out` must not translate line ends. Raises ValueError where `only` names several lists."""
+    listing, writer = _listing(only), csv.writer(out)
+    writer.writerow(_header(listing, selection))
+    for columns in listing.chunks(selection, limit):
+        writer.writerows(_rows(columns))
+
+
+def write_span(
+    selections: Iterable[Selection],
+    out: TextIO,
+    only: frozenset[str] = frozenset({"sockets"}),
+    limit: int | None = None,
+) -> None:
+    """The rows of several samples beneath one header; `taken_at` comes first, which tells them
+    apart."""
+    listing, writer = _listing(only), csv.writer(out)
+    for number, selection in enumerate(selections):
+        if number == 0:
+            writer.writerow(["taken_at", *_header(listing, selection)])
+        taken_at = rfc3339(selection.snapshot.sample.taken_at)
+        for columns in listing.chunks(selection, limit):
+            writer.writerows([taken_at, *row] for row in _rows(columns))
+
+
+def _listing(only: frozenset[str]) -> JsonList:
     names = wanted(only or frozenset({"sockets"}))
     if len(names) > 1:
         raise ValueError(f"csv holds one list, not {' and '.join(names)}")
-    listing = LISTS[names[0]]
-    writer = csv.writer(out)
-    writer.writerow(_flat(listing.columns(selection, np.zeros(0, np.int64))))
-    for columns in listing.chunks(selection, limit):
-        cells = map(_cells, _flat(columns).values())
-        writer.writerows(zip(*cells, strict=True))
+    return LISTS[names[0]]
+
+
+def _header(listing: JsonList, selection: Selection) -> Iterable[str]:
+    return _flat(listing.columns(selection, np.zeros(0, np.int64)))
+
+
+def _rows(columns: Columns) -> Iterable[tuple[Any, ...]]:
+    return zip(*map(_cells, _flat(columns).values()), strict=True)
 
 
 def _flat(columns: Columns, path: str = "") -> dict[str, list[Any]]:

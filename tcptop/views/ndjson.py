@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TextIO
 
 from tcptop.model.selection import Selection
@@ -28,3 +29,14 @@ def write(
         start = encode({"type": listing.type} | which)[:-1] + ","
         for columns in listing.chunks(selection, limit):
             out.write("".join([f"{start}{text[1:]}\n" for text in objects(columns)]))
+
+
+def write_span(
+    selections: Iterable[Selection],
+    out: TextIO,
+    only: frozenset[str] = frozenset(),
+    limit: int | None = None,
+) -> None:
+    """One sample after another."""
+    for selection in selections:
+        write(selection, out, only, limit)

@@ -235,7 +235,7 @@ class TestCannot:
         ("words", "says"),
         [
             (("--netns", "no-such-namespace"), "no-such-namespace"),
-            (("--from", "x"), "--from: not in this version"),
+            (("--from", "/no/such/recording"), "/no/such/recording: No such file"),
             (("--config", "/no/such/file"), "/no/such/file: No such file"),
             (("--no-such-option",), "--no-such-option"),
             (("--over", "-1"), "--over"),

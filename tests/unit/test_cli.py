@@ -42,8 +42,8 @@ PARSERS = {"live": (command_line.live, options.LiveOptions), **command_line.SUBC
 @pytest.mark.parametrize("command", PARSERS)
 def test_a_parser_and_its_dataclass_have_the_same_options(command: str) -> None:
     parser, kind = PARSERS[command]
-    words = [] if command == "live" else [command]
-    assert command_line.parse(words) == kind()
+    words = {"live": [], "record": [command, "x"]}.get(command, [command])
+    assert command_line.parse(words) == (options.RecordOptions(file="x") if words[1:] else kind())
     assert kind.command == command
     unseen = {"help", "version", argparse.SUPPRESS}
     assert {a.dest for a in parser()._actions} - unseen <= {each.name for each in fields(kind)}
@@ -125,7 +125,7 @@ def test_a_wrong_filter_is_quoted_with_a_caret_under_the_wrong_word() -> None:
             for word in command_line.LATER
             for rest in (("x",), ("--help",))
         ),
-        (("snapshot", "--from", "x"), "--from: not in this version"),
+        (("snapshot", "--from", "/no/such/file"), "/no/such/file: No such file"),
         (("snapshot", "--config", "/no/such/file.toml"), "/no/such/file.toml"),
         (("demo", "close-wait-leak"), "terminal"),
         (("snapshot", "-o", "/no/such/directory/x.json"), "/no/such/directory/x.json"),

@@ -57,15 +57,17 @@ def _unentered(snapshot: Snapshot, settings: FindingSettings) -> Iterator[Silenc
         yield Silence(rules, f"{spaces} sockets and may not be entered: no rule could look there.")
 
 
-def too_early(over_s: float, settings: FindingSettings) -> tuple[Silence, ...]:
-    """The rules for which a watch of so many seconds is too short."""
+def too_early(
+    over_s: float, settings: FindingSettings, longer: str = "; use --over {:g}"
+) -> tuple[Silence, ...]:
+    """The rules for which a watch of so many seconds is too short, and what is `longer`."""
     early = unlooked(over_s, settings)
     if not early:
         return ()
     needed = {rule.id: rule.look_s for rule in RULES if rule.id in early}
     rules = ", ".join(f"{id} ({look_s:g} s)" for id, look_s in needed.items())
     longest = max(needed.values())
-    note = f"{over_s:g} s is too short for {rules}; use --over {longest:g}."
+    note = f"{over_s:.3g} s is too short for {rules}{longer.format(longest)}."
     return (Silence(tuple(needed), note),)
 
 

@@ -1,0 +1,97 @@
+"""A recording in place of the host, for `snapshot` and `check`: one moment, or every sample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tcptop.commands.errors import CommandError
+from tcptop.commands.moments import moment
+from tcptop.options import CheckOptions, RecordingOptions, SnapshotOptions, UsageError
+
+if TYPE_CHECKING:
+    from tcptop.analysis.watch import WatchLoop
+    from tcptop.model.sample import Sample
+    from tcptop.model.snapshot import Snapshot
+    from tcptop.sources.recording.source import RecordingSource
+
+
+def check_options(chosen: SnapshotOptions | CheckOptions) -> None:
+    """Raises UsageError for options that have no meaning together."""
+    moments = {"--at": chosen.at}
+    if isinstance(chosen, SnapshotOptions):
+        moments |= {"--begin": chosen.begin, "--end": chosen.end}
+    given = [option for option, text in moments.items() if text is not None]
+    if given and chosen.recording is None:
+        raise UsageError(f"tcptop: {chosen.command}: {given[0]} is of a recording: --from FILE")
+    if given[1:] and given[0] == "--at":
+        raise UsageError(f"tcptop: {chosen.command}: --at or {given[1]}, not both")
+    if chosen.recording is not None and chosen.netns != "current":
+        why = "a recording has what was recorded; choose with: netns = NAME"
+        raise UsageError(f"tcptop: {chosen.command}: --netns with --from: {why}")
+
+
+@contextmanager
+def loop(
+    chosen: SnapshotOptions | CheckOptions,
+) -> Iterator[tuple[RecordingSource, WatchLoop]]:
+    """The watch of a recording, before its first sample."""
+    from tcptop.analysis.watch import WatchLoop
+    from tcptop.commands.effective import decided
+    from tcptop.sources.recording.source import RUN_UP_S, RecordingSource
+
+    assert chosen.recording is not None
+    recording = RecordingSource(chosen.recording, math.inf, chosen.over or RUN_UP_S)
+    try:
+        user = decided(chosen, home=_home(recording.first()))
+        yield recording, WatchLoop(recording, user.findings)
+    finally:
+        recording.close()
+
+
+def at(recording: RecordingSource, watch: WatchLoop, chosen: RecordingOptions) -> Snapshot:
+    """That of the chosen moment."""
+    if chosen.at is None:
+        return watch.seek(recording.span[1])
+    return watch.seek(_within(recording, moment(chosen.at, "--at", recording.span)))
+
+
+def every(
+    recording: RecordingSource, watch: WatchLoop, chosen: SnapshotOptions
+) -> Iterator[Snapshot]:
+    """From --begin to --end, understood in the light of those before --begin. Raises CommandError
+    where there is none."""
+    from tcptop.model.source import EndOfSamples
+
+    first, last = recording.span
+    begin = first if chosen.begin is None else moment(chosen.begin, "--begin", recording.span)
+    end = last if chosen.end is None else moment(chosen.end, "--end", recording.span)
+    if begin > last or end < first or begin > end:
+        raise CommandError(f"{chosen.recording}: no sample from --begin to --end")
+    snapshot = watch.seek(begin)
+    while snapshot.sample.taken_at <= end:
+        if snapshot.sample.taken_at >= begin:
+            yield snapshot
+        try:
+            snapshot = watch.step()
+        except EndOfSamples:
+            return
+
+
+def _within(recording: RecordingSource, taken_at: float) -> float:
+    if taken_at < recording.span[0]:
+        raise CommandError(f"{recording.path}: it begins after that moment")
+    return taken_at
+
+
+def _home(sample: Sample) -> int | None:
+    """The namespace from which its commands are told: of the same host since it was started that of
+    the shell, else the one that was recorded."""
+    from tcptop.sources.live import boot_id
+    from tcptop.sources.namespaces import current_inode
+
+    if sample.host.boot_id is not None and sample.host.boot_id == boot_id():
+        return current_inode()
+    return sample.namespaces[0].inode if sample.namespaces else None

@@ -1,0 +1,1 @@
+"""Recordings: the file, the command that writes it, and those that read it."""
