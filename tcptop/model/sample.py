@@ -81,6 +81,29 @@ class Throttled(NamedTuple):
         return self.throttled / self.periods
 
 
+class SocketMemory(NamedTuple):
+    """The limit in `file` of a control group: `used` of `limit` bytes, `sockets` of them by these.
+
+    cgroup v1 limits those of TCP alone, and `used` is the most that they ever had; v2 limits all
+    memory, and `met` is how often that was met in the last 10 s. None is unknown.
+    """
+
+    file: str
+    limit: int
+    used: int
+    sockets: int | None
+    met: int | None = None
+
+    @property
+    def share(self) -> float:
+        return self.used / self.limit
+
+    @property
+    def of_tcp(self) -> bool:
+        """As v1 counts it."""
+        return self.file.endswith(".kmem.tcp.limit_in_bytes")
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
     """What a requested process is doing; None where that is not told."""
@@ -101,6 +124,7 @@ class ProcessFacts:
     frozen: Frozen | None = None
     writes_to: int | None = None  # the descriptor, a pipe, that its first thread waits to write to
     throttled: Throttled | None = None  # in the last 10 s, or since the look before
+    memory: SocketMemory | None = None  # the limit that is nearest
 
 
 @dataclass(frozen=True, slots=True)

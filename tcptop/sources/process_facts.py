@@ -86,7 +86,7 @@ class FactsReader:
         times = process.cpu_times()
         cpu_s = times.user + times.system
         state, asleep = process.status(), sleeps_in(pid)
-        frozen, throttled = self._restraints.of(procfs.read(f"/proc/{pid}/cgroup") or b"")
+        frozen, throttled, memory = self._restraints.of(procfs.read(f"/proc/{pid}/cgroup") or b"")
         if frozen is None and asleep in FREEZERS:
             frozen = Frozen("")
         same = before is not None and before.doing == (state, frozen)
@@ -111,6 +111,7 @@ class FactsReader:
             writes_to=_writes_to(pid) if asleep in PIPE_WRITES else None,
             frozen=frozen,
             throttled=throttled,
+            memory=memory,
         )
 
 

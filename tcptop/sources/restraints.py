@@ -1,4 +1,5 @@
-"""What the control groups of a process hold back: all of it (frozen), or its CPU time (throttled).
+"""What the control groups of a process hold back: all of it (frozen), its CPU time (throttled), or
+the memory of its sockets.
 
 cgroup v1: freezer.state and freezer.self_freezing (Documentation/admin-guide/cgroup-v1/
 freezer-subsystem.rst), cpu.stat and cpu.cfs_quota_us (Documentation/scheduler/sched-bwc.rst).
@@ -15,9 +16,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from tcptop.model.digits import whole
-from tcptop.model.sample import Frozen, Throttled
+from tcptop.model.sample import Frozen, SocketMemory, Throttled
 from tcptop.sources import procfs
 from tcptop.sources.cgroups import MOUNTS
+from tcptop.sources.memory_limits import MemoryLimits, fields, text
 
 WINDOW_S = 10.0  # periods are counted over so long, and at least since the last look
 FREEZING = ("FROZEN", "FREEZING")  # a task in a system call may take long to freeze
@@ -47,6 +49,7 @@ class Restraints:
         self._clock = clock
         self._counts: dict[str, list[_Count]] = {}  # by directory, oldest first
         self._read: dict[str, Throttled | None] = {}  # of one look: siblings share their groups
+        self._memory = MemoryLimits(clock)
 
     @cached_property
     def _mounts(self) -> dict[str, Mount]:
@@ -56,23 +59,26 @@ class Restraints:
         """Processes that are asked for from here on are looked at anew."""
         self._counts = {path: found for path, found in self._counts.items() if path in self._read}
         self._read = {}
+        self._memory.look()
 
-    def of(self, cgroup: bytes) -> tuple[Frozen | None, Throttled | None]:
-        """What freezes a process with that /proc/PID/cgroup, and the group that throttles it most;
-        None each where nothing is known to. A first look knows of no throttling."""
+    def of(self, cgroup: bytes) -> tuple[Frozen | None, Throttled | None, SocketMemory | None]:
+        """What freezes a process with that /proc/PID/cgroup, the group that throttles it most, and
+        the limit on its sockets' memory that is nearest; None each where nothing is known to. A
+        first look knows of no throttling."""
         paths = groups(cgroup)
-        return self._frozen(paths), self._throttled(paths)
+        memory = (self._directories(paths, each) for each in ("memory", V2))
+        return self._frozen(paths), self._throttled(paths), self._memory.tightest(*memory)
 
     def _frozen(self, paths: dict[str, str]) -> Frozen | None:
         own = next(self._directories(paths, V2), None)
-        if own and _fields(f"{own}/cgroup.events").get("frozen") == 1:
+        if own and fields(f"{own}/cgroup.events").get("frozen") == 1:
             upwards = self._directories(paths, V2)
-            by = (each for each in upwards if _text(f"{each}/cgroup.freeze") == "1")
+            by = (each for each in upwards if text(f"{each}/cgroup.freeze") == "1")
             return Frozen(f"{next(by, own)}/cgroup.freeze")
         own = next(self._directories(paths, "freezer"), None)
-        if own and _text(f"{own}/freezer.state") in FREEZING:
+        if own and text(f"{own}/freezer.state") in FREEZING:
             upwards = self._directories(paths, "freezer")
-            by = (each for each in upwards if _text(f"{each}/freezer.self_freezing") == "1")
+            by = (each for each in upwards if text(f"{each}/freezer.self_freezing") == "1")
             return Frozen(f"{next(by, own)}/freezer.state")
         return None
 
@@ -87,7 +93,7 @@ class Restraints:
         return self._read[directory]
 
     def _counted(self, directory: str) -> Throttled | None:
-        stat, clock = _fields(f"{directory}/cpu.stat"), self._clock()
+        stat, clock = fields(f"{directory}/cpu.stat"), self._clock()
         periods, throttled = stat.get("nr_periods"), stat.get("nr_throttled")
         if periods is None or throttled is None:
             return None
@@ -146,20 +152,9 @@ def groups(cgroup: bytes) -> dict[str, str]:
 def _quota(directory: str) -> tuple[str, float | None]:
     """The file that sets it, and how many cores it is; None where there is no limit (any more)."""
     file = f"{directory}/cpu.max"
-    words = _text(file).split()
+    words = text(file).split()
     if len(words) != 2:
         file = f"{directory}/cpu.cfs_quota_us"
-        words = [_text(file), _text(f"{directory}/cpu.cfs_period_us")]
+        words = [text(file), text(f"{directory}/cpu.cfs_period_us")]
     quota, period = map(whole, words)
     return file, quota / period if quota and period and quota > 0 else None
-
-
-def _fields(path: str) -> dict[str, int]:
-    """Lines of a name and a number."""
-    lines = (line.split() for line in _text(path).splitlines())
-    known = ((words[0], whole(words[1])) for words in lines if len(words) == 2)
-    return {name: value for name, value in known if value is not None}
-
-
-def _text(path: str) -> str:
-    return procfs.text(procfs.read(path) or b"").strip()

@@ -38,6 +38,8 @@ FREEZERS = {
     if name in _MOUNTS
 }
 QUOTAS = "cpu" in _MOUNTS  # of CPU time, by cgroup v1
+OF_TCP = "memory.kmem.tcp.limit_in_bytes"  # of its memory, by cgroup v1
+LIMITS = "memory" in _MOUNTS and (Path(_MOUNTS["memory"].point) / OF_TCP).exists()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Servers that their control groups freeze, or refuse CPU time."""
+"""Servers that their control groups freeze, or refuse CPU time or memory."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 import pytest
 
 from tests.incidents.incident import Says, incident
-from tests.incidents.lab import FREEZERS, QUOTAS, Lab
+from tests.incidents.lab import FREEZERS, LIMITS, OF_TCP, QUOTAS, Lab
 from tests.incidents.proving import Proving
 
 OVERFLOW, UNREAD = "accept-queue-overflow", "recv-queue-unread"
 _GUESSES = [r"gdb|py-spy|jstack", r"network file system", r"more workers if"]
 
 pytestmark = pytest.mark.skipif(
-    not (FREEZERS and QUOTAS and os.geteuid() == 0), reason="no control groups to make"
+    not (FREEZERS and QUOTAS and LIMITS and os.geteuid() == 0), reason="no control groups to make"
 )
 
 
@@ -116,9 +116,43 @@ def _busy(lab: Lab, quota_us: int, clients: int = 24) -> None:
     lab.client.python("browsers", server.address, 8090, clients, 5)
 
 
+@incident(
+    server=[
+        Says(
+            "orphan-or-memory-pressure",
+            "warning",
+            who="sink",
+            title=[r"control group of sink\.py is at its limit of TCP memory"],
+            told=[
+                r"of 388 KiB \(/sys\S*/tcptop-test-\d+/memory\.kmem\.tcp\.limit_in_bytes\)",
+                r"dropped segments",
+                r"TCP(OFO|RcvQ)Drop rises by",
+            ],
+        )
+    ],
+)
+def a_server_has_used_up_the_memory_of_its_sockets(lab: Lab) -> None:
+    _fed(lab, 400_000)
+    lab.server.until(lambda: lab.server.counter("TcpExtTCPRcvQDrop") > 10, "discards", 30)
+
+
+@a_server_has_used_up_the_memory_of_its_sockets.healthy()
+def a_server_has_memory_enough(lab: Lab) -> None:
+    _fed(lab, 400_000_000)
+    lab.wait(3)
+
+
+def _fed(lab: Lab, limit: int) -> None:
+    server = lab.server
+    pid = server.python("sink", server.address, 8070, port=8070)
+    (server.confined(pid, "memory") / OF_TCP).write_text(str(limit))
+    lab.client.python("feeding", server.address, 8070, 20, 200_000)
+
+
 class TestRestrained(Proving):
     incidents = (
         a_paused_container_does_not_accept,
         a_paused_container_with_a_pool_of_clients,
         a_server_has_used_up_its_cpu_quota,
+        a_server_has_used_up_the_memory_of_its_sockets,
     )

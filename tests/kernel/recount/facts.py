@@ -162,10 +162,13 @@ def _such(table: SocketTable) -> Iterator[tuple[str, Bools]]:
     heard = np.minimum(table.tcp_info("last_ack_recv"), table.tcp_info("last_data_recv"))
     yield "heard of just now", table.tcp_info_known("last_ack_recv") & (heard < 3000)
     yield "buffer full", (table.tcp_info("rcv_wnd") == 0) & (table.recv_q > 0)
+    dropping = (table.memory_of("drops") > 0) & (table.tcp_info("last_data_recv") < 10_000)
+    yield "dropping", dropping & (table.state != tcp.LISTEN)
 
 
 def _of_part(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
     yield exactly("count", len(part), f"{name}: rows")
+    yield exactly("count", int(part.memory_of("drops").max()), f"{name}: most drops")
     for before in seen.samples[:-1]:
         new = int(np.count_nonzero(~np.isin(part.cookie, before.sockets.cookie)))
         yield exactly("count", new, f"{name}: new rows")
@@ -809,6 +812,12 @@ def _of_doings(seen: Seen) -> Iterator[Fact]:
             yield exactly("count", quota.periods, "periods of its control group")
             yield exactly("percent", 100 * quota.throttled / quota.periods, "of the periods")
             yield exactly("percent", 100 * (quota.cores or 0), "of a core, its quota")
+        memory = facts[-1].memory
+        if memory is not None:
+            yield exactly("bytes", memory.used, "its control group's memory")
+            yield exactly("bytes", memory.limit, "the limit of that")
+            yield exactly("bytes", memory.sockets or 0, "of it, by sockets")
+            yield exactly("count", memory.met or 0, "times that it was met")
     for pid in seen.subject.pids:
         lost = _lost_sockets(pid, seen)
         fewest = lost - _opened_lately(pid, seen)

@@ -1,7 +1,9 @@
-"""orphan-or-memory-pressure: TCP as a whole runs short of memory or of room for orphans.
+"""orphan-or-memory-pressure: TCP as a whole runs short of memory or of room for orphans, or a
+control group has no more memory for its sockets.
 
 Orphans, pages and their limits are those of the whole host (net/ipv4/proc.c), so there is one
-finding for it, whatever namespace is looked at. Only the counters are of one namespace.
+finding for it, whatever namespace is looked at. Only the counters are of one namespace,
+and what arrives and is discarded.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tcptop.analysis.findings import words
+from tcptop.analysis.findings import discarded, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model import sysctls
@@ -51,6 +53,10 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     # Without too many orphans it can only be the memory that aborts.
     if pressed or (host.aborted_per_s > 0 and host.many_orphans < limits["orphan_share"]):
         yield _memory(host)
+    for kernel in seen.sample.kernel:
+        found = discarded.discards(seen, kernel.netns, limits["discarded_per_s"])
+        if found and (found.short or not pressed):
+            yield discarded.finding(ID, seen, found)
 
 
 def _host(seen: Observations) -> _Host:
@@ -145,7 +151,10 @@ def _pages(host: _Host) -> list[str]:
 RULE = Rule(
     ID,
     0,
-    (Threshold("orphan_share", 0.5, "share of tcp_max_orphans"),),
+    (
+        Threshold("orphan_share", 0.5, "share of tcp_max_orphans"),
+        Threshold("discarded_per_s", 1, "segments a second that arrived and are discarded"),
+    ),
     find,
     frozenset({Need.COUNTERS}),
 )
