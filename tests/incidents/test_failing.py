@@ -190,6 +190,89 @@ def logs_are_sent_and_nobody_answers(lab: Lab) -> None:
     lab.wait(2)
 
 
+@incident(
+    client=[
+        Says(
+            FAILING,
+            "warning",
+            title=[r"^\d+ of \d+ connects to 10\.77\.0\.1:8000 within", "were refused"],
+            told=["one of several servers behind that address"],
+            never=["[Aa]ll "],
+            destination="10.77.0.1:8000",
+        )
+    ],
+    over_s=10,
+)
+def one_back_end_of_many_refuses(lab: Lab) -> None:
+    """Behind one address: one connect of 16 comes to a server that is gone."""
+    _shared(lab, 16)
+    lab.client.until(lambda: lab.client.counter("TcpAttemptFails") >= 5, "refused ones")
+
+
+@one_back_end_of_many_refuses.healthy()
+def no_back_end_refuses(lab: Lab) -> None:
+    _shared(lab, 0)
+    lab.wait(2)
+
+
+def _shared(lab: Lab, every: int) -> None:
+    lab.server.python("orders", lab.server.address, 8000, port=8000)
+    if every:
+        lab.server.nft(
+            "table ip n {\nchain p {\ntype nat hook prerouting priority -100\n"
+            f"tcp dport 8000 numgen inc mod {every} 0 redirect to :8999\n}}\n}}"
+        )
+    lab.client.python("dialer", lab.server.address, 8000, 4, 2, 0.1)
+
+
+@incident(
+    client=[
+        Says(
+            FAILING,
+            "info",
+            title=[r"[Aa]ll \d connects to 10\.77\.0\.1:5672 .*were refused"],
+            destination="10.77.0.1:5672",
+        )
+    ],
+    over_s=12,
+)
+def a_pool_has_given_up_and_asks_now_and_then(lab: Lab) -> None:
+    lab.client.python("dialer", lab.server.address, 5672, 1, 2, 3)
+
+
+@incident(
+    client=[
+        Says(
+            f"{FAILING} connect-unanswered",
+            "info warning",
+            who="dialer",
+            title=[r"10\.77\.0\.99"],
+            told=[r"10\.77\.0\.99 (does not answer|.*ARP)|ip neigh"],
+        )
+    ],
+    over_s=18,
+)
+def a_host_is_gone_and_asked_for_now_and_then(lab: Lab) -> None:
+    """EHOSTUNREACH after three seconds each time."""
+    lab.client.python("dialer", "10.77.0.99", 5672, 1, 8, 2)
+
+
+@incident(
+    client=[
+        Says(
+            f"{FAILING} connect-unanswered",
+            "info warning",
+            title=[r"10\.99\.0\.1:5672", "rejected by ICMP"],
+        )
+    ],
+    gateway=[],
+    over_s=12,
+)
+def a_gateway_has_no_route(lab: Lab) -> None:
+    """ENETUNREACH or EHOSTUNREACH at once, by the ICMP of the gateway."""
+    lab.client.python("dialer", "10.99.0.1", 5672, 1, 8, 3)
+
+
 class TestFailing(Proving):
     incidents = (
         a_quiet_service_is_down,
@@ -197,5 +280,9 @@ class TestFailing(Proving):
         idle_connections_are_forgotten,
         four_callers_give_up_together,
         a_proxy_gives_up_on_its_server,
+        one_back_end_of_many_refuses,
+        a_pool_has_given_up_and_asks_now_and_then,
+        a_host_is_gone_and_asked_for_now_and_then,
+        a_gateway_has_no_route,
     )
     loads = (logs_are_sent_and_nobody_answers, metrics_are_sent_and_nobody_answers)

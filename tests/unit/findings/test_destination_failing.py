@@ -100,10 +100,28 @@ def test_a_service_that_restarts_is_left_alone() -> None:
     assert not found(lambda number: [refused()] * 6 * (number in (5, 6)))
 
 
-def test_what_is_answered_otherwise_makes_up_for_some_refusals() -> None:
-    assert not found(lambda _: [refused(), *[answered()] * 9])
-    finding = one(lambda _: [refused(), answered(), answered()])
-    assert finding.title.startswith(f"8 of 24 connects to {TO} within 8 s")
+@pytest.mark.parametrize(("well", "severity"), [(2, "warning"), (19, "warning"), (60, "info")])
+def test_some_that_are_refused_while_others_are_answered(well: int, severity: str) -> None:
+    """As by one of several servers behind an address."""
+    finding = one(lambda _: [refused(), *[answered()] * well])
+    assert finding.title == f"8 of {8 * (well + 1)} connects to {TO} within 8 s were refused"
+    assert finding.severity == severity
+    assert not found(lambda number: [refused()] * (number < 3) + [answered()] * well)
+
+
+def test_very_few_are_usual() -> None:
+    assert not found(lambda _: [refused(), *[answered()] * 120])
+    assert not found(lambda _: [broken(), *[answered()] * 120])
+    assert one(lambda _: [broken(), *[answered()] * 19]).severity == "info"
+
+
+def test_a_pool_that_has_given_up_tries_now_and_then() -> None:
+    every_four = one(lambda number: [refused()] * (number % 4 == 0))
+    assert every_four.severity == "info"
+    assert every_four.title == f"All 2 connects to {TO} within 8 s were refused"
+    assert one(lambda number: [refused()] * (number % 4 == 0), seconds=21).severity == "warning"
+    assert not found(lambda number: [refused()] * (number == 4))
+    assert not found(lambda number: [refused() if number % 4 == 0 else answered()])
 
 
 def test_connections_that_were_open_before_are_no_connects() -> None:

@@ -28,32 +28,49 @@ ALIKE = 1.3  # the longest of most waits by the shortest: a deadline
 LEFT_OUT = 0.1  # of the waits, at either end, that are not asked
 MOMENTS = 3  # where others go well: a deploy restarts a server twice, perhaps
 ANEW = 0.2  # of the failures, so many that go well
+RARELY, AT_TIMES = 0.01, 0.03  # of the connects, that are told, and that are a warning
+FEW = 2  # connects, where none goes well: a pool that has given up asks every few seconds
 SPARE_PER_S = 1.2  # attempts to a host that is down, of those who ask whether it is back
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
-    least = int(min(limits["failures"], limits["unanswered"]))
+    least = int(min(limits["failures"], limits["unanswered"], FEW))
     every = [
         each for each in outcomes(seen, limits["window_s"], least) if _fails(seen, each, limits)
     ]
     told = {each.callee._replace(remote_port=0) for each in every if each.callee.remote_port}
     for each in every:
         if each.callee not in told:  # the port is unknown of some, and known of others there
-            yield _finding(seen, by_counters(seen, each))
+            yield _finding(seen, by_counters(seen, each), limits)
 
 
 def _fails(seen: Observations, found: Outcomes, limits: Limits) -> bool:
     """One burst is a server that restarts, or a program that ends with its calls under way."""
-    given_up = found.silent >= limits["unanswered"] and found.repeated > 0
-    if given_up and found.share >= limits["share"] and _goes_on(seen, found):
+    if _given_up(found, limits) and found.share >= limits["share"] and _goes_on(seen, found):
         return True
     if _again(found, limits):
         return True
-    if found.failed < limits["failures"] or found.spread_s < BETWEEN_S or not _lasts(seen, found):
+    if found.spread_s < BETWEEN_S or not _lasts(seen, found):
         return False
+    if found.failed < limits["failures"]:
+        return _seldom(found)
     if found.fine and found.moments < MOMENTS:
         return False
-    return found.share >= limits["share"] or _in_part(found, limits)
+    return (
+        found.share >= limits["share"]
+        or _broken(found) >= max(limits["failures"], RARELY * found.every)
+        or _by_deadline(found, limits)
+    )
+
+
+def _given_up(found: Outcomes, limits: Limits) -> bool:
+    return found.silent >= limits["unanswered"] and found.repeated > 0
+
+
+def _seldom(found: Outcomes) -> bool:
+    """So few are tried that a few are all; not what was given up within a second."""
+    waited = found.repeated == found.silent
+    return not found.fine and found.unopened == found.failed and waited
 
 
 def _again(found: Outcomes, limits: Limits) -> bool:
@@ -74,11 +91,13 @@ def _goes_on(seen: Observations, found: Outcomes) -> bool:
     return any(there) or found.spread_s >= BETWEEN_S
 
 
-def _in_part(found: Outcomes, limits: Limits) -> bool:
-    """Others are answered there. Who leaves at the same time each time had a deadline."""
-    broken = found.unopened + found.reset + found.cut - found.unasked + found.lost + found.turned
-    if broken >= limits["failures"] and broken >= limits["partly"] * found.every:
-        return True
+def _broken(found: Outcomes) -> int:
+    """Others are answered there, and these were not."""
+    return found.unopened + found.reset + found.cut - found.unasked + found.lost + found.turned
+
+
+def _by_deadline(found: Outcomes, limits: Limits) -> bool:
+    """Who leaves at the same time each time had one."""
     left = found.left >= max(limits["failures"], limits["partly"] / 2 * found.every)
     return left and alike(found.waited_s)
 
@@ -88,7 +107,7 @@ def alike(waited_s: F64) -> bool:
     return bool(some[1] <= ALIKE * some[0])
 
 
-def _finding(seen: Observations, found: Outcomes) -> Finding:
+def _finding(seen: Observations, found: Outcomes, limits: Limits) -> Finding:
     to, netns = failed_places.said(seen, found.callee), found.callee.netns
     who, apparent = _callers(seen, found)
     values = {
@@ -109,7 +128,7 @@ def _finding(seen: Observations, found: Outcomes) -> Finding:
     return Finding(
         ID,
         words.key(ID, netns, to),
-        _severity(found, spared),
+        _severity(found, limits, spared),
         outcome_words.title(found, to, named, apparent),
         subject,
         values,
@@ -121,11 +140,20 @@ def _finding(seen: Observations, found: Outcomes) -> Finding:
     )
 
 
-def _severity(found: Outcomes, spared: bool) -> str:
-    if spared:
+def _severity(found: Outcomes, limits: Limits, spared: bool) -> str:
+    if spared or not _harms(found, limits):
         return "info"
     unheard = found.silent + found.rejected_here
     return "critical" if not found.fine and unheard >= CRITICAL else "warning"
+
+
+def _harms(found: Outcomes, limits: Limits) -> bool:
+    """Of what fails at times a connect is the surest: a request may have been cancelled."""
+    if not found.fine:
+        return found.failed >= limits["failures"] or _given_up(found, limits)
+    if found.share >= limits["share"] or _broken(found) >= limits["partly"] * found.every:
+        return True
+    return found.unopened >= AT_TIMES * found.every or _by_deadline(found, limits)
 
 
 def _spared(seen: Observations, found: Outcomes) -> bool:
@@ -156,7 +184,7 @@ RULE = Rule(
         Threshold("failures", 5, "connections to one destination that failed"),
         Threshold("unanswered", 3, "or connects that were given up without an answer"),
         Threshold("share", 0.8, "share of those there that ended or got an answer"),
-        Threshold("partly", 0.2, "share from which some are told; half of it by one deadline"),
+        Threshold("partly", 0.2, "share from which others than connects are a warning"),
         Threshold("window_s", 30, "seconds within which those count"),
     ),
     find,
