@@ -19,7 +19,7 @@ UNLIMITED = 1 << 62  # PAGE_COUNTER_MAX pages is a little less than twice that
 OF_TCP, OF_ALL = "memory.kmem.tcp.limit_in_bytes", "memory.max"
 
 
-class _Count(NamedTuple):
+class _Meeting(NamedTuple):
     clock: float
     times: int
 
@@ -29,7 +29,7 @@ class MemoryLimits:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._counts: dict[str, list[_Count]] = {}  # by directory, oldest first
+        self._counts: dict[str, list[_Meeting]] = {}  # by directory, oldest first
         self._read: dict[str, SocketMemory | None] = {}  # of one look: siblings share their groups
 
     def look(self) -> None:
@@ -62,7 +62,7 @@ class MemoryLimits:
         while len(before) > 1 and before[1].clock <= clock - WINDOW_S:
             del before[0]
         first = before[0] if before else None
-        before.append(_Count(clock, times))
+        before.append(_Meeting(clock, times))
         return None if first is None else max(times - first.times, 0)
 
 
