@@ -98,7 +98,7 @@ def _by_group(
         words.key(id, found.netns, memory.file),
         "warning",
         f"The control group of {words.called(process)} is at its limit of {kind}: {rate} "
-        "segments/s that arrived on this host are discarded",
+        "segments/s that have arrived are discarded",
         named(seen, found.rows, (process,)),
         {"discarded_per_s": found.per_s, "used": memory.used, "limit": memory.limit},
         (_limit(process, memory), *_sockets(seen, found), _counters(found)),

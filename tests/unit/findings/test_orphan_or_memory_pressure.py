@@ -100,8 +100,8 @@ def test_a_control_group_that_is_at_its_limit() -> None:
     (finding,) = discarding(SocketMemory(UNIT, 100 * MiB, 99 * MiB, 20 * MiB, 12))
     assert finding.severity == "warning"
     assert finding.title == (
-        "The control group of nginx is at its limit of memory: 5 segments/s that arrived on this "
-        "host are discarded"
+        "The control group of nginx is at its limit of memory: 5 segments/s that have arrived are "
+        "discarded"
     )
     assert f"uses 99 MiB of 100 MiB ({UNIT}), 20 MiB of it in sockets" in finding.evidence[0]
     assert "met that limit 12 times lately" in finding.evidence[0]
