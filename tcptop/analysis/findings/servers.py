@@ -100,7 +100,14 @@ STACKS = {
     "ruby": "rbspy dump --pid {pid}",
     "puma": "rbspy dump --pid {pid}",
     "dotnet": "dotnet-stack report -p {pid}",
+    "node": "node inspect -p {pid}",
 }
+ANY_STACK = "cat /proc/{pid}/task/*/stack"
+OF_GO = (
+    ", or of a Go program /debug/pprof/goroutine?debug=2 (kill -QUIT {pid} prints it and ends it)"
+)
+# In the titles of those that keep others, and do not serve themselves: their workers hang.
+KEEPERS = (": master", "master process", "God Daemon")
 # How many connections a program takes, where it accepts further ones and closes them at once; by
 # how its name begins.
 MOST_CONNECTIONS = {
@@ -177,11 +184,16 @@ def idle_limit(processes: Sequence[Process]) -> str:
 
 
 def stacks(processes: Sequence[Process]) -> str:
-    """What shows where it hangs: py-spy dump --pid 812"""
-    first = processes[0]
+    """What shows where it hangs: py-spy dump --pid 812; of a worker, where there are some."""
+    first = next((each for each in processes if not _keeps(each)), processes[0])
     program = f"{first.name} {first.cmdline.partition(' ')[0].rpartition('/')[2]}"
     known = (said for word, said in STACKS.items() if word in program)
-    return next(known, "cat /proc/{pid}/task/*/stack").format(pid=first.pid)
+    unknown = ANY_STACK + ("" if first.name in OPTIONS else OF_GO)
+    return next(known, unknown).format(pid=first.pid)
+
+
+def _keeps(process: Process) -> bool:
+    return any(word in process.cmdline for word in KEEPERS)
 
 
 def hangs(processes: Sequence[Process]) -> str:

@@ -83,6 +83,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_resets(seen)
     yield from _of_ends(seen)
     yield from _of_hasty(seen)
+    yield from _of_served_ends(seen)
     yield from _of_neighbours(seen)
     yield from _of_processes(seen)
     yield from _of_doings(seen)
@@ -604,6 +605,25 @@ def _failed_ends(seen: Seen, first: int) -> Counter[tuple[int, int, int]]:
     for each in (e for sample in seen.samples[first:] for e in failed_connects(sample) or ()):
         ends[each.remote_hi, each.remote_lo, each.remote_port] += each.number
     return ends
+
+
+def _of_served_ends(seen: Seen) -> Iterator[Fact]:
+    """Bytes of the connections of the listener that ended since the first look."""
+    subject, at_port = seen.subject, seen.subject.listener
+    told = [each for sample in seen.samples[1:] for each in sample.deaths]
+    tables = [each.sockets for each in told if each.netns == subject.netns and len(each.sockets)]
+    if not tables or at_port is None:
+        return
+    dead = concat(tables)
+    dead = dead.take(at(dead, at_port, "local"))
+    sent = dead.info_of("bytes_sent") - dead.info_of("bytes_retrans")
+    lacking = np.nan_to_num(sent - dead.info_of("bytes_acked"))
+    if not len(dead):
+        return
+    yield exactly("bytes", int(lacking.max()), "sent and not acknowledged, at most")
+    for part, name in ((dead.tcp_info("bytes_sent"), "all"), (sent[lacking > 0], "cut")):
+        for end in (part.min(), part.max()) if len(part) else ():
+            yield exactly("bytes", int(end), f"sent until it ended, {name}")
 
 
 def _of_ends(seen: Seen) -> Iterator[Fact]:

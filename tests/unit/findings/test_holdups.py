@@ -114,7 +114,9 @@ def test_of_nobody_nothing_is_known() -> None:
         ({"name": "java", "cmdline": "/usr/bin/java -jar a.jar"}, "jstack 11"),
         ({"name": "shop", "cmdline": "/opt/venv/bin/python3.11 shop.py"}, "py-spy dump --pid 11"),
         ({"name": "srv", "cmdline": "/srv python"}, "cat /proc/11/task/*/stack"),
-        ({"name": "haproxy", "cmdline": "haproxy -f java.cfg"}, "cat /proc/11/task/*/stack"),
+        ({"name": "haproxy", "cmdline": "haproxy -f java.cfg"}, "(cat /proc/11/task/*/stack):"),
+        ({"name": "api", "cmdline": "/srv/api"}, "of a Go program /debug/pprof/goroutine?debug=2"),
+        ({"name": "node", "cmdline": "node /srv/app.js"}, "node inspect -p 11"),
         ({"name": "php-fpm8.2", "cmdline": "php-fpm: pool www"}, "pm.max_children"),
         ({"name": "apache2", "cmdline": "apache2 -k start"}, "MaxRequestWorkers"),
     ],
@@ -123,3 +125,19 @@ def test_advice_fits_the_program(fields: dict[str, Any], said: str) -> None:
     process: Process = replace(WORKERS[0], **fields)
     assert said in servers.hangs([process])
     assert "gdb" not in servers.hangs([process])
+
+
+def test_stacks_are_those_of_a_worker() -> None:
+    """Whoever keeps the workers holds their listener too, and only waits for them."""
+    names = ("gunicorn: master [shop]", "gunicorn: worker [shop]", "gunicorn: worker [shop]")
+    every = [
+        replace(WORKERS[0], pid=20 + n, name="gunicorn", cmdline=title)
+        for n, title in enumerate(names)
+    ]
+    assert servers.stacks(every) == "py-spy dump --pid 21"
+    assert servers.stacks(every[:1]) == "py-spy dump --pid 20"
+    pm2 = [
+        replace(WORKERS[0], pid=30, name="PM2 v5.3.0: God", cmdline="PM2 v5.3.0: God Daemon (/x)"),
+        replace(WORKERS[0], pid=31, name="node", cmdline="node /srv/app.js"),
+    ]
+    assert servers.stacks(pm2) == "node inspect -p 31"
