@@ -50,7 +50,7 @@ def _downloads(lab: Lab) -> None:
     client=[
         Says(
             "packets-rejected",
-            "warning",
+            "warning critical",
             title=[r"^This host rejects its own packets to 10\.77\.0\.1\b"],
             told=[r"nft list ruleset"],
             never=["is down"],
