@@ -314,7 +314,8 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
             f"{'or rejects ' if found.unreachables else ''}this port, and "
             "that its accept queue is not full (ss -ltn there)."
         )
-    if found.fine and len(failed_places.answering(seen, found.callee)):
+    mostly_well = found.well > found.failed
+    if mostly_well or (found.fine and len(failed_places.answering(seen, found.callee))):
         return (
             f"{to} accepts others: look for a limit that is reached, or for one of several servers "
             "behind that address that is down."
