@@ -20,6 +20,7 @@ from tcptop.model.sample import (
     LostSocket,
     ProcessFacts,
     Sample,
+    SocketMemory,
     Throttled,
     UnixListener,
     Unlisted,
@@ -74,6 +75,7 @@ def facts() -> ProcessFacts:
         *(7, "sleeping", 3.0, None, 1, 4096, 1e9, 1, "ep_poll", frozenset({1, 2})),
         frozen=Frozen("/sys/fs/cgroup/x"),
         throttled=Throttled("/sys/x", 0.5, 100, 30),
+        memory=SocketMemory("/sys/x/memory.max", 1 << 20, 1000, None, 3),
     )
 
 
