@@ -62,6 +62,7 @@ NEEDS = {
     "tests/incidents/test_network.py": (*_LAB, "ethtool", "nft"),
     "tests/incidents/test_reading.py": (*_LAB, "nft", "redis-server"),
     "tests/incidents/test_restrained.py": _INSIDE,
+    "tests/incidents/test_slow.py": _INSIDE,
     "tests/incidents/test_unconnected.py": (*_LAB, "haproxy", "nft"),
     "tests/incidents/test_waiting.py": (*_INSIDE, "haproxy", "redis-server"),
     "tests/kernel/": _KERNEL,

@@ -27,6 +27,7 @@ from tcptop.analysis.history import History, KnownSockets, ends, looks, with_clo
 from tcptop.analysis.join import SocketJoin, join
 from tcptop.analysis.known import known_sockets, missed, with_missed
 from tcptop.analysis.listeners import listeners
+from tcptop.analysis.pace import paces
 from tcptop.analysis.reborn import with_spaces
 from tcptop.model import owner
 from tcptop.model.arrays import sorted_unique
@@ -144,6 +145,7 @@ def _snapshot(step: _Step) -> Snapshot:
         apparent=apparent,
         closed=with_closed(history.closed, ended.closed),
         former=history.former,
+        paces=paces(table, sample.clock, history.paces),
     )
 
 
@@ -203,4 +205,5 @@ def _remembered(step: _Step, snapshot: Snapshot) -> History:
         listener_ports=snapshot.ports.listening,
         port_use=(*history.port_use, ports.use(snapshot.ports, sample))[-ports.USES :],
         trend=snapshot.trend,
+        paces=snapshot.paces,
     )

@@ -13,6 +13,8 @@ from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.model.closed import Closed, joined
 from tcptop.model.dataclass import dataclass
+from tcptop.model.pace import NONE as NO_PACES
+from tcptop.model.pace import Paces
 from tcptop.model.sample import Kernel, Namespace, Process, Sample
 from tcptop.model.snapshot import Apparent, FormerSpace, Trend
 from tcptop.model.table import EMPTY, F64, I64, U8, U16, U32, U64, Bools, Index, SocketTable
@@ -153,6 +155,7 @@ class History:
     port_use: tuple[PortUse, ...] = ()
     dialing: Dialing = field(default_factory=Dialing)  # of the last sample
     trend: Trend = field(default_factory=lambda: Trend(np.zeros(0), np.zeros((0, 12), np.int64)))
+    paces: Paces = NO_PACES
     summaries: tuple[SampleSummary, ...] = ()
     active: Mapping[str, Active] = field(default_factory=dict)  # findings by key
 

@@ -29,6 +29,7 @@ TOPICS = (
 OVERFLOW, FLOOD, SYN_QUEUE = "accept-queue-overflow", "syn-flood", "syn-queue-full"
 RATE, PRESSURE, RESETS = "retransmission-rate", "orphan-or-memory-pressure", "resets"
 REJECTED, DROPS, UNREAD = "packets-rejected", "listener-drops", "recv-queue-unread"
+SLOW = "slow-path"
 
 
 def _ipv4(*names: str) -> tuple[str, ...]:
@@ -95,6 +96,10 @@ CATALOGUE = (
     Entry("loss", "TcpExt", "TCPLossProbeRecovery", (), "Lost tails that a probe repaired."),
     Entry("loss", "TcpExt", "TCPSpuriousRTOs", (), "Timeouts that turned out unnecessary."),
     Entry("loss", "TcpExt", "TCPDSACKRecv", (), "Segments that the peer received twice."),
+    Entry("loss", "TcpExt", "TCPOFOQueue", (),
+          "Received after one that was missing: lost, or overtaken.", False, (SLOW,)),
+    Entry("loss", "TcpExt", "TCPDSACKOldSent", (),
+          "Received twice, as the peer is told: retransmitted too early, or an ACK was lost."),
     Entry("loss", "TcpExt", "OutOfWindowIcmps", (),
           "ICMP errors that match no connection's window."),
     Entry("loss", "TcpExt", "LockDroppedIcmps", (),

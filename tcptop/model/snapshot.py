@@ -14,6 +14,8 @@ import numpy as np
 from tcptop.model.closed import Closed
 from tcptop.model.dataclass import dataclass
 from tcptop.model.finding import Finding, Silence
+from tcptop.model.pace import NONE as NO_PACES
+from tcptop.model.pace import Paces
 from tcptop.model.sample import Process, Sample
 from tcptop.model.source import NO_REQUESTS, Requests
 from tcptop.model.table import ALL, F64, I64, U8, U32, U64, Bools, Index, Rows
@@ -275,6 +277,7 @@ class Snapshot:
     # Namespaces that have ended, of which some of `closed` were: by inode, and by a small number
     # where another one has that inode now.
     former: Mapping[int, FormerSpace] = field(default_factory=dict)
+    paces: Paces = NO_PACES  # of connections that have much to move, what holds them back
     findings: tuple[Finding, ...] = ()  # worst first
     silent: tuple[Silence, ...] = ()  # the rules whose input could not be read
     idle_timeout_s: float = 350.0  # after which what is on the way forgets a connection

@@ -130,7 +130,7 @@ class Incident:
 
         def made(make: Make) -> Play:
             p = self.play
-            hosts = ("server", "client", *(("gateway",) if p.routed else ()))
+            hosts = ("server", "client", *(("gateway",) if "gateway" in p.hosts else ()))
             self.twin = Play(make, hosts, over_s or p.over_s, p.limits, p.routed, alarm)
             return self.twin
 
@@ -144,16 +144,18 @@ def incident(
     gateway: Sequence[Says] | None = None,
     over_s: float = OVER_S,
     limits: Limits | None = None,
+    routed: bool = False,
     missing: str = "",
     noisy: str = "",
     miscounted: str = "",
 ) -> Callable[[Make], Incident]:
-    """What must be said at each host that is looked at; with a gateway there are three."""
+    """What must be said at each host that is looked at; with a gateway there are three, of which
+    that one is left out where it is only `routed`."""
     every = {"server": server, "client": client, "gateway": gateway}
     says = {name: each for name, each in every.items() if each is not None}
 
     def made(make: Make) -> Incident:
-        play = Play(make, tuple(says), over_s, limits or {}, gateway is not None)
+        play = Play(make, tuple(says), over_s, limits or {}, routed or gateway is not None)
         return Incident(play, says, missing, noisy, miscounted)
 
     return made

@@ -304,6 +304,13 @@ class Lab:
             for name, value in _USUAL.items():
                 host.sysctl(name, value)
 
+    def far(self, **settings: float) -> None:
+        """Make the way through the gateway long, narrow, lossy …: settings of programs/path.py."""
+        self.gateway.sysctl("net.ipv4.ip_forward", 0)
+        words = [f"{name}={value}" for name, value in settings.items()]
+        ends = (_mac(host.address) for host in (self.client, self.server))
+        self.gateway.python("path", *ends, *words)
+
     def wait(self, seconds: float) -> None:
         """Let it go on for so long, where nothing can be polled for."""
         time.sleep(seconds)

@@ -27,6 +27,7 @@ class Need(Enum):
     BACKLOG = auto()  # of listeners
     UNIX_QUEUES = auto()  # accept queues of UNIX listeners
     TCP_INFO = auto()
+    WINDOWS = auto()  # of both ends, in tcp_info: since 5.4
     CLOCKS = auto()  # since when a socket is as it is: tcp_info, or a watch as long
     COUNTERS = auto()  # /proc/net/snmp, netstat, sockstat
     SYSCTLS = auto()

@@ -11,6 +11,7 @@ from tcptop.analysis.findings import newer_counters, words
 from tcptop.analysis.findings.rule import Need
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import FindingSettings
+from tcptop.model import tcp
 from tcptop.model.finding import Silence
 from tcptop.model.owner import NOT_PERMITTED, NOT_SEARCHED, OUTSIDE
 from tcptop.model.snapshot import Snapshot
@@ -97,6 +98,8 @@ def _lacks(snapshot: Snapshot) -> Iterator[_Lack]:
         yield _Lack(Need.TCP_INFO, "Without sock_diag the tcp_info of sockets is unknown")
         if (snapshot.over_s or 0.0) < LONG_S:
             yield _Lack(Need.CLOCKS, "Without sock_diag the age of states is unknown")
+    elif _windowless(snapshot):
+        yield _Lack(Need.WINDOWS, "This kernel (before 5.4) does not tell the peer's window")
     if sample.unix_listeners is None:
         why = "Without unix_diag the queues of listening UNIX sockets are not known"
         yield _Lack(Need.UNIX_QUEUES, why, " of them")
@@ -104,6 +107,12 @@ def _lacks(snapshot: Snapshot) -> Iterator[_Lack]:
         yield _Lack(Need.COUNTERS, "The counters in /proc/net could not be read")
     if not all(kernel.sysctls for kernel in sample.kernel):
         yield _Lack(Need.SYSCTLS, "The sysctls in /proc/sys/net could not be read")
+
+
+def _windowless(snapshot: Snapshot) -> bool:
+    table = snapshot.sample.sockets
+    told = (table.state == tcp.ESTABLISHED) & (table.info_size > 0)
+    return bool(told.any()) and not bool((told & table.tcp_info_known("snd_wnd")).any())
 
 
 def _unknown(snapshot: Snapshot) -> Bools:

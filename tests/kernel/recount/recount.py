@@ -11,6 +11,7 @@ from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tests.kernel.recount.claims import Claim, claims
 from tests.kernel.recount.facts import Fact, Seen, called, exactly, facts, failed_end, lost_end
+from tests.kernel.recount.paths import of_paths
 from tests.kernel.recount.places import at
 
 # What sentences say of TCP in general: seconds of TIME_WAIT, of a delayed ack.
@@ -32,6 +33,7 @@ def recount(finding: Finding, looks: Sequence[Snapshot], limits: Sequence[float]
     samples = [snapshot.sample for snapshot in looks[: _told_at(finding, looks) + 1]]
     seen = Seen(samples, finding.subject)
     known = [*facts(seen, _every_word(finding)), *CONSTANTS, *_thresholds(finding, limits)]
+    known += of_paths(seen)
     sentences = [finding.title, *finding.evidence]
     wrong = [
         f"{finding.id}: {claim.text!r} in {sentence!r}"

@@ -52,6 +52,12 @@ def without_unix(sample: Sample) -> Sample:
     return replace(sample, unix_listeners=None)
 
 
+def of_linux_4_19(sample: Sample) -> Sample:
+    """tcp_info ends before the peer's window."""
+    sizes = np.minimum(sample.sockets.info_size, tcp.TCP_INFO_BY_NAME["snd_wnd"].since - 8)
+    return replace(sample, sockets=replace(sample.sockets, info_size=sizes))
+
+
 Without = Callable[[Sample], Sample]
 LACKING: Mapping[Without, frozenset[Need]] = {
     from_proc: frozenset({Need.BACKLOG, Need.TCP_INFO, Need.CLOCKS}),
@@ -59,6 +65,7 @@ LACKING: Mapping[Without, frozenset[Need]] = {
     without_counters: frozenset({Need.COUNTERS}),
     without_sysctls: frozenset({Need.SYSCTLS}),
     without_unix: frozenset({Need.UNIX_QUEUES}),
+    of_linux_4_19: frozenset({Need.WINDOWS}),
 }
 
 
