@@ -40,7 +40,7 @@ FAR_US = 10_000.0  # round trip: on a shorter one a small window costs little
 QUEUED_US, QUEUED_TIMES = 100_000.0, 4.0
 SMALL = 536  # TCP_MSS_DEFAULT, include/net/tcp.h
 LEAST_MSS = 88  # TCP_MIN_RCVMSS: rcv_mss tells no less
-SEGMENTS_PER_S = 200.0
+SEGMENTS_PER_S, WINDOWFUL = 200.0, 8
 BUSY_SHARE, SHUT_SHARE = 0.8, 0.2  # a sender that paces itself sees the window's end now and then
 STEADY = 0.1  # a window that stands still is seen a little smaller now and then
 STANDS_STILL = np.isin(np.arange(KINDS), (PEER_WINDOW, OWN_WINDOW, SEND_BUFFER))
@@ -136,10 +136,8 @@ def _held(look: _Look) -> Bools:
     held[:, SEND_BUFFER] = _by_buffer(look) & busy & ~held[:, PEER_WINDOW]
     held[:, QUEUE] = _by_queue(look) & busy
     held[:, OWN_WINDOW] = _by_own(look)
-    held[:, SMALL_OUT] = _small(look, OUT, ACKED, look.of("snd_mss"))
-    held[:, SMALL_IN] = _small(look, IN, RECEIVED, look.of("rcv_mss")) & (
-        look.of("advmss") > 2 * SMALL
-    )
+    held[:, SMALL_OUT] = _small(look, OUT, ACKED, "snd")
+    held[:, SMALL_IN] = _small(look, IN, RECEIVED, "rcv") & (look.of("advmss") > 2 * SMALL)
     held[:, HOLES] = (look.grown[:, LATE] > 0) & (look.of("min_rtt") >= FAR_US)
     return held
 
@@ -199,10 +197,12 @@ def _by_queue(look: _Look) -> Bools:
     return held
 
 
-def _small(look: _Look, segments: int, octets: int, mss: F64) -> Bools:
-    """Many, and full: messages that are small by themselves are shorter than their segments."""
+def _small(look: _Look, segments: int, octets: int, way: str) -> Bools:
+    """Many, and full: messages that are small by themselves are shorter than their segments. Those
+    of a window that takes few are as small as half of it (tcp_bound_to_half_wnd)."""
+    mss, roomy = look.of(f"{way}_mss"), look.of(f"{way}_wnd") >= WINDOWFUL * look.of(f"{way}_mss")
     number = look.grown[:, segments]
     each = look.grown[:, octets] / np.maximum(number, 1)
     full = (each >= 0.95 * mss) | ((mss <= LEAST_MSS) & (each >= 0.5 * mss))
-    held: Bools = (mss <= SMALL) & full & (number >= SEGMENTS_PER_S * look.seconds)
+    held: Bools = (mss <= SMALL) & roomy & full & (number >= SEGMENTS_PER_S * look.seconds)
     return held

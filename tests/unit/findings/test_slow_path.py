@@ -226,13 +226,15 @@ def test_a_queue_on_the_way() -> None:
 
 
 def test_small_segments() -> None:
-    def small(number: int, place: int, each: int = 244) -> Row:
-        told = {"rwnd_limited": 0, "snd_mss": 244, "data_segs_out": RATE * number // each}
+    def small(number: int, place: int, each: int = 244, window: int = WINDOW) -> Row:
+        told = {"rwnd_limited": 0, "snd_mss": 244, "snd_wnd": window}
+        told |= {"data_segs_out": RATE * number // each}
         return sender(number, place, info=told)
 
     (finding,) = found(small)
     assert finding.title.startswith("curl sends in segments of 244 bytes to 10.0.0.9:9092: 3,357 ")
     assert found(small, 9, each=100) == ()  # messages that are small by themselves
+    assert found(small, 9, window=500) == ()  # of a device with little memory
 
 
 def test_holes_in_what_arrives() -> None:
