@@ -264,6 +264,48 @@ def a_proxy_has_a_back_end(lab: Lab) -> None:
     _tcp_proxy(lab, "")
 
 
+@incident(
+    server=[
+        Says(
+            "turned-away",
+            "warning",
+            who="limited",
+            title=[r"limited\.py on 10\.77\.0\.1:8000 has closed", "without sending a byte"],
+            told=["TCPAbortOnClose", "limit of its own", "5 other connections stay"],
+            never=["Empty a listener"],
+            listener="10.77.0.1:8000",
+        )
+    ],
+    client=[
+        Says(
+            "destination-failing",
+            "warning",
+            title=[r"10\.77\.0\.1:8000", "reset before an answer"],
+            told=["limit of connections"],
+            destination="10.77.0.1:8000",
+        )
+    ],
+    over_s=9,
+)
+def a_server_closes_what_is_beyond_its_limit(lab: Lab) -> None:
+    """Six a second, which is too few for a rate, beside the five that it serves."""
+    _limited(lab, 5)
+
+
+@a_server_closes_what_is_beyond_its_limit.healthy()
+def a_server_has_room_for_all(lab: Lab) -> None:
+    _limited(lab, 500)
+
+
+def _limited(lab: Lab, most: int) -> None:
+    server = lab.server
+    server.python("limited", server.address, 8000, most, port=8000)
+    lab.client.python("pool", server.address, 8000, 5, 0.5)
+    server.until(lambda: server.count("ESTABLISHED", local=8000) == 5, "5 clients")
+    lab.client.python("dialer", server.address, 8000, 6, 2, 1)
+    lab.wait(2)
+
+
 def _tcp_proxy(lab: Lab, is_: str) -> None:
     lab.server.python("orders", "127.0.0.1", 5001, port=5001)
     back = f" server one 127.0.0.1:5001 {is_}"
@@ -359,6 +401,7 @@ class TestAccepting(Proving):
         redis_has_all_the_clients_it_may,
         a_cache_has_all_the_clients_it_may,
         a_proxy_has_no_back_end,
+        a_server_closes_what_is_beyond_its_limit,
         a_silent_client_holds_a_server_of_one_at_a_time,
         a_server_has_no_descriptor_left,
     )

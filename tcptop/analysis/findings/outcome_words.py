@@ -351,7 +351,8 @@ def _about_resets(found: Outcomes) -> str:
             "often than that."
         )
     return (
-        "Look at the log of the called program: it ends, is restarted, or gives up on these "
-        "requests. A firewall, a second host with the same address and a load balancer without "
+        "Look at the log of the called program: it is at its limit of connections and closes "
+        "further ones at once, ends, is restarted, or gives up on these requests. A firewall, a "
+        "second host with the same address and a load balancer without "
         "the connection reset too: tcpdump shows who sends them."
     )

@@ -8,14 +8,17 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import servers, words
+from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.reset_rates import RST, Rates
 from tcptop.analysis.findings.whereto import Where
 from tcptop.model.arrays import isin_codes
+from tcptop.model.closed import YES
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
 YOUNG_S = 0.5  # that a connection lasts, on average
+MUTE = "See the log of the program: it may be at a limit of its own and close what is beyond it."
 READ = "Read requests to their end before close(), even if the answer is sent early"
 QUEUE = "Empty a listener's queue before closing it: connections in it are reset."
 NO_SYSCTL = "No sysctl helps"
@@ -71,9 +74,20 @@ def advice(seen: Observations, netns: int, rates: Rates, found: Where) -> str:
         linger = rates.of("TCPAbortOnData") > 0 and not rates.only_late
         read = f"{READ}; remove SO_LINGER 0." if linger else f"{READ}."
         full = servers.turns_away(_listening(seen, found)) if rates.most else ""
+        if not full and _mute(seen, netns, rates, found):
+            full = MUTE
         said = (full, read, QUEUE, _on_overflow(seen, netns))
         return " ".join(each for each in said if each)
     return f"{YOUNG if _die_young(seen, netns, rates) else IDLE} {NO_SYSCTL}."
+
+
+def _mute(seen: Observations, netns: int, rates: Rates, found: Where) -> bool:
+    """Most of those that were reset at the listener had been told nothing."""
+    closed = lately(seen, rates.seconds)
+    closed = closed.take((closed.netns == netns) & (closed.reset == YES) & closed.opened)
+    port = (found.listener or "").rpartition(":")[2]
+    mine = closed.local_port == int(port) if port.isdigit() else np.zeros(len(closed), bool)
+    return bool(2 * np.count_nonzero(mine & (closed.known("data_segs_out") == 0)) > len(closed))
 
 
 def _on_overflow(seen: Observations, netns: int) -> str:

@@ -122,6 +122,7 @@ MOST_CONNECTIONS = {
     "sshd": "MaxStartups (its log: drop connection)",
     "memcached": "-c (stats: rejected_connections)",
     "vsftpd": "max_clients and max_per_ip",
+    "node": "maxConnections of its server (which tells of each by the event 'drop')",
     "xinetd": "instances, per_source and cps",
 }
 # How a program sets its own limit of descriptors, or how many it needs; by how its name begins.

@@ -27,6 +27,7 @@ LATELY_S = 30.0  # within which they count
 FEW_BYTES = 300.0  # of an error
 SOME = 0.2  # of those that brought no more than an error
 BETWEEN_S = 2.0  # as of destination-failing
+PARTLY, MOSTLY = 0.2, 0.8
 
 
 class Turned(NamedTuple):
@@ -79,7 +80,11 @@ def turned(seen: Observations, netns: int, least: int, share: float) -> Iterator
         if len(ended) < least or not _goes_on(seen, ended.at):
             continue
         few = _turned_away(seen, row, ended)
+        unread = _unread(seen, netns, seconds, ended)
         every = int(np.count_nonzero(mine)) + _young(seen, row, seconds)
+        if unread.any() and len(ended) >= PARTLY * every:
+            few |= unread
+            share = PARTLY
         if np.count_nonzero(few) >= max(least, share * every):
             told = ended.take(few)
             asked = bool((told.known("data_segs_in") > 0).all())
@@ -93,6 +98,16 @@ def _turned_away(seen: Observations, row: int, ended: Closed) -> Bools:
     if limit:
         turned |= with_error(ended, limit, ended.first == codes.HERE, here=True)
     return turned
+
+
+def _unread(seen: Observations, netns: int, seconds: float, ended: Closed) -> Bools:
+    """Closed by this end with what had come unread, and nothing sent: its kernel resets those, and
+    counts them (tcp_close, net/ipv4/tcp.c), of all the namespace. It is no answer, and no check."""
+    unread = (ended.reset == codes.YES) & (ended.first != codes.THERE)
+    unread &= (ended.known("data_segs_out") == 0) & (ended.known("data_segs_in") > 0)
+    grown = seen.grown(netns, "TCPAbortOnClose", seconds)
+    counted = grown is not None and grown[0] >= MOSTLY * np.count_nonzero(unread)
+    return unread if counted else np.zeros(len(ended), bool)
 
 
 def with_error(ended: Closed, limit: servers.AtOnce, by_server: Bools, here: bool) -> Bools:

@@ -776,6 +776,14 @@ def _of_resets(seen: Seen) -> Iterator[Fact]:
     for hi, lo, port in ends if len(ends) < 50 else ():
         there = (closed.remote_hi == hi) & (closed.remote_lo == lo) & (closed.remote_port == port)
         groups.append(reset & ~came_in & there)
+    open_now = np.isin(seen.table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT))
+    for port in set(listening.tolist()):
+        at_port = closed.opened & (closed.local_port == port)
+        still = int(np.count_nonzero(open_now & (seen.table.local_port == port)))
+        for sample in seen.samples[:-1]:
+            least = float(np.count_nonzero(at_port & (closed.at >= sample.taken_at + 0.3)))
+            most = float(np.count_nonzero(at_port & (closed.at >= sample.taken_at - 0.3))) + still
+            yield Fact("count", least, most, "connections that came or ended there")
     for sample in seen.samples[:-1]:
         for rows in groups:
             few, many = (

@@ -95,7 +95,9 @@ def _by_share(seen: Observations, found: Turned) -> Finding:
             f"It is {servers.programs(processes)}.",
         ),
         _about_share(processes, found),
-        f"ss -Htan state time-wait '{words.served(seen.sample, row)}' | wc -l",
+        "nstat -az TcpExtTCPAbortOnClose TcpPassiveOpens"
+        if found.reset
+        else f"ss -Htan state time-wait '{words.served(seen.sample, row)}' | wc -l",
         since=float(found.ended.at.min()),
     )
 
@@ -115,6 +117,8 @@ def _each(found: Turned) -> str:
     asked = "had sent something, and was" if found.asked else "was"
     first = f"{words.number(found.first)} of them were closed by this end first"
     ends = f"{words.number(found.reset)} of them ended in a reset" if found.reset else first
+    if found.reset and found.mute:
+        ends += ", as this end closed with what had come unread (TCPAbortOnClose)"
     return (
         f"Each of these {words.number(found.number)} {asked} over within {words.exactly(SOON_S)}, "
         f"{sent}; {ends}. They came from {remotes(found.ended)}."
@@ -123,12 +127,16 @@ def _each(found: Turned) -> str:
 
 def _about_share(processes: Sequence[Process], found: Turned) -> str:
     limit = servers.turns_away(processes)
+    if limit and found.mute and found.reset:
+        return f"{limit} See its log."
     if limit and len(found.staying):
         return f"{limit} It also closes clients at once that may not log in: see its log."
+    full = "be at a limit of its own, "
+    first, later = (full, "") if len(found.staying) else ("", full)
     return (
-        "See its log: it may expect another protocol than its clients speak (TLS, the PROXY "
-        "protocol), not serve these addresses, be at a limit of its own, or lack what it needs to "
-        "serve them (a proxy without a back end that is up)."
+        f"See its log: it may {first}expect another protocol than its clients speak (TLS, the "
+        f"PROXY protocol), not serve these addresses, {later}or lack what it needs to serve them "
+        "(a proxy without a back end that is up)."
     )
 
 
