@@ -56,7 +56,7 @@ NEEDS = {
     "tests/incidents/test_calling.py": (*_LAB, "haproxy", "nft"),
     "tests/incidents/test_cut.py": (*_LAB, "haproxy", "nft", "redis-server"),
     "tests/incidents/test_edge.py": (*_LAB, "haproxy", "openssl", "wrk"),
-    "tests/incidents/test_failing.py": (*_LAB, "haproxy", "nft"),
+    "tests/incidents/test_failing.py": (*_LAB, "haproxy", "nft", "openssl"),
     "tests/incidents/test_held_up.py": (*_LAB, "haproxy", "nft"),
     "tests/incidents/test_keeping.py": _LAB,
     "tests/incidents/test_network.py": (*_LAB, "ethtool", "nft"),

@@ -174,6 +174,42 @@ def _behind_a_proxy(lab: Lab, pause_s: float, option: str) -> None:
     lab.client.python("browsers", gateway.address, 80, 8, 10)
 
 
+@incident(
+    client=[
+        Says(
+            FAILING,
+            "warning",
+            who="leave",
+            title=[
+                r"\d+ connections to 10\.77\.0\.1:443",
+                "closed here for want of an answer",
+            ],
+            told=["had waited (between )?(1.9|2)"],
+            destination="10.77.0.1:443",
+        )
+    ],
+    over_s=9,
+)
+def nobody_answers_within_tls(lab: Lab) -> None:
+    """Of some the request went within the tick in which the handshake ended."""
+    _within_tls(lab, 60)
+
+
+@nobody_answers_within_tls.healthy()
+def a_server_answers_within_tls(lab: Lab) -> None:
+    _within_tls(lab, 1)
+
+
+def _within_tls(lab: Lab, pause_s: float) -> None:
+    server = lab.server
+    key, certificate = lab.home / "key", lab.home / "certificate"
+    words = ["req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=shop"]
+    server.namespace.command(["openssl", *words, "-keyout", str(key), "-out", str(certificate)])
+    server.python("tls", "serve", server.address, 443, key, certificate, pause_s, port=443)
+    lab.client.python("tls", "leave", server.address, 443, 10, name="leave")
+    lab.client.until(lambda: lab.client.counter("TcpActiveOpens") >= 15, "two rounds")
+
+
 @healthy(hosts="server", over_s=9)
 def metrics_are_sent_and_nobody_answers(lab: Lab) -> None:
     """As nc -w 1 does: who sends them waits for a second before it closes."""
@@ -284,5 +320,6 @@ class TestFailing(Proving):
         a_pool_has_given_up_and_asks_now_and_then,
         a_host_is_gone_and_asked_for_now_and_then,
         a_gateway_has_no_route,
+        nobody_answers_within_tls,
     )
     loads = (logs_are_sent_and_nobody_answers, metrics_are_sent_and_nobody_answers)

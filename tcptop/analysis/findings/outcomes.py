@@ -40,6 +40,7 @@ IDLE_S, MOSTLY = 1.0, 0.8  # from which a connection was idle; share of those th
 OTHERWISE = 0.2  # of the failed connects of a namespace
 BETWEEN = 0.05  # of them: counters are read at another moment than notices come
 A_FEW = 3
+DEADLINE = 0.1  # by so much those may differ that one deadline has ended
 
 
 class Outcomes(NamedTuple):
@@ -141,6 +142,7 @@ def outcomes(seen: Observations, seconds: float, least: int) -> Iterator[Outcome
         if len(mine) < least:
             return
         there = np.flatnonzero(keys == keys[mine[0]])
+        how[_as_long(closed, how, there)] = LEFT
         yield _outcomes(seen, closed, how, there, since)
 
 
@@ -212,6 +214,21 @@ def _in_want(closed: Closed, same_tick: bool = False) -> Bools:
         waited = np.where(sent == came, sent / 1000, waited)
     long: Bools = waited >= WAITED_S + ROUND_TRIPS * _round_trip_s(closed)
     return asked & long
+
+
+def _as_long(closed: Closed, how: I64, there: Index) -> Index:
+    """What came within the tick in which the last thing was sent may be an answer, or the end of a
+    handshake of TLS: no answer, where others there left after as long for want of one."""
+    sure = there[how[there] == LEFT]
+    if len(sure) < A_FEW:
+        return there[:0]
+    sent, came = (closed.known(f"last_data_{way}")[there] for way in ("sent", "recv"))
+    usual = float(np.median(closed.known("last_data_sent")[sure]))
+    alike = (sent == came) & (np.abs(sent - usual) <= DEADLINE * usual)
+    asked = _few(closed)[there] & (closed.known("data_segs_out")[there] > 1)
+    alike &= asked & (how[there] == FINE) & (closed.first[there] == codes.HERE)
+    left: Index = there[alike]
+    return left
 
 
 def _late(seen: Observations, closed: Closed, untold: Bools) -> Bools:

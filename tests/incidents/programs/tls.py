@@ -1,21 +1,27 @@
-"""TLS, both ends: tls.py serve ADDRESS PORT KEY CERTIFICATE; tls.py idle|talk ADDRESS PORT COUNT
+"""TLS, both ends: tls.py serve ADDRESS PORT KEY CERTIFICATE [PAUSE_S]
 
-Idle clients shake hands and then wait, the session tickets unread.
+tls.py idle|talk|leave ADDRESS PORT COUNT
+
+Idle clients shake hands and then wait, the session tickets unread; others ask, and leave after two
+seconds without an answer.
 """
 
 import asyncio
 import socket
 import ssl
 import sys
+import threading
 import time
+from contextlib import suppress
 
 
-async def serve(host: str, port: str, key: str, certificate: str) -> None:
+async def serve(host: str, port: str, key: str, certificate: str, pause_s: str = "0") -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
+            await asyncio.sleep(float(pause_s))
             writer.write(line)
             await writer.drain()
 
@@ -40,6 +46,26 @@ async def talk(host: str, port: str, count: str) -> None:
     await asyncio.gather(*(client() for _ in range(int(count))))
 
 
+def leave(host: str, port: str, count: str) -> None:
+    context = trusting()
+
+    def client() -> None:
+        while True:
+            with (
+                suppress(OSError),
+                socket.create_connection((host, int(port)), 5) as made,
+                context.wrap_socket(made) as client,
+            ):
+                client.settimeout(2)
+                client.sendall(b"hello\n")
+                client.recv(100)
+            time.sleep(0.2)
+
+    for _ in range(int(count)):
+        threading.Thread(target=client, daemon=True).start()
+    time.sleep(600)
+
+
 def idle(host: str, port: str, count: str) -> None:
     context = trusting()
     kept = [
@@ -54,4 +80,4 @@ if sys.argv[1] == "serve":
 elif sys.argv[1] == "talk":
     asyncio.run(talk(*sys.argv[2:]))
 else:
-    idle(*sys.argv[2:])
+    {"idle": idle, "leave": leave}[sys.argv[1]](*sys.argv[2:])

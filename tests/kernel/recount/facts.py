@@ -657,12 +657,18 @@ def _of_ends(seen: Seen) -> Iterator[Fact]:
     number = {name: int(np.count_nonzero(rows)) for name, rows in kinds.items()}
     for name, many in number.items():
         yield exactly("count", many, f"ended, {name}")
+    same = (dead.tcp_info("last_data_sent") == dead.tcp_info("last_data_recv")) & sent & came
+    usual = float(np.median(asked_s[left])) if left.any() else 0.0
+    unsure = int(np.count_nonzero(same & ~left & (abs(asked_s - usual) <= 0.1 * usual)))
+    yield Fact("count", number["in vain"], number["in vain"] + unsure, "in vain, or within a tick")
     failed = number["refused"] + number["silent"] + number["forgotten"] + number["in vain"]
     now = (seen.table.state == tcp.ESTABLISHED) & (seen.table.netns == subject.netns)
     now &= at(seen.table, to, "remote") & (seen.table.tcp_info("data_segs_in") > 0)
     open_now, ended = int(np.count_nonzero(now)), len(dead)
     yield exactly("count", failed, "ended in vain")
-    yield Fact("count", ended - failed, ended - failed + open_now, "ended well, or are well")
+    yield Fact(
+        "count", ended - failed - unsure, ended - failed + open_now, "ended well, or are well"
+    )
     yield Fact("count", ended, ended + open_now, "ended, or are well")
     yield exactly(
         "bytes", int(dead.tcp_info("bytes_received").max(initial=0)), "came until it ended"
