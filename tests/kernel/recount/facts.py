@@ -796,7 +796,9 @@ def _of_resets(seen: Seen) -> Iterator[Fact]:
                 float(np.count_nonzero(rows & (closed.at >= sample.taken_at + by)))
                 for by in (0.3, -0.3)
             )
+            seconds = seen.sample.clock - sample.clock
             yield Fact("count", few, many, "connections that ended in a reset")
+            yield Fact("rate", few / seconds, many / seconds, "connections that ended in a reset")
 
 
 def _of_processes(seen: Seen) -> Iterator[Fact]:
