@@ -739,7 +739,8 @@ def _of_hasty(seen: Seen) -> Iterator[Fact]:
         some = [each for each in every.values() if each.look >= first]
         kinds = (some, [e for e in some if e.by_reset], [e for e in some if not e.by_reset])
         for those in (*kinds, [e for e in some if e.open_]):
-            yield Fact("count", len(those) - 1, len(those) + 1, "left without an answer")
+            sure = sum(each.look < len(seen.samples) - 1 for each in those)  # missed twice
+            yield Fact("count", sure - 1, len(those) + 1, "left without an answer")
         yield Fact("count", len(some) - 1, len(some) + len(said_to) + 1, "left, or got something")
     yield Fact("count", 0, len(said_to), "got something")
     least, most = ([getattr(e, n) for e in every.values()] for n in ("least_s", "most_s"))
