@@ -126,6 +126,8 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("handshake-unfinished", "accept-queue-overflow", listeners.retransmitting),
     ("handshake-unfinished", "syn-flood", listeners.same_listener),
     ("accept-queue-overflow", "fd-limit", closing.no_descriptor_to_accept_with),
+    ("resets", "fd-limit", closing.no_descriptor_to_accept_with),
+    ("turned-away", "fd-limit", closing.no_descriptor_to_accept_with),
     ("half-closed", "close-wait-leak", closing.other_end_does_not_close),
     ("half-closed", "close-wait-unread", closing.other_end_does_not_close),
     ("half-closed", "recv-queue-unread", readers.other_end),
@@ -165,4 +167,5 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("destination-failing", "resets", destinations.same_destination),
     ("destination-failing", "resets", destinations.server_is_here),
     ("destination-failing", "self-connect", destinations.same_destination),
+    ("destination-failing", "ephemeral-port-exhaustion", destinations.no_port_to_call_from),
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tcptop.analysis.findings import doing, servers, words
+from tcptop.analysis.findings.awaiting import IN_FLIGHT_S
 from tcptop.analysis.findings.gave_up import GaveUp
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
@@ -70,7 +71,8 @@ def _evidence(
     if len(found.waiting):
         others = words.count(len(found.waiting), "other waits", "others wait")
         oldest = words.duration(float(found.waiting_s.max()))
-        yield f"{others} there now, the oldest for {oldest}."
+        least = words.duration(IN_FLIGHT_S)
+        yield f"{others} there for {least} or longer now, the oldest for {oldest}."
     yield from doing.evidence(seen, processes)
 
 

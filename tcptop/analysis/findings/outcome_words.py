@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import failed_places, unanswered, words
+from tcptop.analysis.findings.awaiting import IN_FLIGHT_S
 from tcptop.analysis.findings.hung_up import SOON_S
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes, unacknowledged
@@ -212,7 +213,8 @@ def _left(found: Outcomes) -> Iterator[str]:
     if len(found.waiting_s):
         others = words.count(len(found.waiting_s), "other waits", "others wait")
         oldest = words.duration(float(found.waiting_s[-1]))
-        yield f"{others} there for an answer now, the oldest for {oldest}."
+        least = words.duration(IN_FLIGHT_S)
+        yield f"{others} there for an answer for {least} or longer now, the oldest for {oldest}."
 
 
 def _cut(found: Outcomes) -> str:

@@ -189,7 +189,7 @@ def _given_up(told: Silent, given: GivenUp) -> str:
         f"{_people(told.processes)}: in the last {words.duration(given.seconds)} "
         f"{words.count(given.attempts, 'connect was', 'connects were')} seen in SYN-SENT to "
         f"{told.to}; {words.number(calls.ended)} ended there after up to "
-        f"{words.duration(told.case.longest_s)}, {words.count(calls.waiting, 'waits', 'wait')} "
+        f"{words.duration(calls.longest_s)}, {words.count(calls.waiting, 'waits', 'wait')} "
         f"now, and {some}."
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tcptop.analysis.findings import folding
-from tcptop.analysis.findings.folds import listeners
+from tcptop.analysis.findings.folds import closing, destinations, listeners
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Process
@@ -174,3 +174,37 @@ def test_a_full_queue_in_another_namespace_explains_connects_that_came_in_there(
         assert listeners.unanswered(effect, cause, seen) == sure
     elsewhere = Finding("y", "y", "critical", "y", replace(full, listener="10.0.0.8:80"))
     assert not listeners.unanswered(effect, elsewhere, seen)
+
+
+@pytest.mark.parametrize(
+    ("headroom", "to", "told", "explains"),
+    [
+        (0, "10.0.0.2", {"failed": 132}, True),
+        (0, "10.0.0.2:80", {"failed": 132}, True),
+        (3, "10.0.0.2", {"failed": 132}, False),
+        (0, "10.0.0.3", {"failed": 132}, False),
+        (0, "10.0.0.2", {"failed": 132, "refused": 5}, False),
+    ],
+)
+def test_connects_that_found_no_port_to_call_from(
+    headroom: int, to: str, told: dict[str, float], explains: bool
+) -> None:
+    seen = Observations(derived(sample([])), ())
+    effect = Finding("x", "x", "warning", "x", Subject(NETNS, destination=to), values=told)
+    full = Subject(NETNS, destination="10.0.0.2:80")
+    cause = Finding("y", "y", "critical", "y", full, values={"headroom": headroom})
+    assert destinations.no_port_to_call_from(effect, cause, seen) == explains
+
+
+@pytest.mark.parametrize(
+    ("share", "pids", "explains"), [(1, 7, True), (0.9, 7, False), (1, 8, False)]
+)
+def test_connections_that_are_closed_for_want_of_a_descriptor(
+    share: float, pids: int, explains: bool
+) -> None:
+    seen = Observations(derived(sample([])), ())
+    effect = Finding("resets", "x", "warning", "x", Subject(NETNS, (7, 9)))
+    cause = Finding(
+        "fd-limit", "y", "critical", "y", Subject(NETNS, (pids,)), values={"share": share}
+    )
+    assert closing.no_descriptor_to_accept_with(effect, cause, seen) == explains

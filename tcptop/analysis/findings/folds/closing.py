@@ -91,7 +91,8 @@ def churn_fills_time_wait(effect: Finding, cause: Finding, seen: Observations) -
 
 
 def no_descriptor_to_accept_with(effect: Finding, cause: Finding, seen: Observations) -> bool:
-    """accept-queue-overflow: the process that listens has no descriptor left for accept()."""
+    """The process that listens has no descriptor left for accept(): connections wait, or it closes
+    them at once."""
     same = bool(set(effect.subject.pids) & set(cause.subject.pids))
     return same and cause.values.get("share", 0) >= 0.98
 

@@ -21,6 +21,14 @@ def same_destination(effect: Finding, cause: Finding, seen: Observations) -> boo
     return there in (None, to) or host(there) == to
 
 
+def no_port_to_call_from(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """EADDRNOTAVAIL: the sockets end without a packet, and nothing else is told of their end."""
+    told = ("refused", "unanswered", "reset", "left", "cut", "lost", "turned")
+    none_left = cause.values.get("headroom", 1) == 0
+    silent = not any(effect.values.get(name) for name in told)
+    return none_left and silent and same_destination(effect, cause, seen)
+
+
 def says_the_same(finding: Finding, rates: Finding) -> bool:
     """Connects fail there, and nothing else does: so many a second tell it too (resets)."""
     one, other = finding.subject, rates.subject

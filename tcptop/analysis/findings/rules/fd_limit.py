@@ -84,8 +84,16 @@ def _sockets(seen: Observations, rows: Index, lost: int, used: int) -> Iterator[
 
 
 def _queue(seen: Observations, rows: Index) -> str:
-    listens = (seen.table.state[rows] == tcp.LISTEN).any()
-    return ", and new connections wait in the accept queue until it is full" if listens else ""
+    listeners = rows[seen.table.state[rows] == tcp.LISTEN]
+    if not len(listeners):
+        return ""
+    if (seen.table.recv_q[listeners] > 0).any():
+        return ", and new connections wait in the accept queue until it is full"
+    # libuv keeps a descriptor to accept with and close at once: uv__emfile_trick, src/unix/stream.c
+    return (
+        ", and new connections wait in the accept queue, or are closed at once where the program "
+        "keeps a descriptor for that (Node.js and others on libuv)"
+    )
 
 
 def _composed(seen: Observations, rows: Index, lost: int) -> str:
