@@ -169,7 +169,7 @@ def the_mss_is_made_small_on_the_way(lab: Lab) -> None:
 
 
 @incident(
-    server=[Says(SLOW, "warning", title=[r"with gaps"], told=[r"rcv_ooopack"])],
+    server=[Says(SLOW, "info", title=[r"with gaps"], told=[r"rcv_ooopack"])],
     over_s=13,
     routed=True,
 )

@@ -35,8 +35,7 @@ LEAST_USED, MOST_USED = 0.75, 1.25  # of the window, in the shortest round trip
 LEAST_REFILLED = 0.35  # of a send buffer, which counts what the kernel needs for itself too
 LEAST_READ = 0.6  # where it is known what keeps the window as it is
 STILL = 0.5  # of the looks that showed the window as large as it was at most
-# Each that is lost on a long way makes all late that come in the same round trip; one that is only
-# overtaken makes few so.
+# Each that is lost on a long way makes all late that come in the same round trip.
 LATE_SHARE = 0.05
 UNREAD = "unread"  # whether the process has set it
 SCALING = 4  # TCPI_OPT_WSCALE, include/uapi/linux/tcp.h

@@ -227,9 +227,8 @@ def _holes(seen: Observations, slow: Slow) -> Iterator[str]:
         f"{words.number(grown[LATE])} came after one that was missing (rcv_ooopack)."
     )
     yield (
-        "A receiver does not see which are lost and which only overtaken; on a round trip of "
-        f"{_ms(_least(seen, slow))} so many mean loss, as all that come before the retransmission "
-        "are counted."
+        "A receiver does not see which of those before were lost and which only overtaken: what "
+        "the sender retransmits tells (bytes_retrans of ss -ti there)."
     )
 
 

@@ -12,7 +12,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.pacing import Slow
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model.finding import Finding
-from tcptop.model.pace import OWN_WINDOW, PEER_WINDOW, QUEUE, SEND_BUFFER
+from tcptop.model.pace import HOLES, OWN_WINDOW, PEER_WINDOW, QUEUE, SEND_BUFFER
 
 ID = "slow-path"
 WINDOWS = (PEER_WINDOW, OWN_WINDOW, SEND_BUFFER)
@@ -45,6 +45,8 @@ def _finding(seen: Observations, slow: Slow, limits: Limits) -> Finding:
 def _severity(seen: Observations, slow: Slow, limits: Limits) -> str:
     """Somebody waits for several, or for one that takes long; what is fast enough harms nobody."""
     many = len(slow.at)
+    if slow.kind == HOLES:  # bursts that are overtaken look the same from here, and harm nobody
+        return "info"
     if slow.kind in WINDOWS and slow.rate * 8 >= limits["fast_mbit"] * 1e6:
         return "info"
     if slow.group.listener and slow.kind not in (OWN_WINDOW, SEND_BUFFER):
