@@ -145,7 +145,7 @@ def _snapshot(step: _Step) -> Snapshot:
         apparent=apparent,
         closed=with_closed(history.closed, ended.closed),
         former=history.former,
-        paces=paces(table, sample.clock, history.paces),
+        paces=paces(table, sample.clock, history.paces, received),
     )
 
 

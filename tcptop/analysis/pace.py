@@ -40,6 +40,7 @@ FAR_US = 10_000.0  # round trip: on a shorter one a small window costs little
 QUEUED_US, QUEUED_TIMES = 100_000.0, 4.0
 SMALL = 536  # TCP_MSS_DEFAULT, include/net/tcp.h
 LEAST_MSS = 88  # TCP_MIN_RCVMSS: rcv_mss tells no less
+FLOW_PER_S = 10_000.0
 SEGMENTS_PER_S, WINDOWFUL = 200.0, 8
 BUSY_SHARE, SHUT_SHARE = 0.8, 0.2  # a sender that paces itself sees the window's end now and then
 STEADY = 0.1  # a window that stands still is seen a little smaller now and then
@@ -69,9 +70,9 @@ class _Look:
         return rate
 
 
-def paces(table: SocketTable, clock: float, before: Paces) -> Paces:
+def paces(table: SocketTable, clock: float, before: Paces, received_per_s: F64) -> Paces:
     """Those of this sample, after those of the sample before."""
-    rows = _candidates(table, max(1.0, clock - before.clock) if len(before) else 1.0)
+    rows = _candidates(table, received_per_s)
     rows = rows[np.argsort(table.key[rows])]
     key = table.key[rows]
     then = _aligned(before, index_of(key, before.key))
@@ -113,12 +114,11 @@ def _after(look: _Look, clock: float, key: U64, then: Paces) -> Paces:
     )
 
 
-def _candidates(table: SocketTable, seconds: float) -> Index:
-    """Connections in use that a path may hold back, of kernels that tell (5.4)."""
+def _candidates(table: SocketTable, received_per_s: F64) -> Index:
+    """Connections that move something and that a path may hold back, of kernels that tell (5.4)."""
     rows = np.flatnonzero(isin_codes(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT)))
     rows = rows[table.tcp_info_known("snd_wnd", rows)]
-    sent, came = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
-    rows = rows[np.minimum(sent, came) <= seconds]
+    rows = rows[(table.send_q[rows] > 0) | (received_per_s[rows] >= FLOW_PER_S)]
     far = (table.info_of("min_rtt", rows) >= FAR_US) | (table.rtt_us(rows) >= QUEUED_US)
     small = table.info_of("snd_mss", rows) <= SMALL
     small |= (table.info_of("rcv_mss", rows) <= SMALL) & (
