@@ -130,7 +130,7 @@ CATALOGUE = (
     Entry("loss", "IpExt", "InNoRoutes", (), "IP packets that came in and had no way on.",
           True, (REJECTED,)),
     Entry("loss", "Ip", "OutNoRoutes", (), "IP packets that had no route to leave by.", True,
-          (DROPS,)),
+          (DROPS, REJECTED)),
     Entry("loss", "Ip", "OutRequests", (), "IP packets that programs here sent; a filter may take "
           "them still.", False, (REJECTED,)),
     Entry("loss", "Ip", "OutTransmits", (),

@@ -137,6 +137,32 @@ def a_firewall_rejects_another_port(lab: Lab) -> None:
 
 
 @incident(
+    client=[
+        Says(
+            "packets-rejected",
+            "warning",
+            title=[r"no route for calls or packets of its own by IPv4: \S+/s"],
+            told=["IpOutNoRoutes rises by", "ENETUNREACH", "ip route get"],
+            never=["On the host of", "firewall"],
+        )
+    ],
+)
+def the_route_of_a_vpn_is_gone(lab: Lab) -> None:
+    """There is no default route, and every call fails before a packet leaves."""
+    lab.client.python("dialer", "10.79.0.1", 8443, 2, 5, 0.15)
+    lab.client.until(lambda: lab.client.counter("IpOutNoRoutes") >= 5, "Network is unreachable")
+
+
+@the_route_of_a_vpn_is_gone.healthy()
+def the_route_of_a_vpn_is_there(lab: Lab) -> None:
+    lab.server.ip("addr add 10.79.0.1/32 dev lo")
+    lab.client.ip(f"route add 10.79.0.0/24 via {lab.server.address}")
+    lab.server.python("orders", "10.79.0.1", 8443, port=8443)
+    lab.client.python("dialer", "10.79.0.1", 8443, 2, 5, 0.15)
+    lab.wait(1)
+
+
+@incident(
     server=[
         Says("packets-rejected", "info", title=[r"^This host rejects \S+ packets/s with ICMP"])
     ],
@@ -314,6 +340,7 @@ class TestUnconnected(Proving):
         one_caller_tries_again_and_again,
         a_neighbour_is_gone_and_a_filter_drops,
         a_firewall_rejects,
+        the_route_of_a_vpn_is_gone,
         a_host_rejects_its_own_clients,
         all_back_ends_are_gone,
     )

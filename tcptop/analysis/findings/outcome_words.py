@@ -13,6 +13,7 @@ from tcptop.analysis.findings.hung_up import SOON_S
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes, unacknowledged
 from tcptop.analysis.findings.servers import CLIENTS_CLOSE_AT
+from tcptop.model.route import NO_ROUTE
 from tcptop.model.sample import Process
 from tcptop.model.table import F64
 
@@ -42,6 +43,11 @@ def _kinds(found: Outcomes) -> list[_Kind]:
             "rejected by this host itself",
         ),
         _Kind(found.untold, "{n} connects to {to}{by} within {t} failed", "failed at once"),
+        _Kind(
+            found.unrouted,
+            "{n} connects to {to}{by} within {t} failed: this host has " + found.no_route,
+            "failed at once without a route",
+        ),
         _Kind(
             found.reset,
             "{n} connections to {to}{by} that ended within {t} were reset before an answer",
@@ -166,11 +172,27 @@ def evidence(
             f"{words.number(found.closed_before)} of those reset {_were(found.closed_before)} in "
             "CLOSE-WAIT when last seen: the other end had closed, and this one sent on."
         )
-    if not found.callee.remote_port:
+    if found.unrouted:
+        yield from _unrouted(found, spared)
+    elif not found.callee.remote_port:
         yield "They failed before connect() returned: the kernel no longer knows the port then."
     yield from _callers(found, who, apparent)
-    if spared and found.unopened:
+    if spared and found.unopened and not found.unrouted:
         yield "Others at the same port answer meanwhile."
+
+
+def _unrouted(found: Outcomes, spared: bool) -> Iterator[str]:
+    error = 'with ENETUNREACH ("Network is unreachable")'
+    yield (
+        f"No packet has left: this host has {found.no_route}, so that connect() fails at once"
+        f"{' ' + error if found.no_route == NO_ROUTE else ''}."
+    )
+    if spared:
+        mine, other = ("IPv4", "IPv6") if unanswered.is_v4(found.callee) else ("IPv6", "IPv4")
+        yield (
+            f"This host has no connection to another one by {mine}, and those by {other} go well "
+            "meanwhile: programs that try one address of a name after the other continue there."
+        )
 
 
 def _gone(seen: Observations, found: Outcomes) -> str:
@@ -259,8 +281,9 @@ def _callers(found: Outcomes, who: Sequence[Process], apparent: bool) -> Iterato
     names = ", ".join(map(words.who, who[:NAMED]))
     if not who:
         yield (
-            "The process is unknown, as these left no row; tcpconnect (bcc) or strace -f -e "
-            "trace=connect -p PID shows it."
+            "The process is unknown, as these left no row; "
+            f"{'' if found.unrouted else 'tcpconnect (bcc) or '}strace -f -e trace=connect -p PID "
+            "shows it."
         )
     elif apparent:
         yield f"Other connections to the same address belong to {names}."
@@ -298,6 +321,8 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
             "net.ipv4.tcp_retries2 is set low, such gaps end connections that would survive them "
             "otherwise."
         )
+    if most.endswith("without a route"):
+        return _about_routes(found, to)
     if found.rejected_here and most.startswith("rejected by this"):
         return (
             "Find the rule of this host that rejects them: nft list ruleset, iptables-save -c (the "
@@ -325,6 +350,17 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
     return (
         f"{there} check that something listens on that port and address: the service may be down, "
         "or listen only on 127.0.0.1 or another port. A firewall that rejects looks the same."
+    )
+
+
+def _about_routes(found: Outcomes, to: str) -> str:
+    family = "IPv4" if unanswered.is_v4(found.callee) else "IPv6"
+    default = f", or a default route of {family}" if found.no_route == NO_ROUTE else ""
+    return (
+        f"Set the route of this host right: a route to {to}{default}, or what should have made it "
+        "(a VPN, a DHCP client, router advertisements). Where this host is to do without "
+        f"{family}, let its programs ask for the other addresses only (nginx: "
+        f"{family.lower()}=off of its resolver). The called host and the network are not asked."
     )
 
 

@@ -93,10 +93,13 @@ class Outcomes(NamedTuple):
     rejected: int = 0  # by ICMP
     rejected_here: int = 0  # by a filter of this host
     unreachables: int = 0  # that came meanwhile, too few for all of them
+    unrouted: int = 0  # of those that failed at once, as this host has `no_route`
+    no_route: str = ""
 
     @property
     def unopened(self) -> int:
-        return self.refused + self.silent + self.untold + self.rejected + self.rejected_here
+        here = self.rejected_here + self.unrouted
+        return self.refused + self.silent + self.untold + self.rejected + here
 
     @property
     def failed(self) -> int:

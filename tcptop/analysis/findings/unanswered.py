@@ -237,14 +237,14 @@ def _by_port(seen: Observations) -> dict[tuple[int, int], Index]:
 def _answered_at_port(seen: Observations, to: Callee) -> Index:
     known, place = _by_port(seen), (to.netns, to.remote_port)
     if place not in known:
-        known[place] = _answered(seen, _at_port(seen, to))
+        known[place] = answered(seen, _at_port(seen, to))
     return known[place]
 
 
 def others_answer(seen: Observations, to: Callee) -> bool:
     """Whether others answer at the same port of another address: as those of one pool do."""
     rows = _at_port(seen, to)
-    return len(_answered(seen, rows[~np.isin(rows, there(seen, to))])) > 0
+    return len(answered(seen, rows[~np.isin(rows, there(seen, to))])) > 0
 
 
 def _at_port(seen: Observations, to: Callee) -> Index:
@@ -265,10 +265,10 @@ def answered_elsewhere(seen: Observations, pids: set[int], places: Sequence[Call
     for to in places:
         mine[there(seen, to)] = False
     rows = np.flatnonzero(mine & ~seen.accepted & (table.state != tcp.LISTEN))
-    return len(_answered(seen, rows)) > 0
+    return len(answered(seen, rows)) > 0
 
 
-def _answered(seen: Observations, rows: Index) -> Index:
+def answered(seen: Observations, rows: Index) -> Index:
     """Of these rows those that were answered in the last seconds."""
     table = seen.table
     heard = np.fmin(*(table.since_s(f"last_{what}_recv", rows) for what in ("ack", "data")))

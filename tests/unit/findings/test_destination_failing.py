@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding
-from tcptop.model.route import Neighbour, Route, RouteKey
+from tcptop.model.route import NO_ROUTE, Neighbour, Route, RouteKey
 from tcptop.model.sample import NO_OWNERS, Deaths, Owners
 from tests.unit.findings.hosts import steadily
 from tests.unit.findings.watched import of, watch
@@ -64,6 +64,7 @@ def found(
     now: Sequence[Row] = (),
     kept: Sequence[Row] = (CLOSED_HERE,),
     owners: Owners = NO_OWNERS,
+    routes: Mapping[RouteKey, Route] | None = None,
     **counters: int,
 ) -> tuple[Finding, ...]:
     def deaths(number: int) -> tuple[Deaths, ...]:
@@ -77,6 +78,7 @@ def found(
         kernel=steadily(**{**NONE, "AttemptFails": 2, **counters}),
         deaths=deaths,
         owners=owners,
+        routes=routes or {},
     )
     return of(every[-1], ID)
 
@@ -416,3 +418,45 @@ def test_a_host_that_does_not_answer_on_the_link_is_told() -> None:
     said = "The SYNs do not leave this host: 10.0.0.9 does not answer ARP (ip neigh)."
     assert said in finding.evidence
     assert finding.advice.startswith("Find out why 10.0.0.9 does not answer")
+
+
+V6 = "[2001:db8:9::1]:0"
+
+
+def unrouted(to: str = V6, **ways: Any) -> dict[str, Any]:
+    """For `found`: to that address no packet leaves."""
+    own, there = ("::", "2001:db8:9::1") if to == V6 else ("0.0.0.0", to.partition(":")[0])
+    return {
+        "routes": {RouteKey(NETNS, own, there): Route(2000.0, **(ways or {"why_not": NO_ROUTE}))}
+    }
+
+
+def test_a_host_without_a_route_is_told_of_its_own() -> None:
+    """No packet has left: nobody there is to be asked."""
+    finding = one(lambda _: [ended(V6)] * 2, AttemptFails=0, **unrouted())
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "All 16 connects to 2001:db8:9::1 within 8 s failed: this host has no route to it"
+    )
+    assert "On the host of" not in finding.advice
+    assert finding.confirm.startswith("ip route get 2001:db8:9::1;")
+    assert "ENETUNREACH" in " ".join(finding.evidence)
+    prohibited = {"kind": "prohibit", "why_not": "a prohibit route: …"}
+    finding = one(lambda _: [ended(V6)] * 2, AttemptFails=0, **unrouted(**prohibited))
+    assert "ENETUNREACH" not in " ".join(finding.evidence)
+
+
+def test_without_a_way_by_ipv6_what_goes_well_by_ipv4_is_no_alarm() -> None:
+    """As of nginx, whose resolver gives it both addresses of a name."""
+    both = one(lambda _: [ended(V6), answered()], AttemptFails=0, **unrouted())
+    assert both.severity == "info"
+    assert any("by IPv4 go well" in each for each in both.evidence)
+    used = [socket("ESTABLISHED", "[2001:db8::1]:40000", "[2001:db8:1::9]:80")]
+    lost = one(lambda _: [ended(V6), answered()], now=used, AttemptFails=0, **unrouted())
+    assert lost.severity == "warning"
+
+
+def test_what_was_refused_there_has_had_a_route() -> None:
+    """It is gone only now, and the counter tells of resets."""
+    finding = one(lambda _: [ended(V6)] * 2, AttemptFails=2, **unrouted())
+    assert "were refused" in finding.title

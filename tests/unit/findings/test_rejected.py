@@ -177,3 +177,32 @@ def test_a_neighbour_that_does_not_answer_fails_every_three_seconds() -> None:
     found = [each for findings in every[6:] for each in of(findings, REJECTED)]
     assert found
     assert {each.key.rpartition("/")[2] for each in found} == {"filter"}
+
+
+@pytest.mark.parametrize(
+    ("per_s", "told"),
+    [
+        ({"OutNoRoutes": 12}, "warning"),
+        ({"OutNoRoutes": 4}, None),
+        ({"OutNoRoutes": 12, "ListenDrops": 12}, None),  # answers, as listener-drops tells
+        ({"OutNoRoutes": 20, "ListenDrops": 12}, "warning"),
+    ],
+)
+def test_calls_without_a_route(per_s: Mapping[str, float], told: str | None) -> None:
+    found = [each for each in seen(per_s) if each.key.endswith("no-route")]
+    assert [each.severity for each in found] == ([told] if told else [])
+    for finding in found:
+        assert f"IpOutNoRoutes rises by {per_s['OutNoRoutes']}/s" in finding.evidence[0]
+        assert "ip route get" in finding.advice
+
+
+@pytest.mark.parametrize(("own", "severity"), [([], "info"), (["10.0.0.9:80"], "warning")])
+def test_a_host_of_ipv6_that_tries_both_addresses_of_names(own: list[str], severity: str) -> None:
+    """getaddrinfo() asks for a route of each (RFC 6724), and every call goes well."""
+    heard = {"last_ack_recv": 10, "last_data_recv": 10}
+    there = [f"[2001:db8::{n:x}]:443" for n in range(1, 81)]
+    rows = [socket("ESTABLISHED", "[2001:db8:1::1]:40000", to, info=heard) for to in there]
+    rows += [socket("ESTABLISHED", "10.0.0.1:40000", to, info=heard) for to in own]
+    known = counters({"OutNoRoutes": 8, "InSegs": 100})
+    (finding,) = of(watch(7, lambda _: rows, kernel=known)[-1], REJECTED)
+    assert finding.severity == severity

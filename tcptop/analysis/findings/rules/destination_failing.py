@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.analysis.findings import failed_places, outcome_words, unanswered, words
+from tcptop.analysis.findings import failed_places, no_route, outcome_words, unanswered, words
 from tcptop.analysis.findings.ended import go_on
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes, by_counters, outcomes
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.model import address
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Process
 from tcptop.model.table import F64
@@ -35,13 +36,14 @@ SPARE_PER_S = 1.2  # attempts to a host that is down, of those who ask whether i
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     least = int(min(limits["failures"], limits["unanswered"], FEW))
-    every = [
-        each for each in outcomes(seen, limits["window_s"], least) if _fails(seen, each, limits)
-    ]
+    known = list(outcomes(seen, limits["window_s"], least))
+    for each in known:
+        no_route.told(seen, each)  # asks for the route, a sample or more before it is told
+    every = [each for each in known if _fails(seen, each, limits)]
     told = {each.callee._replace(remote_port=0) for each in every if each.callee.remote_port}
     for each in every:
         if each.callee not in told:  # the port is unknown of some, and known of others there
-            yield _finding(seen, by_counters(seen, each), limits)
+            yield _finding(seen, no_route.told(seen, by_counters(seen, each)), limits)
 
 
 def _fails(seen: Observations, found: Outcomes, limits: Limits) -> bool:
@@ -134,9 +136,18 @@ def _finding(seen: Observations, found: Outcomes, limits: Limits) -> Finding:
         values,
         tuple(outcome_words.evidence(seen, found, to, who, apparent, spared)),
         outcome_words.advice(found, to, seen),
-        f"timeout 10 ss -tinE 'dst {words.in_filter(to)}'; nstat -az TcpActiveOpens "
-        "TcpAttemptFails TcpEstabResets",
+        _confirm(found, to),
         since=found.first_at,
+    )
+
+
+def _confirm(found: Outcomes, to: str) -> str:
+    if found.unrouted:
+        there = address.text(found.callee.remote_hi, found.callee.remote_lo)
+        return f"ip route get {there}; nstat -az IpOutNoRoutes Ip6OutNoRoutes"
+    return (
+        f"timeout 10 ss -tinE 'dst {words.in_filter(to)}'; nstat -az TcpActiveOpens "
+        "TcpAttemptFails TcpEstabResets"
     )
 
 
@@ -162,6 +173,8 @@ def _spared(seen: Observations, found: Outcomes) -> bool:
     other end had closed it meanwhile, is dialed anew and answered."""
     if found.after_a_pause and found.reset == found.failed:
         return found.fine >= ANEW * found.failed
+    if no_route.spared(seen, found):
+        return True
     if found.fine or found.unopened < found.failed or not found.callee.remote_port:
         return False
     if 2 * unanswered.by_other_family(seen, found.callee) >= found.failed:

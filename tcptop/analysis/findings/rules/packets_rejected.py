@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import filtered, kept_back_words, words
+from tcptop.analysis.findings import filtered, kept_back_words, no_route, words
 from tcptop.analysis.findings.kept_back import kept_back
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -140,6 +140,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         by_filter = filtered.filtered(summaries, kernel.netns)
         if by_filter and by_filter.most > limits["per_s"]:
             yield filtered.finding(ID, seen, kernel.netns, by_filter)
+        yield from no_route.counted(ID, seen, kernel.netns, limits["per_s"])
         held = kept_back(seen, kernel.netns, summaries)
         if held:
             yield kept_back_words.finding(ID, seen, held)
