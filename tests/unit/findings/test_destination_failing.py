@@ -388,6 +388,18 @@ def test_who_tries_the_other_family_too_is_not_harmed() -> None:
     assert one(lambda _: [refused()], now=now).severity == "info"
 
 
+@pytest.mark.parametrize(("others", "severity"), [(1, "critical"), (6, "warning"), (10, "info")])
+def test_who_goes_on_by_the_other_family_later_is_no_outage(others: int, severity: str) -> None:
+    """Fewer of its connections are seen than fail: some are still under way, or over."""
+    heard = {"last_ack_recv": 100, "last_data_recv": 100, "min_rtt": 40}
+    there = "[2001:db8::9]:8080"
+    now = [
+        socket("ESTABLISHED", f"[2001:db8::1]:{port}", there, info=heard)
+        for port in range(40000, 40000 + others)
+    ]
+    assert one(lambda _: [unanswered()] * 2, now=now).severity == severity
+
+
 def test_what_was_accepted_here_is_no_call_of_ours() -> None:
     listener = socket("LISTEN", "10.0.0.1:40000", "0.0.0.0:0")
     assert not found(lambda _: [left(), broken()], now=[listener])

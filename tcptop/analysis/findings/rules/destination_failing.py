@@ -130,7 +130,7 @@ def _finding(seen: Observations, found: Outcomes, limits: Limits) -> Finding:
     return Finding(
         ID,
         words.key(ID, netns, to),
-        _severity(found, limits, spared),
+        _severity(seen, found, limits, spared),
         outcome_words.title(found, to, named, apparent),
         subject,
         values,
@@ -151,11 +151,14 @@ def _confirm(found: Outcomes, to: str) -> str:
     )
 
 
-def _severity(found: Outcomes, limits: Limits, spared: bool) -> str:
+def _severity(seen: Observations, found: Outcomes, limits: Limits, spared: bool) -> str:
     if spared or not _harms(found, limits):
         return "info"
     unheard = found.silent + found.rejected_here
-    return "critical" if not found.fine and unheard >= CRITICAL else "warning"
+    if found.fine or unheard < CRITICAL:
+        return "warning"
+    other = unanswered.by_other_family(seen, found.callee)  # programs go on with it, later
+    return "warning" if other and other >= ANEW * unheard else "critical"
 
 
 def _harms(found: Outcomes, limits: Limits) -> bool:
