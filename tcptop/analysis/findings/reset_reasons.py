@@ -19,6 +19,7 @@ from tcptop.model.table import Index
 
 YOUNG_S = 0.5  # that a connection lasts, on average
 MUTE = "See the log of the program: it may be at a limit of its own and close what is beyond it."
+BOTH_ENDS = 3  # one that is sent, and the two ends that it may have on this host
 READ = "Read requests to their end before close(), even if the answer is sent early"
 QUEUE = "Empty a listener's queue before closing it: connections in it are reset."
 NO_SYSCTL = "No sysctl helps"
@@ -44,7 +45,8 @@ def reasons(seen: Observations, netns: int, rates: Rates) -> Iterator[str]:
         f"(ActiveOpens), {words.number(rates.of('PassiveOpens'))}/s to here (PassiveOpens)."
     )
     sent = f"This host sent {words.number(rates.of('OutRsts'))} resets/s (OutRsts)."
-    yield f"{sent} So most came from the other end." if rates.theirs > rates.ours else sent
+    theirs = rates.theirs > rates.ours and BOTH_ENDS * rates.of("OutRsts") < rates.of("EstabResets")
+    yield f"{sent} So most came from the other end." if theirs else sent
     for name, what in (
         ("TCPAbortOnClose", "were closed here with data unread"),
         ("TCPAbortOnData", _after_close(rates)),

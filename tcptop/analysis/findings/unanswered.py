@@ -16,9 +16,10 @@ from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import address, tcp
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
+from tcptop.model.closed import Closed
 from tcptop.model.route import RouteKey, route_key
 from tcptop.model.sample import Process
-from tcptop.model.table import F64, MAPPED, Index
+from tcptop.model.table import F64, MAPPED, Bools, Index
 
 GONE = ("INCOMPLETE", "FAILED")  # ip-neighbour(8): asked for, and no answer
 LATELY_S = 10.0
@@ -173,11 +174,22 @@ def opened(seen: Observations, case: Unanswered) -> int:
         m.calls[to].opened for m in seen.summaries[1:] if m.clock >= begin and to in m.calls
     )
     closed = lately(seen, since_s)
-    there = closed.opened & (np.fmin(closed.life_s, closed.short_s) < since_s)
+    young = closed.opened & (np.fmin(closed.life_s, closed.short_s) < since_s)
+    return max(followed, int(np.count_nonzero(young & _called(closed, to))))
+
+
+def noticed(seen: Observations, to: Callee, seconds: float) -> int:
+    """Connects to one place that ended before they were open, by the kernel's notices."""
+    closed = lately(seen, seconds)
+    return int(np.count_nonzero(~closed.opened & _called(closed, to)))
+
+
+def _called(closed: Closed, to: Callee) -> Bools:
+    there = np.ones(len(closed), bool)
     for name in WHERE:
         column = getattr(closed, name)
-        there = there & (column == column.dtype.type(getattr(to, name)))
-    return max(followed, int(np.count_nonzero(there)))
+        there &= column == column.dtype.type(getattr(to, name))
+    return there
 
 
 class Answering(NamedTuple):

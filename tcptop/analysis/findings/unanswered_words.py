@@ -41,6 +41,26 @@ class Silent:
         return given if given and given.calls.ended >= len(self.case.rows) else None
 
     @cached_property
+    def noticed(self) -> int:
+        """Of those that were given up as many as the kernel told, which sees each."""
+        given = self.given
+        return unanswered.noticed(self.seen, self.case.callee, given.seconds) if given else 0
+
+    @property
+    def ended(self) -> int:
+        """How many gave up, as far as that is known."""
+        return max(self.noticed, self.given.calls.ended) if self.given else 0
+
+    @property
+    def attempts(self) -> int:
+        return self.ended + self.given.calls.waiting if self.given else len(self.rows)
+
+    @property
+    def as_seen(self) -> str:
+        """What follows a number of attempts that looks happened to see."""
+        return " seen" if self.given and self.noticed < self.given.calls.ended else ""
+
+    @cached_property
     def other_family(self) -> int:
         """Connections to the same port by the other family, where attempts are given up soon."""
         return unanswered.by_other_family(self.seen, self.case.callee) if self.given else 0
@@ -183,7 +203,7 @@ def _given_up(told: Silent, given: GivenUp) -> str:
     some = (
         "none became a connection"
         if given.every
-        else f"{words.count(calls.opened, 'other connection')} there opened meanwhile"
+        else f"at least {words.count(calls.opened, 'other connection')} there opened meanwhile"
     )
     return (
         f"{_people(told.processes)}: in the last {words.duration(given.seconds)} "

@@ -63,7 +63,7 @@ def test_an_outage_behind_short_timeouts_is_critical() -> None:
     assert finding
     assert finding.severity == "critical"
     assert finding.title == (
-        f"curl gets no answer from {TO}: 28 connection attempts in 6 s, none answered"
+        f"curl gets no answer from {TO}: 28 connection attempts seen in 6 s, none answered"
     )
     assert finding.values["attempts"] == 28
     assert finding.values["given_up"] == 24
@@ -71,6 +71,26 @@ def test_an_outage_behind_short_timeouts_is_critical() -> None:
     assert finding.subject.pids == (CURL.pid,)
     assert "program itself gives up" in "".join(finding.evidence)
     assert "connect timeout" not in finding.advice
+
+
+def silent(number: int, each: int) -> tuple[Deaths, ...]:
+    """Notices of those that nobody answered, which looks saw a part of."""
+    info = {"min_rtt": 0xFFFF_FFFF, "segs_out": 1, "segs_in": 0}
+    rows = [
+        socket("CLOSE", f"10.0.0.1:{20_000 + n}", TO, cookie=100 * number + n, info=info)
+        for n in range(each)
+    ]
+    return (Deaths(NETNS, table(rows), np.full(each, TAKEN_AT + number - 0.5)),)
+
+
+def test_the_kernel_sees_each_attempt_and_looks_a_part() -> None:
+    finding = found(lambda n: others(n, 4), deaths=lambda n: silent(n, 10) if n else ())
+    assert finding
+    assert "64 connection attempts in 6 s, none answered" in finding.title
+    assert finding.values["given_up"] == 60
+    fewer = found(lambda n: others(n, 4), deaths=lambda n: silent(n, 1) if n else ())
+    assert fewer
+    assert "28 connection attempts seen in 6 s" in fewer.title
 
 
 @pytest.mark.parametrize(
@@ -221,8 +241,8 @@ def test_rejected_by_icmp() -> None:
     finding = found(lambda number: others(number, 4, waited_ms=900), kernel=kernel)
     assert finding
     assert finding.title == (
-        f"curl gets no connection to {TO}: 24 connection attempts failed in 6 s, ICMP unreachables "
-        "come in"
+        f"curl gets no connection to {TO}: 24 connection attempts seen to fail in 6 s, ICMP "
+        "unreachables come in"
     )
     assert "48 ICMP unreachables came in" in finding.evidence[1]
     assert "program itself gives up" not in "".join(finding.evidence)
@@ -236,8 +256,8 @@ def test_rejected_by_a_filter_of_this_host() -> None:
     finding = found(lambda number: others(number, 4, waited_ms=900), kernel=kernel)
     assert finding
     assert finding.title == (
-        f"curl gets no connection to {TO}: 24 connection attempts failed in 6 s, this host rejects "
-        "them"
+        f"curl gets no connection to {TO}: 24 connection attempts seen to fail in 6 s, this host "
+        "rejects them"
     )
     assert "A filter of this host rejects them, by ICMP of its own" in finding.evidence[1]
     assert "nft list ruleset" in finding.advice

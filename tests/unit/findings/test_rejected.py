@@ -51,6 +51,8 @@ def test_the_reason_is_said_and_the_share_is_of_what_arrives() -> None:
     (finding,) = seen({"InCsumErrors": 20})
     assert finding.values["share"] == pytest.approx(0.2)
     assert "20% of the 100 segments/s" in " ".join(finding.evidence)
+    assert "or left their sender unfinished (tx offload)" in finding.evidence[0]
+    assert "tx off at the sender" in finding.advice
 
 
 @pytest.mark.parametrize(

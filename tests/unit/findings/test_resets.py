@@ -48,6 +48,14 @@ def test_a_server_that_resets_its_clients_is_found() -> None:
     assert fired(kernel)[-1]
 
 
+@pytest.mark.parametrize(("sent", "theirs"), [(1, True), (12, False), (20, False)])
+def test_the_other_end_is_not_named_where_both_may_be_here(sent: int, theirs: bool) -> None:
+    """haproxy's reloads on loopback: each reset counts at both ends, and one OutRsts."""
+    kernel = steadily(**NONE | {"EstabResets": 30, "ActiveOpens": 40, "OutRsts": sent})
+    (finding,) = of(watch(6, lambda _: [], kernel=kernel)[-1], ID)
+    assert ("came from the other end" in "".join(finding.evidence)) is theirs
+
+
 AT_ONCE = {"PassiveOpens": 20, "TCPAbortOnData": 16, "OutRsts": 20}
 
 

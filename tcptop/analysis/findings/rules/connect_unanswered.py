@@ -26,7 +26,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     cases = unanswered.unanswered(seen, limits, MOST)
     for group in _by_program([Silent(seen, case) for case in cases]):
         if len(group) >= MANY or _of_one_name(group):
-            yield _together(sorted(group, key=lambda told: (-_attempts(told), told.to)), limits)
+            yield _together(sorted(group, key=lambda told: (-told.attempts, told.to)), limits)
         else:
             yield from (_finding(told, limits) for told in group)
 
@@ -70,12 +70,12 @@ def _finding(told: Silent, limits: Limits) -> Finding:
 
 def _severity(told: Silent, limits: Limits) -> str:
     case, given, most = told.case, told.given, limits["critical"]
-    some = told.opened >= (given.attempts if given else len(told.rows))
+    some = told.opened >= told.attempts
     if len(case.rows) >= most and not some:
         return "critical"
     if given is None or not given.every or given.calls.heard or told.other_family or some:
         return "warning"
-    if given.attempts >= most and not unanswered.one_by_one(given):
+    if told.attempts >= most and not unanswered.one_by_one(given):
         return "critical"
     return "info" if unanswered.spared(told.seen, case, told.processes) else "warning"
 
@@ -87,17 +87,18 @@ def _title(told: Silent) -> str:
         at_times = " at times" if told.opened else ""
         return f"{who} no answer from {to}{at_times}: {many} waiting"
     within = words.duration(given.seconds)
+    many = f"{words.count(told.ended, 'connection attempt')}{told.as_seen}"
+    failed, left = ("to fail", "to be given up") if told.as_seen else ("failed", "given up")
     if told.by_icmp:
-        many = words.count(given.calls.ended, "connection attempt")
-        return f"{who} no connection to {to}: {many} failed in {within}, ICMP unreachables come in"
+        return (
+            f"{who} no connection to {to}: {many} {failed} in {within}, ICMP unreachables come in"
+        )
     if told.rejected_here:
-        many = words.count(given.calls.ended, "connection attempt")
-        return f"{who} no connection to {to}: {many} failed in {within}, this host rejects them"
+        return f"{who} no connection to {to}: {many} {failed} in {within}, this host rejects them"
     if given.every and not told.opened:
-        many = words.count(given.attempts, "connection attempt")
+        many = f"{words.count(told.attempts, 'connection attempt')}{told.as_seen}"
         return f"{who} no answer from {to}: {many} in {within}, none answered"
-    many = words.count(given.calls.ended, "connection attempt")
-    return f"{who} no answer from {to} at times: {many} given up in {within}"
+    return f"{who} no answer from {to} at times: {many} {left} in {within}"
 
 
 def _who(processes: list[Process]) -> str:
@@ -118,13 +119,13 @@ def _values(told: Silent) -> dict[str, float]:
     given = told.given
     if given is None:
         return values
-    return {**values, "attempts": given.attempts, "given_up": given.calls.ended}
+    return {**values, "attempts": told.attempts, "given_up": told.ended}
 
 
 def _together(group: Sequence[Silent], limits: Limits) -> Finding:
     """One program and several destinations."""
     seen, netns, processes = group[0].seen, group[0].case.callee.netns, group[0].processes
-    attempts = sum(_attempts(told) for told in group)
+    attempts = sum(told.attempts for told in group)
     rows = np.concatenate([told.rows for told in group])
     pids = tuple(sorted(each.pid for each in processes))
     return Finding(
@@ -145,10 +146,6 @@ def _together(group: Sequence[Silent], limits: Limits) -> Finding:
 def _places(group: Sequence[Silent]) -> str:
     few = len(group) < MANY
     return words.joined([told.to for told in group]) if few else f"{len(group)} destinations"
-
-
-def _attempts(told: Silent) -> int:
-    return told.given.attempts if told.given else len(told.rows)
 
 
 def _worst(group: Sequence[Silent], attempts: int, limits: Limits) -> str:

@@ -47,9 +47,11 @@ REASONS = (
         "InCsumErrors",
         "Tcp",
         "wrong checksums",
-        "the TCP checksum does not match: they were changed on the way",
-        "Check the network card and its driver (ethtool -S; as a test ethtool -K ... rx off), any "
-        "tunnel or virtual switch that rewrites packets, and the cables and memory of switches.",
+        "the TCP checksum does not match: they were changed on the way, or left their sender "
+        "unfinished (tx offload)",
+        "Check the network card and its driver (ethtool -S; as a test ethtool -K ... rx off, and "
+        "tx off at the sender, whose checksum the card may not finish), any tunnel or virtual "
+        "switch that rewrites packets, and the cables and memory of switches.",
     ),
     RejectReason(
         "IPReversePathFilter",
