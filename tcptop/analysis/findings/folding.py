@@ -103,6 +103,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("accept-queue-overflow", "connect-unanswered", requests.all_wait_to_connect),
     ("recv-queue-unread", "accept-queue-overflow", readers.reads_nothing_either),
     ("recv-queue-unread", "zero-window-peer", readers.cannot_pass_it_on),
+    ("requests-queued", "black-hole", requests.back_end_is_lost),
     ("requests-queued", "recv-queue-unread", requests.back_end_does_not_read),
     ("requests-unanswered", "requests-queued", requests.other_end_waits),
     ("requests-unanswered", "recv-queue-unread", requests.other_end_waits),

@@ -87,7 +87,9 @@ def _queue(
     if len(clients.rows) < many:
         return None
     backs = _backs(seen, clients)
-    used = [int(np.isin(each.rows, asked).sum()) for each in backs]
+    # What nobody has acknowledged is under way, too.
+    sent = seen.table.send_q > 0
+    used = [int(np.count_nonzero(np.isin(each.rows, asked) | sent[each.rows])) for each in backs]
     old = int(np.count_nonzero(for_s >= limits["waited_s"]))
     queue = QueuedRequests(clients, for_s, old, tuple(backs), sum(used), process.name in POOLERS)
     long, without = old >= OLD * many, len(clients.rows) - queue.in_use >= many

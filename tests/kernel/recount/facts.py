@@ -593,11 +593,22 @@ def _of_failures(seen: Seen) -> Iterator[Fact]:
         # A window of seconds begins between two looks.
         for place, number in (*ends.items(), (None, ends.total())):
             least = later.total() if place is None else later[place]
-            yield Fact("count", min(least + 1, number), number, "failed connects")
+            least, waits = min(least + 1, number), _asking(seen)
+            yield Fact("count", least, number, "failed connects")
+            yield Fact("count", least + waits, number + waits, "failed, or waiting now")
         ports = Counter(ends[:2] for ends in set(ends))
         for number in ports.values():
             yield exactly("count", number, "ports of an address that failed")
         later = ends
+
+
+def _asking(seen: Seen) -> int:
+    """In SYN_SENT now, there."""
+    table = seen.table
+    asking = (table.state == tcp.SYN_SENT) & (table.netns == seen.subject.netns)
+    if seen.subject.destination:
+        asking &= at(table, seen.subject.destination, "remote")
+    return int(np.count_nonzero(asking))
 
 
 def _failed_ends(seen: Seen, first: int) -> Counter[tuple[int, int, int]]:

@@ -7,6 +7,8 @@ import pytest
 
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.route import Link, Route, RouteKey
+from tcptop.model.socket_id import SocketId
+from tcptop.model.sockopt import SocketOptions
 from tests.unit.findings.counting import counters
 from tests.unit.findings.watched import Findings, of, once, watch
 from tests.unit.prepared import CURL, NETNS, NGINX, TAKEN_AT, Row, kernel, mini, owners, socket
@@ -286,3 +288,58 @@ def test_icmp_that_came_meanwhile_is_told() -> None:
     assert "12 ICMP unreachables came in meanwhile" in " ".join(finding.evidence)
     assert "a firewall or a route on the way probably rejects them" in finding.advice
     assert "that drops" not in finding.advice
+
+
+def kept(remote: str = "10.0.0.9:5432", probes: int = 5, left: int = 4000, **columns: Any) -> Row:
+    """Idle for a minute, and probed since: each ten seconds."""
+    row = socket("ESTABLISHED", "10.0.0.1:40001", remote, timer=2, retrans=probes, inode=1)
+    return row | {"expires": left, "info": {"last_ack_recv": 96_000, "probes": probes}} | columns
+
+
+def asleep(gone: int, of: int, probes: int = 5) -> Findings:
+    """Of clients of a listener."""
+    listener = socket("LISTEN", "10.0.0.1:8080", inode=20, cookie=800)
+    here = {"local_port": 8080, "inode": 20}
+    well = [answering(f"10.1.{n}.7:5555", 100 + n) | here for n in range(of - gone)]
+    dead = [kept(f"10.2.0.7:{5000 + n}", probes, cookie=n + 1, **here) for n in range(gone)]
+    return found(listener, *well, *dead, owners=owners(*((20, NGINX, n) for n in (20,))))
+
+
+def test_keepalive_probes_that_nobody_answers() -> None:
+    (finding,) = asleep(20, 21)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "20 connections of nginx from 10.2.0.7 on 10.0.0.1:8080 do not answer: up to 5 keepalive "
+        "probes sent in vain"
+    )
+    assert "got no answer to 5 probes in a row" in finding.evidence[0]
+    assert finding.values["keepalive_probes"] == 5
+    assert "retransmit" not in " ".join((finding.title, *finding.evidence, finding.advice))
+
+
+@pytest.mark.parametrize(("gone", "of", "severity"), [(1, 60, "info"), (5, 60, "info")])
+def test_telephones_that_keepalive_finds_gone(gone: int, of: int, severity: str) -> None:
+    assert [each.severity for each in asleep(gone, of)] == [severity]
+
+
+@pytest.mark.parametrize("row", [kept(probes=0), kept(probes=1), kept(state="FIN_WAIT2")])
+def test_a_probe_may_be_under_way(row: Row) -> None:
+    assert found(row) == ()
+
+
+def test_a_pool_whose_back_end_is_gone() -> None:
+    (finding,) = found(*(kept(cookie=n, inode=n) for n in range(1, 5)))
+    assert finding.severity == "warning"
+    assert finding.title.startswith("4 connections of curl to 10.0.0.9:5432 do not answer")
+    (one,) = found(kept())
+    assert one.severity == "info"
+
+
+def test_when_keepalive_ends_them_is_read_from_the_socket() -> None:
+    options = SocketOptions(0.0, keepintvl_s=10, keepcnt=6, user_timeout_ms=0)
+    row = kept(cookie=7)
+    (finding,) = found(row, options={SocketId(NETNS, 7): options})
+    assert finding.values["give_up_in_s"] == pytest.approx(14.0)
+    assert "in about 14 s, after 6 probes" in finding.evidence[-1]
+    (unread,) = found(row)
+    assert "give_up_in_s" not in unread.values

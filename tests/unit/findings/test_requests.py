@@ -468,3 +468,23 @@ def test_sessions_of_postgres_that_wait_for_a_standby() -> None:
     (finding,) = told("10.0.0.2(50501) UPDATE waiting")
     assert finding.title.endswith("their sessions wait for a lock")
     assert told("10.0.0.2(50501) INSERT") == ()
+
+
+def test_a_pooler_whose_back_end_is_gone() -> None:
+    """One request was acknowledged, seven are sent again: all of them are under way."""
+    again = {"backoff": 7, "rto": 26_000_000, "last_ack_recv": 16_000}
+    gone = [
+        row
+        | {"send_q": 27, "timer": 1, "retrans": 7, "expires": 20_000}
+        | {"info": info(16, 16, 5, 5) | again}
+        for row in calls(7, sent_s=16, received_s=16, first=2)
+    ]
+    rows = [*calls(1, sent_s=16, received_s=16.1), *gone, *clients(40, 15, 12)]
+    held = owners(*((row["inode"], POOLER, row["inode"]) for row in rows))
+    every = once(rows, owners=held)
+    (queue,) = of(every, "requests-queued")
+    (lost,) = of(every, "black-hole")
+    assert "8 requests are under way to" in queue.title
+    assert queue.values["in_use"] == 8
+    assert queue.because == lost.key
+    assert "pg_stat_activity" not in queue.advice

@@ -54,6 +54,15 @@ def back_end_does_not_read(effect: Finding, cause: Finding, seen: Observations) 
     return any(processes[at].pid in effect.subject.pids for at in holders.tolist() if at >= 0)
 
 
+def back_end_is_lost(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """requests-queued: most of what a proxy has under way is sent again, and nobody answers."""
+    one, other = effect.subject, cause.subject
+    same = one.netns == other.netns and bool(set(one.pids) & set(other.pids))
+    lost = other.destination is not None and "keepalive_probes" not in cause.values
+    most = cause.values["connections"] >= MOST * effect.values.get("in_use", np.inf)
+    return same and lost and most
+
+
 def all_wait_to_connect(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """accept-queue-overflow: of workers that each wait for a connect() without an answer."""
     known, pids = seen.sample.owners.processes, effect.subject.pids

@@ -1,4 +1,4 @@
-"""black-hole: what is sent is sent again and again, and nothing comes from the other side."""
+"""black-hole: data or probes are sent again and again, and nothing comes from the other side."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tcptop.analysis.findings import (
     large_segments,
     lost,
     parties,
+    probed,
     servers,
     ways,
     words,
@@ -36,6 +37,11 @@ SHORTER = 8  # what tcp_retries2 may be set to; RFC 1122 4.2.3.5 asks for 100 s 
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
+    yield from _sent_again(seen, limits)
+    yield from probed.findings(ID, seen, limits)
+
+
+def _sent_again(seen: Observations, limits: Limits) -> Iterator[Finding]:
     table = seen.table
     rows = stalls.pending(table, retransmits=limits["retransmits"])
     if not len(rows):
@@ -244,7 +250,7 @@ RULE = Rule(
     (
         Threshold("backoff", stalls.BACKOFF, "doublings of the retransmission timeout"),
         Threshold("unanswered_s", stalls.UNANSWERED_S, "seconds in which nothing came"),
-        Threshold("probes", stalls.PROBES, "unanswered probes of a closed window"),
+        Threshold("probes", stalls.PROBES, "unanswered probes, of a closed window or of keepalive"),
         Threshold("retransmits", 6, "retransmissions, where this host itself drops them"),
         Threshold("clients", 0.1, "share of a listener's clients that may vanish (info)"),
         Threshold("many", 3, "clients of one network, all of them lost, at which it is critical"),
