@@ -13,10 +13,20 @@ from tcptop.analysis.findings import ended, networks
 from tcptop.analysis.findings.lost import JUST_S
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import isin_codes, rows_by_key
+from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
 from tcptop.model.table import Bools, Index
 
 PROBING = "net.ipv4.tcp_mtu_probing"
+TIMEOUTS, CHANGED = 2, 5  # in a row: with none passed yet; with some, of a path that has changed
+DROPPED_HERE = (
+    "The wait between two tries does not double (backoff 0): this host itself drops them, by a "
+    "queue that is full, or a device whose other end takes no packets of that size (veth)."
+)
+LOOK_HERE = (
+    "Look at this host first: the drops of its queues (tc -s qdisc), where a shaper may be left "
+    "over, and the MTU of the other end of its device (ip -d link)."
+)
+LOCAL = ("netns", "local_hi", "local_lo")
 
 
 class Large(NamedTuple):
@@ -41,7 +51,7 @@ def _by_address(seen: Observations, rows: Index, retransmits: float) -> Iterator
     ours, theirs = networks.address_keys(table, rows), networks.address_keys(table, talking)
     for at in rows_by_key(np.arange(len(rows)), ours):
         mine = rows[at]
-        often = table.retrans[mine] >= retransmits
+        often = (table.retrans[mine] >= retransmits) & _stuck(seen, mine)
         off = seen.sysctl(int(table.netns[mine[0]]), PROBING) == 0
         if not often.any() or not off or not _full(seen, mine).all():
             continue
@@ -63,6 +73,42 @@ def _full(seen: Observations, rows: Index) -> Bools:
     held = (table.timer[rows] == tcp.PERSIST) & (table.info_of("snd_wnd", rows) >= mss)
     held &= table.info_of("backoff", rows) == 0
     full: Bools = (mss > 0) & (table.send_q[rows] >= mss) & (out | held)
+    return full
+
+
+def _stuck(seen: Observations, rows: Index) -> Bools:
+    """The segment that is due is lost each time, and not at random. What a queue of this host drops
+    is tried each half second, and backoff stays 0 (tcp_retransmit_timer): so is what a device drops
+    for its size, but of that no full segment has ever passed."""
+    backoff = seen.table.info_of("backoff", rows)
+    new = _none_passed(seen, rows)
+    here = (backoff == 0) & ~_from_full_queues(seen, rows)
+    stuck: Bools = (backoff >= CHANGED) | (new & ((backoff >= TIMEOUTS) | here))
+    return stuck
+
+
+def dropped_here(seen: Observations, rows: Index) -> Bools:
+    """Sent again more than once, and the wait has not doubled: this host itself drops it."""
+    here: Bools = (seen.table.info_of("backoff", rows) == 0) & (seen.table.retrans[rows] > 1)
+    return here
+
+
+def _none_passed(seen: Observations, rows: Index) -> Bools:
+    """No full segment has been acknowledged yet."""
+    small = ended.small_only(seen.table, rows)
+    none: Bools = small | (seen.table.info_of("bytes_acked", rows) <= 1)
+    return none
+
+
+def _from_full_queues(seen: Observations, rows: Index) -> Bools:
+    """Those whose local address has other connections that lost some and got full ones through."""
+    table = seen.table
+    lossy = np.flatnonzero(table.tcp_info("total_retrans") > 0)
+    lossy = lossy[~_none_passed(seen, lossy)]
+    ours, theirs = (
+        row_hash(*(getattr(table, name)[each] for name in LOCAL)) for each in (rows, lossy)
+    )
+    full: Bools = np.isin(ours, theirs)
     return full
 
 

@@ -25,6 +25,7 @@ from tests.unit.prepared import (
     socket,
 )
 
+MTU = "mtu-black-hole"
 UNREAD, SHUT, QUEUE = "recv-queue-unread", "zero-window-peer", "accept-queue-overflow"
 
 
@@ -208,3 +209,16 @@ def test_connections_that_are_closed_for_want_of_a_descriptor(
         "fd-limit", "y", "critical", "y", Subject(NETNS, (pids,)), values={"share": share}
     )
     assert closing.no_descriptor_to_accept_with(effect, cause, seen) == explains
+
+
+@pytest.mark.parametrize(
+    ("to", "share", "same"),
+    [("10.0.0.9", 0.9, True), ("10.0.0.9", 0.6, False), ("10.0.0.8", 0.9, False)],
+)
+def test_what_is_repeated_is_what_is_too_large(to: str, share: float, same: bool) -> None:
+    def told(id: str, to: str, **values: float) -> Finding:
+        return Finding(id, id, "warning", "", Subject(NETNS, destination=to), values, (), "", "")
+
+    lossy, large = told("retransmission-rate", to, worst_share=share), told(MTU, "10.0.0.9")
+    seen = Observations(derived(sample([])), ())
+    assert destinations.repeats_to_it(lossy, large, seen) is same

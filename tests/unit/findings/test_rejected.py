@@ -135,6 +135,39 @@ def found(*rows: Row, probing: str = "0") -> Findings:
     return once(list(rows), owners=HELD, kernel=limits)
 
 
+def passed(row: Row, backoff: int) -> Row:
+    """A hundred full segments were acknowledged before, some at the second try."""
+    info = {"bytes_acked": 144_800, "data_segs_out": 130, "total_retrans": 20, "backoff": backoff}
+    return row | {"info": row["info"] | info}
+
+
+def local() -> Row:
+    """Tried each half second, as the device of this host drops it."""
+    row = full()
+    return row | {"info": row["info"] | {"backoff": 0}}
+
+
+@pytest.mark.parametrize("row", [passed(full(), 5), local(), full(again=3)])
+def test_of_one_segment_that_is_lost_again_and_again(row: Row) -> None:
+    (finding,) = of(found(row, small()), MTU)
+    assert ("drops them" in " ".join(finding.evidence)) is (row["info"]["backoff"] == 0)
+
+
+def test_a_filter_may_take_the_message_that_tells_the_size() -> None:
+    sysctls = {"net.ipv4.tcp_mtu_probing": "0"}
+
+    def told(**taken: float) -> str:
+        made = counters({"InSegs": 2.0, **taken}, sysctls)
+        every = watch(7, lambda _: [full(), small()], kernel=made, owners=HELD)
+        (finding,) = of(every[-1], MTU)
+        return " ".join(finding.evidence)
+
+    sentence = "A filter of this host takes 18 incoming packets/s"
+    assert sentence in told(**TAKEN)
+    assert sentence not in told()
+    assert 'no ICMP "fragmentation needed" has reached TCP' in told()
+
+
 def test_full_segments_are_lost_and_small_ones_are_not() -> None:
     every = found(full(), small())
     (finding,) = of(every, MTU)
@@ -156,6 +189,9 @@ def test_full_segments_are_lost_and_small_ones_are_not() -> None:
         [full(again=2), small()],
         [full(send_q=700), small()],
         [full(), small(), full("10.0.0.9:5557", send_q=700)],  # small ones are lost too
+        [passed(full(), 4), small()],  # full ones pass: four timeouts in a row are chance
+        [passed(full(), 0), small()],
+        [local(), small(), passed(full("10.0.7.7:5558"), 0)],  # a queue that is full drops
     ],
 )
 def test_else_it_is_not_the_size(rows: list[Row]) -> None:

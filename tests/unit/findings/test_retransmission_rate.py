@@ -104,6 +104,28 @@ def test_the_worst_remotes_are_named() -> None:
     )
 
 
+def test_where_none_has_the_most_it_is_spread() -> None:
+    def rows(number: int) -> list[Row]:
+        info = {"total_retrans": 3 * number, "rtt": 250}
+        ends = ((n, f"10.0.0.1:{40000 + n}", f"10.0.0.{n}:80") for n in range(2, 6))
+        return [socket("ESTABLISHED", *end, inode=n, info=info) for n, *end in ends]
+
+    (finding,) = watch(12, rows, kernel=steadily(OutSegs=1000, RetransSegs=60))[-1]
+    assert finding.title == "5.7% of all segments are retransmissions, spread over 4 remotes"
+    assert finding.subject.destination is None
+    assert len(finding.evidence) == 4
+    (one,) = watch(12, lambda n: rows(n)[:1], kernel=steadily(OutSegs=1000, RetransSegs=60))[-1]
+    assert one.title.endswith("are retransmissions, to 10.0.0.2")
+
+
+@pytest.mark.parametrize(("kept_back", "told"), [(25, True), (3, False), (0, False)])
+def test_what_this_host_keeps_back_is_its_own_queue(kept_back: int, told: bool) -> None:
+    kernel = steadily(OutSegs=1000, RetransSegs=60, TCPRetransFail=kept_back)
+    (finding,) = watch(12, lambda _: [], kernel=kernel)[-1]
+    assert ("kept 25 retransmissions/s back (TCPRetransFail)" in " ".join(finding.evidence)) is told
+    assert ("tc -s qdisc" in finding.advice) is told
+
+
 def test_no_more_is_sent_again_than_is_sent() -> None:
     """OutSegs leaves retransmissions out, so that these may be more than that."""
     kernel = rising(lambda n: {"OutSegs": 13 * n, "RetransSegs": 20 * n})

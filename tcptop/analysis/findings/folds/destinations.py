@@ -10,6 +10,7 @@ from tcptop.model.address import split_zone
 from tcptop.model.finding import SEVERITIES, Finding
 
 FRONTS = (*POOLERS, *PROXIES)
+NEARLY_ALL = 0.8  # of what is sent again
 ALIKE = 0.2  # by so much the numbers of requests and of what follows from them may differ
 
 
@@ -27,6 +28,12 @@ def no_port_to_call_from(effect: Finding, cause: Finding, seen: Observations) ->
     none_left = cause.values.get("headroom", 1) == 0
     silent = not any(effect.values.get(name) for name in told)
     return none_left and silent and same_destination(effect, cause, seen)
+
+
+def repeats_to_it(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """retransmission-rate: nearly all that is sent again is what is lost there."""
+    mostly = effect.values.get("worst_share", 0.0) >= NEARLY_ALL
+    return mostly and same_destination(effect, cause, seen)
 
 
 def says_the_same(finding: Finding, rates: Finding) -> bool:

@@ -158,6 +158,8 @@ def _evidence(
     )
     if shut:
         yield ways.why_shut(seen, rows)
+    elif large_segments.dropped_here(seen, rows).all():
+        yield large_segments.DROPPED_HERE
     waiting = words.size(int(table.send_q[rows].sum()))
     yield f"{waiting} wait in Send-Q, {words.size(int(table.send_q[worst]))} on the oldest one."
     if lost.answering:
@@ -216,6 +218,8 @@ def _advice(seen: Observations, lost: Lost) -> str:
     if ways.shut(seen, lost.rows):
         to = words.remote_address(seen.sample, int(lost.rows[0]))
         return ways.open_up(seen, lost.rows, to) + last
+    if large_segments.dropped_here(seen, lost.rows).all():
+        return large_segments.LOOK_HERE + last
     if large_segments.suspected(seen, lost.rows):
         last = f" {LARGE.format(there=words.remote_address(seen.sample, int(lost.rows[0])))}{last}"
     if lost.listener >= 0:

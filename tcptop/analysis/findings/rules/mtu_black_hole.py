@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tcptop.analysis.findings import large_segments, networks, parties, words
+from tcptop.analysis.findings import filtered, large_segments, networks, parties, words
 from tcptop.analysis.findings.large_segments import PROBING, Large
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
+from tcptop.analysis.findings.windows import window
 from tcptop.model.finding import Finding
+from tcptop.model.table import Index
 
 ID = "mtu-black-hole"
 MOST = 20  # findings of one sample
+WINDOW_S = 5.0  # of counters
 HEADERS = {True: 28, False: 48}  # of IPv4 or IPv6, and of ICMP: what ping adds
 
 
@@ -60,10 +63,26 @@ def _evidence(
         yield "Segments from the other end keep arriving: the path works."
     yield (
         f"This host takes the path MTU to be {pmtu} bytes and has not been told otherwise (no "
-        f'ICMP "fragmentation needed" arrived); {PROBING} = 0, so TCP does not probe for it.'
+        f'ICMP "fragmentation needed" has reached TCP); {PROBING} = 0, so TCP does not probe for '
+        "it."
     )
+    yield from _taken(seen, rows)
+    if large_segments.dropped_here(seen, rows).all():
+        yield large_segments.DROPPED_HERE
     if found:
         yield f"{'They belong' if len(rows) > 1 else 'It belongs'} to {parties.listed(found)}."
+
+
+def _taken(seen: Observations, rows: Index) -> Iterator[str]:
+    """A filter that takes ICMP takes it before it is counted as ICMP."""
+    summaries = window(seen, WINDOW_S)
+    taken = filtered.filtered(summaries, int(seen.table.netns[rows[0]])) if summaries else None
+    if taken and taken.dropped:
+        yield (
+            f"A filter of this host takes {words.number(taken.dropped)} incoming packets/s "
+            "meanwhile (IpInReceives less IpInDelivers): that ICMP may be among them. Look there "
+            "first (nft list ruleset, iptables-save)."
+        )
 
 
 def _advice(there: str, pmtu: int) -> str:

@@ -9,6 +9,7 @@ that is sent, they are a part of both together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,33 @@ HEARD_S, LOSING = 3.0, 3  # since an acknowledgement, of connections that lose a
 
 ID = "retransmission-rate"
 WORST = 3  # remotes to name
+MOSTLY = 0.5  # of what is sent again, to one remote
+OURS = 0.1  # of the repeats, kept back by this host: hardly anything else does that
+OWN = (
+    "Look at this host first: the drops of its own queues (tc -s qdisc), where a shaper or a limit "
+    "may be left over, then filters in OUTPUT (nft list ruleset). "
+)
+ADVICE = (
+    "One remote: its path, or that host. One network: a link on the path to it. All of them: "
+    "this host's own link, cable, driver or share of bandwidth. A program that writes "
+    "megabytes at once into a slow path should write steadily. No sysctl fixes a path."
+)
+
+
+class Repeated(NamedTuple):
+    """Segments a second: repeats, and all that was sent with them; repeats that this host did not
+    let out. `many` are enough to be critical."""
+
+    repeats: float
+    sent: float
+    kept_back: float
+    many: bool
+
+
+class Remote(NamedTuple):
+    address: str
+    per_s: float
+    share: float  # of all that is sent again
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -51,9 +79,13 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         if not _lasting(repeated, sent, summaries, share):
             continue
         if many or _few(seen, kernel.netns, repeated, summaries, limits):
-            yield _finding(
-                seen, limits, kernel.netns, mean(repeated, summaries), mean(sent, summaries), many
+            found = Repeated(
+                mean(repeated, summaries),
+                mean(sent, summaries),
+                mean(rates_or_zero(summaries, kernel.netns, "TCPRetransFail"), summaries),
+                many,
             )
+            yield _finding(seen, limits, kernel.netns, found)
 
 
 def _few(
@@ -105,41 +137,63 @@ def _lasting(repeated: F64, sent: F64, summaries: Sequence[SampleSummary], share
     return mean(repeated, summaries) > share * mean(sent, summaries) and all(parts)
 
 
-def _finding(
-    seen: Observations, limits: Limits, netns: int, repeated: float, sent: float, many: bool
-) -> Finding:
-    share = repeated / sent
-    worst = _worst(seen, netns)
-    where = f", mostly to {worst[0][0]}" if worst else ""
-    seconds = words.number(limits["window_s"])
+def _finding(seen: Observations, limits: Limits, netns: int, found: Repeated) -> Finding:
+    share = found.repeats / found.sent
+    remotes = _remotes(seen, netns)
+    worst = remotes[0].address if remotes and remotes[0].share >= MOSTLY else None
     return Finding(
         ID,
         words.key(ID, netns),
-        "critical" if share > limits["critical_share"] and many else "warning",
-        f"{share * 100:.1f}% of all segments are retransmissions{where}",
-        Subject(netns, destination=worst[0][0] if worst else None),
-        {"share": share, "retransmits_per_s": repeated, "segments_per_s": sent},
-        (
-            f"{words.number(repeated)} of {words.number(sent)} segments/s were retransmissions in "
-            f"the last {seconds} s (RetransSegs less TCPSynRetrans and TCPDSACKRecv; of OutSegs, "
-            "which leaves retransmissions out, and these).",
-            *(f"{to}: {words.number(rate)} retransmits/s just now." for to, rate in worst),
-        ),
-        "One remote: its path, or that host. One network: a link on the path to it. All of them: "
-        "this host's own link, cable, driver or share of bandwidth. A program that writes "
-        "megabytes at once into a slow path should write steadily. No sysctl fixes a path.",
-        "nstat -az TcpOutSegs TcpRetransSegs TcpExtTCPTimeouts TcpExtTCPSpuriousRTOs"
-        + (f"; ss -tin 'dst {words.in_filter(worst[0][0])}'" if worst else ""),
+        "critical" if share > limits["critical_share"] and found.many else "warning",
+        f"{share * 100:.1f}% of all segments are retransmissions{_where(remotes)}",
+        Subject(netns, destination=worst),
+        {
+            "share": share,
+            "retransmits_per_s": found.repeats,
+            "segments_per_s": found.sent,
+            "kept_back_per_s": found.kept_back,
+            "worst_share": remotes[0].share if remotes else 0.0,
+        },
+        tuple(_evidence(limits, found, remotes)),
+        (OWN if found.kept_back >= OURS * found.repeats else "") + ADVICE,
+        "nstat -az TcpOutSegs TcpRetransSegs TcpExtTCPTimeouts TcpExtTCPSpuriousRTOs "
+        "TcpExtTCPRetransFail" + (f"; ss -tin 'dst {words.in_filter(worst)}'" if worst else ""),
     )
 
 
-def _worst(seen: Observations, netns: int) -> list[tuple[str, float]]:
-    """The remotes that most is sent again to, in the last interval."""
+def _where(remotes: Sequence[Remote]) -> str:
+    if not remotes:
+        return ""
+    if len(remotes) > 1 and remotes[0].share < MOSTLY:
+        return f", spread over {len(remotes)} remotes"
+    return f", {'mostly ' if len(remotes) > 1 else ''}to {remotes[0].address}"
+
+
+def _evidence(limits: Limits, found: Repeated, remotes: Sequence[Remote]) -> Iterator[str]:
+    seconds = words.number(limits["window_s"])
+    yield (
+        f"{words.number(found.repeats)} of {words.number(found.sent)} segments/s were "
+        f"retransmissions in the last {seconds} s (RetransSegs less TCPSynRetrans and "
+        "TCPDSACKRecv; of OutSegs, which leaves retransmissions out, and these)."
+    )
+    if found.kept_back >= OURS * found.repeats:
+        yield (
+            f"This host itself kept {words.number(found.kept_back)} retransmissions/s back "
+            "(TCPRetransFail): a queue of its own that is full, such as a shaper's, or a filter."
+        )
+    for each in remotes[:WORST]:
+        yield f"{each.address}: {words.number(each.per_s)} retransmits/s just now."
+
+
+def _remotes(seen: Observations, netns: int) -> list[Remote]:
+    """All that something is sent again to, in the last interval; the most first."""
     remotes = seen.snapshot.remotes
     rate = np.where(remotes.netns == netns, np.nan_to_num(remotes.retransmits_per_s), 0.0)
-    order = np.argsort(-rate, kind="stable")[:WORST]
+    order = np.argsort(-rate, kind="stable")[: int(np.count_nonzero(rate > 0))]
+    total = float(rate.sum())
     return [
-        (_address(seen, group), float(rate[group])) for group in order.tolist() if rate[group] > 0
+        Remote(_address(seen, group), float(rate[group]), float(rate[group]) / total)
+        for group in order.tolist()
     ]
 
 
