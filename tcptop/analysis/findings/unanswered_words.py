@@ -170,7 +170,7 @@ def evidence(told: Silent) -> Iterator[str]:
     elif told.hop.heard_s is not None and told.hop.on_link and not told.icmp_or_gone:
         yield (
             f"{told.hop.address} was last heard of {words.duration(told.hop.heard_s)} ago "
-            "(ip -s neigh), before these attempts: whether it is up is not known."
+            f"by {told.asks_by} or TCP (ip -s neigh; UDP does not count), before these attempts."
         )
     if told.other_family:
         yield (

@@ -50,7 +50,7 @@ ADVICE = (
 )
 
 
-class Repeated(NamedTuple):
+class RepeatRates(NamedTuple):
     """Segments a second: repeats, and all that was sent with them; repeats that this host did not
     let out. `many` are enough to be critical."""
 
@@ -60,7 +60,7 @@ class Repeated(NamedTuple):
     many: bool
 
 
-class Remote(NamedTuple):
+class LossyRemote(NamedTuple):
     address: str
     per_s: float
     share: float  # of all that is sent again
@@ -79,7 +79,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         if not _lasting(repeated, sent, summaries, share):
             continue
         if many or _few(seen, kernel.netns, repeated, summaries, limits):
-            found = Repeated(
+            found = RepeatRates(
                 mean(repeated, summaries),
                 mean(sent, summaries),
                 mean(rates_or_zero(summaries, kernel.netns, "TCPRetransFail"), summaries),
@@ -137,7 +137,7 @@ def _lasting(repeated: F64, sent: F64, summaries: Sequence[SampleSummary], share
     return mean(repeated, summaries) > share * mean(sent, summaries) and all(parts)
 
 
-def _finding(seen: Observations, limits: Limits, netns: int, found: Repeated) -> Finding:
+def _finding(seen: Observations, limits: Limits, netns: int, found: RepeatRates) -> Finding:
     share = found.repeats / found.sent
     remotes = _remotes(seen, netns)
     worst = remotes[0].address if remotes and remotes[0].share >= MOSTLY else None
@@ -161,7 +161,7 @@ def _finding(seen: Observations, limits: Limits, netns: int, found: Repeated) ->
     )
 
 
-def _where(remotes: Sequence[Remote]) -> str:
+def _where(remotes: Sequence[LossyRemote]) -> str:
     if not remotes:
         return ""
     if len(remotes) > 1 and remotes[0].share < MOSTLY:
@@ -169,7 +169,7 @@ def _where(remotes: Sequence[Remote]) -> str:
     return f", {'mostly ' if len(remotes) > 1 else ''}to {remotes[0].address}"
 
 
-def _evidence(limits: Limits, found: Repeated, remotes: Sequence[Remote]) -> Iterator[str]:
+def _evidence(limits: Limits, found: RepeatRates, remotes: Sequence[LossyRemote]) -> Iterator[str]:
     seconds = words.number(limits["window_s"])
     yield (
         f"{words.number(found.repeats)} of {words.number(found.sent)} segments/s were "
@@ -185,14 +185,14 @@ def _evidence(limits: Limits, found: Repeated, remotes: Sequence[Remote]) -> Ite
         yield f"{each.address}: {words.number(each.per_s)} retransmits/s just now."
 
 
-def _remotes(seen: Observations, netns: int) -> list[Remote]:
+def _remotes(seen: Observations, netns: int) -> list[LossyRemote]:
     """All that something is sent again to, in the last interval; the most first."""
     remotes = seen.snapshot.remotes
     rate = np.where(remotes.netns == netns, np.nan_to_num(remotes.retransmits_per_s), 0.0)
     order = np.argsort(-rate, kind="stable")[: int(np.count_nonzero(rate > 0))]
     total = float(rate.sum())
     return [
-        Remote(_address(seen, group), float(rate[group]), float(rate[group]) / total)
+        LossyRemote(_address(seen, group), float(rate[group]), float(rate[group]) / total)
         for group in order.tolist()
     ]
 
