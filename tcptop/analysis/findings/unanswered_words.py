@@ -194,7 +194,7 @@ def _waiting(told: Silent) -> str:
     return (
         f"{_people(told.processes)}: {words.count(len(told.rows), 'socket')} in SYN-SENT to "
         f"{told.to}, the oldest for {words.duration(oldest)}; {tried}, and neither a SYN-ACK nor a "
-        "reset."
+        "reset has reached the socket."
     )
 
 
