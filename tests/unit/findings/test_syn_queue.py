@@ -115,7 +115,7 @@ def test_the_host_that_most_come_from_is_named() -> None:
     (flood,), (full,) = of(found, FLOOD), of(found, FULL)
     assert flood.title.endswith("never completed, most from 10.77.0.0")
     assert "31 half-open connections from 12 addresses (most from 10.77.0.0)" in flood.evidence[0]
-    assert "from 12 addresses (most from 10.77.0.0), where 16 fit" in full.evidence[0]
+    assert "from 12 addresses (most from 10.77.0.0), where 17 fit" in full.evidence[0]
     (flood,) = of(seen([listener(16), *one], per_s), FLOOD)
     assert "20 half-open connections from 10.77.0.0 did not" in flood.evidence[0]
 

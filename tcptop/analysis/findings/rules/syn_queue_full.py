@@ -88,9 +88,9 @@ def _becomes(answer: Answer) -> str:
 
 def _evidence(seen: Observations, full: Full, rows: Index) -> Iterator[str]:
     again = int(np.count_nonzero(seen.table.retrans[rows] > 0))
-    senders = syn_queues.senders(seen, rows)
+    senders, fit = syn_queues.senders(seen, rows), min(full.half_open, full.limit)
     yield (
-        f"{full.half_open} half-open connections from {senders}, where {full.half_open} fit; "
+        f"{full.half_open} half-open connections from {senders}, where {fit} fit; "
         f"{again} of them needed a second SYN-ACK."
     )
     if full.answer.cookies_per_s > 0:
