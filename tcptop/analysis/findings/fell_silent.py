@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop.analysis.findings import icmp, words
+from tcptop.analysis.findings import handshakes, icmp, words
 from tcptop.analysis.findings.lost import Lost
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
@@ -19,6 +19,13 @@ PLACE = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
 
 def why(seen: Observations, lost: Lost) -> str:
     """What has probably happened on the way, and only what their own clocks do not exclude."""
+    bare = handshakes.bare(seen, lost.rows)
+    if bare.any():
+        return (
+            f"On {'all' if bare.all() else 'some'} of them nothing but the handshake has ever "
+            "come: the accept queue at the other end may be full, so that it ignores what they "
+            "send (tcptop explain accept-queue-overflow), or a firewall has no state for them."
+        )
     idle = _idle_s(seen, lost)
     if (idle >= IDLE_S).all():
         return (

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tcptop.analysis.findings import syn_queues
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.table import Bools, Index
 
+LATELY_S = 30.0
+
 
 def unconfirmed(seen: Observations, rows: Index) -> Bools:
     """Clients that retransmit their first data while the server's SYN-ACK comes again: it has seen
-    nothing since the SYN.
-
-    bytes_acked is 1 then, for the SYN; each repeated SYN-ACK counts in segs_in.
+    nothing since the SYN. Each repeated SYN-ACK counts in segs_in.
     """
     table = seen.table
-    known = table.tcp_info_known("segs_in")[rows] & table.tcp_info_known("bytes_acked")[rows]
-    bare = (table.tcp_info("bytes_acked")[rows] <= 1) & (table.tcp_info("data_segs_in")[rows] == 0)
-    again = table.tcp_info("segs_in")[rows] >= 2
+    again = table.info_of("segs_in", rows) >= 2
     open_here = table.state[rows] == tcp.ESTABLISHED
-    unconfirmed: Bools = known & bare & again & open_here & (table.retrans[rows] > 0)
-    return unconfirmed & ~seen.accepted[rows]
+    unconfirmed: Bools = bare(seen, rows) & again & open_here & (table.retrans[rows] > 0)
+    return unconfirmed
+
+
+def bare(seen: Observations, rows: Index) -> Bools:
+    """Clients on whose connections nothing has ever come but what belongs to the handshake:
+    bytes_acked counts their SYN.
+    """
+    table = seen.table
+    acked, data = (table.info_of(name, rows) for name in ("bytes_acked", "data_segs_in"))
+    bare: Bools = (acked == 1) & (data == 0) & ~seen.accepted[rows]
+    return bare
+
+
+def acknowledged(seen: Observations, rows: Index) -> Index:
+    """Others from here to the same port of the same address on which all that was sent has been
+    acknowledged, lately: packets get there."""
+    table, row = seen.table, rows[0]
+    there = (table.state == tcp.ESTABLISHED) & (table.send_q == 0) & ~seen.accepted
+    for name in ("netns", "interface", "remote_hi", "remote_lo", "remote_port"):
+        column = getattr(table, name)
+        there &= column == column[row]
+    others = np.flatnonzero(there)
+    acked = table.info_of("bytes_acked", others) > 1
+    found: Index = others[acked & (table.since_s("last_ack_recv", others) < LATELY_S)]
+    return found
 
 
 def half_open(seen: Observations, age_s: float) -> Index:

@@ -162,6 +162,8 @@ def _such(table: SocketTable) -> Iterator[tuple[str, Bools]]:
     yield "at rest for 10 s", rested >= 10_000
     heard = np.minimum(table.tcp_info("last_ack_recv"), table.tcp_info("last_data_recv"))
     yield "heard of just now", table.tcp_info_known("last_ack_recv") & (heard < 3000)
+    acked = (table.send_q == 0) & (table.tcp_info("bytes_acked") > 1)
+    yield "acknowledged lately", acked & (table.tcp_info("last_ack_recv") < 30_000)
     yield "buffer full", (table.tcp_info("rcv_wnd") == 0) & (table.recv_q > 0)
     dropping = (table.memory_of("drops") > 0) & (table.tcp_info("last_data_recv") < 10_000)
     yield "dropping", dropping & (table.state != tcp.LISTEN)

@@ -274,6 +274,22 @@ def test_the_advice_follows_their_own_clocks(
     assert ("idle, a" in finding.advice) == (heard == 15)
 
 
+@pytest.mark.parametrize(
+    ("acked", "says"),
+    [((1, 1, 1), "On all of them nothing but the"), ((75, 1, 75), "On some of them nothing but")],
+)
+def test_a_first_request_that_is_not_acknowledged_is_no_use(
+    acked: tuple[int, ...], says: str
+) -> None:
+    """Their last answer was the SYN-ACK: no state was lost of what never had any."""
+    rows = [lost(heard=4.5, cookie=n, inode=n) for n in (0, 1, 2)]
+    for row, count in zip(rows, acked, strict=True):
+        row["info"] |= {"bytes_acked": count, "data_segs_in": int(count > 1), "segs_in": 1}
+    (finding,) = found(*rows, answering("10.0.0.9:5432"))
+    assert says in finding.advice
+    assert "in use" not in finding.advice
+
+
 def test_what_the_table_shows_is_not_asked() -> None:
     asking = socket("SYN_SENT", "10.0.0.1:41000", "10.0.0.9:5432", timer=1, retrans=1, cookie=77)
     (finding,) = found(lost(heard=5), asking | {"info": {"rto": 2_000_000}, "expires": 500})

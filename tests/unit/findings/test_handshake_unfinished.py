@@ -102,8 +102,53 @@ def test_at_the_client() -> None:
     every = once([client()], owners=HELD)
     (finding,) = of(every, HALF)
     assert finding.subject.destination == "10.0.0.9:80"
-    assert finding.values == {"handshakes": 1, "syn_acks": 3}
+    assert finding.values == {"handshakes": 1, "syn_acks": 3, "acknowledged": 0}
+    assert finding.title == (
+        "1 connection (nginx) to 10.0.0.9:80 still gets SYN-ACKs: the other end has not taken the "
+        "final ACK"
+    )
+    assert finding.advice.startswith("Look for what drops packets")
     assert of(every, "black-hole") == ()
+
+
+def acknowledged(count: int, **info: int) -> list[Row]:
+    told = {"bytes_acked": 75, "data_segs_in": 0, "last_ack_recv": 9000, "last_data_sent": 9000}
+    return [
+        socket("ESTABLISHED", f"10.0.0.1:{41000 + n}", "10.0.0.9:80", inode=1, cookie=100 + n)
+        | {"info": told | {"segs_in": 2} | info}
+        for n in range(count)
+    ]
+
+
+def test_where_others_are_acknowledged_the_accept_queue_there_is_full() -> None:
+    (finding,) = of(once([client(), *acknowledged(3)], owners=HELD), HALF)
+    assert finding.values["acknowledged"] == 3
+    assert any("on 3 other connections to 10.0.0.9:80" in each for each in finding.evidence)
+    assert finding.advice.startswith("The accept queue of 10.0.0.9:80 is probably full")
+    old = once([client(), *acknowledged(3, last_ack_recv=60_000)], owners=HELD)
+    assert of(old, HALF)[0].advice.startswith("Look for what drops packets")
+
+
+def of_a_full_queue(*others: Row) -> Findings:
+    """One of each that a full accept queue on another host leaves here."""
+    bare = client(segs_in=1) | {"local_port": 40002, "cookie": 91}
+    asking = socket("SYN_SENT", "10.0.0.1:40003", "10.0.0.9:80", timer=1, retrans=3, inode=1)
+    asking |= {"info": {"rto": 8_000_000, "backoff": 3}, "expires": 4000, "cookie": 92}
+    return once([client() | {"cookie": 90}, bare, asking, *others], owners=HELD)
+
+
+def test_what_a_full_queue_elsewhere_does_is_told_once() -> None:
+    every = of_a_full_queue(*acknowledged(3))
+    (cause,) = of(every, HALF)
+    assert cause.because is None
+    for name in ("black-hole", "connect-unanswered"):
+        assert [each.because for each in of(every, name)] == [cause.key]
+
+
+def test_where_nothing_is_acknowledged_it_may_be_something_else() -> None:
+    every = of_a_full_queue()
+    (hole,) = of(every, "black-hole")
+    assert hole.because is None
 
 
 @pytest.mark.parametrize("info", [{"bytes_acked": 75}, {"segs_in": 1}, {"data_segs_in": 1}])

@@ -232,7 +232,18 @@ def test_clients_that_give_up_make_it_critical() -> None:
     assert finding.severity == "critical"
     assert finding.title.startswith("nginx does not read, 28 clients have given up: 2.0 KiB wait")
     assert finding.values["given_up"] == 28
-    assert any(each.startswith("28 of these clients have given up") for each in finding.evidence)
+    assert any(
+        each.startswith("28 of these clients have given up: closed with the request unread")
+        for each in finding.evidence
+    )
+
+
+def test_of_a_request_that_was_read_but_for_its_end_that_is_told() -> None:
+    """PHP-FPM leaves FastCGI's empty STDIN record of 8 bytes, and works on the request."""
+    tail = clients(3, "CLOSE_WAIT", recv_q=9, info={"bytes_received": 593})
+    (finding,) = after(5, *tail, unread(9, 584, remote="10.0.0.7:51000"))
+    told = " ".join(finding.evidence)
+    assert "3 of these clients have given up: closed with at most 8 bytes unread, and no" in told
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis import subject
+from tcptop.analysis.findings import handshakes
 from tcptop.analysis.findings.folds.destinations import host
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.ways import broken_link
@@ -29,6 +30,21 @@ def kept_back(effect: Finding, cause: Finding, seen: Observations) -> bool:
     there, to = cause.subject.destination, effect.subject.destination or ""
     same = effect.subject.netns == cause.subject.netns and cause.key.endswith("/out")
     return same and (there in (None, to) or there == host(to) or host(there or "") == to)
+
+
+def takes_no_more(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """Connects without an answer, and requests that are acknowledged and not answered, where the
+    final ACK of others is ignored: a full accept queue at the other end does all that."""
+    one, other = effect.subject, cause.subject
+    same = one.netns == other.netns and one.destination == other.destination is not None
+    return same and cause.values.get("acknowledged", 0) > 0
+
+
+def never_taken(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """black-hole: of connections there that have had the handshake and nothing else."""
+    rows = np.flatnonzero(subject.named(effect.subject, seen.table))
+    known = len(rows) > 0 and bool(handshakes.bare(seen, rows).all())
+    return known and takes_no_more(effect, cause, seen)
 
 
 def other_family(effect: Finding, cause: Finding, seen: Observations) -> bool:

@@ -136,33 +136,56 @@ def _client(seen: Observations, limits: Limits, rows: Index) -> Finding:
     there, found = networks.where(seen.sample, rows), parties.parties(seen, rows)
     again = int(table.tcp_info("segs_in")[rows].max()) - 1
     who = f" ({parties.first_name(found)})" if found else ""
+    others = len(handshakes.acknowledged(seen, rows))
     return Finding(
         ID,
         words.key(ID, int(table.netns[rows[0]]), "to", there),
         _severity(rows, limits),
-        f"Packets from this host to {there} are lost: "
-        f"{words.count(len(rows), 'connection')}{who} still get{_s(rows)} SYN-ACKs",
+        f"{words.count(len(rows), 'connection')}{who} to {there} still get{_s(rows)} SYN-ACKs: the "
+        "other end has not taken the final ACK",
         named(seen, rows, [each.process for each in found], destination=there),
-        {"handshakes": len(rows), "syn_acks": again},
+        {"handshakes": len(rows), "syn_acks": again, "acknowledged": others},
         (
             f"{words.count(len(rows), 'connection')} to {there}: open here, first data "
             f"retransmitted up to {words.count(int(table.retrans[rows].max()), 'time')}; nothing "
             "sent after the SYN has been acknowledged.",
             f"Up to {words.count(again, 'repeated SYN-ACK')} came in on one of them: the path from "
             "there works, and the other end still waits for the final ACK of the handshake.",
+            *_acknowledged(others, there),
             *(
                 [f"{'It belongs' if len(rows) == 1 else 'They belong'} to {parties.listed(found)}."]
                 if found
                 else []
             ),
         ),
-        f"Look for what drops packets to {there} after the SYN: a firewall on the path or at the "
-        "other end that lets the SYN through and then has no state for the connection (asymmetric "
-        "routes, lost state), or a rule on ACKs. Or the accept queue at the other end is full: "
-        "check it there.",
+        _client_advice(there, others),
         f"ss -tinpo 'dst {words.in_filter(there)}'; nstat -az {COUNTERS}",
-        effect=f"{words.count(len(rows), 'connection')}{who} to {there} still get{_s(rows)} "
-        "SYN-ACKs: the other end does not take the final ACK",
+    )
+
+
+def _acknowledged(others: int, there: str) -> Iterator[str]:
+    if others:
+        yield (
+            f"All that was sent on {words.count(others, 'other connection')} to {there} has been "
+            "acknowledged, the last of it within 30 s: packets of this host do get there."
+        )
+
+
+def _client_advice(there: str, others: int) -> str:
+    filtered = (
+        "a firewall on the path or at the other end that lets the SYN through and then has no "
+        "state for the connection (asymmetric routes, lost state), or a rule on ACKs"
+    )
+    if others:
+        return (
+            f"The accept queue of {there} is probably full: its kernel then ignores the final ACK. "
+            "Check on its host whether the listener's Recv-Q exceeds its Send-Q and "
+            "ListenOverflows rises, and why its program does not accept. If the queue has "
+            f"room, look for {filtered}."
+        )
+    return (
+        f"Look for what drops packets to {there} after the SYN: {filtered}. Or the accept queue at "
+        "the other end is full: check it there."
     )
 
 

@@ -67,7 +67,8 @@ def _writes(seen: Observations, group: ConnectionGroup) -> bool:
 
 def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, unread_s: F64) -> Finding:
     rows, longest = group.rows, float(unread_s.max())
-    waiting, gone = int(seen.table.recv_q[rows].sum()), _given_up(seen, group)
+    waiting, left_by = int(seen.table.recv_q[rows].sum()), _given_up(seen, group)
+    gone = len(left_by)
     left = f", {words.count(gone, 'client has', 'clients have')} given up" if gone else ""
     return Finding(
         ID,
@@ -78,7 +79,7 @@ def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, unread_
         group.subject(seen),
         {"connections": len(rows), "recv_q": waiting, "longest_s": longest}
         | ({"given_up": gone} if gone else {}),
-        tuple(_evidence(seen, group, longest, gone)),
+        tuple(_evidence(seen, group, longest, left_by)),
         _advice(seen, group),
         _confirm(group),
         since=seen.sample.taken_at - longest,
@@ -93,14 +94,25 @@ def _severity(seen: Observations, group: ConnectionGroup, limits: Limits, gone: 
     return "critical" if halted or left else "warning"
 
 
-def _given_up(seen: Observations, group: ConnectionGroup) -> int:
-    """Clients that have closed, with their request unread and no answer since it came."""
+def _given_up(seen: Observations, group: ConnectionGroup) -> Index:
+    """Clients that have closed, with something unread and no answer since it came."""
     if not group.listener:
-        return 0
+        return group.rows[:0]
     table, rows = seen.table, group.rows
     sent, came = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
     asked = (table.recv_q[rows] > 1) & (table.recv_q[rows] <= REQUEST) & (sent >= came)
-    return int(np.count_nonzero(asked & (table.state[rows] == tcp.CLOSE_WAIT)))
+    gone: Index = rows[asked & (table.state[rows] == tcp.CLOSE_WAIT)]
+    return gone
+
+
+def _left_unread(seen: Observations, gone: Index) -> str:
+    """Where something was read before, the rest may be the end of a request that is worked on. In
+    CLOSE_WAIT both numbers count the FIN."""
+    table = seen.table
+    if (table.info_of("bytes_received", gone) <= table.recv_q[gone]).all():
+        return "the request unread"
+    rest = words.size(int(table.recv_q[gone].max()) - 1)
+    return f"{rest} unread" if len(gone) == 1 else f"at most {rest} unread"
 
 
 def _symptom(seen: Observations, group: ConnectionGroup) -> str:
@@ -146,7 +158,7 @@ def _advice(seen: Observations, group: ConnectionGroup) -> str:
 
 
 def _evidence(
-    seen: Observations, group: ConnectionGroup, longest: float, gone: int
+    seen: Observations, group: ConnectionGroup, longest: float, gone: Index
 ) -> Iterator[str]:
     table, rows = seen.table, group.rows
     who = group.in_full
@@ -163,9 +175,10 @@ def _evidence(
     most = int(rows[table.recv_q[rows].argmax()])
     size = words.size(int(table.recv_q[most]))
     yield f"The fullest queue is from {words.remote(seen.sample, most)}: {size}."
-    if gone:
-        clients = words.count(gone, "of these clients has", "of these clients have")
-        yield f"{clients} given up: closed with the request unread, and no answer was sent."
+    if len(gone):
+        clients = words.count(len(gone), "of these clients has", "of these clients have")
+        rest = _left_unread(seen, gone)
+        yield f"{clients} given up: closed with {rest}, and no answer was sent since it came."
     shut = int((table.info_of("rcv_wnd", rows) == 0).sum())
     if shut:
         yield f"{words.count(shut, 'buffer is', 'buffers are')} full: the sender may send no more."
