@@ -30,13 +30,15 @@ def run(chosen: CheckOptions) -> int:
         early = too_early(_over_s(chosen), settings)
     else:
         early = too_early(last.over_s or 0.0, settings, "")
-    notes = [each.note for each in (*last.silent, *early)]
+    notes = [each.note for each in early]
     selection = selected(last, shown)
     with output.opened(None) as out:
         if chosen.format == "json":
             json.write_findings(selection, out, [*notes, *plugin.notes_of_filter(selection)])
         else:
-            plugin.write(selection, out, notes, chosen.strict)
+            plugin.write(
+                selection, out, [*(each.note for each in last.silent), *notes], chosen.strict
+            )
     return CODES[plugin.verdict(selection, chosen.strict)]
 
 

@@ -20,6 +20,7 @@ from tcptop.views.rows import Columns, rfc3339
 from tcptop.views.socket_rows import operators_name
 
 NAMED = 3  # processes of a finding
+LONGEST = 400  # characters of how one was started
 _NUMBERS = re.compile(r"\d[\d,.]*(?: (?:bytes?|[KMG]iB|min|h|d|s)\b)?")
 
 
@@ -144,9 +145,17 @@ def culprits(snapshot: Snapshot, finding: Finding) -> Iterator[str]:
     """Who each process is, where it runs and how it was started; the first ones of many."""
     known = [each for each in processes(snapshot, finding) if isinstance(each, Process)]
     for each in known[:NAMED]:
-        yield f"{who(each)}: {each.cmdline or each.name}"
+        yield f"{who(each)}: {_short(each.cmdline or each.name)}"
     if len(known) > NAMED:
         yield f"{len(known) - NAMED} more of them"
+
+
+def _short(started: str) -> str:
+    """A title of 4 KB must not push the other findings out of what a monitoring system keeps."""
+    told = started[:LONGEST]
+    while len(safe(told)) > LONGEST:
+        told = told[: len(told) // 2]
+    return started if told == started else f"{told}…"
 
 
 def since(moment: float, now: float) -> str:

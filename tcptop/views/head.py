@@ -35,10 +35,15 @@ def head(selection: Selection, notes: Sequence[str] = ()) -> dict[str, Any]:
             "poll_ms": rounded(sample.poll_ms),
             "over_s": rounded(selection.snapshot.over_s),
             "silent_rules": silent_rules(selection.snapshot),
-            "notes": [*sample.notes, *notes],
+            "notes": [*said(selection.snapshot), *notes],
         },
         "filter": selection.filter,
     }
+
+
+def said(snapshot: Snapshot) -> list[str]:
+    """What could not be seen, and why; the rules by name that could not look for it."""
+    return [*snapshot.sample.notes, *(each.note for each in snapshot.silent)]
 
 
 def silent_rules(snapshot: Snapshot) -> list[str]:

@@ -31,6 +31,7 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
 from tcptop.views import findings
 from tcptop.views.foreign import code, code_cell, prose
+from tcptop.views.head import said
 from tcptop.views.lists import LISTS
 from tcptop.views.rows import rfc3339
 from tcptop.views.text import states, unowned
@@ -88,7 +89,7 @@ def summary(selection: Selection) -> Iterator[str]:
     yield f"- Sockets: {totals.sockets}, {len(selection.rows)} of them selected"
     yield f"- States: {states(totals.by_state)}"
     hint = [selection.hint] if selection.hint else []
-    for note in (*hint, *sample.notes, *unowned(snapshot)):
+    for note in (*hint, *said(snapshot), *unowned(snapshot)):
         yield f"- Note: {code(note)}"
 
 

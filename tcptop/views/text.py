@@ -21,6 +21,7 @@ from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U8, U64, Index, SocketTable
 from tcptop.views import findings
+from tcptop.views.head import said
 
 CHUNK = 8192  # rows formatted at once
 
@@ -56,7 +57,7 @@ def summary(selection: Selection) -> list[str]:
     if selection.filter:
         lines.append(f"filter: {safe(selection.filter)}  ({len(selection.rows)} sockets)")
     hint = [safe(selection.hint)] if selection.hint else []
-    return lines + [f"note: {note}" for note in (*hint, *sample.notes, *unowned(snapshot))]
+    return lines + [f"note: {note}" for note in (*hint, *said(snapshot), *unowned(snapshot))]
 
 
 def states(by_state: Sequence[int]) -> str:

@@ -235,7 +235,7 @@ async def test_a_filter_chooses_the_lists_and_says_what_it_does_not() -> None:
 
 async def test_findings_lead_and_what_follows_is_counted(told: list[Finding]) -> None:
     async with live(size=(120, 40), opening="overview") as view:
-        assert "Findings  4, of which 1 follow from others" in view.text()
+        assert "Findings  4, of which 1 follows from another" in view.text()
         assert "192.0.2.1:80 does not answer" not in view.text()
 
 

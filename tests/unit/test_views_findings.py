@@ -13,21 +13,24 @@ import pytest
 
 from tcptop.analysis.filter import parse
 from tcptop.analysis.selection import select
-from tcptop.model.finding import Finding
+from tcptop.model.finding import Finding, Silence
 from tcptop.model.selection import Selection
 from tcptop.views import json as json_view
-from tcptop.views import markdown, plugin, text
+from tcptop.views import markdown, ndjson, plugin, text
 from tests.unit.prepared import (
+    NGINX,
     OVERFLOW,
     UNANSWERED,
+    WORKER,
     WORTH_KNOWING,
     derived,
     everything,
     finding,
     found,
     later,
+    owners,
 )
-from tests.unit.written import VALIDATOR, snapshot_json, written
+from tests.unit.written import VALIDATOR, View, snapshot_json, written
 
 HOSTILE = "a|b `c` \x1b[2J\n*d* [x](http://e) <img src=x>"
 
@@ -87,6 +90,22 @@ class TestJson:
         assert list(told) == names
         whole = snapshot_json(chosen)
         assert told == {name: whole[name] for name in names}
+
+
+@pytest.mark.parametrize("form", [json_view, ndjson, text, markdown])
+def test_rules_that_could_not_look_are_named_in_every_form(form: View) -> None:
+    chosen = found(OVERFLOW)
+    blind = (Silence(("fd-limit",), "No owners: fd-limit could not look."),)
+    chosen = replace(chosen, snapshot=replace(chosen.snapshot, silent=blind))
+    assert written(form, chosen).count("No owners: fd-limit could not look.") == 1
+
+
+@pytest.mark.parametrize("title", ["T" * 4000, "a\u0301" * 2000])
+def test_a_title_of_4_kb_leaves_room_for_the_others(title: str) -> None:
+    held = owners(*((1, replace(each, cmdline=title), 6) for each in (NGINX, WORKER)))
+    lines = [each for each in checked(found(OVERFLOW, owners=held)) if "Process:" in each]
+    assert len(lines) == 2
+    assert all(100 < len(each) < 500 and each.endswith("…") for each in lines)
 
 
 class TestText:

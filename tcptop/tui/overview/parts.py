@@ -75,7 +75,8 @@ def findings(scene: Scene, settings: FindingSettings) -> OverviewPart:
     )
     more = f"{len(found)}" if found else _watched(scene, settings)
     if len(found) > len(roots):
-        more += f", of which {len(found) - len(roots)} follow from others"
+        effects = len(found) - len(roots)
+        more += f", of which {effects} follow{'s from another' if effects == 1 else ' from others'}"
     columns = (
         TableColumn("severity", "", 1),
         TableColumn("since", "", 8, priority=3),
