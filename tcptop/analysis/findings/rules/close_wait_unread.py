@@ -36,7 +36,8 @@ def _said(seen: Observations, each: CloseWaits) -> Said:
         title, what, advice = _dropped(each, unread)
     else:
         pooled = int(np.count_nonzero(_idle(seen, each.ends.called))) >= MOSTLY * count
-        title, what, advice = _pool(each) if pooled else _stuck(each, unread)
+        early = seen.watched_s < close_wait.FAST_S
+        title, what, advice = _pool(each, early) if pooled else _stuck(each, unread)
         used = len(_used_since(seen, each)) if pooled else 0
     evidence = (USED.format(others=words.count(used, "other connection")),) if used else ()
     return Said(title, what, advice, {"unread_bytes": unread}, evidence, used > 0)
@@ -102,7 +103,8 @@ def _dropped(each: CloseWaits, unread: int) -> tuple[str, str, str]:
     )
 
 
-def _pool(each: CloseWaits) -> tuple[str, str, str]:
+def _pool(each: CloseWaits, early: bool) -> tuple[str, str, str]:
+    """A leak looks the same until it is seen to grow."""
     name, server = words.called(each.process), each.ends.destination or "the server"
     many = words.count(len(each.rows), "idle connection")
     return (
@@ -113,7 +115,12 @@ def _pool(each: CloseWaits) -> tuple[str, str, str]:
         "limit or maximum lifetime below the server's idle timeout), or test a connection before "
         "it is used. A request that is sent on one of these is answered with a reset; a pool that "
         "looks first (urllib3, database drivers with a pre-ping) drops them and dials anew, and "
-        "then nothing fails.",
+        "then nothing fails."
+        + (
+            f" If they become more and more, they are a leak: close them in {name}."
+            if early
+            else ""
+        ),
     )
 
 
