@@ -21,7 +21,7 @@ from tcptop.sources.processes import netns
 
 LEAST = 20  # sockets of one process that are no TCP socket of the dump; below that none is asked
 AT_ONCE = 2_000  # descriptors a call, some 10 ms
-BUDGET_S = 0.02  # a call, to ask those what they were: 0.1 ms each
+BUDGET_S = 0.02  # of processor time a call, to ask those what they were: 0.1 ms each
 MOST = 1_000  # sockets of a process that are told of one by one
 ALIVE_S = 60.0  # before one that lives in another namespace is asked again
 ALIVE_MOST = 100  # of one process; what has more is a proxy of other namespaces, and left alone
@@ -97,6 +97,7 @@ class UnlistedSockets:
     def _remember(self, known: Owners, missed: Index) -> None:
         """What each of them was: by the dump before, else asked of the socket itself."""
         inodes, began = known.inodes[missed].tolist(), time.monotonic()
+        spent = time.thread_time()
         self._was = {i: self._was[i] for i in inodes if i in self._was}
         alive = {i: self._alive[i] for i in inodes if i in self._alive}
         self._alive = {i: at for i, at in alive.items() if began - at < ALIVE_S}
@@ -110,7 +111,7 @@ class UnlistedSockets:
                 continue
             if int(known.inodes[row]) not in self._was:
                 self._ask(known, row)
-            if time.monotonic() - began > BUDGET_S:
+            if time.thread_time() - spent > BUDGET_S:
                 return
 
     def _ask(self, known: Owners, row: int) -> None:

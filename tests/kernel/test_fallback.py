@@ -284,8 +284,7 @@ def test_without_sock_diag_proc_is_read(
     seen = json.loads((tmp_path / "out").read_text())
     collector = seen["collector"]
     assert collector["source"] == "procfs"
-    (note,) = (note for note in collector["notes"] if "sock_diag" in note)
-    assert os.strerror(number) in note
+    assert any("sock_diag" in note and os.strerror(number) in note for note in collector["notes"])
     lacking = {Need.BACKLOG, Need.TCP_INFO, Need.CLOCKS}
     assert set(collector["silent_rules"]) == {rule.id for rule in RULES if rule.needs & lacking}
     printed = Counter(row.state for row in ss_rows(namespace))
