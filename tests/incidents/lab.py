@@ -18,7 +18,7 @@ from tcptop.sources.restraints import mounts
 
 DEVICE = "v0"
 PROGRAMS = Path(__file__).parent / "programs"
-READY_S = 20.0
+READY_S = 50.0
 POLL_S = 0.1
 _DEAD_MAC = "02:00:00:00:00:99"
 # A namespace with a small socket table scales these down with it (tcp_set_hashinfo).

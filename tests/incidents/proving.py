@@ -18,7 +18,7 @@ from tests.incidents.playing import LONGEST_S, Played, playing
 from tests.kernel import one_look
 from tests.kernel.recount.recount import recount
 
-PATIENCE_S = 8.0  # for a busy machine: what is not said yet may be soon
+PATIENCE_S = 24.0  # for a busy machine: what is not said yet may be soon
 Shows = Mapping[str, Played]
 
 

@@ -290,11 +290,11 @@ def _closed_since(seen: Seen) -> Iterator[Fact]:
         return
     closed = (table.state == tcp.TIME_WAIT) & at(table, to, "remote")
     age = _TIME_WAIT_S - table.expires[closed] / 1000
-    least, most = (int(np.count_nonzero(age < silence - slack)) for slack in (3, 0))
+    least, most = (int(np.count_nonzero(age < silence - slack)) for slack in (4, 0))
     yield Fact("count", least, most, "closed since the others are silent")
     others = at(table, to, "remote") & ~silent & np.isin(table.state, (tcp.ESTABLISHED, 4, 5))
     heard = np.minimum(table.tcp_info("last_ack_recv"), table.tcp_info("last_data_recv"))[others]
-    open_least, open_most = (int(np.sum(heard / 1000 < silence - n)) for n in (3, 0))
+    open_least, open_most = (int(np.sum(heard / 1000 < silence - n)) for n in (4, 0))
     yield Fact("count", least + open_least, most + open_most, "closed since, or heard of")
 
 
@@ -314,7 +314,7 @@ def _ended_since(seen: Seen, silent: Bools, silence: float) -> Fact:
             for at, octets, end in zip(part.at.tolist(), came, ends, strict=True)
             if octets and end in there
         ]
-    least, most = (sum(age < silence - slack for age in ages) for slack in (3, 0))
+    least, most = (sum(age < silence - slack for age in ages) for slack in (4, 0))
     return Fact("count", least, most, "ended since the others are silent")
 
 
