@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from tcptop.model.finding import Finding
@@ -15,7 +15,9 @@ from tests.incidents.lab import Lab
 from tests.kernel.findings.limits import SetWatch
 
 INTERVAL_S, LISTENERS_S = 1.0, 0.2
+AT_ONCE = 6  # more on two cores are looked at too late, and wait for each other
 LONGEST_S = 160.0  # for one construction, from its beginning to its last look
+ALL_S = 900.0  # for all that are played for one class of tests
 Satisfied = Callable[["Played"], bool]
 
 
@@ -28,7 +30,6 @@ class Played:
     looks: dict[str, list[Snapshot]] = field(default_factory=dict)
     failure: BaseException | None = None
     early: list[str] = field(default_factory=list)  # what programs said that ended too early
-    seen: threading.Event = field(default_factory=threading.Event)
 
     def last(self, host: str) -> Snapshot:
         self.check()
@@ -54,17 +55,17 @@ class Played:
         if self.failure is not None:
             raise RuntimeError(f"{self.play.name} could not be made") from self.failure
 
-    def run(self, over: threading.Event, satisfied: Satisfied) -> None:
-        """Make it, look, and keep it until the end: in a thread of its own."""
-        try:
-            self.play.make(self.lab)
-            self._look(satisfied)
-        except BaseException as error:
-            self.failure = error
-        self.seen.set()
-        over.wait()
+    def run(self, turns: threading.Semaphore, satisfied: Satisfied) -> None:
+        """Make it when it is its turn, look, and end it: in a thread of its own."""
+        with turns:
+            try:
+                self.play.make(self.lab)
+                self._look(satisfied, time.monotonic() + LONGEST_S)
+            except BaseException as error:
+                self.failure = error
+            self.early = self.lab.close()
 
-    def _look(self, satisfied: Satisfied) -> None:
+    def _look(self, satisfied: Satisfied, end: float) -> None:
         with ExitStack() as stack:
             limits, hosts = self.play.settings.limits, self.lab.hosts
             watches = {
@@ -77,6 +78,8 @@ class Played:
                     self.looks.setdefault(name, []).append(_looked(watch))
                 if self.watched_s >= self.play.over_s and satisfied(self):
                     return
+                if time.monotonic() > end:
+                    raise TimeoutError(f"{self.play.name} takes too long")
                 due = max(due + INTERVAL_S, time.monotonic())
                 _poll(watches.values(), due)
 
@@ -95,32 +98,16 @@ def _poll(watches: Iterable[SetWatch], until: float) -> None:
             watch.poll_listeners()
 
 
-@contextmanager
-def playing(
-    plays: Sequence[Play], satisfied: Callable[[Played], bool] = lambda _: True
-) -> Iterator[list[Played]]:
-    """All at once; entered when each has been looked at for long enough and is `satisfied`.
+def played(plays: Sequence[Play], satisfied: Satisfied = lambda _: True) -> list[Played]:
+    """Some at a time, each until it has been looked at for long enough and is `satisfied`.
 
     Call it in the main thread.
     """
-    over = threading.Event()
-    played: list[Played] = []
-    threads: list[threading.Thread] = []
-    try:
-        for play in plays:  # before there are threads, which a fork would copy halfway
-            played.append(Played(play, Lab(play.routed)))
-        for each in played:
-            thread = threading.Thread(target=each.run, args=(over, satisfied), daemon=True)
-            thread.start()
-            threads.append(thread)
-        end = time.monotonic() + LONGEST_S
-        for each in played:
-            if not each.seen.wait(max(0.0, end - time.monotonic())):
-                each.failure = TimeoutError(f"{each.play.name} takes too long")
-        yield played
-    finally:
-        for each in played:
-            each.early = each.lab.close()
-        over.set()
-        for thread in threads:
-            thread.join(5)
+    every = [Played(play, Lab(play.routed)) for play in plays]  # forks: before there are threads
+    turns = threading.Semaphore(AT_ONCE)
+    threads = [threading.Thread(target=each.run, args=(turns, satisfied)) for each in every]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return every

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.incidents.incident import Incident, Play
-from tests.incidents.playing import Played, playing
+from tests.incidents.playing import Played, played
 from tests.incidents.proving import Silence, alarmed, besides, miscounted, plays, told, unsaid
 
 
@@ -23,15 +23,15 @@ def classes() -> Iterator[type[Silence]]:
                 yield each
 
 
-def verdict(played: Played, incident: Incident | None) -> str:
-    if played.failure is not None:
-        return f"COULD NOT BE MADE: {played.failure}"
+def verdict(one: Played, incident: Incident | None) -> str:
+    if one.failure is not None:
+        return f"COULD NOT BE MADE: {one.failure}"
     if incident is None:
-        alarms = list(dict.fromkeys(alarmed(played)))
+        alarms = list(dict.fromkeys(alarmed(one)))
         return "\n  ".join(["FALSE ALARM", *alarms]) if alarms else "silent"
-    wrong = [each for host in incident.says for each in unsaid(played, incident, host)]
-    wrong += [each for host in incident.says for each in miscounted(played, host)]
-    more = [each for host, says in incident.says.items() for each in besides(played, says, host)]
+    wrong = [each for host in incident.says for each in unsaid(one, incident, host)]
+    wrong += [each for host in incident.says for each in miscounted(one, host)]
+    more = [each for host, says in incident.says.items() for each in besides(one, says, host)]
     return "\n  ".join(["as it must be" if not wrong + more else "WRONG:", *wrong, *more])
 
 
@@ -44,11 +44,10 @@ def main() -> None:
         chosen: list[Play] = [p for p in plays(cls) if p.name in options.names or not options.names]
         if not chosen:
             continue
-        with playing(chosen) as played:
-            for each in played:
-                print(f"{each.play.name}: {verdict(each, by_play.get(id(each.play)))}")
-                if each.failure is None:
-                    print("\n".join(told(each)).replace("\n", "\n    "), flush=True)
+        for each in played(chosen):
+            print(f"{each.play.name}: {verdict(each, by_play.get(id(each.play)))}")
+            if each.failure is None:
+                print("\n".join(told(each)).replace("\n", "\n    "), flush=True)
 
 
 if __name__ == "__main__":
