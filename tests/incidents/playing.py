@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Protocol, Self
 
+from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.finding import Finding
 from tcptop.model.snapshot import Snapshot
 from tests.incidents.incident import Play
@@ -19,6 +21,30 @@ AT_ONCE = 12  # all of a class on two cores are looked at too late, and wait for
 LONGEST_S = 160.0  # for one construction, from its beginning to its last look
 ALL_S = 900.0  # for all that are played for one class of tests
 Satisfied = Callable[["Played"], bool]
+
+
+class Watching(Protocol):
+    """Looks at one namespace, whatever else it sees."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+    def look(self) -> Snapshot: ...
+    def poll_listeners(self) -> None: ...
+
+
+Watcher = Callable[[DemoNamespace, Mapping[str, Mapping[str, float]]], Watching]
+
+
+class Inside(SetWatch):
+    """As tcptop that runs in the namespace."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def look(self) -> Snapshot:
+        snapshot = self.snapshot()
+        self.source.request(snapshot.requests)
+        return snapshot
 
 
 @dataclass
@@ -55,27 +81,27 @@ class Played:
         if self.failure is not None:
             raise RuntimeError(f"{self.play.name} could not be made") from self.failure
 
-    def run(self, turns: threading.Semaphore, satisfied: Satisfied) -> None:
+    def run(self, turns: threading.Semaphore, satisfied: Satisfied, watcher: Watcher) -> None:
         """Make it when it is its turn, look, and end it: in a thread of its own."""
         with turns:
             try:
                 self.play.make(self.lab)
-                self._look(satisfied, time.monotonic() + LONGEST_S)
+                self._look(satisfied, watcher, time.monotonic() + LONGEST_S)
             except BaseException as error:
                 self.failure = error
             self.early = self.lab.close()
 
-    def _look(self, satisfied: Satisfied, end: float) -> None:
+    def _look(self, satisfied: Satisfied, watcher: Watcher, end: float) -> None:
         with ExitStack() as stack:
             limits, hosts = self.play.settings.limits, self.lab.hosts
             watches = {
-                name: stack.enter_context(SetWatch(hosts[name].namespace, limits))
+                name: stack.enter_context(watcher(hosts[name].namespace, limits))
                 for name in self.play.hosts
             }
             due = time.monotonic()
             while True:
                 for name, watch in watches.items():
-                    self.looks.setdefault(name, []).append(_looked(watch))
+                    self.looks.setdefault(name, []).append(watch.look())
                 if self.watched_s >= self.play.over_s and satisfied(self):
                     return
                 if time.monotonic() > end:
@@ -84,13 +110,7 @@ class Played:
                 _poll(watches.values(), due)
 
 
-def _looked(watch: SetWatch) -> Snapshot:
-    snapshot = watch.snapshot()
-    watch.source.request(snapshot.requests)
-    return snapshot
-
-
-def _poll(watches: Iterable[SetWatch], until: float) -> None:
+def _poll(watches: Iterable[Watching], until: float) -> None:
     """Between two looks the accept queues are polled."""
     while (left := until - time.monotonic()) > 0:
         time.sleep(min(left, LISTENERS_S))
@@ -98,14 +118,18 @@ def _poll(watches: Iterable[SetWatch], until: float) -> None:
             watch.poll_listeners()
 
 
-def played(plays: Sequence[Play], satisfied: Satisfied = lambda _: True) -> list[Played]:
+def played(
+    plays: Sequence[Play], satisfied: Satisfied = lambda _: True, watcher: Watcher = Inside
+) -> list[Played]:
     """Some at a time, each until it has been looked at for long enough and is `satisfied`.
 
     Call it in the main thread.
     """
     every = [Played(play, Lab(play.routed)) for play in plays]  # forks: before there are threads
     turns = threading.Semaphore(AT_ONCE)
-    threads = [threading.Thread(target=each.run, args=(turns, satisfied)) for each in every]
+    threads = [
+        threading.Thread(target=each.run, args=(turns, satisfied, watcher)) for each in every
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
