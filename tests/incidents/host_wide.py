@@ -38,8 +38,8 @@ class HostWide:
             self._thread.join()
 
     def inside(self, namespace: DemoNamespace, _: Limits) -> Through:
-        """For playing, with thresholds as they are. It begins to look at the first call: labs are forked before there are
-        threads."""
+        """For playing, with thresholds as they are. It begins to look at the first call: labs are
+        forked before there are threads."""
         with self._begun:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run)
