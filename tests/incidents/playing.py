@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol, Self
@@ -15,6 +15,7 @@ from tcptop.model.snapshot import Snapshot
 from tests.incidents.incident import Play
 from tests.incidents.lab import Lab
 from tests.kernel.findings.limits import SetWatch
+from tests.kernel.recount.recount import recount
 
 INTERVAL_S, LISTENERS_S = 1.0, 0.2
 AT_ONCE = 12  # all of a class on two cores are looked at too late, and wait for each other
@@ -56,6 +57,7 @@ class Played:
     looks: dict[str, list[Snapshot]] = field(default_factory=dict)
     failure: BaseException | None = None
     early: list[str] = field(default_factory=list)  # what programs said that ended too early
+    miscounted: list[str] = field(default_factory=list)  # numbers that nothing bears out
 
     def last(self, host: str) -> Snapshot:
         self.check()
@@ -82,14 +84,21 @@ class Played:
             raise RuntimeError(f"{self.play.name} could not be made") from self.failure
 
     def run(self, turns: threading.Semaphore, satisfied: Satisfied, watcher: Watcher) -> None:
-        """Make it when it is its turn, look, and end it: in a thread of its own."""
+        """Make it when it is its turn, look, count again while its programs live, and end it: in a
+        thread of its own."""
         with turns:
             try:
                 self.play.make(self.lab)
                 self._look(satisfied, watcher, time.monotonic() + LONGEST_S)
+                self.miscounted = [each for host in self.looks for each in self._recounted(host)]
             except BaseException as error:
                 self.failure = error
             self.early = self.lab.close()
+
+    def _recounted(self, host: str) -> Iterator[str]:
+        """Numbers of whatever is said at the last look."""
+        for finding in self.found(host):
+            yield from recount(finding, self.looks[host], tuple(self.play.limits.values()))
 
     def _look(self, satisfied: Satisfied, watcher: Watcher, end: float) -> None:
         with ExitStack() as stack:

@@ -88,7 +88,7 @@ def _balanced(lab: Lab) -> None:
             "turned-away",
             "warning",
             who="redis",
-            title=[r"redis-server on 10\.77\.0\.1:6379\b has turned away all \d+ connections"],
+            title=[r"redis-server on 10\.77\.0\.1:6379\b has turned away all [\d,]+ connections"],
             told=[r"maxclients"],
             listener="10.77.0.1:6379",
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.incidents.host_wide import HostWide
 from tests.incidents.incident import Incident, Play
 from tests.incidents.playing import Played, played
-from tests.incidents.proving import Silence, alarmed, besides, miscounted, plays, told, unsaid
+from tests.incidents.proving import Silence, alarmed, besides, plays, told, unsaid
 
 
 def classes() -> Iterator[type[Silence]]:
@@ -32,7 +32,7 @@ def verdict(one: Played, incident: Incident | None) -> str:
         alarms = list(dict.fromkeys(alarmed(one)))
         return "\n  ".join(["FALSE ALARM", *alarms]) if alarms else "silent"
     wrong = [each for host in incident.says for each in unsaid(one, incident, host)]
-    wrong += [each for host in incident.says for each in miscounted(one, host)]
+    wrong += one.miscounted
     more = [each for host, says in incident.says.items() for each in besides(one, says, host)]
     return "\n  ".join(["as it must be" if not wrong + more else "WRONG:", *wrong, *more])
 
