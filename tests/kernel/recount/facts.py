@@ -179,8 +179,9 @@ def _of_part(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
     yield exactly("count", len(np.unique(part.remote_lo)), f"{name}: remote addresses")
     yield exactly("count", int(part.retrans.max()), f"{name}: retransmissions")
     yield exactly("count", int(part.tcp_info("backoff").max()), f"{name}: doublings")
-    for size in ("snd_mss", "pmtu"):
+    for size in ("snd_mss", "pmtu", "bytes_received"):
         yield exactly("bytes", int(part.tcp_info(size).max()), f"{name}: {size}")
+    yield exactly("bytes", int(part.tcp_info("bytes_received").min()), f"{name}: least received")
     for queue in ("recv_q", "send_q"):
         column = getattr(part, queue).astype(np.int64)
         for what, value in (
@@ -688,10 +689,25 @@ def _of_ends(seen: Seen) -> Iterator[Fact]:
     yield exactly(
         "bytes", int(dead.tcp_info("bytes_received").max(initial=0)), "came until it ended"
     )
+    yield from _of_answers(seen, dead)
     for waited in asked_s[left].tolist():
         yield Fact("seconds", waited - 0.1, waited, "waited until it ended")
     for idle in idle_s[left].tolist():
         yield Fact("seconds", idle - 0.1, idle, "paused before the last thing was sent")
+
+
+def _of_answers(seen: Seen, dead: SocketTable) -> Iterator[Fact]:
+    """Bytes that came of those that had any, and how many these were."""
+    came = np.sort(dead.tcp_info("bytes_received")[dead.tcp_info("bytes_received") > 0])
+    for size in {*came[:_FEW].tolist(), *came[-_FEW:].tolist(), *np.unique(came)[-_FEW:].tolist()}:
+        yield exactly("bytes", int(size), "came until it ended")
+    whole = came >= 0.9 * np.median(came) if len(came) else came
+    for part in (came[whole > 0], came[whole == 0]):
+        for end in (part.min(), part.max()) if len(part) else ():
+            yield exactly("bytes", int(end), "came until it ended, of whole answers and of parts")
+    parts = int(np.count_nonzero(whole == 0))
+    yield Fact("count", max(parts - 2, 0), parts, "parts of answers")
+    yield Fact("count", int(np.count_nonzero(whole)), len(came), "answers, whole or not")
 
 
 def _led_to(seen: Seen, dead: SocketTable, to: str) -> Bools:

@@ -6,15 +6,20 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis import subject
-from tcptop.analysis.findings import handshakes
+from tcptop.analysis.findings import handshakes, unanswered
 from tcptop.analysis.findings.folds.destinations import host
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.ways import broken_link
+from tcptop.analysis.findings.windows import mean, rates_or_zero, window
+from tcptop.model import address
 from tcptop.model.address import split_zone
-from tcptop.model.finding import Finding
-from tcptop.model.route import Link
+from tcptop.model.finding import Finding, Subject
+from tcptop.model.route import Link, route_key
 
-AT_ONCE_S = 5.0
+MOST = 50  # hosts whose routes are asked for
+AT_ONCE_S, WINDOW_S = 5.0, 5.0
+DROPPED = 0.5  # answers, of the SYNs that are sent again
+CHECKED = ("IPReversePathFilter", "InCsumErrors")  # of what arrives, before any socket sees it
 
 
 def same_link(effect: Finding, cause: Finding, seen: Observations) -> bool:
@@ -25,11 +30,42 @@ def same_link(effect: Finding, cause: Finding, seen: Observations) -> bool:
     return one is not None and other is not None and one.index == other.index
 
 
+def same_gateway(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """black-hole: behind the gateway that connects get no answer through, and nobody there
+    answers."""
+    _, behind, whom = cause.key.rpartition("/gateway/")
+    rows = np.flatnonzero(subject.named(effect.subject, seen.table))
+    if not behind or effect.values.get("answering", 1) or not len(rows):
+        return False
+    hosts = {address.remote_text(seen.table, row): row for row in rows.tolist()}
+    keys = [route_key(seen.table, row) for row in list(hosts.values())[:MOST]]
+    routes = [seen.route(key) if key else None for key in keys]
+    same = all(route is not None and route.gateway == whom for route in routes)
+    return same and effect.subject.netns == cause.subject.netns
+
+
 def kept_back(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Who hears nothing of what this host does not let out, or is refused by it."""
     there, to = cause.subject.destination, effect.subject.destination or ""
     same = effect.subject.netns == cause.subject.netns and cause.key.endswith("/out")
     return same and (there in (None, to) or there == host(to) or host(there or "") == to)
+
+
+def answers_dropped(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """Connects to whom this host's own checks drop the answers: as many are dropped as half of the
+    SYNs that are sent again, and nothing there was answered."""
+    netns, summaries = cause.subject.netns, window(seen, WINDOW_S)
+    if effect.subject.netns != netns or cause.key.count("/") > 1 or not summaries:
+        return False
+    dropped, again = (
+        sum(mean(rates_or_zero(summaries, netns, name), summaries) for name in names)
+        for names in (CHECKED, ("TCPSynRetrans",))
+    )
+    to = effect.subject.destination
+    there = Subject(netns, destination=to) if to else effect.subject
+    rows = np.flatnonzero(subject.rows(there, seen.snapshot))
+    rows = rows[~seen.accepted[rows]]
+    return 0 < DROPPED * again <= dropped and not len(unanswered.answered(seen, rows))
 
 
 def takes_no_more(effect: Finding, cause: Finding, seen: Observations) -> bool:
