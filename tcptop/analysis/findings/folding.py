@@ -95,6 +95,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("connect-unanswered", "syn-queue-full", listeners.unanswered),
     ("connect-unanswered", "handshake-unfinished", hosts.takes_no_more),
     ("black-hole", "connect-unanswered", hosts.same_gateway),
+    ("connect-unanswered", "connect-unanswered", hosts.same_gateway),
     ("connect-unanswered", "black-hole", listeners.dead_too),
     ("black-hole", "accept-queue-overflow", listeners.retransmitting),
     ("black-hole", "handshake-unfinished", hosts.never_taken),

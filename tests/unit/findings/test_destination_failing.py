@@ -488,16 +488,16 @@ def test_answers_that_are_reset_half_way_are_told() -> None:
         whole = opened(segs_in=90, data_segs_in=80, bytes_received=10_000, last_data_recv=0)
         return [torn(number * 900), *[whole] * 5]
 
-    def told(rows: Ended, **counters: int) -> tuple[Finding, ...]:
-        return found(rows, 8, AttemptFails=0, EstabResets=1, **counters)
+    def told(rows: Ended, resets: int = 2, own: int = 0) -> tuple[Finding, ...]:
+        return found(rows, AttemptFails=0, OutRsts=resets, TCPAbortOnData=own)
 
-    (finding,) = told(over, OutRsts=2)
+    (finding,) = told(over)
     assert finding.severity == "warning"
     assert finding.title == (
         f"8 of 48 connections to {TO} that ended within 8 s were reset in the middle of an answer"
     )
     assert "INVALID" in finding.advice
-    assert "INVALID" not in told(over, OutRsts=0)[0].advice
-    assert not told(over, OutRsts=2, TCPAbortOnData=1)  # this host wanted no more
+    assert "INVALID" not in told(over, resets=0)[0].advice
+    assert not told(over, own=1)  # this host wanted no more
     assert not told(lambda number: [torn(300), *over(number)[1:]])  # short ones, all alike
     assert not told(lambda number: [torn(9_900), *over(number)[1:]])  # whole, and reset then

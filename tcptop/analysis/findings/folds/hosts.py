@@ -14,9 +14,8 @@ from tcptop.analysis.findings.windows import mean, rates_or_zero, window
 from tcptop.model import address
 from tcptop.model.address import split_zone
 from tcptop.model.finding import Finding, Subject
-from tcptop.model.route import Link, route_key
+from tcptop.model.route import Link
 
-MOST = 50  # hosts whose routes are asked for
 AT_ONCE_S, WINDOW_S = 5.0, 5.0
 DROPPED = 0.5  # answers, of the SYNs that are sent again
 CHECKED = ("IPReversePathFilter", "InCsumErrors")  # of what arrives, before any socket sees it
@@ -31,17 +30,19 @@ def same_link(effect: Finding, cause: Finding, seen: Observations) -> bool:
 
 
 def same_gateway(effect: Finding, cause: Finding, seen: Observations) -> bool:
-    """black-hole: behind the gateway that connects get no answer through, and nobody there
-    answers."""
+    """connect-unanswered, black-hole: all behind the gateway that connects to others get no answer
+    through, and nobody there answers."""
     _, behind, whom = cause.key.rpartition("/gateway/")
-    rows = np.flatnonzero(subject.named(effect.subject, seen.table))
-    if not behind or effect.values.get("answering", 1) or not len(rows):
+    one = effect.subject
+    if not behind or effect.key == cause.key or one.netns != cause.subject.netns:
         return False
-    hosts = {address.remote_text(seen.table, row): row for row in rows.tolist()}
-    keys = [route_key(seen.table, row) for row in list(hosts.values())[:MOST]]
-    routes = [seen.route(key) if key else None for key in keys]
-    same = all(route is not None and route.gateway == whom for route in routes)
-    return same and effect.subject.netns == cause.subject.netns
+    rows = np.flatnonzero(subject.named(one, seen.table))
+    hosts = {address.remote_text(seen.table, row) for row in rows.tolist()}
+    if one.destination and not hosts:
+        hosts.add(host(one.destination))
+    ways = seen.sample.routes.items()
+    by = [{r.gateway for k, r in ways if (k.netns, k.remote) == (one.netns, to)} for to in hosts]
+    return not effect.values.get("answering") and by != [] and all(each == {whom} for each in by)
 
 
 def kept_back(effect: Finding, cause: Finding, seen: Observations) -> bool:
