@@ -22,6 +22,7 @@ from tcptop.model.pace import (
     IN,
     KINDS,
     LATE,
+    NONE,
     OUT,
     OWN_WINDOW,
     PEER_WINDOW,
@@ -73,6 +74,8 @@ class _Look:
 def paces(table: SocketTable, clock: float, before: Paces, received_per_s: F64) -> Paces:
     """Those of this sample, after those of the sample before."""
     rows = _candidates(table, received_per_s)
+    if not len(rows):
+        return replace(NONE, clock=clock)
     rows = rows[np.argsort(table.key[rows])]
     key = table.key[rows]
     then = _aligned(before, index_of(key, before.key))
@@ -85,11 +88,11 @@ def paces(table: SocketTable, clock: float, before: Paces, received_per_s: F64) 
 def _aligned(before: Paces, place: Index) -> Paces:
     """What was known of each of these, at their places; of new ones nothing is."""
     then, known = unseen(len(place)), place >= 0
+    columns = {}
     for name in ("counters", "since", "begun", "high", "looks", "hits", "missed"):
-        column = getattr(then, name).copy()
-        column[known] = getattr(before, name)[place[known]]
-        then = replace(then, **{name: column})
-    return replace(then, clock=before.clock)
+        columns[name] = getattr(then, name).copy()
+        columns[name][known] = getattr(before, name)[place[known]]
+    return replace(then, clock=before.clock, **columns)
 
 
 def _after(look: _Look, clock: float, key: U64, then: Paces) -> Paces:
@@ -116,9 +119,11 @@ def _after(look: _Look, clock: float, key: U64, then: Paces) -> Paces:
 
 def _candidates(table: SocketTable, received_per_s: F64) -> Index:
     """Connections that move something and that a path may hold back, of kernels that tell (5.4)."""
-    rows = np.flatnonzero(isin_codes(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT)))
+    moves = (table.send_q > 0) | (received_per_s >= FLOW_PER_S)
+    rows = np.flatnonzero(moves & isin_codes(table.state, (tcp.ESTABLISHED, tcp.CLOSE_WAIT)))
+    if not len(rows):
+        return rows
     rows = rows[table.tcp_info_known("snd_wnd", rows)]
-    rows = rows[(table.send_q[rows] > 0) | (received_per_s[rows] >= FLOW_PER_S)]
     far = (table.info_of("min_rtt", rows) >= FAR_US) | (table.rtt_us(rows) >= QUEUED_US)
     small = table.info_of("snd_mss", rows) <= SMALL
     small |= (table.info_of("rcv_mss", rows) <= SMALL) & (

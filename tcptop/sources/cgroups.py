@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.table import U64
 from tcptop.sources import procfs
 
@@ -42,7 +43,7 @@ class Cgroups:
     def paths(self, ids: U64) -> Mapping[int, str]:
         """Path (from the mount, "/" is its root) of those of the ids that are known, and of those
         asked for shortly before; 0 is none."""
-        wanted = self._lately(set(ids.tolist()) - {0})
+        wanted = self._lately(set(sorted_unique(ids).tolist()) - {0})
         self._gone &= wanted
         unknown = wanted - self._paths.keys() - self._gone
         if unknown and self._root and self._clock() >= self._next_walk:

@@ -27,7 +27,7 @@ NO_SOCKETS = (np.zeros(0, np.uint32), np.zeros(0, np.int64))
 
 class FdTable:
     """The sockets of one process, as last read; `inodes` and `fds` are its rows, a descriptor
-    IN_RING where a ring holds the socket. They are new arrays where they may have changed.
+    IN_RING where a ring holds the socket. They are new arrays where they have changed.
 
     `identity` is the inode number of /proc/PID/fd, which a new process with an old pid has not
     (proc_pid_make_inode in fs/proc/base.c). `size` is the number of descriptors, which the
@@ -134,9 +134,11 @@ class FdTable:
     def _set_rows(self) -> None:
         inodes = np.array(list(self._links.values()), np.int64)
         sockets = np.flatnonzero(inodes > 0)
-        self.inodes = inodes[sockets].astype(np.uint32)  # idiag_inode has 32 bits
-        self.fds = np.array(list(self._links), dtype=np.int64)[sockets]
+        rows = inodes[sockets].astype(np.uint32)  # idiag_inode has 32 bits
+        fds = np.array(list(self._links), dtype=np.int64)[sockets]
         if (inodes == _RING).any():
             held = self._registered()
-            self.inodes = np.append(self.inodes, held.astype(np.uint32))
-            self.fds = np.append(self.fds, np.full(len(held), IN_RING, np.int64))
+            rows = np.append(rows, held.astype(np.uint32))
+            fds = np.append(fds, np.full(len(held), IN_RING, np.int64))
+        if not (np.array_equal(rows, self.inodes) and np.array_equal(fds, self.fds)):
+            self.inodes, self.fds = rows, fds

@@ -15,7 +15,7 @@ import numpy as np
 
 from tcptop.model.arrays import index_of, isin, isin_sorted, sorted_unique
 from tcptop.model.sample import NO_OWNERS, Owners, Process, Unlisted
-from tcptop.model.table import EMPTY, I64, U32, SocketTable
+from tcptop.model.table import EMPTY, I64, U32, Bools, SocketTable
 from tcptop.sources import procfs
 from tcptop.sources.fd_table import FdTable
 from tcptop.sources.in_flight import in_flight
@@ -87,18 +87,21 @@ class OwnerFinder:
         self._first = first
         wanted = sorted_unique(inodes[inodes != 0])
         ended = self._look()
-        missing = wanted[~isin_sorted(wanted, self._known.inodes)]
+        held = isin_sorted(self._known.inodes, wanted)
+        missing = _missing(wanted, self._known.inodes, held)
         reading = _Reading(wanted, self._vain.due(missing, now), now, self._budget)
         complete = self._read(reading)
         if ended or reading.changed:
             self._known = _join(self._all())
             self._sharing = _sharing(self._known)
-        if self._in_flight and isin_sorted(wanted, self._known.inodes).all():
+            held = isin_sorted(self._known.inodes, wanted)
+        if self._in_flight and not len(_missing(wanted, self._known.inodes, held)):
             self._in_flight = {}
         self._wanted = wanted
-        unlisted = self._unlisted.find(self._known, wanted, dump, inside)
-        beside = np.array(others, np.uint32)
-        return self._select(sorted_unique(np.append(wanted, beside)), unlisted, complete)
+        unlisted = self._unlisted.find(self._known, np.flatnonzero(~held), dump, inside)
+        if others:
+            held |= isin(self._known.inodes, np.array(others, np.uint32))
+        return self._select(held, unlisted, complete)
 
     def namespaces(self) -> dict[int, list[str]]:
         """Network namespaces that processes hold open, by inode: paths of such descriptors. As of
@@ -197,8 +200,7 @@ class OwnerFinder:
         if not reading.cut:
             self._vain.add(reading.left(), reading.now)
 
-    def _select(self, wanted: U32, unlisted: Mapping[int, Unlisted], complete: bool) -> Owners:
-        rows = isin_sorted(self._known.inodes, wanted)
+    def _select(self, rows: Bools, unlisted: Mapping[int, Unlisted], complete: bool) -> Owners:
         pids = {*self._known.pids[rows].tolist(), *unlisted, *self._in_flight}
         facts = self._facts(pids)
         if len(facts) < len(pids):  # ended since
@@ -334,6 +336,15 @@ class _Vain:
         self._turns = np.append(np.where(again, now + waits, self._turns), now + np.ones(len(new)))
         self._waits = np.append(waits, np.ones(len(new)))
         self._inodes = np.append(self._inodes, new)
+
+
+def _missing(wanted: U32, known: U32, held: Bools) -> U32:
+    """Those of `wanted` that are not `known`, both sorted; `held` says which of the known are
+    wanted. Mostly none, and to count is faster than to look for each."""
+    found = known[held]
+    if len(wanted) and np.count_nonzero(found[1:] != found[:-1]) + len(found[:1]) == len(wanted):
+        return wanted[:0]
+    return wanted[~isin_sorted(wanted, known)]
 
 
 def _join(tables: Iterable[FdTable]) -> Owners:

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from tcptop.model.arrays import distinct, isin, isin_sorted
+from tcptop.model.arrays import distinct, isin
 from tcptop.model.sample import LostSocket, Owners, Unlisted
-from tcptop.model.table import EMPTY, I64, U32, Index, SocketTable
+from tcptop.model.table import EMPTY, I64, Index, SocketTable
 from tcptop.sources import lost
 from tcptop.sources.processes import netns
 
@@ -44,15 +44,15 @@ class UnlistedSockets:
         self._dump = EMPTY  # the last one
 
     def find(
-        self, known: Owners, listed: U32, dump: SocketTable, inside: frozenset[int]
+        self, known: Owners, rows: Index, dump: SocketTable, inside: frozenset[int]
     ) -> Mapping[int, Unlisted]:
-        """By pid: TCP sockets that are not `listed` (sorted inodes).
+        """By pid: TCP sockets that are not listed.
 
-        `known` are all sockets of all processes; those of namespaces that are not `inside` are in
-        other dumps. A process with fewer than LEAST such descriptors is left out. `dump` are the
-        listed sockets, by which a later call knows what those were that it misses.
+        `known` are all sockets of all processes, of which `rows` are in no list; those of
+        namespaces that are not `inside` are in other dumps. A process with fewer than LEAST such
+        descriptors is left out. `dump` are the listed sockets, by which a later call knows what
+        those were that it misses.
         """
-        rows = np.flatnonzero(~isin_sorted(known.inodes, listed))
         many = self._many(known.pids[rows], inside)
         if not many:  # most hosts
             self._forget(dump)

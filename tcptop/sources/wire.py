@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
-from tcptop.model.table import MAPPED, U8, Bools, Index, SocketTable
+from tcptop.model.table import MAPPED, U8, Bools, Index, Rows, SocketTable
 
 NLMSG_ERROR = 2
 NLMSG_DONE = 3
@@ -152,16 +152,18 @@ def decode(data: NDArray[np.uint8], offsets: Index, table: SocketTable) -> None:
     Rows of one layout (the same attribute headers at the same places) are read together: length
     alone is only a hint, as two sets of attributes can be equally long. Raises WireError.
     """
-    _headers(data, offsets, table)
+    every = _Messages(data, offsets)
+    _headers(every, table)
     check(table)
-    lengths, layouts = gather(data, offsets, 0, "u4"), 0
+    lengths, layouts = every.items(0, "u4"), 0
     for length in sorted_unique(lengths):
         rows = np.flatnonzero(lengths == length)
         while len(rows):
-            first = int(offsets[rows[0]])
-            layout = attributes(data[first : first + int(length)].tobytes())
-            same = _same_layout(data, offsets[rows], layout, first)
-            _fill(data, offsets, rows[same], layout, table)
+            messages = every if len(rows) == len(offsets) else every.copied(rows, int(length))
+            layout = attributes(messages.first(int(length)))
+            same = _same_layout(messages, layout)
+            alike = len(rows) == len(offsets) and bool(same.all())
+            _fill(messages.some(same), slice(None) if alike else rows[same], layout, table)
             rows, layouts = rows[~same], layouts + 1
             if layouts > LAYOUTS:
                 raise WireError(f"more than {LAYOUTS} kinds of messages")
@@ -187,14 +189,44 @@ def queues(data: memoryview, offsets: Iterable[int]) -> list[tuple[int, int]]:
     return [QUEUE.unpack_from(data, offset + COOKIE) for offset in offsets]
 
 
-def gather(data: NDArray[np.uint8], offsets: Index, at: int, dtype: str) -> NDArray[Any]:
-    """The items at `offsets + at`, which are multiples of four bytes plus at."""
-    item = _item(dtype)
-    if not len(offsets):  # the data may end before `at`: a dump of nothing
-        return np.empty(0, item)
-    count = max(0, (len(data) - at - item.itemsize) // 4 + 1)
-    items: NDArray[Any] = np.ndarray((count,), item, data, at, (4,))[offsets >> 2]
-    return items
+class _Messages:
+    """Messages at byte offsets, multiples of four, of `data`. Where all are equally far from each
+    other, as in most dumps, their items are read without an index, twice as fast."""
+
+    def __init__(self, data: NDArray[np.uint8], offsets: Index) -> None:
+        self._data, self._offsets = data, offsets
+        step = int(offsets[1] - offsets[0]) if len(offsets) > 1 else 4
+        self._step = step if ((offsets[1:] - offsets[:-1]) == step).all() else 0
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def first(self, size: int) -> bytes:
+        at = int(self._offsets[0])
+        return self._data[at : at + size].tobytes()
+
+    def items(self, at: int, dtype: str | np.dtype[Any]) -> NDArray[Any]:
+        """What each has at a byte."""
+        item = _item(dtype) if isinstance(dtype, str) else dtype
+        if not len(self._offsets):  # the data may end before `at`: a dump of nothing
+            return np.empty(0, item)
+        if self._step:
+            first, count = int(self._offsets[0]) + at, len(self._offsets)
+            return np.ndarray((count,), item, self._data, first, (self._step,))
+        count = max(0, (len(self._data) - at - item.itemsize) // 4 + 1)
+        items: NDArray[Any] = np.ndarray((count,), item, self._data, at, (4,))[self._offsets >> 2]
+        return items
+
+    def some(self, same: Bools) -> _Messages:
+        return self if same.all() else _Messages(self._data, self._offsets[same])
+
+    def copied(self, rows: Index, size: int) -> _Messages:
+        """Some of one size, side by side: once more each is cheaper than to look for each item."""
+        few = _Messages(self._data, self._offsets[rows])
+        if few._step:
+            return few
+        data = few.items(0, np.dtype(f"V{size + 3 & ~3}")).view(np.uint8)
+        return _Messages(data, np.arange(len(rows)) * (size + 3 & ~3))
 
 
 @lru_cache(256)
@@ -203,20 +235,16 @@ def _item(dtype: str) -> np.dtype[Any]:
     return np.dtype(dtype)
 
 
-def _same_layout(
-    data: NDArray[np.uint8], offsets: Index, layout: list[Attribute], first: int
-) -> Bools:
-    same = np.ones(len(offsets), bool)
+def _same_layout(messages: _Messages, layout: list[Attribute]) -> Bools:
+    same = np.ones(len(messages), bool)
     for attribute in layout:
-        at = attribute.at - 4
-        header = data[first + at : first + at + 4].view("u4")[0]
-        same &= gather(data, offsets, at, "u4") == header
+        headers = messages.items(attribute.at - 4, "u4")
+        same &= headers == headers[0]
     return same
 
 
-def _headers(data: NDArray[np.uint8], offsets: Index, table: SocketTable) -> None:
-    count = max(0, (len(data) - FIRST_ATTRIBUTE) // 4 + 1)
-    rows = np.ndarray((count,), HEADER, data, 0, (4,))[offsets >> 2]
+def _headers(messages: _Messages, table: SocketTable) -> None:
+    rows = messages.items(0, HEADER)
     for name in PLAIN:
         getattr(table, name)[:] = rows[name]
     # Before the kernel clamped it, an overdue timer came as a huge unsigned number.
@@ -236,54 +264,44 @@ def halves(address: U8, family: U8) -> tuple[NDArray[np.uint64], NDArray[np.uint
     return np.where(v4, np.uint64(0), hi), np.where(v4, mapped, lo)
 
 
-def _fill(
-    data: NDArray[np.uint8],
-    offsets: Index,
-    rows: Index,
-    layout: list[Attribute],
-    table: SocketTable,
-) -> None:
+def _fill(messages: _Messages, rows: Rows, layout: list[Attribute], table: SocketTable) -> None:
     for attribute in layout:
-        places = offsets[rows]
+        at = attribute.at
         if attribute.kind in SCALARS:
-            _fill_scalar(data, places, rows, attribute, table)
+            _fill_scalar(messages, rows, attribute, table)
         elif attribute.kind == tcp.INFO:
             size = min(attribute.size, tcp.TCP_INFO_SIZE) & ~3
-            table.info[rows, : size // 4] = gather(data, places, attribute.at, f"({size // 4},)u4")
+            table.info[rows, : size // 4] = messages.items(at, f"({size // 4},)u4")
             table.info_size[rows] = size
         elif attribute.kind == tcp.SKMEMINFO:
             count = min(attribute.size // 4, len(tcp.MEMORY))
-            table.memory[rows, :count] = gather(data, places, attribute.at, f"({count},)u4")
+            table.memory[rows, :count] = messages.items(at, f"({count},)u4")
             table.memory_count[rows] = count
         elif attribute.kind == tcp.CONG:
-            table.cong[rows] = gather(data, places, attribute.at, f"S{min(attribute.size, 16)}")
+            table.cong[rows] = messages.items(at, f"S{min(attribute.size, 16)}")
         elif attribute.kind == tcp.ULP_INFO:
-            _fill_ulp(data, places, rows, attribute, table)
+            _fill_ulp(messages, rows, attribute, table)
         table.has[rows] |= np.uint32(1 << min(attribute.kind, 31))
 
 
-def _fill_scalar(
-    data: NDArray[np.uint8], places: Index, rows: Index, attribute: Attribute, table: SocketTable
-) -> None:
+def _fill_scalar(messages: _Messages, rows: Rows, attribute: Attribute, table: SocketTable) -> None:
     name, size = SCALARS[attribute.kind]
     if attribute.size < size:
         raise WireError(f"attribute {attribute.kind} has {attribute.size} bytes instead of {size}")
-    getattr(table, name)[rows] = gather(data, places, attribute.at, f"u{size}")
+    getattr(table, name)[rows] = messages.items(attribute.at, f"u{size}")
 
 
-def _fill_ulp(
-    data: NDArray[np.uint8], places: Index, rows: Index, attribute: Attribute, table: SocketTable
-) -> None:
+def _fill_ulp(messages: _Messages, rows: Rows, attribute: Attribute, table: SocketTable) -> None:
     """The name is the first of the nested attributes (tcp_diag_put_ulp, net/ipv4/tcp_diag.c)."""
     if attribute.size < 4:
         return
-    length = gather(data, places, attribute.at, "u2").astype(np.int64)
-    kind = gather(data, places, attribute.at + 2, "u2") & ATTRIBUTE_TYPE
+    length = messages.items(attribute.at, "u2").astype(np.int64)
+    kind = messages.items(attribute.at + 2, "u2") & ATTRIBUTE_TYPE
     if ((length < 4) | (length > attribute.size)).any():
         raise WireError(f"an upper-layer protocol in {attribute.size} bytes that does not fit")
     named = (kind == INET_ULP_INFO_NAME) & (length > 4)
+    places = np.arange(len(table))[rows]
     for size in sorted_unique(length[named]).tolist():
         same = named & (length == size)
-        table.ulp[rows[same]] = gather(
-            data, places[same], attribute.at + 4, f"S{min(size - 4, 16)}"
-        )
+        name = messages.some(same).items(attribute.at + 4, f"S{min(size - 4, 16)}")
+        table.ulp[places[same]] = name
