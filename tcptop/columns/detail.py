@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.apparent import inferred
-from tcptop.analysis.findings.words import called, contained, ids
+from tcptop.analysis.findings.words import called, contained, count, ids
 from tcptop.analysis.workloads import workloads
 from tcptop.columns import detail_options, sockets, units
 from tcptop.columns.endpoints import owner_text
@@ -70,20 +70,20 @@ def _ms(value: float) -> str:
 def _segments(value: float) -> str:
     if value >= 0x7FFF_FFFF:  # TCP_INFINITE_SSTHRESH: slow start has not ended yet
         return "none yet"
-    return f"{int(value)} segments"
+    return count(int(value), "segment")
 
 
 def _bytes(value: float) -> str:
-    return f"{int(value)} B"
+    return f"{int(value):,} B"
 
 
 def _per_second(value: float) -> str:
     # ~0 means that pacing is not limited (include/net/sock.h, sk_max_pacing_rate)
-    return "unlimited" if value >= 2**64 - 2**12 else f"{units.size(value)}/s"
+    return "unlimited" if value >= 2**64 - 2**12 else f"{units.long_size(value)}/s"
 
 
 def _plain(value: float) -> str:
-    return str(int(value))
+    return f"{int(value):,}"
 
 
 # tcp_info in the order in which one asks, with units and plain names.
@@ -224,8 +224,8 @@ def _queues(selection: Selection, row: int) -> Iterator[Fact]:
             yield Fact("queues", "backlog", str(send_q), f"{send_q + 1} fit")
         return
     fin = "; 1 of it is the peer's FIN" if recv_q and table.state[row] == tcp.CLOSE_WAIT else ""
-    yield Fact("queues", "recv_q", f"{recv_q} B", f"received, not read by the process{fin}")
-    yield Fact("queues", "send_q", f"{send_q} B", "sent or queued, not acknowledged by the peer")
+    yield Fact("queues", "recv_q", f"{recv_q:,} B", f"received, not read by the process{fin}")
+    yield Fact("queues", "send_q", f"{send_q:,} B", "sent or queued, not acknowledged by the peer")
 
 
 def _info(selection: Selection, row: int) -> Iterator[Fact]:
@@ -243,7 +243,7 @@ def _memory(selection: Selection, row: int) -> Iterator[Fact]:
     for name in tcp.MEMORY:
         if table.memory_known(name)[row]:
             value = int(table.memory_of(name)[row])
-            text = str(value) if name == "drops" else f"{value} B"
+            text = str(value) if name == "drops" else f"{value:,} B"
             yield Fact("memory", name, text, MEMORY_MEANINGS[name])
 
 

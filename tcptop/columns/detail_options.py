@@ -114,12 +114,12 @@ def _buffers(options: SocketOptions) -> Iterator[OptionLine]:
     for name, size, locked, side in sides:
         if size is not None:
             meaning = f"{side} buffer limit, overhead included{tuned[locked]}"
-            yield name, f"{size} B", meaning
+            yield name, f"{size:,} B", meaning
     unsent = options.notsent_lowat
     if unsent == 0:
         yield "TCP_NOTSENT_LOWAT", "default", "net.ipv4.tcp_notsent_lowat applies"
     elif unsent is not None:
-        yield "TCP_NOTSENT_LOWAT", f"{unsent} B", "writable again when less than this is unsent"
+        yield "TCP_NOTSENT_LOWAT", f"{unsent:,} B", "writable again when less than this is unsent"
 
 
 def _closing(options: SocketOptions) -> Iterator[OptionLine]:

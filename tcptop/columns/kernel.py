@@ -183,7 +183,7 @@ COLUMNS = (
 )  # fmt: skip
 
 KERNEL = Listing(
-    "kernel", "Kernel", "Kern", COLUMNS, "topic", "The kernel's counters cannot be read.",
+    "kernel", "Kernel", "Kernel", COLUMNS, "topic", "The kernel's counters cannot be read.",
     rows=_rows, keys=keys, styles=_looks, netns=_netns,
     command=lambda s, place: entries(s)[place].confirm,
     page=lambda s, place: next(iter(entries(s)[place].feeds), None),

@@ -135,7 +135,7 @@ COLUMNS = (
 )  # fmt: skip
 
 OVERVIEW = Listing(
-    "overview", "Overview", "Overv", COLUMNS, "measure", "",
+    "overview", "Overview", "Overview", COLUMNS, "measure", "",
     rows=lambda s: np.arange(len(NUMBERS)), keys=keys, styles=plain, command=command,
     page=lambda s, place: NUMBERS[place].page, whole=True,
 )  # fmt: skip

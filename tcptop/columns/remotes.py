@@ -133,7 +133,7 @@ def command(selection: Selection, place: int) -> str:
 
 
 REMOTES = Listing(
-    "remotes", "Remotes", "Remot", COLUMNS, "sockets", "There is no connection to anywhere.",
+    "remotes", "Remotes", "Remotes", COLUMNS, "sockets", "There is no connection to anywhere.",
     rows=lambda s: s.remotes, keys=remote_keys, styles=plain,
     netns=lambda s, r: s.remote_groups.netns[r], scope=scope, command=command,
     worst=lambda s, r, findings: of_groups(s, s.remote_groups.group, r, findings),

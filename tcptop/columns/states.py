@@ -100,7 +100,7 @@ def scope(state: int) -> str:
 
 
 STATES = Listing(
-    "states", "States", "State", COLUMNS, "state", "",
+    "states", "States", "States", COLUMNS, "state", "",
     rows=_rows, keys=_keys, styles=_looks,
     scope=lambda s, state: scope(state),
     command=lambda s, state: f"ss -tan {scope(state)}",

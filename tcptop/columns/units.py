@@ -26,27 +26,28 @@ def short_count(number: float) -> str:
         return UNKNOWN
     if number < 99_999.5:
         return count(round(number))
-    return _scaled(number, 1000, ("k", "M", "G", "T", "P", "E"))
+    return _scaled(number, ("k", "M", "G", "T", "P", "E"))
 
 
 def size(number: float) -> str:
-    """Bytes in at most six characters: 0, 999, 1.2KiB, 34MiB."""
-    if number != number or number < 0:
-        return UNKNOWN
-    if number < 999.5:
-        return str(int(number))
-    return _scaled(number, 1024, ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
+    """Bytes in a cell of a list or at a chart, at most six characters: 0, 999, 1.2KiB, 34MiB."""
+    return "".join(words.scaled(number)) if number >= 0 else UNKNOWN
 
 
-def _scaled(number: float, base: int, units: tuple[str, ...]) -> str:
-    """At most three digits of it in the unit that fits; each is `base` times the one before."""
+def long_size(number: float) -> str:
+    """As sentences say it, and all else: 999 bytes, 1.2 KiB, 34 MiB."""
+    return words.size(number) if number >= 0 else UNKNOWN
+
+
+def _scaled(number: float, units: tuple[str, ...]) -> str:
+    """At most three digits of it in the unit that fits."""
     for unit in units[:-1]:
-        number /= base
+        number /= 1000
         if number < 9.95:
             return f"{number:.1f}{unit}"
         if number < 999.5:
             return f"{number:.0f}{unit}"
-    return f"{number / base:.0f}{units[-1]}"
+    return f"{number / 1000:.0f}{units[-1]}"
 
 
 def rate(number: float) -> str:

@@ -87,7 +87,7 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self._ends, close = (keys.bound(id, settings.keys) for id in ("quit", "close"))
         self._always = frozenset([*self._ends, *close])  # keys that are taken even of a flood
         self._hurried = {f"alt+{each}": each for each in close}  # Esc and that, at once
-        self.budget = key_budget.KeyBudget(self._always)
+        self.budget, self.clicks = key_budget.KeyBudget(self._always), key_budget.ClickBudget()
         self.exported: tuple[object, ...] = ()  # what was written last
         self.failed = ""  # why there was no sample, until the next one
         self._cost = OwnCost()
@@ -139,6 +139,8 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
                 await self._take_key(each)
         elif isinstance(event, events.Paste) and not event.is_forwarded:
             self._take_paste(event.text)
+        elif isinstance(event, events.MouseEvent) and not event.is_forwarded:
+            await self._take_mouse(event)
         else:
             await super().on_event(event)
 
@@ -183,9 +185,20 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         else:
             self.on_flooded()
 
+    async def _take_mouse(self, event: events.MouseEvent) -> None:
+        if self.ending:
+            return
+        if self.clicks.lets(event):
+            await super().on_event(event)
+        elif isinstance(event, events.MouseDown):
+            self._say_once(key_budget.TOO_MANY_CLICKS)
+
     def on_flooded(self) -> None:
-        if self.main.said != key_budget.TOLD:
-            self.say(key_budget.TOLD)
+        self._say_once(key_budget.TOLD)
+
+    def _say_once(self, text: str) -> None:
+        if self.main.said != text:
+            self.say(text)
 
     async def _act(self, event: events.Key, text: str | None) -> None:
         """What a key is for is done when this returns."""

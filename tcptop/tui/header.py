@@ -3,7 +3,7 @@
 tcptop  web-1  current netns  root          1,204 sockets  poll 12 ms  cpu 1%  LIVE 1s
  ! critical  nginx on :8080 is too slow to accept: 42 SYNs/s dropped   +2 more   7 lists all
 ESTAB 1,032 +12 ▂▃▅▆  TIME-WAIT 158 -3 ▆▅▃▂  LISTEN 14  CLOSE-WAIT 3
- 1 Processes 12   2 Connections 1204   3 Listeners 14   4 Ports 3   5 Remotes 9   6 Kernel ...
+ 0 Overview [1 Processes 12] 2 Connections 1,204  3 Listeners 14  4 Ports 3  5 Remotes 9  ...
 filter: state established
 ... the table ...
 /filter  Enter open  Esc back  s sort  Space pause  e export  ? help  q quit
@@ -17,7 +17,21 @@ from collections.abc import Iterator, Sequence
 from tcptop.analysis.findings import silence
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.analysis.findings.words import clock_time
-from tcptop.columns import FINDINGS, OVERVIEW, states, units
+from tcptop.columns import (
+    CLOSED,
+    FINDINGS,
+    KERNEL,
+    LISTENERS,
+    NAMESPACES,
+    OVERVIEW,
+    PORTS,
+    PROCESSES,
+    REMOTES,
+    SOCKETS,
+    STATES,
+    states,
+    units,
+)
 from tcptop.columns.findings import severity
 from tcptop.columns.marks import STYLES
 from tcptop.model import tcp
@@ -154,31 +168,50 @@ def _change(counts: I64) -> str:
     return f" {change:+,}" if change else ""
 
 
+# Where there is no room for all names: whose short one is shown, then who has none, in this order.
+SHORTENED = (SOCKETS, NAMESPACES, PROCESSES, FINDINGS, LISTENERS)
+UNNAMED = (STATES, PORTS, REMOTES, KERNEL, CLOSED, NAMESPACES, OVERVIEW)
+
+
 def tabs(selection: Selection | None, view: str, width: int) -> Line:
-    """The views with their keys; counts where there is room. Read it with `tab_at`."""
+    """The views with their keys; counts where there is room. No name is cut. Read it with
+    `tab_at`."""
     views = [VIEWS[name] for name in tabs_of(view)]
-    counts, keys = [_count(each, selection) for each in views], [each.key for each in views]
     at = [each.listing.name for each in views].index(view)
-    titles = [each.listing.title for each in views]
-    short = [each.listing.short for each in views]
-    tiny = [title[:2] for title in titles]
-    whole = [*map(str.__add__, titles, counts)]
-    names = _spaced(_numbered(whole, keys), at, 2)
-    for shown, blanks in (
-        *((whole, 1), (titles, 2), (titles, 1)),
-        *((short, 2), (short, 1), (tiny, 1)),
-    ):
-        if sum(map(len, names)) > width:
-            names = _spaced(_numbered(shown, keys), at, blanks)
+    for names in _named(views, at, selection):
+        if sum(map(len, names)) <= width:
+            break
     return tuple((name, "cursor" if place == at else "") for place, name in enumerate(names))
 
 
-def _spaced(names: Sequence[str], at: int, blanks: int) -> list[str]:
+def _named(views: Sequence[View], at: int, selection: Selection | None) -> Iterator[list[str]]:
+    """The names of the tabs with their keys, in less and less room."""
+    keys = [each.key or str(place) for place, each in enumerate(views)]
+    names = {each.listing.name: each.listing.title for each in views}
+    counted = [names[each.listing.name] + _count(each, selection) for each in views]
+    yield _spaced(counted, keys, at, 2)
+    yield _spaced(counted, keys, at, 1)
+    yield _spaced([*names.values()], keys, at, 2)
+    yield _spaced([*names.values()], keys, at, 1)
+    for listing in SHORTENED:
+        names |= {listing.name: listing.short} if listing.name in names else {}
+        yield _spaced([*names.values()], keys, at, 1)
+    yield _spaced([*names.values()], keys, at, 1, joint="")
+    for listing in (*UNNAMED, *SHORTENED):
+        if listing.name in names and listing.name != views[at].listing.name:
+            names[listing.name] = ""
+            yield _spaced([*names.values()], keys, at, 1, joint="")
+
+
+def _spaced(
+    names: Sequence[str], keys: Sequence[str], at: int, blanks: int, joint: str = " "
+) -> list[str]:
     """With blanks between neighbours and brackets around the one at `at`."""
-    spaced = [f" {name} "[: len(name) + blanks] for name in names]
-    spaced[at] = f"[{names[at]}]"
+    keyed = [f"{key}{joint if name else ''}{name}" for key, name in zip(keys, names, strict=True)]
+    spaced = [f" {name} "[: len(name) + blanks] for name in keyed]
+    spaced[at] = f"[{keyed[at]}]"
     if blanks == 1:
-        spaced[at + 1 : at + 2] = names[at + 1 : at + 2]
+        spaced[at + 1 : at + 2] = keyed[at + 1 : at + 2]
     return spaced
 
 
@@ -189,10 +222,6 @@ def tab_at(line: Line, x: int) -> str | None:
         if x < 0:
             return view
     return None
-
-
-def _numbered(names: Sequence[str], keys: Sequence[str]) -> list[str]:
-    return [f"{key or at} {name}" for at, (key, name) in enumerate(zip(keys, names, strict=True))]
 
 
 def _count(view: View, selection: Selection | None) -> str:

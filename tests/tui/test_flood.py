@@ -6,8 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from textual import events
 
-from tcptop.tui.key_budget import AT_ONCE, PER_S, TOLD, KeyBudget
+from tcptop.tui.key_budget import (
+    AT_ONCE,
+    CLICKS_AT_ONCE,
+    PER_S,
+    TOLD,
+    TOO_MANY_CLICKS,
+    ClickBudget,
+    KeyBudget,
+)
 from tests.tui.live import live
 from tests.tui.terminal import Terminal
 from tests.tui.test_driver import environ
@@ -39,6 +48,51 @@ def test_a_flood_of_keys_keeps_nobody_waiting(
         terminal.type(end)
         assert terminal.wait_exit() == 0
         assert terminal.left_behind() == []
+
+
+CLICK = "\x1b[<0;10;10M\x1b[<0;10;10m"
+TAB, WHEEL = "\x1b[<0;20;4M\x1b[<0;20;4m", "\x1b[<65;5;8M"
+
+
+@pytest.mark.parametrize("reports", [CLICK + WHEEL, TAB, WHEEL], ids=["rows", "tabs", "wheel"])
+def test_a_flood_of_clicks_keeps_nobody_waiting(reports: str, tmp_path: Path) -> None:
+    """Each was a list drawn anew, and the end waited for all of them."""
+    with Terminal(COMMAND, environ(XDG_STATE_HOME=str(tmp_path)), cwd=tmp_path) as terminal:
+        terminal.wait_for("LIVE")
+        terminal.flood(reports * 3000)
+        terminal.type("\x03")
+        assert terminal.wait_exit() == 0
+        assert terminal.left_behind() == []
+
+
+def press(budget: ClickBudget, kind: type[events.MouseEvent]) -> bool:
+    return budget.lets(kind(None, 3, 3, 0, 0, 1, False, False, False))
+
+
+def test_of_many_clicks_some_are_taken_whole() -> None:
+    now = 100.0
+    budget = ClickBudget(lambda: now)
+    for _ in range(100):  # a quick hand
+        assert press(budget, events.MouseDown)
+        assert press(budget, events.MouseUp)
+        now += 0.1
+    taken = [(press(budget, events.MouseDown), press(budget, events.MouseUp)) for _ in range(500)]
+    assert taken == sorted(taken, reverse=True)
+    assert taken.count((True, True)) == int(CLICKS_AT_ONCE)
+    assert taken.count((False, False)) == 500 - int(CLICKS_AT_ONCE)
+
+
+async def test_clicks_that_are_ignored_are_told() -> None:
+    async with live(size=(120, 24)) as view:
+        driver = view.app._driver
+        assert driver is not None
+        for _ in range(100):
+            for kind in (events.MouseDown, events.MouseUp):
+                driver.send_message(kind(None, 5, 8, 0, 0, 1, False, False, False))
+        await view.settled()
+        assert view.status() == f" {TOO_MANY_CLICKS}"
+        await view.press("ctrl+c")
+        assert view.app.ending
 
 
 async def test_what_is_ignored_is_said() -> None:

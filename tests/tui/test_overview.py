@@ -97,8 +97,8 @@ async def test_queues_of_one_process_and_address_stand_still_in_one_row(
         told = [line.split() for line in view.text().split("Send-Q")[1:]]
     expected = [
         ["×7", "6.8KiB", "20s", "10.0.0.9:5432"],
-        ["×2", "2.0KiB", "20s", "10.0.0.8"],
-        ["1.0KiB", "20s", "10.0.0.7:5432"],
+        ["×2", "2KiB", "20s", "10.0.0.8"],
+        ["1KiB", "20s", "10.0.0.7:5432"],
     ]
     assert [line[: len(each)] for line, each in zip(told, expected, strict=True)] == expected
 
@@ -125,7 +125,7 @@ async def test_it_is_the_first_screen(told: list[Finding]) -> None:
     told[:] = [each for each in told if each.severity != "critical"]
     async with live(opening=None) as view:
         assert view.session.here.view == OVERVIEW.name
-        assert view.lines()[3].startswith("[0 Overv]")
+        assert view.lines()[3].startswith("[0Overview]")
 
 
 async def test_what_is_critical_at_the_first_look_comes_first(told: list[Finding]) -> None:

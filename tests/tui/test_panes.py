@@ -229,7 +229,7 @@ def test_a_process_says_what_it_is_doing() -> None:
     assert row is not None
     assert ("disk-sleep", "warn") in model.line(row)
     assert line(model, "state").endswith("for at least 12 s")
-    assert "3% of a core  8 threads; 45MiB of memory" in line(model, "cpu")
+    assert "3% of a core  8 threads; 45 MiB of memory" in line(model, "cpu")
     assert line(model, "parent").endswith("sys\\x1btemd/1")
     assert line(model, "directory").endswith("/srv/a")
     assert "program" not in "\n".join(lines(model))
@@ -355,7 +355,7 @@ def test_a_long_value_moves_no_other_fact() -> None:
     few, many = (lines(shown(scene(each), "sockets", LISTENER)) for each in samples)
     rows = [next(x for x in text if x.startswith("bytes_retrans")) for text in (few, many)]
     assert rows[0] == rows[1]
-    assert f"bytes_acked       {2**50} B" in many
+    assert f"bytes_acked       {2**50:,} B" in many
 
 
 def test_what_the_kernel_does_not_keep_is_unknown_and_says_why() -> None:
@@ -390,9 +390,9 @@ def test_the_way_to_the_peer() -> None:
     for fact in (
         "route 10.0.0.0/8 table main",
         "gateway 10.0.0.254",
-        "route MTU 1400 B learned from the path;",
+        "route MTU 1,400 B learned from the path;",
         "device eth0 bond no carrier",
-        "device MTU 9000 B largest packet that the device takes",
+        "device MTU 9,000 B largest packet that the device takes",
         "neighbour 10.0.0.254 the next hop on the link",
         "neighbour state FAILED nobody on the link answers: nothing can",
         "read 2 s ago by rtnetlink",

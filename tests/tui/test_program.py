@@ -57,8 +57,8 @@ def test_the_first_picture_has_everything(pid: int) -> None:
         lines = terminal.lines()
         assert f"netns {pid}" in lines[0]
         assert lines[2].startswith(" ESTAB ")
-        assert lines[3].startswith(" 0 Overv 1 Procs")
-        assert "[7 " in lines[3]  # what is critical comes first
+        assert lines[3].startswith(" 0Overview 1Procs")
+        assert "[7Finds" in lines[3]  # what is critical comes first
         assert "CLOSE-WAIT" in lines[2]
         assert lines[23].startswith(" ? help  / filter  Enter open")
         assert "q quit" in lines[23]

@@ -133,7 +133,7 @@ def test_facts_say_what_the_timer_means(timer: int, meaning: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0"), (999, "999"), (1000, "1.0KiB"), (10_240, "10KiB"), (1 << 20, "1.0MiB"), (-1, "–")],
+    [(0, "0"), (999, "999"), (1000, "1KiB"), (10_240, "10KiB"), (1 << 20, "1MiB"), (-1, "–")],
 )
 def test_sizes(number: float, text: str) -> None:
     assert units.size(number) == text
@@ -158,8 +158,8 @@ def test_the_queue_of_a_listener_is_no_bytes() -> None:
         socket("ESTABLISHED", "10.0.0.1:80", "10.0.0.2:9", recv_q=2000, send_q=4096),
     ]
     selection = selected(sample(rows))
-    assert sorted(shown(SOCKETS, selection, "recv_q")) == ["2,000", "2.0KiB"]
-    assert sorted(shown(SOCKETS, selection, "send_q")) == ["4,096", "4.0KiB"]
+    assert sorted(shown(SOCKETS, selection, "recv_q")) == ["2,000", "2KiB"]
+    assert sorted(shown(SOCKETS, selection, "send_q")) == ["4,096", "4KiB"]
 
 
 @pytest.mark.parametrize("exponent", range(64))

@@ -119,7 +119,7 @@ def test_keepalive_of_unknown_times() -> None:
         ({"linger2_s": -1}, "TCP_LINGER2", "none", "does not wait"),
         ({"linger2_s": 60}, "TCP_LINGER2", "60 s", "FIN"),
         ({"notsent_lowat": 0}, "TCP_NOTSENT_LOWAT", "default", "net.ipv4.tcp_notsent_lowat"),
-        ({"notsent_lowat": 16_384}, "TCP_NOTSENT_LOWAT", "16384 B", "writable"),
+        ({"notsent_lowat": 16_384}, "TCP_NOTSENT_LOWAT", "16,384 B", "writable"),
         ({"congestion": "b\x1bbr"}, "TCP_CONGESTION", "b\\x1bbr", "congestion"),
     ],
 )
@@ -134,8 +134,8 @@ def test_values(options: dict[str, Any], name: str, value: str, meaning: str) ->
 )
 def test_buffers_say_who_sets_them(locked: bool | None, meaning: str) -> None:
     found = shown(rcvbuf=131_072, sndbuf=16_384, rcvbuf_locked=locked, sndbuf_locked=locked)
-    assert found["SO_RCVBUF"][0] == "131072 B"
-    assert found["SO_SNDBUF"][0] == "16384 B"
+    assert found["SO_RCVBUF"][0] == "131,072 B"
+    assert found["SO_SNDBUF"][0] == "16,384 B"
     for name, side in (("SO_RCVBUF", "receive"), ("SO_SNDBUF", "send")):
         rest = found[name][1].removeprefix(f"{side} buffer limit, overhead included")
         assert rest.startswith(meaning)

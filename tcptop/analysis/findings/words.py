@@ -12,7 +12,7 @@ from tcptop.model.container import Container, Workload
 from tcptop.model.sample import Process, Sample
 from tcptop.model.table import MAPPED, SocketTable
 
-SIZES = ((1024, "KiB"), (1024**2, "MiB"), (1024**3, "GiB"))
+SIZES = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -69,11 +69,19 @@ def joined(names: Sequence[str]) -> str:
 
 
 def size(octets: float) -> str:
-    """512 bytes, 64 KiB, 1.2 MiB."""
-    if octets < 1024:
-        return count(octets, "byte")
-    scale = next((s for s in SIZES if octets < s[0] * 1024), SIZES[-1])
-    return f"{number(octets / scale[0])} {scale[1]}"
+    """512 bytes, 64 KiB, 1.2 MiB: wherever there is room for words."""
+    digits, unit = scaled(octets)
+    return f"{digits} {unit}" if unit else count(int(octets), "byte")
+
+
+def scaled(octets: float) -> tuple[str, str]:
+    """At most three digits, and their unit: none of bytes."""
+    if octets < 999.5:
+        return str(int(octets)), ""
+    power = next((power for power in range(1, 6) if octets < 999.5 * 1024**power), 6)
+    value = octets / 1024**power
+    digits = f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"
+    return digits, SIZES[power - 1]
 
 
 def percent(share: float) -> str:

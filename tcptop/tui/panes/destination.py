@@ -20,6 +20,7 @@ from tcptop.tui.panes.parts import (
     excerpt,
     found,
     own_counts,
+    queued,
     responsible,
     states,
     worst_first,
@@ -150,7 +151,7 @@ def remote(scene: Scene, key: int) -> Pane | None:
 
 def _remote_numbers(scene: Scene, place: int) -> Iterator[PaneRow]:
     groups, room = scene.selection.remote_groups, scene.room
-    queues = f"Recv-Q {units.size(groups.recv_q[place])}  Send-Q {units.size(groups.send_q[place])}"
+    queues = queued(groups.recv_q[place], groups.send_q[place])
     yield told(room, "queues", queues, "bytes that nobody has read; bytes it has not acknowledged")
     rtt = units.milliseconds(float(groups.rtt_us[place]))
     yield told(room, "round trip", f"{rtt} ms", "median of its connections")

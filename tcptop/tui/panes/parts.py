@@ -259,7 +259,7 @@ def _route(route: Route, clock: float) -> Iterator[Fact]:
     if route.hops > 1:
         yield _fact("next hops", str(route.hops), "one of them was chosen (multipath)")
     if route.mtu is not None:
-        yield _fact("route MTU", f"{route.mtu} B", _learned(route.mtu_learned_s))
+        yield _fact("route MTU", f"{route.mtu:,} B", _learned(route.mtu_learned_s))
     if route.link is not None:
         yield from _link(route.link)
     if route.neighbour is not None:
@@ -279,7 +279,7 @@ def _learned(seconds: float | None) -> str:
 def _link(link: Link) -> Iterator[Fact]:
     yield _fact("device", link.name, " ".join(filter(None, (link.kind, link.state))))
     if link.mtu is not None:
-        yield _fact("device MTU", f"{link.mtu} B", "largest packet that the device takes")
+        yield _fact("device MTU", f"{link.mtu:,} B", "largest packet that the device takes")
 
 
 def _neighbour(neighbour: Neighbour) -> Iterator[Fact]:
@@ -294,3 +294,8 @@ def _source(route: Route) -> Iterator[Fact]:
         yield _fact("local address", "gone", "no device has it any more: answers cannot arrive")
     elif route.local_link and route.link and route.local_link != route.link.name:
         yield _fact("local address", f"on {route.local_link}", "another device than the route's")
+
+
+def queued(unread: float, unacknowledged: float) -> str:
+    """Bytes in both directions."""
+    return f"Recv-Q {units.long_size(unread)}  Send-Q {units.long_size(unacknowledged)}"

@@ -29,6 +29,7 @@ from tcptop.tui.panes.parts import (
     excerpt,
     found,
     own_counts,
+    queued,
     states,
     worst_first,
 )
@@ -115,7 +116,9 @@ def _doing(scene: Scene, facts: ProcessFacts) -> Iterator[PaneRow]:
     yield told(room, "state", facts.state, meaning, "warn" if facts.state in STUCK else "")
     share = units.UNKNOWN if facts.cpu_share is None else units.percent(facts.cpu_share)
     threads = count(facts.threads, "thread")
-    yield told(room, "cpu", f"{share} of a core", f"{threads}; {units.size(facts.rss)} of memory")
+    yield told(
+        room, "cpu", f"{share} of a core", f"{threads}; {units.long_size(facts.rss)} of memory"
+    )
     parent = safe(facts.parent_name or units.UNKNOWN)
     yield told(room, "parent", f"{parent}/{facts.parent}" if facts.parent else "none")
     if facts.directory is not None:
@@ -158,11 +161,11 @@ def _nobody(scene: Scene, rows: Index) -> Iterator[PaneRow]:
 
 def _flow(scene: Scene, place: int) -> Iterator[PaneRow]:
     found, room = scene.selection.processes, scene.room
-    queues = f"Recv-Q {units.size(found.recv_q[place])}  Send-Q {units.size(found.send_q[place])}"
+    queues = queued(found.recv_q[place], found.send_q[place])
     yield told(room, "queues", queues, "bytes it has not read; bytes not acknowledged")
     sent, received = found.bytes_sent_per_s[place], found.bytes_received_per_s[place]
     again = units.rate(float(found.retransmits_per_s[place]))
-    rates = f"{units.byte_rate(sent)}/s sent  {units.byte_rate(received)}/s received"
+    rates = f"{units.long_size(sent)}/s sent  {units.long_size(received)}/s received"
     yield told(room, "traffic", rates, f"{again}/s segments retransmitted")
 
 

@@ -230,7 +230,7 @@ def test_clients_that_give_up_make_it_critical() -> None:
     """A pool of two threads that never comes back; a dispatcher accepts all that call."""
     (finding,) = after(5, *clients(28, "CLOSE_WAIT"), unread(69, 0, remote="10.0.0.7:51000"))
     assert finding.severity == "critical"
-    assert finding.title.startswith("nginx does not read, 28 clients have given up: 2.0 KiB wait")
+    assert finding.title.startswith("nginx does not read, 28 clients have given up: 2 KiB wait")
     assert finding.values["given_up"] == 28
     assert any(
         each.startswith("28 of these clients have given up: closed with the request unread")
