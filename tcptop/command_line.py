@@ -152,7 +152,7 @@ def _snapshot() -> Parser:
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        help="default: by the file's ending, else text on a terminal, json in a pipe",
+        help="default: by the file's ending; without a file text for a terminal, json for a pipe",
     )
     parser.add_argument("-o", "--output", type=_file, metavar="FILE", help="written atomically")
     parser.add_argument(
@@ -340,8 +340,8 @@ def _recorded(parser: Parser) -> None:
     parser.add_argument(
         "--at",
         metavar="TIME",
-        help="its moment: 13:02, 13:02:30, RFC 3339, -5m before its end, +30s after its beginning; "
-        "default: its last",
+        help="the sample to show: of 13:02, 13:02:30 or an RFC 3339 time, -5m before the end, +30s "
+        "after the beginning; default: the last",
     )
 
 

@@ -49,7 +49,7 @@ CATALOGUE = (
           "SYN and SYN-ACK retransmitted: the other side did not answer.",
           True, ("connect-unanswered", FLOOD)),
     Entry("accept", "TcpExt", "ListenOverflows", (SOMAXCONN,),
-          "SYNs or ACKs that hit a full accept queue, retries counted.", True, (OVERFLOW,)),
+          "SYNs or ACKs that hit a full accept queue, retries included.", True, (OVERFLOW,)),
     Entry("accept", "TcpExt", "ListenDrops", _ipv4("tcp_abort_on_overflow"),
           "All packets that listeners dropped, overflows included.", True, (OVERFLOW, SYN_QUEUE)),
     Entry("accept", "TcpExt", "TCPReqQFullDoCookies", _ipv4("tcp_syncookies"),

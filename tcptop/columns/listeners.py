@@ -9,8 +9,8 @@ import numpy as np
 
 from tcptop.analysis.identity import listener_keys
 from tcptop.analysis.recorded import OF_LISTENERS
-from tcptop.columns import units, workloads
-from tcptop.columns.column import Column, Values, shown
+from tcptop.columns import commands, units, workloads
+from tcptop.columns.column import LABEL_CELLS, Column, Values, shown
 from tcptop.columns.endpoints import (
     LOCAL,
     endpoints,
@@ -136,7 +136,7 @@ COLUMNS = (
         shown(units.count, drops), right=True,
     ),
     Column(
-        "drops_per_s", "Drop/s", 6, "Packets it drops a second, retries counted.",
+        "drops_per_s", "Drop/s", 6, "Packets it drops a second, retries included.",
         _plain("drops_per_s"), shown(units.rate, _plain("drops_per_s")), right=True,
         priority=1, styles=_drop_looks,
     ),
@@ -147,9 +147,10 @@ COLUMNS = (
     Column(
         "process", "Process", 10, "Who should call accept().",
         lambda s, r: owner_values(s, sockets(s, r)), _people, flex=True, largest_first=False,
-        tail="/", least=10, grow=2,
+        tail="/", least=10, grow=2, most=LABEL_CELLS,
     ),
     workloads.column(sockets, priority=6),
+    commands.column(sockets, priority=7),
 )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ NUMBERS = (
     ),
     HostNumber(
         "Drops/s", "listen_drops_per_s", units.rate,
-        "Packets that listeners dropped a second, retries counted.", ("TcpExtListenDrops",),
+        "Packets that listeners dropped a second, retries included.", ("TcpExtListenDrops",),
         "listener-drops",
     ),
     HostNumber(

@@ -12,7 +12,7 @@ from tcptop.analysis.recorded import OF_PROCESSES
 from tcptop.analysis.turnover import of_processes
 from tcptop.analysis.workloads import by_number, merged, numbers
 from tcptop.columns import units
-from tcptop.columns.column import Column, Values, shown
+from tcptop.columns.column import LABEL_CELLS, Column, Values, shown
 from tcptop.columns.endpoints import CLOSED, unowned_text
 from tcptop.columns.listing import Listing, Sparkline
 from tcptop.model import owner, tcp
@@ -204,6 +204,7 @@ COLUMNS = (
         "process", "Process", 19,
         "Its script, jar or title, else its name; † it has exited or closed the sockets.",
         lambda s, r: _text(_names(s, r)), _names, flex=True, largest_first=False, grow=2,
+        most=LABEL_CELLS,
     ),
     _numbers("sockets", "Socks", 6, "TCP sockets it holds or has just closed.",
              _plain("sockets")),

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tcptop.analysis import subject
 from tcptop.analysis.identity import socket_keys
-from tcptop.columns import units, workloads
-from tcptop.columns.column import Column, Texts, Values, shown
+from tcptop.columns import commands, units, workloads
+from tcptop.columns.column import LABEL_CELLS, Column, Texts, Values, shown
 from tcptop.columns.endpoints import (
     endpoints,
     owner_texts,
@@ -252,6 +252,7 @@ COLUMNS = (
         "Who holds the socket: name/pid, +n other processes, † closed by it, ~ apparently, as "
         "others to the same destination; or why nobody.",
         owner_values, owner_texts, flex=True, largest_first=False, tail="/", least=7, grow=1,
+        most=LABEL_CELLS,
     ),
     Column(
         "timer", "Timer", 6, "How long the kernel waits, for what, and #tries so far.",
@@ -292,6 +293,7 @@ COLUMNS = (
         "user", "User", 8, "Whose socket it is.", _by_text(_user), _user, priority=9,
         largest_first=False,
     ),
+    commands.column(priority=9),
     workloads.column(priority=10),
     Column(
         "cong", "CC", 6, "Congestion control algorithm.", _by_text(_congestion), _congestion,

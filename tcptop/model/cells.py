@@ -96,11 +96,12 @@ def cut(text: str, room: int) -> str:
 
 
 def cut_middle(text: str, room: int) -> str:
-    """The beginning and, which is more telling of an address, the end."""
+    """The beginning and, which is more telling of an address, the end; a port is whole."""
     whole = cell_width(text)
-    if whole <= room or room < 4:
+    port = text[text.rfind(":") :] if ":" in text else ""
+    if whole <= room or room < max(4, cell_width(port) + 1):
         return cut(text, room)
-    end = (room - 1) * 2 // 3
+    end = max((room - 1) * 2 // 3, cell_width(port))
     return cell_slice(text, 0, room - 1 - end) + CUT + cell_slice(text, whole - end, end)
 
 

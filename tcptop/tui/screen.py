@@ -320,6 +320,8 @@ def sorted_by(session: Session) -> tuple[str | None, bool]:
 
 def empty(session: Session, width: int) -> str:
     """Why there are no rows, and what to do; in lines."""
+    if session.shown is None:
+        return ""  # the first sample is on its way
     changes = session.time.changes
     if session.here.changes and changes is not None:
         return f"No changes since {clock_time(changes.compared.old.sample.taken_at)}."

@@ -20,16 +20,9 @@ PLAIN = re.compile(
 )
 
 
-def visible(text: str) -> str:
-    r"""One line: what does not print is written as its escape, such as \x1b or \n."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def spreadsheet(text: str) -> str:
     """A cell that no spreadsheet computes: an apostrophe goes before what looks like a formula."""
-    return f"'{visible(text)}" if text.startswith(FORMULA) else visible(text)
+    return f"'{safe(text)}" if text.startswith(FORMULA) else safe(text)
 
 
 def code(text: str) -> str:

@@ -59,7 +59,7 @@ async def test_a_low_terminal_has_no_room_for_the_line(told: list[Finding]) -> N
         await view.pilot.resize_terminal(80, 11)
         await view.pilot.pause()
         assert "critical" not in view.lines()[1]
-        assert view.lines()[2].startswith(" 0 Overv[1 Pro")
+        assert view.lines()[2].startswith(" 0Overview[1Procs]")
 
 
 def test_quiet_words() -> None:
@@ -268,7 +268,7 @@ async def test_hostile_titles_are_shown_and_not_obeyed(told: list[Finding]) -> N
 
 async def test_the_first_view_can_be_chosen(told: list[Finding]) -> None:
     async with live(opening="findings") as view:
-        assert "[7 F" in view.lines()[3]
+        assert "[7Finds]" in view.lines()[3]
         assert view.rows()[0].startswith("!    10s ")
 
 

@@ -183,3 +183,31 @@ def test_what_is_not_needed_is_left_to_others() -> None:
     needs["timer"] = 13
     _, sizes = layout.lay_out(columns, 22, needs.__getitem__)
     assert sizes == [7, 13]
+
+
+def test_one_long_name_takes_no_room_from_all_others() -> None:
+    columns = (
+        layout.TableColumn("process", "Process", 10, flex=True, grow=2, most=30),
+        layout.TableColumn("some", "Some", 6, right=True, priority=3),
+        layout.TableColumn("command", "Command line", 20, flex=True, priority=9),
+    )
+    needs = {"process": 64, "some": 6, "command": 50}
+    assert layout.lay_out(columns, 60, needs.__getitem__)[1] == [30, 6, 21]
+    assert layout.lay_out(columns, 89, needs.__getitem__)[1] == [30, 6, 50]
+    assert layout.lay_out(columns, 200, needs.__getitem__)[1] == [64, 6, 50]
+
+
+@pytest.mark.parametrize("view", ["sockets", "listeners", "processes"])
+def test_on_a_wide_screen_one_sees_how_it_was_started(view: str) -> None:
+    model = listed(view, False)
+    content, empty = Needs().ask(model, range(len(model)), None)
+    columns, _ = layout.lay_out(model.columns, 199, content, empty)
+    assert "Command line" in [column.title for column in columns]
+
+
+def test_titles_are_cut_between_words() -> None:
+    columns = (layout.TableColumn("local", "Local address", 9), layout.TableColumn("n", "Nine", 3))
+    assert layout.titles(columns, [9, 3]) == "Local     Nin "
+    assert layout.titles(columns, [13, 4]) == "Local address Nine "
+    (header, *_) = layout.header_line(columns, [9, 3], "local", False)
+    assert header[0] == "Local▲"

@@ -13,7 +13,16 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 
-from tcptop.model.cells import cell_slice, cell_width, cut, ljust, rjust, safe, wrap
+from tcptop.model.cells import (
+    cell_slice,
+    cell_width,
+    cut,
+    cut_middle,
+    ljust,
+    rjust,
+    safe,
+    wrap,
+)
 
 EVERY = [chr(number) for number in range(sys.maxunicode + 1)]
 WIDE = "日本語ワ한😀e"
@@ -111,3 +120,11 @@ def test_lines_are_wrapped_by_their_cells(room: int) -> None:
 def test_a_line_that_goes_on_says_so() -> None:
     assert wrap("one two three four", 8, 2) == ["one two", "three …"]
     assert wrap("one two three", 7, indent="  ") == ["one two", "  three"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:33138", "[2001:db8::1234:5678]:443", "10.0.0.9:*"])
+@pytest.mark.parametrize("room", range(7, 30))
+def test_a_port_is_whole_with_its_colon(address: str, room: int) -> None:
+    port = address[address.rindex(":") :]
+    assert cut_middle(address, room).endswith(port)
+    assert cell_width(cut_middle(address, room)) <= room

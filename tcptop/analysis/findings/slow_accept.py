@@ -109,7 +109,7 @@ def _who(seen: Observations, server: Server) -> str:
 
 def _symptom(seen: Observations, server: Server) -> str:
     waiting = words.count(server.queued, "connection")
-    lost = f"{words.number(server.lost_per_s)} SYNs/s dropped (retries counted)"
+    lost = f"{words.number(server.lost_per_s)} SYNs/s dropped (retries included)"
     condition = doing.condition(seen, server.processes)
     if server.burst and not condition:
         return f"gets bursts longer than its backlog: {lost}"

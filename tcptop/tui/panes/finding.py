@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -40,10 +40,11 @@ def pane(scene: Scene, key: int) -> Pane | None:
             *_said(scene, findings.severity(finding), finding.title, STYLES[finding.severity]),
             *_since(scene, finding),
             *_said(scene, "advice", finding.advice),
+            *_because(scene, finding),
             *_confirm(scene, finding),
             *_concerned(scene, finding),
             *_evidence(scene, finding),
-            *_related(scene, finding),
+            *_explains(scene, finding),
             *_limits(scene, finding),
         ],
     )
@@ -111,14 +112,21 @@ def _evidence(scene: Scene, finding: Finding) -> Iterator[PaneRow]:
         yield from _said(scene, "" if nth else "evidence", sentence, nth=nth)
 
 
-def _related(scene: Scene, finding: Finding) -> Iterator[PaneRow]:
-    for nth, each in enumerate(scene.snapshot.findings):
+def _because(scene: Scene, finding: Finding) -> Iterator[PaneRow]:
+    """What it follows from, whose advice is for both."""
+    found = [each for each in scene.snapshot.findings if each.key == finding.because]
+    return _others(scene, "because", found)
+
+
+def _explains(scene: Scene, finding: Finding) -> Iterator[PaneRow]:
+    found = [each for each in scene.snapshot.findings if each.because == finding.key]
+    return _others(scene, "explains", found)
+
+
+def _others(scene: Scene, name: str, found: Sequence[Finding]) -> Iterator[PaneRow]:
+    for nth, each in enumerate(found):
         goal = Target(FINDINGS, findings.number(each.key))
-        text = f"{findings.severity(each)}  {each.title}"
-        if each.key == finding.because:
-            yield from _said(scene, "because", text, "", goal, nth)
-        elif each.because == finding.key:
-            yield from _said(scene, "explains", text, "", goal, nth)
+        yield from _said(scene, name, f"{findings.severity(each)}  {each.title}", "", goal, nth)
 
 
 def _limits(scene: Scene, finding: Finding) -> Iterator[PaneRow]:

@@ -13,6 +13,7 @@ Line = tuple[tuple[str, str], ...]  # (text, look) from left to right, neighbour
 
 
 LAST = 50  # more than any priority: what grows when all columns are there that have something
+WHOLE = sys.maxsize
 EMPTY = 60  # added to the priority of columns without anything in them
 
 
@@ -30,6 +31,7 @@ class TableColumn(NamedTuple):
     tail: str = ""
     least: int = 0  # to which it shrinks before others are dropped; 0: it does not
     grow: int = LAST  # a flex one grows before columns of a higher priority number are shown
+    most: int = 0  # cells to which it grows before all others have what they need; 0: any number
 
 
 ADDRESS = ":"
@@ -54,6 +56,7 @@ def lay_out(
     for stage in sorted({*stages.values(), *(column.grow for column in columns if column.flex)}):
         share.place([column for column in columns if stages[column.key] == stage])
         share.grow([column for column in columns if column.flex and column.grow == stage])
+    share.finish([column for column in columns if column.flex])
     share.fill()
     kept = [column for column in columns if column.key in share.sizes]
     return kept, [share.sizes[column.key] for column in kept]
@@ -87,10 +90,18 @@ class _Share:
         return min(cells, max(self._content(column.key), cell_width(column.title)))
 
     def grow(self, columns: Sequence[TableColumn]) -> None:
-        """As far as their texts need it."""
+        """As far as their texts need it, but one long name takes no room from all others."""
         if self._content is not None:
-            shown = [column.key for column in columns if column.key in self.sizes]
-            self._widen({key: self._content(key) for key in shown})
+            needs = {each.key: self._content(each.key) for each in self._shown(columns)}
+            self._widen({c.key: min(needs[c.key], c.most or WHOLE) for c in self._shown(columns)})
+
+    def finish(self, columns: Sequence[TableColumn]) -> None:
+        """What nobody else needs."""
+        if self._content is not None:
+            self._widen({each.key: self._content(each.key) for each in self._shown(columns)})
+
+    def _shown(self, columns: Sequence[TableColumn]) -> list[TableColumn]:
+        return [column for column in columns if column.key in self.sizes]
 
     def fill(self) -> None:
         """Columns of which nobody knows what they need share what is left."""
@@ -139,12 +150,20 @@ def row_line(
 
 def titles(columns: Sequence[TableColumn], sizes: Sequence[int]) -> str:
     """The titles above their columns."""
-    shown = [(column, column.title[:size]) for column, size in zip(columns, sizes, strict=True)]
+    shown = [(column, _title(column, size)) for column, size in zip(columns, sizes, strict=True)]
     placed = [
         title.rjust(size) if column.right else title.ljust(size)
         for (column, title), size in zip(shown, sizes, strict=True)
     ]
     return "".join(f"{title} " for title in placed)
+
+
+def _title(column: TableColumn, size: int) -> str:
+    """As many of its words as fit."""
+    words = column.title.split(" ")
+    while len(words) > 1 and cell_width(" ".join(words)) > size:
+        words.pop()
+    return " ".join(words)[:size]
 
 
 def header_line(
@@ -156,7 +175,7 @@ def header_line(
     for column, size in zip(columns, sizes, strict=True):
         if column.key != sort:
             continue
-        start, title = span(columns, sizes, column.key).start, column.title[:size]
+        start, title = span(columns, sizes, column.key).start, _title(column, size)
         before = start + size - len(title) - 1
         ahead = column.right and before >= 0
         at = before if ahead else start + len(title)

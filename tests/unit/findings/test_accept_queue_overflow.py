@@ -48,7 +48,7 @@ def test_drops_are_told_with_who_and_where() -> None:
     (finding,) = found[-1]
     assert finding.severity == "critical"
     assert finding.title == (
-        "nginx on :8080 is too slow to accept: 42 SYNs/s dropped (retries counted)"
+        "nginx on :8080 is too slow to accept: 42 SYNs/s dropped (retries included)"
     )
     assert finding.subject.listener == "0.0.0.0:8080"
     assert finding.subject.pids == (NGINX.pid, WORKER.pid)
@@ -294,6 +294,6 @@ def test_clients_that_gave_up_are_harm() -> None:
 def test_a_burst_is_not_a_slow_process() -> None:
     (finding,) = seen(lambda n: dropping(n, queued=3), OVERFLOWS)[2]
     assert finding.title == (
-        "nginx on :8080 gets bursts longer than its backlog: 42 SYNs/s dropped (retries counted)"
+        "nginx on :8080 gets bursts longer than its backlog: 42 SYNs/s dropped (retries included)"
     )
     assert finding.advice.startswith("Give it a larger backlog: ")

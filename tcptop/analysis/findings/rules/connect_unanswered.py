@@ -19,7 +19,7 @@ UNKNOWN = "an unknown process"
 NAMED = 1000  # sockets
 MANY = 3  # destinations of one program, from which they are told together
 LISTED = 3  # of these
-CONFIRM = "nstat -az TcpActiveOpens TcpAttemptFails TcpExtTCPSynRetrans; ip neigh"
+CONFIRM = "nstat -az TcpActiveOpens TcpAttemptFails TcpExtTCPSynRetrans"
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -63,7 +63,7 @@ def _finding(told: Silent, limits: Limits) -> Finding:
         _values(told),
         tuple(evidence(told)),
         advice(told),
-        f"ss -tnop state syn-sent 'dport = :{told.case.callee.remote_port}'; {CONFIRM}",
+        f"ss -tnop state syn-sent 'dport = :{told.case.callee.remote_port}'; {_confirm([told])}",
         since=told.seen.sample.taken_at - told.case.since_s,
     )
 
@@ -138,9 +138,14 @@ def _together(group: Sequence[Silent], limits: Limits) -> Finding:
         {"destinations": len(group), "sockets": len(rows), "attempts": attempts},
         tuple(_each(group)),
         _advice(group),
-        f"ss -tnop state syn-sent; {CONFIRM}",
+        f"ss -tnop state syn-sent; {_confirm(group)}",
         since=seen.sample.taken_at - max(told.case.since_s for told in group),
     )
+
+
+def _confirm(group: Sequence[Silent]) -> str:
+    """Neighbours have a part in it where a packet leaves this host."""
+    return CONFIRM if all(told.here for told in group) else f"{CONFIRM}; ip neigh"
 
 
 def _places(group: Sequence[Silent]) -> str:

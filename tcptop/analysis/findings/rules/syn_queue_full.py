@@ -102,7 +102,7 @@ def _evidence(seen: Observations, full: Full, rows: Index) -> Iterator[str]:
     if full.answer.dropped_per_s > 0:
         yield (
             f"{words.number(full.answer.dropped_per_s)} SYNs/s are dropped while its accept queue "
-            "has room (ListenDrops or TCPReqQFullDrop; retries counted)."
+            "has room (ListenDrops or TCPReqQFullDrop; retries included)."
         )
     yield _bound(seen, full)
 
