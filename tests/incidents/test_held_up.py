@@ -18,7 +18,11 @@ _OK = 'location / { return 200 "ok"; }'
             "critical",
             who="worker1 worker2 worker3",
             title=[r":8000\b", r"not accepting"],
-            told=[r"3 of its 3 processes wait for 10\.77\.0\.2:9000: 3 requests without an answer"],
+            told=[
+                r"as it waits for 10\.77\.0\.2:9000",
+                r"3 of its 3 processes wait for 10\.77\.0\.2:9000: 3 requests without an answer",
+                r"Find out why 10\.77\.0\.2:9000 does not answer",
+            ],
             never=_GUESSES,
         )
     ],
@@ -172,6 +176,81 @@ def the_log_of_a_server_is_read(lab: Lab) -> None:
 @incident(
     server=[
         Says(
+            "zero-window-peer",
+            "critical",
+            who="worker1 worker2 worker3",
+            title=[r"10\.77\.0\.2:5140 does not read what \S+ sends on 3 connections"],
+            never=_GUESSES,
+            destination="10.77.0.2:5140",
+        )
+    ],
+)
+def all_workers_send_to_a_log_that_nobody_reads(lab: Lab) -> None:
+    """A TCP log collector hangs: that nobody is accepted is its effect, and is not told beside."""
+    lab.client.python("mute", lab.client.address, 5140, port=5140)
+    _logging(lab)
+    lab.server.until(lambda: lab.server.queued(8004) >= 20, "20 that wait", 45)
+    lab.wait(8)
+
+
+@all_workers_send_to_a_log_that_nobody_reads.healthy()
+def all_workers_send_to_a_log_that_is_read(lab: Lab) -> None:
+    lab.client.python("sink", lab.client.address, 5140, port=5140)
+    _logging(lab)
+    lab.wait(4)
+
+
+def _logging(lab: Lab) -> None:
+    server, client = lab.server, lab.client
+    words = (server.address, 8004, 3, client.address, 5140)
+    server.python("logging_workers", *words, port=8004)
+    for number, pid in enumerate(server.workers("logging_workers", 3), 1):
+        lab.pids[f"worker{number}"] = pid
+    client.python("browsers", server.address, 8004, 40, 3)
+
+
+@incident(
+    server=[
+        Says(
+            OVERFLOW,
+            "critical",
+            title=[r":8005\b", r"not accepting"],
+            told=[
+                r"12 of its 12 processes hold 12 connections on which the client sends its request "
+                r"a few bytes at a time",
+                r"from 10\.77\.0\.2\b",
+                r"deadline for a whole request",
+            ],
+            never=[*_GUESSES, r"larger backlog"],
+        )
+    ],
+)
+def dribbling_clients_hold_all_workers(lab: Lab) -> None:
+    """Slowloris: each worker reads the headers of one client, which never end."""
+    _whole(lab)
+    lab.client.python("dribbling", lab.server.address, 8005, 12, 1.5)
+    lab.wait(6)
+    lab.client.python("browsers", lab.server.address, 8005, 5, 3)
+    lab.server.until(lambda: lab.server.queued(8005) >= 10, "10 that wait")
+    lab.wait(4)
+
+
+@dribbling_clients_hold_all_workers.healthy()
+def a_few_dribbling_clients_hold_some_workers(lab: Lab) -> None:
+    _whole(lab)
+    lab.client.python("dribbling", lab.server.address, 8005, 3, 1.5)
+    lab.client.python("browsers", lab.server.address, 8005, 5, 3)
+    lab.wait(6)
+
+
+def _whole(lab: Lab) -> None:
+    lab.server.python("whole", lab.server.address, 8005, 12, 60, port=8005)
+    lab.server.workers("whole", 12)
+
+
+@incident(
+    server=[
+        Says(
             OVERFLOW,
             "critical",
             who="inheriting",
@@ -209,5 +288,7 @@ class TestHeldUp(Proving):
         idle_clients_hold_all_workers,
         haproxy_has_all_the_connections_of_its_frontend,
         nobody_reads_the_log_of_a_server,
+        all_workers_send_to_a_log_that_nobody_reads,
+        dribbling_clients_hold_all_workers,
         a_child_has_inherited_the_socket_of_a_server,
     )

@@ -37,7 +37,8 @@ CALLS = (
     ("flock", "waits for a file lock"),
     ("fcntl_setlk", "waits for a file lock"),
 )
-
+# Where a thread waits for one socket, with a deadline, or for many.
+POLLING = ("poll_schedule_timeout", "do_poll", "do_sys_poll")
 # Of those, where nothing of a socket is waited for.
 ELSEWHERE = (
     "hrtimer_nanosleep",

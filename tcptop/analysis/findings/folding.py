@@ -103,6 +103,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("accept-queue-overflow", "recv-queue-unread", readers.accepts_nobody_either),
     ("accept-queue-overflow", "close-wait-unread", readers.accepts_nobody_either),
     ("accept-queue-overflow", "connect-unanswered", requests.all_wait_to_connect),
+    ("accept-queue-overflow", "zero-window-peer", readers.all_wait_to_send),
     ("recv-queue-unread", "accept-queue-overflow", readers.reads_nothing_either),
     ("recv-queue-unread", "zero-window-peer", readers.cannot_pass_it_on),
     ("requests-queued", "black-hole", requests.back_end_is_lost),

@@ -9,6 +9,7 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import ends, parties, servers, words
+from tcptop.analysis.findings.doing import POLLING
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, sorted_unique
@@ -20,7 +21,6 @@ MANY, MOSTLY = 10, 0.5  # silent ones, and of all that it has, before they are s
 DRIBBLE_PER_S = 100.0  # bytes
 PIECES = 3  # segments of what would be one request
 READING = ("wait_woken", "sk_wait_data")  # where a thread sleeps that reads from a socket
-POLLING = ("poll_schedule_timeout", "do_poll", "do_sys_poll")  # or waits until it can be read
 
 
 class Held(NamedTuple):
@@ -95,6 +95,44 @@ def dribbling(seen: Observations, processes: Sequence[Process]) -> Index:
     slow = seen.snapshot.bytes_received_per_s[rows] < DRIBBLE_PER_S
     found: Index = rows[never & pieces & slow & (seen.snapshot.seen_s[rows] >= SILENT_S)]
     return found
+
+
+def by_dribblers(seen: Observations, listener: int, processes: Sequence[Process]) -> Index | None:
+    """Such clients of a listener, where each of its processes, or most of what they serve, is
+    theirs."""
+    table, slow = seen.table, dribbling(seen, processes)
+    slow = slow[table.local_port[slow] == table.local_port[listener]]
+    if not len(slow):
+        return None
+    mine = sorted_unique(np.concatenate([parties.held(seen, each) for each in processes]))
+    here = seen.accepted[mine] & isin_codes(table.state[mine], stalls.TALKING)
+    here &= table.local_port[mine] == table.local_port[listener]
+    holders = np.unique(seen.snapshot.holders.first(slow))
+    each = len(processes) > 1 and len(holders) == len(processes)
+    most = len(slow) >= max(MANY, MOSTLY * np.count_nonzero(here))
+    return slow if each or most else None
+
+
+def slow_told(seen: Observations, slow: Index, processes: Sequence[Process]) -> str:
+    holders = len(np.unique(seen.snapshot.holders.first(slow)))
+    who = f"{words.number(holders)} of its {words.number(len(processes))} processes hold"
+    who = "It holds" if len(processes) == 1 else who
+    many = words.count(len(slow), "connection")
+    return (
+        f"{who} {many} on which the client sends its request a few bytes at a time, and there is "
+        "no end and no answer yet (slow clients, or slowloris). They are from "
+        f"{ends.addresses(seen.sample, slow)}."
+    )
+
+
+def slow_advice(processes: Sequence[Process]) -> str:
+    who = words.called(processes[0])
+    return (
+        f"Give {who} a deadline for a whole request, not for each read "
+        f"({servers.request_limit(processes)}), and limit the connections of one address "
+        "(nftables, a proxy before it that takes in whole requests first). More workers are held "
+        "as soon, and more backlog would only hide it."
+    )
 
 
 def told(seen: Observations, found: Held, processes: Sequence[Process]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from tcptop.analysis.findings import (
     accept_queues,
     backends,
+    blocked,
     doing,
     ends,
     holding,
@@ -25,11 +26,12 @@ from tcptop.model.table import Index
 
 class Holdup(NamedTuple):
     """What is known of it, and what to do. Without `advice` it is a guess. `serves`: it is for the
-    processes to accept."""
+    processes to accept. `whom` they all wait for, where that is one and sure."""
 
     evidence: tuple[str, ...]
     advice: str = ""
     serves: bool = True
+    whom: str = ""
 
 
 def of_listener(
@@ -53,13 +55,17 @@ def of_listener(
 
 
 def of_processes(seen: Observations, processes: Sequence[Process]) -> Holdup:
-    """Back ends that do not answer, a pipe that nobody reads."""
+    """Back ends that do not answer, who does not read what is sent, a pipe that nobody reads."""
     if not processes:
         return Holdup(())
     waits = backends.waited_for(seen, processes)
     if waits:
         sure = waits.sure(seen)
-        return Holdup((waits.told(seen),), waits.advice(seen) if sure else "")
+        whom = waits.where if sure and waits.every and not waits.itself else ""
+        return Holdup((waits.told(seen),), waits.advice(seen) if sure else "", whom=whom)
+    sends = blocked.in_send(seen, processes)
+    if sends:
+        return Holdup((sends.told(),), sends.advice(), whom=sends.whom)
     return _by_pipe(seen, processes)
 
 
@@ -106,10 +112,14 @@ def _by_clients(
     seen: Observations, listener: int, processes: Sequence[Process], found: Holdup
 ) -> Holdup:
     held = holding.held(seen, listener, processes)
-    if held is None:
-        return found
-    advice = holding.advice(held, processes)
-    return Holdup((*found.evidence, holding.told(seen, held, processes)), advice)
+    if held is not None:
+        advice = holding.advice(held, processes)
+        return Holdup((*found.evidence, holding.told(seen, held, processes)), advice)
+    slow = holding.by_dribblers(seen, listener, processes)
+    if slow is not None:
+        said, advice = holding.slow_told(seen, slow, processes), holding.slow_advice(processes)
+        return Holdup((*found.evidence, said), advice)
+    return found
 
 
 def _left_over(

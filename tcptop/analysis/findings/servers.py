@@ -79,6 +79,12 @@ IDLE = {
     "httpd": "lower KeepAliveTimeout and RequestReadTimeout, raise MaxRequestWorkers, or use the "
     "event MPM",
 }
+# How long a whole request may take to come, by how a program's name begins.
+WHOLE = {
+    "apache2": "mod_reqtimeout: RequestReadTimeout header=20-40,MinRate=500",
+    "httpd": "mod_reqtimeout: RequestReadTimeout header=20-40,MinRate=500",
+    "haproxy": "timeout http-request",
+}
 # What may keep a program with workers from accepting; by how its name begins.
 _APACHE = (
     "See in its status page (mod_status) what its workers do: with all MaxRequestWorkers busy it "
@@ -182,6 +188,13 @@ def idle_limit(processes: Sequence[Process]) -> str:
     names = [process.name for process in processes]
     known = (said for begins, said in IDLE.items() if _begins(names, begins))
     return next(known, "give its reads and its idle connections a timeout")
+
+
+def request_limit(processes: Sequence[Process]) -> str:
+    """How it gives up a request that does not come to its end."""
+    names = [process.name for process in processes]
+    known = (said for begins, said in WHOLE.items() if _begins(names, begins))
+    return next(known, "its timeout of request headers and bodies")
 
 
 def stacks(processes: Sequence[Process]) -> str:

@@ -18,6 +18,7 @@ from tcptop.model.table import Index
 
 ID = "accept-queue-overflow"
 LEAST_LOST = 0.1  # SYNs a second that are told
+FILLED = 0.5  # share of the queue from which a larger one may help
 DRAINED = 0.5  # share of the queue below which it has been drained since the drops
 
 
@@ -89,7 +90,7 @@ def finding(seen: Observations, server: Server) -> Finding:
         ID,
         words.key(ID, int(table.netns[row]), where),
         server.severity,
-        f"{_who(seen, server)} {_symptom(seen, server)}",
+        f"{_who(seen, server)} {_symptom(seen, server, held_up)}",
         named(seen, np.append(server.rows, server.waiters.rows), server.processes, where),
         values,
         tuple(_evidence(seen, server, peak, held_up)),
@@ -107,7 +108,7 @@ def _who(seen: Observations, server: Server) -> str:
     return servers.title(seen, server.row, server.processes)
 
 
-def _symptom(seen: Observations, server: Server) -> str:
+def _symptom(seen: Observations, server: Server, held_up: Holdup) -> str:
     waiting = words.count(server.queued, "connection")
     lost = f"{words.number(server.lost_per_s)} SYNs/s dropped (retries included)"
     condition = doing.condition(seen, server.processes)
@@ -115,7 +116,8 @@ def _symptom(seen: Observations, server: Server) -> str:
         return f"gets bursts longer than its backlog: {lost}"
     now = f"is {condition} and" if condition else "is"
     if server.stalled_s:
-        return f"{now} not accepting: {_waiting(server)}"
+        whom = f", as it waits for {held_up.whom}" if held_up.whom and not condition else ""
+        return f"{now} not accepting{whom}: {_waiting(server)}"
     if server.lost_per_s >= LEAST_LOST:
         return f"{now} too slow to accept: {lost}"
     if server.severity == "critical" and server.full:
@@ -214,6 +216,14 @@ def _faster(seen: Observations, server: Server, who: str) -> str:
     return (
         f"Find what keeps {who} from calling accept() (a blocked call, work done in the accepting "
         "thread, a connection limit, too little CPU), and give it more workers if it can use "
-        "them. A larger backlog only helps against bursts: "
-        f"{servers.larger_backlog(seen, server.row)}."
+        f"them. {_room(seen, server)}"
     )
+
+
+def _room(seen: Observations, server: Server) -> str:
+    """No longer queue for what does not fill the present one."""
+    peak = int(seen.snapshot.listeners.peak[server.places].max())
+    if server.lost_per_s > 0 or max(peak, server.queued) >= FILLED * server.capacity:
+        larger = servers.larger_backlog(seen, server.row)
+        return f"A larger backlog only helps against bursts: {larger}."
+    return "More backlog would only hide it: the queue has room."

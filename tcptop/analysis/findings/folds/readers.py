@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis import subject
+from tcptop.analysis.findings import blocked
+from tcptop.analysis.findings.groups import ConnectionGroup
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.peers import peer_rows
-from tcptop.model.finding import Finding
+from tcptop.model.finding import Finding, Subject
 
 MOST = 0.5  # of the connections that are not read
 LEAST = 0.1  # of those that wait to be accepted
@@ -47,6 +49,21 @@ def _hangs(accepting: Finding, reading: Finding) -> bool:
     stands = accepting.values.get("stalled_s", 0) > 0
     pids = set(accepting.subject.pids)
     return same and stands and clients and bool(pids) and pids <= set(reading.subject.pids)
+
+
+def all_wait_to_send(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """accept-queue-overflow: of workers that each wait in send() to who does not read."""
+    known, pids = seen.sample.owners.processes, effect.subject.pids
+    workers = [known[pid] for pid in pids if pid in known]
+    mine = bool(pids) and set(pids) <= set(cause.subject.pids)
+    if not mine or effect.subject.netns != cause.subject.netns:
+        return False
+    sends = blocked.in_send(seen, workers)
+    return sends is not None and _place(sends.group) == _place(cause.subject)
+
+
+def _place(of: ConnectionGroup | Subject) -> tuple[str | None, str | None]:
+    return of.listener, of.destination
 
 
 def cannot_pass_it_on(effect: Finding, cause: Finding, seen: Observations) -> bool:
