@@ -224,6 +224,41 @@ def _agents(lab: Lab, idle_s: float, pause_s: float) -> None:
 @incident(
     client=[
         Says(
+            "destination-failing",
+            "warning",
+            who="posting",
+            title=[
+                r"^\d+ of \d+ connections to 10\.77\.0\.1:3000 \(by posting\.py\) within \d+ s "
+                r"were reset as they were used again after about (1\.9|2) s idle$"
+            ],
+            told=[r"idle limit of the caller's pool below it"],
+            never=[r"[Ff]irewall|load balancer|NAT"],
+            destination="10.77.0.1:3000",
+        )
+    ],
+)
+def the_server_ends_idle_connections_as_they_are_used_again(lab: Lab) -> None:
+    """In the incident Go's clients and the keepAliveTimeout of node: a request that has come is
+    not read any more, as the connection has been idle for too long."""
+    _posting(lab, 1.75, 2.0)
+
+
+@the_server_ends_idle_connections_as_they_are_used_again.healthy()
+def the_clients_end_idle_connections_sooner(lab: Lab) -> None:
+    _posting(lab, 1.0, 1.4)
+
+
+def _posting(lab: Lab, least_s: float, most_s: float) -> None:
+    server = lab.server
+    server.python("sweeping", server.address, 3000, 2, port=3000)
+    lab.client.python("posting", server.address, 3000, 30, least_s, most_s)
+    server.until(lambda: server.counter("TcpPassiveOpens") >= 30, "30 connections")
+    lab.wait(2)
+
+
+@incident(
+    client=[
+        Says(
             "close-wait-leak close-wait-unread",
             "warning",
             who="borrowing",
@@ -312,6 +347,7 @@ class TestKeeping(Proving):
         a_client_has_connected_to_itself,
         a_client_waits_for_its_service,
         the_server_forgets_idle_clients_first,
+        the_server_ends_idle_connections_as_they_are_used_again,
         a_pool_forgets_what_the_server_has_closed,
         jobs_inherit_the_connections_of_clients,
     )

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from tcptop.analysis.findings import failed_places, unanswered, words
+from tcptop.analysis.findings import failed_places, reuse_words, unanswered, words
 from tcptop.analysis.findings.awaiting import IN_FLIGHT_S
 from tcptop.analysis.findings.hung_up import SOON_S
 from tcptop.analysis.findings.observations import Observations
@@ -76,6 +74,12 @@ def _kinds(found: Outcomes) -> list[_Kind]:
             "{n} connections to {to}{by} within {t} were turned away",
             "turned away",
         ),
+        _Kind(
+            found.reused,
+            "{n} connections to {to}{by} within {t} were reset as they were used again after about "
+            "{idle} idle",
+            "reset as they were used again",
+        ),
     )
     return sorted((each for each in every if each.number), key=lambda each: -each.number)
 
@@ -92,12 +96,14 @@ def _silent(found: Outcomes) -> _Kind:
 def title(found: Outcomes, to: str, who: Sequence[Process], apparent: bool) -> str:
     kinds = _kinds(found)
     begun = found.unopened + found.turned > 0
-    every = found.failed + found.well + (found.young if begun else 0)
+    open_ = found.working if found.reused else found.young if begun else 0
+    every = found.failed + found.well + open_
     all_of_them = f"all {words.number(found.failed)}"
     some = f"{words.number(found.failed)} of {words.number(every)}"
     number = some if every > found.failed else all_of_them
     by = f" ({'apparently ' if apparent else ''}by {_names(who)})" if who else ""
     told = {"n": number, "to": to, "by": by, "t": words.duration(found.seconds)}
+    told |= {"idle": reuse_words.idle(found)} if found.reused else {}
     if len(kinds) == 1:
         said = kinds[0].alone.format_map(told)
     else:
@@ -148,6 +154,8 @@ def evidence(
         yield _cut(found)
     if found.turned:
         yield _turned(found)
+    if found.reused:
+        yield reuse_words.evidence(found)
     if found.lost:
         yield (
             f"What was lost had been retransmitted {_between(found.repeats)} times before: "
@@ -297,6 +305,8 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
     most = _kinds(found)[0].said
     here = unanswered.is_here(seen, found.callee)
     there = "On this host" if here else f"On the host of {to}"
+    if most == "reset as they were used again":
+        return reuse_words.advice(found, to)
     if most.startswith("closed by"):
         return _about_cuts(there)
     if most.startswith("closed"):
@@ -374,20 +384,7 @@ def _about_cuts(there: str) -> str:
 
 def _about_resets(found: Outcomes) -> str:
     if found.after_a_pause:
-        shortest = words.exactly(float(np.floor(found.paused[0] * 10) / 10))
-        if found.sent_after_fin:
-            return (
-                f"The server closes idle connections, after about {shortest} or less, and the "
-                "program sends its next request on what is closed. Set the idle limit of its pool "
-                "below the server's (keep-alive timeout), let it leave out connections that "
-                "the server has closed, and try again on a new one what fails so."
-            )
-        return (
-            "Something forgets idle connections sooner than the caller reuses them: a firewall, a "
-            "load balancer, NAT, or the server's own idle timeout. Let the caller's pool close "
-            f"connections well before they have been idle for {shortest}, or send keepalives more "
-            "often than that."
-        )
+        return reuse_words.forgotten(found)
     return (
         "Look at the log of the called program: it is at its limit of connections and closes "
         "further ones at once, ends, is restarted, or gives up on these requests. A firewall, a "

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee
-from tcptop.analysis.findings import icmp, unanswered
+from tcptop.analysis.findings import icmp, reuse, unanswered
 from tcptop.analysis.findings.awaiting import calls_awaiting
 from tcptop.analysis.findings.ended import Whose, lately, whose
 from tcptop.analysis.findings.kept_back import rejected_here
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.reuse import IDLE_S, lacking, paused_s
 from tcptop.analysis.findings.servers import AT_ONCE_AT
 from tcptop.analysis.findings.turned import with_error
 from tcptop.analysis.given_up import ANSWERED, FIRST
@@ -27,7 +28,7 @@ from tcptop.model.closed import Closed
 from tcptop.model.table import F64, I64, Bools, Index
 
 # Codes of how one ended.
-NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT, CUT, LOST, TURNED = range(10)
+NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT, CUT, LOST, TURNED, REUSED = range(11)
 FAILED = REFUSED  # this and those after it
 PLACES = 20
 # Seconds without an answer: longer than to the other end of the world and back, and what a round
@@ -36,7 +37,7 @@ WAITED_S, ROUND_TRIPS = 0.4, 4
 UNASKED_S = 10.0  # who is closed without having asked anything had opened it in vain, not in store
 BACKOFF = 2  # retransmissions in a row
 LATELY_S = 30.0  # in which TIME_WAIT is left out nowhere
-IDLE_S, MOSTLY = 1.0, 0.8  # from which a connection was idle; share of those that are
+MOSTLY = 0.8  # of those that are reset, after a pause
 OTHERWISE = 0.2  # of the failed connects of a namespace
 BETWEEN = 0.05  # of them: counters are read at another moment than notices come
 A_FEW = 3
@@ -52,9 +53,10 @@ class Outcomes(NamedTuple):
     here, after `waited_s` seconds without an answer to what was sent and acknowledged; `cut` by the
     other end, which had sent nothing, `cut_s` after the last thing was sent, or, of the `unasked`,
     after they were opened. `lost` ended after what was sent had been repeated and was never
-    acknowledged; `turned` ones with an error of `most_bytes`, as of a server that is full. `well`
-    are those that ended well; of the `working`, which are open and have brought something
-    meanwhile, `young` were opened in these seconds.
+    acknowledged; `turned` ones with an error of `most_bytes`, as of a server that is full; `reused`
+    ones were reset as they were used again, after `pause_s` seconds, by a timeout. `well` are those
+    that ended well; of the `working`, which are open and have brought something meanwhile, `young`
+    were opened in these seconds.
     `waiting_s` are open and wait for an answer too; of `half_closed` the other end has not closed
     since we did.
     """
@@ -73,6 +75,7 @@ class Outcomes(NamedTuple):
     cut: int
     lost: int
     turned: int
+    reused: int
     well: int
     working: int
     young: int
@@ -88,6 +91,8 @@ class Outcomes(NamedTuple):
     closed_before: int  # of the reset ones: last seen in CLOSE-WAIT, as the other end had closed
     waiting_s: F64
     half_closed: int
+    pause_s: F64  # sorted
+    reset_s: F64  # sorted, of the reused ones: after the last thing was sent
     whose: Whose  # the failed ones
     # By counters, of those that nobody answered:
     rejected: int = 0  # by ICMP
@@ -103,7 +108,8 @@ class Outcomes(NamedTuple):
 
     @property
     def failed(self) -> int:
-        return self.unopened + self.reset + self.left + self.cut + self.lost + self.turned
+        open_ = self.reset + self.left + self.cut + self.lost + self.turned + self.reused
+        return self.unopened + open_
 
     @property
     def paused(self) -> F64:
@@ -146,6 +152,12 @@ def outcomes(seen: Observations, seconds: float, least: int) -> Iterator[Outcome
             return
         there = np.flatnonzero(keys == keys[mine[0]])
         how[_as_long(closed, how, there)] = LEFT
+        again = there[how[there] == REUSED]
+        how[again] = REUSED if reuse.by_timeout(closed, again) else NEUTRAL
+        reset = there[how[there] == RESET]
+        how[reset[reuse.as_long(closed, reset, again)]] = REUSED
+        if np.count_nonzero(how[there] >= FAILED) < least:
+            continue
         yield _outcomes(seen, closed, how, there, since)
 
 
@@ -182,23 +194,24 @@ def _how(seen: Observations, closed: Closed) -> I64:
     how[opened & whole & (came | ~sent)] = FINE
     # Whose earlier requests were answered was of use, as of a server that restarts; not after a
     # pause: what forgets idle connections breaks each.
-    paused = _unacknowledged(closed) & (_paused_s(closed) >= IDLE_S)
+    paused = lacking(closed) & (paused_s(closed) >= IDLE_S)
     how[opened & whole & broken & sent] = NEUTRAL
     how[opened & whole & broken & sent & (paused | ~came)] = RESET
     want = _in_want(closed)
     how[opened & whole & broken & want] = RESET
+    how[whole & reuse.reused(seen, closed)] = REUSED
     ours = opened & whole & broken & (closed.first == codes.HERE)
     how[ours] = NEUTRAL
     how[ours & want] = LEFT
     untold = (closed.first == codes.UNTOLD) & came & (broken | (closed.reset == codes.NO))
     how[_late(seen, closed, opened & whole & untold & _in_want(closed, same_tick=True))] = LEFT
     here, there = _closed_first(seen, closed)
-    lacking = opened & whole & ~broken & sent & _unacknowledged(closed)
-    asking = opened & whole & ~broken & ~lacking & _few(closed)
+    unheard = opened & whole & ~broken & sent & lacking(closed)
+    asking = opened & whole & ~broken & ~unheard & _few(closed)
     how[asking & here & want] = LEFT
     in_vain = sent | (np.nan_to_num(closed.life_s, nan=np.inf) <= UNASKED_S)
     how[asking & there & ~came & in_vain] = CUT
-    how[lacking & (closed.known("total_retrans") > 0)] = LOST
+    how[unheard & (closed.known("total_retrans") > 0)] = LOST
     how[~opened] = UNTOLD
     how[~opened & whole] = SILENT
     how[~opened & whole & broken] = REFUSED
@@ -210,7 +223,7 @@ def _how(seen: Observations, closed: Closed) -> I64:
 def _in_want(closed: Closed, same_tick: bool = False) -> Bools:
     """An answer may be due to what was sent last and acknowledged, for longer than it takes;
     `same_tick`: also where something came within the tick in which that was sent."""
-    asked = (closed.known("data_segs_out") > 0) & _few(closed) & ~_unacknowledged(closed)
+    asked = (closed.known("data_segs_out") > 0) & _few(closed) & ~lacking(closed)
     waited = _waited_s(closed)
     if same_tick:
         sent, came = (closed.known(f"last_data_{way}") for way in ("sent", "recv"))
@@ -274,13 +287,6 @@ def _turned_away(closed: Closed, known: Bools, there: Bools) -> Bools:
     return turned
 
 
-def _unacknowledged(closed: Closed) -> Bools:
-    """Less than was sent, besides the SYN of who called (bytes_acked counts it, bytes_sent not)."""
-    sent = closed.known("bytes_sent") - np.nan_to_num(closed.known("bytes_retrans"))
-    lacking: Bools = closed.known("bytes_acked") - 1 < sent
-    return lacking
-
-
 def _waited_s(closed: Closed) -> F64:
     """Since the last thing was sent, where nothing has come since; else 0."""
     asked, answered = closed.known("last_data_sent"), closed.known("last_data_recv")
@@ -302,13 +308,13 @@ def accepted(seen: Observations, closed: Closed) -> Bools:
 
 def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since: float) -> Outcomes:
     callee = Callee(*(int(getattr(closed, name)[there[0]]) for name in WHERE))
-    number = np.bincount(how[there], minlength=TURNED + 1).tolist()
+    number = np.bincount(how[there], minlength=REUSED + 1).tolist()
     failed, left = there[how[there] >= FAILED], there[how[there] == LEFT]
     cut, lost = there[how[there] == CUT], there[how[there] == LOST]
-    reset = there[how[there] == RESET]
+    reset, again = there[how[there] == RESET], there[how[there] == REUSED]
     at = closed.at[failed]
     unheard = closed.known("data_segs_in")[left] == 0
-    again = closed.known("total_retrans")[there[how[there] == SILENT]] > 0
+    repeated = closed.known("total_retrans")[there[how[there] == SILENT]] > 0
     waiting_s = _waiting_s(seen, callee)
     working = answered(seen, callee, since)
     young = working[~_seen_before(seen, working, since)]
@@ -327,10 +333,11 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         number[CUT],
         number[LOST],
         number[TURNED],
+        number[REUSED],
         number[FINE],
         len(working),
         len(young),
-        int(np.count_nonzero(again)),
+        int(np.count_nonzero(repeated)),
         int(np.count_nonzero(unheard)),
         np.sort(closed.known("last_data_sent")[left] / 1000),
         int(np.count_nonzero(closed.known("data_segs_out")[cut] == 0)),
@@ -338,10 +345,12 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         np.sort(closed.known("total_retrans")[lost]),
         float(closed.known("bytes_received")[there[how[there] == TURNED]].max(initial=0)),
         _staying(seen, callee, since),
-        np.sort(_paused_s(closed)[reset]),
+        np.sort(paused_s(closed)[reset]),
         int(np.count_nonzero(closed.state[reset] == tcp.CLOSE_WAIT)),
         waiting_s,
         _half_closed(seen, callee),
+        np.sort(paused_s(closed)[again]),
+        np.sort(closed.known("last_data_sent")[again] / 1000),
         whose(closed, failed),
     )
 
@@ -400,10 +409,3 @@ def _ours(seen: Observations, to: Callee, state: int) -> Index:
     rows = unanswered.there(seen, to, with_port=to.remote_port != 0)
     ours: Index = rows[~seen.accepted[rows] & (seen.table.state[rows] == state)]
     return ours
-
-
-def _paused_s(closed: Closed) -> F64:
-    """For how long nothing had come when the last thing was sent."""
-    came, asked = (closed.known(f"last_data_{way}") for way in ("recv", "sent"))
-    paused: F64 = np.maximum(came - asked, 0.0) / 1000
-    return paused

@@ -26,6 +26,7 @@ from tcptop.model.table import F64, Bools, Index
 LATELY_S = 30.0  # within which they count
 FEW_BYTES = 300.0  # of an error
 SOME = 0.2  # of those that brought no more than an error
+OFTEN_PER_S = 0.5  # pg_isready is told of an unknown role too, and a server that says so is up
 BETWEEN_S = 2.0  # as of destination-failing
 PARTLY, MOSTLY = 0.2, 0.8
 
@@ -111,8 +112,8 @@ def _unread(seen: Observations, netns: int, seconds: float, ended: Closed) -> Bo
 
 
 def with_error(ended: Closed, limit: servers.AtOnce, by_server: Bools, here: bool) -> Bools:
-    """Those that brought no more than an error, where the server has closed some of them first.
-    `here`: it is at this end."""
+    """Those that brought no more than an error, where the server has closed some of them first, or
+    where so many bytes are an error, more often than somebody checks. `here`: it is at this end."""
     ways = ("out", "in") if here else ("in", "out")
     said, asked = (ended.known(f"data_segs_{way}") for way in ways)
     sent = ended.known("bytes_sent" if here else "bytes_received")
@@ -121,8 +122,13 @@ def with_error(ended: Closed, limit: servers.AtOnce, by_server: Bools, here: boo
     broken = (ended.reset == codes.YES) & (limit.resets & (asked > 0))
     few &= ended.opened & over_soon(ended) & (broken | (ended.reset == codes.NO))
     first = np.count_nonzero(few & (broken | by_server))
-    some: Bools = few & (first >= SOME * np.count_nonzero(few))
-    return some
+    if first >= SOME * np.count_nonzero(few):
+        return few
+    errors: Bools = few & (sent >= limit.error)
+    often = (
+        OFTEN_PER_S * float(np.ptp(ended.at[errors])) if errors.any() and limit.error else np.inf
+    )
+    return errors & (np.count_nonzero(errors) >= often)
 
 
 def _young(seen: Observations, row: int, seconds: float) -> int:

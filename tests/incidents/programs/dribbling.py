@@ -1,5 +1,6 @@
 """Clients that send a header at a time, and no end: dribbling.py ADDRESS PORT COUNT EVERY_S"""
 
+import contextlib
 import socket
 import sys
 import time
@@ -11,7 +12,5 @@ for client in clients:
 while True:
     time.sleep(every_s)
     for client in clients:
-        try:
+        with contextlib.suppress(OSError):
             client.sendall(b"X-a: b\r\n")
-        except OSError:
-            pass

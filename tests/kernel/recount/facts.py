@@ -666,6 +666,7 @@ def _of_ends(seen: Seen) -> Iterator[Fact]:
         "in vain": left,
         "never a byte": left & ~came & _never_heard(seen, dead),
         "after a pause": left & (idle_s >= 1),
+        "used again after a pause": left & (idle_s >= 1) & came,
     }
     number = {name: int(np.count_nonzero(rows)) for name, rows in kinds.items()}
     for name, many in number.items():

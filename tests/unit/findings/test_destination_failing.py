@@ -283,7 +283,16 @@ def test_who_is_turned_away_with_an_error_has_failed() -> None:
     assert "max_connections" in finding.advice
     assert not found(lambda _: [error(TO)], kept=())  # HTTP, for one, which answers and closes
     assert not found(lambda _: [error(place, bytes_received=400)], kept=())
-    assert not found(lambda _: [error(place)], kept=[mini("TIME_WAIT", "10.0.0.1:40000", place)])
+
+
+def test_whose_client_closes_first_is_known_by_the_size_of_an_error() -> None:
+    """A client that reads an error closes as soon as the server does. pg_isready is asked for a
+    password, or now and then told of a role that does not exist."""
+    place = "10.0.0.9:5432"
+    first = [mini("TIME_WAIT", "10.0.0.1:40000", place)]
+    assert one(lambda _: [error(place)], kept=first).values["turned"] == 8
+    assert not found(lambda _: [error(place, bytes_received=26)], kept=first)
+    assert not found(lambda number: [error(place)] * (number % 4 == 1), kept=first)
 
 
 def test_sshd_resets_those_that_it_turns_away() -> None:
@@ -291,6 +300,44 @@ def test_sshd_resets_those_that_it_turns_away() -> None:
     assert one(lambda _: [error("10.0.0.9:22", **broken_off)]).values["turned"] == 8
     checks = {"data_segs_out": 0, "bytes_sent": 0, "bytes_acked": 1}
     assert not found(lambda _: [error("10.0.0.9:22", **checks)])
+
+
+def reused(idle_ms: int = 6000, **info: int) -> Row:
+    """Answered once; what was sent after a pause was acknowledged, and then the reset came."""
+    told = {"data_segs_out": 2, "data_segs_in": 1, "bytes_received": 10, "bytes_acked": 101}
+    told |= {"last_data_sent": 40, "last_data_recv": idle_ms + 40}
+    return opened(**{**told, **info})
+
+
+def test_connections_that_a_timeout_ends_as_they_are_used_again() -> None:
+    """In the incident POSTs of a Go client meet the keepAliveTimeout of node."""
+    heard = {"last_ack_recv": 100, "last_data_recv": 100, "min_rtt": 40, "data_segs_in": 1}
+    now = [
+        socket("ESTABLISHED", f"10.0.0.1:{50000 + n}", TO, info=heard, inode=n)
+        for n in range(1, 93)
+    ]
+    finding = one(lambda _: [reused()], now=now, kept=(), TCPAbortOnClose=0, TCPAbortOnData=0)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        f"8 of 100 connections to {TO} within 8 s were reset as they were used again after about "
+        "6 s idle"
+    )
+    assert "closes connections that are idle for about 6 s" in finding.advice
+    assert "firewall" not in finding.advice
+
+
+def test_resets_that_no_timeout_of_the_other_end_makes() -> None:
+    """Clients that take leave of an idle connection, and programs of this host that reset."""
+
+    def told(rows: Ended, ours: int = 0) -> bool:
+        return bool(found(rows, kept=(), TCPAbortOnClose=ours, TCPAbortOnData=0))
+
+    assert told(lambda _: [reused()])
+    assert not told(lambda _: [reused()], ours=1)
+    assert not found(lambda _: [reused()], kept=())  # what this host resets is not known
+    assert not told(lambda number: [reused(2000 + 1000 * number)])
+    assert not told(lambda _: [reused(500)])
+    assert not told(lambda _: [reused(bytes_acked=102)])  # FIN, in order
 
 
 def late(**info: int) -> Row:

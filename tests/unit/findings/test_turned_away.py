@@ -278,6 +278,8 @@ def test_a_full_server_is_told_however_few_it_turns_away() -> None:
     assert dict(finding.values) == {"per_s": 2, "staying": 12, "turned_away": 16, "came": 16}
     assert few(SSHD)
     assert few(POSTGRES, first=lambda _: 1)  # a client that reads an error closes too
+    (later,) = few(POSTGRES, sent=2, first=lambda _: 0)  # and sooner, each time
+    assert "closed by this end first" not in later.evidence[0]
 
 
 def test_what_is_closed_without_a_byte_is_told_of_any_server() -> None:

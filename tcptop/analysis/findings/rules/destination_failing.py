@@ -95,7 +95,15 @@ def _goes_on(seen: Observations, found: Outcomes) -> bool:
 
 def _broken(found: Outcomes) -> int:
     """Others are answered there, and these were not."""
-    return found.unopened + found.reset + found.cut - found.unasked + found.lost + found.turned
+    return (
+        found.unopened
+        + found.reset
+        + found.cut
+        - found.unasked
+        + found.lost
+        + found.turned
+        + found.reused
+    )
 
 
 def _by_deadline(found: Outcomes, limits: Limits) -> bool:
@@ -122,6 +130,7 @@ def _finding(seen: Observations, found: Outcomes, limits: Limits) -> Finding:
         "cut": found.cut,
         "lost": found.lost,
         "turned": found.turned,
+        "reused": found.reused,
     }
     spared = _spared(seen, found)
     named = [] if apparent and found.staying else who  # who stays is not who is turned away
@@ -167,7 +176,8 @@ def _harms(found: Outcomes, limits: Limits) -> bool:
         return found.failed >= limits["failures"] or _given_up(found, limits)
     if found.share >= limits["share"] or _broken(found) >= limits["partly"] * found.every:
         return True
-    return found.unopened >= AT_TIMES * found.every or _by_deadline(found, limits)
+    rarely = max(found.unopened, found.reused)
+    return rarely >= AT_TIMES * found.every or _by_deadline(found, limits)
 
 
 def _spared(seen: Observations, found: Outcomes) -> bool:

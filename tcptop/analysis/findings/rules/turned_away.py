@@ -116,12 +116,13 @@ def _each(found: Turned) -> str:
     )
     asked = "had sent something, and was" if found.asked else "was"
     first = f"{words.number(found.first)} of them were closed by this end first"
-    ends = f"{words.number(found.reset)} of them ended in a reset" if found.reset else first
+    ends = f"; {first}" if found.first else ""
+    ends = f"; {words.number(found.reset)} of them ended in a reset" if found.reset else ends
     if found.reset and found.mute:
         ends += ", as this end closed with what had come unread (TCPAbortOnClose)"
     return (
         f"Each of these {words.number(found.number)} {asked} over within {words.exactly(SOON_S)}, "
-        f"{sent}; {ends}. They came from {remotes(found.ended)}."
+        f"{sent}{ends}. They came from {remotes(found.ended)}."
     )
 
 
