@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import argparse
 import errno
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from tcptop import __version__
+from tcptop import __version__, argument
 from tcptop.options import (
     FORMATS,
     IDLE_TIMEOUT_S,
     INTERVAL_S,
-    LEAST_BYTES,
     LISTS,
     CheckOptions,
     DemoOptions,
@@ -154,17 +152,19 @@ def _snapshot() -> Parser:
         choices=FORMATS,
         help="default: by the file's ending; without a file text for a terminal, json for a pipe",
     )
-    parser.add_argument("-o", "--output", type=_file, metavar="FILE", help="written atomically")
+    parser.add_argument(
+        "-o", "--output", type=argument.file, metavar="FILE", help="written atomically"
+    )
     parser.add_argument(
         "--over",
-        type=_seconds(0, 86_400),
+        type=argument.seconds(0, 86_400),
         metavar="SECONDS",
         help="poll each interval for that long; rates are those of the last interval (see -i)",
     )
     parser.add_argument(
         "--only", action="append", choices=LISTS, help="only this list (repeatable)"
     )
-    parser.add_argument("--limit", type=_whole, metavar="N", help="at most N rows a list")
+    parser.add_argument("--limit", type=argument.whole, metavar="N", help="at most N rows a list")
     return parser
 
 
@@ -180,7 +180,7 @@ def _check() -> Parser:
     _recorded(parser)
     parser.add_argument(
         "--over",
-        type=_seconds(0, 86_400),
+        type=argument.seconds(0, 86_400),
         metavar="SECONDS",
         help="how long to look, polling each interval; default 5, of a recording 200",
     )
@@ -200,24 +200,24 @@ def _record() -> Parser:
         "Write samples to FILE until stopped, or add them to it. What they mean is found out when "
         "they are read: `tcptop check --from FILE`, `tcptop snapshot --from FILE`.",
     )
-    parser.add_argument("file", type=_file, metavar="FILE")
+    parser.add_argument("file", type=argument.file, metavar="FILE")
     _namespace(parser)
     _looking(parser)
     parser.add_argument(
         "--duration",
-        type=_seconds(0.1, 31_536_000),
+        type=argument.seconds(0.1, 31_536_000),
         metavar="SECONDS",
         help="for so long",
     )
     parser.add_argument(
         "--keep",
-        type=_age,
+        type=argument.age,
         metavar="AGE",
         help="remove samples that are older, a minute's at a time: 90m, 24h, 7d",
     )
     parser.add_argument(
         "--max-size",
-        type=_size,
+        type=argument.size,
         metavar="SIZE",
         help="remove the oldest samples where the file would be larger on disk: 500M, 2G",
     )
@@ -290,20 +290,20 @@ def _looking(parser: Parser) -> None:
     parser.add_argument(
         "-i",
         "--interval",
-        type=_seconds(*INTERVAL_S),
+        type=argument.seconds(*INTERVAL_S),
         metavar="SECONDS",
         help="0.1 to 3600, default 1",
     )
     parser.add_argument(
         "--idle-timeout",
-        type=_seconds(*IDLE_TIMEOUT_S),
+        type=argument.seconds(*IDLE_TIMEOUT_S),
         metavar="SECONDS",
         help="idle timeout of load balancers or NAT on the path, for the keepalive findings",
     )
     parser.add_argument(
         "--set",
         action="append",
-        type=_limit,
+        type=argument.limit,
         metavar="ID.NAME=VALUE",
         help="a threshold of a finding (repeatable); `tcptop explain ID` lists them",
     )
@@ -315,7 +315,7 @@ def _looking(parser: Parser) -> None:
     )
     parser.add_argument(
         "--config",
-        type=_file,
+        type=argument.file,
         metavar="FILE",
         help="default: tcptop/config.toml in $XDG_CONFIG_HOME or ~/.config",
     )
@@ -333,7 +333,7 @@ def _recorded(parser: Parser) -> None:
     parser.add_argument(
         "--from",
         dest="recording",
-        type=_file,
+        type=argument.file,
         metavar="FILE",
         help="look at what `tcptop record` wrote, not at the host",
     )
@@ -355,73 +355,3 @@ def _on_screen(parser: Parser) -> None:
         help="leave the mouse to the terminal (the default over SSH)",
     )
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
-
-
-class _seconds:  # noqa: N801 argparse shows the name of a type in its errors
-    """A number of seconds within bounds."""
-
-    def __init__(self, least: float, most: float) -> None:
-        self._least, self._most = least, most
-
-    def __call__(self, text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if not self._least <= value <= self._most:
-            bounds = f"{self._least:g} to {self._most:g}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, {bounds}")
-        return value
-
-
-def _limit(text: str) -> tuple[str, str, float]:
-    """Of `--set`; whether there is such a finding and threshold is not known here."""
-    name, _, value = text.partition("=")
-    finding, _, threshold = name.strip().partition(".")
-    if not (finding and threshold and value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not ID.NAME=VALUE")
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{text!r}: {value!r} is not a number")
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: {value!r} is below 0")
-    return finding, threshold, number
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)
-
-
-def _file(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("the name of a file is empty")
-    return text
-
-
-def _age(text: str) -> float:
-    """Seconds, with or without a unit."""
-    number, factor = _with_unit(text, {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800})
-    if not 1 <= number * factor <= 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an age, such as 90m, 24h or 7d")
-    return number * factor
-
-
-def _size(text: str) -> int:
-    """Bytes; K, M, G and T are powers of 1024, as ls and journald have them."""
-    units = {unit: 1024**power for power, unit in enumerate("BKMGT")}
-    number, factor = _with_unit(text.upper(), units)
-    if not LEAST_BYTES <= number * factor < 1 << 62:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size of at least 4M, such as 2G")
-    return int(number * factor)
-
-
-def _with_unit(text: str, units: Mapping[str, int]) -> tuple[float, int]:
-    """A number and its unit's factor; -1 where it is none."""
-    digits = text[:-1] if text[-1:] in units else text
-    good = digits.isascii() and digits.replace(".", "", 1).isdecimal()
-    return (float(digits) if good else -1.0), units.get(text[-1:], 1)

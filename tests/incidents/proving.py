@@ -14,21 +14,20 @@ import pytest
 
 from tcptop.model.finding import Finding
 from tests.incidents.incident import Incident, Play, Says, text
-from tests.incidents.playing import LONGEST_S, Played, playing
+from tests.incidents.playing import ALL_S, Played, played
 from tests.kernel import one_look
-from tests.kernel.recount.recount import recount
 
 PATIENCE_S = 24.0  # for a busy machine: what is not said yet may be soon
 Shows = Mapping[str, Played]
 
 
+@pytest.mark.timeout(ALL_S)
 class Silence:
-    """Its subclasses are the tests; all constructions of one class run at the same time."""
+    """Its subclasses are the tests; each construction of a class is played once."""
 
     incidents: ClassVar[tuple[Incident, ...]] = ()
     loads: ClassVar[tuple[Play, ...]] = ()
 
-    @pytest.mark.timeout(LONGEST_S + 60)
     def test_a_healthy_host_is_left_alone(self, shows: Shows, well: Play) -> None:
         alarms = list(dict.fromkeys(alarmed(shows[well.name])))
         assert not alarms, "\n".join(["", *alarms])
@@ -37,7 +36,6 @@ class Silence:
 class Proving(Silence):
     """The same with incidents; `loads` are healthy ones that have no incident as their twin."""
 
-    @pytest.mark.timeout(LONGEST_S + 60)
     def test_it_is_said(self, shows: Shows, incident: Incident) -> None:
         played = shows[incident.play.name]
         wrong = [each for host in incident.says for each in unsaid(played, incident, host)]
@@ -48,13 +46,11 @@ class Proving(Silence):
         more = [each for host, says in loud.says.items() for each in besides(played, says, host)]
         assert not more, "\n".join(["", *more, *told(played)])
 
-    @pytest.mark.timeout(LONGEST_S + 60)
     def test_its_numbers_are_true(self, shows: Shows, counted: Incident) -> None:
         played = shows[counted.play.name]
-        wrong = [each for host in played.play.hosts for each in miscounted(played, host)]
-        assert not wrong, "\n".join(["", *wrong])
+        played.check()
+        assert not played.miscounted, "\n".join(["", *played.miscounted])
 
-    @pytest.mark.timeout(LONGEST_S + 60)
     def test_one_look_claims_no_rate(self, shows: Shows, incident: Incident) -> None:
         played = shows[incident.play.name]
         played.check()
@@ -86,16 +82,16 @@ def shown(cls: type[Silence]) -> Iterator[dict[str, Played]]:
     """All constructions of a class, looked at until each says what it can."""
     by_play = {id(each.play): each for each in cls.incidents}
 
-    def satisfied(played: Played) -> bool:
-        expected = by_play.get(id(played.play))
-        late_s = played.watched_s - played.play.over_s
-        if expected is None or expected.missing or (played.enough and late_s > PATIENCE_S):
+    def satisfied(one: Played) -> bool:
+        expected = by_play.get(id(one.play))
+        late_s = one.watched_s - one.play.over_s
+        if expected is None or expected.missing or (one.enough and late_s > PATIENCE_S):
             return True
-        return not any(True for host in expected.says for _ in unsaid(played, expected, host))
+        return not any(True for host in expected.says for _ in unsaid(one, expected, host))
 
-    with playing(plays(cls), satisfied) as played:
-        yield {each.play.name: each for each in played}
-    early = [f"{each.play.name}: {said}" for each in played for said in each.early]
+    every = played(plays(cls), satisfied)
+    yield {each.play.name: each for each in every}
+    early = [f"{each.play.name}: {said}" for each in every for said in each.early]
     if early:
         raise RuntimeError("programs have ended too early:\n" + "\n".join(early))
 
@@ -130,13 +126,6 @@ def alarmed(played: Played) -> Iterator[str]:
     for host, looks in played.looks.items():
         for each in (f for look in looks for f in look.findings if f.severity != "info"):
             yield f"{host}: {each.severity} {each.id}: {text(each)}"
-
-
-def miscounted(played: Played, host: str) -> Iterator[str]:
-    """Numbers of whatever is said at the last look that nothing bears out."""
-    limits = tuple(played.play.limits.values())
-    for finding in played.found(host):
-        yield from recount(finding, played.looks[host], limits)
 
 
 def told(played: Played) -> list[str]:

@@ -3,7 +3,7 @@ turns away now and then."""
 
 from __future__ import annotations
 
-from tests.incidents.incident import Says, incident
+from tests.incidents.incident import Says, healthy, incident
 from tests.incidents.lab import Lab
 from tests.incidents.proving import Proving
 
@@ -88,7 +88,7 @@ def _balanced(lab: Lab) -> None:
             "turned-away",
             "warning",
             who="redis",
-            title=[r"redis-server on 10\.77\.0\.1:6379\b has turned away all \d+ connections"],
+            title=[r"redis-server on 10\.77\.0\.1:6379\b has turned away all [\d,]+ connections"],
             told=[r"maxclients"],
             listener="10.77.0.1:6379",
         )
@@ -114,9 +114,73 @@ def _redis(lab: Lab, most: int) -> None:
     lab.wait(2)
 
 
+_NAT = """table ip n {
+chain raw { type filter hook prerouting priority -300
+iif v1 ip length > 200 numgen random mod 120 < %d notrack
+}
+chain nat { type nat hook prerouting priority -100
+ip daddr 10.96.0.10 tcp dport 80 dnat to 10.76.0.1:8080
+}
+}"""
+
+
+@incident(
+    client=[
+        Says(
+            "destination-failing",
+            "warning",
+            title=[r"connections to 10\.96\.0\.10:80 .*were reset in the middle of an answer"],
+            told=[r"977 KiB each", r"INVALID", r"OutRsts"],
+            destination="10.96.0.10:80",
+        )
+    ],
+    server=[
+        Says(
+            "clients-reset",
+            "info",
+            title=[r"nginx on 10\.76\.0\.1:8080 that ended were reset in the middle"],
+            listener="10.76.0.1:8080",
+        )
+    ],
+    routed=True,
+    over_s=10,
+)
+def a_nat_leaves_some_answers_untranslated(lab: Lab) -> None:
+    """The client's kernel knows no such connection, and its resets end those of the server."""
+    _translated(lab, 1)
+
+
+@a_nat_leaves_some_answers_untranslated.healthy()
+def a_nat_translates_every_answer(lab: Lab) -> None:
+    _translated(lab, 0)
+
+
+def _translated(lab: Lab, share: int) -> None:
+    lab.gateway.nft(_NAT % share)
+    (lab.home / "large").write_bytes(bytes(1_000_000))
+    http = f"server {{ listen {lab.server.address}:8080; location /large {{ root {lab.home}; }} }}"
+    lab.server.nginx("nginx", http, 8080)
+    lab.client.python("browsers", "10.96.0.10", 80, 8, 3, "/large")
+    lab.wait(3)
+
+
+@healthy(over_s=10)
+def downloads_are_given_up(lab: Lab) -> None:
+    """Each second one by its client, half-way, beside three that are not."""
+    server = lab.server
+    (lab.home / "large").write_bytes(bytes(400_000))
+    large = f"location /large {{ root {lab.home}; limit_rate 300k; }}"
+    server.nginx("nginx", f"server {{ listen {server.address}:80; {large} }}", 80)
+    lab.client.python("browsers", server.address, 80, 3, 6, "/large")
+    lab.client.python("browsers", server.address, 80, 1, 0.7, "/large", name="hasty")
+    lab.wait(3)
+
+
 class TestCut(Proving):
     incidents = (
         a_firewall_cuts_long_answers,
         a_filter_rejects_on_the_way_out,
         redis_is_full_and_few_clients_come,
+        a_nat_leaves_some_answers_untranslated,
     )
+    loads = (downloads_are_given_up,)

@@ -14,7 +14,7 @@ FAILING = "destination-failing"
         Says(
             FAILING,
             "warning",
-            title=[r"[Aa]ll \d+ connects to 10\.77\.0\.1:5672", "were refused"],
+            title=[r"[Aa]ll [\d,]+ connects to 10\.77\.0\.1:5672", "were refused"],
             told=["listens"],
             never=["idle", "firewall drops"],
             destination="10.77.0.1:5672",
@@ -181,7 +181,7 @@ def _behind_a_proxy(lab: Lab, pause_s: float, option: str) -> None:
             "warning",
             who="leave",
             title=[
-                r"\d+ connections to 10\.77\.0\.1:443",
+                r"[\d,]+ connections to 10\.77\.0\.1:443",
                 "closed here for want of an answer",
             ],
             told=["had waited (between )?(1.9|2)"],
@@ -231,7 +231,7 @@ def logs_are_sent_and_nobody_answers(lab: Lab) -> None:
         Says(
             FAILING,
             "warning",
-            title=[r"^\d+ of \d+ connects to 10\.77\.0\.1:8000 within", "were refused"],
+            title=[r"^[\d,]+ of [\d,]+ connects to 10\.77\.0\.1:8000 within", "were refused"],
             told=["one of several servers behind that address"],
             never=["check that something listens"],
             destination="10.77.0.1:8000",
@@ -266,7 +266,7 @@ def _shared(lab: Lab, every: int) -> None:
         Says(
             FAILING,
             "info warning",  # the longer it was watched, the more there are
-            title=[r"[Aa]ll \d+ connects to 10\.77\.0\.1:5672 .*were refused"],
+            title=[r"[Aa]ll [\d,]+ connects to 10\.77\.0\.1:5672 .*were refused"],
             destination="10.77.0.1:5672",
         )
     ],

@@ -54,6 +54,42 @@ def _balanced(lab: Lab, limit: str) -> None:
 
 
 @incident(
+    server=[
+        Says(
+            "requests-queued",
+            "warning",
+            who="haproxy",
+            title=[r"^12 clients of haproxy on :80 sent something and have no answer yet"],
+            told=[r"may have no whole request yet", r"\b1,000 bytes have arrived"],
+            never=[r"no connection to a back end", r"wait for an answer"],
+        )
+    ],
+)
+def the_rest_of_requests_never_arrives(lab: Lab) -> None:
+    """As of a ClientHello whose second segment is dropped; there is no back end at all."""
+    _half(lab, 12, "GET / HTTP/1.1\r\nX: ".ljust(1000, "x"))
+    lab.wait(13)
+
+
+@the_rest_of_requests_never_arrives.healthy()
+def all_of_requests_arrives(lab: Lab) -> None:
+    _half(lab, 12, "GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+    lab.wait(13)
+
+
+def _half(lab: Lab, count: int, said: str) -> None:
+    server = lab.server
+    front = f"frontend f\n bind {server.address}:80\n"
+    server.haproxy(
+        "haproxy",
+        f" timeout client 120s\n timeout http-request 120s\n{front}"
+        ' http-request return status 200 content-type text/plain string "ok"',
+        80,
+    )
+    lab.client.python("saying", server.address, 80, count, said)
+
+
+@incident(
     client=[
         Says(
             UNANSWERED,
@@ -141,6 +177,7 @@ def workers_wait_for_jobs(lab: Lab) -> None:
 class TestWaiting(Proving):
     incidents = (
         requests_queue_before_a_limit,
+        the_rest_of_requests_never_arrives,
         a_server_answers_nobody_any_more,
         an_event_loop_is_blocked_again_and_again,
     )

@@ -133,7 +133,7 @@ class TestHealthy:
         namespace.run(states.established)
         done = check_in(namespace)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("TCPTOP OK: no problems with 2 sockets in 1")
+        assert done.stdout.startswith("TCPTOP OK: no problems with 2 sockets in ")
 
     def test_rules_that_need_longer_are_named(self, namespace: DemoNamespace) -> None:
         told = json.loads(check_in(namespace, "--format", "json").stdout)

@@ -68,7 +68,8 @@ def test_each_number_of_the_evidence_is_counted_again(told: Told) -> None:
     numbers = [(s, m) for s in sentences for m in re.finditer(r"(?<![\w.:])\d+(?![\w.:])", s)]
     assert len(numbers) >= 5
     for sentence, match in numbers:
-        false = sentence[: match.start()] + str(int(match.group()) + 977) + sentence[match.end() :]
+        number = str(int(match.group()) + 97_711)
+        false = sentence[: match.start()] + number + sentence[match.end() :]
         altered = tuple(false if each == sentence else each for each in found.evidence)
         title = false if sentence == found.title else found.title
         looked = [*looks[:-1], replace(looks[-1], findings=())]
@@ -78,6 +79,6 @@ def test_each_number_of_the_evidence_is_counted_again(told: Told) -> None:
 def test_each_value_is_counted_again(told: Told) -> None:
     found, looks = told
     for name, value in found.values.items():
-        altered = replace(found, values={**found.values, name: value + 977})
+        altered = replace(found, values={**found.values, name: value + 97_711})
         (complaint,) = recount(altered, looks)
-        assert complaint.startswith(f"{found.id}: value {name} = {value + 977}; near it: ")
+        assert complaint.startswith(f"{found.id}: value {name} = {value + 97_711}; near it: ")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from textual import events
+from textual import constants, events
 from textual.message import Message
 
 from tcptop.tui.terminal.keyboard import MOST, PASTE_PAUSE_MS, Keyboard, Typed, key
@@ -99,6 +101,20 @@ def test_a_paste_ends_after_a_pause() -> None:
     assert paste.text == "state"
     assert keyboard.patience_ms is None
     assert [said for each in keyboard.feed(b"q") for said in _said(each)] == ["q"]
+
+
+@pytest.mark.parametrize("last", [b"\x03", b"\x03\x03", b"\x11", b"\x1b[21~"])
+def test_it_ends_tcptop_where_it_came_in_one_piece_with_such_a_paste(last: bytes) -> None:
+    keyboard = Keyboard()
+    assert [*keyboard.feed(b"\x1b[200~" + b"state" * 1000 + last)] == []
+    if keyboard.waiting:  # for the rest of what ESC begins
+        time.sleep(constants.ESCAPE_DELAY)
+        list(keyboard.late())
+    paste, *keys = keyboard.late()
+    assert isinstance(paste, events.Paste)
+    assert {said for each in keys for said in _said(each)} <= {"ctrl+c", "ctrl+q", "f10"}
+    assert keys
+    assert keyboard.patience_ms is None
 
 
 def test_what_ends_tcptop_may_be_part_of_a_paste() -> None:

@@ -31,7 +31,8 @@ ALLOWED = {
 }
 ALLOWED["commands"] = {*ALLOWED, "commands", "options", "configuration", "ending"}
 ALLOWED["options.py"] = {"model"}
-ALLOWED["command_line.py"] = {"options"}
+ALLOWED["command_line.py"] = {"argument", "options"}
+ALLOWED["argument.py"] = {"options"}
 ALLOWED["configuration.py"] = {"options", "model"}
 
 

@@ -85,13 +85,17 @@ def _chain(key: str, because: Mapping[str, str]) -> Iterator[str]:
 
 PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("connect-unanswered", "packets-rejected", hosts.kept_back),
+    ("connect-unanswered", "packets-rejected", hosts.answers_dropped),
     ("destination-failing", "packets-rejected", hosts.kept_back),
+    ("destination-failing", "packets-rejected", hosts.answers_dropped),
     ("black-hole", "packets-rejected", hosts.kept_back),
     ("turned-away", "packets-rejected", hosts.kept_back),
     ("resets", "packets-rejected", hosts.kept_back),
     ("connect-unanswered", "accept-queue-overflow", listeners.unanswered),
     ("connect-unanswered", "syn-queue-full", listeners.unanswered),
     ("connect-unanswered", "handshake-unfinished", hosts.takes_no_more),
+    ("black-hole", "connect-unanswered", hosts.same_gateway),
+    ("connect-unanswered", "connect-unanswered", hosts.same_gateway),
     ("connect-unanswered", "black-hole", listeners.dead_too),
     ("black-hole", "accept-queue-overflow", listeners.retransmitting),
     ("black-hole", "handshake-unfinished", hosts.never_taken),

@@ -98,7 +98,7 @@ def _queue(
         return queue._replace(sure=True) if long and alone else None
     if queue.pooler:
         return queue if long and without else None
-    first = int(np.count_nonzero(_unanswered(seen, clients.rows) & (for_s >= FIRST_S)))
+    first = int(np.count_nonzero(never_answered(seen, clients.rows) & (for_s >= FIRST_S)))
     if process.name == "haproxy" and first >= OLD * many and without and not queue.held:
         return queue._replace(sure=True)
     for back, in_use in zip(backs, used, strict=True):
@@ -108,7 +108,7 @@ def _queue(
     return None
 
 
-def _unanswered(seen: Observations, rows: Index) -> Bools:
+def never_answered(seen: Observations, rows: Index) -> Bools:
     """Clients that have never got a byte: neither TLS nor HTTP/2."""
     never: Bools = seen.table.tcp_info("data_segs_out")[rows] == 0
     return never

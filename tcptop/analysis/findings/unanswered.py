@@ -175,16 +175,16 @@ def opened(seen: Observations, case: Unanswered) -> int:
     )
     closed = lately(seen, since_s)
     young = closed.opened & (np.fmin(closed.life_s, closed.short_s) < since_s)
-    return max(followed, int(np.count_nonzero(young & _called(closed, to))))
+    return max(followed, int(np.count_nonzero(young & called_there(closed, to))))
 
 
 def noticed(seen: Observations, to: Callee, seconds: float) -> int:
     """Connects to one place that ended before they were open, by the kernel's notices."""
     closed = lately(seen, seconds)
-    return int(np.count_nonzero(~closed.opened & _called(closed, to)))
+    return int(np.count_nonzero(~closed.opened & called_there(closed, to)))
 
 
-def _called(closed: Closed, to: Callee) -> Bools:
+def called_there(closed: Closed, to: Callee) -> Bools:
     there = np.ones(len(closed), bool)
     for name in WHERE:
         column = getattr(closed, name)

@@ -7,10 +7,19 @@ from functools import cached_property
 
 import numpy as np
 
-from tcptop.analysis.findings import answers_reset, icmp, kept_back, listening, unanswered, words
+from tcptop.analysis.findings import (
+    answers_reset,
+    icmp,
+    kept_back,
+    listening,
+    sources,
+    unanswered,
+    words,
+)
 from tcptop.analysis.findings.answers_reset import AnswersReset
 from tcptop.analysis.findings.connects_given_up import GivenUp
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.sources import Sources
 from tcptop.analysis.findings.unanswered import Unanswered
 from tcptop.analysis.timeouts import syn_give_up_in_s, syn_give_up_s
 from tcptop.model.arrays import sorted_unique
@@ -106,6 +115,11 @@ class Silent:
         netns = self.case.callee.netns
         return answers_reset.answers_reset(self.seen, netns, self.rows, tried, seconds)
 
+    @cached_property
+    def source(self) -> Sources | None:
+        """Where it is their own address that those have in common that nobody answers."""
+        return sources.apart(self.seen, self.case) if self.opened or self.others.port else None
+
     @property
     def icmp_or_gone(self) -> bool:
         return self.unreachables > 0 or self.hop.gone
@@ -150,6 +164,8 @@ def evidence(told: Silent) -> Iterator[str]:
             "or elsewhere; tcpdump -ni any 'icmp or icmp6' shows who."
         )
     yield from answers_reset.told(told.reset)
+    if told.source:
+        yield _from(told.source)
     yield from _until(told)
     if told.here:
         yield _here(told)
@@ -178,6 +194,14 @@ def evidence(told: Silent) -> Iterator[str]:
             f"{'IPv6' if unanswered.is_v4(told.case.callee) else 'IPv4'} got an answer meanwhile: "
             "programs that try one address after the other continue with that one, later."
         )
+
+
+def _from(source: Sources) -> str:
+    device = f" (on {source.device})" if source.device else ""
+    return (
+        f"All that are not answered call from {source.address}{device}; what was answered there "
+        f"meanwhile called from {words.joined(source.others)}."
+    )
 
 
 def _was(number: int) -> str:
@@ -317,6 +341,14 @@ def causes(told: Silent) -> str:
         return "a firewall that rejects with ICMP, or a router that has no route there"
     if told.reset:
         return answers_reset.cause(told.reset)
+    if told.source:
+        return (
+            f"its answers to {told.source.address} probably go elsewhere: another host has that "
+            "address too (a virtual one, that has moved), or no way leads back to it from there. "
+            "Let the program call from another address (ip route get "
+            f"{told.case.way.remote if told.case.way else told.to} tells src), unless a filter "
+            "there drops this one"
+        )
     if told.opened:
         return (
             "some connects there are answered, so a limit on new connections (a firewall, a full "

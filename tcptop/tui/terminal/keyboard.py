@@ -21,6 +21,7 @@ PASTE, PASTED = "\x1b[200~", "\x1b[201~"
 PASTE_PAUSE_MS = 1000.0  # a paste whose end does not come, as of a cut link, has ended
 ENDS = re.compile(rb"[\x03\x11]+|\x1b\[21~")  # ^C, ^Q, F10: alone, they are typed and not pasted
 MOST = 4096  # characters of one paste; what more there is has no use here
+_LAST = re.compile(r"(?:[\x03\x11]+|\x1b\[21~)\Z")  # the same, last in a paste without its end
 _PIECES = re.compile(r"([^\x00-\x1f\x7f-\x9f]{8,})")  # printable, and more than one types at once
 
 
@@ -39,6 +40,7 @@ class Keyboard:
         self._parser = XTermParser(debug)
         self._decoder = getincrementaldecoder("utf-8")("replace")
         self._sequence = ""  # from the last ESC on
+        self._recent = ""  # the last that came
         self._pasted: int | None = None  # characters of the paste that comes
 
     @property
@@ -64,7 +66,8 @@ class Keyboard:
         if self.waiting:
             yield from self._parser.tick()
         elif self._pasted is not None:
-            yield from self._each(PASTED)
+            last = _LAST.search(self._recent)
+            yield from self._each(PASTED + (last[0] if last else ""))
 
     def _text(self, text: str) -> Iterator[Message]:
         while text and self.waiting:
@@ -90,6 +93,7 @@ class Keyboard:
         self._parser.mouse_pixels = False
 
     def _note(self, character: str) -> None:
+        self._recent = (self._recent + character)[-8:]
         self._sequence = character if character == ESC else (self._sequence + character)[:8]
         if self._sequence == PASTE:
             self._pasted = 0

@@ -68,9 +68,8 @@ class Seen(NamedTuple):
 
 
 def facts(seen: Seen, named: str) -> Iterator[Fact]:
-    """All facts about the subject; `named` is a text with the names of the counters that matter."""
-    for name, rows in groups(seen):
-        yield from _of_rows(seen, rows, name)
+    """All facts about the subject, those last that take long; `named` is a text with the names of
+    the counters that matter."""
     yield from _of_listeners(seen)
     yield from _of_accepted(seen)
     yield from _closed_since(seen)
@@ -80,7 +79,6 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_calls(seen)
     yield from _of_traceless(seen)
     yield from _of_failures(seen)
-    yield from _of_resets(seen)
     yield from _of_ends(seen)
     yield from _of_hasty(seen)
     yield from _of_served_ends(seen)
@@ -91,6 +89,9 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_limits(seen)
     for sample in seen.samples:
         yield exactly("seconds", seen.sample.clock - sample.clock, "watched")
+    for name, rows in groups(seen):
+        yield from _of_rows(seen, rows, name)
+    yield from _of_resets(seen)
 
 
 def _of_neighbours(seen: Seen) -> Iterator[Fact]:
@@ -178,8 +179,9 @@ def _of_part(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
     yield exactly("count", len(np.unique(part.remote_lo)), f"{name}: remote addresses")
     yield exactly("count", int(part.retrans.max()), f"{name}: retransmissions")
     yield exactly("count", int(part.tcp_info("backoff").max()), f"{name}: doublings")
-    for size in ("snd_mss", "pmtu"):
+    for size in ("snd_mss", "pmtu", "bytes_received"):
         yield exactly("bytes", int(part.tcp_info(size).max()), f"{name}: {size}")
+    yield exactly("bytes", int(part.tcp_info("bytes_received").min()), f"{name}: least received")
     for queue in ("recv_q", "send_q"):
         column = getattr(part, queue).astype(np.int64)
         for what, value in (
@@ -203,7 +205,7 @@ def _durations(seen: Seen, part: SocketTable, name: str) -> Iterator[Fact]:
         yield exactly("seconds", float(values.max()), f"{name}: {clock}")
         yield exactly("seconds", float(values.min()), f"{name}: {clock}, least")
     yield exactly("seconds", float(part.expires.max()) / 1000, f"{name}: timer")
-    known = max(_watched(seen, cookie, state) for cookie, state in _identities(part))
+    known = _longest_watched(seen, part)
     yield Fact("seconds", known, known + SLACK_S, f"{name}: watched in this state")
     for stage, handshake in _stages(seen, part):
         waited = stage.waited_s
@@ -332,19 +334,20 @@ def _until_probes_end(part: SocketTable) -> Iterator[float]:
         yield left
 
 
-def _identities(part: SocketTable) -> Iterator[tuple[int, int]]:
-    return zip(part.cookie.tolist(), part.state.tolist(), strict=True)
-
-
-def _watched(seen: Seen, cookie: int, state: int) -> float:
-    """Seconds since the earliest look from which on this socket was always in this state."""
-    since = seen.sample.clock
+def _longest_watched(seen: Seen, part: SocketTable) -> float:
+    """Seconds since the earliest look from which on one of these was always in its state."""
+    since, left = seen.sample.clock, _identities(part)
     for sample in reversed(seen.samples):
-        row = np.flatnonzero((sample.sockets.cookie == cookie) & (sample.sockets.state == state))
-        if not len(row):
+        left = left[np.isin(left, _identities(sample.sockets))]
+        if not len(left):
             break
         since = sample.clock
     return seen.sample.clock - since
+
+
+def _identities(table: SocketTable) -> NDArray[np.uint64]:
+    """Of cookie and state; cookies are counted from 1 (net/core/sock_diag.c)."""
+    return table.cookie << np.uint64(4) | table.state.astype(np.uint64)
 
 
 class Stage(NamedTuple):
@@ -687,10 +690,25 @@ def _of_ends(seen: Seen) -> Iterator[Fact]:
     yield exactly(
         "bytes", int(dead.tcp_info("bytes_received").max(initial=0)), "came until it ended"
     )
+    yield from _of_answers(seen, dead)
     for waited in asked_s[left].tolist():
         yield Fact("seconds", waited - 0.1, waited, "waited until it ended")
     for idle in idle_s[left].tolist():
         yield Fact("seconds", idle - 0.1, idle, "paused before the last thing was sent")
+
+
+def _of_answers(seen: Seen, dead: SocketTable) -> Iterator[Fact]:
+    """Bytes that came of those that had any, and how many these were."""
+    came = np.sort(dead.tcp_info("bytes_received")[dead.tcp_info("bytes_received") > 0])
+    for size in {*came[:_FEW].tolist(), *came[-_FEW:].tolist(), *np.unique(came)[-_FEW:].tolist()}:
+        yield exactly("bytes", int(size), "came until it ended")
+    whole = came >= 0.9 * np.median(came) if len(came) else came
+    for part in (came[whole > 0], came[whole == 0]):
+        for end in (part.min(), part.max()) if len(part) else ():
+            yield exactly("bytes", int(end), "came until it ended, of whole answers and of parts")
+    parts = int(np.count_nonzero(whole == 0))
+    yield Fact("count", max(parts - 2, 0), parts, "parts of answers")
+    yield Fact("count", int(np.count_nonzero(whole)), len(came), "answers, whole or not")
 
 
 def _led_to(seen: Seen, dead: SocketTable, to: str) -> Bools:

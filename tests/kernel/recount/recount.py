@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from tcptop.analysis.findings.hung_up import SOON_S
 from tcptop.analysis.findings.rules import RULES
@@ -32,16 +33,22 @@ def recount(finding: Finding, looks: Sequence[Snapshot], limits: Sequence[float]
     """
     samples = [snapshot.sample for snapshot in looks[: _told_at(finding, looks) + 1]]
     seen = Seen(samples, finding.subject)
-    known = [*facts(seen, _every_word(finding)), *CONSTANTS, *_thresholds(finding, limits)]
-    known += of_paths(seen)
-    sentences = [finding.title, *finding.evidence]
-    wrong = [
-        f"{finding.id}: {claim.text!r} in {sentence!r}"
-        for sentence in sentences
-        for claim in claims(sentence)
-        if not _holds(claim, known, seen)
-    ]
-    return [*wrong, *_wrong_values(finding, known)]
+    values = [_Value(finding.id, item) for item in finding.values.items()]
+    open_: list[_Told | _Value] = [*_open_claims(finding, seen), *values]
+    known: list[Fact] = []
+    for fact in _facts(finding, seen, limits):  # no more of them than it takes
+        if not open_:
+            return []
+        known.append(fact)
+        open_ = [each for each in open_ if not each.holds(fact)]
+    return [each.complaint(known) for each in open_]
+
+
+def _facts(finding: Finding, seen: Seen, limits: Sequence[float]) -> Iterator[Fact]:
+    yield from CONSTANTS
+    yield from _thresholds(finding, limits)
+    yield from facts(seen, _every_word(finding))
+    yield from of_paths(seen)
 
 
 def _told_at(finding: Finding, looks: Sequence[Snapshot]) -> int:
@@ -72,22 +79,59 @@ def _thresholds(finding: Finding, limits: Sequence[float]) -> Iterator[Fact]:
             yield exactly(kind, value, "threshold")
 
 
-def _holds(claim: Claim, known: Sequence[Fact], seen: Seen) -> bool:
+class _Told(NamedTuple):
+    """A number in a sentence."""
+
+    id: str
+    sentence: str
+    claim: Claim
+
+    def holds(self, fact: Fact) -> bool:
+        kind = "count" if self.claim.kind == "sysctl" else self.claim.kind
+        slack = _slack(kind, self.claim.high)
+        low, high = self.claim.low - slack, self.claim.high + slack
+        return fact.kind == kind and fact.low <= high and low <= fact.high
+
+    def complaint(self, _: Sequence[Fact]) -> str:
+        return f"{self.id}: {self.claim.text!r} in {self.sentence!r}"
+
+
+class _Value(NamedTuple):
+    """What a value is a number of is told by its name."""
+
+    id: str
+    item: tuple[str, float]
+
+    def holds(self, fact: Fact) -> bool:
+        kinds, scale = _measure(self.item[0])
+        near = _slack(kinds[0], self.item[1])
+        low, high = fact.low * scale - near, fact.high * scale + near
+        return fact.kind in kinds and low <= self.item[1] <= high
+
+    def complaint(self, known: Sequence[Fact]) -> str:
+        (name, value), (kinds, scale) = self.item, _measure(self.item[0])
+        alike = [(f.low * scale, f.high * scale, f.what) for f in known if f.kind in kinds]
+        alike.sort(key=lambda each: min(abs(value - each[0]), abs(value - each[1])))
+        return f"{self.id}: value {name} = {value}; near it: {alike[:NEAREST]}"
+
+
+def _open_claims(finding: Finding, seen: Seen) -> Iterator[_Told]:
+    """Those that the sample itself does not bear out."""
+    for sentence in (finding.title, *finding.evidence):
+        for claim in claims(sentence):
+            if not _named(claim, seen):
+                yield _Told(finding.id, sentence, claim)
+
+
+def _named(claim: Claim, seen: Seen) -> bool:
     if claim.kind == "endpoint":
         return _there(claim.text, seen)
     if claim.kind == "pid":
         return claim.low in seen.sample.owners.processes or claim.low in seen.subject.pids
     if claim.kind == "sysctl":
         name, _, value = claim.text.partition(" = ")
-        return (seen.sysctl(name) or "").split()[:1] == [value] or _plain(claim, known)
-    return _plain(claim, known)
-
-
-def _plain(claim: Claim, known: Sequence[Fact]) -> bool:
-    kind = "count" if claim.kind == "sysctl" else claim.kind
-    slack = _slack(kind, claim.high)
-    low, high = claim.low - slack, claim.high + slack
-    return any(fact.kind == kind and fact.low <= high and low <= fact.high for fact in known)
+        return (seen.sysctl(name) or "").split()[:1] == [value]
+    return False
 
 
 def _slack(kind: str, value: float) -> float:
@@ -108,21 +152,6 @@ def _there(text: str, seen: Seen) -> bool:
     if any(text in (end, end.rpartition(":")[0]) for end in lost):
         return True
     return any(at(seen.table, text, end).any() for end in ("local", "remote"))
-
-
-def _wrong_values(finding: Finding, known: Sequence[Fact]) -> Iterator[str]:
-    """What a value is a number of is told by its name."""
-    for name, value in finding.values.items():
-        kinds, scale = _measure(name)
-        near = _slack(kinds[0], value)
-        facts_ = [
-            (each.low * scale - near, each.high * scale + near, each.what)
-            for each in known
-            if each.kind in kinds
-        ]
-        if not any(low <= value <= high for low, high, _ in facts_):
-            close = sorted(facts_, key=lambda each: min(abs(value - each[0]), abs(value - each[1])))
-            yield f"{finding.id}: value {name} = {value}; near it: {close[:NEAREST]}"
 
 
 def _measure(name: str) -> tuple[tuple[str, ...], float]:

@@ -127,6 +127,7 @@ def test_who_hangs_up_where_he_likes_is_worth_knowing() -> None:
     (finding,) = answers(sent=lambda number: 100_000 * number)
     assert finding.severity == "info"
     assert "Clients that hang up" in finding.advice
+    assert answers(sent=lambda number: 100_000 * number, well=2) == []  # so few among others
     assert answers(sent=lambda _: 200_000, life_ms=20) == []  # a health check of a large page
     assert answers(sent=lambda _: 200_000, well=2) == []
 
@@ -137,3 +138,19 @@ def test_what_this_host_resets_itself_is_another_matter(name: str) -> None:
     open_ = lambda n: [client(k) for k in range(1, 13)] if n < FIRST else []  # noqa: E731
     assert found(dead, open_)
     assert not found(dead, open_, **{name: 6})
+
+
+def test_some_that_are_cut_anywhere_are_worth_knowing() -> None:
+    """As of a NAT that leaves some segments untranslated: two in a second, among six."""
+
+    def dead(number: int) -> list[Row]:
+        cut = [client(10 * number + n, "CLOSE", bytes_sent=k, bytes_acked=k - 80)
+               for n, k in enumerate((3000 * number, 9000 * number))]  # fmt: skip
+        return [*cut, *(client(10 * number + n, "CLOSE", bytes_acked=4001) for n in range(2, 6))]
+
+    (finding,) = found(dead, lambda number: [])
+    assert finding.severity == "info"
+    assert finding.title == (
+        "16 of 48 connections of nginx on 10.0.0.1:8443 that ended were reset in the middle of an "
+        "answer"
+    )

@@ -519,3 +519,32 @@ def test_what_was_refused_there_has_had_a_route() -> None:
     """It is gone only now, and the counter tells of resets."""
     finding = one(lambda _: [ended(V6)] * 2, AttemptFails=2, **unrouted())
     assert "were refused" in finding.title
+
+
+def torn(size: int) -> Row:
+    """Reset while something of its answer was missing."""
+    return opened(
+        segs_in=90, data_segs_in=80, bytes_received=size, bytes_acked=101, last_data_recv=0
+    )
+
+
+def test_answers_that_are_reset_half_way_are_told() -> None:
+    """Five of ten thousand bytes came whole for each of which a part came."""
+
+    def over(number: int) -> list[Row]:
+        whole = opened(segs_in=90, data_segs_in=80, bytes_received=10_000, last_data_recv=0)
+        return [torn(number * 900), *[whole] * 5]
+
+    def told(rows: Ended, resets: int = 2, own: int = 0) -> tuple[Finding, ...]:
+        return found(rows, AttemptFails=0, OutRsts=resets, TCPAbortOnData=own)
+
+    (finding,) = told(over)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        f"8 of 48 connections to {TO} that ended within 8 s were reset in the middle of an answer"
+    )
+    assert "INVALID" in finding.advice
+    assert "INVALID" not in told(over, resets=0)[0].advice
+    assert not told(over, own=1)  # this host wanted no more
+    assert not told(lambda number: [torn(300), *over(number)[1:]])  # short ones, all alike
+    assert not told(lambda number: [torn(9_900), *over(number)[1:]])  # whole, and reset then

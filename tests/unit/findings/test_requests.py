@@ -441,8 +441,7 @@ def test_a_proxy_that_has_no_connection_to_a_back_end() -> None:
     (finding,) = told(squid)
     assert finding.severity == "warning"
     assert finding.title == (
-        "14 clients of squid on :6432 wait for an answer, the oldest for 18 s: it has no "
-        "connection to a back end"
+        "14 clients of squid on :6432 sent something and have no answer yet, the oldest for 18 s"
     )
     assert "resolver" in finding.advice
     dials = socket("SYN_SENT", "10.0.0.1:40000", DATABASE, inode=900, cookie=900)

@@ -6,15 +6,19 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis import subject
-from tcptop.analysis.findings import handshakes
+from tcptop.analysis.findings import handshakes, unanswered
 from tcptop.analysis.findings.folds.destinations import host
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.ways import broken_link
+from tcptop.analysis.findings.windows import mean, rates_or_zero, window
+from tcptop.model import address
 from tcptop.model.address import split_zone
-from tcptop.model.finding import Finding
+from tcptop.model.finding import Finding, Subject
 from tcptop.model.route import Link
 
-AT_ONCE_S = 5.0
+AT_ONCE_S, WINDOW_S = 5.0, 5.0
+DROPPED = 0.5  # answers, of the SYNs that are sent again
+CHECKED = ("IPReversePathFilter", "InCsumErrors")  # of what arrives, before any socket sees it
 
 
 def same_link(effect: Finding, cause: Finding, seen: Observations) -> bool:
@@ -25,11 +29,44 @@ def same_link(effect: Finding, cause: Finding, seen: Observations) -> bool:
     return one is not None and other is not None and one.index == other.index
 
 
+def same_gateway(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """connect-unanswered, black-hole: all behind the gateway that connects to others get no answer
+    through, and nobody there answers."""
+    _, behind, whom = cause.key.rpartition("/gateway/")
+    one = effect.subject
+    if not behind or effect.key == cause.key or one.netns != cause.subject.netns:
+        return False
+    rows = np.flatnonzero(subject.named(one, seen.table))
+    hosts = {address.remote_text(seen.table, row) for row in rows.tolist()}
+    if one.destination and not hosts:
+        hosts.add(host(one.destination))
+    ways = seen.sample.routes.items()
+    by = [{r.gateway for k, r in ways if (k.netns, k.remote) == (one.netns, to)} for to in hosts]
+    return not effect.values.get("answering") and by != [] and all(each == {whom} for each in by)
+
+
 def kept_back(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Who hears nothing of what this host does not let out, or is refused by it."""
     there, to = cause.subject.destination, effect.subject.destination or ""
     same = effect.subject.netns == cause.subject.netns and cause.key.endswith("/out")
     return same and (there in (None, to) or there == host(to) or host(there or "") == to)
+
+
+def answers_dropped(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """Connects to whom this host's own checks drop the answers: as many are dropped as half of the
+    SYNs that are sent again, and nothing there was answered."""
+    netns, summaries = cause.subject.netns, window(seen, WINDOW_S)
+    if effect.subject.netns != netns or cause.key.count("/") > 1 or not summaries:
+        return False
+    dropped, again = (
+        sum(mean(rates_or_zero(summaries, netns, name), summaries) for name in names)
+        for names in (CHECKED, ("TCPSynRetrans",))
+    )
+    to = effect.subject.destination
+    there = Subject(netns, destination=to) if to else effect.subject
+    rows = np.flatnonzero(subject.rows(there, seen.snapshot))
+    rows = rows[~seen.accepted[rows]]
+    return 0 < DROPPED * again <= dropped and not len(unanswered.answered(seen, rows))
 
 
 def takes_no_more(effect: Finding, cause: Finding, seen: Observations) -> bool:

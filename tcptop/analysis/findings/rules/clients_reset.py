@@ -102,8 +102,11 @@ def _struck(seen: Observations, row: int, closed: Closed, limits: Limits) -> Str
     answers = struck.take(_life_s(struck, began) >= ANSWER_S)
     many = len(answers) >= max(limits["answers"], limits["share"] * len(closed))
     many &= len(answers) >= limits["part"] * (len(closed) + len(rest))
-    told = many and _go_on(answers.at, seen.sample.taken_at, len(answers) == len(closed))
-    return Struck(row, answers, len(closed), False, rest) if told else None
+    if many and _go_on(answers.at, seen.sample.taken_at, len(answers) == len(closed)):
+        return Struck(row, answers, len(closed), False, rest)
+    some = Struck(row, struck, len(closed), False, rest)
+    told = len(struck) >= max(limits["clients"], limits["some"] * len(closed)) and not some.alike
+    return some if told and _go_on(struck.at, seen.sample.taken_at, False) else None
 
 
 def _open_since(seen: Observations, row: int, seconds: float) -> Index:
@@ -222,6 +225,7 @@ RULE = Rule(
         Threshold("part", 0.5, "share of those that were open, or are and ended"),
         Threshold("answers", 5, "or answers that a reset ends, one after the other"),
         Threshold("share", 0.8, "share of the connections that ended"),
+        Threshold("some", 0.05, "or of those, in the middle of different answers (info)"),
         Threshold("window_s", 30, "seconds within which those count"),
     ),
     find,

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings import unanswered, words
+from tcptop.analysis.findings import gateways, unanswered, words
+from tcptop.analysis.findings.gateways import Gateway
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.unanswered_words import Silent, advice, again, causes, evidence
@@ -23,12 +24,19 @@ CONFIRM = "nstat -az TcpActiveOpens TcpAttemptFails TcpExtTCPSynRetrans"
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
-    cases = unanswered.unanswered(seen, limits, MOST)
-    for group in _by_program([Silent(seen, case) for case in cases]):
+    every = [Silent(seen, case) for case in unanswered.unanswered(seen, limits, MOST)]
+    for gateway, behind in gateways.behind(seen, every).items():
+        yield _together(sorted(behind, key=_most), limits, gateway)
+        every = [told for told in every if told not in behind]
+    for group in _by_program(every):
         if len(group) >= MANY or _of_one_name(group):
-            yield _together(sorted(group, key=lambda told: (-told.attempts, told.to)), limits)
+            yield _together(sorted(group, key=_most), limits)
         else:
             yield from (_finding(told, limits) for told in group)
+
+
+def _most(told: Silent) -> tuple[int, str]:
+    return -told.attempts, told.to
 
 
 def _by_program(every: list[Silent]) -> list[list[Silent]]:
@@ -84,8 +92,7 @@ def _title(told: Silent) -> str:
     who, to, given = _who(told.processes), told.to, told.given
     if given is None:
         many = words.count(len(told.rows), "connection attempt")
-        at_times = " at times" if told.opened else ""
-        return f"{who} no answer from {to}{at_times}: {many} waiting"
+        return f"{who} no answer from {to}{_when(told)}: {many} waiting"
     within = words.duration(given.seconds)
     many = f"{words.count(told.ended, 'connection attempt')}{told.as_seen}"
     failed, left = ("to fail", "to be given up") if told.as_seen else ("failed", "given up")
@@ -98,7 +105,13 @@ def _title(told: Silent) -> str:
     if given.every and not told.opened:
         many = f"{words.count(told.attempts, 'connection attempt')}{told.as_seen}"
         return f"{who} no answer from {to}: {many} in {within}, none answered"
-    return f"{who} no answer from {to} at times: {many} {left} in {within}"
+    return f"{who} no answer from {to}{_when(told)}: {many} {left} in {within}"
+
+
+def _when(told: Silent) -> str:
+    if told.source:
+        return f" where the call leaves from {told.source.address}"
+    return " at times" if told.opened else ""
 
 
 def _who(processes: list[Process]) -> str:
@@ -122,22 +135,24 @@ def _values(told: Silent) -> dict[str, float]:
     return {**values, "attempts": told.attempts, "given_up": told.ended}
 
 
-def _together(group: Sequence[Silent], limits: Limits) -> Finding:
-    """One program and several destinations."""
-    seen, netns, processes = group[0].seen, group[0].case.callee.netns, group[0].processes
+def _together(group: Sequence[Silent], limits: Limits, gateway: Gateway | None = None) -> Finding:
+    """One program and several destinations, or one gateway."""
+    seen, netns = group[0].seen, group[0].case.callee.netns
     attempts = sum(told.attempts for told in group)
     rows = np.concatenate([told.rows for told in group])
-    pids = tuple(sorted(each.pid for each in processes))
+    pids = tuple(sorted({each.pid for each in _callers(group)}))
+    through = f", all behind the gateway {gateway.address}" if gateway else ""
+    parts = ("gateway", gateway.address) if gateway else ("pids", *pids)
     return Finding(
         ID,
-        words.key(ID, netns, "pids", *pids),
+        words.key(ID, netns, *parts),
         _worst(group, attempts, limits),
-        f"{_who(processes)} no answer from {_places(group)}: "
+        f"{_who(_callers(group))} no answer from {_places(group)}{through}: "
         f"{words.count(attempts, 'connection attempt')} without one",
         Subject(netns, pids, cookies=tuple(seen.table.cookie[rows[:NAMED]].tolist())),
         {"destinations": len(group), "sockets": len(rows), "attempts": attempts},
-        tuple(_each(group)),
-        _advice(group),
+        (*([gateways.told(gateway)] if gateway else []), *_each(group)),
+        gateways.advice(gateway) if gateway else _advice(group),
         f"ss -tnop state syn-sent; {_confirm(group)}",
         since=seen.sample.taken_at - max(told.case.since_s for told in group),
     )
@@ -146,6 +161,11 @@ def _together(group: Sequence[Silent], limits: Limits) -> Finding:
 def _confirm(group: Sequence[Silent]) -> str:
     """Neighbours have a part in it where a packet leaves this host."""
     return CONFIRM if all(told.here for told in group) else f"{CONFIRM}; ip neigh"
+
+
+def _callers(group: Sequence[Silent]) -> list[Process]:
+    every = (each for told in group for each in told.processes)
+    return list({(each.pid, each.start_time): each for each in every}.values())
 
 
 def _places(group: Sequence[Silent]) -> str:
@@ -159,7 +179,7 @@ def _worst(group: Sequence[Silent], attempts: int, limits: Limits) -> str:
     given = [told.given for told in group if told.given]
     every = len(given) == len(group) and all(each.every for each in given)
     if every and attempts >= limits["critical"] and not unanswered.one_by_one(*given):
-        pids = {process.pid for process in group[0].processes}
+        pids = {process.pid for process in _callers(group)}
         if not unanswered.answered_elsewhere(group[0].seen, pids, [t.case.callee for t in group]):
             return "critical"
     return next(level for level in ("critical", "warning", "info") if level in each)

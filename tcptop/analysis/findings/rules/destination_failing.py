@@ -11,7 +11,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.analysis.findings import failed_places, no_route, outcome_words, unanswered, words
+from tcptop.analysis.findings import (
+    failed_places,
+    no_route,
+    outcome_words,
+    torn,
+    unanswered,
+    words,
+)
 from tcptop.analysis.findings.ended import go_on
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes, by_counters, outcomes
@@ -44,6 +51,9 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     for each in every:
         if each.callee not in told:  # the port is unknown of some, and known of others there
             yield _finding(seen, no_route.told(seen, by_counters(seen, each)), limits)
+    for half in torn.torn(seen, limits["window_s"], int(limits["failures"])):
+        if all(half.callee != each.callee for each in every):
+            yield torn.finding(ID, seen, half)
 
 
 def _fails(seen: Observations, found: Outcomes, limits: Limits) -> bool:

@@ -49,6 +49,11 @@ ALONE = {
     "haproxy": "servers that are all down or full (show stat)",
     "pgbouncer": "a database that is paused (SHOW DATABASES), logins to it that fail (its log)",
 }
+PATIENCE = {
+    "haproxy": "timeout http-request, or timeout client for TLS",
+    "squid": "request_start_timeout",
+    "pgbouncer": "client_login_timeout",
+}
 LOCKED = (
     "See pg_stat_activity (wait_event_type, wait_event) and pg_blocking_pids(pid): whoever is at "
     "the head of that queue, often idle in transaction, has to commit or be ended "
@@ -68,27 +73,27 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 def _finding(seen: Observations, limits: Limits, queue: QueuedRequests) -> Finding:
     clients, longest = queue.clients, float(queue.waited_s.max())
     number, oldest = len(clients.rows), words.duration(longest)
-    # Of others an idle HTTP/2 connection, whose last word was the client's, looks the same.
-    waits = "wait for an answer" if queue.sure else "sent something and have no answer yet"
+    # Of others an idle HTTP/2 connection, whose last word was the client's, looks the same, and so
+    # does a request of which a part has not arrived.
+    waits = "wait for an answer" if queue.pooler else "sent something and have no answer yet"
+    why = f": {_why(seen, queue)}" if queue.backs else ""
     dst = " or ".join(f"dst {words.in_filter(each.destination or '')}" for each in queue.backs)
     return Finding(
         ID,
         clients.key(ID),
         "warning" if queue.sure else "info",
         f"{words.count(number, 'client')} of {clients.who} on {clients.listener} {waits}, the "
-        f"oldest for {oldest}: {_why(seen, queue)}",
+        f"oldest for {oldest}{why}",
         clients.subject(seen),
         {"connections": number, "longest_s": longest, "in_use": queue.in_use},
         tuple(_evidence(seen, limits, queue, oldest)),
-        doing.remedy(seen, clients.processes) or _advice(queue),
+        doing.remedy(seen, clients.processes) or _advice(seen, queue),
         f"ss -tinp state established '( sport = {clients.listener}{dst and f' or {dst}'} )'",
         since=seen.sample.taken_at - longest,
     )
 
 
 def _why(seen: Observations, queue: QueuedRequests) -> str:
-    if not queue.backs:
-        return "it has no connection to a back end"
     connections = f"its {words.count(queue.connections, 'connection')} to {_places(queue)}"
     if queue.held and queued.other_ends(seen, queue.backs)[IN_TRANSACTION] == queue.connections:
         return f"the sessions of {connections} are idle in transaction"
@@ -123,6 +128,8 @@ def _evidence(
         )
     else:
         yield "It has opened no TCP connection that is open now, and none waits to be opened."
+    if not queue.pooler and queued.never_answered(seen, clients.rows).all():
+        yield _perhaps_a_part(seen, queue)
     for title, number in queued.other_ends(seen, queue.backs).most_common():
         titled = "is 1 session" if number == 1 else f"are {words.number(number)} sessions"
         whose = "whose title says" if number == 1 else "whose titles say"
@@ -130,12 +137,30 @@ def _evidence(
     yield from doing.evidence(seen, clients.processes)
 
 
-def _advice(queue: QueuedRequests) -> str:
+def _perhaps_a_part(seen: Observations, queue: QueuedRequests) -> str:
+    came = seen.table.info_of("bytes_received", queue.clients.rows)
+    low, high = (words.size(float(each)) for each in (came.min(), came.max()))
+    some = f"{low} have" if low == high else f"between {low} and {high} have"
+    return (
+        f"On each {some} arrived, and nothing has ever been sent: it may have no whole request yet "
+        "(or ClientHello of TLS), and wait for the rest."
+    )
+
+
+def _advice(seen: Observations, queue: QueuedRequests) -> str:
     name, who = queue.process.name, queue.clients.who
     if not queue.backs:
+        part = (
+            f"See in the log of {who}, or a capture, whether it has got whole requests. If not, "
+            "its clients or the path keep the rest back (a middlebox that drops the second "
+            f"segment, slow clients): {PATIENCE.get(name, 'a timeout for requests')} ends them. If "
+            f"it has, find "
+            if queued.never_answered(seen, queue.clients.rows).all()
+            else "Find "
+        )
         return (
-            f"Find what {who} waits for before it connects: {ALONE.get(name, 'see its log')}. Give "
-            "its clients, and it, a deadline that is shorter, so that they fail soon."
+            f"{part}what {who} waits for before it connects: {ALONE.get(name, 'see its log')}. "
+            "Give its clients, and it, a deadline that is shorter, so that they fail soon."
         )
     if queue.held:
         return HELD.format(who=who)
