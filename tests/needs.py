@@ -64,7 +64,7 @@ NEEDS = {
     "tests/incidents/test_restrained.py": _INSIDE,
     "tests/incidents/test_slow.py": _INSIDE,
     "tests/incidents/test_unconnected.py": (*_LAB, "haproxy", "nft"),
-    "tests/incidents/test_ways.py": (*_INSIDE, "nft"),
+    "tests/incidents/test_ways.py": (*_LAB, "ethtool"),
     "tests/incidents/test_waiting.py": (*_INSIDE, "haproxy", "redis-server"),
     "tests/kernel/": _KERNEL,
     "tests/kernel/test_podman.py": ("busybox", "crun", "podman"),

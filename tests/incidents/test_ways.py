@@ -131,9 +131,45 @@ def _two_links(lab: Lab, rp_filter: int) -> None:
     client.python("dialer", place, 443, 6, 10, 0.5)
 
 
+@incident(
+    server=[
+        Says(
+            "black-hole retransmission-rate",
+            "warning critical",
+            title=[r"[Tt]his host itself drops"],
+            told=[r"tc -s qdisc"],
+            never=[r"do not answer", r"Large packets", r"mostly to", r"Nothing comes back"],
+        )
+    ],
+    over_s=12,
+)
+def a_shaper_is_left_over(lab: Lab) -> None:
+    """Of a test: its queue is short, and takes few of what ten downloads send."""
+    _shaped(lab, 12_000)
+    lab.server.until(lambda: lab.server.counter("TcpExtTCPRetransFail") >= 30, "drops")
+
+
+@a_shaper_is_left_over.healthy()
+def a_shaper_has_a_queue(lab: Lab) -> None:
+    _shaped(lab, 3_000_000)
+    lab.wait(3)
+
+
+def _shaped(lab: Lab, queue: int) -> None:
+    server = lab.server
+    server.namespace.command(["ethtool", "-K", DEVICE, "tso", "off", "gso", "off"])
+    shaper = ["rate", "8mbit", "burst", "4kb", "limit", str(queue)]
+    server.namespace.command(["tc", "qdisc", "add", "dev", DEVICE, "root", "tbf", *shaper])
+    (lab.home / "large").write_bytes(bytes(3_000_000))
+    http = f"server {{ listen {server.address}:80; location /large {{ root {lab.home}; }} }}"
+    server.nginx("nginx", http, 80)
+    lab.client.python("browsers", server.address, 80, 2, 60, "/large")
+
+
 class TestWays(Proving):
     incidents = (
         a_gateway_passes_nothing_on,
         a_virtual_address_is_the_source,
         answers_come_in_by_another_link,
+        a_shaper_is_left_over,
     )

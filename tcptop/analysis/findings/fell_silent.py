@@ -26,6 +26,12 @@ def why(seen: Observations, lost: Lost) -> str:
             "come: the accept queue at the other end may be full, so that it ignores what they "
             "send (tcptop explain accept-queue-overflow), or a firewall has no state for them."
         )
+    if lost.answering and begun(seen, lost):
+        return (
+            "Their first bytes were acknowledged, and what is lost now is less than what passed: "
+            "something on the path drops by content, not by size (an inspecting firewall or proxy "
+            "that wants a request, or a ClientHello of TLS, in one segment: tldr.fail)."
+        )
     idle = _idle_s(seen, lost)
     if (idle >= IDLE_S).all():
         return (
@@ -45,6 +51,16 @@ def why(seen: Observations, lost: Lost) -> str:
             "and open new ones."
         )
     return "They were in use, so no idle timeout has ended them."
+
+
+def begun(seen: Observations, lost: Lost) -> bool:
+    """Whether all of these called, had a whole segment acknowledged, got no byte back, and send the
+    rest, which is smaller, again and again."""
+    table, rows = seen.table, lost.rows
+    mss, passed = (table.info_of(name, rows) for name in ("snd_mss", "bytes_acked"))
+    begun = (passed - 1 >= mss) & (table.send_q[rows] < mss) & ~seen.accepted[rows]
+    begun &= (table.info_of("data_segs_in", rows) == 0) & (mss > 0)
+    return bool(begun.all())
 
 
 def new_ones(seen: Observations, lost: Lost) -> str:

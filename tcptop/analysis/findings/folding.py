@@ -126,6 +126,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("close-wait-unread", "requests-unanswered", requests.clients_gave_up),
     ("resets", "requests-unanswered", requests.clients_gave_up),
     ("retransmission-rate", "accept-queue-overflow", listeners.repeated),
+    ("retransmission-rate", "black-hole", destinations.kept_back_too),
     ("retransmission-rate", "mtu-black-hole", destinations.repeats_to_it),
     ("syn-queue-full", "accept-queue-overflow", listeners.same_listener),
     ("syn-flood", "accept-queue-overflow", listeners.same_listener),

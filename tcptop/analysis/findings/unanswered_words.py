@@ -26,6 +26,7 @@ from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
+DNS = 53
 ARP_S = 4.0  # mcast_solicit x retrans_time_ms, 3 x 1 s, and some delay
 ICMP = 0.5  # of the attempts, as many unreachables: then they are worth telling
 LEAST_S = 3.0  # within which they are counted
@@ -166,6 +167,7 @@ def evidence(told: Silent) -> Iterator[str]:
     yield from answers_reset.told(told.reset)
     if told.source:
         yield _from(told.source)
+    yield from _names(told)
     yield from _until(told)
     if told.here:
         yield _here(told)
@@ -202,6 +204,14 @@ def _from(source: Sources) -> str:
         f"All that are not answered call from {source.address}{device}; what was answered there "
         f"meanwhile called from {words.joined(source.others)}."
     )
+
+
+def _names(told: Silent) -> Iterator[str]:
+    if told.case.callee.remote_port == DNS:
+        yield (
+            "Port 53 is DNS. A resolver asks by TCP where an answer by UDP was truncated, so names "
+            "with long answers may not be resolved meanwhile; UDP is not seen here."
+        )
 
 
 def _was(number: int) -> str:

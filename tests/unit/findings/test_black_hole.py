@@ -359,3 +359,26 @@ def test_when_keepalive_ends_them_is_read_from_the_socket() -> None:
     assert "in about 14 s, after 6 probes" in finding.evidence[-1]
     (unread,) = found(row)
     assert "give_up_in_s" not in unread.values
+
+
+def begun(acked: int = 1449, send_q: int = 207, came: int = 0) -> Row:
+    """A ClientHello of two segments, of which the second never passes."""
+    info = {"snd_mss": 1448, "bytes_acked": acked, "data_segs_in": came, "segs_in": 2}
+    row = lost(heard=6, inode=1, cookie=1, send_q=send_q)
+    return row | {"info": row["info"] | info}
+
+
+def test_what_drops_by_content_is_no_dead_path() -> None:
+    other = socket(
+        "ESTABLISHED", "10.0.0.1:40002", "10.0.0.9:5432", cookie=2, info={"last_ack_recv": 50}
+    )
+    (finding,) = found(begun(), other)
+    assert finding.title == (
+        "10.0.0.9:5432 has got the first bytes of 1 connection of curl and none after them, while "
+        "1 other there is answered"
+    )
+    assert "by content, not by size" in finding.advice
+    for row in (begun(acked=200), begun(send_q=2000), begun(came=1)):
+        (finding,) = found(row, other)
+        assert "by content" not in finding.advice
+        assert finding.title.startswith("1 connection of curl to 10.0.0.9:5432 gets no answer")

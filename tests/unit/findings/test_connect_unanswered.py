@@ -292,3 +292,10 @@ def test_a_black_hole_to_the_same_host_explains_it(address: str, folded: bool) -
     cause = Finding("black-hole", "it", "critical", "", Subject(NETNS, cookies=(1,)))
     seen, _ = folding.folded([effect, cause], Observations(snapshot, ()))
     assert seen.because == ("it" if folded else None)
+
+
+def test_connects_to_a_name_server_are_questions_after_truncated_answers() -> None:
+    (finding,) = of(once([dialing(to="192.0.2.1:53")], owners=HELD), ID)
+    assert any("truncated" in each for each in finding.evidence)
+    (finding,) = of(once([dialing(to="192.0.2.1:443")], owners=HELD), ID)
+    assert not any("truncated" in each for each in finding.evidence)

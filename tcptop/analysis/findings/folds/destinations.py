@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from tcptop.analysis import subject
 from tcptop.analysis.findings.folds.listeners import comes_in, serves
+from tcptop.analysis.findings.large_segments import dropped_here
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.queued import POOLERS
 from tcptop.analysis.findings.unix_queues import PROXIES
@@ -11,6 +15,7 @@ from tcptop.model.finding import SEVERITIES, Finding
 
 FRONTS = (*POOLERS, *PROXIES)
 NEARLY_ALL = 0.8  # of what is sent again
+OURS = 0.1  # of what is sent again, as of retransmission-rate
 ALIKE = 0.2  # by so much the numbers of requests and of what follows from them may differ
 
 
@@ -34,6 +39,16 @@ def repeats_to_it(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """retransmission-rate: nearly all that is sent again is what is lost there."""
     mostly = effect.values.get("worst_share", 0.0) >= NEARLY_ALL
     return mostly and same_destination(effect, cause, seen)
+
+
+def kept_back_too(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """retransmission-rate: this host drops a good part of it itself, and all that waits there."""
+    rows = np.flatnonzero(subject.named(cause.subject, seen.table))
+    kept, repeats = (
+        effect.values.get(f"{name}_per_s", 0.0) for name in ("kept_back", "retransmits")
+    )
+    here = effect.subject.netns == cause.subject.netns and kept >= OURS * repeats > 0
+    return here and len(rows) > 0 and bool(dropped_here(seen, rows).all())
 
 
 def says_the_same(finding: Finding, rates: Finding) -> bool:

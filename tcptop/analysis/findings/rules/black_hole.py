@@ -111,6 +111,10 @@ def _confirm(seen: Observations, lost: Lost) -> str:
 def _title(seen: Observations, limits: Limits, lost: Lost, found: list[parties.Party]) -> str:
     number = len(lost.rows)
     who = f" of {parties.first_name(found)}" if found else ""
+    if large_segments.dropped_here(seen, lost.rows).all():
+        to = "clients" if lost.listener >= 0 and lost.answering else lost.where
+        waiting = words.count(number, "connection")
+        return f"This host itself drops what it sends to {to}: {waiting}{who} wait{_s(number)}"
     if lost.listener >= 0 and (lost.answering or _severity(lost, limits) == "info"):
         where = servers.where(seen.sample, lost.listener)
         gone, every = words.number(number), words.count(lost.clients, "client")
@@ -118,6 +122,12 @@ def _title(seen: Observations, limits: Limits, lost: Lost, found: list[parties.P
     many = words.count(number, "connection")
     if ways.shut(seen, lost.rows):
         return f"This host sends nothing to {lost.where}: {many}{who} wait{_s(number)}"
+    if lost.answering and fell_silent.begun(seen, lost):
+        return (
+            f"{lost.where} has got the first bytes of {many}{who} and none after them, while "
+            f"{words.count(lost.answering, 'other')} there {'is' if lost.answering == 1 else 'are'}"
+            " answered"
+        )
     if lost.answering:
         return (
             f"{many}{who} to {lost.where} get{_s(number)} no answer, while "

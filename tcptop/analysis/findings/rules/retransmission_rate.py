@@ -145,7 +145,7 @@ def _finding(seen: Observations, limits: Limits, netns: int, found: RepeatRates)
         ID,
         words.key(ID, netns),
         "critical" if share > limits["critical_share"] and found.many else "warning",
-        f"{share * 100:.1f}% of all segments are retransmissions{_where(remotes)}",
+        f"{share * 100:.1f}% of all segments are retransmissions{_ours(found) or _where(remotes)}",
         Subject(netns, destination=worst),
         {
             "share": share,
@@ -159,6 +159,11 @@ def _finding(seen: Observations, limits: Limits, netns: int, found: RepeatRates)
         "nstat -az TcpOutSegs TcpRetransSegs TcpExtTCPTimeouts TcpExtTCPSpuriousRTOs "
         "TcpExtTCPRetransFail" + (f"; ss -tin 'dst {words.in_filter(worst)}'" if worst else ""),
     )
+
+
+def _ours(found: RepeatRates) -> str:
+    kept = words.number(found.kept_back)
+    return f": this host itself drops {kept}/s" if found.kept_back >= OURS * found.repeats else ""
 
 
 def _where(remotes: Sequence[LossyRemote]) -> str:
