@@ -59,13 +59,15 @@ def in_send(seen: Observations, processes: Sequence[Process]) -> Blocked | None:
 
 
 def full(seen: Observations, rows: Index) -> Index:
-    """Those whose window is shut and whose send buffer takes no more (sk_stream_memory_free,
-    include/net/sock.h)."""
+    """Those whose window is shut and whose send buffer is full enough that nobody is woken who
+    waits for room in it (sk_stream_is_writeable, include/net/sock.h)."""
     table = seen.table
     rows = rows[np.isin(rows, stalls.pending(table))]
     rows = rows[stalls.shut_s(seen.snapshot, rows) >= LEAST_S]
-    taken, buffer = (table.memory_of(name)[rows] for name in ("wmem_queued", "sndbuf"))
-    found: Index = rows[table.memory_known("wmem_queued")[rows] & (taken >= buffer)]
+    taken, buffer = (
+        table.memory_of(name)[rows].astype(np.int64) for name in ("wmem_queued", "sndbuf")
+    )
+    found: Index = rows[table.memory_known("wmem_queued")[rows] & (buffer - taken < taken // 2)]
     return found
 
 
