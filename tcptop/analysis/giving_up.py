@@ -29,7 +29,9 @@ def still_pending(
 ) -> SocketTable:
     """What is pending now, and what was so in the sample before that this one has missed: one
     dump may skip a socket."""
-    place = join.places(before.key) if len(before) else np.zeros(0, np.int64)
+    if not len(before):
+        return pending(table)
+    place = join.places(before.key)
     known = place >= 0
     again = known.copy()
     again[known] = ~told[place[known]] & (join.known.misses[place[known]] == 0)
@@ -46,7 +48,7 @@ def given_up(
     ports: Mapping[int, frozenset[int]],
 ) -> Abandoned:
     """Since the sample before; `before` was pending in it, `closed` have ended since."""
-    before = before.take(_served(before, ports))
+    before = before.take(_served(before, ports)) if len(before) else before
     if not len(before):
         return NOBODY
     parts = [_half_closed(table, before), _vanished(table, before, join, closed)]

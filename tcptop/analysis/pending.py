@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tcptop.analysis.listeners import accepted
 from tcptop.model import tcp
 from tcptop.model.arrays import place_of
-from tcptop.model.table import Bools, Index, SocketTable
+from tcptop.model.table import EMPTY, Bools, Index, SocketTable
 
 TICK_MS = 10  # of the kernel's clock, which HZ = 100 makes the longest
 LATE_S = 0.25  # in which a notice is read
@@ -22,21 +22,22 @@ LATE_S = 0.25  # in which a notice is read
 
 def pending(table: SocketTable) -> SocketTable:
     """Those that have sent something last, of what called; of what was called the other end has."""
-    talking = (table.state == tcp.ESTABLISHED) & (table.inode != 0)
-    if not talking.any():
-        return table.take(talking)
-    came = accepted(table)
-    asked, asks = (_of(table, came, name) for name in ("last_data", "data_segs"))
-    answered, answers = (_of(table, ~came, name) for name in ("last_data", "data_segs"))
-    waits = talking & table.tcp_info_known("data_segs_in") & (asks > 0)
+    said = (table.tcp_info("data_segs_in") > 0) | (table.tcp_info("data_segs_out") > 0)
+    rows = np.flatnonzero(said & (table.state == tcp.ESTABLISHED) & (table.inode != 0))
+    if not len(rows):
+        return EMPTY
+    came = accepted(table, rows)
+    asked, asks = (_of(table, rows, came, name) for name in ("last_data", "data_segs"))
+    answered, answers = (_of(table, rows, ~came, name) for name in ("last_data", "data_segs"))
+    waits = table.tcp_info_known("data_segs_in", rows) & (asks > 0)
     waits &= (answers == 0) | (asked < answered)
-    return table.take(waits)
+    return table.take(rows[waits])
 
 
-def _of(table: SocketTable, came: Bools, name: str) -> NDArray[np.int64]:
+def _of(table: SocketTable, rows: Index, came: Bools, name: str) -> NDArray[np.int64]:
     """What who called has sent, or when."""
     ours, theirs = ("sent", "recv") if name == "last_data" else ("out", "in")
-    both = (table.tcp_info(f"{name}_{way}").astype(np.int64) for way in (theirs, ours))
+    both = (table.tcp_info(f"{name}_{way}")[rows].astype(np.int64) for way in (theirs, ours))
     return np.where(came, *both)
 
 

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from sys import getsizeof
 from typing import Any
 
@@ -167,8 +168,12 @@ def _holding(kind: type) -> Callable[[Any], Collection[Any]]:
         return lambda several: several
     if is_dataclass(kind):
         names = [field.name for field in fields(kind)]
-        return lambda record: [getattr(record, name) for name in names]
+        return attrgetter(*names) if len(names) > 1 else _values(names)
     return _nothing
+
+
+def _values(names: Collection[str]) -> Callable[[Any], Collection[Any]]:
+    return lambda record: [getattr(record, name) for name in names]
 
 
 def _nothing(_: object) -> tuple[object, ...]:

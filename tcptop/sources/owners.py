@@ -33,6 +33,7 @@ WHOLE_S, WHOLE_UNCOUNTED_S, WHOLE_SHARING_S = 30.0, 5.0, 2.0
 WHOLE_PATIENCE_S = 2.5e-3  # more for each descriptor
 WHOLE_AT_ONCE = 10_000  # descriptors a call
 SMALL = 500  # descriptors; such a table is always read in whole, in 3 ms
+AT_ONCE = 500  # descriptors a call of tables that changed, while no socket is without a holder
 WALK_SHARE = 20  # walks through all tables may take this part of the time
 
 
@@ -148,7 +149,7 @@ class OwnerFinder:
     def _read(self, reading: _Reading) -> bool:
         """Read what is due, and for missing sockets what may hold them; whether that was all."""
         postponed = False
-        reading.read(self._due(reading.now))
+        reading.read(self._due(reading))
         if reading.missing:
             reading.read(self._in_order(table for table in self._all() if table.moved))
         if reading.missing:
@@ -160,9 +161,17 @@ class OwnerFinder:
         reading.read(self._due_wholly(reading.now), wholly=True)
         return not (postponed or reading.cut)
 
-    def _due(self, now: float) -> list[FdTable]:
-        tables = (table for table in self._all() if table.moved)
-        return self._in_order(t for t in tables if now - t.read_at >= t.count * PATIENCE_S)
+    def _due(self, reading: _Reading) -> list[FdTable]:
+        """Where many processes open files all the time, those read again first that were read
+        longest ago; new ones at once."""
+        tables = [table for table in self._all() if table.moved]
+        due = [t for t in tables if reading.now - t.read_at >= t.count * PATIENCE_S]
+        if reading.missing or sum(table.count for table in due) <= AT_ONCE:
+            return self._in_order(due)
+        due.sort(key=lambda table: table.read_at)
+        total = np.cumsum([0, *(table.count for table in due)])
+        turn = zip(due, total, strict=False)
+        return self._in_order(t for t, n in turn if n < AT_ONCE or t.read_at == -math.inf)
 
     def _due_wholly(self, now: float) -> list[FdTable]:
         due = [

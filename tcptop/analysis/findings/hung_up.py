@@ -110,9 +110,12 @@ def by_destination(
 ) -> HungUp | None:
     """The one destination that nearly all connections from here lead to, where so many a second
     are opened and closed there first. The process of those is not seen."""
+    resets = mean_of(rates_or_zero(summaries, netns, "EstabResets"), summaries, slice(None))
+    opened = answered(summaries, netns)
+    if not resets and (opened is None or not opened.any()):
+        return None
     ours, seconds = _ours(seen, netns), float(lengths(summaries).sum())
     counted = _counted(seen, summaries, netns, ours, per_s)
-    resets = mean_of(rates_or_zero(summaries, netns, "EstabResets"), summaries, slice(None))
     if not len(ours) or max(counted, resets) < STEADY * per_s:
         return None
     names = ("interface", "remote_hi", "remote_lo", "remote_port")

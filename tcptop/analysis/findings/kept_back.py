@@ -133,9 +133,12 @@ def _dropped(summaries: Sequence[SampleSummary], netns: int, stuck: int) -> floa
 
 def _refused(summaries: Sequence[SampleSummary], netns: int) -> float:
     """Connects that failed, where as many resets have gone out, in both halves of the window."""
-    failed, sent, unread, aborted = (
+    failed = rates_or_zero(summaries, netns, "AttemptFails") * lengths(summaries)
+    if not failed.any():
+        return 0.0
+    sent, unread, aborted = (
         rates_or_zero(summaries, netns, name) * lengths(summaries)
-        for name in ("AttemptFails", "OutRsts", "TCPAbortOnClose", "TCPAbortOnData")
+        for name in ("OutRsts", "TCPAbortOnClose", "TCPAbortOnData")
     )
     resets, total = sent - unread - aborted, _total(failed, summaries)
     for part in halves(summaries):

@@ -69,6 +69,8 @@ def turned(seen: Observations, netns: int, least: int, share: float) -> Iterator
     """Listeners whose programs do so with `share` of what came, and with `least` or more."""
     seconds = min(LATELY_S, seen.watched_s)
     closed = lately(seen, seconds)
+    if len(closed) < least:
+        return
     closed = closed.take(closed.opened & (closed.netns == netns))
     at_once = over_soon(closed) & (closed.reset != codes.UNKNOWN)
     if np.count_nonzero(at_once) < least:

@@ -29,12 +29,17 @@ def lengths(summaries: Sequence[SampleSummary]) -> F64:
 
 def rates(summaries: Sequence[SampleSummary], netns: int, name: str) -> F64 | None:
     """Growth of a counter a second in each interval; None where it is not known throughout."""
+    if len(summaries) < 2:
+        return None
+    first, last = (summaries[at].counters.get(netns, {}).get(name) for at in (0, -1))
+    if first is None or last is None:
+        return None
+    if first == last:  # most counters of trouble never rise
+        return np.zeros(len(summaries) - 1)
     values = [m.counters.get(netns, {}).get(name) for m in summaries]
     known = [value for value in values if value is not None]
-    if len(known) < len(values) or len(known) < 2:
+    if len(known) < len(values):
         return None
-    if known.count(known[0]) == len(known):  # most counters of trouble never rise
-        return np.zeros(len(known) - 1)
     grown = np.diff(np.array(known, np.float64))
     return None if (grown < 0).any() else grown / lengths(summaries)
 
