@@ -237,7 +237,7 @@ def _life_meaning(some: Closed) -> str:
 
 CLOSED = Listing(
     "closed", "Closed", "Closed", COLUMNS, "ended",
-    "No connection has ended yet, or the kernel is not asked (--no-events, no sock_diag).",
+    "No connection has ended yet (with --no-events none is seen).",
     rows=lambda s: s.closed(), keys=keys, styles=lambda s, rows: [""] * len(rows),
     netns=lambda s, rows: _of(s, rows).netns, command=lambda s, place: "ss -tiE",
     last=lambda s, rows, key: (_of(s, rows).process < 0) & (key == "process"),

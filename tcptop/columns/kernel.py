@@ -150,6 +150,7 @@ def _column(
     priority: int = 0,
     grow: int = 0,
     least: int = 0,
+    most: int = 0,
 ) -> Column:
     def texts(selection: Selection, places: Index) -> list[str]:
         return [str(getattr(row, key)) for row in _some(selection, places)]
@@ -157,7 +158,7 @@ def _column(
     return Column(
         key, title, width, meaning,
         lambda s, p: np.array(texts(s, p), dtype=str), texts,
-        flex=flex, priority=priority, largest_first=False, grow=grow, least=least,
+        flex=flex, priority=priority, largest_first=False, grow=grow, least=least, most=most,
     )  # fmt: skip
 
 
@@ -173,7 +174,7 @@ COLUMNS = (
     Column("value", "Value", VALUE_WIDTH,
            "A counter's total since boot; of the rest, what it is now.", _values,
            lambda s, p: [row.text for row in _some(s, p)], right=True),
-    _column("meaning", "What it means", 20, "In plain words.", least=12),
+    _column("meaning", "What it means", 20, "In plain words.", least=12, most=100),
     _column("beside", "Limits beside it", 16,
             "The sysctls that bound it, as they are now; of a sysctl, the default.", priority=1,
             grow=1),

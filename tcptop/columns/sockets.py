@@ -293,7 +293,7 @@ COLUMNS = (
         "user", "User", 8, "Whose socket it is.", _by_text(_user), _user, priority=9,
         largest_first=False,
     ),
-    commands.column(priority=9),
+    commands.column(priority=7),
     workloads.column(priority=10),
     Column(
         "cong", "CC", 6, "Congestion control algorithm.", _by_text(_congestion), _congestion,

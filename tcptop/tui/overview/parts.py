@@ -57,7 +57,7 @@ FULL, SOME, EMPTY = "█", "▏", "·"  # cells of a bar
 LEAST_RATES = 6
 STEADY = "steady"  # instead of bars that are all of one height
 SCALE, SCALED = 7, 16  # cells of the highest value behind bars, where so many are there for both
-BARS = f"a bar is {CELL_S:g} s; at its end the highest"
+BARS = f"{CELL_S:g} s per bar, the highest at the right"
 WARN, BAD = 0.8, 0.95  # of a limit, as in the lists
 
 

@@ -25,7 +25,7 @@ from tcptop.tui.panes.parts import (
     states,
     worst_first,
 )
-from tcptop.tui.panes.rows import Pane, PaneRow, Scene, Target, place_of, told, wrapped
+from tcptop.tui.panes.rows import Pane, PaneRow, Scene, Target, place_of, told, whole, wrapped
 
 LONGEST_S = 1800.0
 
@@ -87,7 +87,7 @@ def _limit(scene: Scene, place: int) -> Iterator[PaneRow]:
     if level.used is not None and level.limit:
         value = f"{level.used:,} of {level.limit:,}"
         meaning = "TIME-WAITs to all destinations; net.ipv4.tcp_max_tw_buckets"
-        yield told(scene.room, "namespace", value, meaning)
+        yield from whole(scene.room, "namespace", value, meaning)
 
 
 def _drawings(scene: Scene, key: int, place: int) -> Iterator[Drawing]:
@@ -152,7 +152,7 @@ def remote(scene: Scene, key: int) -> Pane | None:
 def _remote_numbers(scene: Scene, place: int) -> Iterator[PaneRow]:
     groups, room = scene.selection.remote_groups, scene.room
     queues = queued(groups.recv_q[place], groups.send_q[place])
-    yield told(room, "queues", queues, "bytes that nobody has read; bytes it has not acknowledged")
+    yield from whole(room, "queues", queues, "not read here; not acknowledged there")
     rtt = units.milliseconds(float(groups.rtt_us[place]))
     yield told(room, "round trip", f"{rtt} ms", "median of its connections")
     again = units.rate(float(groups.retransmits_per_s[place]))

@@ -13,7 +13,7 @@ from tcptop.columns.detail import Fact
 from tcptop.tui.chart import Limit
 from tcptop.tui.panes.charts import Drawing, bands, recorded
 from tcptop.tui.panes.parts import Excerpt, excerpt, found, holders, option_facts
-from tcptop.tui.panes.rows import Pane, PaneRow, Scene, Target, grid, place_of, told
+from tcptop.tui.panes.rows import Pane, PaneRow, Scene, Target, grid, place_of, told, whole
 from tcptop.tui.widgets.layout import TableColumn
 
 WAITS = TableColumn("waits", "Waits", 7, right=True)
@@ -68,7 +68,7 @@ def _losses(scene: Scene, place: int) -> Iterator[PaneRow]:
     rate, drops = float(found.drops_per_s[place]), float(listeners.drops(scene.selection, at)[0])
     meaning = "SYNs and ACKs it dropped; a client tries again after 1 s, 3 s, 7 s..."
     value = f"{units.rate(rate)}/s, {units.count(drops)} in all"
-    yield told(scene.room, "drops", value, meaning, "bad" if rate > 0 else "")
+    yield from whole(scene.room, "drops", value, meaning, "bad" if rate > 0 else "")
     half_open = str(int(found.syn_queue[place]))
     yield told(scene.room, "SYN queue", half_open, "half-open: their final ACK has not come")
 

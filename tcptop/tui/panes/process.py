@@ -33,7 +33,17 @@ from tcptop.tui.panes.parts import (
     states,
     worst_first,
 )
-from tcptop.tui.panes.rows import Pane, PaneRow, Scene, Target, columns, place_of, told, wrapped
+from tcptop.tui.panes.rows import (
+    Pane,
+    PaneRow,
+    Scene,
+    Target,
+    columns,
+    place_of,
+    told,
+    whole,
+    wrapped,
+)
 
 STUCK = ("stopped", "tracing-stop", "disk-sleep", "zombie", "dead")  # states of psutil
 USER_HZ = 100  # of field 22 of /proc/PID/stat, include/asm-generic/param.h
@@ -94,7 +104,7 @@ def _who(scene: Scene, process: Process) -> Iterator[PaneRow]:
     yield from wrapped(room, "command", safe(process.cmdline or process.name))
     path = safe(process.cgroup) if process.cgroup else units.UNKNOWN
     kind = "cgroup" if process.cgroup and process.unit is None else "unit"
-    yield told(room, "user", user(scene, process.uid), f"{kind} {path}")
+    yield from whole(room, "user", user(scene, process.uid), f"{kind} {path}")
     if (box := process.container) is not None:
         told_of = "; ".join(filter(None, (contained(box), ids(box))))
         yield from wrapped(room, "container", safe(told_of))
@@ -113,7 +123,8 @@ def _doing(scene: Scene, facts: ProcessFacts) -> Iterator[PaneRow]:
     if facts.state_s >= 1:
         since = f"for at least {units.long_duration(facts.state_s)}"
     meaning = "; ".join(filter(None, (since, doing.asleep(facts))))
-    yield told(room, "state", facts.state, meaning, "warn" if facts.state in STUCK else "")
+    look = "warn" if facts.state in STUCK else ""
+    yield from whole(room, "state", facts.state, meaning, look)
     share = units.UNKNOWN if facts.cpu_share is None else units.percent(facts.cpu_share)
     threads = count(facts.threads, "thread")
     yield told(
@@ -162,11 +173,11 @@ def _nobody(scene: Scene, rows: Index) -> Iterator[PaneRow]:
 def _flow(scene: Scene, place: int) -> Iterator[PaneRow]:
     found, room = scene.selection.processes, scene.room
     queues = queued(found.recv_q[place], found.send_q[place])
-    yield told(room, "queues", queues, "bytes it has not read; bytes not acknowledged")
+    yield from whole(room, "queues", queues, "not read; not acknowledged")
     sent, received = found.bytes_sent_per_s[place], found.bytes_received_per_s[place]
     again = units.rate(float(found.retransmits_per_s[place]))
     rates = f"{units.long_size(sent)}/s sent  {units.long_size(received)}/s received"
-    yield told(room, "traffic", rates, f"{again}/s segments retransmitted")
+    yield from whole(room, "traffic", rates, f"{again}/s segments retransmitted")
 
 
 def _drawings(scene: Scene, key: int, process: Process | None) -> Iterator[Drawing]:

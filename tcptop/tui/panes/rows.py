@@ -144,6 +144,13 @@ def wrapped(
     return rows
 
 
+def whole(room: Room, name: str, value: str, meaning: str, style: str = "") -> list[PaneRow]:
+    """`name  value  meaning`, in as many lines as it needs."""
+    if cell_width(f"{value}  {meaning}") <= room.width - len(MARK) - NAME:
+        return [told(room, name, value, meaning, style)]
+    return wrapped(room, name, f"{value}: {meaning}", style)
+
+
 class PaneModel:
     """Lines of their own; a key is that of a `PaneRow`."""
 
