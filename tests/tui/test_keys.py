@@ -236,7 +236,7 @@ async def test_the_interval_changes_within_bounds() -> None:
 
 async def test_a_click_chooses_a_tab_and_a_title_sorts() -> None:
     async with live() as view:
-        x = view.lines()[3].index("3 Listen")
+        x = view.lines()[3].index("3Listen")
         await view.pilot.click("#tabs", offset=(x, 0))
         assert view.session.here.view == "listeners"
         x = view.titles().index("Drops")
