@@ -274,9 +274,9 @@ def three_upstreams_are_up(lab: Lab) -> None:
         Says(
             RESETS,
             "warning",
-            title=[r"10\.77\.0\.1:6379 refuses them \(apparently by failover\.py"],
+            title=[r"10\.77\.0\.1:6379 refuses them( \(by dialer\.py\))?( |$)"],
             told=["limit that is reached", "open and got an answer meanwhile"],
-            never=["Start the service", "may be down"],
+            never=["Start the service", "may be down", r"by failover\.py"],
             destination="10.77.0.1:6379",
         )
     ],

@@ -72,7 +72,7 @@ def _anywhere(seen: Observations, netns: int, rates: Rates, how: str) -> Finding
 def _there(seen: Observations, netns: int, rates: Rates, found: FailedPlaces, how: str) -> Finding:
     places = [to for to, _ in found.named]
     names = words.joined([failed_places.said(seen, to) for to in places])
-    who = failed_places.callers(seen, found)
+    who = failed_places.callers(found)
     number, verb = words.number(rates.failed), "refuses" if len(places) == 1 else "refuse"
     title = (
         f"{number} connects/s fail: {names} {verb} them"
@@ -80,8 +80,7 @@ def _there(seen: Observations, netns: int, rates: Rates, found: FailedPlaces, ho
         else f"{_fail(rates, how)}: to {names}"
     )
     if who:
-        sure = "" if found.whose.held else "apparently "
-        title += f" ({sure}by {parties.first_name(who)})"
+        title += f" (by {parties.first_name(who)})"
     others = [to for to in places if to.remote_port and len(failed_places.answering(seen, to))]
     spared = _go_on(seen, found)
     said = (
@@ -90,7 +89,7 @@ def _there(seen: Observations, netns: int, rates: Rates, found: FailedPlaces, ho
         *failed_places.noticed(seen, found),
         *(_answers(seen, to) for to in others),
         *([SPARED] if spared else []),
-        *failed_places.whose(found, who),
+        *failed_places.whose(seen, found),
     )
     at = Where("", said, failed_places.pids(who), destination=failed_places.only(seen, places))
     picky = others[0] if others else None

@@ -85,11 +85,9 @@ def said(seen: Observations, to: Callee) -> str:
     return address.text(to.remote_hi, to.remote_lo) + seen.sample.zone(to.netns, to.interface)
 
 
-def callers(seen: Observations, found: FailedPlaces) -> list[parties.Party]:
-    """Who was seen to call; else who has other connections there."""
-    if not found.whose.held:
-        return others(seen, [to for to, _ in found.named])
-    return list(found.whose.parties)
+def callers(found: FailedPlaces) -> list[parties.Party]:
+    """Who was seen to call. Others have connections there that do not fail."""
+    return list(found.whose.parties) if found.whose.held else []
 
 
 def others(seen: Observations, places: Sequence[Callee]) -> list[parties.Party]:
@@ -129,8 +127,9 @@ def only(seen: Observations, places: list[Callee]) -> str | None:
     return unanswered.called(seen, places[0]) if one else None
 
 
-def whose(found: FailedPlaces, who: list[parties.Party]) -> Iterator[str]:
+def whose(seen: Observations, found: FailedPlaces) -> Iterator[str]:
     """A failed connect leaves no row, so that its process is hardly ever seen."""
+    who = callers(found) or others(seen, [to for to, _ in found.named])
     if found.whose.held:
         names = ", ".join(words.who(each.process) for each in who[:NAMED])
         yield f"Those seen before they ended belonged to {names}."

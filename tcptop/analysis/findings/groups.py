@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import words
+from tcptop.analysis.findings import parties, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
-from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
+from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.finding import Subject
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
@@ -21,7 +21,7 @@ MOST = 20  # of the largest groups
 class ConnectionGroup(NamedTuple):
     """Rows that lead to one destination, or were accepted by one listener's port."""
 
-    processes: tuple[Process, ...]  # those that hold them first; none where nobody is known
+    processes: tuple[Process, ...]  # whose they are, who has most first; none where nobody is known
     rows: Index
     netns: int
     listener: str | None
@@ -90,8 +90,7 @@ def _gathered(seen: Observations, rows: Index, process: Index) -> list[Connectio
 
 def _group(seen: Observations, rows: Index) -> ConnectionGroup:
     row, netns = int(rows[0]), int(seen.table.netns[rows[0]])
-    holders = sorted_unique(seen.snapshot.holders.first(rows))
-    processes = tuple(seen.snapshot.holders.processes[p] for p in holders.tolist() if p >= 0)
+    processes = tuple(each.process for each in parties.parties(seen, rows))
     if seen.accepted[row]:
         return ConnectionGroup(processes, rows, netns, words.port(seen.table, row), None)
     return ConnectionGroup(processes, rows, netns, None, words.remote(seen.sample, row))

@@ -47,7 +47,7 @@ def _nobody_listens(
 ) -> Finding:
     """By the notices and by its own table."""
     places = [to for to, _ in found.named if to.remote_port]
-    who = failed_places.callers(seen, found)
+    who = failed_places.callers(found)
     elsewhere = [(to, _elsewhere(seen, to)) for to in places]
     said = (
         *counted(rates),
@@ -58,7 +58,7 @@ def _nobody_listens(
             for to, rows in elsewhere
             if len(rows)
         ),
-        *failed_places.whose(found, who),
+        *failed_places.whose(seen, found),
     )
     names = " or ".join(unanswered.called(seen, to) for to in places)
     title = f"{title}: nothing listens on {names}"

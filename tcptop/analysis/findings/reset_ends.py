@@ -12,7 +12,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import accepted
 from tcptop.analysis.findings.reset_rates import Rates
 from tcptop.analysis.findings.whereto import MOSTLY, Where
-from tcptop.model import address, tcp
+from tcptop.model import address, owner, tcp
 from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.closed import YES, Closed
 from tcptop.model.table import Index
@@ -66,8 +66,10 @@ def _told(
 
 
 def _whose(closed: Closed, rows: Index) -> tuple[str, tuple[int, ...]]:
-    """What follows the place, and pids, where all that are known are of one program."""
-    found = whose(closed, rows)
+    """What follows the place, and pids, where all that are known are of one program. Who only has
+    others to the same place need not be who is reset."""
+    note = closed.note[rows]
+    found = whose(closed, rows[note != owner.BY_DESTINATION])
     names = {words.called(process) for process in found.processes}
     if len(names) != 1:
         return "", ()

@@ -18,6 +18,7 @@ from tcptop.analysis.findings.ended import Whose, go_on, lately, whose
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import accepted, moments
 from tcptop.model import closed as codes
+from tcptop.model import owner
 from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.closed import Closed
 from tcptop.model.finding import Finding, Subject
@@ -89,7 +90,8 @@ def _torn(
     if own >= OWN * len(some):
         return None
     unasked = resets - own - _grown(seen, to.netns, "AttemptFails", seconds)
-    people = whose(closed, np.concatenate([some, whole]))
+    rows = np.concatenate([some, whole])
+    people = whose(closed, rows[closed.note[rows] == owner.HELD])
     return Torn(to, seconds, float(at[0]), sizes[some], sizes[whole], unasked, resets, people)
 
 

@@ -134,12 +134,13 @@ def established(to: str, ms: int, inode: int = 1) -> Row:
         ("10.0.0.7:80", 100, False, False),
     ],
 )
-def test_other_connections_there_tell_who_calls_and_that_some_are_answered(
+def test_other_connections_there_tell_that_some_are_answered_and_not_who_is_refused(
     to: str, ms: int, named: bool, picky: bool
 ) -> None:
     finding = found(failed("10.0.0.9:80"), rows=[established(to, ms)])
-    assert ("(apparently by curl)" in finding.title) is named
-    assert finding.subject.pids == ((CURL.pid,) if named else ())
+    assert "curl" not in finding.title
+    assert finding.subject.pids == ()
+    assert ("addresses belong to curl (pid 200)" in finding.evidence[-1]) is named
     assert finding.subject.destination == "10.0.0.9:80"
     assert ("limit that is reached" in finding.advice) is picky
     assert ("may be down" in finding.advice) is not picky

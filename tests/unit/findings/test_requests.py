@@ -96,6 +96,14 @@ def test_a_process_for_each_connection_is_one_trouble() -> None:
     assert finding.values["connections"] == 12
 
 
+@pytest.mark.parametrize(("curls", "first"), [(1, "nginx"), (12, "curl")])
+def test_of_several_programs_the_one_that_has_most_is_named(curls: int, first: str) -> None:
+    rows = calls(13)
+    held = owners(*((n, CURL if n <= curls else NGINX, n) for n in range(1, 14)))
+    (finding,) = of(once(rows, owners=held), UNANSWERED)
+    assert finding.title.startswith(f"13 connections of {first} and others to")
+
+
 def test_answers_that_do_come_are_told() -> None:
     (finding,) = unanswered([*calls(20), *calls(5, sent_s=3, received_s=2, first=100)])
     assert "Answers do come: the last data on any connection to it came 2 s ago." in (

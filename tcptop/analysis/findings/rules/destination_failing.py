@@ -143,7 +143,7 @@ def _finding(seen: Observations, found: Outcomes, limits: Limits) -> Finding:
         "reused": found.reused,
     }
     spared = _spared(seen, found)
-    named = [] if apparent and found.staying else who  # who stays is not who is turned away
+    named = [] if apparent else who  # who has others there need not be who fails
     pids = tuple(sorted({each.pid for each in named}))
     subject = Subject(netns, pids, destination=to, over=True)
     return Finding(
