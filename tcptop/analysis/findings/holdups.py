@@ -23,6 +23,8 @@ from tcptop.model import tcp
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
+INIT = 1  # whose children orphans become, but for those of a subreaper
+
 
 class Holdup(NamedTuple):
     """What is known of it, and what to do. Without `advice` it is a guess. `serves`: it is for the
@@ -125,13 +127,15 @@ def _by_clients(
 def _left_over(
     seen: Observations, rows: Index, members: Index, processes: Sequence[Process]
 ) -> Holdup | None:
-    """A program that only inherited the socket, beside one that serves the port."""
+    """A program that only inherited the socket: beside one that serves the port, or alone."""
     serving = [each for row in members.tolist() for each in seen.processes(row)]
     names = {each.name for each in processes}
     others = list({each.pid: each for each in serving if each.name not in names}.values())
-    if len(processes) != 1 or not others or not _no_server(seen, rows, processes[0]):
+    if len(processes) != 1 or not _no_server(seen, rows, processes[0]):
         return None
     who, pid = words.called(processes[0]), processes[0].pid
+    if not others:
+        return _orphan(seen, processes[0])
     return Holdup(
         (
             f"{words.name(processes[0])} has no connection on this port and does not wait for any: "
@@ -140,6 +144,25 @@ def _left_over(
         f"End {who} (kill {pid}) if it only inherited the socket from a server that has ended: the "
         "kernel gives it a share of the new connections. Let servers set close-on-exec "
         "(SOCK_CLOEXEC) on what they listen with, so that their children do not keep it.",
+        serves=False,
+    )
+
+
+def _orphan(seen: Observations, process: Process) -> Holdup | None:
+    """Whose parent is the first process, as of a child whose server has ended, and of a daemon."""
+    facts = seen.facts(process)
+    if facts is None or facts.parent != INIT or not doing.waits_elsewhere(facts):
+        return None
+    who = words.called(process)
+    return Holdup(
+        (
+            f"{words.name(process)} has no connection on this port and does not wait for any. Its "
+            "parent is process 1, as of a child that has outlived who started it.",
+        ),
+        f"If {who} only inherited the socket from a server that has ended, end it (kill "
+        f"{process.pid}) and start that server again, which fails with EADDRINUSE until then; let "
+        "it set close-on-exec (SOCK_CLOEXEC) on what it listens with. If it is the server itself, "
+        f"find where it hangs ({servers.stacks([process])}).",
         serves=False,
     )
 

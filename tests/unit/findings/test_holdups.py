@@ -101,6 +101,43 @@ def test_nobody_reads_their_log() -> None:
     assert said == "waits to write to descriptor 7, a pipe that is full (pipe_write)"
 
 
+PLAYER = replace(NGINX, pid=40, name="mpv", cmdline="mpv song")
+
+
+def left_alone(rows: list[Row], **facts: Any) -> Holdup:
+    """One process has the listener, and the connections among these rows."""
+    held = owners((1, PLAYER, 3), *((row["inode"], PLAYER, 4) for row in rows))
+    sleeping: dict[str, Any] = {"pid": 40, "sleeps_in": "hrtimer_nanosleep", "parent": 1, **facts}
+    known = {40: replace(IDLE, **sleeping)}
+    observed = Observations(derived(sample([LISTENER, *rows], owners=held, facts=known)), ())
+    listener = np.array([0])
+    return holdups.of_listener(observed, listener, listener, [PLAYER], stands=True)
+
+
+def test_a_child_has_outlived_its_server_and_holds_the_listener() -> None:
+    found = left_alone([])
+    assert not found.serves
+    assert (
+        "mpv (pid 40) has no connection on this port and does not wait for any"
+        in (found.evidence[0])
+    )
+    assert "end it (kill 40) and start that server again" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("rows", "facts"),
+    [
+        ([socket("ESTABLISHED", "127.0.0.1:8000", "127.0.0.1:40000", inode=9)], {}),  # serves one
+        ([], {"parent": 812}),  # a worker, or run by hand
+        ([], {"sleeps_in": "inet_csk_accept"}),
+        ([], {"sleeps_in": "do_epoll_wait"}),
+        ([], {"threads": 2}),  # what the others do is not known
+    ],
+)
+def test_a_server_that_hangs_has_not_outlived_one(rows: list[Row], facts: dict[str, Any]) -> None:
+    assert left_alone(rows, **facts).serves
+
+
 def test_of_nobody_nothing_is_known() -> None:
     listener, observed = np.array([0]), seen([])
     assert holdups.of_listener(observed, listener, listener, (), stands=True) == Holdup(())
