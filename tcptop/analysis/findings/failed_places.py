@@ -11,8 +11,8 @@ import numpy as np
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import ended, parties, unanswered, words
 from tcptop.analysis.findings.ended import Whose
+from tcptop.analysis.findings.how_ended import accepted
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.outcomes import accepted
 from tcptop.model import address, tcp
 from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
 from tcptop.model.closed import YES, Closed

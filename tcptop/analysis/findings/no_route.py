@@ -13,8 +13,9 @@ import numpy as np
 from tcptop.analysis.dialing import Callee
 from tcptop.analysis.findings import unanswered, words
 from tcptop.analysis.findings.ended import lately
+from tcptop.analysis.findings.how_ended import accepted
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.outcomes import Outcomes, accepted
+from tcptop.analysis.findings.outcomes import Outcomes
 from tcptop.analysis.findings.windows import mean, rates, rates_or_zero, window
 from tcptop.analysis.peers import is_link_local, is_loopback
 from tcptop.model import address, tcp

@@ -8,8 +8,8 @@ from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import unanswered, words
 from tcptop.analysis.findings.broken import both_here
 from tcptop.analysis.findings.ended import lately, whose
+from tcptop.analysis.findings.how_ended import accepted
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.outcomes import accepted
 from tcptop.analysis.findings.reset_rates import Rates
 from tcptop.analysis.findings.whereto import MOSTLY, Where
 from tcptop.model import address, owner, tcp

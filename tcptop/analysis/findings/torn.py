@@ -15,8 +15,9 @@ import numpy as np
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import failed_places, words
 from tcptop.analysis.findings.ended import Whose, go_on, lately, whose
+from tcptop.analysis.findings.how_ended import accepted
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.outcomes import accepted, moments
+from tcptop.analysis.findings.outcomes import moments
 from tcptop.model import closed as codes
 from tcptop.model import owner
 from tcptop.model.arrays import row_hash, rows_by_key

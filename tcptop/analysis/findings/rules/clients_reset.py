@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import ended, outcomes, servers, words
+from tcptop.analysis.findings import ended, how_ended, outcomes, servers, words
 from tcptop.analysis.findings.hung_up import listeners
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -64,7 +64,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     closed = ended.lately(seen, limits["window_s"])
     if not len(closed):
         return
-    closed = closed.take(outcomes.accepted(seen, closed) & closed.opened)
+    closed = closed.take(how_ended.accepted(seen, closed) & closed.opened)
     least = int(min(limits["clients"], limits["answers"]))
     if np.count_nonzero(under_way(closed)) < least:
         return
