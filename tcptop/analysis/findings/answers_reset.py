@@ -17,18 +17,19 @@ from tcptop.model.table import Index
 
 LEAST = 3
 ALIKE = 0.25  # of the SYNs: by so much fewer or more resets may have been sent
+MOSTLY = 0.8  # of those that wait, where that alone tells
 BY_SOCKETS = ("TCPAbortOnClose", "TCPAbortOnData", "AttemptFails", "EmbryonicRsts")
 
 
 class AnswersReset(NamedTuple):
-    """`resets` that were sent while as many SYNs were; to `touched` of the waiting connects
-    something came all the same."""
+    """`resets` that were sent while as many SYNs were, where counters tell; to `touched` of the
+    waiting connects something came all the same."""
 
     resets: float = 0.0
     touched: int = 0
 
     def __bool__(self) -> bool:
-        return self.resets > 0
+        return self.resets > 0 or self.touched > 0
 
 
 def answers_reset(
@@ -41,9 +42,9 @@ def answers_reset(
     if resets >= LEAST:
         repeated = _grown(seen, netns, "TCPSynRetrans", seconds)
     low, high = (1 - ALIKE) * repeated, (1 + ALIKE) * (repeated + attempts)
-    if not repeated or not low <= resets <= high:
-        return AnswersReset()
     touched = int(np.count_nonzero(seen.table.tcp_info("segs_in")[rows] > 0))
+    if not repeated or not low <= resets <= high:
+        return AnswersReset(0.0, touched if touched >= MOSTLY * len(rows) else 0)
     return AnswersReset(resets, touched)
 
 
@@ -53,7 +54,7 @@ def _grown(seen: Observations, netns: int, name: str, seconds: float) -> float:
 
 
 def told(found: AnswersReset) -> Iterator[str]:
-    if found:
+    if found.resets:
         yield (
             f"This host sent {words.number(found.resets)} resets meanwhile (OutRsts), about as "
             "many as SYNs: something answers, and fits no connection here."
@@ -68,8 +69,9 @@ def told(found: AnswersReset) -> Iterator[str]:
 def cause(found: AnswersReset) -> str:
     if found.touched:
         return (
-            "the other end still knows an old connection (TIME-WAIT) with the addresses and ports "
-            "of the new one, as behind a NAT that uses few ports"
+            "the other end still knows an old connection with the addresses and ports of the new "
+            "one (in TIME-WAIT, as behind a NAT that uses few ports, or open, where the resets of "
+            "this host do not get there: ss -tan there)"
         )
     return (
         "answers seem to come from another address or port than was called (hairpin NAT, direct "

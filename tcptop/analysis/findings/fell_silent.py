@@ -20,6 +20,13 @@ PLACE = ("netns", "interface", "remote_hi", "remote_lo", "remote_port")
 def why(seen: Observations, lost: Lost) -> str:
     """What has probably happened on the way, and only what their own clocks do not exclude."""
     bare = handshakes.bare(seen, lost.rows)
+    if bare.all() and answered_for(seen, lost):
+        return (
+            "The answer to their SYN had a window of 0, and nothing has come after it: a SYN "
+            "proxy, firewall or load balancer has probably answered for a server that it does not "
+            "reach (SYNPROXY opens the window when the server answers). Look there, and at the "
+            "way from there to the server."
+        )
     if bare.any():
         return (
             f"On {'all' if bare.all() else 'some'} of them nothing but the handshake has ever "
@@ -63,8 +70,18 @@ def begun(seen: Observations, lost: Lost) -> bool:
     return bool(begun.all())
 
 
+def answered_for(seen: Observations, lost: Lost) -> bool:
+    """Whether nothing but one SYN-ACK has come on any, and its window was 0: programs of Linux
+    have room when they accept."""
+    table, rows = seen.table, lost.rows
+    shut = (table.info_of("snd_wnd", rows) == 0) & (table.info_of("segs_in", rows) == 1)
+    return bool(shut.all())
+
+
 def new_ones(seen: Observations, lost: Lost) -> str:
     """What the table shows of connects to the same places; else a question."""
+    if handshakes.bare(seen, lost.rows).all() and answered_for(seen, lost):
+        return ""  # they are answered, which says nothing
     table = seen.table
     asking = np.flatnonzero(table.state == tcp.SYN_SENT)
     asking = asking[table.retrans[asking] > 0]

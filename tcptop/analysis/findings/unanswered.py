@@ -15,6 +15,7 @@ from tcptop.analysis.findings.observations import Observations, once
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import address, tcp
+from tcptop.model import closed as codes
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
 from tcptop.model.closed import Closed
 from tcptop.model.route import RouteKey, route_key
@@ -182,6 +183,13 @@ def noticed(seen: Observations, to: Callee, seconds: float) -> int:
     """Connects to one place that ended before they were open, by the kernel's notices."""
     closed = lately(seen, seconds)
     return int(np.count_nonzero(~closed.opened & called_there(closed, to)))
+
+
+def failed(seen: Observations, to: Callee, seconds: float) -> int:
+    """The same of those that no reset has ended."""
+    closed = lately(seen, seconds)
+    ended = ~closed.opened & (closed.reset != codes.YES)
+    return int(np.count_nonzero(ended & called_there(closed, to)))
 
 
 def called_there(closed: Closed, to: Callee) -> Bools:

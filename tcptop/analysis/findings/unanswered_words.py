@@ -30,6 +30,7 @@ DNS = 53
 ARP_S = 4.0  # mcast_solicit x retrans_time_ms, 3 x 1 s, and some delay
 ICMP = 0.5  # of the attempts, as many unreachables: then they are worth telling
 LEAST_S = 3.0  # within which they are counted
+A_FEW, MOSTLY, FAILED_S = 3, 0.7, 10.0  # that ICMP ended, of a place, within these seconds
 
 
 class Silent:
@@ -88,12 +89,28 @@ class Silent:
         """ICMP unreachables that came in meanwhile, where they are as many as a good part of what
         failed: connect() ends with them, but AttemptFails does not count each."""
         failed = self.given.calls.ended if self.given else len(self.rows)
-        return self.unreachables if self.unreachables >= ICMP * failed else 0.0
+        return self.unreachables * (self.unreachables >= ICMP * failed or self.others_rejected > 0)
+
+    @cached_property
+    def others_rejected(self) -> int:
+        """Connects there that failed meanwhile, where as many unreachables came, and no reset: who
+        rejects reports it at a limited rate (icmp_ratelimit), so that the others wait."""
+        to, seconds = self.case.callee, min(FAILED_S, self.seen.watched_s)
+        grown = self.seen.grown(to.netns, "AttemptFails", seconds)
+        if self.given or not grown:
+            return 0
+        ended = unanswered.failed(self.seen, to, seconds)
+        counts = sorted((ended, grown[0], icmp.came(self.seen, to.netns, seconds)))
+        return ended if ended >= A_FEW and counts[0] >= MOSTLY * counts[-1] else 0
 
     @cached_property
     def unreachables(self) -> float:
-        seconds = max(self.case.since_s, LEAST_S)
-        return icmp.came(self.seen, self.case.callee.netns, seconds)
+        return icmp.came(self.seen, self.case.callee.netns, self._since_s)
+
+    @property
+    def _since_s(self) -> float:
+        """As far back as counters are known: many have waited for longer than the watch."""
+        return max(min(self.case.since_s, self.seen.watched_s), LEAST_S)
 
     @cached_property
     def rejected_here(self) -> bool:
@@ -111,10 +128,9 @@ class Silent:
     @cached_property
     def reset(self) -> AnswersReset:
         """Whether this host resets what answers."""
-        seconds = max(self.case.since_s, LEAST_S)
         tried = self.given.attempts if self.given else len(self.rows)
-        netns = self.case.callee.netns
-        return answers_reset.answers_reset(self.seen, netns, self.rows, tried, seconds)
+        where = self.seen, self.case.callee.netns, self.rows
+        return answers_reset.answers_reset(*where, tried, self._since_s)
 
     @cached_property
     def source(self) -> Sources | None:
@@ -153,6 +169,12 @@ def evidence(told: Silent) -> Iterator[str]:
     yield _given_up(told, told.given) if told.given else _waiting(told)
     if told.rejected_here:
         yield "A filter of this host rejects them, by ICMP of its own (In- and OutDestUnreachs)."
+    elif told.others_rejected:
+        yield (
+            "Other connects there failed meanwhile, and about as many ICMP unreachables came in "
+            "(InDestUnreachs): they are rejected. Who rejects reports it at a limited rate, as "
+            "Linux does, so that the rest gets no answer."
+        )
     elif told.rejected > 0:
         yield (
             f"{words.count(told.rejected, 'ICMP unreachable')} came in meanwhile (InDestUnreachs): "
@@ -320,7 +342,7 @@ def _listeners(told: Silent) -> Index:
 
 
 def advice(told: Silent) -> str:
-    if told.by_icmp:
+    if told.by_icmp or told.others_rejected:
         return (
             f"Find out what rejects: {causes(told)}. tcpdump -ni any 'icmp or icmp6' shows who "
             "sends the ICMP messages, and their code."
@@ -348,6 +370,8 @@ def causes(told: Silent) -> str:
             return "that host, or the gateway to it, is down or gone, or the address is wrong"
         return f"{told.hop.address} is down or gone, or the address is wrong"
     if told.rejected > 0:
+        if told.others.address:
+            return "a filter there, or on the way, that rejects this port with ICMP"
         return "a firewall that rejects with ICMP, or a router that has no route there"
     if told.reset:
         return answers_reset.cause(told.reset)

@@ -284,10 +284,20 @@ def test_a_first_request_that_is_not_acknowledged_is_no_use(
     """Their last answer was the SYN-ACK: no state was lost of what never had any."""
     rows = [lost(heard=4.5, cookie=n, inode=n) for n in (0, 1, 2)]
     for row, count in zip(rows, acked, strict=True):
-        row["info"] |= {"bytes_acked": count, "data_segs_in": int(count > 1), "segs_in": 1}
+        row["info"] |= {"bytes_acked": count, "data_segs_in": int(count > 1), "snd_wnd": 64_000}
     (finding,) = found(*rows, answering("10.0.0.9:5432"))
     assert says in finding.advice
     assert "in use" not in finding.advice
+
+
+@pytest.mark.parametrize("window", [0, 64_000])
+def test_who_answers_the_handshake_with_a_shut_window_is_a_proxy(window: int) -> None:
+    row = lost(heard=9)
+    row["info"] |= {"bytes_acked": 1, "data_segs_in": 0, "segs_in": 1, "snd_wnd": window}
+    (finding,) = found(row)
+    assert ("has probably answered for a server" in finding.advice) is (window == 0)
+    assert ("accept-queue-overflow" in finding.advice) is (window > 0)
+    assert ("does a new connection" in finding.advice) is (window > 0)
 
 
 def test_what_the_table_shows_is_not_asked() -> None:

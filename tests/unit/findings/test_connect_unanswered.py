@@ -262,6 +262,7 @@ def test_where_others_are_answered_meanwhile_it_is_at_times(to: str) -> None:
     [
         (2, 0, "answers seem to come from another address or port"),
         (2, 3, "still knows an old connection"),
+        (0, 3, "still knows an old connection"),  # before the watch
         (9, 0, None),  # for others
         (0, 0, None),
     ],
@@ -270,18 +271,50 @@ def test_answers_that_this_host_resets(resets: int, segs_in: int, cause: str | N
     """Hairpin NAT, or a TIME-WAIT at the other end: as many resets go out as SYNs."""
     counted = {"TCPSynRetrans": 2, "OutRsts": resets, "InSegs": resets, "AttemptFails": 0}
     rising = lambda n: host({name: 9 + n * each for name, each in counted.items()}, {}, SYSCTLS)  # noqa: E731
-    asking = dialing()
-    asking["info"] |= {"segs_in": segs_in}
-    every = watch(8, lambda _: [asking, dialing(2)], owners=HELD, kernel=rising)[-1]
+    asking = [dialing(), dialing(2)]
+    for row in asking:
+        row["info"] |= {"segs_in": segs_in}
+    every = watch(8, lambda _: asking, owners=HELD, kernel=rising)[-1]
     (finding,) = of(every, ID)
     said = "something answers, and fits no connection here"
-    assert (said in "".join(finding.evidence)) is (cause is not None)
+    assert (said in "".join(finding.evidence)) is (resets == 2)
     assert (cause or "firewall") in finding.advice
     assert ("got a segment that was no SYN-ACK" in "".join(finding.evidence)) is (segs_in > 0)
-    if cause:
+    if resets == 2:
         (effect,) = of(every, "resets")
         assert effect.because == finding.key
         assert "others connect" not in "".join(effect.evidence)
+
+
+@pytest.mark.parametrize(
+    ("to", "counted", "rejected"),
+    [
+        ("192.0.2.1:443", {"AttemptFails": 1, "InDestUnreachs": 1}, True),
+        ("192.0.2.9:443", {"AttemptFails": 1, "InDestUnreachs": 1}, False),  # another place
+        ("192.0.2.1:443", {"AttemptFails": 0, "InDestUnreachs": 1}, False),  # closed by programs
+        ("192.0.2.1:443", {"AttemptFails": 4, "InDestUnreachs": 1}, False),  # of others
+    ],
+)
+def test_icmp_that_ends_some_is_why_the_others_wait(
+    to: str, counted: dict[str, int], rejected: bool
+) -> None:
+    """A filter rejects each, and its host sends one ICMP message a second."""
+
+    def over(number: int) -> tuple[Deaths, ...]:
+        info = {"min_rtt": 0xFFFF_FFFF, "segs_out": 1, "segs_in": 0}
+        row = socket("CLOSE", "10.0.0.1:50000", to, info=info, cookie=900 + number)
+        return (Deaths(NETNS, table([row]), np.array([TAKEN_AT + number - 0.1])),)
+
+    def rising(number: int) -> tuple[Kernel]:
+        some = {"OutDestUnreachs": 0, "TCPSynRetrans": 40 * number}
+        return host({**some, **{k: v * number for k, v in counted.items()}}, {}, SYSCTLS)
+
+    rows = [dialing(n, retrans=6, doubled=2) for n in range(1, 30)]  # older than the watch
+    found = watch(8, lambda _: rows, owners=HELD, kernel=rising, deaths=over)
+    (finding,) = of(found[-1], ID)
+    assert ("Other connects there failed meanwhile" in "".join(finding.evidence)) is rejected
+    assert finding.advice.startswith("Find out what rejects: a firewall that") is rejected
+    assert ("accept queue" in finding.advice) is not rejected
 
 
 @pytest.mark.parametrize(("address", "folded"), [("192.0.2.1", True), ("192.0.2.9", False)])

@@ -400,6 +400,13 @@ def test_a_pause_before_resets_is_told() -> None:
     assert "idle" not in one(lambda _: [broken()]).advice
 
 
+def test_what_is_forgotten_again_and_again_is_no_notice() -> None:
+    """Others there go well; a pool that dials anew now and then is not harmed."""
+    others = [answered()]
+    assert one(lambda _: [broken(4500), *others]).severity == "warning"
+    assert one(lambda _: [broken(4500), *others * 5], 30).severity == "info"
+
+
 def test_who_sends_on_what_the_server_has_closed_is_told() -> None:
     """In the incident a pool whose limit is above the keep-alive timeout of the server."""
 

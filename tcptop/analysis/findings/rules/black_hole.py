@@ -251,7 +251,7 @@ def _why(seen: Observations, lost: Lost) -> str:
             f"Others to {lost.where} get answers, so the path is not dead. "
             f"{fell_silent.why(seen, lost)}"
         )
-    return f"{fell_silent.why(seen, lost)} {fell_silent.new_ones(seen, lost)}"
+    return f"{fell_silent.why(seen, lost)} {fell_silent.new_ones(seen, lost)}".rstrip()
 
 
 def _retries(seen: Observations, row: int) -> int | None:

@@ -127,7 +127,7 @@ def _values(told: Silent) -> dict[str, float]:
         "oldest_s": told.case.longest_s,
         "retransmissions": again(told),
     }
-    if told.reset:
+    if told.reset.resets:
         values["answers_reset"] = told.reset.resets
     given = told.given
     if given is None:

@@ -142,7 +142,7 @@ def _finding(seen: Observations, found: Outcomes, limits: Limits) -> Finding:
         "turned": found.turned,
         "reused": found.reused,
     }
-    spared = _spared(seen, found)
+    spared = _spared(seen, found, limits)
     named = [] if apparent else who  # who has others there need not be who fails
     pids = tuple(sorted({each.pid for each in named}))
     subject = Subject(netns, pids, destination=to, over=True)
@@ -190,12 +190,13 @@ def _harms(found: Outcomes, limits: Limits) -> bool:
     return rarely >= AT_TIMES * found.every or _by_deadline(found, limits)
 
 
-def _spared(seen: Observations, found: Outcomes) -> bool:
+def _spared(seen: Observations, found: Outcomes, limits: Limits) -> bool:
     """Nobody is harmed: the other family of addresses takes as many, or others of a pool do, and
     somebody asks now and then whether this one is back; or what is reset after a pause, as the
     other end had closed it meanwhile, is dialed anew and answered."""
     if found.after_a_pause and found.reset == found.failed:
-        return found.fine >= ANEW * found.failed
+        anew = found.fine >= ANEW * found.failed
+        return anew and not _forgotten_steadily(found, limits)
     if no_route.spared(seen, found):
         return True
     if found.fine or found.unopened < found.failed or not found.callee.remote_port:
@@ -204,6 +205,12 @@ def _spared(seen: Observations, found: Outcomes) -> bool:
         return True
     seldom = found.failed <= SPARE_PER_S * found.seconds + 1
     return seldom and unanswered.others_answer(seen, found.callee)
+
+
+def _forgotten_steadily(found: Outcomes, limits: Limits) -> bool:
+    """No FIN told the callers, and a good part of all that they try breaks, again and again."""
+    steady = found.moments >= MOMENTS and found.failed >= limits["failures"]
+    return steady and not found.sent_after_fin and found.share >= limits["partly"]
 
 
 def _callers(seen: Observations, found: Outcomes) -> tuple[list[Process], bool]:
