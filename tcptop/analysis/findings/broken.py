@@ -14,14 +14,19 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.findings import icmp
+from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
+from tcptop.analysis.peers import is_loopback
 from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
+from tcptop.model.closed import YES
 from tcptop.model.table import F64, MAPPED
 
 HERE = 0.5  # share of the connections with both ends here from which each reset counts twice
 NOBODY = (0, int(MAPPED))  # 0.0.0.0 and ::, of what was closed before it called
+RESETS_S, TOLD = 10.0, 10  # resets within which so many decide that
 MIXED = 0.2  # of the connections of one direction, from which those of the other one count
 
 
@@ -134,7 +139,23 @@ def _noticed(summaries: Sequence[SampleSummary], netns: int, answered: bool) -> 
 
 
 def both_here(seen: Observations, netns: int) -> bool:
-    """Whether most connections have both ends here: a reset then counts at each of them."""
+    """Whether most connections have both ends here: a reset then counts at each of them. Of those
+    that were reset where the kernel told of some, as they leave no row."""
+    told = _resets_here(seen, netns)
+    if told is not None:
+        return told > HERE
     table = seen.table
     rows = (table.netns == netns) & (table.state != tcp.LISTEN)
     return bool(rows.any()) and float(seen.remote_here[rows].mean()) > HERE
+
+
+def _resets_here(seen: Observations, netns: int) -> float | None:
+    """The share of the ends that were reset whose other end is here; None where few were told."""
+    closed, table = lately(seen, RESETS_S), seen.table
+    rows = np.flatnonzero((closed.netns == netns) & (closed.reset == YES) & closed.opened)
+    if len(rows) < TOLD:
+        return None
+    hi, lo = closed.remote_hi[rows], closed.remote_lo[rows]
+    mine = table.netns == netns
+    here = np.isin(row_hash(hi, lo), row_hash(table.local_hi[mine], table.local_lo[mine]))
+    return float((here | is_loopback(hi, lo)).mean())

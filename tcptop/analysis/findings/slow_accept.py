@@ -145,7 +145,7 @@ def _waiting(server: Server) -> str:
 
 
 def _evidence(seen: Observations, server: Server, peak: int, held_up: Holdup) -> Iterator[str]:
-    table, row = seen.table, server.row
+    row = server.row
     yield (
         f"{words.count(server.queued, 'connection')} {_wait(server)} for accept() on "
         f"{words.local(seen.sample, row)}, where {server.capacity} fit (peak {peak})."
@@ -161,11 +161,18 @@ def _evidence(seen: Observations, server: Server, peak: int, held_up: Holdup) ->
             f"This listener's drop counter and ListenOverflows rise together, by "
             f"{words.number(server.lost_per_s)} packets/s. Each retry of a client counts."
         )
-    elif server.severity == "critical" and (dropped := int(table.memory_of("drops")[row])) > 0:
+    elif server.severity == "critical" and (dropped := _dropped(seen, row)) > 0:
         yield f"It has dropped {words.count(dropped, 'packet')} since it started listening."
     if server.siblings > 1:
         yield _siblings(server)
     yield servers.backlog(seen, row)
+
+
+def _dropped(seen: Observations, row: int) -> int:
+    """0 where bare ACKs, which nobody misses, are among them (TCP_DEFER_ACCEPT)."""
+    counters = seen.sample.kernel_of(int(seen.table.netns[row])).counters.get("TcpExt", {})
+    deferred = counters.get("TCPDeferAcceptDrop", 0)
+    return 0 if deferred else int(seen.table.memory_of("drops")[row])
 
 
 def _waits(server: Server) -> Iterator[str]:

@@ -297,3 +297,13 @@ def test_a_burst_is_not_a_slow_process() -> None:
         "nginx on :8080 gets bursts longer than its backlog: 42 SYNs/s dropped (retries included)"
     )
     assert finding.advice.startswith("Give it a larger backlog: ")
+
+
+@pytest.mark.parametrize("deferred", [False, True])
+def test_what_it_has_dropped_is_not_told_where_bare_acks_are_among_it(deferred: bool) -> None:
+    names = ["ListenOverflows", "ListenDrops", *(["TCPDeferAcceptDrop"] if deferred else [])]
+    rows = [listener(129, drops=500), *waiting(129, 14)]
+    found = watch(4, lambda _: rows, kernel=counters(dict.fromkeys(names, 0)), owners=HELD)
+    (finding,) = of(found[-1], ID)
+    told = "It has dropped 500 packets since it started listening." in finding.evidence
+    assert told is not deferred

@@ -341,6 +341,35 @@ def test_where_both_ends_are_here_the_server_is_named() -> None:
     assert "tcp_abort_on_overflow" not in finding.advice
 
 
+@pytest.mark.parametrize(
+    ("pool", "title"),
+    [
+        ("127.0.0.1", "15 connections/s end in a reset, mostly on :3031 (apparently nginx)"),
+        ("10.0.0.7", "30 connections/s end in a reset"),  # clients there, whose resets count once
+    ],
+)
+def test_both_ends_are_here_of_what_is_reset_whoever_else_calls(pool: str, title: str) -> None:
+    """A front that is called from outside, and the back end that resets it."""
+    rows = [
+        socket("LISTEN", "127.0.0.1:3031", inode=2, cookie=1),
+        *(mini("TIME_WAIT", "10.0.0.1:80", f"10.0.0.2:{5000 + n}", cookie=50 + n)
+          for n in range(20)),
+    ]  # fmt: skip
+
+    def both(number: int) -> tuple[Deaths, ...]:
+        called = reset_at(f"{pool}:0", f"{pool}:3031", 2 * number, 15)
+        return (*called, *reset_at(f"{pool}:3031", f"{pool}:41000", 2 * number + 1, 15))
+
+    counted = {"EstabResets": 30, "ActiveOpens": 15, "PassiveOpens": 30, "OutRsts": 15}
+    kernel = steadily(**NONE | counted | {"TCPAbortOnClose": 15})
+    held = owners((2, NGINX, 4))
+    (finding,) = of(watch(8, lambda _: rows, owners=held, kernel=kernel, deaths=both)[-1], ID)
+    assert finding.title.startswith(title)
+    if pool == "127.0.0.1":
+        assert finding.severity == "warning"
+        assert "Read requests to their end" in finding.advice
+
+
 def test_of_two_listeners_the_one_whose_connections_are_reset_is_named() -> None:
     rows = [
         socket("LISTEN", "0.0.0.0:8080", inode=2),
