@@ -83,7 +83,9 @@ def turned(seen: Observations, netns: int, least: int, share: float) -> Iterator
         if len(ended) < least or not _goes_on(seen, ended.at):
             continue
         few = _turned_away(seen, row, ended)
-        unread = _unread(seen, netns, seconds, ended)
+        limit = servers.error_at_once(seen.processes(row))
+        said = limit.said if limit and not limit.asked else 0
+        unread = _unread(seen, netns, seconds, ended, said)
         every = int(np.count_nonzero(mine)) + _young(seen, row, seconds)
         if unread.any() and len(ended) >= PARTLY * every:
             few |= unread
@@ -103,11 +105,12 @@ def _turned_away(seen: Observations, row: int, ended: Closed) -> Bools:
     return turned
 
 
-def _unread(seen: Observations, netns: int, seconds: float, ended: Closed) -> Bools:
-    """Closed by this end with what had come unread, and nothing sent: its kernel resets those, and
-    counts them (tcp_close, net/ipv4/tcp.c), of all the namespace. It is no answer, and no check."""
+def _unread(seen: Observations, netns: int, seconds: float, ended: Closed, said: int) -> Bools:
+    """Closed by this end with what had come unread, and nothing sent, or no more than the error of
+    a server that asks nobody first (`said`, segments): its kernel resets those, and counts them
+    (tcp_close, net/ipv4/tcp.c), of all the namespace. It is no answer, and no check."""
     unread = (ended.reset == codes.YES) & (ended.first != codes.THERE)
-    unread &= (ended.known("data_segs_out") == 0) & (ended.known("data_segs_in") > 0)
+    unread &= (ended.known("data_segs_out") <= said) & (ended.known("data_segs_in") > 0)
     grown = seen.grown(netns, "TCPAbortOnClose", seconds)
     counted = grown is not None and grown[0] >= MOSTLY * np.count_nonzero(unread)
     return unread if counted else np.zeros(len(ended), bool)

@@ -11,7 +11,7 @@ from tcptop.analysis.findings import servers
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Deaths, Kernel, Process
 from tcptop.model.table import concat
-from tests.unit.findings.hosts import host
+from tests.unit.findings.hosts import host, steadily
 from tests.unit.findings.watched import of, watch
 from tests.unit.prepared import (
     CURL,
@@ -349,3 +349,36 @@ def test_servers_that_answer_and_close_are_well() -> None:
     assert few(POSTGRES, answered=2) == ()  # others get in
     assert few(NGINX, 0, sent=0, seconds=lambda number: 9 * (number == 7)) == ()  # a burst
     assert few(NGINX, 0, sent=0, seconds=lambda number: 3 * (number in (1, 3))) == ()  # over
+
+
+@pytest.mark.parametrize(
+    ("name", "unread", "told"),
+    [
+        ("redis-server", 4, True),  # DENIED, and HELLO of the client unread
+        ("redis-server", 0, False),  # a check that asks, is answered and resets
+        ("app", 4, False),  # it may have answered
+    ],
+)
+def test_an_error_that_is_sent_without_having_read(name: str, unread: int, told: bool) -> None:
+    server = Process(300, name, name, 0, 7000, None, 60, 1024, 0)
+
+    def over(number: int) -> tuple[Deaths, ...]:
+        info = {"data_segs_in": 1, "data_segs_out": 1, "bytes_sent": 1067, "bytes_received": 60}
+        info |= {"segs_out": 3, "segs_in": 3, "rtt": 40, "min_rtt": 40, "bytes_acked": 1067}
+        rows = (
+            socket("CLOSE", "10.0.0.1:6379", f"10.0.0.2:{40_000 + 4 * number + n}", info=info)
+            | {"cookie": 10_000 + 4 * number + n}
+            for n in range(4)
+        )
+        return (Deaths(NETNS, table(rows), np.full(4, TAKEN_AT + number - 0.5)),)
+
+    listening = [socket("LISTEN", "0.0.0.0:6379", inode=900, cookie=900)]
+    counted = {"PassiveOpens": 4, "EstabResets": 4, "TCPAbortOnClose": unread}
+    found = watch(
+        8,
+        lambda _: listening,
+        owners=owners((900, server, 3)),
+        kernel=steadily(**NONE | counted),
+        deaths=over,
+    )
+    assert bool(of(found[-1], ID)) is told
