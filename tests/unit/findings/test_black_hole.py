@@ -117,6 +117,10 @@ def test_the_limit_is_not_known_without_the_sysctl() -> None:
 def test_probes_of_a_shut_window_that_nobody_answers() -> None:
     """Of 13.6 s between probes the present one has run 1 s; two before it were not answered."""
     (finding,) = found(unprobed(2))
+    assert finding.title.endswith(": 1 connection of curl probes a closed window")
+    assert "probed a closed window up to" in finding.evidence[0]
+    (both,) = found(unprobed(2), lost(cookie=2, inode=2))
+    assert both.title.endswith(": 2 connections of curl retransmit")
     assert finding.values["longest_s"] == pytest.approx(1.0 + 6.4, abs=0.1)
     assert finding.values["give_up_in_s"] == pytest.approx(11.8 + 25.6 + 51.2 + 102.4 + 10 * 120)
 

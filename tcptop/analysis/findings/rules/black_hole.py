@@ -26,6 +26,7 @@ from tcptop.analysis.findings.subjects import named
 from tcptop.model.arrays import isin_codes
 from tcptop.model.finding import Finding
 from tcptop.model.route import Link
+from tcptop.model.tcp import PERSIST
 
 ID = "black-hole"
 MOST = 20  # networks
@@ -133,7 +134,16 @@ def _title(seen: Observations, limits: Limits, lost: Lost, found: list[parties.P
             f"{many}{who} to {lost.where} get{_s(number)} no answer, while "
             f"{words.count(lost.answering, 'other')} there do{_es(lost.answering)}"
         )
-    return f"Nothing comes back from {lost.where}: {many}{who} retransmit{_s(number)}"
+    what = (
+        f"probe{_s(number)} a closed window" if _probing(seen, lost) else f"retransmit{_s(number)}"
+    )
+    return f"Nothing comes back from {lost.where}: {many}{who} {what}"
+
+
+def _probing(seen: Observations, lost: Lost) -> bool:
+    """Whether none retransmits: the other end had no room, and its window is asked for."""
+    shut = seen.table.info_of("snd_wnd", lost.rows) == 0
+    return bool((shut & (seen.table.timer[lost.rows] == PERSIST)).all())
 
 
 def _at_our_end(seen: Observations, lost: Lost) -> str:
@@ -161,7 +171,8 @@ def _evidence(
     worst = int(rows[lost.for_s.argmax()])
     backoff = float(np.fmax(table.info_of("backoff", rows), table.retrans[rows]).max())
     shut, times = ways.shut(seen, rows), words.count(backoff, "time")
-    tried = f"tried up to {times} to send" if shut else f"retransmitted up to {times}"
+    again = "probed a closed window" if _probing(seen, lost) else "retransmitted"
+    tried = f"tried up to {times} to send" if shut else f"{again} up to {times}"
     yield (
         f"{words.count(len(rows), 'connection')} {_whither(seen, lost)} {tried}; nothing has come "
         f"back {_silence(lost)}, not even an acknowledgement."
