@@ -87,10 +87,10 @@ def turned(seen: Observations, netns: int, least: int, share: float) -> Iterator
         said = limit.said if limit and not limit.asked else 0
         unread = _unread(seen, netns, seconds, ended, said)
         every = int(np.count_nonzero(mine)) + _young(seen, row, seconds)
-        if unread.any() and len(ended) >= PARTLY * every:
+        partly = unread.any() and len(ended) >= PARTLY * every
+        if partly:
             few |= unread
-            share = PARTLY
-        if np.count_nonzero(few) >= max(least, share * every):
+        if np.count_nonzero(few) >= max(least, (PARTLY if partly else share) * every):
             told = ended.take(few)
             asked = bool((told.known("data_segs_in") > 0).all())
             yield Turned(row, every, seconds, told, there, asked)
