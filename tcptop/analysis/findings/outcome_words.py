@@ -344,7 +344,7 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
         if _gone(seen, found):
             return (
                 f"Find out why {unanswered.hop_to(seen, found.callee).address} does not answer: it "
-                "is down or gone, or the address is wrong."
+                f"{unanswered.why_gone(found.callee)}."
             )
         return (
             f"Check that {to} is up, that no firewall on the way or there drops "

@@ -146,6 +146,13 @@ def asks_by(to: Callee) -> str:
     return "ARP" if is_v4(to) else "neighbour discovery"
 
 
+def why_gone(to: Callee) -> str:
+    """Why a host of the own link does not answer: IPv6 asks by ICMP, which filters drop."""
+    if is_v4(to):
+        return "is down or gone, or the address is wrong"
+    return "is down or gone, the address is wrong, or a filter drops ICMPv6 (neighbour discovery)"
+
+
 def is_v4(to: Callee) -> bool:
     return to.remote_hi == 0 and to.remote_lo >> 32 == int(MAPPED) >> 32
 

@@ -368,7 +368,7 @@ def causes(told: Silent) -> str:
     if told.hop.gone:
         if not told.hop.address:
             return "that host, or the gateway to it, is down or gone, or the address is wrong"
-        return f"{told.hop.address} is down or gone, or the address is wrong"
+        return f"{told.hop.address} {unanswered.why_gone(told.case.callee)}"
     if told.rejected > 0:
         if told.others.address:
             return "a filter there, or on the way, that rejects this port with ICMP"

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcptop.analysis.findings import folding
+from tcptop.analysis.dialing import callee
+from tcptop.analysis.findings import folding, unanswered
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding, Subject
@@ -332,3 +333,10 @@ def test_connects_to_a_name_server_are_questions_after_truncated_answers() -> No
     assert any("truncated" in each for each in finding.evidence)
     (finding,) = of(once([dialing(to="192.0.2.1:443")], owners=HELD), ID)
     assert not any("truncated" in each for each in finding.evidence)
+
+
+@pytest.mark.parametrize("to", ["192.0.2.1:443", "[2001:db8::9]:443"])
+def test_why_a_neighbour_may_not_answer(to: str) -> None:
+    row = table([dialing(to=to) if "[" not in to else socket("SYN_SENT", "[2001:db8::1]:9", to)])
+    place = callee(row, 0)
+    assert ("ICMPv6" in unanswered.why_gone(place)) is to.startswith("[")
