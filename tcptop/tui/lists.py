@@ -61,6 +61,7 @@ def show(snapshot: Snapshot, criteria: Criteria, before: Shown | None = None) ->
     """Up to 100 ms with 100,000 sockets; less where `before` has the same selection."""
     selection = _selection(snapshot, criteria, before)
     shown = live_listing(criteria.listing, criteria.idle_timeout_s, criteria.rings)
+    shown = whole_names(shown) if _workloads(criteria) else shown
     return Shown(criteria, selection, _model(shown, selection, criteria, before))
 
 
@@ -116,6 +117,12 @@ def live_listing(
     if listing is not SOCKETS:
         return found if rings is None else with_trend(found, rings)
     return replace(found, columns=(*found.columns, verdict.column(idle_timeout_s)))
+
+
+@cache
+def whole_names(listing: Listing) -> Listing:
+    """Groups have hardly more than a name, which so may be as long as it is."""
+    return replace(listing, columns=tuple(replace(each, most=0) for each in listing.columns))
 
 
 # -- ages that do not tick: they change with every sample and tell nothing by that

@@ -18,7 +18,7 @@ from tests.kernel.findings.limits import SetWatch
 from tests.kernel.recount.recount import recount
 
 INTERVAL_S, LISTENERS_S = 1.0, 0.2
-AT_ONCE = 12  # all of a class on two cores are looked at too late, and wait for each other
+AT_ONCE = 9  # all of a class on two cores are looked at too late, and wait for each other
 LONGEST_S = 160.0  # for one construction, from its beginning to its last look
 ALL_S = 900.0  # for all that are played for one class of tests
 Satisfied = Callable[["Played"], bool]

@@ -106,9 +106,9 @@ def idle_connections_are_kept(lab: Lab) -> None:
     client=[
         Says(
             FAILING,
-            "warning",
+            "warning critical",  # a machine that is late sees more than a round
             who="crowd",
-            title=[r"All 4 connects to 10\.77\.0\.1:8080", r"crowd\.py", "got no answer"],
+            title=[r"All (?:4|8|12) connects to 10\.77\.0\.1:8080", r"crowd\.py", "got no answer"],
             told=["sent the SYN again", "firewall"],
             never=["refused"],
             destination="10.77.0.1:8080",

@@ -59,6 +59,7 @@ def _redis(lab: Lab, command: str) -> None:
 def a_server_with_a_pool_is_stopped(lab: Lab) -> None:
     """A debugger, or a garbage collector that stops the world."""
     pid = _pool(lab)
+    lab.server.until(lambda: lab.server.queued(8080) == 0, "all accepted")
     os.kill(pid, signal.SIGSTOP)
     lab.server.until(lambda: lab.server.unread(8080) == 24, "24 with something unread")
     lab.wait(2)

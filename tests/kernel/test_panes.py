@@ -22,7 +22,7 @@ from tests.kernel.ss import SsRow, of_inode, ss_rows
 from tests.kernel.ss_fields import IF_NOT_ZERO, PAIRS, SINGLES, SS_MEMORY
 from tests.tui.test_panes import line, lines, shown, targets
 
-FACT = re.compile(r"^([a-z_]+) +(\d+(?:\.\d+)?)(?: (?:B|segments|ms))?(?:  |$)")
+FACT = re.compile(r"^([a-z_]+) +([\d,]+(?:\.\d+)?)(?: (?:B|segments?|ms))?(?:  |$)")
 
 
 def of(snapshot: Snapshot, view: str, key: int, rings: Rings | None = None) -> PaneModel:
@@ -39,7 +39,7 @@ def key(snapshot: Snapshot, row: SsRow) -> int:
 def facts(model: PaneModel) -> dict[str, float]:
     """The facts that are plain numbers, in the units of the pane."""
     found = (FACT.match(each) for each in lines(model))
-    return {match[1]: float(match[2]) for match in found if match}
+    return {match[1]: float(match[2].replace(",", "")) for match in found if match}
 
 
 def told(row: SsRow) -> Iterator[tuple[str, float]]:

@@ -154,10 +154,11 @@ class DisplayedApp(TerminalApp):
         timer = self.set_interval(1 / 250, lambda: run())
 
         def run() -> None:
-            self.action_tick()
-            if self.rows.step >= 1000:
-                timer.stop()
-                Path(os.environ["DISPLAYED_RAN"]).touch()
+            if self.rows.step < 1000:
+                self.action_tick()
+                return
+            timer.stop()
+            Path(os.environ["DISPLAYED_RAN"]).touch()
 
 
 if __name__ == "__main__":

@@ -70,8 +70,9 @@ def joined(names: Sequence[str]) -> str:
 
 def size(octets: float) -> str:
     """512 bytes, 64 KiB, 1.2 MiB: wherever there is room for words."""
-    digits, unit = scaled(octets)
-    return f"{digits} {unit}" if unit else count(int(octets), "byte")
+    if octets < 1024:
+        return count(int(octets), "byte")
+    return " ".join(scaled(octets))
 
 
 def scaled(octets: float) -> tuple[str, str]:
