@@ -58,7 +58,7 @@ def windows_are_scaled(lab: Lab) -> None:
         Says(
             SLOW,
             "warning",
-            title=[r"window there takes 77 bytes"],
+            title=[r"window there takes \d\d bytes"],
             told=[r"SYN-ACK"],
             who="pouring",
         )

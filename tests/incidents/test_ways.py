@@ -142,6 +142,7 @@ def _two_links(lab: Lab, rp_filter: int) -> None:
         )
     ],
     over_s=12,
+    noisy="others that wait a moment later are told beside the first, which are still shown",
 )
 def a_shaper_is_left_over(lab: Lab) -> None:
     """Of a test: its queue is short, and takes few of what ten downloads send."""

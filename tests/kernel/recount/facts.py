@@ -627,16 +627,19 @@ def _of_served_ends(seen: Seen) -> Iterator[Fact]:
     """Bytes of the connections of the listener that ended since the first look."""
     subject, at_port = seen.subject, seen.subject.listener
     told = [each for sample in seen.samples[1:] for each in sample.deaths]
-    tables = [each.sockets for each in told if each.netns == subject.netns and len(each.sockets)]
-    if not tables or at_port is None:
+    told = [each for each in told if each.netns == subject.netns and len(each.sockets)]
+    if not told or at_port is None:
         return
-    dead = concat(tables)
-    dead = dead.take(at(dead, at_port, "local"))
+    dead = concat([each.sockets for each in told])
+    there = at(dead, at_port, "local")
+    dead, ended_at = dead.take(there), np.concatenate([each.at for each in told])[there]
     sent = dead.info_of("bytes_sent") - dead.info_of("bytes_retrans")
     lacking = np.nan_to_num(sent - dead.info_of("bytes_acked"))
     if not len(dead):
         return
     yield exactly("bytes", int(lacking.max()), "sent and not acknowledged, at most")
+    cut_at = ended_at[lacking > 0]
+    yield exactly("seconds", float(np.ptp(cut_at)) if len(cut_at) else 0.0, "from cut to cut")
     for part, name in ((dead.tcp_info("bytes_sent"), "all"), (sent[lacking > 0], "cut")):
         for end in (part.min(), part.max()) if len(part) else ():
             yield exactly("bytes", int(end), f"sent until it ended, {name}")

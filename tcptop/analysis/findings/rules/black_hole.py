@@ -73,6 +73,8 @@ def _finding(seen: Observations, limits: Limits, lost: Lost) -> Finding:
     table, rows, longest = seen.table, lost.rows, float(lost.for_s.max())
     found = parties.parties(seen, rows)
     left = stalls.give_up_in_s(seen.snapshot, int(rows[lost.for_s.argmax()]))
+    if large_segments.dropped_here(seen, rows).all():
+        left = None  # the waits do not double, by which it is computed
     port = int(table.local_port[lost.listener]) if lost.listener >= 0 else ""
     values = {
         "connections": len(rows),
