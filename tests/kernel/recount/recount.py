@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from tcptop.analysis.findings.fd_takers import IDLE_S
 from tcptop.analysis.findings.hung_up import SOON_S
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.unopened import failed_connects
@@ -20,6 +21,7 @@ CONSTANTS = (
     exactly("seconds", 60, "TIME_WAIT"),
     exactly("seconds", 0.04, "delayed ack"),
     exactly("seconds", SOON_S, "within which what is turned away is over"),
+    exactly("seconds", IDLE_S, "from which connections that take descriptors count as idle"),
 )
 NEAR = 0.02  # a share of a rate or a share: two windows are never quite the same
 NEAR_S = 0.3
