@@ -36,21 +36,16 @@ def answers_reset(
     seen: Observations, netns: int, rows: Index, attempts: int, seconds: float
 ) -> AnswersReset:
     """`rows` wait; `attempts` is how many were tried within those seconds, or wait since."""
-    resets, repeated = _grown(seen, netns, "OutRsts", seconds), 0.0
+    resets, repeated = seen.surely_grown(netns, "OutRsts", seconds), 0.0
     for name in BY_SOCKETS if resets else ():
-        resets -= _grown(seen, netns, name, seconds)
+        resets -= seen.surely_grown(netns, name, seconds)
     if resets >= LEAST:
-        repeated = _grown(seen, netns, "TCPSynRetrans", seconds)
+        repeated = seen.surely_grown(netns, "TCPSynRetrans", seconds)
     low, high = (1 - ALIKE) * repeated, (1 + ALIKE) * (repeated + attempts)
     touched = int(np.count_nonzero(seen.table.tcp_info("segs_in")[rows] > 0))
     if not repeated or not low <= resets <= high:
         return AnswersReset(0.0, touched if touched >= MOSTLY * len(rows) else 0)
     return AnswersReset(resets, touched)
-
-
-def _grown(seen: Observations, netns: int, name: str, seconds: float) -> float:
-    grown = seen.grown(netns, name, seconds)
-    return grown[0] if grown else 0.0
 
 
 def told(found: AnswersReset) -> Iterator[str]:

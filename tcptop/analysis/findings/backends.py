@@ -10,7 +10,7 @@ import numpy as np
 from tcptop.analysis import dialing
 from tcptop.analysis.findings import listening, parties, words
 from tcptop.analysis.findings.awaiting import calls_awaiting
-from tcptop.analysis.findings.doing import POLLING
+from tcptop.analysis.findings.doing import POLLING, sleeps_in
 from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.peers import peer_rows
@@ -52,12 +52,8 @@ class Waits(NamedTuple):
     def sure(self, seen: Observations) -> bool:
         """Whether that is what they do: of several threads, or an event loop, one may wait while
         others should accept. Of several workers that each wait, and poll, none is such a loop."""
-        facts = [seen.facts(each) for each in self.processes]
         calls = SLEEPS + (POLLING if self.every and self.workers > 1 else ())
-        return all(
-            each and each.threads == 1 and (each.sleeps_in or "").startswith(calls)
-            for each in facts
-        )
+        return all(sleeps_in(seen, each, calls) for each in self.processes)
 
     @property
     def every(self) -> bool:

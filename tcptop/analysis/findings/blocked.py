@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import parties, words
-from tcptop.analysis.findings.doing import POLLING
+from tcptop.analysis.findings.doing import POLLING, sleeps_in
 from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.sample import Process
@@ -73,7 +73,4 @@ def full(seen: Observations, rows: Index) -> Index:
 
 def _waits(seen: Observations, process: Process, several: bool) -> bool:
     """With a timeout it polls: of several workers that all do, none is an event loop."""
-    facts = seen.facts(process)
-    calls = WRITING + (POLLING if several else ())
-    alone = facts is not None and facts.threads == 1
-    return facts is not None and alone and (facts.sleeps_in or "").startswith(calls)
+    return sleeps_in(seen, process, WRITING + (POLLING if several else ()))

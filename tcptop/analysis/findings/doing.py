@@ -71,9 +71,19 @@ def stopped(seen: Observations, process: Process) -> bool:
     return facts is not None and facts.state in STOPPED
 
 
+def sleeps_in(seen: Observations, process: Process, calls: tuple[str, ...]) -> bool:
+    """Whether its only thread is known to sleep in one of these functions of the kernel."""
+    facts = seen.facts(process)
+    return facts is not None and _sleeps_in(facts, calls)
+
+
+def _sleeps_in(facts: ProcessFacts, calls: tuple[str, ...]) -> bool:
+    return facts.threads == 1 and (facts.sleeps_in or "").startswith(calls)
+
+
 def waits_elsewhere(facts: ProcessFacts) -> bool:
     """Whether its only thread is known to wait for something that is no socket."""
-    return facts.threads == 1 and (facts.sleeps_in or "").startswith(ELSEWHERE)
+    return _sleeps_in(facts, ELSEWHERE)
 
 
 def pipe_is_full(facts: ProcessFacts) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop.analysis import stalls
 from tcptop.analysis.findings import ends, parties, servers, words
-from tcptop.analysis.findings.doing import POLLING
+from tcptop.analysis.findings.doing import POLLING, sleeps_in
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, sorted_unique
@@ -44,7 +44,7 @@ def held(seen: Observations, listener: int, processes: Sequence[Process]) -> Hel
     here = seen.accepted[every] & (table.local_port[every] == table.local_port[listener])
     rows, elsewhere = every[here], every[~here]
     mute, idle = _mute(table, rows), _idle(table, rows)
-    reads = not len(elsewhere) and any(_reads(seen, each) for each in processes)
+    reads = not len(elsewhere) and any(sleeps_in(seen, each, READING) for each in processes)
     each = bool((mute | idle).all()) and _each_has_one(seen, rows, processes)
     silent = rows[mute | idle] if reads or each else rows[mute]
     if not len(silent) or not (reads or each or len(silent) >= max(MANY, MOSTLY * len(rows))):
@@ -74,14 +74,8 @@ def _quiet(table: SocketTable, rows: Index) -> Bools:
 
 def _each_has_one(seen: Observations, rows: Index, processes: Sequence[Process]) -> bool:
     holders = np.unique(seen.snapshot.holders.first(rows))
-    waits = [_reads(seen, each, READING + POLLING) for each in processes]
+    waits = [sleeps_in(seen, each, READING + POLLING) for each in processes]
     return len(processes) > 1 and len(holders) == len(processes) and all(waits)
-
-
-def _reads(seen: Observations, process: Process, calls: tuple[str, ...] = READING) -> bool:
-    facts = seen.facts(process)
-    alone = facts is not None and facts.threads == 1
-    return facts is not None and alone and (facts.sleeps_in or "").startswith(calls)
 
 
 def dribbling(seen: Observations, processes: Sequence[Process]) -> Index:

@@ -75,6 +75,11 @@ class Observations:
         end = self.sample.clock - seconds * PATIENCE
         return next((m for m in reversed(self.summaries) if m.clock <= end), None)
 
+    def surely_grown(self, netns: int, name: str, seconds: float) -> float:
+        """By how much a counter is known to have grown: 0 where that is unknown."""
+        grown = self.grown(netns, name, seconds)
+        return grown[0] if grown else 0.0
+
     def grown(self, netns: int, name: str, seconds: float) -> tuple[float, float] | None:
         """(By how much a counter grew, in how many seconds) over such a window; None if unknown.
 

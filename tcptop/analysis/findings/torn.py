@@ -85,12 +85,12 @@ def _torn(
         return None
     to = Callee(*(int(getattr(closed, name)[some[0]]) for name in WHERE))
     resets, own = (
-        sum(_grown(seen, to.netns, name, seconds) for name in names)
+        sum(seen.surely_grown(to.netns, name, seconds) for name in names)
         for names in (("OutRsts",), OF_SOCKETS)
     )
     if own >= OWN * len(some):
         return None
-    unasked = resets - own - _grown(seen, to.netns, "AttemptFails", seconds)
+    unasked = resets - own - seen.surely_grown(to.netns, "AttemptFails", seconds)
     rows = np.concatenate([some, whole])
     people = whose(closed, rows[closed.note[rows] == owner.HELD])
     return Torn(to, seconds, float(at[0]), sizes[some], sizes[whole], unasked, resets, people)
@@ -99,11 +99,6 @@ def _torn(
 def _alike(sizes: F64, by: float) -> bool:
     low, high = np.quantile(sizes, [0.1, 0.9])
     return bool(high <= by * low)
-
-
-def _grown(seen: Observations, netns: int, name: str, seconds: float) -> float:
-    grown = seen.grown(netns, name, seconds)
-    return grown[0] if grown else 0.0
 
 
 def finding(id: str, seen: Observations, found: Torn) -> Finding:
