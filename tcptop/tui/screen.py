@@ -39,7 +39,7 @@ from tcptop.tui.session import Session
 from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.widgets.filter_bar import FilterBar
 from tcptop.tui.widgets.layout import Line, TableModel
-from tcptop.tui.widgets.lines import Diagram, Lines
+from tcptop.tui.widgets.lines import COMPONENT_CLASSES, Diagram, Lines, styles_of
 from tcptop.tui.widgets.prompt import FileBar, FindBar, Prompt
 from tcptop.tui.widgets.table import Table
 from tcptop.tui.widgets.top import Top
@@ -60,6 +60,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     Without the bindings of Textual's screens, which would move the focus on Tab.
     """
+
+    COMPONENT_CLASSES = COMPONENT_CLASSES
+    DEFAULT_CSS = styles_of("MainScreen")
 
     def __init__(
         self,

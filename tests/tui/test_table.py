@@ -11,9 +11,11 @@ from textual.events import MouseScrollDown
 from textual.geometry import Region
 from textual.message import Message
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from tcptop.tui.widgets import layout
 from tcptop.tui.widgets.layout import Cell, TableColumn
+from tcptop.tui.widgets.lines import COMPONENT_CLASSES, styles_of
 from tcptop.tui.widgets.table import Table
 
 COLUMNS = (
@@ -59,6 +61,11 @@ class Rows:
         return self.styles.get(self.keys[row], "")
 
 
+class Styled(Screen[None]):
+    COMPONENT_CLASSES = COMPONENT_CLASSES
+    DEFAULT_CSS = styles_of("Styled")
+
+
 class TableApp(App[None]):
     """A table on the whole screen; keeps the messages it sends."""
 
@@ -69,6 +76,9 @@ class TableApp(App[None]):
         self.model = model
         self.table = Table(empty="no sockets", ascii_only=ascii_only)
         self.messages: list[Message] = []
+
+    def get_default_screen(self) -> Screen[None]:
+        return Styled()
 
     def compose(self) -> ComposeResult:
         yield self.table
@@ -94,7 +104,7 @@ def screen(app: TableApp) -> list[str]:
 def cursor_line(app: TableApp) -> int | None:
     """The line that is drawn as the cursor."""
     table = app.table
-    colour = table.get_component_rich_style("table--cursor").bgcolor
+    colour = app.screen.get_component_rich_style("line--cursor").bgcolor
     size = table.size
     for y, strip in enumerate(table.render_lines(Region(0, 0, size.width, size.height))):
         if all(segment.style and segment.style.bgcolor == colour for segment in strip):

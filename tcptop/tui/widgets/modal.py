@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from tcptop.model.cells import cell_width, cut
 from tcptop.tui import keys
 from tcptop.tui.widgets.layout import Line, merge, window
-from tcptop.tui.widgets.lines import Lines
+from tcptop.tui.widgets.lines import COMPONENT_CLASSES, Lines, styles_of
 
 WIDEST = 96  # cells
 
@@ -25,6 +25,9 @@ class ChoiceBox(Lines, can_focus=True, inherit_bindings=False):
     What a key does is done when it returns, with no message on the way: the next key may be here
     already.
     """
+
+    COMPONENT_CLASSES = COMPONENT_CLASSES
+    DEFAULT_CSS = styles_of("ChoiceBox")
 
     def __init__(self, ascii_only: bool, id: str) -> None:
         super().__init__(ascii_only, id, rows=0)

@@ -21,7 +21,7 @@ from tcptop.tui import keys
 from tcptop.tui.widgets import layout
 from tcptop.tui.widgets.layout import Line, MeasuredModel, TableColumn, TableModel
 from tcptop.tui.widgets.layout import model_line as drawn
-from tcptop.tui.widgets.lines import COMPONENT_CLASSES, CSS, Painter, SolidBar
+from tcptop.tui.widgets.lines import Painter, SolidBar
 
 STEP = 8  # cells per horizontal scroll
 WHOLE = 10_000  # cells that all columns have where they are scrolled sideways
@@ -63,8 +63,12 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
     """
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = COMPONENT_CLASSES
-    DEFAULT_CSS = CSS
+    DEFAULT_CSS = """
+    Table {
+        height: 1fr; overflow-x: hidden; overflow-y: auto;
+        scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+    }
+    """
     BINDINGS = keys.bindings(keys.TABLE_KEYS)
 
     class Opened(Message):
