@@ -1,4 +1,4 @@
-"""iperf3: as many bytes as the host can move."""
+"""iperf3: as many bytes as the host can move, or half a gigabit a second and connection."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tests.healthy.load import Place
 from tests.healthy.programs import LONGEST_S, running
 
 PORT = 5201
+PACED = ("-b", "500M")
 
 
 @contextmanager
@@ -22,12 +23,12 @@ def forward(place: Place, *words: object) -> Iterator[None]:
 @contextmanager
 def reverse(place: Place) -> Iterator[None]:
     """The server sends."""
-    with forward(place, "-R"):
+    with forward(place, "-R", *PACED):
         yield
 
 
 @contextmanager
 def parallel(place: Place) -> Iterator[None]:
-    """Four connections that compete."""
-    with forward(place, "-P", 4):
+    """Four connections side by side."""
+    with forward(place, "-P", 4, *PACED):
         yield

@@ -18,6 +18,7 @@ REQUESTS_PER_S = 30
 READ, PAUSE_S = 262_144, 1.5  # a slow reader: so many bytes, then so long nothing
 BURST, BURST_EVERY_S = 50, 2.0
 RETRY_S = 0.5
+PAUSED_S = 0.05
 RECYCLED_S = 4.0
 _GET = "GET / HTTP/1.1\r\nHost: host\r\nConnection: %s\r\n\r\n"
 _ANSWERED = b"hello\n"
@@ -36,11 +37,12 @@ async def requests(address: str, port: int) -> None:
 
 
 async def talkative(address: str, port: int) -> None:
-    """Messages of all sizes, one after the other; a new connection now and then."""
+    """Messages of all sizes, soon after each other; a new connection now and then."""
     while True:
         reader, writer = await asyncio.open_connection(address, port)
-        for _ in range(random.randint(200, 2000)):
+        for _ in range(random.randint(100, 500)):
             await _exchange(reader, writer, random.randint(1, 20_000))
+            await asyncio.sleep(random.uniform(0, PAUSED_S))
         writer.close()
 
 

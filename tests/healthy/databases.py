@@ -13,6 +13,7 @@ from tests.healthy.programs import LONGEST_S, home, running
 
 POSTGRES, BOUNCER, REDIS = 5432, 6432, 6379
 _ENDLESS = 10**9  # requests; redis-benchmark's own loop (-l) dials anew each time
+RATE = 200  # transactions a second
 _USER = "postgres"
 
 _PGBOUNCER = """
@@ -63,7 +64,7 @@ def _pgbench(place: Place, port: int) -> list[object]:
 
 @contextmanager
 def pooled(place: Place) -> Iterator[None]:
-    with postgres(place), pgbench(place, POSTGRES, "-c", 8):
+    with postgres(place), pgbench(place, POSTGRES, "-c", 8, "-R", RATE):
         yield
 
 
@@ -83,7 +84,7 @@ def bounced(place: Place) -> Iterator[None]:
         config.write_text(_PGBOUNCER.format(address=place.address, **ports))
         words = ["pgbouncer", config]
         bouncer = running(place.server, words, user=_USER, port=BOUNCER)
-        with bouncer, pgbench(place, BOUNCER, "-c", 32):
+        with bouncer, pgbench(place, BOUNCER, "-c", 32, "-R", RATE):
             yield
 
 

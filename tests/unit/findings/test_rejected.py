@@ -34,6 +34,8 @@ def seen(per_s: Mapping[str, float], seconds: int = 7) -> Findings:
         ({"InNoRoutes": 1, "InSegs": 10}, None),
         ({"InNoRoutes": 4, "InSegs": 0}, "warning"),  # a router
         ({"PAWSTimewait": 8, "InSegs": 200}, "warning"),
+        ({"PAWSTimewait": 8, "InSegs": 12_000, "PassiveOpens": 100}, "warning"),
+        ({"PAWSTimewait": 8, "InSegs": 12_000, "PassiveOpens": 1500}, None),  # strays
         ({"PAWSTimewait": 1, "InSegs": 2000}, None),
     ],
 )

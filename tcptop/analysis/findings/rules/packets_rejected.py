@@ -24,7 +24,9 @@ STEADY = 0.5  # share of the intervals in which it rises: a burst is none
 class RejectReason(NamedTuple):
     """A counter, with the section as nstat writes it; what is wrong, and what to do.
 
-    `noise` is what other protocols and neighbours make of it on a healthy network, a second.
+    `noise` is what other protocols and neighbours make of it on a healthy network, a second;
+    `strays` what connections leave behind that follow each other fast, a share of those accepted:
+    on several CPUs an ACK overtakes the one before it.
     """
 
     counter: str
@@ -33,6 +35,7 @@ class RejectReason(NamedTuple):
     said: str
     advice: str
     noise: float = 0.0
+    strays: float = 0.0
 
     @property
     def before_tcp(self) -> bool:
@@ -99,6 +102,7 @@ REASONS = (
         "Let the NAT use more addresses or ports, so that one is not used again within a minute, "
         "or let the clients close first, which keeps the TIME-WAIT at their end. Last, "
         "net.ipv4.tcp_timestamps = 0 at this end ends the check, and costs its other uses.",
+        strays=0.02,
     ),
     RejectReason(
         "TCPMD5NotFound",
@@ -137,7 +141,8 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         rejected = _rejected(summaries, kernel.netns)
         arrived = mean(rates_or_zero(summaries, kernel.netns, "InSegs"), summaries)
         arrived += sum(rate for reason, rate in rejected.items() if reason.before_tcp)
-        if rejected and _many(limits, rejected, arrived):
+        accepted = mean(rates_or_zero(summaries, kernel.netns, "PassiveOpens"), summaries)
+        if rejected and _many(limits, rejected, arrived, accepted):
             yield _finding(kernel.netns, limits, rejected, arrived)
         by_filter = filtered.filtered(summaries, kernel.netns)
         if by_filter and by_filter.most > limits["per_s"]:
@@ -161,8 +166,12 @@ def _rejected(summaries: Sequence[SampleSummary], netns: int) -> dict[RejectReas
     return dict(sorted(found.items(), key=lambda each: -each[1]))
 
 
-def _many(limits: Limits, rejected: dict[RejectReason, float], arrived: float) -> bool:
-    worth = sum(rate for reason, rate in rejected.items() if rate > reason.noise)
+def _many(
+    limits: Limits, rejected: dict[RejectReason, float], arrived: float, accepted: float
+) -> bool:
+    """`arrived` are segments, `accepted` connections, a second."""
+    noise = {reason: reason.noise + reason.strays * accepted for reason in rejected}
+    worth = sum(rate for reason, rate in rejected.items() if rate > noise[reason])
     large = worth > limits["per_s"] or worth > limits["share"] * arrived
     return large and worth >= limits["least_per_s"]
 
