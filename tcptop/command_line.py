@@ -19,6 +19,7 @@ from tcptop.options import (
     LISTS,
     CheckOptions,
     DemoOptions,
+    DiffOptions,
     ExplainOptions,
     LiveOptions,
     Options,
@@ -28,7 +29,7 @@ from tcptop.options import (
 )
 
 # Words of the contract that are subcommands and come with later versions.
-LATER = ("replay", "report", "diff", "metrics", "config", "completion")
+LATER = ("replay", "report", "metrics", "config", "completion")
 
 MOMENTS = ("--at", "--begin", "--end")
 
@@ -49,6 +50,7 @@ commands:
   tcptop check          what is wrong, with the exit code of a monitoring plug-in
   tcptop snapshot       one sample, as text, JSON, CSV or Markdown (tcptop snapshot --help)
   tcptop record FILE    every sample into a file, for `check --from FILE`, `snapshot --from FILE`
+  tcptop diff OLD NEW   what changed between two snapshots, or two moments of a recording
   tcptop explain WORD   what a state or trouble means, how to confirm and fix it; alone: the list
 """
 
@@ -177,7 +179,7 @@ def _check() -> Parser:
     )
     _selecting(parser)
     _looking(parser)
-    _recorded(parser)
+    _recorded(parser, ", or a JSON snapshot")
     parser.add_argument(
         "--over",
         type=argument.seconds(0, 86_400),
@@ -224,6 +226,21 @@ def _record() -> Parser:
     return parser
 
 
+def _diff() -> Parser:
+    parser = Parser(
+        "tcptop diff",
+        "What came, went or changed between two moments, worst first: findings, states, "
+        "processes, listeners, destinations, connections, limits and counters of the kernel. A "
+        "moment is a JSON snapshot, or one of a recording: FILE, its last one, or FILE@TIME with "
+        "13:02, 13:02:30, an RFC 3339 time, -5m before the end or +30s after the beginning.",
+    )
+    parser.add_argument("old", type=argument.file, metavar="OLD", help="FILE or FILE@TIME")
+    parser.add_argument("new", type=argument.file, metavar="NEW", help="FILE or FILE@TIME")
+    parser.add_argument("--format", choices=("text", "json"), help="default: text")
+    _judging(parser)
+    return parser
+
+
 def _demo() -> Parser:
     parser = Parser(
         "tcptop demo",
@@ -252,6 +269,7 @@ SUBCOMMANDS: Mapping[str, tuple[Callable[[], Parser], type[Options]]] = {
     "snapshot": (_snapshot, SnapshotOptions),
     "check": (_check, CheckOptions),
     "record": (_record, RecordOptions),
+    "diff": (_diff, DiffOptions),
     "demo": (_demo, DemoOptions),
     "explain": (_explain, ExplainOptions),
 }
@@ -294,6 +312,17 @@ def _looking(parser: Parser) -> None:
         metavar="SECONDS",
         help="0.1 to 3600, default 1",
     )
+    _judging(parser)
+    parser.add_argument(
+        "--no-events",
+        dest="events",
+        action="store_false",
+        help="do not ask the kernel which connections end: those shorter than an interval are "
+        "not seen then",
+    )
+
+
+def _judging(parser: Parser) -> None:
     parser.add_argument(
         "--idle-timeout",
         type=argument.seconds(*IDLE_TIMEOUT_S),
@@ -319,23 +348,16 @@ def _looking(parser: Parser) -> None:
         metavar="FILE",
         help="default: tcptop/config.toml in $XDG_CONFIG_HOME or ~/.config",
     )
-    parser.add_argument(
-        "--no-events",
-        dest="events",
-        action="store_false",
-        help="do not ask the kernel which connections end: those shorter than an interval are "
-        "not seen then",
-    )
     parser.add_argument("--version", action="version", version=f"tcptop {__version__}")
 
 
-def _recorded(parser: Parser) -> None:
+def _recorded(parser: Parser, other: str = "") -> None:
     parser.add_argument(
         "--from",
         dest="recording",
         type=argument.file,
         metavar="FILE",
-        help="look at what `tcptop record` wrote, not at the host",
+        help=f"look at what `tcptop record` wrote{other}, not at the host",
     )
     parser.add_argument(
         "--at",

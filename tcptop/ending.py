@@ -23,6 +23,7 @@ SUBCOMMANDS = (
     "snapshot",
     "check",
     "record",
+    "diff",
     "demo",
     "explain",
 )  # end with 130 on ^C, the live view with 0

@@ -34,14 +34,20 @@ class SourceOptions:
 
 
 @dataclass(frozen=True)
-class ConfigOptions:
-    """How often to look, and what counts as trouble; None where the configuration may decide."""
+class JudgingOptions:
+    """What counts as trouble; None where the configuration may decide."""
 
-    interval: float | None = None
     idle_timeout: float | None = None
     set: Sequence[tuple[str, str, float]] = ()  # finding, threshold and value
     ignore: Sequence[str] = ()
     config: str | None = None
+
+
+@dataclass(frozen=True)
+class ConfigOptions(JudgingOptions):
+    """How often to look, too."""
+
+    interval: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,14 @@ class RecordOptions(SourceOptions, ConfigOptions):
 
 
 @dataclass(frozen=True)
+class DiffOptions(JudgingOptions):
+    command: ClassVar[str] = "diff"
+    old: str = ""
+    new: str = ""
+    format: str = "text"
+
+
+@dataclass(frozen=True)
 class DemoOptions(ConfigOptions, ScreenOptions):
     command: ClassVar[str] = "demo"
     events: bool = True
@@ -108,7 +122,13 @@ class ExplainOptions:
 
 
 Options = (
-    LiveOptions | SnapshotOptions | CheckOptions | RecordOptions | DemoOptions | ExplainOptions
+    LiveOptions
+    | SnapshotOptions
+    | CheckOptions
+    | RecordOptions
+    | DiffOptions
+    | DemoOptions
+    | ExplainOptions
 )
 
 

@@ -68,6 +68,7 @@ NEEDS = {
     "tests/incidents/test_waiting.py": (*_INSIDE, "haproxy", "redis-server"),
     "tests/kernel/": _KERNEL,
     "tests/kernel/test_podman.py": ("busybox", "crun", "podman"),
+    "tests/record/test_diff.py": _INSIDE,
     "tests/record/test_record.py": _INSIDE,
     "tests/tui/test_monkey.py": _INSIDE,
     "tests/tui/test_namespace.py": _INSIDE,

@@ -63,10 +63,15 @@ class SnapshotPair:
 
 
 def rows(compared: SnapshotPair) -> Iterator[Change]:
-    """What matters most first: findings, then sockets from all sides, then counters."""
-    found = diff(compared.old, compared.new)
+    """What matters most first: findings, then sockets from all sides, then limits and counters."""
+    yield from told(diff(compared.old, compared.new), compared)
+
+
+def told(found: Difference, compared: SnapshotPair) -> Iterator[Change]:
+    """A difference as rows; of each kind the largest."""
     sections = (
         _begun(found),
+        _changed(found),
         _ended(found),
         _states(found),
         _processes(found, compared.new),
@@ -74,6 +79,7 @@ def rows(compared: SnapshotPair) -> Iterator[Change]:
         _remotes(found, compared),
         _ends("opened", compared.new, found.sockets.opened, there=True),
         _ends("closed", compared.old, found.sockets.closed, there=False),
+        _sysctls(found, compared.new),
         _counters(found, compared.new),
     )
     for section in sections:
@@ -87,6 +93,13 @@ def _begun(found: Difference) -> Iterator[Change]:
     for each in found.begun:
         item = FINDINGS, findings.number(each.key)
         yield Change("begun", _titled(each), None, item, "", STYLES[each.severity], each.id)
+
+
+def _changed(found: Difference) -> Iterator[Change]:
+    for before, each in found.changed:
+        item = FINDINGS, findings.number(each.key)
+        was = f" (was {findings.severity(before)})" if before.severity != each.severity else ""
+        yield Change("changed", _titled(each) + was, None, item, "", "", each.id)
 
 
 def _ended(found: Difference) -> Iterator[Change]:
@@ -107,7 +120,7 @@ def _states(found: Difference) -> Iterator[Change]:
 
 def _processes(found: Difference, now: Snapshot) -> Iterator[Change]:
     for each in found.processes:
-        who, text = _who(each, now)
+        who, text = _who(each, now, found.same_boot)
         who, text = who + place(now, each.netns), text + within(now, each.netns)
         if each.sockets[0] != each.sockets[1]:
             scope = text if each.sockets[1] else ""
@@ -118,14 +131,14 @@ def _processes(found: Difference, now: Snapshot) -> Iterator[Change]:
             yield Change(PROCESSES.name, f"{who} CLOSE-WAIT", each.close_wait, None, scope, style)
 
 
-def _who(change: ProcessChange, now: Snapshot) -> tuple[str, str]:
-    """Its name, and the filter for its sockets."""
+def _who(change: ProcessChange, now: Snapshot, same_boot: bool) -> tuple[str, str]:
+    """Its name, of the same boot with its pid, and the filter for its sockets."""
     if change.process is None:
         unknown = np.flatnonzero(now.owner == owner.UNKNOWN)
         nobody = NOBODY.get(change.owner) or unowned_text(now, unknown)
         return nobody, f"owner = {owner.OWNER_KINDS[change.owner]}"
-    pid = change.process.pid
-    return f"{called(change.process)}/{pid}", f"pid = {pid}"
+    pid, name = change.process.pid, called(change.process)
+    return f"{name}/{pid}" if same_boot else name, f"pid = {pid}"
 
 
 def _listeners(found: Difference, compared: SnapshotPair) -> Iterator[Change]:
@@ -179,6 +192,12 @@ def _ends(section: str, snapshot: Snapshot, places: Index, there: bool) -> Itera
 
 def _towards(snapshot: Snapshot, remote: str, zone: str, netns: int) -> str:
     return f"dst {bracketed(remote)}{on_device(zone)}{within(snapshot, netns)}"
+
+
+def _sysctls(found: Difference, now: Snapshot) -> Iterator[Change]:
+    for each in found.sysctls:
+        was, value = (safe(" ".join((text or "?").split())) for text in each.value)
+        yield Change("limits", f"{each.name}{place(now, each.netns)}: {was} → {value}")
 
 
 def _counters(found: Difference, now: Snapshot) -> Iterator[Change]:

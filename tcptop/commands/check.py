@@ -6,9 +6,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from tcptop.commands import recorded
-from tcptop.commands.filter import clause, selected
+from tcptop.commands.errors import CommandError
+from tcptop.commands.filter import clause, filter_text, selected
 from tcptop.commands.source import source
-from tcptop.options import CheckOptions
+from tcptop.options import CheckOptions, UsageError
 
 if TYPE_CHECKING:
     from tcptop.analysis.findings.settings import FindingSettings
@@ -46,8 +47,11 @@ def _last(chosen: CheckOptions) -> tuple[Snapshot, FindingSettings]:
     """What is told of, and by which thresholds."""
     from tcptop.analysis.watch import WatchLoop, watched
     from tcptop.commands.effective import decided
+    from tcptop.sources import file_kind
     from tcptop.sources.namespaces import current_inode
 
+    if chosen.recording is not None and file_kind.kind(chosen.recording) == file_kind.SNAPSHOT:
+        return _of_snapshot(chosen, chosen.recording)
     if chosen.recording is not None:
         with recorded.loop(chosen) as (recording, loop):
             return recorded.at(recording, loop, chosen), loop.settings
@@ -55,6 +59,23 @@ def _last(chosen: CheckOptions) -> tuple[Snapshot, FindingSettings]:
     with source(chosen) as live_source:
         loop = WatchLoop(live_source, user.findings)
         return watched(loop, user.interval, _over_s(chosen), threading.Event()), user.findings
+
+
+def _of_snapshot(chosen: CheckOptions, path: str) -> tuple[Snapshot, FindingSettings]:
+    """The findings that it has: they were made when it was taken."""
+    from tcptop.commands.compared import of_snapshot
+    from tcptop.commands.effective import decided
+
+    given = {"--at": chosen.at, "--over": chosen.over, "--set": chosen.set or None}
+    for option, value in given.items():
+        if value is not None:
+            why = "a JSON snapshot has the findings of its moment"
+            raise UsageError(f"tcptop: check: {option} with --from {path}: {why}")
+    settings = decided(chosen).findings
+    read = of_snapshot(path, settings)
+    if not read.whole and filter_text(chosen) is not None:
+        raise CommandError(f"{path}: without all sockets of its moment no FILTER can be applied")
+    return read.snapshot, settings
 
 
 def _over_s(chosen: CheckOptions) -> float:

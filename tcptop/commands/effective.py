@@ -20,7 +20,7 @@ from tcptop.configuration import (
     parse,
 )
 from tcptop.model.cells import safe
-from tcptop.options import ConfigOptions, UsageError
+from tcptop.options import ConfigOptions, JudgingOptions, UsageError
 
 INTERVAL_S = 1.0
 MOST = 1 << 20  # bytes of a configuration file
@@ -38,7 +38,7 @@ class EffectiveConfiguration(NamedTuple):
 
 
 def decided(
-    chosen: ConfigOptions, lowered: LimitsByRule | None = None, home: int | None = None
+    chosen: JudgingOptions, lowered: LimitsByRule | None = None, home: int | None = None
 ) -> EffectiveConfiguration:
     """The command line wins over the file; `lowered` are thresholds that lie between the two.
 
@@ -55,7 +55,9 @@ def decided(
         typed.setdefault(finding, {})[name] = value
     timeout = file.idle_timeout_s if chosen.idle_timeout is None else chosen.idle_timeout
     return EffectiveConfiguration(
-        chosen.interval or file.interval or INTERVAL_S,
+        (chosen.interval if isinstance(chosen, ConfigOptions) else None)
+        or file.interval
+        or INTERVAL_S,
         FindingSettings(
             _over(_over(file.limits, lowered or {}), typed),
             file.ignored.union(chosen.ignore),
@@ -67,7 +69,7 @@ def decided(
     )
 
 
-def _check(chosen: ConfigOptions) -> None:
+def _check(chosen: JudgingOptions) -> None:
     """Whether the findings and thresholds on the command line exist."""
     option = ""
     try:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from tcptop.commands.errors import CommandError
 from tcptop.commands.moments import moment
-from tcptop.options import CheckOptions, RecordingOptions, SnapshotOptions, UsageError
+from tcptop.options import (
+    CheckOptions,
+    JudgingOptions,
+    RecordingOptions,
+    SnapshotOptions,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from tcptop.analysis.watch import WatchLoop
@@ -33,17 +39,24 @@ def check_options(chosen: SnapshotOptions | CheckOptions) -> None:
         raise UsageError(f"tcptop: {chosen.command}: --netns with --from: {why}")
 
 
-@contextmanager
 def loop(
     chosen: SnapshotOptions | CheckOptions,
-) -> Iterator[tuple[RecordingSource, WatchLoop]]:
+) -> AbstractContextManager[tuple[RecordingSource, WatchLoop]]:
     """The watch of a recording, before its first sample."""
+    assert chosen.recording is not None
+    return watched(chosen.recording, chosen, chosen.over)
+
+
+@contextmanager
+def watched(
+    path: str, chosen: JudgingOptions, over: float | None = None
+) -> Iterator[tuple[RecordingSource, WatchLoop]]:
+    """The same of any file; `over` is for how long before a moment its history is made."""
     from tcptop.analysis.watch import WatchLoop
     from tcptop.commands.effective import decided
     from tcptop.sources.recording.source import RUN_UP_S, RecordingSource
 
-    assert chosen.recording is not None
-    recording = RecordingSource(chosen.recording, math.inf, chosen.over or RUN_UP_S)
+    recording = RecordingSource(path, math.inf, over or RUN_UP_S)
     try:
         user = decided(chosen, home=_home(recording.first()))
         yield recording, WatchLoop(recording, user.findings)
@@ -53,9 +66,16 @@ def loop(
 
 def at(recording: RecordingSource, watch: WatchLoop, chosen: RecordingOptions) -> Snapshot:
     """That of the chosen moment."""
-    if chosen.at is None:
+    return at_time(recording, watch, chosen.at, "--at")
+
+
+def at_time(
+    recording: RecordingSource, watch: WatchLoop, text: str | None, option: str
+) -> Snapshot:
+    """That of a moment, without one of the last."""
+    if text is None:
         return watch.seek(recording.span[1])
-    return watch.seek(_within(recording, moment(chosen.at, "--at", recording.span)))
+    return watch.seek(_within(recording, moment(text, option, recording.span)))
 
 
 def every(

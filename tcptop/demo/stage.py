@@ -92,7 +92,7 @@ class Stage:
         try:
             self._build()
             for each in self.scenarios:
-                self._start(each)
+                self.add(each)
         except BaseException:
             self.close()
             raise
@@ -112,6 +112,13 @@ class Stage:
     def process_there(self, name: str) -> Holder:
         """A program of the other host."""
         return _named(self.there.helper(), name)
+
+    def add(self, scenario: Scenario) -> None:
+        """Start a trouble. Raises DemoError."""
+        try:
+            self._recovers[scenario.id] = scenario.start(self)
+        except (OSError, RuntimeError) as error:
+            raise DemoError(f"demo {scenario.id}: {_line(error)}") from error
 
     def recover(self, scenario: str) -> None:
         """End a trouble while all its processes live."""
@@ -139,12 +146,6 @@ class Stage:
             raise DemoError(f"{error.filename}: {error.strerror}") from error
         except (OSError, RuntimeError) as error:
             raise DemoError(f"private network namespaces: {_line(error)}; {_ADVICE}") from error
-
-    def _start(self, scenario: Scenario) -> None:
-        try:
-            self._recovers[scenario.id] = scenario.start(self)
-        except (OSError, RuntimeError) as error:
-            raise DemoError(f"demo {scenario.id}: {_line(error)}") from error
 
 
 def _named(holder: Holder, name: str) -> Holder:

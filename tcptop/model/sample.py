@@ -34,6 +34,9 @@ class Host:
     boot_id: str | None = None  # another one after each boot; None where it is not known
 
 
+NOT_TOLD = (1 << 42) - 1  # when a process was started, by who does not tell it: in 1,400 years
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """What /proc tells of a process; None where it was not permitted or the process was gone."""

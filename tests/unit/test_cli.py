@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,8 +43,10 @@ PARSERS = {"live": (command_line.live, options.LiveOptions), **command_line.SUBC
 @pytest.mark.parametrize("command", PARSERS)
 def test_a_parser_and_its_dataclass_have_the_same_options(command: str) -> None:
     parser, kind = PARSERS[command]
-    words = {"live": [], "record": [command, "x"]}.get(command, [command])
-    assert command_line.parse(words) == (options.RecordOptions(file="x") if words[1:] else kind())
+    files: dict[str, dict[str, Any]] = {"record": {"file": "x"}, "diff": {"old": "x", "new": "y"}}
+    needed = files.get(command, {})
+    words = [*([] if command == "live" else [command]), *needed.values()]
+    assert command_line.parse(words) == kind(**needed)
     assert kind.command == command
     unseen = {"help", "version", argparse.SUPPRESS}
     assert {a.dest for a in parser()._actions} - unseen <= {each.name for each in fields(kind)}

@@ -150,3 +150,40 @@ def test_every_row_of_both_tables_is_accounted_for() -> None:
     assert set(cookies[0][found.sockets.closed].tolist()) == set(range(21))
     assert set(cookies[1][found.sockets.opened].tolist()) == set(range(50, 100))
     assert not np.intersect1d(cookies[1][found.sockets.opened], cookies[0]).size
+
+
+def test_of_two_boots_names_and_addresses_are_compared() -> None:
+    """The same sockets under other cookies and pids; one limit and a listener are new."""
+    first = sample([STAYS, listener(1, 10)], owners=HELD, kernel=(kernel(),))
+    first = replace(first, host=replace(first.host, boot_id="one"))
+    again = replace(WORKER, pid=WORKER.pid + 1000)
+    more = socket("LISTEN", "0.0.0.0:81") | {"cookie": 78, "inode": 8}
+    second = replace(
+        first,
+        taken_at=first.taken_at + 60,
+        host=replace(first.host, boot_id="two", uptime_s=5.0),
+        sockets=sample([STAYS | {"cookie": 77}, listener(1, 99, cookie=9), more]).sockets,
+        owners=owners((1, again, 3), (2, again, 4), (8, again, 5)),
+        kernel=(replace(kernel(), sysctls={**kernel().sysctls, "net.core.somaxconn": "9"}),),
+    )
+    found = diff(derived(first), derived(second))
+    assert not found.same_boot
+    assert len(found.sockets.opened) == len(found.sockets.closed) == 0
+    (process,) = found.processes
+    assert (process.process, process.sockets[1] - process.sockets[0]) == (again, 1)
+    (new,) = found.listeners
+    assert (new.there, new.row, new.dropped) == ((False, True), 2, None)
+    assert (len(found.remotes), len(found.counters)) == (0, 0)
+    (limit,) = found.sysctls
+    assert (limit.name, limit.value[1]) == ("net.core.somaxconn", "9")
+
+
+def test_a_finding_that_became_worse_has_changed() -> None:
+    busy = [listener(129, 10)]
+    first, history = derive(sample(busy, owners=HELD), History())
+    later_one = derive(later(sample(busy, owners=HELD), 30), history)[0]
+    was, *_ = first.findings or later_one.findings
+    worse = replace(later_one, findings=(replace(was, severity="warning", title="other"),))
+    found = diff(replace(first, findings=(was,)), worse)
+    assert (found.begun, found.ended) == ((), ())
+    assert [(a.title, b.title) for a, b in found.changed] == [(was.title, "other")]
