@@ -26,6 +26,17 @@ class seconds:  # noqa: N801 argparse shows the name of a type in its errors
         return value
 
 
+def speed(text: str) -> float:
+    """How many times as fast."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.1 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 0.1 to 1000")
+    return value
+
+
 def limit(text: str) -> tuple[str, str, float]:
     """Of `--set`; whether there is such a finding and threshold is not known here."""
     name, _, value = text.partition("=")

@@ -24,12 +24,13 @@ from tcptop.options import (
     LiveOptions,
     Options,
     RecordOptions,
+    ReplayOptions,
     SnapshotOptions,
     UsageError,
 )
 
 # Words of the contract that are subcommands and come with later versions.
-LATER = ("replay", "report", "metrics", "config", "completion")
+LATER = ("report", "metrics", "config", "completion")
 
 MOMENTS = ("--at", "--begin", "--end")
 
@@ -51,6 +52,7 @@ commands:
   tcptop snapshot       one sample, as text, JSON, CSV or Markdown (tcptop snapshot --help)
   tcptop record FILE    every sample into a file, for `check --from FILE`, `snapshot --from FILE`
   tcptop diff OLD NEW   what changed between two snapshots, or two moments of a recording
+  tcptop replay FILE    the live view over such a file: play, step, jump to a time or a finding
   tcptop explain WORD   what a state or trouble means, how to confirm and fix it; alone: the list
 """
 
@@ -226,6 +228,39 @@ def _record() -> Parser:
     return parser
 
 
+def _replay() -> Parser:
+    parser = Parser(
+        "tcptop replay",
+        "The live view over what `tcptop record` wrote, or is writing: from its last sample, or "
+        "from --at. In it Space plays and pauses, [ and ] step, + and - change the speed, b jumps "
+        "to a time, ( and ) to where a finding begins or ends.",
+    )
+    parser.add_argument("file", type=argument.file, metavar="FILE")
+    parser.add_argument(
+        "--at",
+        metavar="TIME",
+        help="the sample to begin with: of 13:02, 13:02:30 or an RFC 3339 time, -5m before the "
+        "end, +30s after the beginning; default: the last",
+    )
+    parser.add_argument(
+        "--speed",
+        type=argument.speed,
+        metavar="N",
+        help="play N times as fast as it was recorded: 0.1 to 1000, default 1",
+    )
+    parser.add_argument(
+        "--save",
+        type=argument.file,
+        metavar="FILE2",
+        help="write the samples from --begin to --end to a recording of their own; no screen",
+    )
+    parser.add_argument("--begin", metavar="TIME", help="with --save; default: the first sample")
+    parser.add_argument("--end", metavar="TIME", help="with --save; default: the last sample")
+    _judging(parser)
+    _on_screen(parser)
+    return parser
+
+
 def _diff() -> Parser:
     parser = Parser(
         "tcptop diff",
@@ -270,6 +305,7 @@ SUBCOMMANDS: Mapping[str, tuple[Callable[[], Parser], type[Options]]] = {
     "check": (_check, CheckOptions),
     "record": (_record, RecordOptions),
     "diff": (_diff, DiffOptions),
+    "replay": (_replay, ReplayOptions),
     "demo": (_demo, DemoOptions),
     "explain": (_explain, ExplainOptions),
 }

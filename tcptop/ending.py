@@ -24,6 +24,7 @@ SUBCOMMANDS = (
     "check",
     "record",
     "diff",
+    "replay",
     "demo",
     "explain",
 )  # end with 130 on ^C, the live view with 0

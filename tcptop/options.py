@@ -91,6 +91,17 @@ class CheckOptions(FilterOptions, SourceOptions, ConfigOptions, RecordingOptions
 
 
 @dataclass(frozen=True)
+class ReplayOptions(JudgingOptions, ScreenOptions):
+    command: ClassVar[str] = "replay"
+    file: str = ""
+    at: str | None = None
+    speed: float = 1.0
+    save: str | None = None  # a span, to another file
+    begin: str | None = None
+    end: str | None = None
+
+
+@dataclass(frozen=True)
 class RecordOptions(SourceOptions, ConfigOptions):
     command: ClassVar[str] = "record"
     file: str = ""
@@ -127,6 +138,7 @@ Options = (
     | CheckOptions
     | RecordOptions
     | DiffOptions
+    | ReplayOptions
     | DemoOptions
     | ExplainOptions
 )

@@ -70,6 +70,7 @@ NEEDS = {
     "tests/kernel/test_podman.py": ("busybox", "crun", "podman"),
     "tests/record/test_diff.py": _INSIDE,
     "tests/record/test_record.py": _INSIDE,
+    "tests/replay/": _INSIDE,
     "tests/tui/test_monkey.py": _INSIDE,
     "tests/tui/test_namespace.py": _INSIDE,
     "tests/tui/test_opened.py": _INSIDE,

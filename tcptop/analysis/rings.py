@@ -14,7 +14,7 @@ from tcptop.analysis.selection import everything
 from tcptop.model.arrays import index_of, isin
 from tcptop.model.sample import Namespace
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import F64, U64, Index
+from tcptop.model.table import F64, I64, U32, U64, Index
 
 SLOTS = 600
 LEAST_S = 0.9  # a slot a second, and some room for samples that are not quite a second apart
@@ -38,6 +38,33 @@ class Series(NamedTuple):
         """The part up to a moment, which is included."""
         end = int(np.searchsorted(self.clock, clock, "right"))
         return Series(self.clock[:end], self.values[:end])
+
+
+class RingPart(NamedTuple):
+    """Of one kind what was stored in some slots, and whose the seats were then.
+
+    `turn` is how often a seat was given away: with the same turn it is still the same subject's.
+    """
+
+    key: U64
+    weight: F64
+    seen: F64
+    netns: U32
+    turn: I64
+    values: NDArray[np.float32]  # (seats, metrics, slots)
+
+
+class RingsPart(NamedTuple):
+    """What was added from `first` to before `end`, counted from the beginning, and the state then.
+
+    With those before it, as far back as slots go, rings are made again.
+    """
+
+    first: int
+    end: int
+    clock: F64
+    cookies: Mapping[int, int]
+    kinds: Mapping[str, RingPart]
 
 
 class Rings:
@@ -100,6 +127,38 @@ class Rings:
             self._clock[slot] = clock
             self._added += 1
 
+    # -- as they were at a moment
+
+    @property
+    def added(self) -> int:
+        """How many samples."""
+        return self._added
+
+    def part(self, first: int) -> RingsPart:
+        """What was added from then on; sockets that were watched are left out."""
+        first = max(first, self._added - len(self._clock))
+        slots = np.arange(first, self._added) % len(self._clock)
+        kinds = {name: self._rings[name].part(slots) for name in self._kinds}
+        return RingsPart(first, self._added, self._clock[slots], dict(self._cookies), kinds)
+
+    def become(self, parts: Sequence[RingsPart]) -> None:
+        """As they were at the end of the last of them; they follow one another."""
+        slots = len(self._clock)
+        last = parts[-1] if parts else None
+        rings = {n: Ring(kind.metrics, kind.seats, slots) for n, kind in self._kinds.items()}
+        clock = np.zeros(slots)
+        for part in parts:
+            at = np.arange(part.first, part.end) % slots
+            clock[at] = part.clock
+            for name, ring in rings.items():
+                assert last is not None
+                ring.fill(at, part.kinds[name], last.kinds[name])
+        with self._lock:
+            watched = Ring(SOCKET, WATCHED, slots)
+            self._rings, self._clock = {**rings, "sockets": watched}, clock
+            self._added = last.end if last is not None else 0
+            self._cookies = dict(last.cookies) if last is not None else {}
+
     def _reborn(self, namespaces: Iterable[Namespace]) -> list[int]:
         """Those that have the inode of one that has ended: what was recorded is not theirs."""
         known = {each.inode: each.cookie for each in namespaces if each.cookie is not None}
@@ -118,9 +177,9 @@ class Rings:
 
     def several(self, kind: str, key: Hashable, metrics: Sequence[str]) -> Series:
         """The same of several metrics: the values are (k, metrics)."""
-        ring = self._rings[kind]
-        columns = [ring.metrics.index(metric) for metric in metrics]
         with self._lock:
+            ring = self._rings[kind]
+            columns = [ring.metrics.index(metric) for metric in metrics]
             order = self._order()
             clock = self._clock[order]
             values = ring.values(key, columns) if isinstance(key, int) else None
@@ -144,15 +203,38 @@ class Ring:
         self._weight = np.full(seats, -np.inf)  # -inf: free
         self._seen = np.zeros(seats)
         self._netns = np.zeros(seats, np.uint32)
+        self._turn = np.zeros(seats, np.int64)
         # Zeros take no memory before they are written to: a seat is blanked when it is given.
         self._values = np.zeros((seats, len(self.metrics), slots), np.float32)
 
     @property
     def nbytes(self) -> int:
         """All that it may ever take."""
-        few = self._key, self._weight, self._seen, self._netns
+        few = self._key, self._weight, self._seen, self._netns, self._turn
         arrays: tuple[NDArray[np.generic], ...] = few
         return self._values.nbytes + sum(array.nbytes for array in arrays)
+
+    def part(self, slots: Index) -> RingPart:
+        """What is in some slots, of the seats that were ever given."""
+        used = int(np.count_nonzero(self._turn))  # seats are given from the first on
+        return RingPart(
+            self._key[:used].copy(),
+            self._weight[:used].copy(),
+            self._seen[:used].copy(),
+            self._netns[:used].copy(),
+            self._turn[:used].copy(),
+            self._values[:used][:, :, slots],
+        )
+
+    def fill(self, slots: Index, part: RingPart, last: RingPart) -> None:
+        """Put back what was in some slots, of those who have the seats in the `last` part."""
+        used, held = len(last.key), len(part.key)
+        if not self._turn[:used].any():
+            self._values[:used] = np.nan
+        self._key[:used], self._weight[:used], self._seen[:used] = last[:3]
+        self._netns[:used], self._turn[:used] = last.netns, last.turn
+        same = np.flatnonzero(part.turn == last.turn[:held])
+        self._values[np.ix_(same, np.arange(len(self.metrics)), slots)] = part.values[same]
 
     def put(self, slot: int, clock: float, dt: float, recorded: Recorded) -> None:
         """What was recorded at `clock`, `dt` after what was before.
@@ -220,4 +302,5 @@ class Ring:
         self._key[seat], self._weight[seat], self._seen[seat] = keys[new], weights[new], clock
         self._netns[seat] = 0 if netns is None else netns[new]
         self._values[seat] = np.nan
+        self._turn[seat] += 1
         place[new] = seat

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from tcptop.analysis.derive import derive
 from tcptop.analysis.findings import windows
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
@@ -11,6 +13,13 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, SeekableSource, Source, Stop
 
 CLOCK_ERROR_S = 1e-3
+
+
+class Known(NamedTuple):
+    """All that a watch knows of the samples before the next one."""
+
+    history: History = History()
+    boot_id: str | None = None
 
 
 class WatchLoop:
@@ -23,8 +32,7 @@ class WatchLoop:
         self.requests = NO_REQUESTS
         self._source = source
         self.settings = settings
-        self._history = History()
-        self._boot_id: str | None = None
+        self.known = Known()
         self._by_findings = NO_REQUESTS
 
     def step(self) -> Snapshot:
@@ -39,7 +47,7 @@ class WatchLoop:
     def seek(self, taken_at: float) -> Snapshot:
         """That of a moment of a SeekableSource; `step` goes on from there."""
         assert isinstance(self._source, SeekableSource)
-        self._history = History()
+        self.known = self.known._replace(history=History())
         snapshot = None
         for sample in self._source.seek(taken_at):  # one at a time: they may be large
             snapshot = self._understood(sample)
@@ -47,9 +55,11 @@ class WatchLoop:
         return snapshot
 
     def _understood(self, sample: Sample) -> Snapshot:
-        if sample.host.boot_id != self._boot_id:
-            self._history, self._boot_id = History(), sample.host.boot_id
-        snapshot, self._history = derive(sample, self._history, self.settings)
+        history, boot_id = self.known
+        if sample.host.boot_id != boot_id:
+            history = History()
+        snapshot, history = derive(sample, history, self.settings)
+        self.known = Known(history, sample.host.boot_id)
         self._by_findings = snapshot.requests
         return snapshot
 

@@ -16,7 +16,9 @@ from tcptop.tui.terminal import environment
 if TYPE_CHECKING:
     from tcptop.analysis.clause import Clause
     from tcptop.commands.effective import EffectiveConfiguration
+    from tcptop.tui.player import ReplaySettings
     from tcptop.tui.settings import ScreenSettings
+    from tcptop.tui.watcher import OpenSource
 
 # Stacks of the threads, and what a first sample takes. A thread that gets its stack and nothing
 # else dies before Thread.start() hears of it, which then waits for ever.
@@ -46,11 +48,19 @@ def refuse_without_terminal(what: str, instead: str) -> None:
 def show(settings: ScreenSettings, mouse: bool | None, looked_at: SourceOptions) -> int:
     """The screen, until it is left."""
     from tcptop.commands.source import OWNERS_BUDGET_S, source
+
+    return show_of(lambda: source(looked_at, OWNERS_BUDGET_S), settings, mouse)
+
+
+def show_of(
+    looked_at: OpenSource | ReplaySettings, settings: ScreenSettings, mouse: bool | None
+) -> int:
+    """The screen on a source or a recording, until it is left."""
     from tcptop.sources.names import SystemNames
     from tcptop.tui.app import TcptopApp
     from tcptop.tui.terminal.display import finish
 
-    app = TcptopApp(lambda: source(looked_at, OWNERS_BUDGET_S), SystemNames(), settings)
+    app = TcptopApp(looked_at, SystemNames(), settings)
     memory.need(THREADS_BYTES)
     sys.setswitchinterval(0.0005)  # a key press waits less for the watcher's thread
     app.run(mouse=environment.mouse(os.environ) if mouse is None else mouse)

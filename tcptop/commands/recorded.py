@@ -58,7 +58,7 @@ def watched(
 
     recording = RecordingSource(path, math.inf, over or RUN_UP_S)
     try:
-        user = decided(chosen, home=_home(recording.first()))
+        user = decided(chosen, home=home(recording.first()))
         yield recording, WatchLoop(recording, user.findings)
     finally:
         recording.close()
@@ -106,7 +106,7 @@ def _within(recording: RecordingSource, taken_at: float) -> float:
     return taken_at
 
 
-def _home(sample: Sample) -> int | None:
+def home(sample: Sample) -> int | None:
     """The namespace from which its commands are told: of the same host since it was started that of
     the shell, else the one that was recorded."""
     from tcptop.sources.live import boot_id

@@ -96,8 +96,7 @@ def explain_page(app: App, name: str) -> Told:
 
 
 def pause(app: App) -> Told:
-    app.session.time.pause()
-    return None
+    return app.session.time.pause()
 
 
 def step(app: App, steps: int) -> Told:
@@ -106,6 +105,19 @@ def step(app: App, steps: int) -> Told:
 
 def minute(app: App, minutes: int) -> Told:
     return app.session.time.minute(minutes)
+
+
+def ask_time(app: App) -> Told:
+    app.main.type_time()
+    return None
+
+
+def jump(app: App, text: str) -> Told:
+    return app.session.time.jump(text) if text else None
+
+
+def edge(app: App, steps: int) -> Told:
+    return app.session.time.edge(steps)
 
 
 def mark(app: App) -> Told:
@@ -342,6 +354,8 @@ async def commands_by_name(app: App) -> Told:
 
 
 def interval(app: App, steps: int) -> Told:
+    if app.player is not None:
+        return app.player.hurry(-steps)
     now = app.watcher.interval
     others = [i for i in INTERVALS if (i > now if steps > 0 else i < now)]
     if others:
@@ -390,7 +404,7 @@ ACTIONS: dict[str, Callable[..., Told | Awaitable[Told]]] = {
     function.__name__: function
     for function in (
         *(view, turn, into, leave, help, explain, pages, explain_page),
-        *(pause, step, minute, mark, changes),
+        *(pause, step, minute, ask_time, edge, mark, changes),
         *(sort, reverse, sort_by, tree, columns, names, group, wide, follow),
         *(filter, find, find_next, copy_row, copy_command),
         *(write_ticket, export_as, export_json),

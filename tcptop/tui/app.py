@@ -20,13 +20,14 @@ from textual.screen import Screen
 from tcptop.analysis.clause import Clause
 from tcptop.columns import FINDINGS, SOCKETS, Listing
 from tcptop.options import THEMES
-from tcptop.tui import key_budget, keys
+from tcptop.tui import key_budget, keys, timeline
 from tcptop.tui.actions import (
     ACTIONS,
     Told,
     apply_filter,
     export_to,
     find_text,
+    jump,
     open_row,
     sort_by,
     view,
@@ -35,6 +36,8 @@ from tcptop.tui.column_chooser import ColumnChooser
 from tcptop.tui.header import Status
 from tcptop.tui.lists import live_listing
 from tcptop.tui.palette import Palette
+from tcptop.tui.player import MomentShown, Player, ReplaySettings
+from tcptop.tui.playhead import EARLY, Playhead, mode
 from tcptop.tui.screen import MainScreen
 from tcptop.tui.search import Finder
 from tcptop.tui.session import Session
@@ -42,6 +45,7 @@ from tcptop.tui.settings import Arrangement, PreferencesFile, ScreenSettings
 from tcptop.tui.terminal.display import TerminalApp
 from tcptop.tui.terminal.keyboard import key
 from tcptop.tui.themes import TERMINAL, themes
+from tcptop.tui.time_cursor import TimeCursor
 from tcptop.tui.tree_model import LABEL, REDUNDANT
 from tcptop.tui.views import VIEWS
 from tcptop.tui.watcher import OpenSource, OwnCost, SampleFailed, SnapshotTaken, Watcher
@@ -71,16 +75,27 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = keys.app_bindings(keys.GROUPS["keys"])
 
     def __init__(
-        self, open_source: OpenSource, names: NameResolver, settings: ScreenSettings
+        self,
+        open_source: OpenSource | ReplaySettings,
+        names: NameResolver,
+        settings: ScreenSettings,
     ) -> None:
         super().__init__()
         self.settings = settings
-        self.watcher = Watcher(open_source, settings.interval, self, settings.findings)
-        recent, rings = self.watcher.recent, self.watcher.rings
+        self.player: Player | None = None
+        if isinstance(open_source, ReplaySettings):
+            self.watcher: Watcher = Player(open_source, self, settings.findings)
+            assert isinstance(self.watcher, Player)
+            self.player = self.watcher
+            time: TimeCursor = Playhead(self.player)
+        else:
+            self.watcher = Watcher(open_source, settings.interval, self, settings.findings)
+            time = TimeCursor(self.watcher.recent)
         self.session = Session.opened(
-            settings.opening, settings.clause, settings.findings, recent, rings
+            settings.opening, settings.clause, settings.findings, time, self.watcher.rings
         )
-        self.main = MainScreen(self.session, names, settings, self._apply, self._find, self._export)
+        typed = self._apply, self._find, self._export, self._jump
+        self.main = MainScreen(self.session, names, settings, *typed)
         self.finder = Finder(self.main.table, self.call_later, self.say)
         self.palette = ChoiceScreen(Palette(self.run_action, settings.ascii_only))
         self.column_chooser = ChoiceScreen(ColumnChooser(self.arrange, settings.ascii_only))
@@ -245,6 +260,8 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         session, watcher, time = self.session, self.watcher, self.session.time
         watcher.criteria = session.criteria if time.held is None else None
         watcher.requests = session.requests
+        if self.player is not None:
+            return self._replayed(self.player)
         return Status(
             self.settings.scope,
             self.settings.user,
@@ -254,6 +271,14 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
             *self._cost.shown(time.newest if time.held is None else None),
             self.failed,
         )
+
+    def _replayed(self, player: Player) -> Status:
+        shown = self.session.time.newest
+        status = Status(self.settings.scope, "", player.interval, failed=self.failed)
+        at = shown.sample.taken_at if shown is not None else 0.0
+        early = "" if player.exact or shown is None else EARLY
+        lines = timeline.lines(player, *self.size)
+        return replace(status, replayed=mode(player, at), timeline=lines, remark=early)
 
     async def open_box(self, screen: ChoiceScreen[Box]) -> None:
         """The box has the keys when this returns: the next one may be here already."""
@@ -272,6 +297,12 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         self.failed = ""
         self.session.take(message.snapshot, message.shown)
+        self.paint()
+
+    def on_moment_shown(self, message: MomentShown) -> None:
+        self.on_snapshot_taken(message)
+
+    def on_progressed(self) -> None:
         self.paint()
 
     def on_sample_failed(self, message: SampleFailed) -> None:
@@ -308,6 +339,9 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
 
     def _find(self, text: str) -> None:
         self.done(find_text(self, text))
+
+    def _jump(self, text: str) -> None:
+        self.done(jump(self, text))
 
     def _export(self, name: str) -> None:
         self.done(export_to(self, name))

@@ -64,12 +64,16 @@ class Status:
     cpu: float | None = None  # tcptop's own, of one processor
     failed: str = ""  # why the last sample was not possible
     noted: bool = False  # there are notes, which were shown before
+    replayed: tuple[str, str] | None = None  # of a recording: what goes on, and its look
+    timeline: Sequence[Line] = ()
+    remark: str = ""  # what is not known yet of what is shown
 
 
 def title(selection: Selection | None, status: Status, width: int) -> Line:
     """Who and where on the left, how it goes on the right; what matters least gives way."""
     if selection is None:
-        return ((ljust(" tcptop  first sample…", width), "header"),)
+        first = "reading…" if status.replayed else "first sample…"
+        return ((ljust(f" tcptop  {first}", width), "header"),)
     mode, style = _mode(status)
     left, right = _left(selection, status), _right(selection, status)
     room = width - cell_width(mode) - 2
@@ -90,7 +94,8 @@ LEAST = 5
 
 def _left(selection: Selection, status: Status) -> list[Part]:
     sample = selection.snapshot.sample
-    rights = status.user if sample.privileged else f"{status.user}, not privileged"
+    by = "recorded" if status.replayed else status.user
+    rights = status.user if sample.privileged else f"{by}, not privileged"
     host = cut(safe(sample.host.hostname), HOST_ROOM)
     return [
         (4, "tcptop"),
@@ -103,8 +108,10 @@ def _left(selection: Selection, status: Status) -> list[Part]:
 
 def _right(selection: Selection, status: Status) -> list[Part]:
     sample = selection.snapshot.sample
-    poll_ms = sample.poll_ms if status.poll_ms is None else status.poll_ms
-    parts = [(1, counted(len(sample.sockets))), (3, f"poll {poll_ms:.0f} ms")]
+    parts = [(1, counted(len(sample.sockets)))]
+    if not status.replayed:
+        poll_ms = sample.poll_ms if status.poll_ms is None else status.poll_ms
+        parts += [(3, f"poll {poll_ms:.0f} ms")]
     parts += [(4, blind)] if (blind := _blind_spot(selection.snapshot.totals)) else []
     return parts if status.cpu is None else [*parts, (5, f"cpu {status.cpu * 100:.0f}%")]
 
@@ -126,6 +133,8 @@ def _length(parts: list[Part]) -> int:
 
 
 def _mode(status: Status) -> tuple[str, str]:
+    if status.replayed:
+        return status.replayed
     if status.held_at is not None:  # by its time: an age would change every second
         word = "PAST" if status.past else "PAUSED"
         return f"{word} {clock_time(status.held_at)}", "warn header"

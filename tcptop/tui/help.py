@@ -29,8 +29,25 @@ HEAD = (
     ),
 )
 
+# Of a replay, instead of those that it has not.
+REPLAY_HEAD = (
+    (
+        "PLAY 2x",
+        "Played, and how fast; PAUSED, END: the time of the sample shown; FOLLOWS: samples are "
+        "still being recorded. All times are in this terminal's time zone.",
+    ),
+    (
+        "last lines",
+        "The recording from its first sample to its last one: how many sockets there were, and "
+        "below the worst finding of that time; not read yet where there are dots.",
+    ),
+)
+LIVE_ONLY = ("poll", "cpu", "LIVE")
 
-def facts(listing: Listing, notes: Sequence[str], chosen: Mapping[str, str]) -> list[Fact]:
+
+def facts(
+    listing: Listing, notes: Sequence[str], chosen: Mapping[str, str], replayed: bool = False
+) -> list[Fact]:
     """The keys that matter, what could not be seen, all keys, and what stands in the first lines
     and in the columns.
 
@@ -38,8 +55,10 @@ def facts(listing: Listing, notes: Sequence[str], chosen: Mapping[str, str]) -> 
     """
     seen = [Fact("notes", f"#{number}", "", note) for number, note in enumerate(notes, 1)]
     columns = [Fact("columns", column.title, "", column.meaning) for column in listing.columns]
-    head = [Fact("head lines", name, "", meaning) for name, meaning in HEAD]
-    return [*_main(chosen), *seen, *_keys(chosen), *head, *columns]
+    said = [each for each in HEAD if each[0] not in LIVE_ONLY] if replayed else HEAD
+    said = [*REPLAY_HEAD, *said] if replayed else said
+    head = [Fact("head lines", name, "", meaning) for name, meaning in said]
+    return [*_main(chosen), *seen, *_keys(chosen, replayed), *head, *columns]
 
 
 def _main(chosen: Mapping[str, str]) -> Iterator[Fact]:
@@ -50,9 +69,9 @@ def _main(chosen: Mapping[str, str]) -> Iterator[Fact]:
         yield Fact("main keys", between.join(names), "", told)
 
 
-def _keys(chosen: Mapping[str, str]) -> Iterator[Fact]:
+def _keys(chosen: Mapping[str, str], replayed: bool) -> Iterator[Fact]:
     for group, listed in keys.GROUPS.items():
-        for id, usual, _, _, told in listed:
+        for id, usual, _, _, told in keys.told_in_replay(listed) if replayed else listed:
             name = "views" if id.startswith("view.") else group
             yield Fact(name, " ".join(keys.key_names(chosen.get(id, usual))), "", told)
 

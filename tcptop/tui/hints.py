@@ -24,8 +24,16 @@ class Screenful(NamedTuple):
 def hints(session: Session, shown: Screenful) -> list[KeyHint]:
     """Those of the present place, the most needed first, each with what it does there."""
     now = _labels(session, shown)
-    every = ((id, key, now.get(id, label)) for id, key, label in _usual(session, shown.picture))
+    usual = _usual(session, shown.picture)
+    if session.time.replayed and here_in_time(session):
+        usual = [usual[0], *keys.TIME_HINTS, *(hint for hint in usual[1:] if hint != keys.PAUSE)]
+    every = ((id, key, now.get(id, label)) for id, key, label in usual)
     return [hint for hint in every if hint[2]]
+
+
+def here_in_time(session: Session) -> bool:
+    """Whether the place shows a moment, and not a text."""
+    return not session.here.help and session.here.page is None
 
 
 def _usual(session: Session, picture: str) -> Sequence[KeyHint]:
@@ -68,7 +76,9 @@ def _labels(session: Session, shown: Screenful) -> Mapping[str, str]:
         "wide": "fewer columns" if shown.wide else "all columns",
         "follow": "unfollow" if shown.follows else "follow",
     }
-    if session.time.held is not None:
+    if session.time.replayed:
+        labels["pause"] = "pause" if session.time.moving else "play"
+    elif session.time.held is not None:
         labels["pause"] = "live"
     if here.listing and session.shown is not None and not len(session.shown.model):
         labels |= {"into": "", "sort": "", "reverse": ""}  # there is no row

@@ -34,6 +34,11 @@ KEYS: tuple[Key, ...] = (
      "Previous sample; ten minutes are kept, or what fits into 64 MB"),
     ("step_on", "right_square_bracket", "step(1)", "next sample",
      "Next sample; after the newest, live"),
+    ("jump", "b", "ask_time", "jump", "Jump to a time: 13:02, 13:02:30, -5m, +30s, RFC 3339"),
+    ("finding_back", "left_parenthesis", "edge(-1)", "previous finding",
+     "Where a finding begins or ends before this, in a recording"),
+    ("finding_on", "right_parenthesis", "edge(1)", "next finding",
+     "Where a finding begins or ends after this, in a recording"),
     ("minute_back", "left_curly_bracket", "minute(-1)", "minute back", "Back one minute"),
     ("minute_on", "right_curly_bracket", "minute(1)", "minute forward", "Forward one minute"),
     ("mark", "m", "mark", "mark", "Mark the sample shown, to compare with"),
@@ -156,13 +161,26 @@ MAIN: tuple[tuple[Sequence[str], str, str], ...] = (
     (("sort", "reverse"), " ", "Sort by the next column; reverse"),
     (("columns", "wide", "names"), " ", "Choose columns; show all; names or numbers"),
     (("tree", "group"), " ", "Connections as a tree; group by unit"),
-    (("pause", "step_back", "step_on"), " ", "Pause or resume; previous and next sample"),
+    (("pause", "step_back", "step_on", "jump"), " ",
+     "Pause or resume; previous, next sample; jump"),
     (("mark", "changes"), " ", "Mark this sample; what has changed since"),
     (("copy_row", "copy_command"), " ", "Copy the row; copy the ss that shows it"),
     (("ticket", "export"), " ", "Write a ticket (Markdown); to a file, or JSON"),
     (("commands",), "", "All commands, by name"),
     (("help",), "", "Help: all keys and columns are below"),
 )  # fmt: skip
+
+# What keys do in a replay, where that is another thing: label and tooltip.
+REPLAY: Mapping[str, tuple[str, str]] = {
+    "pause": ("play", "Play or pause; at the end, from the beginning"),
+    "step_back": ("previous sample", "Previous sample"),
+    "step_on": ("next sample", "Next sample"),
+    "finding_back": ("previous finding", "Where a finding begins or ends before this"),
+    "finding_on": ("next finding", "Where a finding begins or ends after this"),
+    "changes": ("changes", "Changes since the mark, or since the first sample"),
+    "faster": ("faster", "Play faster"),
+    "slower": ("slower", "Play slower"),
+}
 
 # What works whatever is typed or open.
 ALWAYS = tuple(key for key in KEYS if key[0] in ("quit", "repaint", "suspend"))
@@ -173,6 +191,10 @@ BACK: KeyHint = ("back", "Esc", "back")
 EXPLAIN: KeyHint = ("explain", "x", "explain")
 TICKET: KeyHint = ("ticket", "E", "ticket")
 PAUSE: KeyHint = ("pause", "Space", "pause")
+TIME_HINTS: tuple[KeyHint, ...] = (
+    PAUSE, ("finding_on", ")", "next finding"), ("jump", "b", "jump"),
+    ("step_back", "[", "back"), ("step_on", "]", "on"),
+)  # fmt: skip
 VIEW: KeyHint = ("view.next", "Tab", "view")
 EXPORT: KeyHint = ("export", "e", "export")
 QUIT: KeyHint = ("close", "q", "quit")
@@ -228,6 +250,11 @@ KEY_NAMES = {
     "end": "End",
     "tab": "Tab",
 }
+
+
+def told_in_replay(keys: Sequence[Key]) -> Sequence[Key]:
+    """With what they do there."""
+    return [(id, key, do, *REPLAY.get(id, (label, told))) for id, key, do, label, told in keys]
 
 
 def bindings(keys: Sequence[Key]) -> list[BindingType]:

@@ -100,7 +100,10 @@ def _line(command: Command, name: int, width: int) -> Line:
 
 def commands(session: Session, pictured: bool, chosen: Mapping[str, str]) -> Iterator[Command]:
     """All that can be done at the moment; `chosen` are the keys that were bound anew, by id."""
-    for id, usual, action, label, told in keys.GROUPS["keys"]:
+    listed = keys.GROUPS["keys"]
+    for id, usual, action, label, told in (
+        keys.told_in_replay(listed) if session.time.replayed else listed
+    ):
         name = f"view {label}" if action.startswith("view(") else label
         key = keys.key_names(chosen.get(id, usual))[0]
         if id != "commands":

@@ -40,7 +40,7 @@ from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.widgets.filter_bar import FilterBar
 from tcptop.tui.widgets.layout import Line, TableModel
 from tcptop.tui.widgets.lines import COMPONENT_CLASSES, Diagram, Lines, styles_of
-from tcptop.tui.widgets.prompt import FileBar, FindBar, Prompt
+from tcptop.tui.widgets.prompt import FileBar, FindBar, JumpBar, Prompt
 from tcptop.tui.widgets.table import Table
 from tcptop.tui.widgets.top import Top
 
@@ -72,9 +72,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
         applied: Callable[[Clause], object],
         asked: Callable[[str], object],
         named: Callable[[str], object],
+        timed: Callable[[str], object],
     ) -> None:
         """`applied` is told a filter that was typed, `asked` a text that is to be found, `named`
-        a file that is to be written."""
+        a file that is to be written, `timed` a time."""
         super().__init__()
         self._session, self._settings = session, settings
         self._place: tuple[int, Place] | None = None  # what the table shows
@@ -93,11 +94,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.filter_bar = FilterBar(names, ascii_only, applied, self._typed)
         self.find_bar = FindBar(ascii_only, asked, self._typed)
         self.file_bar = FileBar(ascii_only, named, self._typed)
+        self.jump_bar = JumpBar(ascii_only, timed, self._typed)
+        self.timeline = Lines(ascii_only, id="timeline", rows=0)  # of a replay
         self.last_line = Lines(ascii_only, id="status")
 
     def compose(self) -> ComposeResult:
         yield from (self.top, self.table, self.diagram, self.overview)
-        yield from (self.filter_bar, self.find_bar, self.file_bar, self.last_line)
+        yield self.timeline
+        yield from (self.filter_bar, self.find_bar, self.file_bar, self.jump_bar, self.last_line)
 
     def on_mount(self) -> None:
         self.table.focus()
@@ -112,7 +116,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @property
     def prompt(self) -> Prompt | None:
         """Where text is typed; None while keys are keys."""
-        bars = (self.filter_bar, self.find_bar, self.file_bar)
+        bars = (self.filter_bar, self.find_bar, self.file_bar, self.jump_bar)
         return next((bar.prompt for bar in bars if bar.is_open), None)
 
     @property
@@ -160,6 +164,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.last_line.display = False
         self.file_bar.open(name)
 
+    def type_time(self) -> None:
+        """Have the keys write a time."""
+        self.last_line.display = False
+        self.jump_bar.open()
+
     def _typed(self) -> None:
         self.last_line.display = True
         self.set_focus(self.body)
@@ -205,9 +214,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
         width, height = self.app.size
         worst = header.alarm(session.snapshot, session.settings, width)
         noted = self.notices.show(notes(session), session.snapshot, height >= ROOM_FOR_NOTES)
-        remark = remarked(session, status.failed, noted, width)
+        remark = remarked(session, status, noted, width)
         status = replace(status, noted=bool(notes(session)) and not noted)
         self.top.show(selection, session.here.view, status, worst, remark)
+        self.timeline.show(*status.timeline)
         self.draw_last_line()
 
     def _swap(self, status: header.Status) -> None:
@@ -270,7 +280,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         session, table = self._session, self.table
         here, width = session.here, table.row_width
         if here.help:
-            told = help.facts(session.listing, notes(session), self._settings.keys)
+            replayed = session.time.replayed
+            told = help.facts(session.listing, notes(session), self._settings.keys, replayed)
             return FactsModel(told, HELP_TITLES, width)
         if here.page is not None:
             return _page(here.page, width)
@@ -371,16 +382,21 @@ def notes(session: Session) -> tuple[str, ...]:
     return (*(each.note for each in snapshot.silent if each.fault), *snapshot.sample.notes)
 
 
-def remarked(session: Session, failed: str, noted: Sequence[str], width: int) -> Line | None:
+def remarked(
+    session: Session, status: header.Status, noted: Sequence[str], width: int
+) -> Line | None:
     """What has to be known of the picture: it is old, or not complete."""
-    if failed:
-        return header.remark(failed, "bad", width)
+    if status.failed:
+        return header.remark(status.failed, "bad", width)
+    if status.remark:
+        return header.remark(status.remark, "warn", width)
     gone = _gone(session)
     if gone:
         return header.remark(gone, "warn", width)
     if session.here.changes and session.clause.text:
         return header.remark("changes are those of all sockets", "dim", width)
-    return header.remark(f"note: {' '.join(noted)}", "dim", width) if noted else None
+    by = "note of the recorder" if session.time.replayed else "note"
+    return header.remark(f"{by}: {' '.join(noted)}", "dim", width) if noted else None
 
 
 def _gone(session: Session) -> str:

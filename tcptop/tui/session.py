@@ -23,7 +23,7 @@ from tcptop.tui.lists import IDLE_TIMEOUT_S, Criteria, ListChoices, Shown, live_
 from tcptop.tui.overview.board import Spot
 from tcptop.tui.panes.rows import PaneModel, Room, Target, place_of
 from tcptop.tui.place import CONTENTS, About, Place, Sort, Trail, sockets_where
-from tcptop.tui.time_cursor import TimeCursor, Timeline
+from tcptop.tui.time_cursor import TimeCursor
 from tcptop.tui.views import VIEWS, View
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ class Session:
         view: str | None,
         fixed: Clause,
         settings: FindingSettings,
-        recent: Timeline,
+        time: TimeCursor,
         rings: Rings,
     ) -> Session:
         """A session that begins with a view; None: with the overview, or with the findings where
         the first sample has a critical one."""
         sorts = {name: Sort(view.listing.sort_by) for name, view in VIEWS.items()}
         first = Trail((Place(view or OVERVIEW.name),))
-        made = cls(first, TimeCursor(recent), rings, ListChoices(sorts), fixed, settings=settings)
+        made = cls(first, time, rings, ListChoices(sorts), fixed, settings=settings)
         made._open_on_findings = view is None
         return made
 

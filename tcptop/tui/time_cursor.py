@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from tcptop.analysis.findings.words import clock_time
 from tcptop.columns import units
+from tcptop.model.moment import FORMS, moment
 from tcptop.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class TimeCursor:
     What moves it returns what is to be said of that.
     """
 
+    replayed: ClassVar[bool] = False  # of a recording, which is over
     timeline: Timeline
     newest: Snapshot | None = None
     held: Snapshot | None = None
@@ -50,11 +52,17 @@ class TimeCursor:
         """The one that is shown."""
         return self.held or self.newest
 
-    def pause(self) -> None:
+    @property
+    def moving(self) -> bool:
+        """Whether what is shown goes on by itself."""
+        return self.held is None
+
+    def pause(self) -> str | None:
         """Hold the present one, or go on with the newest."""
         self.held, self.past = (self.newest if self.held is None else None), False
+        return None
 
-    def step(self, steps: int) -> str:
+    def step(self, steps: int) -> str | None:
         now = self.snapshot
         if now is None:
             return NOTHING_YET
@@ -62,7 +70,7 @@ class TimeCursor:
             return self._go_back(self.timeline.before(now))
         return self._go_on(self.timeline.after(now))
 
-    def minute(self, minutes: int) -> str:
+    def minute(self, minutes: int) -> str | None:
         now = self.snapshot
         if now is None or self.newest is None:
             return NOTHING_YET
@@ -72,6 +80,24 @@ class TimeCursor:
             return self._go_on(found if moment < self.newest.sample.clock else None)
         oldest = found is None or found.sample.clock >= now.sample.clock
         return self._go_back(None if oldest else found)
+
+    def jump(self, text: str) -> str | None:
+        """To a time as it is typed."""
+        oldest, newest = self.timeline.oldest, self.newest
+        if oldest is None or newest is None:
+            return NOTHING_YET
+        last = newest.sample.taken_at
+        found = moment(text, (oldest.sample.taken_at, last))
+        if found is None:
+            return f"{text}: no time, such as {FORMS}"
+        kept = self.timeline.at(newest.sample.clock - (last - found))
+        if found < oldest.sample.taken_at or kept is None:
+            return f"the oldest sample kept is of {clock_time(oldest.sample.taken_at)}"
+        return self._go_to(kept) if found < last else self._go_on(None)
+
+    def edge(self, steps: int) -> str | None:
+        """To where a finding begins or ends."""
+        return "only in a recording: tcptop replay FILE"
 
     def _go_back(self, snapshot: Snapshot | None) -> str:
         if snapshot is None:

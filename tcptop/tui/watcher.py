@@ -105,7 +105,7 @@ class Watcher:
         except EndOfSamples:
             pass
         except Exception as error:  # whatever it is, the screen must say it
-            self._tell(SampleFailed(f"cannot read sockets: {_one_line(error)}", final=True))
+            self._tell(SampleFailed(f"cannot read sockets: {one_line(error)}", final=True))
 
     def _watch(self, loop: WatchLoop) -> None:
         while not self._stopped:
@@ -113,7 +113,7 @@ class Watcher:
             try:
                 self._take(loop.step())
             except (OSError, ValueError) as error:
-                self._tell(SampleFailed(f"sampling failed, trying again: {_one_line(error)}"))
+                self._tell(SampleFailed(f"sampling failed, trying again: {one_line(error)}"))
             _settle_garbage()
             self._rest(loop)
 
@@ -149,7 +149,7 @@ def _settle_garbage() -> None:
     gc.enable()  # the start was without
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     return mistake.exhausted(error) or " ".join(str(error).split()) or type(error).__name__
 
 

@@ -34,5 +34,5 @@ def _differences(one: Any, other: Any, path: str) -> Iterator[str]:
             yield f"{path}: {len(one)}, {len(other)}"
         for place, pair in enumerate(zip(one, other, strict=False)):
             yield from _differences(*pair, f"{path}[{place}]")
-    elif one != other:
+    elif one != other and not (one != one and other != other):  # NaN is unknown in both
         yield f"{path}: {one!r}, {other!r}"

@@ -17,6 +17,7 @@ from tcptop.model.sample import Kernel, Namespace, Process
 from tcptop.tui import export
 from tcptop.tui.overview.board import Spot
 from tcptop.tui.session import Session
+from tcptop.tui.time_cursor import TimeCursor
 from tcptop.tui.views import VIEWS
 from tests.recordings import load, settings
 from tests.tui.live import Live, live
@@ -139,7 +140,7 @@ async def test_what_is_critical_at_the_first_look_comes_first(told: list[Finding
 @pytest.mark.parametrize("chosen", [True, False])
 def test_who_has_chosen_a_view_before_the_first_look_stays_there(chosen: bool) -> None:
     recent, rings = Recent(), Rings(RECORDED)
-    session = Session.opened(None, NO_FILTER, DEFAULTS, recent, rings)
+    session = Session.opened(None, NO_FILTER, DEFAULTS, TimeCursor(recent), rings)
     if chosen:
         session.go_to("ports", None)
     session.take(replace(derived(everything()), findings=(OVERFLOW,)), None)

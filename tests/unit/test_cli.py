@@ -43,7 +43,8 @@ PARSERS = {"live": (command_line.live, options.LiveOptions), **command_line.SUBC
 @pytest.mark.parametrize("command", PARSERS)
 def test_a_parser_and_its_dataclass_have_the_same_options(command: str) -> None:
     parser, kind = PARSERS[command]
-    files: dict[str, dict[str, Any]] = {"record": {"file": "x"}, "diff": {"old": "x", "new": "y"}}
+    one, two = {"file": "x"}, {"old": "x", "new": "y"}
+    files: dict[str, dict[str, Any]] = {"record": one, "replay": one, "diff": two}
     needed = files.get(command, {})
     words = [*([] if command == "live" else [command]), *needed.values()]
     assert command_line.parse(words) == kind(**needed)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tcptop.model.sample import Sample
+from tcptop.model.archive import Numbered
 from tcptop.sources.recording import group
 from tcptop.sources.recording.errors import DamagedError, RecordingError
 from tcptop.sources.recording.group import Group
@@ -27,11 +29,6 @@ class GroupSpan(NamedTuple):
     last: int
     began: float
     ended: float
-
-
-class Numbered(NamedTuple):
-    number: int
-    sample: Sample
 
 
 class RecordingReader:
@@ -57,6 +54,20 @@ class RecordingReader:
             for span in found:
                 _check(span)
         return found
+
+    def entries(self, number: int = 0) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Of each group from that number on its first number and what its index says; those that
+        are damaged are left out."""
+        with told(self._path, self._database):
+            full = "select first, id, idx from grp where id >= ? order by id"
+            for first, last, idx in self._database.execute(full, (number,)).fetchall():
+                with suppress(DamagedError):
+                    many = _whole(last) - _whole(first) + 1
+                    yield first, _dated(group.index_of_group(_blob(idx), many))
+        with suppress(RecordingError):
+            left = self.open_group(number)
+            if left is not None:
+                yield left.first, _dated(left.entries)
 
     def samples(self, number: int = 0) -> Iterator[Numbered]:
         """From that number on, to the last that there is by then."""
@@ -142,6 +153,14 @@ def _check(span: GroupSpan) -> None:
     times = isinstance(span.began, float) and isinstance(span.ended, float)
     if not times or not 0 < many <= SAMPLES or not 0 <= span.began <= span.ended < 1e12:
         raise DamagedError("a group has no beginning or end")
+
+
+def _dated(entries: NDArray[Any]) -> NDArray[Any]:
+    """Raises DamagedError where one was taken at no time."""
+    for name in ("taken_at", "clock"):
+        if not ((entries[name] >= 0) & (entries[name] < 1e12)).all():
+            raise DamagedError("a sample was taken at no time")
+    return entries
 
 
 def _whole(value: Any) -> int:

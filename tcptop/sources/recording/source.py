@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tcptop.model.archive import Numbered
 from tcptop.model.sample import Sample
 from tcptop.model.source import EndOfSamples, Requests, Stop
 from tcptop.sources.recording.errors import RecordingError
-from tcptop.sources.recording.reader import GroupSpan, Numbered, RecordingReader, ends
+from tcptop.sources.recording.reader import GroupSpan, RecordingReader, ends
 
 RUN_UP_S = 200.0  # of samples before the one that is sought: rules look back for three minutes
 

@@ -186,6 +186,18 @@ class FindBar(Horizontal):
         self._when_asked(text)
 
 
+class JumpBar(FindBar):
+    """The line in which a time is typed."""
+
+    DEFAULT_CSS = """
+    JumpBar { height: 1; }
+    JumpBar #plain_sign { width: 9; }
+    """
+    SIGN = " jump to "
+    EXAMPLE = "13:02, 13:02:30, -5m before the end, +30s after the beginning"
+    ID = "jump"
+
+
 class FileBar(FindBar):
     """The line in which the name of a file is typed."""
 

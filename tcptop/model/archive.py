@@ -1,0 +1,51 @@
+"""Archive: samples that are over, to be read from any of them on, and what is known of each
+without reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from tcptop.model.sample import Sample
+from tcptop.model.table import F64, I64
+
+
+class Numbered(NamedTuple):
+    """The number of a sample is its own for ever, and larger than those of all before it."""
+
+    number: int
+    sample: Sample
+
+
+class SampleIndex(NamedTuple):
+    """A row a sample, in the order in which they were taken, whatever the clock of the host did."""
+
+    number: I64
+    taken_at: F64
+    clock: F64
+    by_state: I64  # (n, 12), indexed by the kernel's number
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def place(self, number: int) -> int:
+        """Of the last sample up to a number, or else the first."""
+        return max(0, int(np.searchsorted(self.number, number, "right")) - 1)
+
+    def at(self, taken_at: float) -> int:
+        """The place of the last one taken until then, or else the first; where the clock was set
+        back, the later one of two."""
+        begun = np.flatnonzero(self.taken_at <= taken_at)
+        return int(begun[-1]) if len(begun) else 0
+
+
+class Archive(Protocol):
+    """Used by one thread. What goes wrong is an OSError or a ValueError."""
+
+    def index(self) -> SampleIndex:
+        """Of all samples that there are by now."""
+
+    def samples(self, number: int) -> Iterator[Numbered]:
+        """Those from that number on; what cannot be read is left out, and a note of the next."""

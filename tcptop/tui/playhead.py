@@ -1,0 +1,113 @@
+"""Which moment of a recording is shown: the keys of time, where the time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tcptop.analysis.finding_marks import FindingMark
+from tcptop.analysis.findings.words import clock_time
+from tcptop.model.moment import FORMS, moment
+from tcptop.tui.time_cursor import MINUTE_S, NOTHING_YET, TimeCursor
+
+if TYPE_CHECKING:
+    from tcptop.tui.player import Player
+
+EARLY = "What was before is still being read: findings, rates and ages here are not complete yet."
+FIRST, LAST = "this is the first sample", "this is the last sample"
+
+
+class Playhead(TimeCursor):
+    """`newest` is the moment that is shown, which the player brings; nothing is held."""
+
+    replayed = True
+
+    def __init__(self, player: Player) -> None:
+        super().__init__(player.recent)
+        self.player = player
+
+    @property
+    def moving(self) -> bool:
+        return self.player.playing and not (self.player.at_end and not self.player.follows)
+
+    def pause(self) -> str | None:
+        player = self.player
+        if player.at_end and not player.follows:
+            player.restart()
+            return "from the beginning"
+        player.play(not player.playing)
+        return None
+
+    def step(self, steps: int) -> str | None:
+        if self.player.step(steps):
+            return None
+        return FIRST if steps < 0 else LAST
+
+    def minute(self, minutes: int) -> str | None:
+        if self.newest is None:
+            return NOTHING_YET
+        return self._go(self.newest.sample.taken_at + minutes * MINUTE_S)
+
+    def jump(self, text: str) -> str | None:
+        taken_at = self.player.index.taken_at
+        found = moment(text, (float(taken_at[0]), float(taken_at[-1])))
+        return f"{text}: no time, such as {FORMS}" if found is None else self._go(found)
+
+    def _go(self, taken_at: float) -> str | None:
+        """To a Unix time, or as near as the recording comes to it."""
+        player = self.player
+        index = player.index
+        player.seek(index.at(taken_at))
+        if taken_at < index.taken_at[0]:
+            return f"the recording begins at {clock_time(float(index.taken_at[0]))}"
+        if taken_at > index.taken_at[-1]:
+            return f"the recording ends at {clock_time(float(index.taken_at[-1]))}"
+        return None
+
+    def edge(self, steps: int) -> str:
+        """To where the previous or next finding begins or ends, and hold there."""
+        player = self.player
+        found = player.marks.beside(player.number, steps)
+        if not found:
+            return self._no_edge(steps)
+        player.play(False)
+        player.seek(player.index.place(found[0].number))
+        return _told(found)
+
+    def _no_edge(self, steps: int) -> str:
+        player = self.player
+        if player.scanned:
+            return f"no finding begins or ends {'before' if steps < 0 else 'after'} this"
+        until = player.marks.until
+        if until < 0:
+            return "findings are still being looked for"
+        at = clock_time(float(player.index.taken_at[player.index.place(until)]))
+        return f"none there yet: findings are known until {at}"
+
+    def marks(self) -> bool:
+        """The first sample, where none was marked."""
+        self.marked = self.marked or self.player.first
+        return self.marked is not None
+
+    def mark(self) -> str:
+        self.marked = self.snapshot
+        if self.marked is None:
+            return NOTHING_YET
+        at = clock_time(self.marked.sample.taken_at)
+        return f"marked {at}; D shows what is different at other moments"
+
+
+def _told(marks: Sequence[FindingMark]) -> str:
+    first, more = marks[0], len(marks) - 1
+    said = f"{'begins' if first.begins else 'ends'}: {first.finding.title}"
+    return f"{said}, and {more} more" if more else said
+
+
+def mode(player: Player, taken_at: float) -> tuple[str, str]:
+    """What goes on, for the header, and its style."""
+    at = clock_time(taken_at)
+    if player.playing and not player.at_end:
+        return f"PLAY {player.speed:g}x {at}", "header"
+    if player.at_end:
+        return f"{'FOLLOWS' if player.follows and player.playing else 'END'} {at}", "warn header"
+    return f"PAUSED {at}", "warn header"
