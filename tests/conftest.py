@@ -2,11 +2,13 @@
 they show, not by how long a busy machine takes.
 """
 
+import gc
 import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,8 +36,11 @@ os.environ["TCPTOP_RAISE"] = "1"
 
 os.environ["PATH"] += ":/usr/sbin:/sbin"  # servers lie there, and not every user looks
 
-# Files that wait for long come first: one at the end would keep half of the machine waiting.
-LONGEST = ("tests/incidents/", "tests/healthy/", "tests/kernel/test_scenarios")
+# Files that wait for long, at which a core has time for others: they are spread among these, and
+# over before the end, where one would keep the machine waiting.
+LONG = ("tests/incidents/", "tests/healthy/", "tests/kernel/test_scenarios")
+OVER = 0.85  # of the run
+SHORT = "tests/unit/"
 
 _complaint = pytest.StashKey[str]()
 
@@ -57,9 +62,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             raise pytest.UsageError(f"packages were not installed: {config.stash[_complaint]}")
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def _counting(request: pytest.FixtureRequest) -> Iterator[None]:
-    if not request.node.nodeid.startswith("tests/unit/"):
+    """Lines that one in four unit tests run: counting doubles their time, and the others hardly run
+    others."""
+    test = request.node.nodeid
+    if not test.startswith(SHORT) or crc32(test.encode()) % 4:
         yield
         return
     counted.start()
@@ -67,8 +75,31 @@ def _counting(request: pytest.FixtureRequest) -> Iterator[None]:
     counted.stop()
 
 
+def mixed(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Whole files in the order in which they begin."""
+    files: dict[str, list[pytest.Item]] = {}
+    for item in sorted(items, key=lambda item: item.nodeid.startswith(SHORT)):
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    long = [name for name in files if name.startswith(LONG)]
+    others = [name for name in files if not name.startswith(LONG)]
+    begins = dict(zip(long, starts([1.0] * len(long)), strict=True))
+    begins = {name: OVER * start for name, start in begins.items()}
+    weights = [1.0 if name.startswith(SHORT) else 8.0 for name in others]
+    begins |= dict(zip(others, starts(weights), strict=True))
+    return [item for name in sorted(files, key=begins.__getitem__) for item in files[name]]
+
+
+def starts(weights: Sequence[float]) -> list[float]:
+    """When each begins that comes after the others, 0 to 1."""
+    whole = sum(weights)
+    return [sum(weights[:place]) / whole for place in range(len(weights))]
+
+
 def pytest_collection_finish() -> None:
     counted.stop()
+    # What was collected stays: looking through it again took a tenth of the time.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:
@@ -76,7 +107,7 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    items[:] = mixed(items)
     for item in items:
         reasons = list(needs.lacking(item.nodeid))
         if reasons:

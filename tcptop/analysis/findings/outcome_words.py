@@ -40,7 +40,11 @@ def _kinds(found: Outcomes) -> list[_Kind]:
             "{n} connects to {to}{by} within {t} failed: this host rejects them itself",
             "rejected by this host itself",
         ),
-        _Kind(found.untold, "{n} connects to {to}{by} within {t} failed", "failed at once"),
+        _Kind(
+            found.untold,
+            "{n} connects to {to}{by} within {t} failed",
+            "ended before they were open",
+        ),
         _Kind(
             found.unrouted,
             "{n} connects to {to}{by} within {t} failed: this host has " + found.no_route,

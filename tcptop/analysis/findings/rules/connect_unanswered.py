@@ -83,7 +83,8 @@ def _severity(told: Silent, limits: Limits) -> str:
         return "critical"
     if given is None or not given.every or given.calls.heard or told.other_family or some:
         return "warning"
-    if told.attempts >= most and not unanswered.one_by_one(given):
+    others = unanswered.others_answer(told.seen, case.callee)
+    if told.attempts >= most and not unanswered.one_by_one(given) and not others:
         return "critical"
     return "info" if unanswered.spared(told.seen, case, told.processes) else "warning"
 
