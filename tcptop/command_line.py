@@ -25,12 +25,13 @@ from tcptop.options import (
     Options,
     RecordOptions,
     ReplayOptions,
+    ReportOptions,
     SnapshotOptions,
     UsageError,
 )
 
 # Words of the contract that are subcommands and come with later versions.
-LATER = ("report", "metrics", "config", "completion")
+LATER = ("metrics", "config", "completion")
 
 MOMENTS = ("--at", "--begin", "--end")
 
@@ -53,6 +54,7 @@ commands:
   tcptop record FILE    every sample into a file, for `check --from FILE`, `snapshot --from FILE`
   tcptop diff OLD NEW   what changed between two snapshots, or two moments of a recording
   tcptop replay FILE    the live view over such a file: play, step, jump to a time or a finding
+  tcptop report FILE    a post-mortem of a recording, as one HTML page or as Markdown
   tcptop explain WORD   what a state or trouble means, how to confirm and fix it; alone: the list
 """
 
@@ -276,6 +278,38 @@ def _diff() -> Parser:
     return parser
 
 
+def _report() -> Parser:
+    parser = Parser(
+        "tcptop report",
+        "A post-mortem of a recording, to attach: what happened, the findings over time with "
+        "their evidence, charts, who was concerned, and the limits of the host. HTML is one page "
+        "that needs neither network nor script.",
+    )
+    parser.add_argument("file", type=argument.file, metavar="FILE", help="of tcptop record")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=argument.file,
+        metavar="OUT",
+        help="OUT.html or OUT.md, written atomically; default: Markdown to stdout",
+    )
+    parser.add_argument(
+        "--begin",
+        metavar="TIME",
+        help="from then on: 13:02, 13:02:30, an RFC 3339 time, -5m before the end of the "
+        "recording, +30s after its beginning",
+    )
+    parser.add_argument("--end", metavar="TIME", help="until then")
+    parser.add_argument("--title", metavar="TEXT", help="what stands above it")
+    parser.add_argument(
+        "--redact",
+        action="store_true",
+        help="hide addresses, users, command lines and host names: each has one alias throughout",
+    )
+    _judging(parser)
+    return parser
+
+
 def _demo() -> Parser:
     parser = Parser(
         "tcptop demo",
@@ -306,6 +340,7 @@ SUBCOMMANDS: Mapping[str, tuple[Callable[[], Parser], type[Options]]] = {
     "record": (_record, RecordOptions),
     "diff": (_diff, DiffOptions),
     "replay": (_replay, ReplayOptions),
+    "report": (_report, ReportOptions),
     "demo": (_demo, DemoOptions),
     "explain": (_explain, ExplainOptions),
 }

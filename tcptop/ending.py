@@ -25,6 +25,7 @@ SUBCOMMANDS = (
     "record",
     "diff",
     "replay",
+    "report",
     "demo",
     "explain",
 )  # end with 130 on ^C, the live view with 0

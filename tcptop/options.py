@@ -119,6 +119,17 @@ class DiffOptions(JudgingOptions):
 
 
 @dataclass(frozen=True)
+class ReportOptions(JudgingOptions):
+    command: ClassVar[str] = "report"
+    file: str = ""
+    output: str | None = None
+    begin: str | None = None
+    end: str | None = None
+    title: str | None = None
+    redact: bool = False
+
+
+@dataclass(frozen=True)
 class DemoOptions(ConfigOptions, ScreenOptions):
     command: ClassVar[str] = "demo"
     events: bool = True
@@ -139,6 +150,7 @@ Options = (
     | RecordOptions
     | DiffOptions
     | ReplayOptions
+    | ReportOptions
     | DemoOptions
     | ExplainOptions
 )

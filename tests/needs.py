@@ -21,6 +21,7 @@ EVERYTHING = bool(os.environ.get("TCPTOP_TEST_ALL"))
 PACKAGES = {
     "/etc/services": "netbase",
     "busybox": "busybox-static",
+    "chromium-headless-shell": "chromium-headless-shell",
     "crun": "crun",
     "curl": "curl",
     "ethtool": "ethtool",
@@ -70,6 +71,7 @@ NEEDS = {
     "tests/kernel/test_podman.py": ("busybox", "crun", "podman"),
     "tests/record/test_diff.py": _INSIDE,
     "tests/record/test_record.py": _INSIDE,
+    "tests/record/test_report.py": (*_INSIDE, "chromium-headless-shell"),
     "tests/replay/": _INSIDE,
     "tests/tui/test_monkey.py": _INSIDE,
     "tests/tui/test_namespace.py": _INSIDE,

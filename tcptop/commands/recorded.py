@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tcptop.analysis.watch import WatchLoop
     from tcptop.model.sample import Sample
     from tcptop.model.snapshot import Snapshot
+    from tcptop.model.source import SeekableSource
     from tcptop.sources.recording.source import RecordingSource
 
 
@@ -49,9 +50,10 @@ def loop(
 
 @contextmanager
 def watched(
-    path: str, chosen: JudgingOptions, over: float | None = None
+    path: str, chosen: JudgingOptions, over: float | None = None, redact: bool = False
 ) -> Iterator[tuple[RecordingSource, WatchLoop]]:
-    """The same of any file; `over` is for how long before a moment its history is made."""
+    """The same of any file; `over` is for how long before a moment its history is made, `redact`
+    whether names are hidden before anything is made of them."""
     from tcptop.analysis.watch import WatchLoop
     from tcptop.commands.effective import decided
     from tcptop.sources.recording.source import RUN_UP_S, RecordingSource
@@ -59,7 +61,12 @@ def watched(
     recording = RecordingSource(path, math.inf, over or RUN_UP_S)
     try:
         user = decided(chosen, home=home(recording.first()))
-        yield recording, WatchLoop(recording, user.findings)
+        source: SeekableSource = recording
+        if redact:
+            from tcptop.sources.redacted import RedactedSource
+
+            source = RedactedSource(recording)
+        yield recording, WatchLoop(source, user.findings)
     finally:
         recording.close()
 
@@ -81,15 +88,27 @@ def at_time(
 def every(
     recording: RecordingSource, watch: WatchLoop, chosen: SnapshotOptions
 ) -> Iterator[Snapshot]:
-    """From --begin to --end, understood in the light of those before --begin. Raises CommandError
-    where there is none."""
+    """From --begin to --end. Raises CommandError where there is none."""
+    return between(recording, watch, *span(recording, chosen.begin, chosen.end))
+
+
+def span(recording: RecordingSource, begin: str | None, end: str | None) -> tuple[float, float]:
+    """Of --begin and --end, which are the recording's own where they are not given. Raises
+    CommandError where it has no sample between them."""
+    first, last = recording.span
+    start = first if begin is None else moment(begin, "--begin", recording.span)
+    until = last if end is None else moment(end, "--end", recording.span)
+    if start > last or until < first or start > until:
+        raise CommandError(f"{recording.path}: no sample from --begin to --end")
+    return start, until
+
+
+def between(
+    recording: RecordingSource, watch: WatchLoop, begin: float, end: float
+) -> Iterator[Snapshot]:
+    """Every sample, understood in the light of those before `begin`."""
     from tcptop.model.source import EndOfSamples
 
-    first, last = recording.span
-    begin = first if chosen.begin is None else moment(chosen.begin, "--begin", recording.span)
-    end = last if chosen.end is None else moment(chosen.end, "--end", recording.span)
-    if begin > last or end < first or begin > end:
-        raise CommandError(f"{chosen.recording}: no sample from --begin to --end")
     snapshot = watch.seek(begin)
     while snapshot.sample.taken_at <= end:
         if snapshot.sample.taken_at >= begin:

@@ -138,29 +138,29 @@ def _share(shown: int, every: int) -> str:
 
 
 def _section(selection: Selection, section: Section, limit: int | None) -> Iterator[str]:
-    places = _places(selection, section.listing)
-    shown = places[: ROWS if limit is None else limit]
+    every = places(selection, section.listing)
+    shown = every[: ROWS if limit is None else limit]
     if not len(shown):
         return
     yield ""
-    yield f"### {section.title}{_share(len(shown), len(places))}"
+    yield f"### {section.title}{_share(len(shown), len(every))}"
     yield ""
     listing = section.listing
     if netns.elsewhere(listing, selection, shown):
         listing = netns.told(listing)
-    yield from table(selection, _roomy(listing.columns), shown)
+    yield from table(selection, roomy(listing.columns), shown)
     yield ""
     yield _shown_by(selection, section, shown)
 
 
-def _places(selection: Selection, listing: Listing) -> Index:
+def places(selection: Selection, listing: Listing) -> Index:
     """Those of processes as on the screen: the ended ones last."""
     if listing is PROCESSES:
         return ordered(listing, selection, listing.sort_by, reverse=False)
     return LISTS[listing.name].order(selection)
 
 
-def _roomy(columns: Sequence[Column]) -> list[Column]:
+def roomy(columns: Sequence[Column]) -> list[Column]:
     return [each for each in columns if each.priority <= ROOMY or each.key in WANTED]
 
 

@@ -1,0 +1,58 @@
+"""`tcptop report FILE`: a post-mortem of a recording, as one HTML page or as Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcptop import ending
+from tcptop.commands import recorded
+from tcptop.commands.errors import DONE
+from tcptop.options import ReportOptions, UsageError
+from tcptop.views import output
+
+if TYPE_CHECKING:
+    from tcptop.analysis.watch import WatchLoop
+    from tcptop.sources.recording.source import RecordingSource
+    from tcptop.views.report.page import PostMortem
+
+HTML = (".html", ".htm")
+MARKDOWN = (".md", ".markdown")
+
+
+def run(chosen: ReportOptions) -> int:
+    """Go through the samples once."""
+    from tcptop.views.report import html, markdown
+
+    ending.before_the_end.append(output.remove_unfinished)
+    writer = html if _is_html(chosen) else markdown
+    if chosen.output not in (None, "-"):
+        output.refuse_directory(chosen.output)
+    with recorded.watched(chosen.file, chosen, redact=chosen.redact) as (recording, loop):
+        made = _page(chosen, recording, loop)
+    with output.opened(chosen.output) as out:
+        writer.write(made, out)
+    return DONE
+
+
+def _is_html(chosen: ReportOptions) -> bool:
+    """By the file's ending; Markdown to stdout."""
+    name = (chosen.output or "-").lower()
+    if name.endswith(HTML):
+        return True
+    if name == "-" or name.endswith(MARKDOWN):
+        return False
+    raise UsageError(f"tcptop: report: -o {chosen.output}: neither .html nor .md")
+
+
+def _page(chosen: ReportOptions, recording: RecordingSource, loop: WatchLoop) -> PostMortem:
+    from tcptop.views.report.course import Course
+    from tcptop.views.report.page import page
+
+    begin, end = recorded.span(recording, chosen.begin, chosen.end)
+    course: Course | None = None
+    for snapshot in recorded.between(recording, loop, begin, end):
+        at = snapshot.sample.taken_at
+        course = course or Course(at, max(min(end, recording.span[1]), at))
+        course.add(snapshot)
+    assert course is not None
+    return page(course, chosen.title)
