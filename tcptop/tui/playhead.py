@@ -76,7 +76,7 @@ class Playhead(TimeCursor):
 
     def _no_edge(self, steps: int) -> str:
         player = self.player
-        if player.scanned:
+        if player.scanned or (steps < 0 and player.number <= player.marks.until):
             return f"no finding begins or ends {'before' if steps < 0 else 'after'} this"
         until = player.marks.until
         if until < 0:
