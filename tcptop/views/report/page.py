@@ -201,7 +201,9 @@ def _ending(course: Course, causes: Sequence[Episode]) -> str:
         return f"None of it was seen after {moment(last, course)}."
     if len(left) == len(causes):
         return "At the end " + ("it was still there." if len(left) == 1 else "all was still there.")
-    return f"At the end {count(len(left), 'of these was', 'of these were')} still there."
+    if len(left) == 1:
+        return f"At the end this was still there: {left[0].worst.title.rstrip('.')}."
+    return f"At the end {len(left)} of these were still there."
 
 
 def _charts(course: Course) -> Iterator[Chart]:
