@@ -60,6 +60,7 @@ NEEDS = {
     "tests/incidents/test_failing.py": (*_LAB, "haproxy", "nft", "openssl"),
     "tests/incidents/test_held_up.py": (*_LAB, "haproxy", "nft"),
     "tests/incidents/test_keeping.py": _LAB,
+    "tests/incidents/test_late.py": (*_LAB, "nft"),
     "tests/incidents/test_network.py": (*_LAB, "ethtool", "nft"),
     "tests/incidents/test_reading.py": (*_LAB, "nft", "redis-server"),
     "tests/incidents/test_restrained.py": _INSIDE,

@@ -47,7 +47,7 @@ CATALOGUE = (
           True, (RESETS, "connect-unanswered", REJECTED)),
     Entry("opening", "TcpExt", "TCPSynRetrans", _ipv4("tcp_syn_retries", "tcp_synack_retries"),
           "SYN and SYN-ACK retransmitted: the other side did not answer.",
-          True, ("connect-unanswered", FLOOD)),
+          True, ("connect-unanswered", "connects-delayed", FLOOD)),
     Entry("accept", "TcpExt", "ListenOverflows", (SOMAXCONN,),
           "SYNs or ACKs that hit a full accept queue, retries included.", True, (OVERFLOW,)),
     Entry("accept", "TcpExt", "ListenDrops", _ipv4("tcp_abort_on_overflow"),

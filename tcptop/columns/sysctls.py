@@ -90,6 +90,9 @@ SETTINGS = (
             "Looks for a smaller MTU: 1 where large segments vanish, 2 always, 0 never."),
     Sysctl("net.ipv4.tcp_sack", "1",
             "Lets receivers say which segments are missing; 0 slows every recovery."),
+    Sysctl("net.ipv4.tcp_ecn", "2",
+            "Marks of congestion: 1 asks for them when it connects, 2 only grants them, 0 never.",
+            "3 to 5 since 6.18: with AccECN", ("connects-delayed",)),
     Sysctl("net.ipv4.tcp_timestamps", "1",
             "Timestamps: needed to reuse ports in TIME-WAIT, and for scaling and SACK after a SYN "
             "cookie.",

@@ -14,7 +14,7 @@ from tcptop.sources import namespaces, procfs
 
 _IPV4 = """
 ip_local_port_range ip_local_reserved_ports tcp_abort_on_overflow tcp_congestion_control
-tcp_fin_timeout tcp_keepalive_intvl tcp_keepalive_probes tcp_keepalive_time tcp_max_orphans
+tcp_ecn tcp_fin_timeout tcp_keepalive_intvl tcp_keepalive_probes tcp_keepalive_time tcp_max_orphans
 tcp_max_syn_backlog tcp_max_tw_buckets tcp_mem tcp_moderate_rcvbuf tcp_mtu_probing
 tcp_no_metrics_save tcp_notsent_lowat tcp_orphan_retries tcp_retries1 tcp_retries2 tcp_rmem
 tcp_rto_max_ms tcp_rto_min_us tcp_sack tcp_slow_start_after_idle tcp_syn_linear_timeouts

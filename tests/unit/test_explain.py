@@ -28,7 +28,7 @@ nagle-delayed-ack half-closed retransmission-rate resets fd-limit orphan-or-memo
 conntrack-full risky-sysctl self-connect socket-leak
 mtu-black-hole packets-rejected nat-ports-exhausted
 connections-growing requests-unanswered requests-queued turned-away destination-failing
-inherited-connections clients-reset slow-path
+inherited-connections clients-reset slow-path connects-delayed
 """
 TOPICS = """
 handshake teardown queues ports time-wait keepalive nagle pooling silent-hangs backlog sysctls

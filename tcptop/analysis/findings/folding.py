@@ -179,5 +179,12 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("destination-failing", "resets", destinations.same_destination),
     ("destination-failing", "resets", destinations.server_is_here),
     ("destination-failing", "self-connect", destinations.same_destination),
+    ("connects-delayed", "packets-rejected", hosts.kept_back),
+    ("connects-delayed", "accept-queue-overflow", destinations.server_is_here),
+    ("connects-delayed", "syn-queue-full", destinations.server_is_here),
+    ("connects-delayed", "handshake-unfinished", hosts.takes_no_more),
+    ("connects-delayed", "connect-unanswered", destinations.same_destination),
+    ("connects-delayed", "destination-failing", destinations.same_destination),
+    ("connects-delayed", "retransmission-rate", destinations.way_loses_data_too),
     ("destination-failing", "ephemeral-port-exhaustion", destinations.no_port_to_call_from),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from tcptop.model.closed import YES
 from tcptop.model.finding import Subject
 from tcptop.model.sample import Kernel, LostSocket, Process, Sample
 from tcptop.model.table import Bools, SocketTable, concat
-from tests.kernel.recount import hasty
+from tests.kernel.recount import hasty, late
 from tests.kernel.recount.places import at
 
 SLACK_S = 1.5  # between two looks something can have been so for a while already
@@ -81,6 +81,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_failures(seen)
     yield from _of_ends(seen)
     yield from _of_hasty(seen)
+    yield from _of_late_handshakes(seen)
     yield from _of_served_ends(seen)
     yield from _of_neighbours(seen)
     yield from _of_processes(seen)
@@ -783,6 +784,17 @@ def _of_hasty(seen: Seen) -> Iterator[Fact]:
     yield Fact("seconds", min(both) - 0.1, max(both) + 0.1, "waited all alike, and left")
     for waited in (*least, *most):
         yield exactly("seconds", waited, "waited, and left")
+
+
+def _of_late_handshakes(seen: Seen) -> Iterator[Fact]:
+    """A window of seconds begins between two looks."""
+    to = seen.subject.destination
+    if to is None or not to.rpartition(":")[2].isdigit():
+        return
+    numbers = list(late.opened(seen.samples, seen.subject.netns, to))
+    for most, least in pairwise(numbers):
+        for name, high, low in zip(late.Numbers._fields, most, least, strict=True):
+            yield Fact("count", min(low, high), high, f"connections that were opened: {name}")
 
 
 def _last_seen(seen: Seen, state: int) -> NDArray[np.uint64]:

@@ -41,6 +41,13 @@ def repeats_to_it(effect: Finding, cause: Finding, seen: Observations) -> bool:
     return mostly and same_destination(effect, cause, seen)
 
 
+def way_loses_data_too(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """connects-delayed: the way there, or every way, loses of everything."""
+    there = cause.subject.destination
+    same = effect.subject.netns == cause.subject.netns
+    return same and there in (None, host(effect.subject.destination or ""))
+
+
 def kept_back_too(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """retransmission-rate: this host drops a good part of it itself, and all that waits there."""
     rows = np.flatnonzero(subject.named(cause.subject, seen.table))
