@@ -261,8 +261,44 @@ def _portions(lab: Lab, count: int, size: int, pause_s: float) -> None:
     lab.client.python("portions", server.address, 80, count, "/film", size, pause_s)
 
 
+@incident(
+    server=[
+        Says(
+            "zero-window-peer",
+            "warning critical",
+            who="pooled",
+            title=[r"10\.77\.0\.2 does not read what pooled\.py sends on 4 connections"],
+            values={"connections": 4},
+            listener="10.77.0.1:8080",
+        )
+    ],
+)
+def players_that_do_not_read_take_all_threads(lab: Lab) -> None:
+    """Whoever comes later is accepted, and no thread is left that reads the request."""
+    _pooled(lab, 0)
+    lab.server.until(lambda: _probed(lab, 8080) == 4, "windows that are shut")
+    lab.client.python("browsers", lab.server.address, 8080, 4, 20)
+    lab.server.until(lambda: lab.server.unread(8080) >= 10, "unread requests")
+    lab.wait(2)
+
+
+@players_that_do_not_read_take_all_threads.healthy()
+def players_read_and_leave_threads(lab: Lab) -> None:
+    _pooled(lab, 2_000_000)
+    lab.client.python("browsers", lab.server.address, 8080, 4, 20)
+    lab.wait(3)
+
+
+def _pooled(lab: Lab, per_s: int) -> None:
+    server = lab.server
+    server.python("pooled", server.address, 8080, 4, 8_000_000, port=8080)
+    lab.client.python("readers", server.address, 8080, 4, "/film", per_s)
+    server.until(lambda: server.count("ESTABLISHED", local=8080) == 4, "four players")
+
+
 class TestReading(Proving):
     incidents = (
+        players_that_do_not_read_take_all_threads,
         redis_is_busy_with_one_command,
         a_server_with_a_pool_is_stopped,
         clients_stop_reading_large_answers,

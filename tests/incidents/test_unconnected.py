@@ -334,8 +334,44 @@ def ports_are_scanned(lab: Lab) -> None:
     lab.client.until(lambda: lab.client.counter("TcpAttemptFails") >= 10, "refused ones")
 
 
+@incident(
+    client=[
+        Says(
+            UNANSWERED,
+            "warning critical",
+            who="browsers",
+            title=[r"browsers\.py", r"10\.77\.0\.1:80\b"],
+            told=[r"\d+ connections there opened, and nothing but ack", "at the program, whether"],
+            never=["firewall", "loss on the path"],
+            destination="10.77.0.1:80",
+        )
+    ],
+)
+def haproxy_has_all_the_clients_it_may(lab: Lab) -> None:
+    """They are idle; who comes waits in the queue of the kernel, until that is full too."""
+    _kept_clients(lab, 10)
+    lab.client.until(lambda: lab.client.again(remote=80, times=2) >= 3, "SYNs without an answer")
+
+
+@haproxy_has_all_the_clients_it_may.healthy()
+def haproxy_has_room_for_all_clients(lab: Lab) -> None:
+    _kept_clients(lab, 100)
+    lab.wait(3)
+
+
+def _kept_clients(lab: Lab, most: int) -> None:
+    server = lab.server
+    front = f" maxconn {most}\n backlog 10\n bind {server.address}:80\n http-request return"
+    server.haproxy("haproxy", f"frontend f\n{front} status 200", 80)
+    lab.client.python("askers", server.address, 80, 10, 60)
+    lab.client.until(lambda: lab.client.count("ESTABLISHED", remote=80) == 10, "idle clients")
+    lab.wait(1)
+    lab.client.python("browsers", server.address, 80, 5, 9)
+
+
 class TestUnconnected(Proving):
     incidents = (
+        haproxy_has_all_the_clients_it_may,
         a_firewall_drops_behind_short_timeouts,
         one_caller_tries_again_and_again,
         a_neighbour_is_gone_and_a_filter_drops,

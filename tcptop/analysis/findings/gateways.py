@@ -10,7 +10,7 @@ import numpy as np
 
 from tcptop.analysis.findings.lost import JUST_S
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.unanswered_words import Silent
+from tcptop.analysis.findings.unheard import Silent
 from tcptop.analysis.peers import is_link_local, is_loopback
 from tcptop.model import address, tcp
 from tcptop.model.arrays import isin_codes

@@ -340,3 +340,32 @@ def test_why_a_neighbour_may_not_answer(to: str) -> None:
     row = table([dialing(to=to) if "[" not in to else socket("SYN_SENT", "[2001:db8::1]:9", to)])
     place = callee(row, 0)
     assert ("ICMPv6" in unanswered.why_gone(place)) is to.startswith("[")
+
+
+def taken(number: int, to: str = "192.0.2.1:443", **info: int) -> Row:
+    """Opened, with its request acknowledged; `info` may have more of it."""
+    told = {"data_segs_out": 1, "bytes_sent": 80, "bytes_acked": 81, "segs_in": 3, "rtt": 300}
+    told |= {"min_rtt": 300, "last_data_sent": 4000, "last_data_recv": 4100, "last_ack_recv": 4000}
+    return socket("ESTABLISHED", f"10.0.0.1:{41000 + number}", to, inode=20, info={**told, **info})
+
+
+@pytest.mark.parametrize(
+    ("others", "full"),
+    [
+        ([taken(n) for n in range(3)], True),
+        ([taken(n) for n in range(2)], False),
+        ([taken(n, last_data_sent=900) for n in range(3)], False),  # an answer may be under way
+        ([taken(n, to="192.0.2.1:80") for n in range(3)], False),
+        ([*(taken(n) for n in range(3)), taken(3, bytes_received=9, last_data_recv=500)], False),
+        ([*(taken(n) for n in range(3)), taken(3, bytes_received=9, last_data_recv=9000)], True),
+        ([taken(n) | {"send_q": 80} for n in range(3)], False),
+    ],
+)
+def test_what_is_taken_and_not_answered_tells_of_a_full_accept_queue(
+    others: list[Row], full: bool
+) -> None:
+    (finding,) = of(once([dialing(), *others], owners=HELD), ID)
+    text = " ".join([*finding.evidence, finding.advice])
+    assert ("3 connections there opened, and nothing but acknowledgements came" in text) is full
+    assert ("at the program, whether it accepts" in finding.advice) is full
+    assert ("firewall" in finding.advice) is not full

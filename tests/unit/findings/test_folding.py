@@ -9,7 +9,7 @@ from tcptop.analysis.findings import folding
 from tcptop.analysis.findings.folds import closing, destinations, listeners
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Finding, Subject
-from tcptop.model.sample import Process
+from tcptop.model.sample import Process, ProcessFacts
 from tests.unit.findings.test_zero_window_peer import shut
 from tests.unit.findings.watched import of, watch
 from tests.unit.prepared import (
@@ -58,6 +58,36 @@ def test_a_proxy_does_not_read_what_it_cannot_pass_on() -> None:
 def test_a_stuck_process_is_not_excused_by_one_slow_reader() -> None:
     effect, cause = of_proxy(12, 1)
     assert (effect.because, cause.because) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("threads", "watched", "taken"),
+    [
+        (6, (), True),
+        (1, (), False),  # an event loop: it would read from others
+        (6, (2, 3), False),  # the same with helpers: it waits for room by epoll
+        (60, (), False),  # a thread for each client: those that do not read wait for something else
+        (6, None, False),
+    ],
+)
+def test_threads_that_wait_to_send_are_why_nobody_reads(
+    threads: int, watched: tuple[int, ...] | None, taken: bool
+) -> None:
+    """A pool of five; two are held up, and twelve others come."""
+    memory = {"sndbuf": 87_040, "wmem_queued": 87_000, "drops": 0}
+    front = [unread(f"10.0.0.7:{5000 + n}", inode=n + 10) for n in range(12)]
+    full = [
+        shut(6, 1, local="10.0.0.1:8080", remote=f"10.0.0.9:{6000 + n}", inode=n + 2, memory=memory)
+        for n in range(2)
+    ]
+    rows = [socket("LISTEN", "0.0.0.0:8080", inode=1), *full, *front]
+    rows = [row | {"cookie": n + 1} for n, row in enumerate(rows)]
+    waits_for = None if watched is None else frozenset(watched)
+    facts = ProcessFacts(NGINX.pid, "sleeping", 0.0, 0.0, threads, 1, 0.0, 1, None, waits_for)
+    held = owners(*((n, NGINX, n) for n in range(1, 101)))
+    last = watch(7, lambda _: rows, owners=held, facts={NGINX.pid: facts})[-1]
+    (effect,), (cause,) = of(last, UNREAD), of(last, SHUT)
+    assert (effect.because == cause.key) is taken
 
 
 def test_on_the_same_connection_it_may_be_either_end() -> None:

@@ -13,6 +13,7 @@ from tcptop.model.finding import Finding, Subject
 
 MOST = 0.5  # of the connections that are not read
 LEAST = 0.1  # of those that wait to be accepted
+SEVERAL = 2  # threads of a pool
 
 
 def other_end(effect: Finding, cause: Finding, seen: Observations) -> bool:
@@ -75,5 +76,25 @@ def cannot_pass_it_on(effect: Finding, cause: Finding, seen: Observations) -> bo
     held_up, unread = cause.values.get("connections", 0), effect.values.get("connections", 0)
     longer = cause.values.get("longest_s", 0) >= effect.values.get("longest_s", 0)
     others = not set(effect.subject.cookies) & set(cause.subject.cookies)
-    passing = longer and others and held_up >= MOST * unread
-    return passing and same_process(effect, cause, seen)
+    if not (longer and others and same_process(effect, cause, seen)):
+        return False
+    return held_up >= MOST * unread or _no_thread_is_left(effect, cause, seen)
+
+
+def _no_thread_is_left(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """Threads of a pool each wait in send(), and what comes is read by none.
+
+    They do, as the buffers are full and no epoll descriptor waits for room in them; a loop of
+    events, or a thread for each client, would go on to read from others.
+    """
+    rows = np.flatnonzero(subject.named(cause.subject, seen.table))
+    full, unread = blocked.full(seen, rows), effect.values.get("connections", 0)
+    holders = list(
+        {each.pid: each for row in rows.tolist() for each in seen.processes(row)}.values()
+    )
+    facts = seen.facts(holders[0]) if len(holders) == 1 else None
+    if facts is None or facts.waits_for is None or len(full) < max(len(rows), SEVERAL):
+        return False
+    watched = facts.waits_for & set(seen.table.inode[rows].tolist())
+    same = effect.subject.listener == cause.subject.listener is not None
+    return same and not watched and len(full) < facts.threads < len(full) + unread

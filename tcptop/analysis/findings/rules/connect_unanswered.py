@@ -10,7 +10,8 @@ from tcptop.analysis.findings import gateways, unanswered, words
 from tcptop.analysis.findings.gateways import Gateway
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
-from tcptop.analysis.findings.unanswered_words import Silent, advice, again, causes, evidence
+from tcptop.analysis.findings.unanswered_words import advice, again, causes, evidence
+from tcptop.analysis.findings.unheard import Silent
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Process
 
