@@ -47,6 +47,18 @@ def behind(seen: Observations, every: Sequence[Silent]) -> dict[Gateway, list[Si
     return found
 
 
+def shared(seen: Observations, group: Sequence[Silent]) -> Route | None:
+    """The way that all of several hosts have in common, where each answers a part of the calls."""
+    hosts = {(told.case.callee.remote_hi, told.case.callee.remote_lo) for told in group}
+    routes = [seen.route(told.case.way) if told.case.way else None for told in group]
+    first = routes[0]
+    if len(hosts) < HOSTS or first is None or not first.gateway or first.link is None:
+        return None
+    device = first.link.name
+    alike = all(route and leads(route, first.gateway, device) for route in routes)
+    return first if alike and all(told.opened for told in group) else None
+
+
 def _gateway(
     seen: Observations, netns: int, whom: str, device: str, since: float, group: Sequence[Silent]
 ) -> Gateway:
@@ -94,6 +106,24 @@ def told(gateway: Gateway) -> str:
     return (
         f"All of them are behind the gateway {gateway.address} on {gateway.device} (ip route get), "
         f"and nothing else that is behind it was heard of meanwhile.{itself}"
+    )
+
+
+def in_common(way: Route) -> str:
+    """A sentence."""
+    device = way.link.name if way.link else "?"
+    return (
+        f"All of them are behind the gateway {way.gateway} on {device} (ip route get), and each "
+        "answers a part of the connects: of several links or ways behind it one may be lost."
+    )
+
+
+def advice_in_common(way: Route) -> str:
+    return (
+        f"Look at what they have in common before the called hosts: behind {way.gateway}, one "
+        "member of a link aggregation, one of several equal routes (ECMP), one of a pair of "
+        "firewalls, or loss. Which connects are lost depends on their ports then: tracepath or mtr "
+        "by TCP from one source port after another tells."
     )
 
 

@@ -116,11 +116,10 @@ def _waiting(told: Silent) -> str:
 
 def _given_up(told: Silent, given: GivenUp) -> str:
     calls = given.calls
-    some = (
-        "none became a connection"
-        if given.every
-        else f"at least {words.count(calls.opened, 'other connection')} there opened meanwhile"
-    )
+    some = f"at least {words.count(calls.opened, 'other connection')} there opened meanwhile"
+    if given.every:
+        others = " of these became a connection, while others there did"
+        some = f"none{others if told.opened else ' became a connection'}"
     return (
         f"{_people(told.processes)}: in the last {words.duration(given.seconds)} "
         f"{words.count(given.attempts, 'connect was', 'connects were')} seen in SYN-SENT to "

@@ -11,7 +11,7 @@ import pytest
 from tcptop.analysis.findings import folding
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Finding, Subject
-from tcptop.model.route import Neighbour, Route, RouteKey
+from tcptop.model.route import Link, Neighbour, Route, RouteKey
 from tcptop.model.sample import Deaths
 from tests.unit.findings.hosts import host, rising
 from tests.unit.findings.watched import of, once, watch
@@ -355,6 +355,38 @@ def test_several_destinations_of_one_program_are_one_trouble() -> None:
     other = socket("ESTABLISHED", "10.0.0.1:41000", "10.0.0.7:5432", inode=3, info=heard)
     told = of(watch(8, lambda n: [*rows(n), other | {"cookie": 9}], **given)[-1], ID)
     assert [each.severity for each in told] == ["warning", "warning"]
+
+
+@pytest.mark.parametrize("each_answers", [True, False])
+def test_what_several_that_answer_a_part_have_in_common(each_answers: bool) -> None:
+    """One of several links behind the gateway is lost."""
+    hosts = [f"192.0.2.{n}" for n in (1, 2, 3)]
+    link = Link("eth0", 2, 1500, True, True, None)
+    route = Route(2000.0, kind="unicast", gateway="10.0.0.254", link=link)
+    routes = {RouteKey(NETNS, "10.0.0.1", host): route for host in hosts}
+
+    def over(number: int) -> tuple[Deaths]:
+        info = {"min_rtt": 40, "rtt": 40, "segs_in": 3, "data_segs_in": 1, "bytes_received": 9}
+        rows = [
+            socket(
+                "CLOSE", "10.0.0.1:20000", f"{host}:443", cookie=9000 + 9 * number + n, info=info
+            )
+            for n, host in enumerate(hosts if each_answers else hosts[:2])
+        ]
+        return (Deaths(NETNS, table(rows), np.full(len(rows), TAKEN_AT + number - 0.5)),)
+
+    def rows(number: int) -> list[Row]:
+        return [
+            dialing(100 * number + n, waited_ms=500, to=f"{host}:443")
+            for n, host in enumerate(hosts, 1)
+        ]
+
+    finding = found(rows, 8, deaths=over, routes=routes)
+    assert finding
+    text = " ".join([*finding.evidence, finding.advice])
+    assert (" at times, all behind the gateway 10.0.0.254: " in finding.title) is each_answers
+    assert ("of several links or ways behind it one may be lost" in text) is each_answers
+    assert "none of these became a connection, while others there did" in text
 
 
 def test_programs_that_try_both_families_go_on() -> None:

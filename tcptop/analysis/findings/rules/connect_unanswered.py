@@ -13,6 +13,7 @@ from tcptop.analysis.findings.rule import Limits, Rule, Threshold
 from tcptop.analysis.findings.unanswered_words import advice, again, causes, evidence
 from tcptop.analysis.findings.unheard import Silent
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.route import Route
 from tcptop.model.sample import Process
 
 ID = "connect-unanswered"
@@ -143,18 +144,21 @@ def _together(group: Sequence[Silent], limits: Limits, gateway: Gateway | None =
     attempts = sum(told.attempts for told in group)
     rows = np.concatenate([told.rows for told in group])
     pids = tuple(sorted({each.pid for each in _callers(group)}))
-    through = f", all behind the gateway {gateway.address}" if gateway else ""
+    way = gateways.shared(seen, group) if gateway is None else None
+    at_times = " at times" if all(told.opened for told in group) else ""
+    whom = gateway.address if gateway else way.gateway if way else None
+    through = f", all behind the gateway {whom}" if whom else ""
     parts = ("gateway", gateway.address) if gateway else ("pids", *pids)
     return Finding(
         ID,
         words.key(ID, netns, *parts),
         _worst(group, attempts, limits),
-        f"{_who(_callers(group))} no answer from {_places(group)}{through}: "
+        f"{_who(_callers(group))} no answer from {_places(group)}{at_times}{through}: "
         f"{words.count(attempts, 'connection attempt')} without one",
         Subject(netns, pids, cookies=tuple(seen.table.cookie[rows[:NAMED]].tolist())),
         {"destinations": len(group), "sockets": len(rows), "attempts": attempts},
-        (*([gateways.told(gateway)] if gateway else []), *_each(group)),
-        gateways.advice(gateway) if gateway else _advice(group),
+        (*_in_common(gateway, way), *_each(group)),
+        _advice(group, gateway, way),
         f"ss -tnop state syn-sent; {_confirm(group)}",
         since=seen.sample.taken_at - max(told.case.since_s for told in group),
     )
@@ -187,8 +191,19 @@ def _worst(group: Sequence[Silent], attempts: int, limits: Limits) -> str:
     return next(level for level in ("critical", "warning", "info") if level in each)
 
 
-def _advice(group: Sequence[Silent]) -> str:
+def _in_common(gateway: Gateway | None, way: Route | None) -> Iterator[str]:
+    if gateway:
+        yield gateways.told(gateway)
+    if way:
+        yield gateways.in_common(way)
+
+
+def _advice(group: Sequence[Silent], gateway: Gateway | None, way: Route | None) -> str:
     """For all, where it is the same for each."""
+    if gateway:
+        return gateways.advice(gateway)
+    if way:
+        return gateways.advice_in_common(way)
     said = list(dict.fromkeys(map(advice, group)))
     if len(said) == 1:
         return said[0]
