@@ -99,6 +99,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("connect-unanswered", "black-hole", listeners.dead_too),
     ("black-hole", "accept-queue-overflow", listeners.retransmitting),
     ("black-hole", "handshake-unfinished", hosts.never_taken),
+    ("black-hole", "mtu-black-hole", destinations.same_host),
     ("black-hole", "black-hole", hosts.same_link),
     ("black-hole", "black-hole", hosts.other_family),
     ("zero-window-peer", "accept-queue-overflow", listeners.retransmitting),

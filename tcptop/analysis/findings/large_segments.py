@@ -18,6 +18,7 @@ from tcptop.model.table import Bools, Index
 
 PROBING = "net.ipv4.tcp_mtu_probing"
 TIMEOUTS, CHANGED = 2, 5  # in a row: with none passed yet; with some, of a path that has changed
+SURE = 3  # connections
 DROPPED_HERE = (
     "The wait between two tries does not double (backoff 0): this host itself drops them, by a "
     "queue that is full, or a device whose other end takes no packets of that size (veth)."
@@ -51,17 +52,26 @@ def _by_address(seen: Observations, rows: Index, retransmits: float) -> Iterator
     ours, theirs = networks.address_keys(table, rows), networks.address_keys(table, talking)
     for at in rows_by_key(np.arange(len(rows)), ours):
         mine = rows[at]
-        often = (table.retrans[mine] >= retransmits) & _stuck(seen, mine)
+        full = _full(seen, mine)
+        often = (table.retrans[mine] >= retransmits) & _stuck(seen, mine) & full
         off = seen.sysctl(int(table.netns[mine[0]]), PROBING) == 0
-        if not often.any() or not off or not _full(seen, mine).all():
+        if not often.any() or not off:
             continue
-        silent = seen.table.since_s("last_ack_recv", mine)
+        if not (full.all() or _by_device(seen, mine[often])):
+            continue
+        silent = seen.table.since_s("last_ack_recv", mine[often])
         others = talking[theirs == ours[at[0]]]
         others = others[~np.isin(others, mine)]
         small = int(np.count_nonzero(_heard(seen, others, float(silent.min()))))
         small = small or _ended(seen, mine, float(silent.min()))
         if small or _still_sends(seen, mine).any():
             yield Large(mine[often], small)
+
+
+def _by_device(seen: Observations, rows: Index) -> bool:
+    """A device of this host refuses all of these, whatever others wait for: for the answers to
+    small requests, that are as large, say."""
+    return len(rows) >= SURE and bool(dropped_here(seen, rows).all())
 
 
 def _full(seen: Observations, rows: Index) -> Bools:

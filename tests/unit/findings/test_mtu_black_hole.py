@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from tcptop.model.route import Route, RouteKey
 from tcptop.model.sample import Deaths
 from tests.unit.findings.watched import Findings, watch
 from tests.unit.prepared import NETNS, NGINX, TAKEN_AT, Row, kernel, owners, socket, table
@@ -70,3 +72,41 @@ def test_who_had_large_segments_acknowledged_is_a_host_that_is_gone() -> None:
     assert "Nothing comes back" not in finding.title
     assert "8 other connections of this listener had an answer" in " ".join(finding.evidence)
     assert "mtu-black-hole" not in finding.advice
+
+
+def mixed(full: int, **info: int) -> Findings:
+    """Full segments beside requests of a few bytes that nobody answers either, and one that is."""
+    rows = [stuck(n, **info) for n in range(1, full + 1)]
+    small = [stuck(n, data_segs_out=3, unacked=1) | {"send_q": 9} for n in (6, 7)]
+    heard = stuck(8, last_ack_recv=10, backoff=0, unacked=0)
+    others = [heard | {"send_q": 0, "timer": 0, "retrans": 0}]
+    held = owners(*((n, NGINX, n) for n in range(1, 10)))
+    return watch(3, lambda _: [LISTENER, *rows, *small, *others], owners=held, kernel=KERNEL)[-1]
+
+
+def test_what_a_device_of_this_host_refuses_is_told_beside_small_ones_that_wait() -> None:
+    """The host's end of a veth has the usual MTU, the container's jumbo frames."""
+    cause, effect = sorted(mixed(3, backoff=0, rto=204_000), key=lambda each: each.id != ID)
+    assert (cause.id, cause.values["connections"]) == (ID, 3)
+    assert cause.advice.startswith("Look at this host first")
+    assert (effect.id, effect.because) == (HOLE, cause.key)
+
+
+def test_small_ones_that_wait_too_are_a_state_that_was_lost() -> None:
+    assert [each.id for each in mixed(3)] == [HOLE]
+    assert [each.id for each in mixed(2, backoff=0, rto=204_000)] == [HOLE]
+
+
+@pytest.mark.parametrize("gateway", [None, "10.0.0.254"])
+def test_on_the_link_no_router_tells(gateway: str | None) -> None:
+    way = Route(1000.0, kind="unicast", gateway=gateway)
+    rows = [LISTENER, *(stuck(n) for n in range(1, 5))]
+    finding = watch(
+        8,
+        lambda _: rows,
+        kernel=KERNEL,
+        deaths=lambda number: answered(number, REMOTE),
+        routes={RouteKey(NETNS, "10.0.0.1", REMOTE): way},
+    )[-1][0]
+    assert (f"{REMOTE} is on the link, with no router" in finding.advice) is (gateway is None)
+    assert ("ICMP type 3 code 4" in finding.advice) is (gateway is not None)

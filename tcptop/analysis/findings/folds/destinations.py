@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis import subject
+from tcptop.analysis.findings import words
 from tcptop.analysis.findings.folds.listeners import comes_in, serves
 from tcptop.analysis.findings.large_segments import dropped_here
 from tcptop.analysis.findings.observations import Observations
@@ -39,6 +40,13 @@ def repeats_to_it(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """retransmission-rate: nearly all that is sent again is what is lost there."""
     mostly = effect.values.get("worst_share", 0.0) >= NEARLY_ALL
     return mostly and same_destination(effect, cause, seen)
+
+
+def same_host(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """black-hole: answers that do not come are as large, maybe, as what is lost towards there."""
+    rows = np.flatnonzero(subject.named(effect.subject, seen.table))
+    hosts = {words.remote_address(seen.sample, row) for row in rows.tolist()}
+    return effect.subject.netns == cause.subject.netns and hosts == {cause.subject.destination}
 
 
 def way_loses_data_too(effect: Finding, cause: Finding, seen: Observations) -> bool:

@@ -11,6 +11,7 @@ from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.windows import window
 from tcptop.model.finding import Finding
+from tcptop.model.route import route_key
 from tcptop.model.table import Index
 
 ID = "mtu-black-hole"
@@ -40,7 +41,7 @@ def _finding(seen: Observations, limits: Limits, large: Large) -> Finding:
         named(seen, rows, [each.process for each in found], destination=there),
         {"connections": len(rows), "small": large.small, "mss": mss, "pmtu": pmtu},
         tuple(_evidence(seen, large, found, mss, pmtu)),
-        _advice(there, pmtu),
+        _advice(seen, rows, there, pmtu),
         f"ss -tinpo 'dst {words.in_filter(there)}'; ip route get "
         f"{words.towards(there, 'oif')}; sysctl {PROBING}",
     )
@@ -85,16 +86,40 @@ def _taken(seen: Observations, rows: Index) -> Iterator[str]:
         )
 
 
-def _advice(there: str, pmtu: int) -> str:
+def _advice(seen: Observations, rows: Index, there: str, pmtu: int) -> str:
     room = pmtu - HEADERS[":" not in there]
     return (
-        f"Find the largest size that passes: ping -M do -s {room} "
-        f"{words.towards(there, '-I')}, then smaller. Let ICMP "
-        "type 3 code 4 (IPv6: packet too big) through the firewalls on the path, or clamp the MSS "
-        "where the tunnel begins (nft: tcp option maxseg size set rt mtu), or lower the route's "
-        "MTU. "
+        f"{_where(seen, rows, there, pmtu)}Find the largest size that passes: ping -M do -s {room} "
+        f"{words.towards(there, '-I')}, then smaller. {_remedy(seen, rows)}"
         f"Until then sysctl -w {PROBING}=1 (now 0) lets TCP find the size after a few timeouts."
     )
+
+
+def _where(seen: Observations, rows: Index, there: str, pmtu: int) -> str:
+    if large_segments.dropped_here(seen, rows).all():
+        return f"{large_segments.LOOK_HERE} "
+    if not _on_link(seen, rows):
+        return ""
+    return (
+        f"{there} is on the link, with no router between that could tell (ICMP): a port of a "
+        f"switch or bridge on the way, or its own device, takes less than {pmtu} bytes. "
+    )
+
+
+def _remedy(seen: Observations, rows: Index) -> str:
+    if _on_link(seen, rows):
+        return "Set the same MTU at both ends and on all between (ip link set DEV mtu N). "
+    return (
+        "Let ICMP type 3 code 4 (IPv6: packet too big) through the firewalls on the path, or clamp "
+        "the MSS where the tunnel begins (nft: tcp option maxseg size set rt mtu), or lower the "
+        "route's MTU. "
+    )
+
+
+def _on_link(seen: Observations, rows: Index) -> bool:
+    key = route_key(seen.table, int(rows[0]))
+    route = seen.route(key) if key else None
+    return route is not None and bool(route.kind) and route.gateway is None
 
 
 RULE = Rule(
