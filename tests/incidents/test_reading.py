@@ -269,7 +269,7 @@ def _portions(lab: Lab, count: int, size: int, pause_s: float) -> None:
             who="pooled",
             title=[r"10\.77\.0\.2 does not read what pooled\.py sends on 4 connections"],
             values={"connections": 4},
-            listener="10.77.0.1:8080",
+            listener=":8080",
         )
     ],
 )
@@ -284,7 +284,8 @@ def players_that_do_not_read_take_all_threads(lab: Lab) -> None:
 
 @players_that_do_not_read_take_all_threads.healthy()
 def players_read_and_leave_threads(lab: Lab) -> None:
-    _pooled(lab, 2_000_000)
+    _pooled(lab, 20_000_000)
+    lab.server.until(lambda: not lab.server.count("ESTABLISHED", local=8080), "they have it all")
     lab.client.python("browsers", lab.server.address, 8080, 4, 20)
     lab.wait(3)
 
@@ -293,7 +294,7 @@ def _pooled(lab: Lab, per_s: int) -> None:
     server = lab.server
     server.python("pooled", server.address, 8080, 4, 8_000_000, port=8080)
     lab.client.python("readers", server.address, 8080, 4, "/film", per_s)
-    server.until(lambda: server.count("ESTABLISHED", local=8080) == 4, "four players")
+    server.until(lambda: server.count("ESTABLISHED", local=8080) > 0, "players")
 
 
 class TestReading(Proving):

@@ -23,7 +23,7 @@ from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, U64, Index
 
-LEAST_S = 0.9  # that one lives which repeats its SYN: the kernel waits a second (TCP_TIMEOUT_INIT)
+WAITS_S = 1.0  # of the kernel, before it retransmits a SYN (TCP_TIMEOUT_INIT)
 SLOW_US = 900_000.0  # a round trip that takes as long: the first SYN was answered, and late
 SURE = 0.8  # of those that are counted here, so many repeated SYNs are counted too
 BETWEEN_S = 2.0  # from the first to the last: a queue that overflows once is over
@@ -104,7 +104,7 @@ def _by_place(
 
 def _goes_on(seen: Observations, began: F64) -> bool:
     spread = float(began.max() - began.min())
-    ago = seen.sample.taken_at - float(began.max()) - LEAST_S
+    ago = seen.sample.taken_at - float(began.max()) - WAITS_S
     return spread >= BETWEEN_S and go_on(ago, spread, len(began))
 
 
@@ -131,10 +131,10 @@ def _over(seen: Observations, seconds: float) -> Opened:
     known &= (closed.remote_port > 0) & (np.fmin(closed.life_s, closed.short_s) <= seconds)
     closed = closed.take(known)
     again = np.where(closed.known("bytes_retrans") == 0, closed.known("total_retrans"), 0.0)
-    brief = (closed.life_s < LEAST_S) | (closed.known("min_rtt") >= SLOW_US)
+    slow = closed.known("min_rtt") >= SLOW_US
     return Opened(
         np.stack([getattr(closed, name).astype(np.uint64) for name in WHERE], axis=1),
-        np.where(brief, 0.0, again),
+        np.where(slow, 0.0, again),
         closed.at - np.nan_to_num(closed.life_s),
         np.where(closed.note == owner.HELD, closed.process, -1),
         closed.processes,

@@ -20,6 +20,7 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, I64, U32, U64, Index, SocketTable
 
 WINDOW_S = 185.0  # three minutes, and a sample to spare
+REMOTES = 50  # to which most was retransmitted, that are remembered
 CLOSER_S = 0.4  # the present one replaces the last where samples follow each other faster than this
 
 # Counters that rules ask for over more than one interval; names are unique across sections.
@@ -56,6 +57,15 @@ class Lull(NamedTuple):
     netns: int = 0
 
 
+class Remote(NamedTuple):
+    """An address, by the namespace and device that lead there."""
+
+    netns: int
+    interface: int
+    hi: int
+    lo: int
+
+
 Lulls = Mapping[int, Lull]  # by `awaiting.destinations`
 
 
@@ -84,6 +94,7 @@ class SampleSummary:
     failed: tuple[FailedConnect, ...] | None  # the same; None where it is not told what ends
     lulls: Lulls
     given_up: Abandoned  # the same
+    repeats: Mapping[Remote, float]  # the same: segments that were retransmitted to it
 
 
 def process_key(process: Process) -> int:
@@ -140,7 +151,19 @@ def summary(
         failed_connects(sample),
         lulls,
         given_up,
+        _repeats(snapshot),
     )
+
+
+def _repeats(snapshot: Snapshot) -> dict[Remote, float]:
+    """Of the connections that are there; mostly none."""
+    remotes, seconds = snapshot.remotes, snapshot.ended.seconds
+    rate = np.nan_to_num(remotes.retransmits_per_s)
+    worst = np.flatnonzero(rate > 0)
+    worst = worst[np.argsort(-rate[worst], kind="stable")[:REMOTES]]
+    columns = (remotes.netns, remotes.interface, remotes.remote_hi, remotes.remote_lo)
+    places = zip(*(each[worst].tolist() for each in columns), strict=True)
+    return {Remote(*at): n * seconds for at, n in zip(places, rate[worst].tolist(), strict=True)}
 
 
 def with_summary(
@@ -153,7 +176,11 @@ def with_summary(
         failed = _added(skipped.failed, present.failed)
         given_up = together([skipped.given_up, present.given_up])
         calls = _both(skipped.calls, present.calls)
-        present = replace(present, calls=calls, failed=failed, given_up=given_up)
+        repeats = {
+            each: skipped.repeats.get(each, 0.0) + present.repeats.get(each, 0.0)
+            for each in (*skipped.repeats, *present.repeats)
+        }
+        present = replace(present, calls=calls, failed=failed, given_up=given_up, repeats=repeats)
     return (*kept, present)
 
 

@@ -82,6 +82,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_ends(seen)
     yield from _of_hasty(seen)
     yield from _of_late_handshakes(seen)
+    yield from _of_repeats(seen)
     yield from _of_served_ends(seen)
     yield from _of_neighbours(seen)
     yield from _of_processes(seen)
@@ -795,6 +796,23 @@ def _of_late_handshakes(seen: Seen) -> Iterator[Fact]:
     for most, least in pairwise(numbers):
         for name, high, low in zip(late.Numbers._fields, most, least, strict=True):
             yield Fact("count", min(low, high), high, f"connections that were opened: {name}")
+
+
+def _of_repeats(seen: Seen) -> Iterator[Fact]:
+    """Retransmissions to each remote address, of connections that two looks in a row have shown."""
+    number = Counter[tuple[int, int]]()
+    for before, after in reversed([*pairwise(seen.samples)]):
+        then, now = before.sockets, after.sockets
+        known = dict(
+            zip(then.cookie.tolist(), then.tcp_info("total_retrans").tolist(), strict=True)
+        )
+        columns = (now.cookie, now.remote_hi, now.remote_lo, now.tcp_info("total_retrans"))
+        for cookie, hi, lo, again in zip(*(each.tolist() for each in columns), strict=True):
+            number[hi, lo] += max(again - known.get(cookie, again), 0)
+        seconds = seen.sample.clock - before.clock
+        for many in (each for each in number.values() if each):
+            yield exactly("rate", many / seconds, "retransmitted to a remote")
+            yield exactly("percent", 100 * many / number.total(), "of what is retransmitted")
 
 
 def _last_seen(seen: Seen, state: int) -> NDArray[np.uint64]:

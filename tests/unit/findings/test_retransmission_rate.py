@@ -99,8 +99,32 @@ def test_the_worst_remotes_are_named() -> None:
     assert finding.evidence[0].startswith("60 of 1,060 segments/s were retransmissions in")
     assert finding.subject.destination == "10.0.0.7"
     assert finding.evidence[1:] == (
-        "10.0.0.7: 7 retransmits/s just now.",
-        "10.0.0.3: 3 retransmits/s just now.",
+        "10.0.0.7: 7 retransmits/s in that time.",
+        "10.0.0.3: 3 retransmits/s in that time.",
+    )
+
+
+def test_the_last_second_is_not_told_as_all() -> None:
+    """Two clients alike behind a limit of the path: one has a pause now."""
+
+    def rows(number: int) -> list[Row]:
+        made = {3: min(number, 11) * 6, 7: number * 5}
+        return [
+            socket(
+                "ESTABLISHED",
+                f"10.0.0.1:{40000 + n}",
+                f"10.0.0.{n}:80",
+                inode=n,
+                info={"total_retrans": again, "rtt": 250},
+            )
+            for n, again in made.items()
+        ]
+
+    (finding,) = watch(12, rows, kernel=steadily(OutSegs=1000, RetransSegs=60))[-1]
+    assert finding.title.endswith("spread over 2 remotes")
+    assert finding.evidence[1:] == (
+        "10.0.0.3: 5.4 retransmits/s in that time.",
+        "10.0.0.7: 5 retransmits/s in that time.",
     )
 
 

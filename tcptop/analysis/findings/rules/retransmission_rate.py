@@ -17,7 +17,7 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
-from tcptop.analysis.findings.summary import SampleSummary
+from tcptop.analysis.findings.summary import Remote, SampleSummary
 from tcptop.analysis.findings.windows import (
     halves,
     lengths,
@@ -37,7 +37,7 @@ HEARD_S, LOSING = 3.0, 3  # since an acknowledgement, of connections that lose a
 
 ID = "retransmission-rate"
 WORST = 3  # remotes to name
-MOSTLY = 0.5  # of what is sent again, to one remote
+MOSTLY = 2 / 3  # of what is sent again, to one remote
 OURS = 0.1  # of the repeats, kept back by this host: hardly anything else does that
 OWN = (
     "Look at this host first: the drops of its own queues (tc -s qdisc), where a shaper or a limit "
@@ -85,7 +85,9 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
                 mean(rates_or_zero(summaries, kernel.netns, "TCPRetransFail"), summaries),
                 many,
             )
-            yield _finding(seen, limits, kernel.netns, found)
+            yield _finding(
+                seen, limits, kernel.netns, found, _remotes(seen, summaries, kernel.netns)
+            )
 
 
 def _few(
@@ -137,9 +139,10 @@ def _lasting(repeated: F64, sent: F64, summaries: Sequence[SampleSummary], share
     return mean(repeated, summaries) > share * mean(sent, summaries) and all(parts)
 
 
-def _finding(seen: Observations, limits: Limits, netns: int, found: RepeatRates) -> Finding:
+def _finding(
+    seen: Observations, limits: Limits, netns: int, found: RepeatRates, remotes: list[LossyRemote]
+) -> Finding:
     share = found.repeats / found.sent
-    remotes = _remotes(seen, netns)
     worst = remotes[0].address if remotes and remotes[0].share >= MOSTLY else None
     return Finding(
         ID,
@@ -187,25 +190,26 @@ def _evidence(limits: Limits, found: RepeatRates, remotes: Sequence[LossyRemote]
             "(TCPRetransFail): a queue of its own that is full, such as a shaper's, or a filter."
         )
     for each in remotes[:WORST]:
-        yield f"{each.address}: {words.number(each.per_s)} retransmits/s just now."
+        yield f"{each.address}: {words.number(each.per_s)} retransmits/s in that time."
 
 
-def _remotes(seen: Observations, netns: int) -> list[LossyRemote]:
-    """All that something is sent again to, in the last interval; the most first."""
-    remotes = seen.snapshot.remotes
-    rate = np.where(remotes.netns == netns, np.nan_to_num(remotes.retransmits_per_s), 0.0)
-    order = np.argsort(-rate, kind="stable")[: int(np.count_nonzero(rate > 0))]
-    total = float(rate.sum())
+def _remotes(
+    seen: Observations, summaries: Sequence[SampleSummary], netns: int
+) -> list[LossyRemote]:
+    """All that something was sent again to, the most first."""
+    number: dict[Remote, float] = {}
+    for to, many in (item for each in summaries[1:] for item in each.repeats.items()):
+        if to.netns == netns:
+            number[to] = number.get(to, 0.0) + many
+    seconds, total = float(lengths(summaries).sum()), sum(number.values())
     return [
-        LossyRemote(_address(seen, group), float(rate[group]), float(rate[group]) / total)
-        for group in order.tolist()
+        LossyRemote(_address(seen, to), many / seconds, many / total)
+        for to, many in sorted(number.items(), key=lambda item: -item[1])
     ]
 
 
-def _address(seen: Observations, group: int) -> str:
-    remotes = seen.snapshot.remotes
-    zone = seen.sample.zone(int(remotes.netns[group]), int(remotes.interface[group]))
-    return address.remote_text(remotes, group) + zone
+def _address(seen: Observations, to: Remote) -> str:
+    return address.text(to.hi, to.lo) + seen.sample.zone(to.netns, to.interface)
 
 
 RULE = Rule(
