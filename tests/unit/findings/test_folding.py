@@ -67,7 +67,7 @@ def test_a_stuck_process_is_not_excused_by_one_slow_reader() -> None:
         (1, (), False),  # an event loop: it would read from others
         (6, (2, 3), False),  # the same with helpers: it waits for room by epoll
         (60, (), False),  # a thread for each client: those that do not read wait for something else
-        (6, None, False),
+        (6, None, True),  # it has no epoll descriptor
     ],
 )
 def test_threads_that_wait_to_send_are_why_nobody_reads(

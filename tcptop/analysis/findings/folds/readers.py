@@ -93,8 +93,8 @@ def _no_thread_is_left(effect: Finding, cause: Finding, seen: Observations) -> b
         {each.pid: each for row in rows.tolist() for each in seen.processes(row)}.values()
     )
     facts = seen.facts(holders[0]) if len(holders) == 1 else None
-    if facts is None or facts.waits_for is None or len(full) < max(len(rows), SEVERAL):
+    if facts is None or len(full) < max(len(rows), SEVERAL):
         return False
-    watched = facts.waits_for & set(seen.table.inode[rows].tolist())
+    watched = (facts.waits_for or frozenset()) & set(seen.table.inode[rows].tolist())
     same = effect.subject.listener == cause.subject.listener is not None
     return same and not watched and len(full) < facts.threads < len(full) + unread
