@@ -17,7 +17,7 @@ from tcptop.model.closed import Closed
 from tcptop.model.table import F64, I64, Bools, Index
 
 # Codes of how one ended.
-NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT, CUT, LOST, TURNED, REUSED = range(11)
+NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT, CUT, LOST, TURNED, REUSED, STRUCK = range(12)
 FAILED = REFUSED  # this and those after it
 # Seconds without an answer: longer than to the other end of the world and back, and what a round
 # trip takes beside.
@@ -42,6 +42,9 @@ def how_ended(seen: Observations, closed: Closed) -> I64:
     # pause: what forgets idle connections breaks each.
     paused = lacking(closed) & (paused_s(closed) >= IDLE_S)
     how[opened & whole & broken & sent] = NEUTRAL
+    # Of use, but for the request that was under way: that goes on where somebody else resets them.
+    struck = lacking(closed) & came & (closed.first != codes.HERE)
+    how[opened & whole & broken & sent & struck] = STRUCK
     how[opened & whole & broken & sent & (paused | ~came)] = RESET
     want = _in_want(closed)
     how[opened & whole & broken & want] = RESET

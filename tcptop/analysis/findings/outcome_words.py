@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tcptop.analysis.findings import failed_places, reuse_words, unanswered, words
+from tcptop.analysis.findings import reuse_words, unanswered, words
 from tcptop.analysis.findings.awaiting import IN_FLIGHT_S
 from tcptop.analysis.findings.hung_up import SOON_S
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes, unacknowledged
-from tcptop.analysis.findings.servers import CLIENTS_CLOSE_AT
 from tcptop.model.route import NO_ROUTE
 from tcptop.model.sample import Process
 from tcptop.model.table import F64
@@ -25,7 +24,7 @@ class _Kind(NamedTuple):
     said: str
 
 
-def _kinds(found: Outcomes) -> list[_Kind]:
+def kinds(found: Outcomes) -> list[_Kind]:
     """Those that happened, the most first."""
     every = (
         _Kind(found.refused, "{n} connects to {to}{by} within {t} were refused", "refused"),
@@ -50,11 +49,7 @@ def _kinds(found: Outcomes) -> list[_Kind]:
             "{n} connects to {to}{by} within {t} failed: this host has " + found.no_route,
             "failed at once without a route",
         ),
-        _Kind(
-            found.reset,
-            "{n} connections to {to}{by} that ended within {t} were reset before an answer",
-            "reset before an answer",
-        ),
+        _reset(found),
         _Kind(
             found.left,
             "{n} connections to {to}{by} that ended within {t} were closed here for want of an "
@@ -97,8 +92,16 @@ def _silent(found: Outcomes) -> _Kind:
     return _Kind(found.silent, start, "not answered at all")
 
 
+def _reset(found: Outcomes) -> _Kind:
+    start = "{n} connections to {to}{by} that ended within {t} were "
+    if found.in_use and found.in_use == found.reset:
+        said = "reset in use, with a request unanswered"
+        return _Kind(found.reset, start + said, said)
+    return _Kind(found.reset, start + "reset before an answer", "reset before an answer")
+
+
 def title(found: Outcomes, to: str, who: Sequence[Process], apparent: bool) -> str:
-    kinds = _kinds(found)
+    every_kind = kinds(found)
     begun = found.unopened + found.turned > 0
     open_ = found.working if found.reused else found.young if begun else 0
     every = found.failed + found.well + open_
@@ -108,10 +111,10 @@ def title(found: Outcomes, to: str, who: Sequence[Process], apparent: bool) -> s
     by = f" ({'apparently ' if apparent else ''}by {_names(who)})" if who else ""
     told = {"n": number, "to": to, "by": by, "t": words.duration(found.seconds)}
     told |= {"idle": reuse_words.idle(found)} if found.reused else {}
-    if len(kinds) == 1:
-        said = kinds[0].alone.format_map(told)
+    if len(every_kind) == 1:
+        said = every_kind[0].alone.format_map(told)
     else:
-        listed = ", ".join(f"{words.number(each.number)} {each.said}" for each in kinds)
+        listed = ", ".join(f"{words.number(each.number)} {each.said}" for each in every_kind)
         said = "{n} connections to {to}{by} within {t} failed: ".format_map(told) + listed
     return said[0].upper() + said[1:] if said.startswith("all ") else said
 
@@ -133,10 +136,11 @@ def evidence(
     apparent: bool,
     spared: bool,
 ) -> Iterator[str]:
-    listed = words.joined([f"{words.number(each.number)} {each.said}" for each in _kinds(found)])
+    listed = words.joined([f"{words.number(each.number)} {each.said}" for each in kinds(found)])
     yield (
         f"In the last {words.duration(found.seconds)} the kernel reported the end of "
-        f"{words.count(found.failed, 'socket')} that called {to} in vain: {listed}."
+        f"{words.count(found.failed, 'socket')} that called {to}"
+        f"{'' if found.in_use else ' in vain'}: {listed}."
     )
     yield _others(found, to)
     if found.repeated:
@@ -150,8 +154,8 @@ def evidence(
             "(InDestUnreachs), to these or to others: at most so many of these were rejected; "
             "tcpdump -ni any 'icmp or icmp6' shows who sends them."
         )
-    if found.silent and _gone(seen, found):
-        yield _gone(seen, found)
+    if found.silent and gone(seen, found):
+        yield gone(seen, found)
     if found.left:
         yield from _left(found)
     if found.cut:
@@ -173,6 +177,11 @@ def evidence(
             f"{'retransmits' if len(rows) == 1 else 'retransmit'} what was sent last or the FIN, "
             f"and nothing is acknowledged (FIN-WAIT-1, LAST-ACK or CLOSING, backoff {backoff} at "
             "most)."
+        )
+    if found.in_use:
+        yield (
+            f"{words.number(found.in_use)} of those reset had been answered before, and were so "
+            "with the next request under way, which was not acknowledged."
         )
     if found.after_a_pause:
         yield (
@@ -207,7 +216,7 @@ def _unrouted(found: Outcomes, spared: bool) -> Iterator[str]:
         )
 
 
-def _gone(seen: Observations, found: Outcomes) -> str:
+def gone(seen: Observations, found: Outcomes) -> str:
     """Where the next hop does not answer, so that nothing leaves."""
     hop = unanswered.hop_to(seen, found.callee)
     if not hop.gone or not hop.address:
@@ -302,96 +311,3 @@ def _callers(found: Outcomes, who: Sequence[Process], apparent: bool) -> Iterato
     else:
         seen = "They" if found.whose.held >= found.failed else "Those seen before they ended"
         yield f"{seen} belonged to {names}."
-
-
-def advice(found: Outcomes, to: str, seen: Observations) -> str:
-    """For what most of them met."""
-    most = _kinds(found)[0].said
-    here = unanswered.is_here(seen, found.callee)
-    there = "On this host" if here else f"On the host of {to}"
-    if most == "reset as they were used again":
-        return reuse_words.advice(found, to)
-    if most.startswith("closed by"):
-        return _about_cuts(there)
-    if most.startswith("closed"):
-        return (
-            f"{there} look at the program, not at the network: whether it accepts "
-            f"(ss -ltn{'' if here else ' there'}), hangs, waits for a back end or a lock, or "
-            "queues before a limit. If such answers may take so long, let the caller wait longer."
-        )
-    if most.startswith("reset"):
-        return _about_resets(found)
-    if most.startswith("turned"):
-        limit = CLIENTS_CLOSE_AT.get(found.callee.remote_port, "MaxStartups of sshd")
-        return (
-            f"See the error that the program gets, and the server's log: the server is at its "
-            f"connection limit ({limit}), or refuses the login. Find what holds the connections, "
-            "and limit the pools of all clients to what the server allows."
-        )
-    if most.startswith("lost"):
-        return (
-            f"Look at the path to {to}: whether it is interrupted for a second or more at a time, "
-            f"and whether the host is up (mtr -T, ping). Where TCP_USER_TIMEOUT or "
-            "net.ipv4.tcp_retries2 is set low, such gaps end connections that would survive them "
-            "otherwise."
-        )
-    if most.endswith("without a route"):
-        return _about_routes(found, to)
-    if found.rejected_here and most.startswith("rejected by this"):
-        return (
-            "Find the rule of this host that rejects them: nft list ruleset, iptables-save -c (the "
-            "counter that rises)."
-        )
-    if most.startswith("rejected"):
-        return "Check the route, and look for a firewall that rejects, from here to there."
-    if most.startswith("not"):
-        if _gone(seen, found):
-            return (
-                f"Find out why {unanswered.hop_to(seen, found.callee).address} does not answer: it "
-                f"{unanswered.why_gone(found.callee)}."
-            )
-        return (
-            f"Check that {to} is up, that no firewall on the way or there drops "
-            f"{'or rejects ' if found.unreachables else ''}this port, and "
-            "that its accept queue is not full (ss -ltn there)."
-        )
-    mostly_well = found.well > found.failed
-    if mostly_well or (found.fine and len(failed_places.answering(seen, found.callee))):
-        return (
-            f"{to} accepts others: look for a limit that is reached, or for one of several servers "
-            "behind that address that is down."
-        )
-    return (
-        f"{there} check that something listens on that port and address: the service may be down, "
-        "or listen only on 127.0.0.1 or another port. A firewall that rejects looks the same."
-    )
-
-
-def _about_routes(found: Outcomes, to: str) -> str:
-    family = "IPv4" if unanswered.is_v4(found.callee) else "IPv6"
-    default = f", or a default route of {family}" if found.no_route == NO_ROUTE else ""
-    return (
-        f"Set the route of this host right: a route to {to}{default}, or what should have made it "
-        "(a VPN, a DHCP client, router advertisements). Where this host is to do without "
-        f"{family}, let its programs ask for the other addresses only (nginx: "
-        f"{family.lower()}=off of its resolver). The called host and the network are not asked."
-    )
-
-
-def _about_cuts(there: str) -> str:
-    return (
-        f"{there} look at the log of the program that accepts: it is at its limit of connections, "
-        "does not serve this address, expects another protocol (TLS, the PROXY protocol), or is a "
-        "proxy whose back end does not answer. More retries do not help."
-    )
-
-
-def _about_resets(found: Outcomes) -> str:
-    if found.after_a_pause:
-        return reuse_words.forgotten(found)
-    return (
-        "Look at the log of the called program: it is at its limit of connections and closes "
-        "further ones at once, ends, is restarted, or gives up on these requests. A firewall, a "
-        "second host with the same address and a load balancer without "
-        "the connection reset too: tcpdump shows who sends them."
-    )

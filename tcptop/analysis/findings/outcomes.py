@@ -26,6 +26,7 @@ from tcptop.analysis.findings.how_ended import (
     RESET,
     REUSED,
     SILENT,
+    STRUCK,
     TURNED,
     UNTOLD,
     as_long,
@@ -33,7 +34,7 @@ from tcptop.analysis.findings.how_ended import (
 )
 from tcptop.analysis.findings.kept_back import rejected_here
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.reuse import IDLE_S, paused_s
+from tcptop.analysis.findings.reuse import IDLE_S, lacking, paused_s
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_sorted, row_hash, rows_by_key
 from tcptop.model.closed import Closed
@@ -45,6 +46,7 @@ MOSTLY = 0.8  # of those that are reset, after a pause
 OTHERWISE = 0.2  # of the failed connects of a namespace
 BETWEEN = 0.05  # of them: counters are read at another moment than notices come
 A_FEW = 3
+LASTING = 3  # seconds in which some were reset in use: a server that restarts resets once
 
 
 class Outcomes(NamedTuple):
@@ -91,6 +93,7 @@ class Outcomes(NamedTuple):
     most_bytes: float  # of those turned away
     staying: int  # open there for as long
     idle_s: F64  # of the reset ones, sorted: for which nothing came when the last thing was sent
+    in_use: int  # of the reset ones: answered before, and not after a pause
     closed_before: int  # of the reset ones: last seen in CLOSE-WAIT, as the other end had closed
     waiting_s: F64
     half_closed: int
@@ -155,6 +158,8 @@ def outcomes(seen: Observations, seconds: float, least: int) -> Iterator[Outcome
             return
         there = np.flatnonzero(keys == keys[mine[0]])
         how[as_long(closed, how, there)] = LEFT
+        struck = there[how[there] == STRUCK]
+        how[struck] = RESET if _goes_on(seen, closed, struck, least) else NEUTRAL
         again = there[how[there] == REUSED]
         how[again] = REUSED if reuse.by_timeout(closed, again) else NEUTRAL
         reset = there[how[there] == RESET]
@@ -188,7 +193,7 @@ def by_counters(seen: Observations, found: Outcomes) -> Outcomes:
 
 def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since: float) -> Outcomes:
     callee = Callee(*(int(getattr(closed, name)[there[0]]) for name in WHERE))
-    number = np.bincount(how[there], minlength=REUSED + 1).tolist()
+    number = np.bincount(how[there], minlength=STRUCK + 1).tolist()
     failed, left = there[how[there] >= FAILED], there[how[there] == LEFT]
     cut, lost = there[how[there] == CUT], there[how[there] == LOST]
     reset, again = there[how[there] == RESET], there[how[there] == REUSED]
@@ -226,6 +231,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         float(closed.known("bytes_received")[there[how[there] == TURNED]].max(initial=0)),
         _staying(seen, callee, since),
         np.sort(paused_s(closed)[reset]),
+        _in_use(closed, reset),
         int(np.count_nonzero(closed.state[reset] == tcp.CLOSE_WAIT)),
         waiting_s,
         _half_closed(seen, callee),
@@ -233,6 +239,18 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         np.sort(closed.known("last_data_sent")[again] / 1000),
         whose(closed, failed),
     )
+
+
+def _goes_on(seen: Observations, closed: Closed, struck: Index, least: int) -> bool:
+    """Somebody else resets them in use, again and again."""
+    if len(struck) < least or moments(np.sort(closed.at[struck])) < LASTING:
+        return False
+    return not reuse.by_this_host(seen, closed, struck)
+
+
+def _in_use(closed: Closed, rows: Index) -> int:
+    came, paused = closed.known("data_segs_in")[rows] > 0, paused_s(closed)[rows] >= IDLE_S
+    return int(np.count_nonzero(came & ~paused & lacking(closed)[rows]))
 
 
 def moments(at: F64) -> int:

@@ -33,7 +33,7 @@ def reused(seen: Observations, closed: Closed) -> Bools:
     found &= closed.known("last_data_sent") <= SOON_S * 1000
     for netns in sorted_unique(closed.netns[found]).tolist():
         mine = found & (closed.netns == netns)
-        if _own(seen, netns, float(closed.at[mine].min())) >= HALF * np.count_nonzero(mine):
+        if by_this_host(seen, closed, np.flatnonzero(mine)):
             found &= ~mine
     again: Bools = found
     return again
@@ -70,6 +70,12 @@ def paused_s(closed: Closed) -> F64:
     came, asked = (closed.known(f"last_data_{way}") for way in ("recv", "sent"))
     paused: F64 = np.maximum(came - asked, 0.0) / 1000
     return paused
+
+
+def by_this_host(seen: Observations, closed: Closed, rows: Index) -> bool:
+    """Whether it may have reset these itself: it has sent half as many resets meanwhile."""
+    since = float(closed.at[rows].min())
+    return _own(seen, int(closed.netns[rows[0]]), since) >= HALF * len(rows)
 
 
 def _own(seen: Observations, netns: int, since: float) -> float:

@@ -555,3 +555,34 @@ def test_answers_that_are_reset_half_way_are_told() -> None:
     assert not told(over, own=1)  # this host wanted no more
     assert not told(lambda number: [torn(300), *over(number)[1:]])  # short ones, all alike
     assert not told(lambda number: [torn(9_900), *over(number)[1:]])  # whole, and reset then
+
+
+NO_OWN: dict[str, Any] = {"TCPAbortOnClose": 0, "TCPAbortOnData": 0}
+
+
+def struck(**info: int) -> Row:
+    """One whose earlier requests were answered, reset with the next one unacknowledged."""
+    used = {"data_segs_in": 5, "data_segs_out": 6, "bytes_received": 50, "last_data_recv": 200}
+    return opened(**{**used, "bytes_acked": 81, "last_data_sent": 0, **info})
+
+
+def test_connections_that_are_reset_in_use_again_and_again() -> None:
+    """Two hosts have one address: each resets what the other has opened."""
+    finding = one(lambda n: [struck()] * 3 * (n % 2), **NO_OWN)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        f"All 12 connections to {TO} that ended within 8 s were reset in use, with a request "
+        "unanswered"
+    )
+    assert "12 of those reset had been answered before" in " ".join(finding.evidence)
+    assert "in vain" not in finding.evidence[0]
+    assert "second host with the same address" in finding.advice
+
+
+def test_who_resets_in_use_for_a_reason() -> None:
+    assert not found(lambda n: [struck()] * 12 * (n == 5), **NO_OWN)  # a server that restarts
+    assert not found(lambda n: [struck()] * 12 * (n in (3, 5)), **NO_OWN)
+    assert not found(lambda _: [struck()], TCPAbortOnClose=0, TCPAbortOnData=1)  # this host does
+    whole = {"bytes_acked": 101}  # a health check that has its answer
+    assert not found(lambda _: [struck(**whole)] * 3, **NO_OWN)
+    assert not found(lambda n: [struck()] * 3 + [answered()] * 300, **NO_OWN)

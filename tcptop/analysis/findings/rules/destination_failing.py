@@ -14,6 +14,7 @@ import numpy as np
 from tcptop.analysis.findings import (
     failed_places,
     no_route,
+    outcome_advice,
     outcome_words,
     torn,
     unanswered,
@@ -154,7 +155,7 @@ def _finding(seen: Observations, found: Outcomes, limits: Limits) -> Finding:
         subject,
         values,
         tuple(outcome_words.evidence(seen, found, to, who, apparent, spared)),
-        outcome_words.advice(found, to, seen),
+        outcome_advice.advice(found, to, seen),
         _confirm(found, to),
         since=found.first_at,
     )

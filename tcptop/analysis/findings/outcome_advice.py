@@ -1,0 +1,113 @@
+"""What to do about a destination where nearly everything fails."""
+
+from __future__ import annotations
+
+from tcptop.analysis.findings import failed_places, reuse_words, unanswered
+from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.outcome_words import gone, kinds
+from tcptop.analysis.findings.outcomes import Outcomes
+from tcptop.analysis.findings.servers import CLIENTS_CLOSE_AT
+from tcptop.model.route import NO_ROUTE
+
+HALF = 0.5  # of those reset
+
+
+def advice(found: Outcomes, to: str, seen: Observations) -> str:
+    """For what most of them met."""
+    most = kinds(found)[0].said
+    here = unanswered.is_here(seen, found.callee)
+    there = "On this host" if here else f"On the host of {to}"
+    if most == "reset as they were used again":
+        return reuse_words.advice(found, to)
+    if most.startswith("closed by"):
+        return _about_cuts(there)
+    if most.startswith("closed"):
+        return (
+            f"{there} look at the program, not at the network: whether it accepts "
+            f"(ss -ltn{'' if here else ' there'}), hangs, waits for a back end or a lock, or "
+            "queues before a limit. If such answers may take so long, let the caller wait longer."
+        )
+    if most.startswith("reset"):
+        return _about_resets(found)
+    if most.startswith("turned"):
+        limit = CLIENTS_CLOSE_AT.get(found.callee.remote_port, "MaxStartups of sshd")
+        return (
+            f"See the error that the program gets, and the server's log: the server is at its "
+            f"connection limit ({limit}), or refuses the login. Find what holds the connections, "
+            "and limit the pools of all clients to what the server allows."
+        )
+    if most.startswith("lost"):
+        return (
+            f"Look at the path to {to}: whether it is interrupted for a second or more at a time, "
+            f"and whether the host is up (mtr -T, ping). Where TCP_USER_TIMEOUT or "
+            "net.ipv4.tcp_retries2 is set low, such gaps end connections that would survive them "
+            "otherwise."
+        )
+    if most.endswith("without a route"):
+        return _about_routes(found, to)
+    if found.rejected_here and most.startswith("rejected by this"):
+        return (
+            "Find the rule of this host that rejects them: nft list ruleset, iptables-save -c (the "
+            "counter that rises)."
+        )
+    if most.startswith("rejected"):
+        return "Check the route, and look for a firewall that rejects, from here to there."
+    if most.startswith("not"):
+        if gone(seen, found):
+            return (
+                f"Find out why {unanswered.hop_to(seen, found.callee).address} does not answer: it "
+                f"{unanswered.why_gone(found.callee)}."
+            )
+        return (
+            f"Check that {to} is up, that no firewall on the way or there drops "
+            f"{'or rejects ' if found.unreachables else ''}this port, and "
+            "that its accept queue is not full (ss -ltn there)."
+        )
+    mostly_well = found.well > found.failed
+    if mostly_well or (found.fine and len(failed_places.answering(seen, found.callee))):
+        return (
+            f"{to} accepts others: look for a limit that is reached, or for one of several servers "
+            "behind that address that is down."
+        )
+    return (
+        f"{there} check that something listens on that port and address: the service may be down, "
+        "or listen only on 127.0.0.1 or another port. A firewall that rejects looks the same."
+    )
+
+
+def _about_routes(found: Outcomes, to: str) -> str:
+    family = "IPv4" if unanswered.is_v4(found.callee) else "IPv6"
+    default = f", or a default route of {family}" if found.no_route == NO_ROUTE else ""
+    return (
+        f"Set the route of this host right: a route to {to}{default}, or what should have made it "
+        "(a VPN, a DHCP client, router advertisements). Where this host is to do without "
+        f"{family}, let its programs ask for the other addresses only (nginx: "
+        f"{family.lower()}=off of its resolver). The called host and the network are not asked."
+    )
+
+
+def _about_cuts(there: str) -> str:
+    return (
+        f"{there} look at the log of the program that accepts: it is at its limit of connections, "
+        "does not serve this address, expects another protocol (TLS, the PROXY protocol), or is a "
+        "proxy whose back end does not answer. More retries do not help."
+    )
+
+
+def _about_resets(found: Outcomes) -> str:
+    if found.after_a_pause:
+        return reuse_words.forgotten(found)
+    if found.in_use >= HALF * found.reset:
+        return (
+            "Look at the log of the called program first: whether it ends and is started again, or "
+            "closes with requests unread. If it knows nothing of it, another one resets them: a "
+            "second host with the same address (arping -D; ip neigh shows a MAC that changes), a "
+            "firewall or load balancer without the connection. tcpdump -e shows who, by its MAC "
+            "and TTL."
+        )
+    return (
+        "Look at the log of the called program: it is at its limit of connections and closes "
+        "further ones at once, ends, is restarted, or gives up on these requests. A firewall, a "
+        "second host with the same address and a load balancer without "
+        "the connection reset too: tcpdump shows who sends them."
+    )
