@@ -106,6 +106,29 @@ def idle_connections_are_kept(lab: Lab) -> None:
     client=[
         Says(
             FAILING,
+            "warning",
+            who="reusing",
+            title=[r"10\.77\.0\.1:6379", "reset in use with a request unanswered"],
+            told=["second host with the same address", "had been answered before"],
+            never=["refused", "idle", "in vain"],
+            destination="10.77.0.1:6379",
+        )
+    ],
+    over_s=10,
+)
+def connections_are_reset_in_use(lab: Lab) -> None:
+    """By another host with the same address, which gets a packet now and then."""
+    lab.server.python("orders", lab.server.address, 6379, port=6379)
+    some = "tcp dport 6379 tcp flags psh numgen random mod 20 == 0"
+    lab.server.filter(f"{some} reject with tcp reset")
+    lab.client.python("reusing", lab.server.address, 6379, 8, 0.2)
+    lab.client.until(lambda: lab.client.counter("TcpEstabResets") >= 3, "resets")
+
+
+@incident(
+    client=[
+        Says(
+            FAILING,
             "warning critical",  # a machine that is late sees more than a round
             who="crowd",
             title=[r"All (?:4|8|12) connects to 10\.77\.0\.1:8080", r"crowd\.py", "got no answer"],
@@ -314,6 +337,7 @@ class TestFailing(Proving):
         a_quiet_service_is_down,
         a_server_answers_nobody_in_time,
         idle_connections_are_forgotten,
+        connections_are_reset_in_use,
         four_callers_give_up_together,
         a_proxy_gives_up_on_its_server,
         one_back_end_of_many_refuses,

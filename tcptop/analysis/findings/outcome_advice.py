@@ -27,7 +27,7 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
             f"(ss -ltn{'' if here else ' there'}), hangs, waits for a back end or a lock, or "
             "queues before a limit. If such answers may take so long, let the caller wait longer."
         )
-    if most.startswith("reset"):
+    if most.startswith("reset") or (found.in_use and found.refused):
         return _about_resets(found)
     if most.startswith("turned"):
         limit = CLIENTS_CLOSE_AT.get(found.callee.remote_port, "MaxStartups of sshd")

@@ -49,7 +49,17 @@ def kinds(found: Outcomes) -> list[_Kind]:
             "{n} connects to {to}{by} within {t} failed: this host has " + found.no_route,
             "failed at once without a route",
         ),
-        _reset(found),
+        _Kind(
+            found.reset - found.in_use,
+            "{n} connections to {to}{by} that ended within {t} were reset before an answer",
+            "reset before an answer",
+        ),
+        _Kind(
+            found.in_use,
+            "{n} connections to {to}{by} that ended within {t} were reset in use with a request "
+            "unanswered",
+            "reset in use with a request unanswered",
+        ),
         _Kind(
             found.left,
             "{n} connections to {to}{by} that ended within {t} were closed here for want of an "
@@ -90,14 +100,6 @@ def _silent(found: Outcomes) -> _Kind:
         either = " or were rejected by ICMP"
         return _Kind(found.silent, start + either, "not answered or rejected by ICMP")
     return _Kind(found.silent, start, "not answered at all")
-
-
-def _reset(found: Outcomes) -> _Kind:
-    start = "{n} connections to {to}{by} that ended within {t} were "
-    if found.in_use and found.in_use == found.reset:
-        said = "reset in use, with a request unanswered"
-        return _Kind(found.reset, start + said, said)
-    return _Kind(found.reset, start + "reset before an answer", "reset before an answer")
 
 
 def title(found: Outcomes, to: str, who: Sequence[Process], apparent: bool) -> str:

@@ -571,7 +571,7 @@ def test_connections_that_are_reset_in_use_again_and_again() -> None:
     finding = one(lambda n: [struck()] * 3 * (n % 2), **NO_OWN)
     assert finding.severity == "warning"
     assert finding.title == (
-        f"All 12 connections to {TO} that ended within 8 s were reset in use, with a request "
+        f"All 12 connections to {TO} that ended within 8 s were reset in use with a request "
         "unanswered"
     )
     assert "12 of those reset had been answered before" in " ".join(finding.evidence)
