@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from tcptop.model.sample import Sample
-from tcptop.model.table import F64, I64
+from tcptop.model.table import F64, I64, Bools
 
 
 class Numbered(NamedTuple):
@@ -29,6 +29,11 @@ class SampleIndex(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.number)
+
+    def without(self, gone: Bools) -> SampleIndex:
+        kept = ~gone
+        number, taken_at, clock = self.number[kept], self.taken_at[kept], self.clock[kept]
+        return SampleIndex(number, taken_at, clock, self.by_state[kept])
 
     def place(self, number: int) -> int:
         """Of the last sample up to a number, or else the first."""

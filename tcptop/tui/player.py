@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
+import numpy as np
 from textual.message import Message
 from textual.message_pump import MessagePump
 
@@ -79,6 +80,7 @@ class Player(Watcher):
         self.speed = chosen.speed
         self.number = -1
         self._chosen = chosen
+        self._unreadable: list[tuple[int, int]] = []  # first numbers, and those after the last
         place = len(self.index) - 1 if chosen.begin is None else self.index.at(chosen.begin)
         self._goal: int | None = int(self.index.number[place])
         self._due = 0.0
@@ -99,6 +101,16 @@ class Player(Watcher):
     def place(self) -> int:
         """In the index, of what is shown."""
         return self.index.place(self.number)
+
+    @property
+    def following(self) -> bool:
+        """Playing what has just been written."""
+        index, place = self.index, self.place
+        if not (self.playing and self.follows and len(index)):
+            return False
+        behind = float(index.clock[-1] - index.clock[place])
+        usual = float(index.clock[-1] - index.clock[-2]) if len(index) > 1 else 0.0
+        return 0 <= behind <= 2 * LOOK_S + 2 * usual
 
     def play(self, on: bool) -> None:
         self.playing = on
@@ -166,18 +178,37 @@ class Player(Watcher):
         return True
 
     def _reach(self, playback: Playback, goal: int) -> None:
+        before, moment = self.number, None
         with suppress(EndOfSamples):
-            self._show(playback.go(goal))
+            moment = playback.go(goal)
+        if moment is None or moment.number != goal:
+            self._forget(goal, moment.number if moment is not None else goal + 1)
+            place = int(np.searchsorted(self.index.number, goal)) - 1
+            if goal < before and place >= 0 and self._goal == goal:  # back, over what is damaged
+                self._goal = int(self.index.number[place])
+                return
+        if moment is not None:
+            self._show(moment)
         if self._goal == goal:  # else it was asked for another one meanwhile
             self._goal = None
         self._due = time.monotonic() + self._gap_s()
 
+    def _forget(self, first: int, end: int) -> None:
+        """Samples that cannot be read are none to go to."""
+        self._unreadable.append((first, end))
+        self.index = self._readable(self.index)
+
+    def _readable(self, index: SampleIndex) -> SampleIndex:
+        gone = np.zeros(len(index), bool)
+        for first, end in self._unreadable:
+            gone |= (index.number >= first) & (index.number < end)
+        return index.without(gone) if gone.any() else index
+
     def _go_on(self, playback: Playback) -> None:
-        moment = playback.advance()
+        following, moment = int(self.index.number[self.place + 1]), playback.advance()
+        if moment is None or moment.number != following:
+            self._forget(following, moment.number if moment is not None else following + 1)
         if moment is None:
-            self.index = self.index._replace(
-                **{name: each[: self.place + 1] for name, each in self.index._asdict().items()}
-            )
             return
         self.number = moment.number
         now, due = time.monotonic(), self._due + self._gap_s()
@@ -200,7 +231,8 @@ class Player(Watcher):
         self._looked = time.monotonic()
         if playback.refresh():
             was_at_end = self.at_end
-            self.index, self.follows, self.scanned = playback.index, True, False
+            self.index = self._readable(playback.index)
+            self.follows, self.scanned = True, False
             if was_at_end:
                 self._due = self._looked
             self._tell(Progressed())

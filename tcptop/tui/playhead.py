@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tcptop.tui.player import Player
 
 EARLY = "What was before is still being read: findings, rates and ages here are not complete yet."
+WITHIN_S = 0.999  # who types a second means the sample that is shown with it
 FIRST, LAST = "this is the first sample", "this is the last sample"
 
 
@@ -51,7 +52,9 @@ class Playhead(TimeCursor):
     def jump(self, text: str) -> str | None:
         taken_at = self.player.index.taken_at
         found = moment(text, (float(taken_at[0]), float(taken_at[-1])))
-        return f"{text}: no time, such as {FORMS}" if found is None else self._go(found)
+        if found is None:
+            return f"{text}: no time, such as {FORMS}"
+        return self._go(found + WITHIN_S if found.is_integer() else found)
 
     def _go(self, taken_at: float) -> str | None:
         """To a Unix time, or as near as the recording comes to it."""
@@ -106,8 +109,10 @@ def _told(marks: Sequence[FindingMark]) -> str:
 def mode(player: Player, taken_at: float) -> tuple[str, str]:
     """What goes on, for the header, and its style."""
     at = clock_time(taken_at)
-    if player.playing and not player.at_end:
-        return f"PLAY {player.speed:g}x {at}", "header"
+    if player.following:
+        return f"FOLLOWS {at}", "header"
     if player.at_end:
-        return f"{'FOLLOWS' if player.follows and player.playing else 'END'} {at}", "warn header"
+        return f"END {at}", "warn header"
+    if player.playing:
+        return f"PLAY {player.speed:g}x {at}", "header"
     return f"PAUSED {at}", "warn header"

@@ -395,7 +395,7 @@ def remarked(
         return header.remark(gone, "warn", width)
     if session.here.changes and session.clause.text:
         return header.remark("changes are those of all sockets", "dim", width)
-    by = "note of the recorder" if session.time.replayed else "note"
+    by = "note of the recording" if session.time.replayed else "note"
     return header.remark(f"{by}: {' '.join(noted)}", "dim", width) if noted else None
 
 

@@ -21,6 +21,7 @@ class RecordingArchive:
     def __init__(self, path: str) -> None:
         self.path = path
         self._reader = RecordingReader(path)
+        self._notes: dict[int, tuple[str, ...]] = {}
         self._index = SampleIndex(
             np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros((0, 12), np.int64)
         )
@@ -40,9 +41,10 @@ class RecordingArchive:
     def samples(self, number: int) -> Iterator[Numbered]:
         reader = self._reader
         for taken in reader.samples(number):
-            notes, reader.damage = reader.damage, []
-            told = (*taken.sample.notes, *notes)
-            yield taken._replace(sample=replace(taken.sample, notes=told)) if notes else taken
+            if reader.damage:  # told by the sample after it, from wherever one comes to that
+                self._notes[taken.number], reader.damage = tuple(reader.damage), []
+            told = (*self._notes.get(taken.number, ()), *taken.sample.notes)
+            yield taken._replace(sample=replace(taken.sample, notes=told))
 
 
 def _more(index: SampleIndex, numbers: I64, entries: NDArray[Any]) -> SampleIndex:
