@@ -26,7 +26,7 @@ from tcptop.views.closed_rows import columns
 from tests.kernel.nobody import become_nobody
 from tests.kernel.snapshots import Watch, row_of
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 PORT = 9090
 NUMBER = 10_000  # connections, each of two ends
 LINGER = struct.pack("ii", 1, 0)

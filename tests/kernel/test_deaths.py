@@ -22,7 +22,7 @@ from tcptop.sources.deaths import DeathListener, DeathReader, subscribed
 from tests.unit.prepared import sample
 from tests.unit.prepared import socket as row
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 BLOCKING, SOON = None, 2.0
 SMALL = 4096  # bytes, doubled by the kernel: it holds six notices
 

@@ -29,7 +29,7 @@ from tcptop.sources.process_facts import FactsReader
 from tests.kernel import states
 
 READY = "print('ready', flush=True);"
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from tcptop.sources.cgroups import MOUNTS
 from tcptop.sources.process_facts import FactsReader
 from tcptop.sources.restraints import V2, mounts
 
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 V1_FREEZER = ("freezer", "freezer.state", "FROZEN", "THAWED")
 V2_FREEZER = (V2, "cgroup.freeze", "1", "0")
 

@@ -27,7 +27,7 @@ from tcptop.sources.sock_diag import SockDiag
 from tests.kernel.states import SocketPair
 
 SLACK_S = 0.25  # interrupts and ticks of a loaded machine
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 LOOKS_S = 0.02
 
 Link = tuple[DemoNamespace, DemoNamespace]

@@ -28,7 +28,7 @@ from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.watcher import OpenSource
 from tests.unit.prepared import everything, later
 
-DEADLINE = 10.0  # seconds; only a failure takes as long
+DEADLINE = 40.0  # seconds; only a failure takes as long
 
 
 # What the keys type that are not named by their character.

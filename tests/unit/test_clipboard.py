@@ -15,7 +15,7 @@ import pytest
 
 from tcptop.tui.terminal import clipboard
 
-DEADLINE = 15.0
+DEADLINE = 40.0
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tcptop.demo.namespace import DemoNamespace
 from tcptop.sources import resolver
 from tcptop.sources.resolver import Resolver
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture

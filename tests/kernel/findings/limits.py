@@ -19,7 +19,7 @@ from tcptop.model.snapshot import Snapshot
 from tests.kernel import states
 from tests.kernel.snapshots import Watch
 
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 STEP_S = 0.5
 
 

@@ -12,7 +12,7 @@ from tcptop.demo.held import HeldSockets
 from tcptop.model.finding import Finding
 from tests.kernel.snapshots import Watch
 
-PATIENCE_S = 15.0
+PATIENCE_S = 40.0
 STEP_S = 0.5
 
 
