@@ -428,7 +428,7 @@ def _recorded(parser: Parser, other: str = "") -> None:
         dest="recording",
         type=argument.file,
         metavar="FILE",
-        help=f"look at what `tcptop record` wrote{other}, not at the host",
+        help=f"look at what `tcptop record` or `ss -tanime -D FILE` wrote{other}, not at the host",
     )
     parser.add_argument(
         "--at",

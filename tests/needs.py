@@ -71,6 +71,7 @@ NEEDS = {
     "tests/kernel/": _KERNEL,
     "tests/kernel/test_podman.py": ("busybox", "crun", "podman"),
     "tests/record/test_diff.py": _INSIDE,
+    "tests/record/test_dump.py": (*_INSIDE, "ss"),
     "tests/record/test_queries.py": _INSIDE,
     "tests/record/test_record.py": _INSIDE,
     "tests/record/test_report.py": (*_INSIDE, "chromium-headless-shell"),

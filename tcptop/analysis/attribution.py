@@ -147,6 +147,8 @@ def _notes(sample: Sample, kinds: U8, queue: Index) -> U8:
 
 
 def _unexplained(sample: Sample) -> int:
+    if sample.source == "ss-dump":
+        return owner.NOT_TOLD
     if not sample.owners.complete:
         return owner.NOT_SEARCHED
     return owner.OUTSIDE if sample.owners.contained else owner.NOT_FOUND

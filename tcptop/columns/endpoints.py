@@ -122,7 +122,7 @@ def unowned_last(selection: Selection, sockets: Index) -> Bools:
 CLOSED = f"(closed: {tcp.SS_STATES[tcp.TIME_WAIT]})"
 NOBODY = "(no process)"
 UNTOLD = "(owner unknown)"  # of some it may be a process that was not read
-_UNREAD = (owner.NOT_PERMITTED, owner.NOT_SEARCHED)
+_UNREAD = (owner.NOT_PERMITTED, owner.NOT_SEARCHED, owner.NOT_TOLD)
 _SHORT_NOTES = {
     owner.NONE: "",
     owner.IN_ACCEPT_QUEUE: "(accept queue)",
@@ -137,6 +137,7 @@ _SHORT_NOTES = {
     owner.IN_FLIGHT: "(in flight?)",
     owner.IN_RING: "",
     owner.OUTSIDE: NOBODY,
+    owner.NOT_TOLD: UNTOLD,
 }
 
 

@@ -46,12 +46,16 @@ def run(chosen: CheckOptions) -> int:
 def _last(chosen: CheckOptions) -> tuple[Snapshot, FindingSettings]:
     """What is told of, and by which thresholds."""
     from tcptop.analysis.watch import WatchLoop, watched
+    from tcptop.commands import compared
     from tcptop.commands.effective import decided
     from tcptop.sources import file_kind
     from tcptop.sources.namespaces import current_inode
 
     if chosen.recording is not None and file_kind.kind(chosen.recording) == file_kind.SNAPSHOT:
         return _of_snapshot(chosen, chosen.recording)
+    if chosen.recording is not None and file_kind.kind(chosen.recording) == file_kind.DUMP:
+        recorded.refuse_moments(chosen)
+        return compared.of_dump(chosen.recording, chosen)
     if chosen.recording is not None:
         with recorded.loop(chosen) as (recording, loop):
             return recorded.at(recording, loop, chosen), loop.settings

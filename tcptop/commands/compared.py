@@ -38,7 +38,9 @@ def moment(word: str, chosen: JudgingOptions) -> Moment:
             )
         return of_snapshot(path)
     if kind == file_kind.DUMP:
-        raise CommandError(f"{path}: neither a recording of tcptop nor a JSON snapshot")
+        if at is not None:
+            raise UsageError(f"tcptop: {word}: a dump of ss is one moment; TIME is of recordings")
+        return Moment(path, of_dump(path, chosen)[0])
     with recorded.watched(path, chosen) as (recording, loop):
         return Moment(path, recorded.at_time(recording, loop, at, f"{path} @"))
 
@@ -47,6 +49,17 @@ def _split(word: str) -> tuple[str, str | None]:
     """A file may have an @ in its name."""
     path, sign, at = word.rpartition("@")
     return (word, None) if not sign or not path or os.path.exists(word) else (path, at)
+
+
+def of_dump(path: str, chosen: JudgingOptions) -> tuple[Snapshot, FindingSettings]:
+    """What `ss -tanime -D FILE` wrote."""
+    from tcptop.analysis.derive import derive
+    from tcptop.analysis.history import History
+    from tcptop.commands.effective import decided
+    from tcptop.sources import ss_dump
+
+    settings = decided(chosen, home=ss_dump.HERE).findings
+    return derive(ss_dump.read(path), History(), settings)[0], settings
 
 
 def of_snapshot(path: str, settings: FindingSettings | None = None) -> Moment:

@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 
 def check_options(chosen: SnapshotOptions | CheckOptions) -> None:
     """Raises UsageError for options that have no meaning together."""
-    moments = {"--at": chosen.at}
-    if isinstance(chosen, SnapshotOptions):
-        moments |= {"--begin": chosen.begin, "--end": chosen.end}
-    given = [option for option, text in moments.items() if text is not None]
+    given = _moments(chosen)
     if given and chosen.recording is None:
         raise UsageError(f"tcptop: {chosen.command}: {given[0]} is of a recording: --from FILE")
     if given[1:] and given[0] == "--at":
@@ -38,6 +35,21 @@ def check_options(chosen: SnapshotOptions | CheckOptions) -> None:
     if chosen.recording is not None and chosen.netns != "current":
         why = "a recording has what was recorded; choose with: netns = NAME"
         raise UsageError(f"tcptop: {chosen.command}: --netns with --from: {why}")
+
+
+def refuse_moments(chosen: SnapshotOptions | CheckOptions) -> None:
+    """Of a file that is one moment. Raises UsageError."""
+    given = [*_moments(chosen), *(["--over"] if chosen.over else [])]
+    if given:
+        why = f"{chosen.recording} is one moment"
+        raise UsageError(f"tcptop: {chosen.command}: {given[0]} is of recordings, and {why}")
+
+
+def _moments(chosen: SnapshotOptions | CheckOptions) -> list[str]:
+    moments = {"--at": chosen.at}
+    if isinstance(chosen, SnapshotOptions):
+        moments |= {"--begin": chosen.begin, "--end": chosen.end}
+    return [option for option, text in moments.items() if text is not None]
 
 
 def loop(

@@ -56,7 +56,17 @@ def run(chosen: SnapshotOptions) -> int:
 
 def _of_recording(chosen: SnapshotOptions, shown: Clause | None, view: Any) -> int:
     """One moment of it, or every sample from --begin to --end."""
+    from tcptop.commands import compared
+    from tcptop.sources import file_kind
+
     wanted = frozenset(chosen.only), chosen.limit
+    assert chosen.recording is not None
+    if file_kind.kind(chosen.recording) == file_kind.DUMP:
+        recorded.refuse_moments(chosen)
+        snapshot, _ = compared.of_dump(chosen.recording, chosen)
+        with output.opened(chosen.output) as out:
+            view.write(selected(snapshot, shown), out, *wanted)
+        return DONE
     with recorded.loop(chosen) as (recording, loop):
         if not _is_span(chosen):
             selection = selected(recorded.at(recording, loop, chosen), shown)

@@ -29,6 +29,7 @@ NOTES = (
     "inferred: the listener that it came in by is this process's",
     "registered with io_uring by this process, which has no descriptor of it",
     "no visible process holds it; descriptors are in flight in UNIX sockets, it may be one of them",
+    "not told: a dump of ss has no processes",
 )
 (
     NONE,
@@ -50,4 +51,5 @@ NOTES = (
     BY_LISTENER,
     IN_RING,
     IN_FLIGHT,
-) = range(19)
+    NOT_TOLD,
+) = range(20)

@@ -7,6 +7,7 @@ nothing that compares snapshots asks for it.
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from collections import defaultdict
@@ -94,7 +95,7 @@ def _understood(told: Mapping[str, Any]) -> SnapshotFile:
         host=_host(told["host"]),
         source=_word(collector["source"]),
         privileged=bool(collector["privileged"]),
-        poll_ms=float(collector["poll_ms"]),
+        poll_ms=float(math.nan if collector["poll_ms"] is None else collector["poll_ms"]),
         version=_word(collector["version"]),
         sockets=table,
         owners=_owners(listed, table),
@@ -131,6 +132,9 @@ def _time(text: Any) -> float:
 
 
 def _host(told: Mapping[str, Any]) -> Host:
+    """Of a dump of ss it is not known."""
+    if told["hostname"] is None:
+        return Host("", "", math.nan)
     return Host(_word(told["hostname"]), _word(told["kernel"]), float(told["uptime_s"]))
 
 

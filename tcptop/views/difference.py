@@ -69,7 +69,9 @@ def _numbers(pair: ThenNow | None) -> tuple[str, str, str]:
 
 def _title(old: ComparedSide, new: ComparedSide, found: Difference) -> str:
     then, now = (each.snapshot.sample for each in (old, new))
-    hosts = list(dict.fromkeys(safe(each.host.hostname) for each in (then, now)))
+    hosts = list(
+        dict.fromkeys(safe(each.host.hostname or "host not known") for each in (then, now))
+    )
     later = f"{units.long_duration(abs(found.over_s))} {'later' if found.over_s >= 0 else 'before'}"
     return f"{' and '.join(hosts)}: {rfc3339(then.taken_at)} to {rfc3339(now.taken_at)} ({later})"
 
@@ -108,6 +110,8 @@ def _notes(old: ComparedSide, new: ComparedSide, found: Difference) -> list[str]
 
 def _why_apart(old: Snapshot, new: Snapshot) -> str:
     hosts = old.sample.host.hostname, new.sample.host.hostname
+    if not all(hosts):
+        return "Of a dump of ss the host is not known"
     if hosts[0] != hosts[1]:
         return f"They are of two hosts, {hosts[0]} and {hosts[1]}"
     return "The host was booted between them"

@@ -24,8 +24,8 @@ def head(selection: Selection, notes: Sequence[str] = ()) -> dict[str, Any]:
         "schema": SCHEMA,
         "taken_at": rfc3339(sample.taken_at),
         "host": {
-            "hostname": sample.host.hostname,
-            "kernel": sample.host.kernel,
+            "hostname": sample.host.hostname or None,
+            "kernel": sample.host.kernel or None,
             "uptime_s": rounded(sample.host.uptime_s),
         },
         "collector": {

@@ -80,9 +80,10 @@ def summary(selection: Selection) -> Iterator[str]:
     snapshot = selection.snapshot
     sample, totals = snapshot.sample, snapshot.totals
     host = sample.host
-    yield f"## TCP of {code(host.hostname)} at {rfc3339(sample.taken_at)}"
+    yield f"## TCP of {code(host.hostname or 'a host not known')} at {rfc3339(sample.taken_at)}"
     yield ""
-    yield f"- Host: Linux {code(host.kernel)}, up {long_duration(host.uptime_s)}"
+    if host.kernel:
+        yield f"- Host: Linux {code(host.kernel)}, up {long_duration(host.uptime_s)}"
     yield f"- Sampled: {_sampled(selection)}, by tcptop {__version__}"
     if selection.filter is not None:
         yield f"- Filter: {code(selection.filter)}"
@@ -96,6 +97,8 @@ def summary(selection: Selection) -> Iterator[str]:
 def _sampled(selection: Selection) -> str:
     sample, over_s = selection.snapshot.sample, selection.snapshot.over_s
     watched = "once" if over_s is None else f"for {long_duration(over_s)}"
+    if sample.source == "ss-dump":
+        return "once, by ss"
     rights = "privileged" if sample.privileged else "unprivileged"
     return f"{watched}, through {code(sample.source)}, {rights}, in {sample.poll_ms:.0f} ms"
 

@@ -68,7 +68,7 @@ def by_state(counts: I64) -> Columns:
 
 
 def rounded(number: float | None, digits: int = 3) -> float | None:
-    return None if number is None else round(number, digits)
+    return None if number is None or number != number else round(number, digits)
 
 
 def rfc3339(unix_time: float) -> str:

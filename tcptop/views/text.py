@@ -16,7 +16,7 @@ from tcptop.model import address, owner, tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.cells import cell_width, ljust, rjust, safe
 from tcptop.model.container import Container
-from tcptop.model.sample import IN_RING
+from tcptop.model.sample import IN_RING, Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import U8, U64, Index, SocketTable
@@ -51,13 +51,19 @@ def summary(selection: Selection) -> list[str]:
     sample, totals = snapshot.sample, snapshot.totals
     taken = datetime.fromtimestamp(sample.taken_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     lines = [
-        f"{safe(sample.host.hostname)}  Linux {safe(sample.host.kernel)}  {taken}",
+        f"{_host(sample)}  {taken}",
         f"{totals.sockets} sockets  {states(totals.by_state)}".rstrip(),
     ]
     if selection.filter:
         lines.append(f"filter: {safe(selection.filter)}  ({len(selection.rows)} sockets)")
     hint = [safe(selection.hint)] if selection.hint else []
     return lines + [f"note: {note}" for note in (*hint, *said(snapshot), *unowned(snapshot))]
+
+
+def _host(sample: Sample) -> str:
+    if not sample.host.hostname:
+        return "host not known"
+    return f"{safe(sample.host.hostname)}  Linux {safe(sample.host.kernel)}"
 
 
 def states(by_state: Sequence[int]) -> str:

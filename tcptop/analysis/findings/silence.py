@@ -13,7 +13,7 @@ from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model import tcp
 from tcptop.model.finding import Silence
-from tcptop.model.owner import NOT_PERMITTED, NOT_SEARCHED, OUTSIDE
+from tcptop.model.owner import NOT_PERMITTED, NOT_SEARCHED, NOT_TOLD, OUTSIDE
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools
 
@@ -102,11 +102,24 @@ def _lacks(snapshot: Snapshot) -> Iterator[_Lack]:
         yield _Lack(Need.WINDOWS, "This kernel (before 5.4) does not tell the peer's window")
     if sample.unix_listeners is None:
         why = "Without unix_diag the queues of listening UNIX sockets are not known"
+        if sample.source == "ss-dump":
+            why = "A dump of ss has no UNIX sockets"
         yield _Lack(Need.UNIX_QUEUES, why, " of them")
+    if sample.source == "ss-dump":
+        yield from _of_dump(snapshot)
+        return
     if not all(kernel.counters for kernel in sample.kernel):
         yield _Lack(Need.COUNTERS, "The counters in /proc/net could not be read")
     if not all(kernel.sysctls for kernel in sample.kernel):
         yield _Lack(Need.SYSCTLS, "The sysctls in /proc/sys/net could not be read")
+
+
+def _of_dump(snapshot: Snapshot) -> Iterator[_Lack]:
+    yield _Lack(Need.COUNTERS, "A dump of ss has no counters")
+    yield _Lack(Need.SYSCTLS, "A dump of ss has no sysctls")
+    if not snapshot.sample.sockets.info_size.any():
+        yield _Lack(Need.TCP_INFO, "This dump of ss has no tcp_info")
+        yield _Lack(Need.CLOCKS, "In this dump of ss the age of states is unknown")
 
 
 def _windowless(snapshot: Snapshot) -> bool:
@@ -124,7 +137,8 @@ def _unknown(snapshot: Snapshot) -> Bools:
     outside = note == OUTSIDE
     if snapshot.over_s:
         outside &= snapshot.seen_s > 0
-    unknown: Bools = outside | (note == NOT_PERMITTED) | (note == NOT_SEARCHED)
+    unread = (note == NOT_PERMITTED) | (note == NOT_SEARCHED) | (note == NOT_TOLD)
+    unknown: Bools = outside | unread
     return unknown
 
 
