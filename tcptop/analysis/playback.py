@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from tcptop.analysis.checkpoints import Checkpoints
 from tcptop.analysis.finding_marks import FindingMarks
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
+from tcptop.analysis.recall import SocketRecall
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.watch import Known, WatchLoop
 from tcptop.model.archive import Archive, Numbered
@@ -117,6 +120,8 @@ class Playback:
         self._since = 0  # samples since the last checkpoint
         self._now: Track | None = None
         self._run_up: Track | None = None
+        self._recall: SocketRecall | None = None
+        self._recalled: frozenset[int] = frozenset()
 
     def refresh(self) -> bool:
         """Whether more samples have come."""
@@ -134,6 +139,8 @@ class Playback:
                 moment = further
         if moment is None:
             raise EndOfSamples
+        if track is not self._now:
+            self._recall, self._recalled = None, frozenset()
         self._now = track
         self._run_up = None if track.exact else self._long_run_up(moment.number)
         return moment
@@ -171,7 +178,8 @@ class Playback:
     @property
     def settled(self) -> bool:
         """Whether the moment that is shown is as good as it will be."""
-        return self._run_up is None and (self._now is None or self._now.exact)
+        known = self._run_up is None and (self._now is None or self._now.exact)
+        return known and self._recall is None and not self._forgotten
 
     def work(self) -> tuple[bool, Understood | None]:
         """Read one more sample. Whether there was one; and the moment that is shown, where more is
@@ -181,7 +189,35 @@ class Playback:
             return True, self.go(now.number)
         if self._run_up is not None:
             return True, self._come_up(self._run_up)
+        if self._recall is not None or self._forgotten:
+            return True, self._remember(self._recall or self._recalling())
         return self._scan_on(), None
+
+    @property
+    def _forgotten(self) -> tuple[int, ...]:
+        """Sockets that are looked at, whose past has not been read."""
+        return tuple(key for key in self._rings.watched if key not in self._recalled)
+
+    def _recalling(self) -> SocketRecall:
+        now, oldest = self._now, self._rings.oldest
+        number = now.number if now is not None else -1
+        place = self.index.place(number)
+        clocks = self.index.clock[: place + 1]
+        later = np.flatnonzero(clocks < (oldest or 0.0))  # of another boot, or too old
+        first = int(self.index.number[int(later[-1]) + 1 if len(later) else 0])
+        self._recall = SocketRecall(self._forgotten, self._archive.samples(first), number)
+        return self._recall
+
+    def _remember(self, recall: SocketRecall) -> Understood | None:
+        """Read one more sample for the sockets that are looked at."""
+        if recall.advance():
+            return None
+        self._recall, self._recalled = None, self._recalled | {*recall.keys}
+        if recall.clocks:
+            clocks = np.array(recall.clocks)
+            for key in recall.keys:
+                self._rings.recall(key, clocks, recall.values(key))
+        return None
 
     def _scan_on(self) -> bool:
         """One more sample from the beginning on; False where there is none yet."""

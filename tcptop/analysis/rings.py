@@ -134,6 +134,28 @@ class Rings:
         """How many samples."""
         return self._added
 
+    @property
+    def watched(self) -> tuple[int, ...]:
+        """The keys of the sockets that are recorded, the last selected last."""
+        with self._lock:
+            return tuple(self._watched)
+
+    @property
+    def oldest(self) -> float | None:
+        """The clock of the first sample that is kept."""
+        with self._lock:
+            return float(self._clock[self._order()[0]]) if self._added else None
+
+    def recall(self, key: int, clocks: F64, values: F64) -> None:
+        """Of a socket what was read again, (samples, metrics), where samples of those clocks are
+        kept."""
+        with self._lock:
+            order = self._order()
+            place = np.searchsorted(clocks, self._clock[order])
+            place = np.minimum(place, len(clocks) - 1)
+            known = clocks[place] == self._clock[order]
+            self._rings["sockets"].recall(key, order[known], values[place[known]])
+
     def part(self, first: int) -> RingsPart:
         """What was added from then on; sockets that were watched are left out."""
         first = max(first, self._added - len(self._clock))
@@ -261,6 +283,16 @@ class Ring:
         seat."""
         place = self._places(np.array([key], np.uint64))[0]
         return None if place < 0 else self._values[place, metrics]
+
+    def recall(self, key: int, slots: Index, values: F64) -> None:
+        """Put (samples, metrics) into some slots of a subject, which has a seat then."""
+        place = int(self._places(np.array([key], np.uint64))[0])
+        if place < 0:
+            place = int(np.argmin(self._weight))
+            self._key[place], self._weight[place] = key, 1.0
+            self._seen[place] = np.inf  # as long as it is watched
+            self._values[place] = np.nan
+        self._values[place][:, slots] = values.T
 
     def leave(self, key: int) -> None:
         """Free the seat of a subject."""

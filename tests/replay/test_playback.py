@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tcptop.analysis.playback import Playback, Understood
+from tcptop.analysis.recorded import SOCKET
 from tcptop.analysis.rings import Rings
 from tcptop.columns import RECORDED
 from tcptop.sources.recording.archive import open_archive
@@ -81,3 +83,24 @@ def test_before_it_was_read_a_moment_says_so_and_becomes_exact(
             better = made.work()[1]
         assert better.number == last
         assert differences(seen(better, shown), forwards[last]) == []
+
+
+def test_the_past_of_a_socket_is_read_when_it_is_opened(recording: Path) -> None:
+    with playback(recording, scanned=False) as (made, shown):
+        last = int(made.index.number[-17])
+        moment = made.go(last)
+        key = int(moment.snapshot.sample.sockets.key[0])
+    with playback(recording, scanned=False) as (made, forwards):
+        forwards.watch(key)
+        made.go(int(made.index.number[0]))
+        while (moment_now := made.advance()) is not None and moment_now.number < last:
+            pass
+        expected = forwards.several("sockets", key, SOCKET)
+    with playback(recording) as (made, shown):
+        made.go(last)
+        shown.watch(key)
+        while not made.settled:
+            made.work()
+        found = shown.several("sockets", key, SOCKET)
+    assert differences(found, expected) == []
+    assert not np.isnan(found.values).all(axis=0).any()
