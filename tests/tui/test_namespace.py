@@ -18,7 +18,7 @@ from tests.kernel import states
 from tests.kernel.zoo import Zoo
 from tests.tui.live import Live, live_in
 
-WALK = 300  # keys
+WALK = 150  # keys
 
 
 async def test_every_view_shows_the_zoo(zoo: Zoo) -> None:
