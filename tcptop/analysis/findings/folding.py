@@ -160,6 +160,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("ephemeral-port-exhaustion", "close-wait-leak", closing.ports_leak),
     ("ephemeral-port-exhaustion", "connections-growing", closing.connections_take_ports),
     ("resets", "turned-away", listeners.turned_away_by_resets),
+    ("resets", "turned-away", listeners.turned_away_here),
     ("resets", "connect-unanswered", destinations.answers_are_reset),
     ("turned-away", "resets", listeners.same_place),
     ("resets", "clients-reset", listeners.same_place),

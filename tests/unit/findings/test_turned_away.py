@@ -382,3 +382,27 @@ def test_an_error_that_is_sent_without_having_read(name: str, unread: int, told:
         deaths=over,
     )
     assert bool(of(found[-1], ID)) is told
+
+
+@pytest.mark.parametrize(("late", "told"), [(4, True), (0, False)])
+def test_requests_that_come_after_a_full_server_has_closed(late: int, told: bool) -> None:
+    """Each is reset, and all resets are of those."""
+
+    def over(number: int) -> tuple[Deaths, ...]:
+        (dead_,) = dead(number, 4, 0, 0)
+        return (dead_,)
+
+    listening = [socket("LISTEN", "0.0.0.0:5432", inode=900, cookie=900)]
+    counted = {"PassiveOpens": 12, "EstabResets": 0, "TCPAbortOnData": late, "OutRsts": late}
+    found = watch(
+        8,
+        lambda _: listening,
+        owners=owners((900, NGINX, 3)),
+        kernel=steadily(**NONE | counted),
+        deaths=over,
+    )[-1]
+    assert [each.title for each in of(found, ID)] == [
+        "nginx on :5432 has closed all 32 connections that came within 8 s without sending a byte"
+    ] * told
+    if told:
+        assert "had closed (TCPAbortOnData)" in of(found, ID)[0].evidence[0]

@@ -16,6 +16,7 @@ from tcptop.model.finding import Finding, Subject
 from tcptop.model.table import Index
 
 ANY = ("0.0.0.0", "[::]")
+NEARLY_ALL = 0.8  # of the resets
 MOST = 1000  # rows that are looked at: they are enough to tell
 
 
@@ -36,6 +37,14 @@ def turned_away_by_resets(effect: Finding, cause: Finding, seen: Observations) -
     many = cause.values.get("per_s", 0.0) >= effect.values.get("reset_per_s", 0.0)
     called = cause.subject.destination is not None
     return called and many and same_place(effect, cause, seen)
+
+
+def turned_away_here(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """resets of no place: nearly all are of those that the listener's program closes at once."""
+    one, other = effect.subject, cause.subject
+    placeless = one.listener is None and one.destination is None and one.netns == other.netns
+    turned, every = cause.values.get("per_s", 0.0), effect.values.get("reset_per_s", 0.0)
+    return placeless and other.listener is not None and turned >= NEARLY_ALL * every > 0
 
 
 def unanswered(effect: Finding, cause: Finding, seen: Observations) -> bool:
