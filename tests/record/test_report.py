@@ -213,6 +213,8 @@ def test_one_name_has_one_alias() -> None:
         assert aliases.told(kept) == kept
     assert aliases.told("fe80::1").startswith("fe80::")
     assert aliases.told("2a00:1450::5").startswith("2001:db8:")
+    assert {name.partition("-")[0] for name in first.users.values()} <= {"root", "user"}
+    assert first.users == again.users
     assert aliases.scrubbed("from 10.1.2.3, at 12:30:15") == (
         f"from {aliases.told('10.1.2.3')}, at 12:30:15"
     )
