@@ -20,7 +20,7 @@ from tcptop.model import tcp
 LEAST, LEAST_S = 3, 2.0  # of them, and how long each has waited
 CAUSE = (
     "a full accept queue at the server, as what its kernel takes is acknowledged and not answered: "
-    "look there at the program, whether it accepts (ss -ltn), hangs or is at a limit of its own, "
+    "look there at the program, whether it accepts (ss -ltn there), hangs or is at its own limit, "
     "before the network"
 )
 

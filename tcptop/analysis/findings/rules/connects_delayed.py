@@ -121,7 +121,7 @@ def _advice(seen: Observations, found: Late, to: str, resets: AnswersReset) -> s
             f"Look at {to} for an accept queue that is full at times (nstat -az "
             "TcpExtListenOverflows TcpExtListenDrops there), then on the way: one of several "
             "servers or links, a rate limit for SYNs, connection tracking that drops "
-            "(conntrack -S), packet loss."
+            "(conntrack -S there), packet loss."
         )
     return (
         f"{cause} Capture SYNs at both ends to see where the first one stays. Keep connections "
