@@ -6,6 +6,8 @@
     session.py        what is shown: a place (place.py), a moment (time_cursor.py), lists (lists.py)
     item.py           one row, opened: its pane or facts, as it was last when it is gone
     watcher.py        the thread that samples; a snapshot waits in SnapshotTaken until it is painted
+    player.py         the thread that plays a recording instead; playhead.py: its keys of time
+    timeline.py       the lines along the bottom of a replay
     hints.py          what the keys do now; notices.py: what could not be seen, said once
     screen.py         the main screen: paints what the session says; its lines are from header.py
     views.py          the ten views: the list of each (columns/), and what Enter shows (panes/)

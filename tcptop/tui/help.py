@@ -31,6 +31,7 @@ HEAD = (
 
 # Of a replay, instead of those that it has not.
 REPLAY_HEAD = (
+    ("now", "In charts, lists and pages of a replay: the moment that is shown."),
     (
         "PLAY 2x",
         "Played, and how fast; PAUSED, END: the time of the sample shown; FOLLOWS: samples are "
