@@ -26,6 +26,7 @@ UNASKED_S = 10.0  # who is closed without having asked anything had opened it in
 LATELY_S = 30.0  # in which TIME_WAIT is left out nowhere
 MOSTLY = 0.8  # of those that are reset
 A_FEW = 3
+USED = 2  # segments of answers
 DEADLINE = 0.1  # by so much those may differ that one deadline has ended
 
 
@@ -43,7 +44,7 @@ def how_ended(seen: Observations, closed: Closed) -> I64:
     paused = lacking(closed) & (paused_s(closed) >= IDLE_S)
     how[opened & whole & broken & sent] = NEUTRAL
     # Of use, but for the request that was under way: that goes on where somebody else resets them.
-    struck = lacking(closed) & came & (closed.first != codes.HERE)
+    struck = lacking(closed) & in_use(closed) & (closed.first != codes.HERE)
     how[opened & whole & broken & sent & struck] = STRUCK
     how[opened & whole & broken & sent & (paused | ~came)] = RESET
     want = _in_want(closed)
@@ -67,6 +68,13 @@ def how_ended(seen: Observations, closed: Closed) -> I64:
     how[_turned_away(closed, opened & whole, there)] = TURNED
     how[accepted(seen, closed)] = NEUTRAL
     return how
+
+
+def in_use(closed: Closed) -> Bools:
+    """A request and its answer at least, after what begins a session, or ends it: an error."""
+    sent, came = (closed.known(f"data_segs_{way}") for way in ("out", "in"))
+    used: Bools = (sent >= USED + 1) & (came >= USED)
+    return used
 
 
 def _in_want(closed: Closed, same_tick: bool = False) -> Bools:

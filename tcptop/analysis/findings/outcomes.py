@@ -31,6 +31,7 @@ from tcptop.analysis.findings.how_ended import (
     UNTOLD,
     as_long,
     how_ended,
+    in_use,
 )
 from tcptop.analysis.findings.kept_back import rejected_here
 from tcptop.analysis.findings.observations import Observations
@@ -249,8 +250,8 @@ def _goes_on(seen: Observations, closed: Closed, struck: Index, least: int) -> b
 
 
 def _in_use(closed: Closed, rows: Index) -> int:
-    came, paused = closed.known("data_segs_in")[rows] > 0, paused_s(closed)[rows] >= IDLE_S
-    return int(np.count_nonzero(came & ~paused & lacking(closed)[rows]))
+    used, paused = in_use(closed)[rows], paused_s(closed)[rows] >= IDLE_S
+    return int(np.count_nonzero(used & ~paused & lacking(closed)[rows]))
 
 
 def moments(at: F64) -> int:

@@ -583,6 +583,8 @@ def test_who_resets_in_use_for_a_reason() -> None:
     assert not found(lambda n: [struck()] * 12 * (n == 5), **NO_OWN)  # a server that restarts
     assert not found(lambda n: [struck()] * 12 * (n in (3, 5)), **NO_OWN)
     assert not found(lambda _: [struck()], TCPAbortOnClose=0, TCPAbortOnData=1)  # this host does
+    error = {"data_segs_in": 1, "data_segs_out": 1, "bytes_acked": 1}  # of a server that is full
+    assert not found(lambda _: [struck(**error)] * 3, **NO_OWN)
     whole = {"bytes_acked": 101}  # a health check that has its answer
     assert not found(lambda _: [struck(**whole)] * 3, **NO_OWN)
     assert not found(lambda n: [struck()] * 3 + [answered()] * 300, **NO_OWN)
