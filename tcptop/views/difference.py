@@ -12,7 +12,7 @@ import numpy as np
 from tcptop.analysis.difference import NO_SOCKETS, Difference, ThenNow, diff
 from tcptop.analysis.findings.words import joined
 from tcptop.analysis.selection import everything
-from tcptop.columns import units
+from tcptop.columns import LISTENERS, PROCESSES, REMOTES, units
 from tcptop.columns.changes import SnapshotPair, told
 from tcptop.model import owner, tcp
 from tcptop.model.address import text
@@ -132,9 +132,9 @@ def write_json(old: ComparedSide, new: ComparedSide, out: TextIO) -> None:
                 "notes": _notes(old, new, found),
                 "findings": _findings(old.snapshot, new.snapshot, found),
                 "states": _states(found) if counted else None,
-                "processes": [*_processes(found, new.snapshot)] if whole else None,
-                "listeners": [*_listeners(found, old, new)] if whole else None,
-                "remotes": [*_remotes(found, old, new)] if whole else None,
+                PROCESSES.name: [*_processes(found, new.snapshot)] if whole else None,
+                LISTENERS.name: [*_listeners(found, old, new)] if whole else None,
+                REMOTES.name: [*_remotes(found, old, new)] if whole else None,
                 "sysctls": [
                     {"netns": each.netns, "name": each.name, **_pair(each.value)}
                     for each in found.sysctls
