@@ -153,9 +153,10 @@ def test_the_tables_that_stay_have_the_same_lists() -> None:
 
 @pytest.mark.parametrize("listing", [LISTENERS, PORTS], ids=lambda listing: listing.name)
 def test_a_list_is_named_in_its_own_file_and_where_it_must_be(listing: Listing) -> None:
-    """Everything else asks its record, or a new list would have to be entered there, too."""
+    """Everything else asks its record, or a new list would have to be entered there, too; but for
+    the JSON of diff, which has not every list."""
     named = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if names(path, listing)}
-    assert named == {f"columns/{listing.name}.py", *NAMED}
+    assert named - {"views/difference.py"} == {f"columns/{listing.name}.py", *NAMED}
 
 
 def names(path: Path, listing: Listing) -> bool:

@@ -22,7 +22,7 @@ async def old(host: str, port: int) -> None:
 
 async def new(host: str, port: int, deadline_s: float) -> None:
     while True:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.2)
         writer = None
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(deadline_s):
