@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.analysis.peers import peer_rows
 from tcptop.demo import held, veth
+from tcptop.demo.held import until
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.sockets import LOOPBACK, accepted, connected, dialing, listening
 from tcptop.model import owner, tcp
@@ -360,9 +362,13 @@ def test_many_that_come_and_go_leave_nothing_behind() -> None:
                 inodes = {each.inode for each in made}
                 if number % 2:
                     watch.source.poll_listeners()
-            watch.snapshot()
-            assert not inodes & _pinned()
-    assert open_files() == before
+            until(partial(let_go, watch, inodes), "let go", timeout=30)
+    until(lambda: open_files() == before, "closed", timeout=30)
+
+
+def let_go(watch: Everywhere, inodes: set[int]) -> bool:
+    watch.snapshot()
+    return not inodes & _pinned()
 
 
 def open_files() -> list[str]:
