@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
 from collections.abc import Mapping
 
 from tcptop.options import LEAST_BYTES
@@ -63,6 +64,17 @@ def whole(text: str) -> int:
 def file(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("the name of a file is empty")
+    return text
+
+
+def command(text: str) -> str:
+    """Words for a program, as a shell splits them."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
+    if not words or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no command")
     return text
 
 

@@ -373,6 +373,13 @@ def _namespace(parser: Parser) -> None:
         metavar="current|all|NAME|PID",
         help="the network namespace to look at; of the live view, all where that is permitted",
     )
+    parser.add_argument(
+        "--via",
+        type=argument.command,
+        metavar="COMMAND",
+        help="look at another host or container, through a command that runs `sh -s` there: "
+        "'ssh db1', 'docker exec -i c1', 'kubectl exec -i web-0 --'; nothing is installed there",
+    )
 
 
 def _looking(parser: Parser) -> None:

@@ -31,6 +31,7 @@ class SourceOptions:
 
     netns: str = "current"
     events: bool = True  # whether the kernel is asked what ends between samples
+    via: str | None = None  # a command that gives a shell, behind which is looked
 
 
 @dataclass(frozen=True)

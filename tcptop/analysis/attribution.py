@@ -147,7 +147,7 @@ def _notes(sample: Sample, kinds: U8, queue: Index) -> U8:
 
 
 def _unexplained(sample: Sample) -> int:
-    if sample.source == "ss-dump":
+    if sample.of_file:
         return owner.NOT_TOLD
     if not sample.owners.complete:
         return owner.NOT_SEARCHED

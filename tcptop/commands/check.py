@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tcptop.commands import recorded
 from tcptop.commands.errors import CommandError
 from tcptop.commands.filter import clause, filter_text, selected
-from tcptop.commands.source import source
+from tcptop.commands.source import check_via, home, source
 from tcptop.options import CheckOptions, UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def run(chosen: CheckOptions) -> int:
     from tcptop.views import json, output, plugin
 
     recorded.check_options(chosen)
+    check_via(chosen)
     shown = clause(chosen)
     last, settings = _last(chosen)
     if chosen.recording is None:
@@ -49,7 +50,6 @@ def _last(chosen: CheckOptions) -> tuple[Snapshot, FindingSettings]:
     from tcptop.commands import compared
     from tcptop.commands.effective import decided
     from tcptop.sources import file_kind
-    from tcptop.sources.namespaces import current_inode
 
     if chosen.recording is not None and file_kind.kind(chosen.recording) == file_kind.SNAPSHOT:
         return _of_snapshot(chosen, chosen.recording)
@@ -59,7 +59,7 @@ def _last(chosen: CheckOptions) -> tuple[Snapshot, FindingSettings]:
     if chosen.recording is not None:
         with recorded.loop(chosen) as (recording, loop):
             return recorded.at(recording, loop, chosen), loop.settings
-    user = decided(chosen, home=current_inode())
+    user = decided(chosen, home=home(chosen))
     with source(chosen) as live_source:
         loop = WatchLoop(live_source, user.findings)
         return watched(loop, user.interval, _over_s(chosen), threading.Event()), user.findings

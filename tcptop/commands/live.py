@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcptop.commands import memory
 from tcptop.commands.errors import CommandError
 from tcptop.commands.filter import clause
+from tcptop.model.cells import cut, safe
 from tcptop.options import LiveOptions, ScreenOptions, SourceOptions
 from tcptop.tui.terminal import environment
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 # Stacks of the threads, and what a first sample takes. A thread that gets its stack and nothing
 # else dies before Thread.start() hears of it, which then waits for ever.
 THREADS_BYTES = 64 << 20
+VIA_ROOM = 24  # cells of the first line for the command through which another host is seen
 
 
 def run(chosen: LiveOptions) -> int:
@@ -30,12 +34,31 @@ def run(chosen: LiveOptions) -> int:
     shown = clause(chosen)
     refuse_without_terminal("the live view", "`tcptop snapshot` needs no terminal")
     from tcptop.commands.effective import decided
+    from tcptop.commands.source import check_via
     from tcptop.sources.namespaces import current_inode, may_enter
 
+    check_via(chosen)
+    if chosen.via is not None:
+        return _elsewhere(chosen, chosen.via, shown)
     netns = chosen.netns or ("all" if may_enter() else "current")
     user = decided(chosen, home=current_inode())
     scope = "all netns" if netns == "all" else f"netns {netns}"
     return show(settings(chosen, user, scope, shown), chosen.mouse, SourceOptions(netns))
+
+
+def _elsewhere(chosen: LiveOptions, via: str, shown: Clause | None) -> int:
+    """Of another host: asked before the screen is drawn, as that may take a password."""
+    from tcptop.commands.effective import decided
+    from tcptop.commands.source import through
+
+    user = decided(chosen)
+    with through(via) as via_source:
+        there = via_source.there
+        assert there
+        user = user._replace(findings=replace(user.findings, home=there.netns))
+        known = settings(chosen, user, cut(f"via {safe(via)}", VIA_ROOM), shown)
+        known = replace(known, user=there.users.get(there.uid, str(there.uid)))
+        return show_of(lambda: nullcontext(via_source), known, chosen.mouse)
 
 
 def refuse_without_terminal(what: str, instead: str) -> None:

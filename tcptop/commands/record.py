@@ -23,21 +23,21 @@ def run(chosen: RecordOptions) -> int:
     """Until a signal, or the end of `--duration`; then the file is closed well."""
     from tcptop.analysis.watch import WatchLoop
     from tcptop.commands.effective import decided
-    from tcptop.commands.source import OWNERS_BUDGET_S, source
-    from tcptop.sources.namespaces import current_inode
+    from tcptop.commands.source import OWNERS_BUDGET_S, check_via, home, source
     from tcptop.sources.recording.writer import RecordingWriter
 
-    user = decided(chosen, home=current_inode())
-    stop = SignalStop()
-    writer = RecordingWriter(chosen.file, chosen.keep, chosen.max_size)
-    try:
-        with source(chosen, OWNERS_BUDGET_S) as live_source:
+    check_via(chosen)
+    user = decided(chosen, home=home(chosen))
+    with source(chosen, OWNERS_BUDGET_S) as live_source:  # of another host it may take long
+        stop = SignalStop()
+        writer = RecordingWriter(chosen.file, chosen.keep, chosen.max_size)
+        try:
             if sys.stderr.isatty():
                 _tell(f"{safe(chosen.file)}: recording; Ctrl-C ends it")
             loop = WatchLoop(live_source, user.findings)
             _record(loop, writer, Pace(user.interval, chosen.duration), stop)
-    finally:
-        writer.close()
+        finally:
+            writer.close()
     _tell(f"{safe(chosen.file)}: {writer.told()}")
     return stop.code
 

@@ -32,6 +32,8 @@ def check_options(chosen: SnapshotOptions | CheckOptions) -> None:
         raise UsageError(f"tcptop: {chosen.command}: {given[0]} is of a recording: --from FILE")
     if given[1:] and given[0] == "--at":
         raise UsageError(f"tcptop: {chosen.command}: --at or {given[1]}, not both")
+    if chosen.recording is not None and chosen.via is not None:
+        raise UsageError(f"tcptop: {chosen.command}: --from or --via, not both")
     if chosen.recording is not None and chosen.netns != "current":
         why = "a recording has what was recorded; choose with: netns = NAME"
         raise UsageError(f"tcptop: {chosen.command}: --netns with --from: {why}")

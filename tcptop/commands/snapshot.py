@@ -13,7 +13,7 @@ from tcptop import ending
 from tcptop.commands import recorded
 from tcptop.commands.errors import DONE
 from tcptop.commands.filter import clause, selected
-from tcptop.commands.source import source
+from tcptop.commands.source import check_via, home, source
 from tcptop.options import SnapshotOptions, UsageError
 from tcptop.views import output
 
@@ -30,7 +30,6 @@ def run(chosen: SnapshotOptions) -> int:
     """Write what the filter selects."""
     from tcptop.analysis.watch import WatchLoop, watched
     from tcptop.commands.effective import decided
-    from tcptop.sources.namespaces import current_inode
 
     ending.before_the_end.append(output.remove_unfinished)
     if _format(chosen) == "csv" and len(set(chosen.only)) > 1:
@@ -38,11 +37,12 @@ def run(chosen: SnapshotOptions) -> int:
     if chosen.output not in (None, "-"):
         output.refuse_directory(chosen.output)  # before a long look, not after it
     recorded.check_options(chosen)
+    check_via(chosen)
     shown = clause(chosen)
     view = importlib.import_module(f"tcptop.views.{_format(chosen)}")
     if chosen.recording is not None:
         return _of_recording(chosen, shown, view)
-    user = decided(chosen, home=current_inode())
+    user = decided(chosen, home=home(chosen))
     expression = None if shown is None else shown.expression
     looked_at = replace(chosen, events=chosen.events and chosen.over > 0)
     with source(looked_at, dump=request(chosen, expression)) as live_source:

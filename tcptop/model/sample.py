@@ -305,6 +305,7 @@ class Sample:
     source: str  # sock_diag, procfs or ss-dump
     privileged: bool
     poll_ms: float
+    via: str | None = None  # the command behind which another host was asked
     interval_s: float | None = None  # for which was waited before it; None for the first
     version: str = __version__  # of the tcptop that took it
     sockets: SocketTable = EMPTY
@@ -339,6 +340,11 @@ class Sample:
     def kernel_of(self, netns: int) -> Kernel:
         """Counters and limits of a namespace; empty where they were not read."""
         return next((each for each in self.kernel if each.netns == netns), Kernel(netns))
+
+    @property
+    def of_file(self) -> bool:
+        """A dump that ss wrote to a file has sockets and nothing else."""
+        return self.source == "ss-dump" and self.via is None
 
     @property
     def backlog_told(self) -> bool:

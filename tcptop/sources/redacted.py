@@ -144,6 +144,7 @@ class Aliases:
         return replace(
             sample,
             host=host,
+            via=sample.via and self.name("command", sample.via),
             users=users,
             sockets=self._table(sample.sockets),
             bound=self._table(sample.bound),

@@ -94,6 +94,7 @@ def _understood(told: Mapping[str, Any]) -> SnapshotFile:
         clock=0.0,
         host=_host(told["host"]),
         source=_word(collector["source"]),
+        via=None if collector.get("via") is None else _word(collector["via"]),
         privileged=bool(collector["privileged"]),
         poll_ms=float(math.nan if collector["poll_ms"] is None else collector["poll_ms"]),
         version=_word(collector["version"]),

@@ -31,6 +31,7 @@ def head(selection: Selection, notes: Sequence[str] = ()) -> dict[str, Any]:
         "collector": {
             "version": sample.version,
             "source": sample.source,
+            "via": sample.via,
             "privileged": sample.privileged,
             "poll_ms": rounded(sample.poll_ms),
             "over_s": rounded(selection.snapshot.over_s),

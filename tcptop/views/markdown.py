@@ -97,10 +97,11 @@ def summary(selection: Selection) -> Iterator[str]:
 def _sampled(selection: Selection) -> str:
     sample, over_s = selection.snapshot.sample, selection.snapshot.over_s
     watched = "once" if over_s is None else f"for {long_duration(over_s)}"
-    if sample.source == "ss-dump":
+    if sample.of_file:
         return "once, by ss"
     rights = "privileged" if sample.privileged else "unprivileged"
-    return f"{watched}, through {code(sample.source)}, {rights}, in {sample.poll_ms:.0f} ms"
+    via = "" if sample.via is None else f" via {code(sample.via)}"
+    return f"{watched}, through {code(sample.source)}{via}, {rights}, in {sample.poll_ms:.0f} ms"
 
 
 def _findings(selection: Selection, limit: int | None) -> Iterator[str]:

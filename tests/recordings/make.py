@@ -15,8 +15,7 @@ from tcptop.demo.scenarios.pool import join
 from tcptop.demo.stage import HERE, THERE, Stage
 from tcptop.model.route import route_key
 from tcptop.model.sample import Sample
-from tcptop.model.source import Requests
-from tcptop.sources.live import LiveSource
+from tcptop.model.source import Requests, Source
 from tests.recordings import SCENARIOS, save
 from tests.recordings.neutral import Neutral
 
@@ -38,7 +37,7 @@ def record(stage: Stage) -> list[Sample]:
     return [neutral.sample(each) for each in taken]
 
 
-def want_everything(live: LiveSource, sample: Sample) -> None:
+def want_everything(live: Source, sample: Sample) -> None:
     table = sample.sockets
     sockets = (table.id(row) for row in np.flatnonzero(table.inode > 0).tolist())
     route_keys = (route_key(table, row) for row in range(len(table)))

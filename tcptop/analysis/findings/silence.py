@@ -102,10 +102,12 @@ def _lacks(snapshot: Snapshot) -> Iterator[_Lack]:
         yield _Lack(Need.WINDOWS, "This kernel (before 5.4) does not tell the peer's window")
     if sample.unix_listeners is None:
         why = "Without unix_diag the queues of listening UNIX sockets are not known"
-        if sample.source == "ss-dump":
+        if sample.of_file:
             why = "A dump of ss has no UNIX sockets"
-        yield _Lack(Need.UNIX_QUEUES, why, " of them")
-    if sample.source == "ss-dump":
+        elif sample.via is not None:
+            why = "Through another command the queues of listening UNIX sockets are not read"
+        yield _Lack(Need.UNIX_QUEUES, why, " at them")
+    if sample.of_file:
         yield from _of_dump(snapshot)
         return
     if not all(kernel.counters for kernel in sample.kernel):

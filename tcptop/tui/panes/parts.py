@@ -227,7 +227,7 @@ def option_facts(scene: Scene, row: int, every: Sequence[Fact]) -> list[Fact]:
     known = [fact for fact in every if fact.group == "options"]
     if known or not scene.table.inode[row]:  # nobody has a descriptor to read them from
         return known
-    return [Fact("options", "options", units.UNKNOWN, "not read yet; known with the next sample")]
+    return [Fact("options", "options", units.UNKNOWN, _unread(scene))]
 
 
 def route_facts(scene: Scene, row: int) -> list[Fact]:
@@ -237,10 +237,16 @@ def route_facts(scene: Scene, row: int) -> list[Fact]:
         return []
     route = scene.snapshot.sample.routes.get(where)
     if route is None:
-        return [_fact("route", units.UNKNOWN, "not read yet; known with the next sample")]
+        return [_fact("route", units.UNKNOWN, _unread(scene))]
     if route.why_not:
         return [_fact("route", units.UNKNOWN, route.why_not)]
     return [*_route(route, scene.snapshot.sample.clock)]
+
+
+def _unread(scene: Scene) -> str:
+    if scene.snapshot.sample.via is not None:
+        return "not read through another command"
+    return "not read yet; known with the next sample"
 
 
 def _fact(name: str, value: str, meaning: str = "") -> Fact:
