@@ -15,6 +15,10 @@ from hypothesis import HealthCheck, settings
 
 from tests import counted, needs
 
+# Without it each of some hundred starts of tcptop compiled it anew, and each worker the tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 counted.start()  # what is imported at collection counts
 from tcptop.analysis.findings import engine  # noqa: E402
 
