@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -47,15 +48,13 @@ class Podman:
         for name in self._names:
             self._run("rm", "--force", "--time", "0", name)
 
-    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str) -> list[str]:
         places = [f"--{each}={self._path / each}" for each in ("root", "runroot", "tmpdir")]
         podman = ["podman", *places, "--cgroup-manager=cgroupfs", "--events-backend=file", *words]
-        return subprocess.run(
-            ["unshare", "-m", "sh", "-c", f'{HIDE} "$@"', "podman", *podman],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return ["unshare", "-m", "sh", "-c", f'{HIDE} "$@"', "podman", *podman]
+
+    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture
@@ -93,3 +92,20 @@ def test_containers_are_called_as_podman_calls_them(podman: Podman) -> None:
         assert process["pid"] == made["State"]["Pid"]
         assert process["container"] == listener["container"] == box
         assert [each["container"] for each in told["processes"]] == [box]
+
+
+def test_a_container_seen_through_its_own_shell(podman: Podman) -> None:
+    """Without ss, and with nothing else than busybox."""
+    podman.start("own-shell")
+    via = shlex.join(podman.command("exec", "-i", "own-shell", "/bin/busybox"))
+    words = ["snapshot", "--via", via, "--format", "json", "--config", "/dev/null"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tcptop", *words], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["collector"]["source"] == "procfs"
+    (listener,) = told["listeners"]
+    assert (listener["local_port"], listener["processes"][0]["pid"]) == (8080, 1)
+    (process,) = told["processes"]
+    assert process["cmdline"] == "/bin/busybox httpd -f -p 8080"
