@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import struct
@@ -34,6 +35,8 @@ DUMPS = {
     "cut": row()[:60],
     "state 99": row(99) + done(),
     "other order": struct.pack(">IHHII", 88, 20, 2, SEQUENCE, 0) + bytes(72),
+    "no gzip": row() + done(),
+    "a bomb": row() + done(),
     "layouts": b"".join(row(length=88 + 4 * n) for n in range(300)),
 }
 UPTIMES = {"uptime nan": b"nan 1", "uptime inf": b"inf 1", "uptime none": b""}
@@ -64,6 +67,8 @@ def answer(kind: str, request: str) -> dict[str, bytes]:
         uptime = UPTIMES.get(kind, b"100.5 1")
         counters = b"Tcp: A B\nTcp: " + DIGITS + b" --5\n"
         return {"begin": uptime, "ss": DUMPS.get(kind, row() + done()), "look": counters}
+    if word == "look-gzip":
+        return {word: gzip.compress(bytes(200 << 20), 1) if kind == "a bomb" else DIGITS}
     if word == "tables":
         every = ((b"0", b"5"), (LARGE, LARGE), (DIGITS, b"6"), (b"0", DIGITS))
         return {"tables": b"".join(LISTED % each for each in every)}
@@ -82,7 +87,7 @@ def main(kind: str) -> None:
     while not (found := re.search(rb"^main (tcptop-\w+); exit\n", program, re.MULTILINE)):
         program += os.read(0, 65536)
     mark = found[1]
-    out.write(b"\n%s hello 1 ss=ss find=find\n" % mark)
+    out.write(b"\n%s hello 1 ss=ss find=find gzip=gzip\n" % mark)
     out.flush()
     for line in sys.stdin:
         if kind == "silent":

@@ -21,7 +21,7 @@ from tcptop.analysis.history import History
 from tcptop.analysis.selection import select
 from tcptop.model.sample import Sample
 from tcptop.options import UsageError
-from tcptop.sources.via import link, source
+from tcptop.sources.via import link, session, source
 from tcptop.sources.via.errors import StalledError, ViaError
 from tcptop.sources.via.source import ViaSource
 from tcptop.views import json as json_view
@@ -38,6 +38,11 @@ def lying(kind: str) -> ViaSource:
 
 def looked(via: ViaSource) -> Sample:
     via.connect(HELLO_S)
+    return via.sample()
+
+
+def looked_twice(via: ViaSource) -> Sample:
+    looked(via)
     return via.sample()
 
 
@@ -90,9 +95,10 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_a_stranger_is_refused_in_one_line(kind: str) -> None:
+def test_a_stranger_is_refused_in_one_line(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "PACKED_FROM", 0)
     with closing(lying(kind)) as via, pytest.raises(ViaError) as raised:
-        looked(via)
+        looked_twice(via)
     assert "\n" not in str(raised.value)
     assert str(raised.value).isprintable()
 

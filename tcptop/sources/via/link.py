@@ -8,6 +8,7 @@ import select
 import shlex
 import subprocess
 import time
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import resources
@@ -18,7 +19,7 @@ HELLO = "hello 1 "
 NOISE = 64 << 10  # bytes before the hello: what a profile or a banner says
 LINE = 4096  # of a mark
 PART = 128 << 20  # 250,000 sockets
-PARTS = 1000  # of an answer
+PARTS, FEW = 1000, 8  # of an answer; of one that is packed
 ERRORS = 2048  # bytes of its complaints that are kept
 CHUNK = 1 << 20
 STALL_S, ANSWER_S = 10.0, 120.0  # without a byte; of a whole answer, however it drips
@@ -103,6 +104,20 @@ class ShellLink:
         self._send(f"{request}\n".encode(), time.monotonic() + STALL_S)
         self._owed = request.split()[0]
         return self._collected(most)
+
+    def unpacked(self, data: bytes) -> dict[str, bytes]:
+        """The parts of an answer that came as one, by gzip. Raises ViaError and zlib.error."""
+        packed = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        raw = packed.decompress(data, PART)
+        if not packed.eof:
+            raise self.error("what gzip made has no end")
+        found: dict[str, bytes] = {}
+        at = 0
+        while (mark := raw.find(self._tail, at)) >= 0 and len(found) < FEW:
+            line, _, _ = raw[mark + len(self._tail) : mark + LINE].partition(b"\n")
+            found[line.decode("ascii", "replace").rpartition(" ")[0]] = raw[at:mark]
+            at = mark + len(self._tail) + len(line) + 1
+        return found
 
     def _collected(self, most: int) -> dict[str, bytes]:
         parts, end = {}, time.monotonic() + ANSWER_S

@@ -10,17 +10,19 @@ main() {
   export PATH LC_ALL
   exec 3<&0 </dev/null 2>/dev/null # requests on 3: no child can eat them
   cd / || :
-  ss='' find=''
+  ss='' find='' gzip=''
   if command -v ss >/dev/null; then ss=ss; fi
+  if command -v gzip >/dev/null; then gzip=gzip; fi
   if [ "$(find / -maxdepth 0 -printf x)" = x ]; then find=find; fi # GNU's; busybox has no -printf
   wait=''
   if (echo | read -t 1 wait); then wait='-t 7200'; fi # bash and busybox: a link may die unseen
   echo "
-$mark hello 1 ss=$ss find=$find"
+$mark hello 1 ss=$ss find=$find gzip=$gzip"
   while read -r $wait request numbers <&3; do
     case $numbers in *[!0-9\ ]*) numbers='' ;; esac
     case $request in
       look) look ss ;;
+      look-gzip) { look ss; part look; } | gzip -1 ;;
       look-proc) look tcp ;;                 # no ss, or a kernel that it cannot ask
       listeners) ss -ltn -D - ;;
       why) ss -ltn -D - 2>&1 >/dev/null ;;

@@ -21,6 +21,7 @@ from tcptop.sources.via.told_cgroups import ToldCgroups
 
 AROUND_S = 10.0  # between looks at what rarely changes
 FILES = 8 << 20  # bytes of an answer that is not of sockets
+PACKED_FROM = 64 << 10  # bytes of sockets
 OFFSET_S = 2.0  # of the clocks, of which one tells whole seconds
 PIDS = 5  # in a namespace that are told
 
@@ -40,6 +41,7 @@ class ShellSession:
     def __init__(self, link: ShellLink, via: str) -> None:
         self._link, self._via = link, via
         self._by_ss = bool(link.tools.get("ss"))
+        self._pack = False
         self._told, self._why_not = False, "ss is not there"
         self._holders = HolderFinder(link.answer, not link.tools.get("find"))
         self._cgroups = ToldCgroups(link.answer)
@@ -97,7 +99,7 @@ class ShellSession:
     def _looked(self) -> tuple[dict[str, bytes], SocketTable, bool]:
         """The answer, the sockets in it, and whether those are all."""
         if self._by_ss:
-            looked = self._link.answer("look")
+            looked = self._look()
             sockets, told, whole = dump.read(looked["ss"], self.there.netns)
             self._told = self._told or told
             if self._told:
@@ -108,6 +110,14 @@ class ShellSession:
         sockets = without_repeats(proc_net_tcp.parse(looked["tcp"], self.there.netns))
         wire.check(sockets)
         return looked, sockets, True
+
+    def _look(self) -> dict[str, bytes]:
+        """Of many sockets packed, where there is gzip: a fifth or less of the bytes."""
+        if self._pack:
+            return self._link.unpacked(self._link.answer("look-gzip")["look-gzip"])
+        looked = self._link.answer("look")
+        self._pack = bool(self._link.tools.get("gzip")) and len(looked["ss"]) > PACKED_FROM
+        return looked
 
     def poll_listeners(self) -> None:
         """Remember each listener's longest accept queue until the next sample."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -24,7 +25,7 @@ LISTENER_POLLS_S = 0.5  # a poll costs the other side 2 ms
 LEAST_REST_S = 0.05
 AGAIN_S = 5.0  # before a command that has ended is started anew
 # What a stranger's bytes may make of us.
-STRANGE = (ValueError, KeyError, IndexError, OverflowError, MemoryError)
+STRANGE = (ValueError, KeyError, IndexError, OverflowError, MemoryError, zlib.error)
 
 
 class ViaSource:
