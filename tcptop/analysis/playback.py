@@ -15,6 +15,7 @@ import numpy as np
 from tcptop.analysis.checkpoints import Checkpoints
 from tcptop.analysis.finding_marks import FindingMarks
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
+from tcptop.analysis.moments import KnownMoment, Moments
 from tcptop.analysis.recall import SocketRecall
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.watch import Known, WatchLoop
@@ -23,7 +24,7 @@ from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import EndOfSamples, Requests, Stop
 
-EVERY = 10  # samples, after which what is known is kept
+EVERY = 5  # samples, after which what is known is kept
 RUN_UP = 1  # samples before the first screen, for rates
 LONG_RUN_UP_S = 200.0  # rules look back for three minutes
 NEAR = 30  # samples that are read at once
@@ -47,6 +48,10 @@ class _Following:
 
     def request(self, wanted: Requests) -> None:
         """What was asked for when the samples were taken is in them."""
+
+    def pass_to(self, number: int) -> None:
+        """Go on after that one, which was not read."""
+        self.number, self._coming = number, iter(())
 
     def sample(self) -> Sample:
         taken = next(self._coming, None)
@@ -73,8 +78,10 @@ class Track:
         after: int,
         exact: bool,
         known: Known | None = None,
+        moments: Moments | None = None,
     ) -> None:
         self.rings, self.exact = rings, exact
+        self._moments = moments
         self._source = _Following(archive, after)
         self._loop = WatchLoop(self._source, settings)
         if known is not None:
@@ -91,14 +98,31 @@ class Track:
     def advance(self) -> Understood | None:
         """The next one; None where there is none yet."""
         boot_id = self.known.boot_id
-        try:
-            snapshot = self._loop.step()
-        except EndOfSamples:
+        snapshot = self._remembered() or self._understood()
+        if snapshot is None:
             return None
         if boot_id not in (None, self.known.boot_id):
             self.rings.become([])
         self.rings.add(snapshot)
         return Understood(self.number, snapshot, self.exact)
+
+    def _remembered(self) -> Snapshot | None:
+        moment = self._moments.after(self.number) if self._moments is not None else None
+        if moment is None:
+            return None
+        self._source.pass_to(moment.number)
+        self._loop.known = moment.known
+        return moment.snapshot
+
+    def _understood(self) -> Snapshot | None:
+        before = self.number
+        try:
+            snapshot = self._loop.step()
+        except EndOfSamples:
+            return None
+        if self._moments is not None:
+            self._moments.add(before, KnownMoment(self.number, snapshot, self.known))
+        return snapshot
 
 
 class Playback:
@@ -117,6 +141,7 @@ class Playback:
         self.checkpoints = Checkpoints()
         self._archive, self._settings, self._rings, self._spare = archive, settings, rings, spare
         self._scan = Track(archive, settings, spare(), -1, exact=True)
+        self._moments = Moments()  # exact ones
         self._since = 0  # samples since the last checkpoint
         self._now: Track | None = None
         self._run_up: Track | None = None
@@ -171,7 +196,8 @@ class Playback:
         return self._track(self._rings, after, exact)
 
     def _track(self, rings: Rings, after: int, exact: bool, known: Known | None = None) -> Track:
-        return Track(self._archive, self._settings, rings, after, exact, known)
+        moments = self._moments if exact else None
+        return Track(self._archive, self._settings, rings, after, exact, known, moments)
 
     # -- what is done while nothing else is
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tcptop.analysis.moments import SAMPLE, Moments
 from tcptop.analysis.playback import Playback, Understood
 from tcptop.analysis.recorded import SOCKET
 from tcptop.analysis.rings import Rings
@@ -69,6 +70,23 @@ def test_backwards_and_by_jump_a_moment_is_as_forwards(
             assert moment.number == number
             assert moment.exact
             assert differences(seen(moment, shown), forwards[number]) == []
+
+
+@pytest.mark.parametrize("many", [0, 1, 3, 100])
+def test_what_is_kept_of_moments_is_bounded_and_changes_none(
+    recording: Path, forwards: dict[int, tuple[object, ...]], many: int
+) -> None:
+    numbers = [*forwards][12:20]
+    largest = max(seen[0].sample.sockets.nbytes for seen in forwards.values())  # type: ignore[attr-defined]
+    with playback(recording) as (made, shown):
+        kept = made._moments = Moments(many * (SAMPLE + 10 * largest))
+        for number in [*numbers, *reversed(numbers), *numbers]:
+            assert differences(seen(made.go(number), shown), forwards[number]) == []
+            assert kept.nbytes <= kept._budget
+        assert kept.nbytes == sum(each.nbytes for each in kept._after.values())
+        assert bool(kept._after) == bool(many)
+        while (moment := made.advance()) is not None:
+            assert differences(seen(moment, shown), forwards[moment.number]) == []
 
 
 def test_before_it_was_read_a_moment_says_so_and_becomes_exact(

@@ -36,7 +36,7 @@ class SampleDecoder:
         """Raises DamagedError."""
         try:
             sample = self._decoded(ArrayReader(payload))
-            consistent.check(sample)
+            consistent.check(sample, self._old)
         except (TypeError, ValueError, LookupError, OverflowError) as error:
             raise DamagedError(f"a sample makes no sense: {error}") from error
         self._old = sample
