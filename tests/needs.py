@@ -81,6 +81,7 @@ NEEDS = {
     "tests/tui/test_namespace.py": _INSIDE,
     "tests/tui/test_opened.py": _INSIDE,
     "tests/tui/test_program.py": _INSIDE,
+    "tests/tui/test_recording.py": _INSIDE,
     "tests/tui/test_remapping.py": _INSIDE,
     "tests/tui/test_themes.py": _INSIDE,
     "tests/tui/test_via.py": _INSIDE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from tcptop.tui.terminal import environment
 if TYPE_CHECKING:
     from tcptop.analysis.clause import Clause
     from tcptop.commands.effective import EffectiveConfiguration
+    from tcptop.model.archive import SampleWriter
     from tcptop.tui.player import ReplaySettings
     from tcptop.tui.settings import ScreenSettings
     from tcptop.tui.watcher import OpenSource
@@ -87,6 +88,9 @@ def show_of(
     memory.need(THREADS_BYTES)
     sys.setswitchinterval(0.0005)  # a key press waits less for the watcher's thread
     app.run(mouse=environment.mouse(os.environ) if mouse is None else mouse)
+    if app.recorder is not None:
+        with suppress(OSError):  # the terminal may be gone
+            print(f"tcptop: {app.recorder.ended()}", file=sys.stderr, flush=True)
     return finish(app)
 
 
@@ -120,4 +124,11 @@ def settings(
         netns=user.findings.home or 0,
         state=usual_path(os.environ) if remembered else None,
         opening=opening,
+        open_writer=_open_writer,
     )
+
+
+def _open_writer(path: str) -> SampleWriter:
+    from tcptop.sources.recording.writer import RecordingWriter
+
+    return RecordingWriter(path)

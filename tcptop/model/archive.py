@@ -1,9 +1,9 @@
 """Archive: samples that are over, to be read from any of them on, and what is known of each
-without reading it."""
+without reading it; and how they are added to one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -54,3 +54,22 @@ class Archive(Protocol):
 
     def samples(self, number: int) -> Iterator[Numbered]:
         """Those from that number on; what cannot be read is left out, and a note of the next."""
+
+
+class SampleWriter(Protocol):
+    """Used by one thread. What goes wrong is an OSError or a ValueError, and then the file is as it
+    was after the last sample. Close it."""
+
+    def has(self, sample: Sample) -> bool:
+        """Whether it was there already when the file was opened."""
+
+    def add(self, sample: Sample) -> None:
+        """It is on disk when this returns."""
+
+    def told(self) -> str:
+        """What has become of it, for people."""
+
+    def close(self) -> None: ...
+
+
+OpenWriter = Callable[[str], SampleWriter]

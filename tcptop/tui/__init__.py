@@ -6,6 +6,7 @@
     session.py        what is shown: a place (place.py), a moment (time_cursor.py), lists (lists.py)
     item.py           one row, opened: its pane or facts, as it was last when it is gone
     watcher.py        the thread that samples; a snapshot waits in SnapshotTaken until it is painted
+    recorder.py       the thread that writes samples to a file (recording.py: its key)
     player.py         the thread that plays a recording instead; playhead.py: its keys of time
     timeline.py       the lines along the bottom of a replay
     hints.py          what the keys do now; notices.py: what could not be seen, said once

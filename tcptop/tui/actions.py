@@ -17,6 +17,7 @@ from tcptop.options import THEMES
 from tcptop.tui import export
 from tcptop.tui.palette import commands
 from tcptop.tui.place import CONTENTS, Sort
+from tcptop.tui.recording import record
 from tcptop.tui.settings import Arrangement
 from tcptop.tui.terminal.clipboard import copy
 from tcptop.tui.themes import MEANINGS, TERMINAL
@@ -407,7 +408,7 @@ ACTIONS: dict[str, Callable[..., Told | Awaitable[Told]]] = {
         *(pause, step, minute, ask_time, edge, mark, changes),
         *(sort, reverse, sort_by, tree, columns, names, group, wide, follow),
         *(filter, find, find_next, copy_row, copy_command),
-        *(write_ticket, export_as, export_json),
+        *(write_ticket, export_as, export_json, record),
         *(commands_by_name, interval, next_theme, use_theme, mouse, repaint, suspend, close, quit),
     )
 }

@@ -38,6 +38,8 @@ from tcptop.tui.lists import live_listing
 from tcptop.tui.palette import Palette
 from tcptop.tui.player import MomentShown, Player, ReplaySettings
 from tcptop.tui.playhead import EARLY, Playhead, mode
+from tcptop.tui.recorder import Recorder, RecordingTold
+from tcptop.tui.recording import record_to
 from tcptop.tui.screen import MainScreen
 from tcptop.tui.search import Finder
 from tcptop.tui.session import Session
@@ -94,7 +96,8 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self.session = Session.opened(
             settings.opening, settings.clause, settings.findings, time, self.watcher.rings
         )
-        typed = self._apply, self._find, self._export, self._jump
+        self.recorder: Recorder | None = None
+        typed = self._apply, self._find, self._export, self._jump, self._record
         self.main = MainScreen(self.session, names, settings, *typed)
         self.finder = Finder(self.main.table, self.call_later, self.say)
         self.palette = ChoiceScreen(Palette(self.run_action, settings.ascii_only))
@@ -270,6 +273,7 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
             time.past,
             *self._cost.shown(time.newest if time.held is None else None),
             self.failed,
+            self.recorder is not None and self.recorder.running,
         )
 
     def _replayed(self, player: Player) -> Status:
@@ -300,6 +304,8 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self.paint()
 
     def on_moment_shown(self, message: MomentShown) -> None:
+        if isinstance(self.session.time, Playhead):
+            self.session.time.number = message.moment.number
         self.on_snapshot_taken(message)
 
     def on_progressed(self) -> None:
@@ -311,6 +317,12 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
             self.exit(return_code=1)
         self.failed = message.why
         self.paint()
+
+    def on_recording_told(self, message: RecordingTold) -> None:
+        if self.recorder is not None and not self.recorder.running:
+            self.recorder = self.watcher.when_kept = None
+        self.session.unrecorded = message.told if message.broken else ""
+        self.done(message.told)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.paint)
@@ -345,6 +357,9 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
 
     def _export(self, name: str) -> None:
         self.done(export_to(self, name))
+
+    def _record(self, path: str) -> None:
+        self.done(record_to(self, path))
 
     # -- what is remembered from run to run
 

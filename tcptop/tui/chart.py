@@ -36,6 +36,7 @@ LABEL = {"color": COLOURS["warn"], "alignment": "left"}
 STYLES = {f"38;5;{colour}": style for style, colour in COLOURS.items()}
 FRAME = str.maketrans("┌┐└┘├┤┬┴┼─│–…", "+++++++++-|-~")
 
+NOW = "now"
 HOLE = 3  # so many times the usual interval without a style, and the curve is broken
 
 Ticks = tuple[tuple[int, str], ...]
@@ -70,12 +71,14 @@ def chart(
     forecast: Series | None = None,
     ascii_only: bool = False,
     span_s: float | None = None,
+    now: str = NOW,
 ) -> list[Line]:
     """`size` (width, height) cells of at most four series over time, the first line the legend.
 
     A column shows the highest of its seconds. Unknown is a gap; a series that has always been 0
     has no curve, only its number in the legend. `forecast` goes on from now, in
     the last quarter; `span_s` is otherwise chosen by how much is known. A limit of NaN is none.
+    `now` is what the end is called.
     """
     width, height = size
     limit = None if limit is None or math.isnan(limit.value) else limit
@@ -95,7 +98,8 @@ def chart(
         tuple((grid.y(top * part), unit(top * part)) for part in (0, 0.5, 1)),
         ascii_only,
     )
-    return [heading, *_drawn(picture)]
+    *drawn, axis = _drawn(picture)
+    return [heading, *drawn, axis if now == NOW else _ended(axis, now)]
 
 
 def _heading(
@@ -184,7 +188,7 @@ def _x_ticks(grid: ChartGrid) -> Ticks:
     past = ((0, f"-{_short(grid.span_s)}"), (now // 2, f"-{_short(grid.span_s / 2)}"))
     later = f"+{_short(grid.future * grid.column_s)}"
     end = ((2 * grid.columns - 1, later),) if grid.future else ()
-    return (*past, (now, "now"), *end)
+    return (*past, (now, NOW), *end)
 
 
 def _short(seconds: float) -> str:
@@ -285,6 +289,24 @@ def _drawn(picture: _Picture) -> tuple[Line, ...]:
     plotext.clear_figure()
     lines = [_line(line, MARGIN + 1 + columns) for line in text.splitlines()]
     return tuple(_ascii(line) if picture.ascii_only else line for line in lines)
+
+
+def _ended(axis: Line, moment: str) -> Line:
+    """With a time in the place of NOW, or a shorter one where there is less room: a picture is the
+    same while time goes on."""
+    text = "".join(part for part, _ in axis)
+    at = text.rfind(NOW)
+    if at < 0:
+        return axis
+    end = at + len(NOW)
+    blank = text[:at] + " " * len(NOW) + text[end:]
+    for name, begin in (
+        (moment, min(at + 1 - len(moment) // 2, len(text) - len(moment))),
+        *((shorter, end - len(shorter)) for shorter in (moment, moment[:-3])),
+    ):
+        if not blank[max(0, begin - 1) : begin + len(name) + 1].strip():
+            return ((blank[:begin] + name + blank[begin + len(name) :], axis[0][1]),)
+    return ((blank, axis[0][1]),)
 
 
 def _label(text: str) -> str:

@@ -63,6 +63,7 @@ class Status:
     poll_ms: float | None = None  # about as long as the last samples took; None is exactly
     cpu: float | None = None  # tcptop's own, of one processor
     failed: str = ""  # why the last sample was not possible
+    recording: bool = False  # samples are written to a file
     noted: bool = False  # there are notes, which were shown before
     replayed: tuple[str, str] | None = None  # of a recording: what goes on, and its look
     timeline: Sequence[Line] = ()
@@ -75,17 +76,20 @@ def title(selection: Selection | None, status: Status, width: int) -> Line:
         first = "reading…" if status.replayed else "first sample…"
         return ((ljust(f" tcptop  {first}", width), "header"),)
     mode, style = _mode(status)
+    recording = RECORDING if status.recording else ""
     left, right = _left(selection, status), _right(selection, status)
-    room = width - cell_width(mode) - 2
+    room = width - cell_width(recording + mode) - 2
     for rank in range(LEAST, 0, -1):
         if _length(left) + _length(right) > room:
             left = [part for part in left if part[0] != rank]
             right = [part for part in right if part[0] != rank]
     start = cut(_joined(left), max(0, room - _length(right)))
     gap = " " * (room - cell_width(start) - _length(right))
-    return ((f" {start}{gap}{_joined(right)}", "header"), (f"{mode} ", style))
+    told = (f" {start}{gap}{_joined(right)}", "header"), (recording, "bad header")
+    return (*(told if recording else told[:1]), (f"{mode} ", style))
 
 
+RECORDING = "REC "
 NOTED = "[?]"  # the mark of what the help explains
 # (rank, text): the highest rank is left out first, 0 never.
 Part = tuple[int, str]

@@ -23,6 +23,7 @@ HEAD = (
     ),
     ("cpu", "tcptop's own CPU use, of one core."),
     ("LIVE", "Refreshed, and how often; PAUSED or PAST: the time of the sample shown."),
+    ("REC", "Samples are written to a file; R ends it."),
     (
         "ESTAB 7 +2",
         "Sockets in a state, the change since the previous sample, and the last samples as bars.",
@@ -31,7 +32,7 @@ HEAD = (
 
 # Of a replay, instead of those that it has not.
 REPLAY_HEAD = (
-    ("now", "In charts, lists and pages of a replay: the moment that is shown."),
+    ("now", "In lists and pages of a replay: the moment that is shown."),
     (
         "PLAY 2x",
         "Played, and how fast; PAUSED, END: the time of the sample shown; FOLLOWS: samples are "
@@ -43,7 +44,7 @@ REPLAY_HEAD = (
         "below the worst finding of that time; not read yet where there are dots.",
     ),
 )
-LIVE_ONLY = ("poll", "cpu", "LIVE")
+LIVE_ONLY = ("poll", "cpu", "LIVE", "REC")
 
 
 def facts(

@@ -24,7 +24,6 @@ class OpenedItem:
 
     item: int
     facts: list[Fact]
-    clock: float
     taken_at: float
     finding: Finding | None = None
     pane: PaneModel | None = None
@@ -39,7 +38,7 @@ def facts(shown: Shown, view: View, item: int) -> OpenedItem | None:
     if place is None or view.facts is None:
         return None
     known = view.facts(selection, place)
-    return OpenedItem(item, known, snapshot.sample.clock, snapshot.sample.taken_at)
+    return OpenedItem(item, known, snapshot.sample.taken_at)
 
 
 def pane(
@@ -48,12 +47,11 @@ def pane(
     """All about the row with this key, whatever the filter selects; None where it is not there."""
     whole = _whole(shown)
     made = view.pane(Scene(whole, rings, room, settings), item) if view.pane is not None else None
-    sample = whole.snapshot.sample
     if made is None:
         return None
     made = made._replace(title=made.title + _space(whole, view.listing, item))
     about = finding(whole.snapshot, item) if view.listing is FINDINGS else None
-    return OpenedItem(item, [], sample.clock, sample.taken_at, about, PaneModel(made))
+    return OpenedItem(item, [], whole.snapshot.sample.taken_at, about, PaneModel(made))
 
 
 def _space(whole: Selection, listing: Listing, item: int) -> str:

@@ -66,6 +66,8 @@ KEYS: tuple[Key, ...] = (
      "Export to a file whose name is asked: .md is what is on the screen, .json all of it"),
     ("export_json", "ctrl+s", "export_json", "export JSON",
      "Export what the filter selects, as JSON"),
+    ("record", "R", "record", "record",
+     "Record to a file, beginning with the samples kept; once more: end it"),
     ("faster", "plus,equals_sign", "interval(-1)", "faster", "Refresh more often"),
     ("slower", "minus", "interval(1)", "slower", "Refresh less often"),
     ("theme", "T", "next_theme", "theme", "Next colour theme"),
@@ -165,7 +167,7 @@ MAIN: tuple[tuple[Sequence[str], str, str], ...] = (
      "Pause or resume; previous, next sample; jump"),
     (("mark", "changes"), " ", "Mark this sample; what has changed since"),
     (("copy_row", "copy_command"), " ", "Copy the row; copy the ss that shows it"),
-    (("ticket", "export"), " ", "Write a ticket (Markdown); to a file, or JSON"),
+    (("ticket", "export", "record"), " ", "Write a ticket; export to a file; record"),
     (("commands",), "", "All commands, by name"),
     (("help",), "", "Help: all keys and columns are below"),
 )  # fmt: skip
@@ -178,6 +180,7 @@ REPLAY: Mapping[str, tuple[str, str]] = {
     "finding_back": ("jump to previous finding", "Where a finding begins or ends before this"),
     "finding_on": ("jump to next finding", "Where a finding begins or ends after this"),
     "changes": ("changes", "Changes since the mark, or since the first sample"),
+    "record": ("record", "Only in the live view"),
     "faster": ("faster", "Play faster"),
     "slower": ("slower", "Play slower"),
 }

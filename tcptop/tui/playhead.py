@@ -26,6 +26,15 @@ class Playhead(TimeCursor):
     def __init__(self, player: Player) -> None:
         super().__init__(player.recent)
         self.player = player
+        self.number = 0  # of the sample that is shown
+
+    @property
+    def place(self) -> float:
+        return self.number  # clocks begin anew with each boot
+
+    @property
+    def called(self) -> str:
+        return clock_time(self.newest.sample.taken_at) if self.newest is not None else ""
 
     @property
     def moving(self) -> bool:
@@ -89,11 +98,12 @@ class Playhead(TimeCursor):
 
     def marks(self) -> bool:
         """The first sample, where none was marked."""
-        self.marked = self.marked or self.player.first
+        if self.marked is None:
+            self.marked, self._marked_at = self.player.first, -1
         return self.marked is not None
 
     def mark(self) -> str:
-        self.marked = self.snapshot
+        self.marked, self._marked_at = self.snapshot, self.place
         if self.marked is None:
             return NOTHING_YET
         at = clock_time(self.marked.sample.taken_at)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -40,7 +41,7 @@ from tcptop.tui.settings import ScreenSettings
 from tcptop.tui.widgets.filter_bar import FilterBar
 from tcptop.tui.widgets.layout import Line, TableModel
 from tcptop.tui.widgets.lines import COMPONENT_CLASSES, Diagram, Lines, styles_of
-from tcptop.tui.widgets.prompt import FileBar, FindBar, JumpBar, Prompt
+from tcptop.tui.widgets.prompt import FileBar, FindBar, JumpBar, Prompt, RecordBar
 from tcptop.tui.widgets.table import Table
 from tcptop.tui.widgets.top import Top
 
@@ -73,9 +74,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
         asked: Callable[[str], object],
         named: Callable[[str], object],
         timed: Callable[[str], object],
+        recorded: Callable[[str], object],
     ) -> None:
         """`applied` is told a filter that was typed, `asked` a text that is to be found, `named`
-        a file that is to be written, `timed` a time."""
+        a file that is to be written, `timed` a time, `recorded` a recording."""
         super().__init__()
         self._session, self._settings = session, settings
         self._place: tuple[int, Place] | None = None  # what the table shows
@@ -95,13 +97,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.find_bar = FindBar(ascii_only, asked, self._typed)
         self.file_bar = FileBar(ascii_only, named, self._typed)
         self.jump_bar = JumpBar(ascii_only, timed, self._typed)
+        self.record_bar = RecordBar(ascii_only, recorded, self._typed)
         self.timeline = Lines(ascii_only, id="timeline", rows=0)  # of a replay
         self.last_line = Lines(ascii_only, id="status")
 
     def compose(self) -> ComposeResult:
         yield from (self.top, self.table, self.diagram, self.overview)
         yield self.timeline
-        yield from (self.filter_bar, self.find_bar, self.file_bar, self.jump_bar, self.last_line)
+        yield from (*self._bars, self.last_line)
 
     def on_mount(self) -> None:
         self.table.focus()
@@ -116,8 +119,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @property
     def prompt(self) -> Prompt | None:
         """Where text is typed; None while keys are keys."""
-        bars = (self.filter_bar, self.find_bar, self.file_bar, self.jump_bar)
-        return next((bar.prompt for bar in bars if bar.is_open), None)
+        return next((bar.prompt for bar in self._bars if bar.is_open), None)
+
+    @property
+    def _bars(self) -> tuple[FilterBar | FindBar, ...]:
+        asked = self.find_bar, self.file_bar, self.jump_bar, self.record_bar
+        return self.filter_bar, *asked
 
     @property
     def picture(self) -> Diagram[int] | Overview | None:
@@ -163,6 +170,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Have the keys write the name of a file."""
         self.last_line.display = False
         self.file_bar.open(name)
+
+    def type_recording(self, name: str) -> None:
+        """Have the keys write the name of a recording."""
+        self.last_line.display = False
+        self.record_bar.open(name)
 
     def type_time(self) -> None:
         """Have the keys write a time."""
@@ -240,9 +252,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         shown = session.shown
         if shown is None or not diagram.size:
             return  # it says when it has room
-        ascii_only = self._settings.ascii_only
-        size = diagram.size.width, diagram.size.height
-        drawing = shown.selection, diagram.chosen, session.rings, size, ascii_only
+        drawing = shown.selection, diagram.chosen, session.rings, self._room(diagram.size)
         lines = state_diagram.lines(*drawing)
         diagram.draw(lines, state_diagram.BOXES[diagram.chosen].y)
 
@@ -257,9 +267,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         size = self.overview.size or self.table.size
         if session.shown is None or not size:
             return  # it says when it has room
-        room = Room(*size, self._settings.ascii_only)
-        scene = Scene(session.shown.selection, session.rings, room)
+        scene = Scene(session.shown.selection, session.rings, self._room(size))
         self.overview.picture(scene, session.settings)
+
+    def _room(self, size: Size) -> Room:
+        return Room(*size, self._settings.ascii_only, self._session.time.called)
 
     def _draw_table(self) -> None:
         session, model = self._session, self._model()
@@ -287,7 +299,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             return _page(here.page, width)
         if here.changes:
             return session.time.changes
-        pane = session.pane(Room(width, table.size.height - 1, self._settings.ascii_only))
+        pane = session.pane(self._room(Size(width, table.size.height - 1)))
         if pane is not None:
             return pane
         if here.item is not None:
@@ -379,7 +391,9 @@ def notes(session: Session) -> tuple[str, ...]:
     snapshot = session.snapshot
     if snapshot is None:
         return ()
-    return (*(each.note for each in snapshot.silent if each.fault), *snapshot.sample.notes)
+    silent = (each.note for each in snapshot.silent if each.fault)
+    lost = (session.unrecorded,) if session.unrecorded else ()
+    return (*lost, *silent, *snapshot.sample.notes)
 
 
 def remarked(
@@ -401,10 +415,10 @@ def remarked(
 
 def _gone(session: Session) -> str:
     """That the item which is looked at is no more; since when, which does not tick."""
-    past, snapshot = session.gone, session.snapshot
-    if past is None or snapshot is None:
+    past = session.gone
+    if past is None:
         return ""
-    if snapshot.sample.clock < past.clock:
+    if session.early:
         return f"it did not exist yet; shown as of {clock_time(past.taken_at)}"
     end = "over" if past.finding is not None else "gone"
     return f"this is {end} since {clock_time(past.taken_at)}; what was known last is shown"

@@ -49,8 +49,10 @@ class Session:
     fixed: Clause = NO_FILTER
     typed: Clause = NO_FILTER
     settings: FindingSettings = DEFAULTS  # of the findings
+    unrecorded: str = ""  # why a recording has broken off
     _shown: Shown | None = None
     _watched: OpenedItem | None = None
+    _watched_at: float = 0.0  # the place in time
     _open_on_findings: bool = False  # where something is critical at the first sample
     _cursors: dict[str, Hashable | None] = field(default_factory=dict)
 
@@ -297,7 +299,7 @@ class Session:
         """All that is known of an item; what was known last when it is gone."""
         shown = self.shown
         now = item.facts(shown, self.view, key) if shown is not None else None
-        self._watched = now or self._watched
+        self._hold(now)
         past = self._watched
         return past.facts if past is not None and past.item == key else []
 
@@ -309,9 +311,14 @@ class Session:
         if self.view.listing is SOCKETS:
             self.rings.watch(here.item)
         now = item.pane(shown, self.view, here.item, self.rings, room, self.settings)
-        self._watched = now or self._watched
+        self._hold(now)
         past = self.watched
         return past.pane if past is not None else None
+
+    def _hold(self, item: OpenedItem | None) -> None:
+        """As it is last seen."""
+        if item is not None:
+            self._watched, self._watched_at = item, self.time.place
 
     @property
     def has_pane(self) -> bool:
@@ -330,10 +337,13 @@ class Session:
     @property
     def gone(self) -> OpenedItem | None:
         """The item that is looked at, as it was last; None while it is there."""
-        past, snapshot = self.watched, self.snapshot
-        if past is None or snapshot is None or snapshot.sample.clock == past.clock:
-            return None
-        return past
+        past = self.watched
+        return None if past is None or self.time.place == self._watched_at else past
+
+    @property
+    def early(self) -> bool:
+        """Whether it is gone because what is shown was before it."""
+        return self.time.place < self._watched_at
 
 
 def sockets_of(finding: Finding, snapshot: Snapshot) -> Place:

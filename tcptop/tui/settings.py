@@ -17,6 +17,7 @@ from tcptop.analysis.clause import NO_FILTER, Clause
 from tcptop.analysis.findings import settings as findings
 from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.names import OpenNames
+from tcptop.model.archive import OpenWriter
 from tcptop.model.dataclass import dataclass
 from tcptop.tui.widgets.layout import TableColumn
 from tcptop.views.output import written_whole
@@ -27,7 +28,8 @@ class ScreenSettings:
     """`opening` is the view to begin with, None for what the first sample suggests; `keys` binds
     actions, by their ids, to other keys; `state` is the file of what is remembered from run to run,
     None for nothing; `open_names` gives names for addresses, if there are any; `netns` is the inode
-    of the namespace that the shell is in, 0 where it is not known."""
+    of the namespace that the shell is in, 0 where it is not known; `open_writer` makes a recording,
+    or goes on in one."""
 
     interval: float = 1.0
     clause: Clause = NO_FILTER
@@ -42,6 +44,7 @@ class ScreenSettings:
     state: Path | None = None
     open_names: OpenNames | None = None
     netns: int = 0
+    open_writer: OpenWriter | None = None
 
 
 SCHEMA = "tcptop.state/1"

@@ -23,6 +23,7 @@ from tcptop.model import tcp
 from tcptop.model.cells import cell_width, cut, ljust, rjust, wrap
 from tcptop.model.selection import Selection
 from tcptop.tui import chart
+from tcptop.tui.panes.rows import Room
 from tcptop.tui.widgets.layout import Line, merge, window
 
 WIDTH, HEIGHT = 77, 18  # of the picture
@@ -33,24 +34,22 @@ FIRST = 53  # cells of the first line of the picture
 MOST = 8  # processes named
 
 
-def lines(
-    selection: Selection, chosen: int, rings: Rings, size: tuple[int, int], ascii_only: bool
-) -> list[Line]:
+def lines(selection: Selection, chosen: int, rings: Rings, room: Room) -> list[Line]:
     """The picture, beside it who is in the chosen state, below it how many were, if there is room.
 
-    `size` is that of the widget.
+    `room` is that of the widget.
     """
-    width, height = size
+    width = room.width
     rates = _flow(selection)
     drawn = picture(states.counts(selection).tolist(), rates, chosen)
     drawn = _remarked(drawn, _remark(selection, rates), width)
     beside = width - WIDTH - GAP
     if beside >= BESIDE:
         drawn = _beside(drawn, _words(selection, chosen, beside))
-    room = height - len(drawn) - 1
-    if room < chart.LEAST_HEIGHT:
+    room = room._replace(width=width - 1, height=room.height - len(drawn) - 1)
+    if room.height < chart.LEAST_HEIGHT:
         return drawn
-    return [*drawn, (), *_chart(selection, chosen, rings, (width - 1, room), ascii_only)]
+    return [*drawn, (), *_chart(selection, chosen, rings, room)]
 
 
 def _remarked(drawn: list[Line], remark: str, width: int) -> list[Line]:
@@ -110,13 +109,13 @@ def _owner(name: str, count: int, width: int) -> Line:
     return ((rjust(number, 7), ""), (cut(f"  {name}", width - 7), ""))
 
 
-def _chart(
-    selection: Selection, chosen: int, rings: Rings, size: tuple[int, int], ascii_only: bool
-) -> list[Line]:
+def _chart(selection: Selection, chosen: int, rings: Rings, room: Room) -> list[Line]:
     until = selection.snapshot.sample.clock
     series = rings.series("host", HOST, STATES[chosen - 1]).until(until)
     title = f"{tcp.SS_STATES[chosen]}, all sockets" if selection.filter else tcp.SS_STATES[chosen]
-    return chart.chart([("", series)], size, title, units.count, ascii_only=ascii_only)
+    width, height, ascii_only, now = room
+    size, of = (width, height), [("", series)]
+    return chart.chart(of, size, title, units.count, ascii_only=ascii_only, now=now)
 
 
 # -- the picture

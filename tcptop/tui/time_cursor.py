@@ -45,12 +45,23 @@ class TimeCursor:
     held: Snapshot | None = None
     past: bool = False
     marked: Snapshot | None = None
+    _marked_at: float = 0.0  # its `place`
     _changes: ChangesModel | None = None
 
     @property
     def snapshot(self) -> Snapshot | None:
         """The one that is shown."""
         return self.held or self.newest
+
+    @property
+    def place(self) -> float:
+        """Of what is shown, in the order in which samples were taken."""
+        return self.snapshot.sample.clock if self.snapshot is not None else 0.0
+
+    @property
+    def called(self) -> str:
+        """What is shown, in a word or by its time."""
+        return "now" if self.held is None else clock_time(self.held.sample.taken_at)
 
     @property
     def moving(self) -> bool:
@@ -122,7 +133,7 @@ class TimeCursor:
 
     def mark(self) -> str:
         """Have the present one to compare with."""
-        self.marked = self.snapshot
+        self.marked, self._marked_at = self.snapshot, self.place
         if self.marked is None:
             return NOTHING_YET
         at = clock_time(self.marked.sample.taken_at)
@@ -130,7 +141,9 @@ class TimeCursor:
 
     def marks(self) -> bool:
         """Whether there is one to compare with: the marked one, or else the oldest."""
-        self.marked = self.marked or self.timeline.oldest
+        oldest = self.timeline.oldest
+        if self.marked is None and oldest is not None:
+            self.marked, self._marked_at = oldest, oldest.sample.clock
         return self.marked is not None
 
     @property
@@ -141,8 +154,9 @@ class TimeCursor:
         from tcptop.columns.changes import SnapshotPair
         from tcptop.tui.changes_model import ChangesModel
 
-        both = sorted((self.marked, self.snapshot), key=lambda each: each.sample.clock)
+        backwards = self.place < self._marked_at
+        both = (self.snapshot, self.marked) if backwards else (self.marked, self.snapshot)
         compared = SnapshotPair(*both)
         if self._changes is None or self._changes.compared != compared:
-            self._changes = ChangesModel(compared, backwards=compared.old is not self.marked)
+            self._changes = ChangesModel(compared, backwards)
         return self._changes

@@ -72,6 +72,7 @@ class Watcher:
         self.criteria: Criteria | None = None
         self.requests = NO_REQUESTS
         self.recent = Recent()
+        self.when_kept: Callable[[Snapshot], object] | None = None
         self.rings = Rings(RECORDED, lock=threading.Lock())
         self._settings = settings
         self._interval = interval
@@ -120,6 +121,8 @@ class Watcher:
     def _take(self, snapshot: Snapshot) -> None:
         self.rings.add(snapshot)
         self.recent.add(snapshot)
+        if self.when_kept is not None:
+            self.when_kept(snapshot)
         criteria, shown = self.criteria, None
         if criteria is not None:
             with suppress(Exception):  # who paints meets it too, and says that it cannot be drawn

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,8 @@ async def test_keys_of_time(recording: Path) -> None:
         assert f"the recording ends at {view.at(MANY - 1)}" in view.status()
         await view.press("plus")
         assert "speed 2x" in view.status()
+        await view.press("R")
+        assert "--save FILE2 keeps a part of it" in view.status()
 
 
 async def test_findings_on_the_timeline_and_the_way_to_them(recording: Path) -> None:
@@ -112,6 +115,40 @@ async def test_findings_on_the_timeline_and_the_way_to_them(recording: Path) -> 
         await view.press("left_parenthesis")
         await view.until(lambda: view.player.place < MANY - 1, "back")
         assert "ends: " in view.status()
+
+
+async def test_moments_of_two_boots_are_compared_in_their_order(
+    recording: Path, tmp_path: Path
+) -> None:
+    """Clocks begin anew: those of the later boot are smaller."""
+    first, second = read(recording)[:4], read(recording)[4:8]
+    host, began = replace(second[0].host, boot_id="another"), second[0].clock - 5
+    path = tmp_path / "two"
+    with closing(RecordingWriter(str(path))) as writer:
+        for sample in first:
+            writer.add(sample)
+        for sample in second:
+            writer.add(replace(sample, clock=sample.clock - began, host=host))
+    async with replayed(path, 6) as view:
+        view.player.play(False)
+        await view.reach(6)
+        await view.press("D")
+        await view.until(lambda: f"since {view.at(0)}" in view.text(), "compared")
+        await view.press("D", "m", "b", *view.at(1), "enter")
+        await view.reach(1)
+        await view.press("D")
+        await view.until(lambda: f"from {view.at(1)} to {view.at(6)}" in view.text(), "compared")
+
+
+async def test_charts_end_with_the_time_that_is_shown(recording: Path) -> None:
+    async with replayed(recording, 9) as view:
+        view.player.play(False)
+        await view.reach(9)
+        await view.press("3", "enter")
+        assert view.session.has_pane
+        ends = [line.split()[-1] for line in view.rows() if "-30s" in line]
+        assert ends
+        assert {*ends} == {view.at(9)}
 
 
 async def test_it_follows_what_is_still_written(recording: Path, tmp_path: Path) -> None:

@@ -85,6 +85,25 @@ def test_it_says_what_it_shows_in_its_unit() -> None:
     assert lines[-1].split() == ["-10m", "-5m", "now"]
 
 
+@pytest.mark.parametrize(
+    ("width", "end"), [(24, "13:02"), (40, "13:02:10"), (70, "13:02:10"), (200, "13:02:10")]
+)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_of_a_moment_that_is_over_it_says_when_that_was(
+    width: int, end: str, ascii_only: bool
+) -> None:
+    forecast = Series(np.array([5000.0, 5200.0]), np.array([100.0, 120.0]))
+    for more in (None, forecast):
+        lines = chart(
+            [("queue", over(wave()))], (width, 12), "Queue", units.count,
+            forecast=more, ascii_only=ascii_only, now="13:02:10",
+        )  # fmt: skip
+        assert {len(line) for line in plain(lines)[1:]} == {width}
+        words = plain(lines)[-1].split()
+        assert "now" not in words
+        assert end in words if more is None else {end, end[:5]} & {*words} or width == 24
+
+
 def test_the_curve_is_where_the_values_are() -> None:
     steps = np.repeat([5.0, 50.0, 95.0], 200)
     seen = heights(queue(over(steps)))

@@ -56,6 +56,7 @@ TOUCHING = {
         "threading",
         "time",  # that keys before an end may take
     },
+    "tui/recorder.py": {"os", "threading"},
     "tui/watcher.py": {"resource", "threading", "time"},
     "tui": {"os", "time"},  # paths and rights of files that it keeps; a search's share of a frame
     "views": set[str](),

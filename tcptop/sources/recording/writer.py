@@ -46,6 +46,12 @@ class _Packed(NamedTuple):
     data: bytes
 
 
+class _Moment(NamedTuple):
+    boot_id: str | None
+    taken_at: float
+    clock: float
+
+
 class RecordingWriter:
     """Adds samples to a file; one of another boot, kernel or version goes on as another run.
 
@@ -66,6 +72,7 @@ class RecordingWriter:
             self._refuse_larger()
             self._database = self._opened()
             self._number = self._last_number() + 1
+            self._had = self._last_moment()
         except BaseException:
             self._lock.release()
             raise
@@ -75,6 +82,13 @@ class RecordingWriter:
         self._stream = FlushedStream()
         self._group: list[_Packed] = []
         self._before: Sample | None = None
+
+    def has(self, sample: Sample) -> bool:
+        """Whether it, or a later one of its boot, was there when the file was opened."""
+        if self._had is None or self._had.boot_id != sample.host.boot_id:
+            return False
+        unsure = sample.host.boot_id is None and sample.taken_at > self._had.taken_at
+        return sample.clock <= self._had.clock and not unsure
 
     def add(self, sample: Sample) -> None:
         """It is on disk when this returns."""
@@ -157,6 +171,20 @@ class RecordingWriter:
             query = "select max(id) from (select id from grp union all select id from part)"
             (number,) = self._database.execute(query).fetchone()
             return int(number or 0)
+
+    def _last_moment(self) -> _Moment | None:
+        """That of the last sample."""
+        query = (
+            "select boot_id, idx, grp.id - first + 1 from grp join run on run.id = run "
+            "order by grp.id desc limit 1"
+        )
+        with told(self.path, self._database):
+            row = self._database.execute(query).fetchone()
+        with suppress(DamagedError, TypeError):
+            if row is not None:
+                last = group.index_of_group(row[1], row[2])[-1]
+                return _Moment(row[0], float(last["taken_at"]), float(last["clock"]))
+        return None
 
     def _ends_before(self, sample: Sample) -> bool:
         """Whether a sample begins another group."""

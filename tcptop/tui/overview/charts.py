@@ -62,8 +62,8 @@ def charts(scene: Scene, number: int, width: int, height: int) -> Iterator[list[
 
 def _pieces(scene: Scene, drawn: HostChart, width: int, height: int) -> list[Piece]:
     series = _moving([(name, _series(scene, metric)) for name, metric in drawn.series.items()])
-    size, ascii_only = (width, height), scene.room.ascii_only
-    lines = chart(series, size, drawn.title, drawn.unit, ascii_only=ascii_only, span_s=SPAN_S)
+    size, (_, _, ascii_only, now) = (width, height), scene.room
+    lines = chart(series, size, drawn.title, drawn.unit, None, None, ascii_only, SPAN_S, now)
     spot = _spot(scene, drawn)
     return [Piece(padded(line, width), spot, lit=not at) for at, line in enumerate(lines)]
 

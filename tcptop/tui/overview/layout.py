@@ -41,7 +41,7 @@ BELOW_CHARTS: Mapping[int, Sequence[Sequence[Maker]]] = {
 
 def board(scene: Scene, settings: FindingSettings) -> Board:
     """The overview in exactly the room of the scene."""
-    width, height, _ = scene.room
+    width, height = scene.room[:2]
     number = 3 if width >= THREE else 2
     each = (width - GAP * (number - 1)) // number
     roomy = height >= ROOMY
@@ -63,7 +63,7 @@ def _lines(listed: Sequence[OverviewPart]) -> int:
 
 
 def _findings(scene: Scene, settings: FindingSettings) -> list[Row]:
-    width, height, _ = scene.room
+    width, height = scene.room[:2]
     part = findings(scene, settings)
     return [[piece] for piece in drawn(part, width, max(2, height // 5))]
 

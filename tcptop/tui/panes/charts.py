@@ -79,6 +79,7 @@ class Band:
             drawing.forecast,
             self._room.ascii_only,
             drawing.span_s,
+            self._room.now,
         )
 
 

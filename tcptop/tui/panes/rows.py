@@ -55,11 +55,12 @@ class Pane(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Cells that a pane has."""
+    """Cells that a pane has; `now` is what the moment that is shown is called."""
 
     width: int
     height: int
     ascii_only: bool = False
+    now: str = "now"
 
 
 class Scene(NamedTuple):

@@ -204,3 +204,15 @@ class FileBar(FindBar):
     SIGN = " file "
     EXAMPLE = "a name that ends with .md or .json"
     ID = "file"
+
+
+class RecordBar(FindBar):
+    """The line in which the name of a recording is typed."""
+
+    DEFAULT_CSS = """
+    RecordBar { height: 1; }
+    RecordBar #plain_sign { width: 11; }
+    """
+    SIGN = " record to "
+    EXAMPLE = "a file; a recording that is there goes on"
+    ID = "record"
