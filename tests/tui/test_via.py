@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,16 +32,14 @@ def started(via: str, mark: str) -> Terminal:
     return Terminal(command, environ(**{MARK: mark}))
 
 
-def left(mark: str) -> list[str]:
-    """Processes that were started by a run, which have its environment."""
+def left(mark: str) -> list[int]:
+    """Processes of a run, which have its environment."""
     found = []
     for each in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(OSError):
             data = (each / "environ").read_bytes()
-        except OSError:
-            continue
-        if f"{MARK}={mark}".encode() in data.split(b"\0"):
-            found.append(str((each / "cmdline").read_bytes()))
+            if f"{MARK}={mark}".encode() in data.split(b"\0"):
+                found.append(int(each.name))
     return found
 
 
@@ -57,6 +57,29 @@ def test_the_live_view_of_another_host(pid: int, key: str) -> None:
         assert terminal.wait_exit() == 0
         assert terminal.left_behind() == []
     assert left(mark) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_there(pid: int, number: signal.Signals) -> None:
+    mark = f"signal-{number}"
+    with started(f"nsenter -t {pid} -n", mark) as terminal:
+        terminal.wait_for("LIVE")
+        terminal.process.send_signal(number)
+        assert terminal.wait_exit() == (-number if number == signal.SIGKILL else 128 + number)
+        assert number == signal.SIGKILL or terminal.left_behind() == []
+        terminal.wait_until(lambda: left(mark) == [], "ended")
+
+
+def test_a_link_that_hangs_does_not_hold_who_leaves(pid: int) -> None:
+    with started(f"nsenter -t {pid} -n", "hangs") as terminal:
+        terminal.wait_for("LIVE")
+        for each in left("hangs"):
+            if each != terminal.process.pid:
+                os.kill(each, signal.SIGSTOP)
+        terminal.type("\x03")
+        assert terminal.wait_exit() == 0
+        assert terminal.left_behind() == []
+    assert left("hangs") == []
 
 
 def test_a_link_that_ends_is_said(pid: int) -> None:
