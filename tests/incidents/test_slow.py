@@ -71,7 +71,10 @@ def a_middlebox_takes_window_scaling_out_of_the_answer(lab: Lab) -> None:
 
 
 @incident(
-    client=[Says(SLOW, "warning", title=[r"window there"], told=[r"Both ends scale", r"tcp_rmem"])],
+    # Of its three the sender counts those that had more to send at each look: one, on a busy host.
+    client=[
+        Says(SLOW, "info warning", title=[r"window there"], told=[r"Both ends scale", r"tcp_rmem"])
+    ],
     server=[
         Says(SLOW, "warning", title=[r"its own window"], told=[r"SO_RCVBUF was set by the process"])
     ],

@@ -24,7 +24,7 @@ $mark hello 1 ss=$ss find=$find gzip=$gzip"
       look) look ss ;;
       look-gzip) { look ss; part look; } | gzip -1 ;;
       look-proc) look tcp ;;                 # no ss, or a kernel that it cannot ask
-      listeners) ss -ltn -D - ;;
+      queues) ss -ltn -D - ;;
       why) ss -ltn -D - 2>&1 >/dev/null ;;
       host) host ;;
       tables) ls -ldin /proc/[0-9]*/fd ;;    # inode, owner and (since 6.2) size: what has changed

@@ -123,7 +123,7 @@ class ShellSession:
         """Remember each listener's longest accept queue until the next sample."""
         if not self._by_ss:
             return
-        for cookie, queued in dump.queues(self._link.answer("listeners", FILES)["listeners"]):
+        for cookie, queued in dump.queues(self._link.answer("queues", FILES)["queues"]):
             self._queues[cookie] = max(queued, self._queues.get(cookie, 0))
         self._polls += 1
 

@@ -418,7 +418,8 @@ def _of_listeners(seen: Seen) -> Iterator[Fact]:
         young = (table.state == tcp.TIME_WAIT) & at(table, subject.listener, "local")
         young &= table.expires > 1000 * (_TIME_WAIT_S - seconds)
         young &= ~np.isin(table.cookie, before.sockets.cookie)
-        yield exactly("rate", np.count_nonzero(young) / seconds, "new TIME_WAIT at it")
+        per_s = np.count_nonzero(young) / seconds
+        yield Fact("rate", *_about([per_s]), "new TIME_WAIT at it")
     yield exactly("count", len(rows), "listeners there")
     yield exactly("count", int(np.count_nonzero(table.recv_q[rows])), "listeners with a queue")
     for row in rows.tolist():
