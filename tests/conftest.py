@@ -8,7 +8,6 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -66,12 +65,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             raise pytest.UsageError(f"packages were not installed: {config.stash[_complaint]}")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _counting(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Lines that one in four unit tests run: counting doubles their time, and the others hardly run
-    others."""
-    test = request.node.nodeid
-    if not test.startswith(SHORT) or crc32(test.encode()) % 4:
+    if not request.node.nodeid.startswith(SHORT):
         yield
         return
     counted.start()
