@@ -256,11 +256,14 @@ class Host:
                 if (at / name).exists():
                     (at / name).write_text(thawed)
 
-    def close(self) -> list[str]:
-        """End all programs; what those said that had ended before, unless they were told to."""
-        self.closed = True
+    def early(self) -> list[str]:
+        """What programs said that have ended, unless they were told to."""
         ended = [(n, p) for n, p in self.programs if p.poll() is not None]
-        early = [f"{name}: {self.said(name)}" for name, p in ended if p.pid not in self.quitting]
+        return [f"{name}: {self.said(name)}" for name, p in ended if p.pid not in self.quitting]
+
+    def close(self) -> None:
+        """End all programs."""
+        self.closed = True
         for _, process in self.programs:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -269,7 +272,6 @@ class Host:
             process.wait()
         while self.groups:
             self.groups.pop().rmdir()
-        return early
 
     def _such(self, state: str, local: int, remote: int) -> Iterator[Row]:
         for row in self.rows():
@@ -317,7 +319,10 @@ class Lab:
 
     def close(self) -> list[str]:
         """End everything; what programs said that had ended too early."""
-        early = [each for host in self.hosts.values() for each in host.close()]
+        # Of all, before the first is ended: without their servers others end by themselves.
+        early = [each for host in self.hosts.values() for each in host.early()]
+        for host in self.hosts.values():
+            host.close()
         for host in reversed(self.hosts.values()):
             host.namespace.close()
         self._home.cleanup()
