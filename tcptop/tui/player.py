@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 
 import numpy as np
 from textual.message import Message
@@ -147,7 +148,7 @@ class Player(Watcher):
     def _run(self) -> None:
         try:
             with self._chosen.open_archive() as archive:
-                spare = lambda: Rings(RECORDED)  # noqa: E731
+                spare = partial(Rings, RECORDED)
                 self._play(Playback(archive, self.rings, spare, self._settings))
         except Exception as error:  # whatever it is, the screen must say it
             self._tell(SampleFailed(one_line(error), final=True))

@@ -140,10 +140,7 @@ class FindPrompt(Prompt):
 class FindBar(Horizontal):
     """The prompt and what it is for; closed until `open`."""
 
-    DEFAULT_CSS = """
-    FindBar { height: 1; }
-    FindBar #plain_sign { width: 6; }
-    """
+    DEFAULT_CSS = "FindBar { height: 1; }"
     SIGN = " find "
     EXAMPLE = "any text of a row, whatever its case"
     ID = "find"
@@ -155,6 +152,7 @@ class FindBar(Horizontal):
         super().__init__(id=self.ID)
         self.display = False
         self._sign = Lines(ascii_only, id="plain_sign")
+        self._sign.styles.width = len(self.SIGN)
         self.prompt = FindPrompt(self.EXAMPLE, self._submit, self.close)
         self._when_asked, self._when_closed = asked, closed
 
@@ -189,10 +187,6 @@ class FindBar(Horizontal):
 class JumpBar(FindBar):
     """The line in which a time is typed."""
 
-    DEFAULT_CSS = """
-    JumpBar { height: 1; }
-    JumpBar #plain_sign { width: 9; }
-    """
     SIGN = " jump to "
     EXAMPLE = "13:02, 13:02:30, -5m before the end, +30s after the beginning"
     ID = "jump"
@@ -209,10 +203,6 @@ class FileBar(FindBar):
 class RecordBar(FindBar):
     """The line in which the name of a recording is typed."""
 
-    DEFAULT_CSS = """
-    RecordBar { height: 1; }
-    RecordBar #plain_sign { width: 11; }
-    """
     SIGN = " record to "
     EXAMPLE = "a file; a recording that is there goes on"
     ID = "record"
