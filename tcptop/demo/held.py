@@ -125,7 +125,7 @@ def wait_for_state(made: socket.socket, state: int) -> None:
     until(lambda: tcp_info(made)[0] == state, f"TCP state {state}")
 
 
-def until(condition: Callable[[], bool], what: str, timeout: float = 5.0) -> None:
+def until(condition: Callable[[], bool], what: str, timeout: float = 20.0) -> None:
     """Poll a condition. Raises TimeoutError that says what did not happen."""
     deadline = time.monotonic() + timeout
     while not condition():

@@ -60,7 +60,7 @@ def not_accepted(host: str = LOOPBACK, to: str | None = None) -> SocketPair:
 def gone_before_accept(host: str = LOOPBACK, to: str | None = None) -> HeldSockets:
     """The listener whose accept queue holds a connection in CLOSE_WAIT."""
     client, listener = not_accepted(host, to)
-    held.close(client.fd)
+    _finish(client.fd, FIN_WAIT2, orphan=True)
     return listener
 
 
@@ -74,8 +74,7 @@ def close_wait(
     client, server = established(host, to)
     if unread:
         held.send(client.fd, unread)
-    held.close(client.fd)
-    wait_for_state(get(server.fd), CLOSE_WAIT)
+    _finish(client.fd, FIN_WAIT2, orphan=True)
     if unread is None:
         held.receive(server.fd, 1)
     return server

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tcptop.columns import SOCKETS
@@ -102,20 +100,16 @@ async def test_every_character_is_text_while_it_is_typed() -> None:
         assert view.session.here.view == "processes"
 
 
-def test_all_of_many_rows_are_found_and_no_block_takes_long() -> None:
+def test_all_of_many_rows_are_found_in_blocks() -> None:
     rows = [
         socket("ESTABLISHED", f"10.0.{n // 250}.{n % 250}:80", "10.9.9.9:1") for n in range(6000)
     ]
     model = show(derived(sample(rows)), Criteria(SOCKETS, Sort("state"))).model
     search = Search(model, model.columns, "10.0.3.7:", 5000, -1)
-    longest = 0.0
-    while True:
-        began = time.thread_time()
-        if not search.go_on():
-            break
-        longest = max(longest, time.thread_time() - began)
+    blocks = 0
+    while search.go_on():
+        blocks += 1
     wanted = [n for n in range(6000) if "10.0.3.7:" in model.cells(n, model.columns[1:5])[2]]
     assert search.first == max(n for n in wanted if n <= 5000)
     assert search.rank == (wanted.index(search.first) + 1, len(wanted))
-    assert BLOCK < 6000
-    assert longest < 0.1
+    assert blocks == -(-5001 // BLOCK) + -(-999 // BLOCK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tcptop.analysis.findings.active import Active
@@ -35,8 +35,27 @@ def run(
         began = _began(finding, known, taken_at)
         offset = known.offset if known and known.began == began else ahead
         active[finding.key] = Active(replace(finding, since=began), began, clock, offset)
-    shown = [each.finding for each in active.values() if clock - each.found <= HOLD_S]
+    shown = list(_shown(active.values(), clock))
     return tuple(sorted(_folded(shown, seen), key=worst_first)), active
+
+
+def _shown(active: Collection[Active], clock: float) -> Iterator[Finding]:
+    """What this sample shows, and what is gone for a moment; not what has become part of another:
+    connections that were told by their port are told by their network once all there are lost."""
+    found = [each.finding for each in active if each.found == clock]
+    yield from found
+    for each in active:
+        held = each.found < clock <= each.found + HOLD_S
+        if held and not any(_within(each.finding, other) for other in found):
+            yield each.finding
+
+
+def _within(part: Finding, whole: Finding) -> bool:
+    """Whether one rule says of all these sockets what it says of others too."""
+    mine, theirs = part.subject, whole.subject
+    if part.id != whole.id or mine.netns != theirs.netns or not mine.cookies:
+        return False
+    return set(mine.cookies) <= set(theirs.cookies)
 
 
 def _found(seen: Observations) -> Iterable[Finding]:

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from tcptop.analysis.findings import engine
+from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.findings.silence import unlooked
 from tcptop.analysis.selection import select
 from tcptop.commands.effective import decided
-from tcptop.model.finding import Finding
+from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import NO_OWNERS
 from tcptop.options import CheckOptions
 from tcptop.views import plugin
@@ -65,6 +66,29 @@ def test_what_comes_back_late_begins_anew() -> None:
     found = watch(70, rows, owners=held_by(CURL, 20))
     assert found[0][0].since == TAKEN_AT - 70
     assert found[-1][0].since == TAKEN_AT
+
+
+@pytest.mark.parametrize(
+    ("then", "shown"),
+    [
+        ((1, 2, 3), ["all"]),  # one of three, a moment later all
+        ((2, 3), ["all", "one"]),  # the one is gone, others have come
+        ((), ["one"]),
+    ],
+)
+def test_what_has_become_part_of_another_is_not_held(
+    monkeypatch: pytest.MonkeyPatch, then: tuple[int, ...], shown: list[str]
+) -> None:
+    """Connections that were told by their port, and then by their network."""
+
+    def widening(seen: Observations, limits: object) -> list[Finding]:
+        name, cookies = ("all", then) if seen.watched_s else ("one", (1,))
+        about = Subject(1, cookies=cookies)
+        return [replace(WORTH_KNOWING, key=name, subject=about)] if cookies else []
+
+    monkeypatch.setattr(engine, "RULES", [RULES[0]._replace(find=widening)])
+    found = watch(1, lambda number: [socket("ESTABLISHED", "10.0.0.1:90", "10.0.0.9:4")])
+    assert sorted(each.key for each in found[-1]) == shown
 
 
 @pytest.mark.parametrize("step", [7200.0, -14400.0, 3.0])
