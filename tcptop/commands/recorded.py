@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from tcptop.commands.errors import CommandError
-from tcptop.commands.moments import moment
+from tcptop.commands.moments import moment, refuse_earlier, refuse_empty
 from tcptop.options import (
     CheckOptions,
     JudgingOptions,
@@ -96,47 +96,54 @@ def at_time(
     """That of a moment, without one of the last."""
     if text is None:
         return watch.seek(recording.span[1])
-    return watch.seek(_within(recording, moment(text, option, recording.span)))
+    taken_at = moment(text, option, recording.span)
+    refuse_earlier(taken_at, recording.path, recording.extent)
+    return watch.seek(taken_at)
 
 
 def every(
     recording: RecordingSource, watch: WatchLoop, chosen: SnapshotOptions
 ) -> Iterator[Snapshot]:
     """From --begin to --end. Raises CommandError where there is none."""
-    return between(recording, watch, *span(recording, chosen.begin, chosen.end))
+    apart = chosen.output not in (None, "-") or not sys.stdout.isatty()  # from what is written
+    return between(recording, watch, *span(recording, chosen.begin, chosen.end), apart)
 
 
 def span(recording: RecordingSource, begin: str | None, end: str | None) -> tuple[float, float]:
-    """Of --begin and --end, which are the recording's own where they are not given. Raises
-    CommandError where it has no sample between them."""
-    first, last = recording.span
-    start = first if begin is None else moment(begin, "--begin", recording.span)
-    until = last if end is None else moment(end, "--end", recording.span)
-    if start > last or until < first or start > until:
-        raise CommandError(f"{recording.path}: no sample from --begin to --end")
+    """Of --begin and --end, without which there is no bound: where the clock was set back, samples
+    are earlier than the first. Raises CommandError where it has none between them."""
+    start = -math.inf if begin is None else moment(begin, "--begin", recording.span)
+    until = math.inf if end is None else moment(end, "--end", recording.span)
+    if start > recording.extent[1] or until < recording.extent[0] or start > until:
+        refuse_empty(recording.path, recording.extent)
     return start, until
 
 
 def between(
-    recording: RecordingSource, watch: WatchLoop, begin: float, end: float
+    recording: RecordingSource, watch: WatchLoop, begin: float, end: float, told: bool = True
 ) -> Iterator[Snapshot]:
-    """Every sample, understood in the light of those before `begin`."""
+    """Every sample, understood in the light of those before `begin`; `told`: with its progress on a
+    terminal."""
+    from tcptop.commands.progress import progress
+    from tcptop.model.cells import safe
     from tcptop.model.source import EndOfSamples
 
-    snapshot = watch.seek(begin)
-    while snapshot.sample.taken_at <= end:
-        if snapshot.sample.taken_at >= begin:
-            yield snapshot
-        try:
-            snapshot = watch.step()
-        except EndOfSamples:
-            return
-
-
-def _within(recording: RecordingSource, taken_at: float) -> float:
-    if taken_at < recording.span[0]:
-        raise CommandError(f"{recording.path}: it begins after that moment")
-    return taken_at
+    earliest, latest = recording.extent
+    first, last = max(begin, earliest), min(end, latest)
+    with progress(f"{safe(recording.path)}: reading:") as shown:
+        snapshot = watch.seek(begin) if begin > -math.inf else watch.step()
+        while True:
+            taken_at = snapshot.sample.taken_at
+            if begin <= taken_at <= end:
+                if told:
+                    shown.told((taken_at - first) / max(last - first, 1e-3))
+                yield snapshot
+            elif taken_at > end and recording.beyond(end):
+                return
+            try:
+                snapshot = watch.step()
+            except EndOfSamples:
+                return
 
 
 def home(sample: Sample) -> int | None:

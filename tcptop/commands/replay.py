@@ -7,8 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tcptop.commands import live
-from tcptop.commands.errors import CommandError
-from tcptop.commands.moments import moment
+from tcptop.commands.moments import moment, refuse_earlier
 from tcptop.options import ReplayOptions, UsageError
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ def run(chosen: ReplayOptions) -> int:
     gc.disable()  # imports make no garbage; see live.run
     index, first = _looked_into(chosen.file)
     begin = None if chosen.at is None else moment(chosen.at, "--at", _span(index))
-    if begin is not None and begin < index.taken_at[0]:
-        raise CommandError(f"{chosen.file}: it begins after that moment")
+    if begin is not None:
+        refuse_earlier(begin, chosen.file, index.extent)
     live.refuse_without_terminal("replay", "`tcptop snapshot --from FILE` needs no terminal")
     from tcptop.commands.effective import decided
     from tcptop.commands.recorded import home

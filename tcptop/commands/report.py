@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tcptop import ending
 from tcptop.commands import recorded
 from tcptop.commands.errors import DONE
+from tcptop.commands.moments import refuse_empty
 from tcptop.options import ReportOptions, UsageError
 from tcptop.views import output
 
@@ -49,10 +50,13 @@ def _page(chosen: ReportOptions, recording: RecordingSource, loop: WatchLoop) ->
     from tcptop.views.report.page import page
 
     begin, end = recorded.span(recording, chosen.begin, chosen.end)
+    first, last = recording.extent
     course: Course | None = None
     for snapshot in recorded.between(recording, loop, begin, end):
         at = snapshot.sample.taken_at
-        course = course or Course(at, max(min(end, recording.span[1]), at))
+        course = course or Course(first if chosen.begin is None else at, max(min(end, last), at))
         course.add(snapshot)
+    if course is None:
+        refuse_empty(chosen.file, recording.extent)
     assert course is not None
     return page(course, chosen.title)

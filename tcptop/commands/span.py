@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tcptop.commands.errors import DONE, CommandError
-from tcptop.commands.moments import moment
+from tcptop.commands.moments import moment, refuse_empty
 from tcptop.model.cells import safe
 from tcptop.options import ReplayOptions
 
@@ -43,10 +44,10 @@ def _span(archive: RecordingArchive, chosen: ReplayOptions) -> tuple[float, floa
     if not len(taken_at):
         raise CommandError(f"{chosen.file}: no samples in it yet")
     first, last = float(taken_at[0]), float(taken_at[-1])
-    begin = first if chosen.begin is None else moment(chosen.begin, "--begin", (first, last))
-    end = last if chosen.end is None else moment(chosen.end, "--end", (first, last))
+    begin = -math.inf if chosen.begin is None else moment(chosen.begin, "--begin", (first, last))
+    end = math.inf if chosen.end is None else moment(chosen.end, "--end", (first, last))
     if not ((taken_at >= begin) & (taken_at <= end)).any():
-        raise CommandError(f"{chosen.file}: no sample from --begin to --end")
+        refuse_empty(chosen.file, archive.index().extent)
     return begin, end
 
 

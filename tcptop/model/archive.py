@@ -30,6 +30,11 @@ class SampleIndex(NamedTuple):
     def __len__(self) -> int:
         return len(self.number)
 
+    @property
+    def extent(self) -> tuple[float, float]:
+        """The earliest and the latest time: where the clock was set, not of the first and last."""
+        return float(self.taken_at.min()), float(self.taken_at.max())
+
     def without(self, gone: Bools) -> SampleIndex:
         kept = ~gone
         number, taken_at, clock = self.number[kept], self.taken_at[kept], self.clock[kept]

@@ -72,7 +72,9 @@ def _title(old: ComparedSide, new: ComparedSide, found: Difference) -> str:
     hosts = list(
         dict.fromkeys(safe(each.host.hostname or "host not known") for each in (then, now))
     )
-    later = f"{units.long_duration(abs(found.over_s))} {'later' if found.over_s >= 0 else 'before'}"
+    later = f"{units.long_duration(abs(found.over_s))} {'later' if found.over_s > 0 else 'before'}"
+    if not found.over_s:
+        later = "the same moment"
     return f"{' and '.join(hosts)}: {rfc3339(then.taken_at)} to {rfc3339(now.taken_at)} ({later})"
 
 
@@ -104,7 +106,8 @@ def _notes(old: ComparedSide, new: ComparedSide, found: Difference) -> list[str]
     for side, other in ((old, new), (new, old)):
         if rules := sorted({*silent_rules(side.snapshot)} - {*silent_rules(other.snapshot)}):
             at = rfc3339(side.snapshot.sample.taken_at)
-            notes.append(f"Only of {at} these rules could not look: {joined(rules)}.")
+            those = "this rule" if len(rules) == 1 else "these rules"
+            notes.append(f"Only of {at} {those} could not look: {joined(rules)}.")
     return notes
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tcptop import command_line
 from tcptop.commands.moments import moment
+from tcptop.model.moment import told
 from tcptop.options import CheckOptions, RecordOptions, UsageError
 
 
@@ -47,6 +48,14 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 )
 def test_a_moment(text: str, expected: str) -> None:
     assert moment(text, "--at", SPAN) == at(expected)
+
+
+def test_a_time_of_a_report_is_meant_wherever_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    for text in ("13:02Z", "13:02 UTC", "08:02"):
+        assert moment(text, "--at", SPAN) == at("2026-11-28T13:02:00")
+    assert told(SPAN) == "2026-11-27 17:00:00 to 2026-11-28 08:02:30 EST"
 
 
 @pytest.mark.parametrize("text", ["", "noon", "24:00", "13:60", "5m", "-5x", "13:02:61", "-", "+"])

@@ -27,11 +27,22 @@ class RecordingSource:
         self._reader = RecordingReader(path)
         self.speed = speed
         self.run_up_s = run_up_s
-        self.span = ends(self._reader.groups(), path)
+        self._spans(self._reader.groups())
         self._number = 0  # of the next sample
         self._coming: Iterator[Numbered] = iter(())
         self._ahead: Numbered | None = None
         self._last_clock: float | None = None
+
+    def _spans(self, groups: list[GroupSpan]) -> None:
+        """`span` is from the first sample to the last; `extent` from the earliest to the latest
+        time, which is more where the clock was set."""
+        self.span = ends(groups, self.path)
+        self.extent = min(each.began for each in groups), max(each.ended for each in groups)
+
+    def beyond(self, taken_at: float) -> bool:
+        """Whether no sample to come is of that time, or of one before it."""
+        coming = (each for each in self._reader.groups() if each.last >= self._number)
+        return all(each.began > taken_at for each in coming)
 
     def close(self) -> None:
         self._reader.close()
@@ -70,7 +81,7 @@ class RecordingSource:
     def seek(self, taken_at: float) -> Iterator[Sample]:
         """The last sample taken until then, or the first, after those of `run_up_s` before it."""
         groups = self._reader.groups()
-        self.span = ends(groups, self.path)
+        self._spans(groups)
         sought = _place(groups, taken_at)
         self._go(_begin(groups, sought, taken_at - self.run_up_s))
         while (taken := self._next()) is not None:

@@ -30,6 +30,7 @@ from tcptop.views.findings import culprits
 
 COLUMNS = 600
 REST_S = 10.0  # a finding that comes again sooner has not ended
+STEP_S, DRIFT = 1.0, 1e-3  # by which the clock of day may differ from the other one
 SUBJECTS = 64  # listeners and destinations whose numbers are kept
 FULLEST = 8  # destinations of a sample
 _DIGITS = re.compile("[0-9]+")
@@ -67,7 +68,7 @@ class Episode:
 
     @property
     def began(self) -> float:
-        return self.spans[0][0]
+        return min(begin for begin, _ in self.spans)  # the clock may have been set back
 
     @property
     def ended(self) -> float:
@@ -111,10 +112,11 @@ class Course:
         self.notes: dict[str, str] = {}  # those that differ in numbers are one, the last
         self.boots: dict[str | None, float] = {}
         self.gaps: list[tuple[float, float]] = []
+        self.steps: list[tuple[float, float]] = []  # when the clock was set, and by how much
         self.worst: Snapshot | None = None
         self._wrong = (0, 0, 0)
         self._interval = 1.0
-        self._at = begin
+        self._before: Sample | None = None
 
     @property
     def gap_s(self) -> float:
@@ -124,19 +126,29 @@ class Course:
     def add(self, snapshot: Snapshot) -> None:
         sample = snapshot.sample
         at = sample.taken_at
-        if self.samples and at - self._at > self.gap_s:
-            self.gaps.append((self._at, at))
-        self._at, self.samples = at, self.samples + 1
+        if self._before is not None:
+            self._breaks(self._before, sample)
+        self._before, self.samples = sample, self.samples + 1
         self._interval = sample.interval_s or self._interval
         column = self._column(at)
         self.first_at[column] = np.fmin(self.first_at[column], at)
-        self.last_at[column] = at
+        self.last_at[column] = np.fmax(self.last_at[column], at)
         self.boots.setdefault(sample.host.boot_id, at)
         self._numbers(snapshot, column, at)
         self._findings(snapshot, at)
         self._limits(sample, at)
         for note in (*sample.notes, *(each.note for each in snapshot.silent)):
             self.notes[_DIGITS.sub("", note)] = note
+
+    def _breaks(self, before: Sample, sample: Sample) -> None:
+        """Time without samples, by the clock that nobody sets, which begins anew with a boot."""
+        wall = passed = sample.taken_at - before.taken_at
+        if sample.host.boot_id == before.host.boot_id:
+            passed = sample.clock - before.clock
+            if abs(wall - passed) > max(STEP_S, passed * DRIFT):
+                self.steps.append((sample.taken_at, wall - passed))
+        if passed > self.gap_s:
+            self.gaps.append((before.taken_at, sample.taken_at))
 
     def _column(self, at: float) -> int:
         share = (at - self.begin) / (self.end - self.begin) if self.end > self.begin else 0.0
@@ -160,7 +172,7 @@ class Course:
             known = self.episodes.get(finding.key)
             if known is None:
                 known = self.episodes[finding.key] = Episode(finding, at, [[at, at]])
-            elif at - known.ended <= max(REST_S, self.gap_s):
+            elif 0 <= at - known.ended <= max(REST_S, self.gap_s):
                 known.spans[-1][1] = at
             else:
                 known.spans.append([at, at])

@@ -80,7 +80,7 @@ def _timeline(page: PostMortem) -> Iterator[str]:
         yield f'<div class="track">{"".join(_bars(page.course, each))}</div></li>'
     yield f"</ol>{_axis(page.course)}</div>"
     if page.more:
-        yield f"<p>{page.more} more are left out.</p>"
+        yield f"<p>{page.more} more {'is' if page.more == 1 else 'are'} left out.</p>"
 
 
 def _bars(course: Course, each: Episode) -> Iterator[str]:

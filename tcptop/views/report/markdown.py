@@ -38,7 +38,7 @@ def _lines(page: PostMortem) -> Iterator[str]:
         if finding.confirm:
             yield f"{indent}  - How to confirm: {code(finding.confirm)}"
     if page.more:
-        yield f"- {page.more} more are left out."
+        yield f"- {page.more} more {'is' if page.more == 1 else 'are'} left out."
     yield from ("", "## Course", "")
     yield from _row("Number", "Least", "Most", "at", "Last")
     yield "| --- | --: | --: | --- | --: |"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import subject
-from tcptop.analysis.findings.words import count, joined
+from tcptop.analysis.findings.words import count, exactly, joined
 from tcptop.analysis.selection import everything, select
 from tcptop.columns import LISTENERS, PORTS, PROCESSES, REMOTES, SOCKETS, Listing, netns
 from tcptop.columns.kernel_counters import CATALOGUE
@@ -155,8 +155,7 @@ def _tree(course: Course) -> list[ToldEpisode]:
 def _sentences(course: Course, told: Sequence[ToldEpisode], host: str) -> tuple[str, ...]:
     """What was found, the worst of it, and how it ended."""
     causes = [each.episode for each in told if not each.depth]
-    span = f"From {moment(course.begin, course)} to {moment(course.end, course)} UTC"
-    watched = f"{span} tcptop watched {host} in {count(course.samples, 'sample')}"
+    watched = _watched(course, host)
     if not causes:
         return (
             f"{watched}, and found nothing that is wrong.",
@@ -164,7 +163,10 @@ def _sentences(course: Course, told: Sequence[ToldEpisode], host: str) -> tuple[
             "What it could not see is at the end.",
         )
     effects = len(told) - len(causes)
-    more = f", and {count(effects, 'more')} that these explain" if effects else ""
+    explained = "that it explains" if len(causes) == 1 else "that these explain"
+    more = f", and {effects} more {explained}" if effects else ""
+    if course.samples == 1:
+        return f"{watched}, and found {_kinds(causes)}{more}.", _worst_told(course, causes[0])
     return (
         f"{watched}, and found {_kinds(causes)}{more}.",
         _worst_told(course, causes[0]),
@@ -172,9 +174,20 @@ def _sentences(course: Course, told: Sequence[ToldEpisode], host: str) -> tuple[
     )
 
 
+def _watched(course: Course, host: str) -> str:
+    if course.samples == 1:
+        return f"At {moment(course.begin, course)} UTC tcptop looked at {host} once"
+    span = f"From {moment(course.begin, course)} to {moment(course.end, course)} UTC"
+    return f"{span} tcptop watched {host} in {count(course.samples, 'sample')}"
+
+
 def _busiest(course: Course) -> str:
     most = course.host["sockets"]
-    return f"There were {count(most.most, 'socket')} at most, at {moment(most.most_at, course)}."
+    if not most.most:
+        return "There was no socket."
+    there = "was" if most.most == 1 else "were"
+    at_most = f"There {there} {count(most.most, 'socket')} at most"
+    return f"{at_most}, at {moment(most.most_at, course)}." if course.samples > 1 else f"{at_most}."
 
 
 def _kinds(causes: Sequence[Episode]) -> str:
@@ -185,6 +198,8 @@ def _kinds(causes: Sequence[Episode]) -> str:
 
 
 def _worst_told(course: Course, worst: Episode) -> str:
+    if course.samples == 1:
+        return f"The worst: {worst.worst.title.rstrip('.')}."
     seen = f"first seen at {moment(worst.began, course)}"
     if worst.ended > worst.began:
         seen += f", last at {moment(worst.ended, course)}"
@@ -296,11 +311,20 @@ def _unseen(course: Course) -> Iterator[str]:
     for begin, end in course.gaps[:5]:
         span = f"from {moment(begin, course)} to {moment(end, course)}"
         yield f"There is no sample {span} ({long_duration(end - begin)})."
-    if len(course.gaps) > 5:
-        yield f"There are {len(course.gaps) - 5} more gaps between samples."
+    if (more := len(course.gaps) - 5) > 0:
+        yield f"There {'is' if more == 1 else 'are'} {count(more, 'more gap')} between samples."
+    for at, by in course.steps[:5]:
+        yield f"Before {moment(at, course)} {_step(by)}."
     for at in [*course.boots.values()][1:]:
         yield f"The host was booted before {moment(at, course)}."
     yield from course.notes.values()
+
+
+def _step(by_s: float) -> str:
+    """The clock that it is compared with stands still while a host sleeps."""
+    if by_s < 0:
+        return f"the clock of the host was set back by {exactly(-by_s)}"
+    return f"the clock of the host was set on by {exactly(by_s)}, or the host slept"
 
 
 def _tables(worst: Snapshot) -> Iterator[TextTable]:
