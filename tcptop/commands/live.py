@@ -57,7 +57,8 @@ def _elsewhere(chosen: LiveOptions, via: str, shown: Clause | None) -> int:
         there = via_source.there
         assert there
         user = user._replace(findings=replace(user.findings, home=there.netns))
-        known = settings(chosen, user, cut(f"via {safe(via)}", VIA_ROOM), shown)
+        scope = cut(f"via {safe(via)}", VIA_ROOM)
+        known = settings(chosen, user, scope, shown, other_host=there.hostname)
         known = replace(known, user=there.users.get(there.uid, str(there.uid)))
         return show_of(lambda: nullcontext(via_source), known, chosen.mouse)
 
@@ -101,6 +102,7 @@ def settings(
     shown: Clause | None = None,
     opening: str | None = None,
     remembered: bool = True,
+    other_host: str | None = None,
 ) -> ScreenSettings:
     """What the screen has to know of what was typed and configured; what is chosen on it is
     `remembered` from run to run, or forgotten."""
@@ -125,6 +127,7 @@ def settings(
         state=usual_path(os.environ) if remembered else None,
         opening=opening,
         open_writer=_open_writer,
+        other_host=other_host,
     )
 
 

@@ -33,7 +33,9 @@ def run(chosen: ReplayOptions) -> int:
     from tcptop.tui.player import ReplaySettings
 
     user = decided(chosen, home=home(first))
-    settings = live.settings(chosen, user, os.path.basename(chosen.file))
+    there = first.host.hostname
+    other = None if there == os.uname().nodename else there
+    settings = live.settings(chosen, user, os.path.basename(chosen.file), other_host=other)
     played = ReplaySettings(lambda: open_archive(chosen.file), index, begin, chosen.speed)
     return live.show_of(played, settings, chosen.mouse)
 

@@ -26,6 +26,7 @@ class SampleIndex(NamedTuple):
     taken_at: F64
     clock: F64
     by_state: I64  # (n, 12), indexed by the kernel's number
+    boot: I64  # equal for samples of one host since one boot
 
     def __len__(self) -> int:
         return len(self.number)
@@ -38,7 +39,7 @@ class SampleIndex(NamedTuple):
     def without(self, gone: Bools) -> SampleIndex:
         kept = ~gone
         number, taken_at, clock = self.number[kept], self.taken_at[kept], self.clock[kept]
-        return SampleIndex(number, taken_at, clock, self.by_state[kept])
+        return SampleIndex(number, taken_at, clock, self.by_state[kept], self.boot[kept])
 
     def place(self, number: int) -> int:
         """Of the last sample up to a number, or else the first."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tcptop.analysis.clause import NO_FILTER, Clause
 from tcptop.columns import PROCESSES, SOCKETS
+from tcptop.model.cells import cut, safe
 from tcptop.options import THEMES
 from tcptop.tui import export
 from tcptop.tui.palette import commands
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tcptop.tui.session import Session
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+HOST_ROOM = 20  # cells of the name of a host in what is said
 NOTHING_YET = "no sample yet"
 
 MARKDOWN, JSON = ".md", ".json"  # endings
@@ -183,6 +185,9 @@ def names(app: App) -> Told:
     on = app.session.choices.names is None
     app.resolve(on)
     app.remember()
+    if on and app.settings.other_host is not None:
+        other = cut(safe(app.settings.other_host), HOST_ROOM) or "the other one"
+        return f"names as this host finds them, not {other}: may be of other machines"
     if on:
         return "host and service names where known; looked up in the background"
     return "addresses and ports as numbers"

@@ -112,7 +112,7 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         self.memory = PreferencesFile(settings.state)
         self.main.said = self.memory.complaint
         self.session.choices.recall(self.memory.preferences.views, self._lists())
-        if self.memory.preferences.resolve:
+        if self.memory.preferences.resolve and settings.other_host is None:
             self.resolve(True)
         self._choose_theme()
 
@@ -372,6 +372,8 @@ class TcptopApp(TerminalApp, inherit_bindings=False):
         choices, memory = self.session.choices, self.memory
         views = choices.remembered(memory.preferences.views, self._lists())
         resolve = choices.names is not None
+        if self.settings.other_host is not None:  # chosen of that one alone
+            resolve = memory.preferences.resolve
         told = memory.keep(replace(memory.preferences, views=views, resolve=resolve))
         if told:
             self.say(told)

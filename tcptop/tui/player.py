@@ -21,6 +21,7 @@ from tcptop.analysis.playback import Playback, Understood
 from tcptop.analysis.rings import Rings
 from tcptop.columns import RECORDED
 from tcptop.model.archive import Archive, SampleIndex
+from tcptop.model.breaks import Breaks, breaks
 from tcptop.model.dataclass import dataclass
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import EndOfSamples, Source
@@ -81,11 +82,19 @@ class Player(Watcher):
         self.speed = chosen.speed
         self.number = -1
         self._chosen = chosen
+        self._broken = chosen.index, breaks(chosen.index)
         self._unreadable: list[tuple[int, int]] = []  # first numbers, and those after the last
         place = len(self.index) - 1 if chosen.begin is None else self.index.at(chosen.begin)
         self._goal: int | None = int(self.index.number[place])
         self._due = 0.0
         self._looked = self._told = self._painted = 0.0
+
+    @property
+    def breaks(self) -> Breaks:
+        """Those of the index, found once."""
+        if self._broken[0] is not self.index:
+            self._broken = self.index, breaks(self.index)
+        return self._broken[1]
 
     # -- what the keys ask for
 

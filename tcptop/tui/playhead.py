@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tcptop.analysis.finding_marks import FindingMark
-from tcptop.analysis.findings.words import clock_time
+from tcptop.analysis.findings.words import clock_time, day
 from tcptop.model.moment import FORMS, moment
 from tcptop.tui.time_cursor import MINUTE_S, NOTHING_YET, TimeCursor
 
 if TYPE_CHECKING:
+    from tcptop.model.archive import SampleIndex
     from tcptop.tui.player import Player
 
 EARLY = "What was before is still being read: findings, rates and ages here are not complete yet."
@@ -71,9 +73,9 @@ class Playhead(TimeCursor):
         index = player.index
         player.seek(index.at(taken_at))
         if taken_at < index.taken_at[0]:
-            return f"the recording begins at {clock_time(float(index.taken_at[0]))}"
+            return f"the recording begins at {dated(float(index.taken_at[0]), index)}"
         if taken_at > index.taken_at[-1]:
-            return f"the recording ends at {clock_time(float(index.taken_at[-1]))}"
+            return f"the recording ends at {dated(float(index.taken_at[-1]), index)}"
         return None
 
     def edge(self, steps: int) -> str:
@@ -93,7 +95,7 @@ class Playhead(TimeCursor):
         until = player.marks.until
         if until < 0:
             return "findings are still being looked for"
-        at = clock_time(float(player.index.taken_at[player.index.place(until)]))
+        at = dated(float(player.index.taken_at[player.index.place(until)]), player.index)
         return f"none there yet: findings are known until {at}"
 
     def marks(self) -> bool:
@@ -118,7 +120,7 @@ def _told(marks: Sequence[FindingMark]) -> str:
 
 def mode(player: Player, taken_at: float) -> tuple[str, str]:
     """What goes on, for the header, and its style."""
-    at = clock_time(taken_at)
+    at = dated(taken_at, player.index)
     if player.following:
         return f"FOLLOWS {at}", "header"
     if player.at_end:
@@ -126,3 +128,10 @@ def mode(player: Player, taken_at: float) -> tuple[str, str]:
     if player.playing:
         return f"PLAY {player.speed:g}x {at}", "header"
     return f"PAUSED {at}", "warn header"
+
+
+def dated(taken_at: float, index: SampleIndex) -> str:
+    """With the day, where not all of the recording is of today."""
+    days = {day(at) for at in (float(index.taken_at[0]), float(index.taken_at[-1]), time.time())}
+    clock = clock_time(taken_at)
+    return clock if len(days) == 1 else f"{day(taken_at)} {clock}"

@@ -29,7 +29,8 @@ class ScreenSettings:
     actions, by their ids, to other keys; `state` is the file of what is remembered from run to run,
     None for nothing; `open_names` gives names for addresses, if there are any; `netns` is the inode
     of the namespace that the shell is in, 0 where it is not known; `open_writer` makes a recording,
-    or goes on in one."""
+    or goes on in one; `other_host` is what is looked at, where that is not the host whose names
+    `open_names` knows, which may have others for the same addresses."""
 
     interval: float = 1.0
     clause: Clause = NO_FILTER
@@ -45,6 +46,7 @@ class ScreenSettings:
     open_names: OpenNames | None = None
     netns: int = 0
     open_writer: OpenWriter | None = None
+    other_host: str | None = None
 
 
 SCHEMA = "tcptop.state/1"

@@ -2,6 +2,9 @@
 
 13:02:10  sockets  ▁▁▂▂▃▃▅▅▇▇███▇▇▅▅▃▃▁▁▁▁▁▁▁  13:12:10
           findings     ···!!!!!!!!!···         read 42%
+
+A mark in the place of a bar: before one of its samples there is none for a while, the host was
+booted, or its clock was set. On the right is said which, of what is shown.
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tcptop.analysis.finding_marks import RANKS
-from tcptop.analysis.findings.words import clock_time
+from tcptop.analysis.findings.words import clock_time, day
 from tcptop.columns import states, units
 from tcptop.columns.marks import SIGNS, STYLES
 from tcptop.model import tcp
 from tcptop.model.archive import SampleIndex
+from tcptop.model.breaks import BreakKind
 from tcptop.model.cells import ljust
 from tcptop.model.table import I64, Index
 from tcptop.tui.widgets.layout import Line
@@ -26,10 +30,11 @@ if TYPE_CHECKING:
 
 LEAST_ROWS, ROOMY_ROWS = 16, 34  # of the terminal: for a timeline, and for one with states
 LEAST_WIDTH = 40
-LABEL = 12  # cells on the left; on the right as many
+LABEL = 13  # cells on the left; on the right as many
 STATES = 3  # that have a row of their own, where there is room
 SEVERITIES = {rank: severity for severity, rank in RANKS.items()}
 UNREAD, NONE = "·", " "
+BROKEN = {BreakKind.NONE: "", BreakKind.SET: "~", BreakKind.GAP: "|", BreakKind.BOOT: "B"}
 
 
 def lines(player: Player, width: int, height: int) -> Sequence[Line]:
@@ -45,11 +50,49 @@ def lines(player: Player, width: int, height: int) -> Sequence[Line]:
         counted += [(tcp.SS_STATES[s], index.by_state[:, s]) for s in _liveliest(index)]
     made = [_row(name, _blocks(values, cells), here, "", "") for name, values in counted]
     found, styles = _findings(player, cells)
-    said = "" if player.scanned else f"read {_percent(player)}%"
-    ends = [clock_time(float(index.taken_at[at])) for at in (0, -1)]
-    made[0] = _row("sockets", _blocks(counted[0][1], cells), here, "", f" to {ends[1]}")
-    made.append(_row(ends[0], found, here, styles, f" {said}"))
+    said = _broken(player) or ("" if player.scanned else f"read {_percent(player)}%")
+    begin, end = _ends(index)
+    bars, looks = _marked(_blocks(counted[0][1], cells), player, cells)
+    made[0] = _row("sockets", bars, here, looks, end)
+    made.append(_row(begin, found, here, styles, f" {said}"))
     return made
+
+
+def _ends(index: SampleIndex) -> tuple[str, str]:
+    """When it begins and ends, with the days where these are two."""
+    begin, end = (float(index.taken_at[at]) for at in (0, -1))
+    if day(begin) == day(end):
+        return clock_time(begin), f" to {clock_time(end)}"
+    return f"{day(begin)} {clock_time(begin)[:5]}", f" {day(end)} {clock_time(end)[:5]}"
+
+
+def _marked(bars: str, player: Player, cells: Index) -> tuple[str, list[str]]:
+    """Bars with the worst break of each cell in the place of it, and their looks."""
+    starts, ends = _bounds(cells, len(player.index))
+    worst = np.maximum.reduceat(
+        np.append(player.breaks.kind, 0), np.stack([starts, ends], 1).ravel()
+    )
+    kinds = [BreakKind(each) for each in worst[::2].tolist()]
+    pairs = zip(bars, kinds, strict=True)
+    return "".join(BROKEN[kind] or bar for bar, kind in pairs), [
+        BROKEN[k] and "warn" for k in kinds
+    ]
+
+
+def _broken(player: Player) -> str:
+    """What is between the sample that is shown and the one before it."""
+    kind, by_s = (column[player.place] for column in player.breaks)
+    if kind == BreakKind.BOOT:
+        return "booted"
+    if kind == BreakKind.GAP:
+        return f"gap {units.duration(float(by_s))}"
+    return f"set {'+' if by_s > 0 else '-'}{units.duration(abs(float(by_s)))}" if kind else ""
+
+
+def _bounds(cells: Index, many: int) -> tuple[Index, Index]:
+    """Of each cell the first sample, and the one after its last."""
+    starts = np.minimum(cells[:-1], many - 1)
+    return starts, np.maximum(cells[1:], starts + 1)
 
 
 def _row(label: str, cells: str, here: int, styles: Sequence[str], after: str) -> Line:
@@ -66,8 +109,7 @@ def _row(label: str, cells: str, here: int, styles: Sequence[str], after: str) -
 
 def _blocks(values: I64, cells: Index) -> str:
     """The most of each cell, as bars up to the largest."""
-    starts = np.minimum(cells[:-1], len(values) - 1)
-    ends = np.maximum(cells[1:], starts + 1)
+    starts, ends = _bounds(cells, len(values))
     most = np.maximum.reduceat(np.append(values, 0), np.stack([starts, ends], 1).ravel())[::2]
     bars = units.spark(most.astype(np.float64), len(most))
     return ljust(bars, len(most))
@@ -87,8 +129,7 @@ def _findings(player: Player, cells: Index) -> tuple[str, list[str]]:
     worst = np.full(len(index) + 1, -1)
     places = np.searchsorted(index.number, np.array(marks.numbers[:many], np.int64))
     worst[np.minimum(places, len(index))] = marks.worst[:many]
-    starts = np.minimum(cells[:-1], len(index) - 1)
-    ends = np.maximum(cells[1:], starts + 1)
+    starts, ends = _bounds(cells, len(index))
     most = np.maximum.reduceat(worst, np.stack([starts, ends], 1).ravel())[::2].tolist()
     signs = {-1: UNREAD, 0: NONE} | {rank: SIGNS[SEVERITIES[rank]][0] for rank in SEVERITIES}
     looks = {-1: "dim", 0: ""} | {rank: STYLES[SEVERITIES[rank]] for rank in SEVERITIES}

@@ -12,6 +12,7 @@ import pytest
 
 from tcptop.commands import progress
 from tcptop.model.sample import Sample
+from tcptop.sources.recording.archive import open_archive
 from tests.record.incident import run
 from tests.record.made import recorded, samples
 from tests.unit.prepared import everything
@@ -48,6 +49,9 @@ def test_where_the_clock_was_set_no_sample_is_lost(stepped: Path, tmp_path: Path
     assert "The host was booted before 2026-01-01 02:01:40." in told
     done = run("replay", stepped, "--save", tmp_path / "all")
     assert f"{5 * FEW} samples written" in done.stderr
+    with open_archive(str(tmp_path / "all")) as archive:
+        boots = archive.index().boot.tolist()
+    assert boots == [1] * 4 * FEW + [2] * FEW
     words = "--end", "2026-01-01T00:00:01.5Z", "--format", "ndjson", "--only", "findings"
     rows = run("snapshot", "--from", stepped, *words).stdout
     assert rows.count('"type":"snapshot"') == 2 + FEW  # those that were set back are earlier

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from tcptop import dispatch
+from tcptop.analysis.findings import words
 from tcptop.analysis.findings.words import clock_time
 from tcptop.sources.recording.archive import open_archive
 from tcptop.sources.recording.writer import RecordingWriter
 from tcptop.tui.app import TcptopApp
 from tcptop.tui.player import Player, ReplaySettings
 from tcptop.tui.settings import ScreenSettings
-from tests.record.made import read
+from tests.record.made import read, recorded
 from tests.replay.conftest import AFTER, BEFORE, DURING
 from tests.tui.live import Live, NoNames, _leisurely
 
@@ -138,6 +139,30 @@ async def test_moments_of_two_boots_are_compared_in_their_order(
         await view.reach(1)
         await view.press("D")
         await view.until(lambda: f"from {view.at(1)} to {view.at(6)}" in view.text(), "compared")
+
+
+async def test_a_gap_and_a_boot_are_marked_and_days_told(recording: Path, tmp_path: Path) -> None:
+    """And on the timeline of the recording that they are made of there is no mark."""
+    some = read(recording)[:12]
+    day, host = 86_400.0, replace(some[0].host, boot_id="another")
+    later = [replace(s, taken_at=s.taken_at + day, clock=s.clock + day) for s in some[4:8]]
+    booted = [replace(s, taken_at=s.taken_at + day, clock=s.clock, host=host) for s in some[8:]]
+    path = recorded(tmp_path / "broken", [*some[:4], *later, *booted])
+    async with replayed(path, 4) as view:
+        view.player.play(False)
+        await view.reach(4)
+        await view.until(lambda: "gap 1d" in view.lines()[-2], "told")
+        bars = view.lines()[-3]
+        assert bars.index("|") < bars.index("B")
+        begin, end = some[0].taken_at, booted[-1].taken_at
+        assert f"{words.day(end)} {view.at(11)[:5]}" in bars
+        assert f"{words.day(begin)} {view.at(0)[:5]}" in view.lines()[-2]
+        assert f"{words.day(end)} {view.at(4)}" in view.lines()[0]
+        await view.press("b", *"-3", "enter")
+        await view.until(lambda: view.lines()[-2].endswith("booted"), "told")
+    async with replayed(recording) as view:
+        view.player.play(False)
+        assert not {"|", "B", "~"} & {*view.lines()[-3]}
 
 
 async def test_charts_end_with_the_time_that_is_shown(recording: Path) -> None:

@@ -132,6 +132,20 @@ async def test_the_choice_is_remembered(tmp_path: Path) -> None:
     assert json.loads(state.read_text())["resolve"] is False
 
 
+async def test_of_another_host_names_are_asked_for_only_when_that_is_said(tmp_path: Path) -> None:
+    """This host may have other names for the same addresses; what was chosen for it stays."""
+    state = tmp_path / "state.json"
+    async with live(state=state, open_names=Known) as view:
+        await view.press("d")
+    async with live(state=state, open_names=Known, other_host="web1") as view:
+        assert view.session.choices.names is None
+        await view.press("d")
+        assert "names as this host finds them, not web1" in view.status()
+        assert view.session.choices.names is not None
+        await view.press("d")
+    assert json.loads(state.read_text())["resolve"] is True
+
+
 async def test_the_resolver_of_the_system_names_this_host() -> None:
     async with live(open_names=Resolver, size=(120, 40)) as view:
         await view.press("2", "d")

@@ -50,13 +50,16 @@ def idle(seen: Observations) -> bool:
 @once
 def accept_queues(seen: Observations) -> AcceptQueues:
     """A queue holds backlog + 1: sk_acceptq_is_full, include/net/sock.h."""
-    table, row = seen.table, seen.snapshot.listeners.row
-    if not seen.sample.backlog_told:
-        row = row[:0]
+    table, row = seen.table, _listening(seen)
     queued = table.recv_q[row].astype(np.int64)
     capacity = table.send_q[row].astype(np.int64) + 1
     bare = AcceptQueues(row, queued, capacity, listeners.group_keys(table, row), np.zeros(len(row)))
     return bare._replace(lost_per_s=_lost(seen, bare)) if len(row) else bare
+
+
+def _listening(seen: Observations) -> Index:
+    row = seen.snapshot.listeners.row
+    return row if seen.sample.backlog_told else row[:0]
 
 
 def _lost(seen: Observations, queues: AcceptQueues) -> F64:
@@ -76,7 +79,7 @@ def _lost(seen: Observations, queues: AcceptQueues) -> F64:
 
 def _filled(seen: Observations, queues: AcceptQueues) -> Bools:
     """Queues that were seen full once, or are half full now or were a sample ago."""
-    before = queued_at(seen, queues, -2) if len(seen.summaries) > 1 else queues.queued
+    before = queued_at(seen, 2) if len(seen.summaries) > 1 else queues.queued
     peak = seen.snapshot.listeners.peak
     half = np.fmax(queues.queued, before) >= queues.capacity / 2
     filled: Bools = (peak >= queues.capacity) | half
@@ -95,13 +98,27 @@ def _others(seen: Observations, netns: int) -> float:
     return bare_acks + max(drops - overflows, 0.0)
 
 
-def queued_at(seen: Observations, queues: AcceptQueues, summary: int) -> I64:
-    """The length of each queue at one of the summaries; -1 where the listener was not there."""
-    then = seen.summaries[summary]
-    place = index_of(seen.table.key[queues.row], then.listener)
-    queued = np.full(len(place), -1, np.int64)
-    queued[place >= 0] = then.queued[place[place >= 0]]
-    return queued
+def queued_at(seen: Observations, back: int) -> I64:
+    """The length of each queue at one of the summaries, counted from the last, which is 1; -1 where
+    the listener was not there. Several rules go the same way back."""
+    known = _past(seen)
+    while len(known) < back:
+        then = seen.summaries[-1 - len(known)]
+        place = index_of(_keys(seen), then.listener)
+        queued = np.full(len(place), -1, np.int64)
+        queued[place >= 0] = then.queued[place[place >= 0]]
+        known.append(queued)
+    return known[back - 1]
+
+
+@once
+def _past(seen: Observations) -> list[I64]:
+    return []
+
+
+@once
+def _keys(seen: Observations) -> U64:
+    return seen.table.key[_listening(seen)]
 
 
 def steady(seen: Observations, queues: AcceptQueues, share: float) -> tuple[F64, I64]:
@@ -112,7 +129,7 @@ def steady(seen: Observations, queues: AcceptQueues, share: float) -> tuple[F64,
     for back, summary in enumerate(reversed(seen.summaries), 1):
         if not going.any():
             break
-        going &= queued_at(seen, queues, -back) >= least
+        going &= queued_at(seen, back) >= least
         samples += going
         seconds[going] = seen.sample.clock - summary.clock
     return seconds, samples
@@ -183,7 +200,7 @@ def stalled_s(seen: Observations, queues: AcceptQueues, place: int, waiters: Wai
     since = 0.0
     for back, summary in enumerate(reversed(seen.summaries[:-1]), 2):
         ago = seen.sample.clock - summary.clock
-        then = int(queued_at(seen, queues, -back)[place])
+        then = int(queued_at(seen, back)[place])
         young = waiters.younger(ago - TICK_S) if alone else 0
         if then < 1 or then > later or then > now - young:
             break

@@ -94,6 +94,11 @@ def clock_time(taken_at: float) -> str:
     return f"{datetime.fromtimestamp(taken_at):%H:%M:%S}"
 
 
+def day(taken_at: float) -> str:
+    """11-28 in local time."""
+    return f"{datetime.fromtimestamp(taken_at):%m-%d}"
+
+
 def called(process: Process) -> str:
     """What the operator calls it: leaky.py, where python3 says little; nginx."""
     plain = process.label is None or process.label.startswith(f"{process.name}:")

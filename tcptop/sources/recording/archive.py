@@ -23,7 +23,11 @@ class RecordingArchive:
         self._reader = RecordingReader(path)
         self._notes: dict[int, tuple[str, ...]] = {}
         self._index = SampleIndex(
-            np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros((0, 12), np.int64)
+            np.zeros(0, np.int64),
+            np.zeros(0),
+            np.zeros(0),
+            np.zeros((0, 12), np.int64),
+            np.zeros(0, np.int64),
         )
 
     def close(self) -> None:
@@ -32,10 +36,10 @@ class RecordingArchive:
     def index(self) -> SampleIndex:
         """With what was written since it was asked for before."""
         known = int(self._index.number[-1]) if len(self._index) else -1
-        for first, entries in self._reader.entries(known + 1):
-            numbers = np.arange(first, first + len(entries))
+        for group in self._reader.entries(known + 1):
+            numbers = np.arange(group.first, group.first + len(group.entries))
             new = numbers > known
-            self._index = _more(self._index, numbers[new], entries[new])
+            self._index = _more(self._index, numbers[new], group.entries[new], group.boot)
         return self._index
 
     def samples(self, number: int) -> Iterator[Numbered]:
@@ -47,12 +51,13 @@ class RecordingArchive:
             yield taken._replace(sample=replace(taken.sample, notes=told))
 
 
-def _more(index: SampleIndex, numbers: I64, entries: NDArray[Any]) -> SampleIndex:
+def _more(index: SampleIndex, numbers: I64, entries: NDArray[Any], boot: int) -> SampleIndex:
     return SampleIndex(
         np.concatenate([index.number, numbers]),
         np.concatenate([index.taken_at, entries["taken_at"]]),
         np.concatenate([index.clock, entries["clock"]]),
         np.concatenate([index.by_state, entries["states"].astype(np.int64)]),
+        np.concatenate([index.boot, np.full(len(numbers), boot)]),
     )
 
 

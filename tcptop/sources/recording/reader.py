@@ -31,6 +31,14 @@ class GroupSpan(NamedTuple):
     ended: float
 
 
+class GroupEntries(NamedTuple):
+    """What is known of a group without reading it; `boot` is the same for all of one boot."""
+
+    first: int
+    boot: int
+    entries: NDArray[Any]
+
+
 class RecordingReader:
     """Close it. Raises RecordingError and OSError. `damage` says what was left out, since it was
     last taken from there. A `database` that is open already stays so."""
@@ -39,6 +47,7 @@ class RecordingReader:
         self._path = path
         self._database = database or opened(path)
         self._layouts: dict[int, Layout] = {}
+        self._boots: dict[int, int] = {}
         self.damage: list[str] = []
 
     def close(self) -> None:
@@ -55,19 +64,28 @@ class RecordingReader:
                 _check(span)
         return found
 
-    def entries(self, number: int = 0) -> Iterator[tuple[int, NDArray[Any]]]:
-        """Of each group from that number on its first number and what its index says; those that
-        are damaged are left out."""
+    def entries(self, number: int = 0) -> Iterator[GroupEntries]:
+        """Of each group from that number on; those that are damaged are left out."""
         with told(self._path, self._database):
-            full = "select first, id, idx from grp where id >= ? order by id"
-            for first, last, idx in self._database.execute(full, (number,)).fetchall():
+            full = "select first, id, run, idx from grp where id >= ? order by id"
+            for first, last, run, idx in self._database.execute(full, (number,)).fetchall():
                 with suppress(DamagedError):
                     many = _whole(last) - _whole(first) + 1
-                    yield first, _dated(group.index_of_group(_blob(idx), many))
+                    entries = _dated(group.index_of_group(_blob(idx), many))
+                    yield GroupEntries(first, self._boot(run), entries)
         with suppress(RecordingError):
             left = self.open_group(number)
             if left is not None:
-                yield left.first, _dated(left.entries)
+                (run,) = self._one("select run from part where id >= ?", left.first) or (0,)
+                yield GroupEntries(left.first, self._boot(run), _dated(left.entries))
+
+    def _boot(self, run: Any) -> int:
+        """The first run of the same boot of the same host."""
+        if run not in self._boots:
+            query = "select id from run where (boot_id, host) is (select boot_id, host from run "
+            row = self._one(f"{query}where id = ?) order by id", _whole(run))
+            self._boots[run] = _whole(row[0]) if row else 0
+        return self._boots[run]
 
     def samples(self, number: int = 0) -> Iterator[Numbered]:
         """From that number on, to the last that there is by then."""

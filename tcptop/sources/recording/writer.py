@@ -92,16 +92,24 @@ class RecordingWriter:
 
     def add(self, sample: Sample) -> None:
         """It is on disk when this returns."""
-        full = bool(self._group) and self._ends_before(sample)
+        other = self._before is not None and _run_of(self._before) != _run_of(sample)
+        full = bool(self._group) and (other or self._ends_before(sample))
         packed = self._packed(sample, key=full or not self._group)
         if not full and self._group and self._is_large(packed):
             full, packed = True, self._packed(sample, key=True)
         self._check_size(packed)
-        with self._transaction():
-            if full:
-                self._store_group(sample.taken_at)
-            self._make_room(len(packed.data))
-            self._store(sample, packed)
+        run = self._run
+        try:
+            with self._transaction():
+                if full:
+                    self._store_group(sample.taken_at)
+                if other:
+                    self._run = None
+                self._make_room(len(packed.data))
+                self._store(sample, packed)
+        except BaseException:
+            self._run = run
+            raise
         self._group = [*([] if full else self._group), packed]
         self._number += 1
         self._added += 1
@@ -288,6 +296,12 @@ class RecordingWriter:
             "insert into part values (?, ?, ?, ?, ?)",
             (self._number, self._run, sample.taken_at, packed.entry.tobytes(), packed.data),
         )
+
+
+def _run_of(sample: Sample) -> tuple[str | None, ...]:
+    """What is the same for all samples of a run: a host that is seen from another may be booted."""
+    host = sample.host
+    return host.boot_id, host.hostname, host.kernel, sample.version
 
 
 def _make_tables(database: sqlite3.Connection) -> None:

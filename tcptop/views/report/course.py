@@ -21,6 +21,7 @@ from tcptop.columns.kernel_counters import CATALOGUE
 from tcptop.columns.netns import place
 from tcptop.columns.sockets import local_texts
 from tcptop.model.address import endpoint
+from tcptop.model.breaks import DRIFT, GAP_INTERVALS, GAP_S, STEP_S
 from tcptop.model.finding import SEVERITIES, Finding, causes
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
@@ -30,7 +31,6 @@ from tcptop.views.findings import culprits
 
 COLUMNS = 600
 REST_S = 10.0  # a finding that comes again sooner has not ended
-STEP_S, DRIFT = 1.0, 1e-3  # by which the clock of day may differ from the other one
 SUBJECTS = 64  # listeners and destinations whose numbers are kept
 FULLEST = 8  # destinations of a sample
 _DIGITS = re.compile("[0-9]+")
@@ -121,7 +121,7 @@ class Course:
     @property
     def gap_s(self) -> float:
         """Longer than this without a sample is a gap."""
-        return max(5 * self._interval, 3.0)
+        return max(GAP_INTERVALS * self._interval, GAP_S)
 
     def add(self, snapshot: Snapshot) -> None:
         sample = snapshot.sample
