@@ -204,10 +204,12 @@ def _record() -> Parser:
     parser = Parser(
         "tcptop record",
         "Write samples to FILE until stopped, or add them to it. What they mean is found out when "
-        "they are read: `tcptop check --from FILE`, `tcptop snapshot --from FILE`.",
+        "they are read: `tcptop check --from FILE`, `tcptop snapshot --from FILE`. Samples are "
+        "whole, as findings need every socket: FILTER is what these and replay show of them, where "
+        "they have none of their own.",
     )
     parser.add_argument("file", type=argument.file, metavar="FILE")
-    _namespace(parser)
+    _selecting(parser)
     _looking(parser)
     parser.add_argument(
         "--duration",

@@ -103,7 +103,7 @@ class ReplayOptions(JudgingOptions, ScreenOptions):
 
 
 @dataclass(frozen=True)
-class RecordOptions(SourceOptions, ConfigOptions):
+class RecordOptions(FilterOptions, SourceOptions, ConfigOptions):
     command: ClassVar[str] = "record"
     file: str = ""
     duration: float | None = None

@@ -33,6 +33,8 @@ def run(chosen: CheckOptions) -> int:
     else:
         early = too_early(last.over_s or 0.0, settings, "")
     notes = [each.note for each in early]
+    if chosen.recording is not None and shown is None:
+        shown = recorded.shown(last.sample, chosen, chosen.recording)
     selection = selected(last, shown)
     with output.opened(None) as out:
         if chosen.format == "json":

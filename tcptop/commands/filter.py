@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tcptop.options import FilterOptions, UsageError
@@ -9,14 +10,16 @@ from tcptop.options import FilterOptions, UsageError
 if TYPE_CHECKING:
     from tcptop.analysis.clause import Clause
     from tcptop.analysis.filter import Expression
+    from tcptop.model.sample import SampleFilter
     from tcptop.model.selection import Selection
     from tcptop.model.snapshot import Snapshot
 
 
-def clause(chosen: FilterOptions) -> Clause | None:
+def clause(chosen: FilterOptions, hosts: bool = True) -> Clause | None:
     """What is to be shown, bound; None for everything. Raises UsageError.
 
-    The same option repeated is or, different ones are and.
+    The same option repeated is or, different ones are and. Without `hosts` no host name may be in
+    it.
     """
     text = filter_text(chosen)
     if text is None:
@@ -24,19 +27,30 @@ def clause(chosen: FilterOptions) -> Clause | None:
     from tcptop.analysis.clause import Clause
 
     try:
-        return Clause(text, _compiled(chosen))
+        return Clause(text, _compiled(chosen, hosts))
     except ValueError as error:  # FilterError, which would load the grammar here
         raise UsageError(_under("tcptop: filter: ", str(error))) from error
 
 
-def _compiled(chosen: FilterOptions) -> Expression:
+def of_recording(shown: SampleFilter | None) -> Clause | None:
+    """What was asked for when it was recorded; nothing, where no host would take that."""
+    with suppress(UsageError):
+        return (
+            clause(FilterOptions(shown.filter, shown.process, shown.port), False)
+            if shown is not None
+            else None
+        )
+    return None
+
+
+def _compiled(chosen: FilterOptions, hosts: bool) -> Expression:
     from tcptop.analysis import filter as language
-    from tcptop.sources.names import SystemNames
+    from tcptop.sources.names import RecordedNames, SystemNames
 
     parts = []
     if chosen.filter:
-        text = " ".join(chosen.filter)
-        parts.append(language.bind(language.parse(text), SystemNames()))
+        names = SystemNames() if hosts else RecordedNames()
+        parts.append(language.bind(language.parse(" ".join(chosen.filter)), names))
     if chosen.process:
         parts.append(language.any_of(*(language.process_option(p) for p in chosen.process)))
     if chosen.port:

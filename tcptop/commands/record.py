@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcptop.commands.errors import one_line
+from tcptop.commands.filter import clause
 from tcptop.commands.stopping import SignalStop
 from tcptop.model.cells import safe
 from tcptop.options import RecordOptions
 
 if TYPE_CHECKING:
     from tcptop.analysis.watch import WatchLoop
-    from tcptop.model.sample import Sample
+    from tcptop.model.sample import Sample, SampleFilter
     from tcptop.sources.recording.writer import RecordingWriter
 
 CLOCK_ERROR_S = 1e-3
@@ -27,6 +29,7 @@ def run(chosen: RecordOptions) -> int:
     from tcptop.sources.recording.writer import RecordingWriter
 
     check_via(chosen)
+    shown = _shown(chosen)
     user = decided(chosen, home=home(chosen))
     with source(chosen, OWNERS_BUDGET_S) as live_source:  # of another host it may take long
         stop = SignalStop()
@@ -35,7 +38,7 @@ def run(chosen: RecordOptions) -> int:
             if sys.stderr.isatty():
                 _tell(f"{safe(chosen.file)}: recording; Ctrl-C ends it")
             loop = WatchLoop(live_source, user.findings)
-            _record(loop, writer, Pace(user.interval, chosen.duration), stop)
+            _record(loop, writer, Pace(user.interval, chosen.duration), stop, shown)
         finally:
             writer.close()
     _tell(f"{safe(chosen.file)}: {writer.told()}")
@@ -58,7 +61,22 @@ class Pace:
         return min(self._interval, left) if left > CLOCK_ERROR_S else None
 
 
-def _record(loop: WatchLoop, writer: RecordingWriter, pace: Pace, stop: SignalStop) -> None:
+def _shown(chosen: RecordOptions) -> SampleFilter | None:
+    """What is kept of the filter. Raises UsageError."""
+    from tcptop.model.sample import SampleFilter
+
+    if clause(chosen, hosts=False) is None:
+        return None
+    return SampleFilter(tuple(chosen.filter), tuple(chosen.process), tuple(chosen.port))
+
+
+def _record(
+    loop: WatchLoop,
+    writer: RecordingWriter,
+    pace: Pace,
+    stop: SignalStop,
+    shown: SampleFilter | None,
+) -> None:
     """Samples are understood too: what the findings want to know more of is in the next one.
 
     A first sample that fails ends it; a later one is told, and tried again.
@@ -68,7 +86,7 @@ def _record(loop: WatchLoop, writer: RecordingWriter, pace: Pace, stop: SignalSt
     rest: float | None = None
     while True:
         if sample is not None:
-            writer.add(sample)
+            writer.add(replace(sample, shown=shown))
             rest, said = pace.after(sample.clock), ""
         if rest is None or loop.wait(rest, stop):
             return

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tcptop.commands.moments import moment, refuse_earlier, refuse_empty
 from tcptop.options import (
     CheckOptions,
+    FilterOptions,
     JudgingOptions,
     RecordingOptions,
     SnapshotOptions,
@@ -18,6 +19,7 @@ from tcptop.options import (
 )
 
 if TYPE_CHECKING:
+    from tcptop.analysis.clause import Clause
     from tcptop.analysis.watch import WatchLoop
     from tcptop.model.sample import Sample
     from tcptop.model.snapshot import Snapshot
@@ -144,6 +146,19 @@ def between(
                 snapshot = watch.step()
             except EndOfSamples:
                 return
+
+
+def shown(sample: Sample, chosen: FilterOptions, path: str) -> Clause | None:
+    """What is asked for, else what was asked for when it was recorded, which is said."""
+    from tcptop.commands.filter import clause, of_recording
+    from tcptop.model.cells import safe
+
+    typed = clause(chosen)
+    kept = None if typed is not None else of_recording(sample.shown)
+    if kept is not None:
+        said = f"shows what it was recorded for: {safe(kept.text)} (`state all` shows all)"
+        print(f"tcptop: {safe(path)}: {said}", file=sys.stderr)
+    return typed or kept
 
 
 def home(sample: Sample) -> int | None:

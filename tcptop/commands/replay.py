@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tcptop.commands import live
+from tcptop.commands.filter import of_recording
 from tcptop.commands.moments import moment, refuse_earlier
 from tcptop.options import ReplayOptions, UsageError
 
@@ -35,7 +36,8 @@ def run(chosen: ReplayOptions) -> int:
     user = decided(chosen, home=home(first))
     there = first.host.hostname
     other = None if there == os.uname().nodename else there
-    settings = live.settings(chosen, user, os.path.basename(chosen.file), other_host=other)
+    kept = of_recording(first.shown)
+    settings = live.settings(chosen, user, os.path.basename(chosen.file), kept, other_host=other)
     played = ReplaySettings(lambda: open_archive(chosen.file), index, begin, chosen.speed)
     return live.show_of(played, settings, chosen.mouse)
 

@@ -291,6 +291,15 @@ class Namespace:
         return named or unit_of(self.cgroup) or str(self.inode)
 
 
+@dataclass(frozen=True, slots=True)
+class SampleFilter:
+    """What is shown of a sample where nobody asks for something else, as it was typed."""
+
+    filter: tuple[str, ...] = ()
+    process: tuple[str, ...] = ()
+    port: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Sample:
     """One sample, a value: what it holds belongs to it alone, and it can be stored as it is.
@@ -325,6 +334,7 @@ class Sample:
     # None where the kernel does not tell.
     unix_listeners: tuple[UnixListener, ...] | None = ()
     deaths: tuple[Deaths, ...] = ()  # of the namespaces whose notices are read
+    shown: SampleFilter | None = None  # what was asked for when it was recorded; it has everything
     notes: tuple[str, ...] = ()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
@@ -33,6 +34,13 @@ class SystemNames:
 
     def service(self, name: str) -> int:
         return apart(lambda: socket.getservbyname(name, "tcp"))
+
+
+class RecordedNames(SystemNames):
+    """For the filter of a recording, which is read on other hosts, and may be from anybody."""
+
+    def host(self, name: str) -> Sequence[str]:
+        raise OSError(errno.EPERM, "a recording's filter has addresses, not names of hosts")
 
 
 def _addresses(host: str) -> list[str]:

@@ -45,6 +45,11 @@ def write(
             _write_list(selection, out, name, limit)
 
 
+def _sockets(number: int) -> str:
+    """Without commas, which scripts do not read."""
+    return f"{number} socket{'' if number == 1 else 's'}"
+
+
 def summary(selection: Selection) -> list[str]:
     """Which host, when, how many sockets in which states, and what could not be seen."""
     snapshot = selection.snapshot
@@ -52,10 +57,10 @@ def summary(selection: Selection) -> list[str]:
     taken = datetime.fromtimestamp(sample.taken_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     lines = [
         f"{_host(sample)}  {taken}",
-        f"{totals.sockets} sockets  {states(totals.by_state)}".rstrip(),
+        f"{_sockets(totals.sockets)}  {states(totals.by_state)}".rstrip(),
     ]
     if selection.filter:
-        lines.append(f"filter: {safe(selection.filter)}  ({len(selection.rows)} sockets)")
+        lines.append(f"filter: {safe(selection.filter)}  ({_sockets(len(selection.rows))})")
     hint = [safe(selection.hint)] if selection.hint else []
     return lines + [f"note: {note}" for note in (*hint, *said(snapshot), *unowned(snapshot))]
 
