@@ -22,7 +22,7 @@ from tcptop.views.rows import rfc3339
 from tests.kernel import states
 from tests.record.made import read
 
-KILLS = 20
+KILLS = 8
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from tests.unit.prepared import everything, later
 
 LENGTH = {"all": 3, "pairs": 2}.get(os.environ.get("TCPTOP_FIRST_KEYS", ""))
 SEED = int(os.environ.get("TCPTOP_MONKEY_SEED") or time.time())
-STARTS, EACH = 8, 20  # of the live view, and sequences in each
+STARTS, EACH = 5, 15  # of the live view, and sequences in each
 ENDS = {"quit", "suspend"}
 FROM_THE_START = ("escape",) * 5
 

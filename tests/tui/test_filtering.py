@@ -317,3 +317,15 @@ async def test_a_text_is_bounded(opening: str) -> None:
         await view.press("enter")  # which comes after it
         assert prompt.value.startswith("ab 10.0.0.1")
         assert opening == "slash" or view.app.finder.wanted.startswith("ab 10.0.0.1")
+
+
+async def test_choices_stay_when_the_screen_is_laid_out_anew() -> None:
+    """As it is where all was typed ahead: what was open is laid out after the last key."""
+    async with live() as view:
+        await view.press("slash", *"state", "space", *"syn", "minus", "tab")
+        assert "syn-sent  syn-recv" in view.text()
+        await view.pilot.resize_terminal(100, 30)
+        await view.settled()
+        assert "syn-sent  syn-recv" in view.text()
+        await view.press("s")
+        assert "syn-sent  syn-recv" not in view.text()

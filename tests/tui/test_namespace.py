@@ -141,13 +141,12 @@ KEYS = (
 )
 
 
-@pytest.mark.parametrize("seed", range(2))
 async def test_a_walk_over_the_keys(
-    zoo: Zoo, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Any key anywhere: the screen stays whole, and every step back leads to the first view."""
     monkeypatch.chdir(tmp_path)
-    dice = random.Random(seed)
+    dice = random.Random(1)
     async with live_in(zoo.namespace.pid, (80, 24)) as view:
         walked: list[str] = []
         while len(walked) < WALK:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -54,6 +54,7 @@ class FilterBar(Vertical):
         self._hint = Lines(ascii_only, id="hint")
         self._sign = Lines(ascii_only, id="sign")
         self._feedback = Feedback("", "")
+        self._choices: Sequence[str] = ()  # shown in its place
         self._due: Timer | None = None  # feedback on what was typed, not given yet
         self._judged: str | None = None  # the text that was submitted last; of it all is said
         self._asked = 0  # the last lookup; what an earlier one finds is too late
@@ -109,20 +110,30 @@ class FilterBar(Vertical):
 
     def on_prompt_choices(self, message: Prompt.Choices) -> None:
         self._forget_feedback()
-        self._said.show(header.remark("  ".join(message.words), "", self.size.width))
+        self._choices = message.words
+        self._draw()
 
     def on_prompt_scrolled(self) -> None:
         self._draw_hint()
 
     def on_resize(self) -> None:
-        self._tell(self._feedback)
+        self._draw()
+        self._draw_hint()
 
     # -- what is said
 
     def _tell(self, said: Feedback) -> None:
-        self._feedback = said
-        self._said.show(((cut(f" {said.said}", self.app.size.width), said.style),))
+        self._feedback, self._choices = said, ()
+        self._draw()
         self._draw_hint()
+
+    def _draw(self) -> None:
+        width = self.app.size.width
+        if self._choices:
+            self._said.show(header.remark("  ".join(self._choices), "", width))
+        else:
+            said = self._feedback
+            self._said.show(((cut(f" {said.said}", width), said.style),))
 
     def _draw_hint(self) -> None:
         width = self.app.size.width
