@@ -29,6 +29,7 @@ V6 = int(IPv6Address("2001:db8::")) >> 64  # for documentation (RFC 3849)
 KEPT_V4 = (0, 127)  # the first byte: wildcard and loopback
 KEPT_V6 = (0, 1)  # :: and ::1
 LINK_LOCAL = 0xFE80 >> 6
+SOUGHT = "host", "user"  # the kinds of names that are sought in texts
 ROOT = "root"  # which says nothing of anybody
 _RUNTIME = re.compile(
     r"(python|java|node|ruby|perl|php|gunicorn|uwsgi|uvicorn|beam)[0-9.]*(?=$|[-:])"
@@ -64,6 +65,7 @@ class Aliases:
 
     def __init__(self) -> None:
         self._names: dict[tuple[str, str], str] = {}
+        self._many: Counter[str] = Counter()
         self._addresses: dict[tuple[int, int], tuple[int, int]] = {}
         self._networks: dict[tuple[int, int], int] = {}
         self._within: Counter[tuple[int, int]] = Counter()
@@ -75,9 +77,10 @@ class Aliases:
             return name
         alias = self._names.get((kind, name))
         if alias is None:
-            number = sum(known == kind for known, _ in self._names) + 1
-            alias = self._names[kind, name] = f"{kind}-{number}"
-            self._pattern = None
+            self._many[kind] += 1
+            alias = self._names[kind, name] = f"{kind}-{self._many[kind]}"
+            if kind in SOUGHT:
+                self._pattern = None
         return alias
 
     def address(self, hi: int, lo: int) -> tuple[int, int]:
@@ -93,10 +96,10 @@ class Aliases:
                 return hi, lo
             network = (hi, lo & ~0xFF)
             number = self._networks.setdefault(network, len(self._networks))
-            base = V4 if number < V4_NETWORKS else V4_MORE
+            more = number - V4_NETWORKS
+            base = V4_MORE + (more << 8) if more >= 0 else V4 + (number << 8)
             self._within[network] += 1
-            host = self._within[network] & 0xFF
-            return 0, MAPPED_PREFIX << 32 | base + (number % V4_NETWORKS << 8) + host
+            return 0, MAPPED_PREFIX << 32 | base + (self._within[network] & 0xFF)
         if hi == 0 and lo in KEPT_V6:
             return hi, lo
         network = (hi, 0)
@@ -115,15 +118,14 @@ class Aliases:
     def scrubbed(self, sentence: str) -> str:
         """A text with the names in it that are known by now, and addresses."""
         if self._pattern is None:
-            names = {n for kind, n in self._names if kind in ("host", "user") and n != ROOT}
+            names = {n for kind, n in self._names if kind in SOUGHT and n != ROOT}
             words = "|".join(re.escape(n) for n in sorted(names, key=len, reverse=True) if n[2:])
             self._pattern = re.compile(rf"(?<![\w-])(?:{words})(?![\w-])" if words else "(?!)")
         sentence = self._pattern.sub(self._called, sentence)
         return _ADDRESS.sub(lambda found: self._readdressed(found[0]), sentence)
 
     def _called(self, found: re.Match[str]) -> str:
-        kinds = ("host", "user")
-        return next(self._names[k, found[0]] for k in kinds if (k, found[0]) in self._names)
+        return next(self._names[k, found[0]] for k in SOUGHT if (k, found[0]) in self._names)
 
     def _readdressed(self, word: str) -> str:
         try:
@@ -156,6 +158,7 @@ class Aliases:
             unix_listeners=sample.unix_listeners and tuple(map(self._unix, sample.unix_listeners)),
             deaths=tuple(replace(d, sockets=self._table(d.sockets)) for d in sample.deaths),
             notes=tuple(map(self.scrubbed, sample.notes)),
+            shown=None,
         )
 
     def _users(self, sample: Sample) -> dict[int, str]:

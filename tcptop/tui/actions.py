@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tcptop.tui.session import Session
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-HOST_ROOM = 20  # cells of the name of a host in what is said
+HOST_ROOM = 16  # cells of the name of a host in what is said
 NOTHING_YET = "no sample yet"
 
 MARKDOWN, JSON = ".md", ".json"  # endings

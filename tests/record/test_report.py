@@ -209,6 +209,8 @@ def test_one_name_has_one_alias() -> None:
     assert (
         aliases.told("10.1.3.3").rpartition(".")[0] != aliases.told("10.1.2.9").rpartition(".")[0]
     )
+    many = [aliases.told(f"11.{n >> 8}.{n & 255}.1") for n in range(2000)]
+    assert len({*many}) == 2000  # of as many networks
     for kept in ("127.0.0.1", "0.0.0.0", "::", "::1"):
         assert aliases.told(kept) == kept
     assert aliases.told("fe80::1").startswith("fe80::")

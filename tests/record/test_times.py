@@ -47,6 +47,10 @@ def test_where_the_clock_was_set_no_sample_is_lost(stepped: Path, tmp_path: Path
     assert "Before 2026-01-01 01:00:08 the clock of the host was set on by 1 h 20 min, or" in told
     assert "There is no sample from 2026-01-01 01:00:11 to 2026-01-01 02:00:00 (1 h)." in told
     assert "The host was booted before 2026-01-01 02:01:40." in told
+    page = tmp_path / "page.html"
+    assert run("report", stepped, "-o", page).returncode == 0
+    for mark in ('title="no sample from 2026-01-01 01:00:11', 'title="booted"', 'class="gap"'):
+        assert mark in page.read_text()
     done = run("replay", stepped, "--save", tmp_path / "all")
     assert f"{5 * FEW} samples written" in done.stderr
     with open_archive(str(tmp_path / "all")) as archive:
@@ -58,9 +62,12 @@ def test_where_the_clock_was_set_no_sample_is_lost(stepped: Path, tmp_path: Path
 
 
 def test_its_calm_twin_has_no_such_marks(tmp_path: Path) -> None:
-    told = run("report", recorded(tmp_path / "calm", samples(FEW))).stdout
+    path, page = recorded(tmp_path / "calm", samples(FEW)), tmp_path / "page.html"
+    told = run("report", path).stdout
     assert f"in {FEW} samples" in told
-    for word in ("clock of the host", "There is no sample", "booted"):
+    run("report", path, "-o", page)
+    told += page.read_text().partition("</style>")[2]
+    for word in ("clock of the host", "no sample", "booted", 'class="gap"', 'class="boot"'):
         assert word not in told
 
 

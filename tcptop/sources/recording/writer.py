@@ -123,7 +123,9 @@ class RecordingWriter:
     def told(self) -> str:
         """What has become of it, for people."""
         many = f"{self._added:,} sample{'s' if self._added != 1 else ''}"
-        return f"{many} written, {on_disk(self.path) / 1e6:,.1f} MB in all"
+        octets = on_disk(self.path)
+        size = f"{octets / 1e6:,.1f} MB" if octets >= 1e6 else f"{octets / 1e3:,.0f} kB"
+        return f"{many} written, {size} in all"
 
     def close(self) -> None:
         """One file, which may be read from anywhere and copied."""

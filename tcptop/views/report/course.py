@@ -123,6 +123,17 @@ class Course:
         """Longer than this without a sample is a gap."""
         return max(GAP_INTERVALS * self._interval, GAP_S)
 
+    @property
+    def wide_gaps(self) -> list[tuple[float, float]]:
+        """Those that are wide enough to be seen; where the clock was set back too, none is."""
+        least = (self.end - self.begin) / COLUMNS
+        return [(begin, end) for begin, end in self.gaps if end - begin >= least]
+
+    @property
+    def booted(self) -> list[float]:
+        """The first samples after boots."""
+        return [*self.boots.values()][1:]
+
     def add(self, snapshot: Snapshot) -> None:
         sample = snapshot.sample
         at = sample.taken_at

@@ -19,9 +19,9 @@ from tcptop.views.report.page import (
     PostMortem,
     TextTable,
     ToldEpisode,
-    clock,
     moment,
     number,
+    short,
     when,
 )
 from tcptop.views.report.style import STYLE
@@ -79,11 +79,32 @@ def _timeline(page: PostMortem) -> Iterator[str]:
         yield f'<a href="#{_anchor(page, each)}">{link}{_t(each.worst.title)}</a>'
         yield f'<div class="track">{"".join(_bars(page.course, each))}</div></li>'
     yield f"</ol>{_axis(page.course)}</div>"
+    if legend := " ".join(_broken(page.course)):
+        yield f'<p class="dim">{legend}</p>'
     if page.more:
         yield f"<p>{page.more} more {'is' if page.more == 1 else 'are'} left out.</p>"
 
 
+def _broken(course: Course) -> Iterator[str]:
+    """What the marks mean that are no findings."""
+    if course.wide_gaps:
+        yield "Hatched: there are no samples."
+    if course.booted:
+        yield "A line: the host was booted."
+
+
+def _breaks(course: Course) -> Iterator[str]:
+    for begin, end in course.wide_gaps:
+        left, right = svg.share(course, begin) * 100, svg.share(course, end) * 100
+        told = f"no sample from {moment(begin, course)} to {moment(end, course)}"
+        yield f'<u style="left:{left:.2f}%;width:{right - left:.2f}%" title="{told}"></u>'
+    for at in course.booted:
+        left = svg.share(course, at) * 100
+        yield f'<u class="boot" style="left:{min(left, 99.6):.2f}%" title="booted"></u>'
+
+
 def _bars(course: Course, each: Episode) -> Iterator[str]:
+    yield from _breaks(course)
     for begin, end in each.spans:
         left, right = svg.share(course, begin) * 100, svg.share(course, end) * 100
         told = f"{moment(begin, course)} to {moment(end, course)}"
@@ -95,7 +116,7 @@ def _axis(course: Course) -> str:
     """Beginning, middle and end."""
     middle = (course.begin + course.end) / 2
     ends = (course.begin, middle, course.end)
-    return f'<div class="axis">{"".join(f"<span>{clock(at)}</span>" for at in ends)}</div>'
+    return f'<div class="axis">{"".join(f"<span>{short(at, course)}</span>" for at in ends)}</div>'
 
 
 def _anchor(page: PostMortem, each: Episode) -> str:

@@ -105,6 +105,13 @@ def moment(at: float, course: Course) -> str:
     return clock(at) if day(course.begin) == day(course.end) else f"{day(at)} {clock(at)}"
 
 
+def short(at: float, course: Course) -> str:
+    """The same where three of them stand below a chart on a small screen."""
+    if day(course.begin) == day(course.end):
+        return clock(at)
+    return f"{datetime.fromtimestamp(at, UTC):%m-%d %H:%M}"
+
+
 def number(value: float) -> str:
     """Below ten with a decimal, where there is one."""
     if value != value:
@@ -315,7 +322,7 @@ def _unseen(course: Course) -> Iterator[str]:
         yield f"There {'is' if more == 1 else 'are'} {count(more, 'more gap')} between samples."
     for at, by in course.steps[:5]:
         yield f"Before {moment(at, course)} {_step(by)}."
-    for at in [*course.boots.values()][1:]:
+    for at in course.booted:
         yield f"The host was booted before {moment(at, course)}."
     yield from course.notes.values()
 

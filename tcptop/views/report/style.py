@@ -33,6 +33,9 @@ p{margin:.5rem 0}ul{margin:.5rem 0;padding-left:1.25rem}li{margin:.15rem 0;overf
 .track{position:relative;height:.7rem;margin-top:.2rem;background:var(--soft);border-radius:3px}
 .bars .d1 .track{margin-left:-1.25rem}.bars .d2 .track,.bars .d3 .track{margin-left:-2.5rem}
 .track i{position:absolute;top:0;bottom:0;background:var(--sev);border-radius:3px;min-width:3px}
+.track u{position:absolute;top:0;bottom:0;
+background:repeating-linear-gradient(90deg,var(--dim) 0 1px,transparent 1px 5px)}
+.track u.boot{top:-2px;bottom:-2px;width:2px;background:var(--fg)}
 .critical{--sev:var(--critical)}.warning{--sev:var(--warning)}.info{--sev:var(--info)}
 .axis{display:flex;justify-content:space-between;font-size:.75rem;color:var(--dim);
 font-variant-numeric:tabular-nums}
@@ -49,7 +52,8 @@ svg{flex:1;min-width:0;height:100%;overflow:visible}
 svg path{fill:none;vector-effect:non-scaling-stroke;stroke-width:1.75;stroke-linejoin:round;
 stroke-linecap:round}
 svg .grid{stroke:var(--line);stroke-width:1}
-svg .mark{fill:var(--mark)}
+svg .mark{fill:var(--mark)}svg .gap{fill:var(--soft)}
+svg .boot{stroke:var(--fg);stroke-width:1;stroke-dasharray:2 3}
 svg .limit{stroke:var(--critical);stroke-width:1.25;stroke-dasharray:5 4}
 .s0{stroke:var(--c0)}.s1{stroke:var(--c1)}.s2{stroke:var(--c2)}.s3{stroke:var(--c3)}.s4{stroke:var(--c4)}
 .legend b{display:inline-block;width:.9rem;height:.2rem;margin-right:.5rem;vertical-align:middle}

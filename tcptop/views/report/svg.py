@@ -32,10 +32,15 @@ def drawn(course: Course, bands: Sequence[ColumnBand], top: float, limit: float 
         for number, band in reversed([*enumerate(bands)])
     )
     limits = "" if limit is None else _limit(limit, top)
+    gaps = "".join(_mark(course, begin, end, "gap") for begin, end in course.wide_gaps)
+    boots = "".join(
+        f'<path class="boot" d="M{share(course, at) * COLUMNS:.1f} 0V{HEIGHT}"/>'
+        for at in course.booted
+    )
     return (
         f'<svg viewBox="0 0 {COLUMNS} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
-        f'{marks}<path class="grid" d="M0 50H{COLUMNS}M0 0H{COLUMNS}M0 {HEIGHT}H{COLUMNS}"/>'
-        f"{limits}{lines}</svg>"
+        f'{gaps}{marks}<path class="grid" d="M0 50H{COLUMNS}M0 0H{COLUMNS}M0 {HEIGHT}H{COLUMNS}"/>'
+        f"{boots}{limits}{lines}</svg>"
     )
 
 
@@ -45,10 +50,10 @@ def share(course: Course, at: float) -> float:
     return min(max((at - course.begin) / span, 0.0), 1.0) if span > 0 else 0.0
 
 
-def _mark(course: Course, begin: float, end: float) -> str:
+def _mark(course: Course, begin: float, end: float, kind: str = "mark") -> str:
     left, right = (share(course, at) * COLUMNS for at in (begin, end))
     width = max(right - left, 1.0)
-    return f'<rect class="mark" x="{left:.1f}" y="0" width="{width:.1f}" height="{HEIGHT}"/>'
+    return f'<rect class="{kind}" x="{left:.1f}" y="0" width="{width:.1f}" height="{HEIGHT}"/>'
 
 
 def _limit(limit: float, top: float) -> str:
