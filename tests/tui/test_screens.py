@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.tui.lot import drawn
 from tests.tui.screens import stored
-from tests.tui.screens.catalogue import WALKS, Size, Walk
+from tests.tui.screens.catalogue import ALL, WALKS, Size, Walk
 from tests.tui.screens.drawing import draw
 
 CASES = [
     pytest.param(walk, size, id=f"{walk.name}-{size[0]}x{size[1]}")
     for walk in WALKS
-    for size in walk.sizes
+    for size in sorted({ALL[0], *drawn(ALL[1:], 1)} & {*walk.sizes})
 ]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ from tcptop.tui.widgets.prompt import Prompt
 from tcptop.tui.widgets.table import Table
 from tests.recordings import load, settings
 from tests.tui.live import Live, live
+from tests.tui.lot import drawn
 
 PLACES = {
     "processes": "1",
@@ -39,9 +38,7 @@ PLACES = {
     "changes": "D",
     "past": "7 left_square_bracket",
 }
-# Some of them in each run, others in the next; TCPTOP_WALK=all walks through all.
-RUN = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID"))  # the same for all workers
-HERE = list(PLACES) if os.environ.get("TCPTOP_WALK") == "all" else RUN.sample(list(PLACES), 4)
+HERE = drawn(PLACES, 4)
 TYPED = {
     "filter": ("2 slash", Prompt.BINDINGS),
     "find": ("2 ctrl+f", Prompt.BINDINGS),
