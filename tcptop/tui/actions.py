@@ -130,7 +130,7 @@ def mark(app: App) -> Told:
 def changes(app: App) -> Told:
     session = app.session
     if not session.time.marks():
-        return NOTHING_YET
+        return session.time.unmarked
     if session.here.changes and not session.here.help:
         return leave(app)
     session.compare(app.main.followed)

@@ -24,6 +24,7 @@ class Playhead(TimeCursor):
     """`newest` is the moment that is shown, which the player brings; nothing is held."""
 
     replayed = True
+    unmarked = "the first sample is still being read; m marks the one that is shown"
 
     def __init__(self, player: Player) -> None:
         super().__init__(player.recent)

@@ -40,6 +40,7 @@ class TimeCursor:
     """
 
     replayed: ClassVar[bool] = False  # of a recording, which is over
+    unmarked: ClassVar[str] = NOTHING_YET  # why there is nothing to compare with
     timeline: Timeline
     newest: Snapshot | None = None
     held: Snapshot | None = None

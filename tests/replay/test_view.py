@@ -32,7 +32,12 @@ class Replayed(Live):
         return self.app.player
 
     async def reach(self, place: int) -> None:
-        await self.until(lambda: self.player.place == place, f"at {place}")
+        def there() -> bool:
+            newest = self.session.time.newest
+            at = float(self.player.index.taken_at[place]) if self.player.place == place else None
+            return newest is not None and newest.sample.taken_at == at
+
+        await self.until(there, f"at {place}")
 
     async def read_all(self) -> None:
         def done() -> bool:
@@ -133,6 +138,7 @@ async def test_moments_of_two_boots_are_compared_in_their_order(
     async with replayed(path, 6) as view:
         view.player.play(False)
         await view.reach(6)
+        await view.until(lambda: view.player.first is not None, "begun to read")
         await view.press("D")
         await view.until(lambda: f"since {view.at(0)}" in view.text(), "compared")
         await view.press("D", "m", "b", *view.at(1), "enter")
