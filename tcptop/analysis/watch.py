@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from tcptop.analysis.derive import derive
@@ -10,7 +11,7 @@ from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.history import History
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.source import NO_REQUESTS, SeekableSource, Source, Stop
+from tcptop.model.source import NO_REQUESTS, FactsSource, SeekableSource, Source, Stop
 
 CLOCK_ERROR_S = 1e-3
 
@@ -39,6 +40,15 @@ class WatchLoop:
         """The next snapshot. Raises what Source.sample does."""
         self._source.request(self.requests | self._by_findings)
         return self._understood(self._source.sample())
+
+    def completed(self, first: Snapshot) -> Snapshot:
+        """A first one that no other will follow, with the facts for which its findings ask."""
+        source, asked = self._source, self.requests | self._by_findings
+        if not asked.processes or not isinstance(source, FactsSource):
+            return first
+        source.request(asked)
+        self.known = Known()
+        return self._understood(replace(first.sample, facts=source.facts()))
 
     def wait(self, interval: float, stop: Stop) -> bool:
         """As Source.wait."""
@@ -76,4 +86,4 @@ def watched(loop: WatchLoop, interval: float, over_s: float, stop: Stop) -> Snap
             break
         snapshot = loop.step()
         least -= 1
-    return snapshot
+    return snapshot if over_s > 0 else loop.completed(snapshot)

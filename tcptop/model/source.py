@@ -6,11 +6,11 @@ its reader wants it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from tcptop.model.route import RouteKey
-from tcptop.model.sample import Sample
+from tcptop.model.sample import ProcessFacts, Sample
 from tcptop.model.socket_id import SocketId
 
 
@@ -58,6 +58,14 @@ class Source(Protocol):
 
     def wait(self, interval: float, stop: Stop) -> bool:
         """Until `interval` seconds after the last sample began; True when stopped."""
+
+
+@runtime_checkable
+class FactsSource(Source, Protocol):
+    """A source of samples of now."""
+
+    def facts(self) -> Mapping[int, ProcessFacts]:
+        """Those of the requested processes, by pid, without another sample."""
 
 
 @runtime_checkable

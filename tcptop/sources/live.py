@@ -23,6 +23,7 @@ from tcptop.model.sample import (
     ListenerPeaks,
     Namespace,
     Owners,
+    ProcessFacts,
     Sample,
 )
 from tcptop.model.source import Requests, Stop
@@ -106,6 +107,9 @@ class LiveSource:
         self._sought = wanted.cgroups
         if self._others:
             self._others.request(wanted)
+
+    def facts(self) -> Mapping[int, ProcessFacts]:
+        return self._facts.read()
 
     def sample(self) -> Sample:
         """What the kernel says now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import select
 import signal
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tcptop.demo import sockets
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model.address import halves
 from tcptop.model.sample import LostSocket, ProcessFacts
@@ -133,6 +135,37 @@ def test_a_stopped_process_says_so_and_since_when() -> None:
     assert found.state_s >= 0.4
     assert found.parent == os.getpid()
     assert found.threads == 1
+
+
+def full() -> None:
+    listener = sockets.listening(sockets.LOOPBACK, backlog=1)
+    for dial in (sockets.connected, sockets.connected, sockets.dialing):
+        dial(sockets.LOOPBACK, listener.local[1])
+
+
+def test_one_look_says_what_the_culprit_is_doing() -> None:
+    """Without a second look at the sockets."""
+    with DemoNamespace() as namespace:
+        namespace.run(full)
+        os.kill(namespace.pid, signal.SIGSTOP)
+        try:
+            (title,) = until_told(namespace.pid, "accept-queue-overflow")
+        finally:
+            os.kill(namespace.pid, signal.SIGCONT)
+    assert "is stopped" in title
+
+
+def until_told(pid: int, rule: str) -> list[str]:
+    """The titles of its findings, as soon as one look has some."""
+    command = [sys.executable, "-m", "tcptop", "snapshot", "--netns", str(pid), "--only=findings"]
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        titles = [each["title"] for each in told["findings"] if each["id"] == rule]
+        if titles:
+            return titles
+        time.sleep(0.5)
+    raise AssertionError(f"no {rule}")
 
 
 def test_an_epoll_descriptor_tells_whom_it_waits_for() -> None:
