@@ -133,6 +133,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("syn-flood", "accept-queue-overflow", listeners.same_listener),
     ("risky-sysctl", "accept-queue-overflow", listeners.same_listener),
     ("syn-queue-full", "syn-flood", listeners.same_listener),
+    ("syn-queue-full", "handshake-unfinished", listeners.deferred),
     ("handshake-unfinished", "accept-queue-overflow", listeners.same_listener),
     ("handshake-unfinished", "syn-queue-full", listeners.same_listener),
     ("handshake-unfinished", "accept-queue-overflow", listeners.retransmitting),

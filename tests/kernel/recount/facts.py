@@ -378,6 +378,9 @@ def _stages(seen: Seen, part: SocketTable) -> Iterator[tuple[Stage, bool]]:
         left = float(timed.expires[row]) / 1000
         if timed.state[row] in (tcp.SYN_SENT, tcp.SYN_RECV):
             skip, again = linear * (timed.state[row] == tcp.SYN_SENT), int(timed.retrans[row])
+            unanswered = timed.state[row] == tcp.SYN_RECV and not again
+            while unanswered and left > _FIRST_S * 2**again:  # deferred: timeouts without a SYN-ACK
+                again += 1
             waits = [_FIRST_S * 2 ** max(n - skip, 0) for n in range(again + 2)]
             handshakes.append(Stage(sum(waits[:-1]) - left, left, waits[-1]))
             continue

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.findings.counting import counters
 from tests.unit.findings.watched import Findings, of, once, watch
-from tests.unit.prepared import NGINX, Row, owners, socket
+from tests.unit.prepared import NGINX, Row, mini, owners, socket
 
 HALF, DROPS = "handshake-unfinished", "listener-drops"
 HELD = owners((1, NGINX, 6))
@@ -192,3 +192,66 @@ def test_what_is_explained_is_none(per_s: Mapping[str, float]) -> None:
 
 def test_a_full_queue_explains_it() -> None:
     assert not any(dropping(QUIET | {"ListenDrops": 5}, recv_q=129))
+
+
+def deferred(count: int, port: int = 25, left_ms: int = 3500, drops: int = 40) -> list[Row]:
+    """Half-open rows whose timer has run out twice without a second SYN-ACK, and their listener."""
+    memory: Row = {"memory": {"drops": drops}, "memory_count": 9}
+    listener = socket("LISTEN", f"0.0.0.0:{port}", inode=1, send_q=128, recv_q=0, cookie=7) | memory
+    rows = [
+        mini("SYN_RECV", f"10.0.0.1:{port}", f"10.0.7.1:{40000 + n}", retrans=0, cookie=50 + n)
+        | {"expires": left_ms}
+        for n in range(count)
+    ]
+    return [listener, *rows]
+
+
+BARE_ACKS = counters({"TCPDeferAcceptDrop": 0})  # 1,000 since the boot
+
+
+def of_deferred(rows: list[Row]) -> Findings:
+    return of(once(rows, owners=HELD, kernel=BARE_ACKS), HALF)
+
+
+def test_a_server_that_speaks_first_must_not_wait_for_data() -> None:
+    (finding,) = of_deferred(deferred(12))
+    assert finding.severity == "critical"
+    assert finding.title == (
+        "nginx on :25 waits for the first data of 12 clients before it takes the connection: "
+        "TCP_DEFER_ACCEPT"
+    )
+    assert finding.values == {"deferred": 12, "oldest_s": 3.5, "established": 0}
+    assert "no SYN-ACK was retransmitted: their final ACKs have come" in finding.evidence[0]
+    assert finding.advice.startswith("With SMTP the server speaks first")
+    assert finding.subject.listener == "0.0.0.0:25"
+    served = [
+        socket("ESTABLISHED", "10.0.0.1:25", f"10.0.7.9:{n}", inode=1, cookie=n) for n in (1, 2)
+    ]
+    (finding,) = of_deferred([*deferred(12), *served])
+    assert finding.severity == "warning"
+
+
+def test_who_connects_ahead_of_a_request_is_well() -> None:
+    (finding,) = of_deferred(deferred(12, port=8080))
+    assert finding.severity == "info"
+    assert "connected ahead of a request" in finding.advice
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        deferred(2),
+        deferred(12, left_ms=900),  # its first timer: the ACK may be on its way
+        deferred(12, left_ms=1900),  # the second: older than 1 s, maybe not than 3
+        deferred(12, drops=5),  # not so many bare ACKs: its SYN-ACKs cannot be sent again
+        [deferred(1)[0], *(row | {"retrans": 1} for row in deferred(12)[1:])],  # the ACK is lost
+    ],
+)
+def test_what_has_not_been_acknowledged_is_not_deferred(rows: list[Row]) -> None:
+    assert of_deferred(rows) == ()
+
+
+def test_deferred_clients_are_as_old_as_they_were_watched() -> None:
+    """Data follows its ACK within a round trip, on a line that is slow as well."""
+    found = watch(5, lambda n: deferred(4 if n else 0, left_ms=900), owners=HELD, kernel=BARE_ACKS)
+    assert [bool(of(each, HALF)) for each in found] == [False] * 4 + [True] * 2

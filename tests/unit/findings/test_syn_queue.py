@@ -173,3 +173,41 @@ def test_thresholds() -> None:
     )
     higher = FindingSettings(limits={FULL: {"half_open": 20}})
     assert of(seen([listener(16), *half_open(17)], COOKIES, settings=higher), FULL) == ()
+
+
+COME_BACK = COOKIES | {"SyncookiesRecv": 10}
+
+
+def advised(per_s: Mapping[str, float], rows: list[Row], drops: int = 0) -> str:
+    memory: Row = {"memory": {"drops": drops}, "memory_count": 9}
+    every = [listener(16) | memory, *rows]
+    found = watch(7, lambda n: every if n > 5 else [], kernel=counters(per_s), owners=HELD)
+    return of(found[-1], FULL)[0].advice
+
+
+def test_cookies_that_come_back_are_of_clients_that_are_reached() -> None:
+    young = half_open(17, retrans=0)
+    assert advised(COME_BACK, young).startswith("The cookies come back")
+    assert "forged. If" in advised(COOKIES, young)  # none comes back
+    assert "forged. If" in advised(COME_BACK, half_open(17))  # those that stay are not reached
+
+
+def test_where_bare_acks_are_ignored_the_clients_are_reached() -> None:
+    """They are too young to tell whether they are waited for."""
+    young, deferring = half_open(17, retrans=0), COME_BACK | {"TCPDeferAcceptDrop": 1}
+    assert "greeting, take TCP_DEFER_ACCEPT" in advised(deferring, young, drops=40)
+    assert "TCP_DEFER" not in advised(deferring, young)  # of another listener
+    assert "TCP_DEFER" not in advised(deferring, half_open(17), drops=40)
+
+
+def test_where_first_data_is_waited_for_the_queue_is_full_of_that() -> None:
+    """TCP_DEFER_ACCEPT: they have been acknowledged, and no SYN-ACK was retransmitted."""
+    waiting = [row | {"expires": 3500} for row in half_open(17, retrans=0)]
+    memory: Row = {"memory": {"drops": 40}, "memory_count": 9}
+    rows = [listener(16) | memory, *waiting]
+    per_s = COME_BACK | {"TCPDeferAcceptDrop": 1}
+    found = watch(7, lambda _: rows, kernel=counters(per_s), owners=HELD)[-1]
+    (cause,), (full,) = of(found, "handshake-unfinished"), of(found, FULL)
+    assert "TCP_DEFER_ACCEPT" in cause.title
+    assert full.because == cause.key
+    assert cause.severity == "warning"  # as what follows from it

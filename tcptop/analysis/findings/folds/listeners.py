@@ -26,6 +26,13 @@ def same_listener(effect: Finding, cause: Finding, seen: Observations) -> bool:
     return _losing(cause, effect) and where is not None and where == cause.subject.listener
 
 
+def deferred(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """syn-queue-full: by those whose first data the listener waits for (TCP_DEFER_ACCEPT)."""
+    mostly = 2 * cause.values.get("deferred", 0) >= effect.values.get("half_open", 0) > 0
+    where, same = effect.subject.listener, effect.subject.netns == cause.subject.netns
+    return same and mostly and where is not None and where == cause.subject.listener
+
+
 def same_place(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """turned-away: others are reset there, as they send before they are closed."""
     ends = [(each.subject.listener, each.subject.destination) for each in (effect, cause)]

@@ -1,4 +1,5 @@
-"""handshake-unfinished: packets pass in one direction only, so that handshakes do not end."""
+"""handshake-unfinished: packets pass in one direction only, so that handshakes do not end; or the
+server waits for a client's first data, which waits for the server to speak."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from tcptop.analysis.findings import (
     accept_queues,
+    deferred,
     handshakes,
     networks,
     parties,
@@ -37,6 +39,7 @@ COUNTERS = "TcpExtTCPSynRetrans TcpExtTCPSYNChallenge TcpExtIPReversePathFilter"
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     yield from islice(_at_server(seen, limits), MOST)
     yield from islice(_at_client(seen, limits), MOST)
+    yield from islice(deferred.findings(seen, ID, limits), MOST)
 
 
 def _severity(rows: Index, limits: Limits) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import accept_queues, servers, syn_queues, words
+from tcptop.analysis.findings import accept_queues, deferred, servers, syn_queues, words
 from tcptop.analysis.findings.accept_queues import AcceptQueues
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -18,6 +18,8 @@ from tcptop.model.table import Index
 
 ID = "syn-queue-full"
 MOST = 20  # findings of one sample
+NEARLY_ALL = 0.8  # of the cookies
+COOKIES_S = 5.0  # within which they are counted: an answer takes a round trip
 
 
 class Full(NamedTuple):
@@ -134,11 +136,34 @@ def _advice(seen: Observations, full: Full, losing: bool) -> str:
     cookies = ""
     if losing and seen.sysctl(int(seen.table.netns[full.row]), syn_queues.COOKIES) == 0:
         cookies = f"Enable cookies: sysctl -w {syn_queues.COOKIES}=1 (now 0). "
+    rows = syn_queues.half_open(seen, full.members)
+    first = rows[seen.table.retrans[rows] == 0]
+    if 2 * len(first) > len(rows) and 2 * deferred.bare_acks(seen, rows) >= len(rows):
+        return (
+            "These clients may well be reached: bare ACKs are ignored here (TCPDeferAcceptDrop), "
+            "as TCP_DEFER_ACCEPT waits for first data. If they wait for the server's greeting, "
+            f"{deferred.WITHOUT}. If they send first: {_longer(seen, full)}."
+        )
+    if 2 * len(first) > len(rows) and _come_back(seen, full):
+        return (
+            "The cookies come back (SyncookiesRecv rises as SyncookiesSent does): SYN-ACKs reach "
+            "these clients, and their addresses are not forged. More of them connect at once "
+            f"than the queue holds: {_longer(seen, full)}."
+        )
     return (
         "Check whether the SYN-ACKs reach these clients (routing, a firewall that sees only one "
         f"direction) or their addresses are forged. {cookies}"
         f"If the clients are just far away: {_longer(seen, full)}."
     )
+
+
+def _come_back(seen: Observations, full: Full) -> bool:
+    """Nearly all cookies."""
+    netns = int(seen.table.netns[full.row])
+    sent, back = (
+        seen.rate(netns, f"Syncookies{name}", COOKIES_S) or 0.0 for name in ("Sent", "Recv")
+    )
+    return back >= NEARLY_ALL * sent > 0
 
 
 RULE = Rule(
