@@ -188,6 +188,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("connects-delayed", "handshake-unfinished", hosts.takes_no_more),
     ("connects-delayed", "connect-unanswered", destinations.same_destination),
     ("connects-delayed", "destination-failing", destinations.same_destination),
+    ("retransmission-rate", "connects-delayed", destinations.only_first_data),
     ("connects-delayed", "retransmission-rate", destinations.way_loses_data_too),
     ("destination-failing", "ephemeral-port-exhaustion", destinations.no_port_to_call_from),
 )

@@ -88,7 +88,7 @@ def test_each_first_syn_is_lost() -> None:
     assert who.startswith("They belong to curl")
     assert finding.subject.destination == TO
     assert finding.subject.pids == (CURL.pid,)
-    assert dict(finding.values) == {"delayed": 14, "opened": 14}
+    assert dict(finding.values) == {"delayed": 14, "opened": 14, "first_data_only": 0}
     assert "floods" in finding.advice
     assert "tcp_ecn" not in finding.advice
 
@@ -163,3 +163,36 @@ def test_connections_that_began_long_ago_are_not_asked() -> None:
 
     every = watch(SECONDS, now, kernel=kernels(2), deaths=deaths)
     assert not of(every[-1], ID)
+
+
+def repeating(number: int, times: int, sent: int = 100) -> Row:
+    """Its SYN was answered at once; so many times a segment of 100 bytes was sent again."""
+    again = 100 * times
+    return opened(number, TO, times, bytes_retrans=again, bytes_sent=sent + again, snd_mss=1448)
+
+
+def with_repeats(sent: int, times: Sequence[int] = (1, 2)) -> Callable[[int], Sequence[Row]]:
+    return lambda n: [
+        *(opened(20 * n + k, again=k % 2) for k in range(4)),
+        *(repeating(20 * n + 4 + k, many, sent) for k, many in enumerate(times)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("over", "first_only"),
+    [
+        (with_repeats(100), True),
+        (with_repeats(20_000), False),  # in mid-stream, as ways lose
+        (lambda n: [*with_repeats(100)(n), repeating(20 * n + 9, 1, 20_000)], False),
+        (with_repeats(100, (1, 1, 1)), False),  # each once: a way that loses, and short requests
+        (with_repeats(100, ()), False),
+    ],
+)
+def test_a_full_queue_repeats_first_data(
+    over: Callable[[int], Sequence[Row]], first_only: bool
+) -> None:
+    """It ignores the final ACK and what follows it, until it has room."""
+    (finding,) = found(over)
+    assert finding.values["first_data_only"] == first_only
+    assert finding.advice.startswith(f"The accept queue of {TO}") == first_only
+    assert any("the first of a connection" in each for each in finding.evidence) == first_only

@@ -252,3 +252,16 @@ def test_what_is_repeated_is_what_is_too_large(to: str, share: float, same: bool
     lossy, large = told("retransmission-rate", to, worst_share=share), told(MTU, "10.0.0.9")
     seen = Observations(derived(sample([])), ())
     assert destinations.repeats_to_it(lossy, large, seen) is same
+
+
+@pytest.mark.parametrize("first_only", [True, False])
+def test_a_full_queue_over_there_or_a_way_that_loses(first_only: bool) -> None:
+    def told(id: str, to: str, **values: float) -> Finding:
+        return Finding(id, id, "warning", "", Subject(NETNS, destination=to), values, (), "", "")
+
+    lossy = told("retransmission-rate", "10.0.0.9")
+    late = told("connects-delayed", "10.0.0.9:80", first_data_only=first_only)
+    seen = Observations(derived(sample([])), ())
+    found = {each.id: each.because for each in folding.folded([lossy, late], seen)}
+    effect, cause = (lossy, late) if first_only else (late, lossy)
+    assert found == {effect.id: cause.key, cause.id: None}

@@ -56,6 +56,12 @@ def way_loses_data_too(effect: Finding, cause: Finding, seen: Observations) -> b
     return same and there in (None, host(effect.subject.destination or ""))
 
 
+def only_first_data(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """retransmission-rate: of what a full accept queue over there ignores."""
+    same = effect.subject.netns == cause.subject.netns
+    return same and bool(cause.values.get("first_data_only"))
+
+
 def kept_back_too(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """retransmission-rate: this host drops a good part of it itself, and all that waits there."""
     rows = np.flatnonzero(subject.named(cause.subject, seen.table))

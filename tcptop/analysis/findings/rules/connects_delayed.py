@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings import answers_reset, unanswered, words
+from tcptop.analysis.findings import answers_reset, first_data, unanswered, words
 from tcptop.analysis.findings.answers_reset import AnswersReset
 from tcptop.analysis.findings.late_handshakes import Late, late
 from tcptop.analysis.findings.observations import Observations
@@ -30,6 +30,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
 
 def _finding(seen: Observations, found: Late) -> Finding:
     netns, to = found.callee.netns, unanswered.called(seen, found.callee)
+    first_only = first_data.only(seen, found.callee, found.seconds)
     resets = answers_reset.answers_reset(
         seen, netns, np.zeros(0, np.int64), found.number, found.seconds
     )
@@ -40,9 +41,9 @@ def _finding(seen: Observations, found: Late) -> Finding:
         f"{_some(found)} {_who(found.processes)}to {to} took a second longer, or more: the first "
         "SYN got no answer",
         Subject(netns, tuple(sorted({each.pid for each in found.processes})), destination=to),
-        {"delayed": found.number, "opened": found.of},
-        tuple(_evidence(seen, found, to, resets)),
-        _advice(seen, found, to, resets),
+        {"delayed": found.number, "opened": found.of, "first_data_only": float(first_only)},
+        tuple(_evidence(seen, found, to, resets, first_only)),
+        _advice(seen, found, to, resets, first_only),
         "nstat -az TcpExtTCPSynRetrans TcpActiveOpens; timeout 20 tcpdump -nni any 'tcp[13] & 2 != "
         f"0 and tcp port {found.callee.remote_port}'",
         since=found.first_at,
@@ -65,7 +66,9 @@ def _who(processes: Sequence[Process]) -> str:
     return f"of {words.joined(names)} " if names else ""
 
 
-def _evidence(seen: Observations, found: Late, to: str, resets: AnswersReset) -> Iterator[str]:
+def _evidence(
+    seen: Observations, found: Late, to: str, resets: AnswersReset, first_only: bool
+) -> Iterator[str]:
     within, times = words.duration(found.seconds), words.count(found.most, "time")
     yield (
         f"{words.number(found.number)} of the {words.count(found.of, 'connection')} to {to} that "
@@ -77,6 +80,12 @@ def _evidence(seen: Observations, found: Late, to: str, resets: AnswersReset) ->
         yield f"So did {words.number(found.others)} of {others} to other places."
     if found.processes:
         yield f"They belong to {words.joined([words.who(each) for each in found.processes[:3]])}."
+    if first_only:
+        yield (
+            "Nearly all data that was retransmitted meanwhile was the first of a connection there, "
+            "often several times in a row, and no later one: a full accept queue ignores it with "
+            "the final ACK, while a path that loses packets loses of everything."
+        )
     if _by_ecn(seen, found):
         yield (
             f"net.ipv4.tcp_ecn = {_ecn(seen, found)}: a first SYN from here asks for ECN, and a "
@@ -100,7 +109,9 @@ def _by_ecn(seen: Observations, found: Late) -> bool:
     return found.share >= EACH and found.most == 1 and _ecn(seen, found) in ASKS_FOR_ECN
 
 
-def _advice(seen: Observations, found: Late, to: str, resets: AnswersReset) -> str:
+def _advice(
+    seen: Observations, found: Late, to: str, resets: AnswersReset, first_only: bool
+) -> str:
     if resets:
         cause = f"Look at what answers first: {answers_reset.cause(resets)}."
     elif _by_ecn(seen, found):
@@ -108,6 +119,12 @@ def _advice(seen: Observations, found: Late, to: str, resets: AnswersReset) -> s
             f"Something on the way to {to} seems to drop SYNs that ask for ECN: for a test, "
             "sysctl -w net.ipv4.tcp_ecn=2 on this host, and see whether connects are quick then. "
             "If so, fix or report that firewall, and leave it at 2 until it is."
+        )
+    elif first_only:
+        cause = (
+            f"The accept queue of {to} seems to be full at times: see whether ListenOverflows "
+            "rises there, and give that listener a larger backlog, or let its program accept more "
+            "quickly."
         )
     elif found.share >= EACH:
         cause = (
