@@ -8,7 +8,7 @@ one of these, unless it repeated its FIN, which TCPSynRetrans does not count.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -96,10 +96,15 @@ def _by_place(
                 int(found.again[repeated].max()),
                 seconds,
                 float(found.began[repeated].min()),
-                tuple(found.processes[at] for at, _ in holders.most_common()),
+                _each_once(found.processes[at] for at, _ in holders.most_common()),
                 len(some) - len(repeated),
                 len(rows) - len(there),
             )
+
+
+def _each_once(processes: Iterable[Process]) -> tuple[Process, ...]:
+    """Some hold connections that are open, and have held others that are over."""
+    return tuple({each.pid: each for each in processes}.values())
 
 
 def _goes_on(seen: Observations, began: F64) -> bool:

@@ -125,6 +125,9 @@ def test_connections_that_stay_open_count_too() -> None:
 
     (finding,) = found(lambda _: [], now=pool)
     assert finding.values["delayed"] == 7  # the first look had one that waited
+    (finding,) = found(lambda n: [opened(100 + n)], now=pool)
+    assert any(each.startswith("They belong to curl") for each in finding.evidence)
+    assert not any("curl (pid 200) and" in each for each in finding.evidence)
 
 
 @pytest.mark.parametrize(

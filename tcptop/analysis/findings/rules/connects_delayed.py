@@ -83,8 +83,8 @@ def _evidence(
     if first_only:
         yield (
             "Nearly all data that was retransmitted meanwhile was the first of a connection there, "
-            "often several times in a row, and no later one: a full accept queue ignores it with "
-            "the final ACK, while a path that loses packets loses of everything."
+            "often several times in a row, and hardly any was later: a full accept queue ignores "
+            "it with the final ACK, while a path that loses packets loses of everything."
         )
     if _by_ecn(seen, found):
         yield (
