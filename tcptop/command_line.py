@@ -77,6 +77,12 @@ class Parser(argparse.ArgumentParser):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         file.write(message)
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Of `--at=--` argparse makes a list (python/cpython#109475)."""
+        if action.option_strings and arg_strings == ["--"]:
+            raise argparse.ArgumentError(action, "expected one argument")
+        return super()._get_values(action, arg_strings)
+
     def error(self, message: str) -> NoReturn:
         line = message.replace("\n", r"\n")  # which an argument may have
         raise UsageError(f"{self.prog}: {line} (see {self.prog} --help)")

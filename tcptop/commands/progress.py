@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tcptop import ending
 from tcptop.columns.units import long_duration
 
 FIRST_S, EVERY_S = 1.0, 0.5
@@ -49,6 +50,7 @@ class Progress:
 @contextmanager
 def progress(what: str) -> Iterator[Progress]:
     shown = Progress(what)
+    ending.before_the_end.append(shown.done)
     try:
         yield shown
     finally:

@@ -64,6 +64,14 @@ def test_what_is_none_is_told_with_what_could_be(text: str) -> None:
         moment(text, "--begin", SPAN)
 
 
+@pytest.mark.parametrize(
+    "words", [("check", "--at=--"), ("check", "--over=--"), ("report", "-o--")]
+)
+def test_two_dashes_are_no_value(words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="expected one argument"):
+        command_line.parse([*words, "--config", "x"])
+
+
 def test_a_moment_before_the_end_needs_no_equals_sign() -> None:
     chosen = command_line.parse(["check", "--from", "x", "--at", "-5m"])
     assert isinstance(chosen, CheckOptions)
