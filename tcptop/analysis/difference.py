@@ -17,7 +17,7 @@ from tcptop.model import address, tcp
 from tcptop.model.arrays import index_of
 from tcptop.model.boot import same_boot
 from tcptop.model.dataclass import dataclass
-from tcptop.model.finding import Finding
+from tcptop.model.finding import SEVERITIES, Finding
 from tcptop.model.sample import NOT_TOLD, Process
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
@@ -130,10 +130,15 @@ def diff(old: Snapshot, new: Snapshot) -> Difference:
         tuple(sorted(_remotes(old, new, same), key=lambda each: -_moved(each.sockets))),
         tuple(sorted(_counters(old, new), key=lambda each: -each.grown)) if same else (),
         tuple(_sysctls(old, new, same)),
-        tuple(finding for key, finding in now.items() if key not in then),
-        tuple(_changed(then, now)),
-        tuple(finding for key, finding in then.items() if key not in now),
+        tuple(sorted((each for key, each in now.items() if key not in then), key=_rank)),
+        tuple(sorted(_changed(then, now), key=lambda pair: _rank(pair[1]))),
+        tuple(sorted((each for key, each in then.items() if key not in now), key=_rank)),
     )
+
+
+def _rank(finding: Finding) -> int:
+    """The worst first: what explains what is not told here."""
+    return -SEVERITIES.index(finding.severity)
 
 
 def _moved(pair: ThenNow) -> int:

@@ -237,8 +237,7 @@ class LiveSource:
 
     def _of_elsewhere(self) -> Iterator[str]:
         if self._elsewhere:
-            has = "have" if self._elsewhere > 1 else "has"
-            yield f"See --netns all: {_namespaces(self._elsewhere)} {has} sockets."
+            yield f"Not looked at (see --netns all): {_namespaces(self._elsewhere)} with sockets."
 
     def _counters(self) -> Iterator[Kernel]:
         """What /proc tells of namespaces that may not be entered."""

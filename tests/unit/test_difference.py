@@ -141,6 +141,11 @@ def test_findings_begin_and_end() -> None:
     after = replace(before, findings=(UNANSWERED,))
     found = diff(before, after)
     assert (found.begun, found.ended) == ((UNANSWERED,), (OVERFLOW,))
+    none = replace(before, findings=())
+    for order in ((OVERFLOW, UNANSWERED), (UNANSWERED, OVERFLOW)):  # effects follow their causes
+        some = replace(before, findings=order)
+        told = (diff(none, some).begun, diff(some, none).ended)
+        assert told == ((OVERFLOW, UNANSWERED),) * 2  # critical, warning
 
 
 def test_every_row_of_both_tables_is_accounted_for() -> None:
