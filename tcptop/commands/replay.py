@@ -1,4 +1,5 @@
-"""`tcptop replay`: the live view over a recording, or a part of it as a recording of its own."""
+"""`tcptop replay`: the live view over a recording, or over a file that is one moment; or a part of
+a recording as one of its own."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def run(chosen: ReplayOptions) -> int:
     live.refuse_without_terminal("replay", "`tcptop snapshot --from FILE` needs no terminal")
     from tcptop.commands.effective import decided
     from tcptop.commands.recorded import home
-    from tcptop.sources.recording.archive import open_archive
+    from tcptop.sources.one_sample import open_moments
     from tcptop.tui.player import ReplaySettings
 
     user = decided(chosen, home=home(first))
@@ -38,7 +39,7 @@ def run(chosen: ReplayOptions) -> int:
     other = None if there == os.uname().nodename else there
     kept = of_recording(first.shown)
     settings = live.settings(chosen, user, os.path.basename(chosen.file), kept, other_host=other)
-    played = ReplaySettings(lambda: open_archive(chosen.file), index, begin, chosen.speed)
+    played = ReplaySettings(lambda: open_moments(chosen.file), index, begin, chosen.speed)
     return live.show_of(played, settings, chosen.mouse)
 
 
@@ -51,10 +52,10 @@ def _check_options(chosen: ReplayOptions) -> None:
 
 def _looked_into(path: str) -> tuple[SampleIndex, Sample]:
     """What there is in a file, and its first sample. Raises RecordingError."""
-    from tcptop.sources.recording.archive import open_archive
+    from tcptop.sources.one_sample import open_moments
     from tcptop.sources.recording.errors import RecordingError
 
-    with open_archive(path) as archive:
+    with open_moments(path) as archive:
         index = archive.index()
         if not len(index):
             raise RecordingError(f"{path}: no samples in it yet")

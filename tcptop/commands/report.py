@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tcptop import ending
 from tcptop.commands import recorded
-from tcptop.commands.errors import DONE
+from tcptop.commands.errors import DONE, CommandError
 from tcptop.commands.moments import refuse_empty
 from tcptop.options import ReportOptions, UsageError
 from tcptop.views import output
@@ -25,6 +25,7 @@ def run(chosen: ReportOptions) -> int:
     from tcptop.views.report import html, markdown
 
     ending.before_the_end.append(output.remove_unfinished)
+    _refuse_moments(chosen.file)
     writer = html if _is_html(chosen) else markdown
     if chosen.output not in (None, "-"):
         output.refuse_directory(chosen.output)
@@ -33,6 +34,19 @@ def run(chosen: ReportOptions) -> int:
     with output.opened(chosen.output) as out:
         writer.write(made, out)
     return DONE
+
+
+def _refuse_moments(path: str) -> None:
+    """Raises CommandError."""
+    from tcptop.sources import file_kind
+
+    kind = file_kind.kind(path)
+    if kind == file_kind.DUMP:
+        other = f"tcptop snapshot --from {path} --format markdown"
+        raise CommandError(f"{path}: a dump of ss is one moment, without a course: {other}")
+    if kind == file_kind.SNAPSHOT:
+        other = f"tcptop check --from {path}"
+        raise CommandError(f"{path}: a JSON snapshot is one moment, without a course: {other}")
 
 
 def _is_html(chosen: ReportOptions) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from tcptop.analysis.derive import derive
 from tcptop.analysis.history import History
 from tcptop.demo.namespace import DemoNamespace
+from tcptop.sources.one_sample import open_moments
 from tcptop.sources.ss_dump import DumpError, read
 from tests.kernel import states
 from tests.record.incident import run
@@ -31,6 +32,18 @@ def dumps(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[An
         namespace.command(["ss", "-tan", "-D", str(folder / "few")])
         done = run("snapshot", "--netns", namespace.pid, "--format", "json")
     return folder / "all", folder / "few", json.loads(done.stdout)["sockets"]
+
+
+def test_a_dump_is_an_archive_of_one_moment(dumps: tuple[Path, Path, list[Any]]) -> None:
+    with open_moments(str(dumps[0])) as archive:
+        index = archive.index()
+        (taken,) = archive.samples(0)
+        assert [*archive.samples(taken.number + 1)] == []
+    assert index.by_state.sum() == len(taken.sample.sockets) > 1
+    assert index.taken_at.tolist() == [taken.sample.taken_at]
+    done = run("report", dumps[0])
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "snapshot --from" in done.stderr
 
 
 def test_a_dump_has_the_sockets_of_the_host(dumps: tuple[Path, Path, list[Any]]) -> None:

@@ -12,11 +12,12 @@ from typing import Any
 from tcptop import dispatch
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.words import clock_time
-from tcptop.sources.recording.archive import open_archive
+from tcptop.sources.one_sample import open_moments
 from tcptop.sources.recording.writer import RecordingWriter
 from tcptop.tui.app import TcptopApp
 from tcptop.tui.player import Player, ReplaySettings
 from tcptop.tui.settings import ScreenSettings
+from tests.record.incident import run
 from tests.record.made import read, recorded
 from tests.replay.conftest import AFTER, BEFORE, DURING
 from tests.tui.live import Live, NoNames, _leisurely
@@ -51,10 +52,10 @@ class Replayed(Live):
 
 @asynccontextmanager
 async def replayed(path: Path, begin: int | None = 0, **more: Any) -> AsyncIterator[Replayed]:
-    with open_archive(str(path)) as archive:
+    with open_moments(str(path)) as archive:
         index = archive.index()
     at = None if begin is None else float(index.taken_at[begin])
-    played = ReplaySettings(lambda: open_archive(str(path)), index, at)
+    played = ReplaySettings(lambda: open_moments(str(path)), index, at)
     app = TcptopApp(played, NoNames(), ScreenSettings(scope=path.name, **more))
     app.budget = _leisurely()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -169,6 +170,20 @@ async def test_a_gap_and_a_boot_are_marked_and_days_told(recording: Path, tmp_pa
     async with replayed(recording) as view:
         view.player.play(False)
         assert not {"|", "B", "~"} & {*view.lines()[-3]}
+
+
+async def test_a_file_that_is_one_moment_is_replayed_too(recording: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    words = "snapshot", "--from", recording, "--at", f"+{BEFORE + 2}s", "-o", path
+    assert run(*words).returncode == 0
+    async with replayed(path, None) as view:
+        await view.read_all()
+        assert "A JSON snapshot is one moment" in view.text()
+        assert f"END {view.at(0)}" in view.lines()[0]
+        await view.press("2")
+        assert "CLOSE-WAIT" in view.text()
+        await view.press(BACK)
+        assert "this is the first sample" in view.status()
 
 
 async def test_charts_end_with_the_time_that_is_shown(recording: Path) -> None:
