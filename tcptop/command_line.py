@@ -242,7 +242,8 @@ def _replay() -> Parser:
     parser = Parser(
         "tcptop replay",
         "The live view over what `tcptop record` wrote, or is writing: from its last sample, or "
-        "from --at; or over one moment, a JSON snapshot or what `ss -tanime -D FILE` wrote. In it Space plays and pauses, [ and ] step, + and - change the speed, b jumps "
+        "from --at; or over one moment, a JSON snapshot or what `ss -tanime -D FILE` wrote. In it "
+        "Space plays and pauses, [ and ] step, + and - change the speed, b jumps "
         "to a time, ( and ) to where a finding begins or ends.",
     )
     parser.add_argument("file", type=argument.file, metavar="FILE")
