@@ -41,7 +41,7 @@ WITHIN = (
 def told(
     seen: Observations, netns: int, summaries: Sequence[SampleSummary], limits: Limits
 ) -> Iterator[Finding]:
-    per_s = _without_socket(summaries, netns)
+    per_s = without_socket(summaries, netns)
     if per_s is None:
         return
     rate = mean(per_s, summaries)
@@ -49,11 +49,11 @@ def told(
         yield _finding(seen, netns, summaries, rate)
     elif _all_that_arrives(summaries, netns, per_s):
         yield _finding(seen, netns, summaries, rate, everything=True)
-    elif _often(summaries, per_s) and _only_within(seen, netns, summaries, rate):
+    elif often(summaries, per_s) and _only_within(seen, netns, summaries, rate):
         yield _finding(seen, netns, summaries, rate, within=True)
 
 
-def _often(summaries: Sequence[SampleSummary], per_s: F64) -> bool:
+def often(summaries: Sequence[SampleSummary], per_s: F64) -> bool:
     enough = mean(per_s, summaries) * float(lengths(summaries).sum()) >= LEAST
     return enough and bool(np.count_nonzero(per_s) >= MOMENTS)
 
@@ -78,12 +78,12 @@ def _only_within(
 def _all_that_arrives(summaries: Sequence[SampleSummary], netns: int, per_s: F64) -> bool:
     """Nothing else happens here: however few they are, nobody who calls is answered."""
     arrived = rates(summaries, netns, "InSegs")
-    if arrived is None or not _often(summaries, per_s):
+    if arrived is None or not often(summaries, per_s):
         return False
     return mean(per_s, summaries) >= MOSTLY * mean(arrived, summaries)
 
 
-def _without_socket(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
+def without_socket(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
     sent = rates(summaries, netns, "OutRsts")
     if sent is None or not sent.any():
         return sent
@@ -99,7 +99,7 @@ def _finding(
     everything: bool = False,
     within: bool = False,
 ) -> Finding:
-    number, gone = words.number(per_s), _gone(seen, netns)
+    number, gone = words.number(per_s), no_longer(seen, netns)
     alone, opens = _alone(seen, netns), 0.0 if within else _opens(summaries, netns)
     bound = _bound(seen, netns) if everything and not len(alone) else alone[:0]
     severity, title = "info", f"{number} resets/s answer packets that no socket takes"
@@ -158,7 +158,7 @@ def _listeners(seen: Observations, netns: int) -> Index:
     return np.flatnonzero((seen.table.state == tcp.LISTEN) & (seen.table.netns == netns))
 
 
-def _gone(seen: Observations, netns: int) -> list[int]:
+def no_longer(seen: Observations, netns: int) -> list[int]:
     """Ports where somebody listened a while ago, and nobody does."""
     now = port_keys(seen.table, _listeners(seen, netns))
     before = sorted_unique(np.concatenate([summary.ports for summary in seen.summaries]))
@@ -199,12 +199,16 @@ def _reachable(seen: Observations, netns: int) -> bool:
     return len(_alone(seen, netns)) < len(_listeners(seen, netns))
 
 
-def _evidence(seen: Observations, number: str, gone: list[int], alone: Index) -> Iterator[str]:
-    yield (
+def whose(number: str) -> str:
+    return (
         f"{number}/s of the resets that this host sends (OutRsts) come neither from a socket nor "
         "from its own connects: others connect to a port where nothing listens, or use "
         "connections that have ended here. The kernel does not count which port."
     )
+
+
+def _evidence(seen: Observations, number: str, gone: list[int], alone: Index) -> Iterator[str]:
+    yield whose(number)
     if gone:
         ports = words.joined([f":{port}" for port in gone[:NAMED]])
         yield f"A listener on {ports} has gone since tcptop started."

@@ -88,6 +88,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_processes(seen)
     yield from _of_doings(seen)
     yield from _of_counters(seen, named)
+    yield from _of_refusals(seen)
     yield from _of_limits(seen)
     for sample in seen.samples:
         yield exactly("seconds", seen.sample.clock - sample.clock, "watched")
@@ -1020,6 +1021,28 @@ def _of_counters(seen: Seen, named: str) -> Iterator[Fact]:
                 yield exactly("percent", 100 * growth / max(less, 1), f"{name} of {other}")
                 both = max(growth + less, 1)
                 yield exactly("percent", 100 * growth / both, f"{name} of it and {other}")
+
+
+def _of_refusals(seen: Seen) -> Iterator[Fact]:
+    """Resets that no socket sent, and their share of those and what was accepted; how often each
+    port lost its last listener."""
+    own = "TCPAbortOnClose TCPAbortOnData TCPAbortOnTimeout TCPAbortOnMemory"
+    own += " EmbryonicRsts AttemptFails EstabResets"
+    for before in seen.samples[:-1]:
+        sent, by_sockets, accepted = (
+            sum(_grown(before, seen, names).values()) for names in ("OutRsts", own, "PassiveOpens")
+        )
+        refused = max(sent - by_sockets, 0)
+        yield exactly("rate", refused / (seen.sample.clock - before.clock), "refused")
+        yield exactly("percent", 100 * refused / max(refused + accepted, 1), "refused of all")
+    listening = [_listened_on(each.sockets, seen.subject.netns) for each in seen.samples]
+    left = Counter(port for then, now in pairwise(listening) for port in then - now)
+    for port, times in left.items():
+        yield exactly("count", times, f"listeners of :{port} went")
+
+
+def _listened_on(table: SocketTable, netns: int) -> set[int]:
+    return set(table.local_port[(table.state == tcp.LISTEN) & (table.netns == netns)].tolist())
 
 
 def _grown(before: Sample, seen: Seen, named: str) -> dict[str, int]:

@@ -316,20 +316,22 @@ SESSION = socket("ESTABLISHED", "10.0.0.5:22", "10.0.0.7:40000", inode=4, cookie
     [
         ([LISTENER, CHECK], "warning"),
         ([LISTENER, CHECK, SSHD, SESSION], "info"),
-        ([SSHD, CHECK], None),  # all can reach what listens
-        ([LISTENER, CHECK, mini("TIME_WAIT", "10.0.0.5:40000", "10.0.0.9:80")], None),
+        ([SSHD, CHECK], "info"),  # all can reach what listens
+        ([LISTENER, CHECK, mini("TIME_WAIT", "10.0.0.5:40000", "10.0.0.9:80")], "info"),
     ],
 )
 def test_a_health_check_within_does_not_hide_that_others_are_refused(
-    rows: list[Row], severity: str | None
+    rows: list[Row], severity: str
 ) -> None:
     finding = refusing(lambda _: rows, CHECKED)
-    assert (finding.severity if finding else None) == severity
-    if finding:
-        assert "127.0.0.1:6379 (nginx)" in "".join(finding.evidence)
-        assert any("it serves to itself" in each for each in finding.evidence)
+    assert finding
+    assert finding.severity == severity
+    assert ("127.0.0.1:6379 (nginx)" in "".join(finding.evidence)) is (LISTENER in rows)
     served = refusing(lambda _: rows, CHECKED | {"PassiveOpens": 5})
-    assert served is None
+    assert served
+    assert served.severity == "info"
+    for each, to_itself in ((finding, severity == "warning" or SESSION in rows), (served, False)):
+        assert ("it serves to itself" in "".join(each.evidence)) is to_itself
 
 
 def test_a_few_that_call_a_service_which_has_ended() -> None:
@@ -341,14 +343,14 @@ def test_a_few_that_call_a_service_which_has_ended() -> None:
 
 
 def test_a_few_resets_among_other_traffic_are_nothing() -> None:
-    assert refusing(lambda _: [MINE], FEW | {"InSegs": 8}) is None
+    assert refusing(lambda _: [MINE], FEW | {"InSegs": 80, "PassiveOpens": 30}) is None
     assert refusing(lambda _: [MINE], FEW | {"AttemptFails": 6, "ActiveOpens": 6}) is None
 
 
 @pytest.mark.parametrize(
     "counters",
     [
-        {"OutRsts": 8},
+        {"OutRsts": 8, "PassiveOpens": 40},
         {"OutRsts": 30, "TCPAbortOnClose": 25},
         {"OutRsts": 30, "TCPAbortOnData": 25},
         {"OutRsts": 30, "AttemptFails": 30, "ActiveOpens": 30},  # its own connects

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from tcptop.model.route import Neighbour, Route, RouteKey
 from tests.unit.findings.counting import counters
 from tests.unit.findings.watched import Findings, of, once, watch
-from tests.unit.prepared import NGINX, Row, mini, owners, socket
+from tests.unit.prepared import NETNS, NGINX, Row, mini, owners, socket
 
 HALF, DROPS = "handshake-unfinished", "listener-drops"
 HELD = owners((1, NGINX, 6))
@@ -158,12 +159,18 @@ def test_where_more_came_it_is_a_black_hole(info: dict[str, int]) -> None:
     assert len(of(every, "black-hole")) == 1
 
 
-def dropping(per_s: Mapping[str, float], **columns: Any) -> list[Findings]:
+def dropping(
+    per_s: Mapping[str, float],
+    others: Sequence[Row] = (),
+    routes: Mapping[RouteKey, Route] | None = None,
+    **columns: Any,
+) -> list[Findings]:
     def rows(number: int) -> list[Row]:
         memory: Row = {"memory": {"drops": 5 * number}, "memory_count": 9}
-        return [LISTENER | memory | columns]
+        return [LISTENER | memory | columns, *others]
 
-    return [of(each, DROPS) for each in watch(4, rows, kernel=counters(per_s), owners=HELD)]
+    every = watch(4, rows, kernel=counters(per_s), owners=HELD, routes=routes or {})
+    return [of(each, DROPS) for each in every]
 
 
 QUIET = {"ListenOverflows": 0, "ListenDrops": 0, "OutNoRoutes": 0, "TCPReqQFullDrop": 0}
@@ -176,6 +183,51 @@ def test_drops_without_a_full_queue() -> None:
         "nginx on :8080 loses 5 packets/s although its queues have room: "
         "the counters do not say why"
     )
+
+
+OPENING = mini("SYN_RECV", "10.0.0.1:8080", "10.0.2.2:40000", cookie=70)
+OPENING_KEY = RouteKey(NETNS, "10.0.0.1", "10.0.2.2")
+OWN_ERRORS = QUIET | {"ListenDrops": 5, "InDestUnreachs": 20, "OutDestUnreachs": 20}
+
+
+@pytest.mark.parametrize(
+    ("gateway", "state", "said"),
+    [
+        (None, "FAILED", "10.0.2.2, on the own link by its route (10.0.0.0/16), does not answer"),
+        ("10.0.0.254", "INCOMPLETE", "10.0.0.254, the gateway to 10.0.2.2, does not answer ARP"),
+        (None, "REACHABLE", "In- and OutDestUnreachs rise together"),
+    ],
+)
+def test_its_own_icmp_ends_handshakes_that_it_cannot_answer(
+    gateway: str | None, state: str, said: str
+) -> None:
+    near = Neighbour(gateway or "10.0.2.2", state, None)
+    way = Route(1000.0, kind="unicast", prefix="10.0.0.0/16", gateway=gateway, neighbour=near)
+    (finding,) = dropping(OWN_ERRORS, [OPENING], {OPENING_KEY: way})[-1]
+    assert said in " ".join(finding.evidence)
+    assert ("SYN-ACKs to 10.0.2.2 are not sent" in finding.title) is (state != "REACHABLE")
+    assert "IcmpOutDestUnreachs" in finding.confirm
+    assert "socket filter" not in finding.advice
+
+
+def test_icmp_of_others_ends_them_too() -> None:
+    (finding,) = dropping(OWN_ERRORS | {"OutDestUnreachs": 0})[-1]
+    assert "a router says that what this host sends does not get there" in finding.evidence[-1]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"InDestUnreachs": 0, "OutDestUnreachs": 20},  # a filter that rejects what arrives
+        {"InDestUnreachs": 1, "OutDestUnreachs": 1},
+        {"NoPorts": 20},  # closed UDP ports
+    ],
+)
+def test_what_is_not_of_its_handshakes_is_no_reason(more: Mapping[str, float]) -> None:
+    (finding,) = dropping({**OWN_ERRORS, **more})[-1]
+    assert finding.title.endswith("the counters do not say why")
+    assert "none of IpOutNoRoutes and TcpExt" not in finding.evidence[-1]
+    assert "No counter" not in finding.evidence[-1]
 
 
 @pytest.mark.parametrize(

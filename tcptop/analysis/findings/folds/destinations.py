@@ -24,6 +24,8 @@ def same_destination(effect: Finding, cause: Finding, seen: Observations) -> boo
     """Rows or rates tell more of it; a cause with several destinations means this one too."""
     if effect.subject.netns != cause.subject.netns or cause.subject.listener:
         return False
+    if cause.key.endswith("/refuses"):  # others, not what this host calls
+        return False
     to, there = effect.subject.destination or "", cause.subject.destination
     return there in (None, to) or host(there) == to
 

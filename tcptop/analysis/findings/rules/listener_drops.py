@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from tcptop.analysis.findings import accept_queues, servers, words
+from tcptop.analysis.findings import accept_queues, drop_reasons, servers, words
 from tcptop.analysis.findings.accept_queues import AcceptQueues
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -16,61 +15,6 @@ from tcptop.model.finding import Finding
 
 ID = "listener-drops"
 MOST = 20  # findings of one sample
-
-
-class DropReason(NamedTuple):
-    """A counter that rises along, what it means and what to do."""
-
-    counter: str
-    title: str
-    said: str
-    advice: str
-
-
-# tcp_conn_request and tcp_v4_syn_recv_sock drop, each cause with a counter of its own or with none:
-# net/ipv4/tcp_input.c, tcp_ipv4.c, tcp_minisocks.c.
-REASONS = (
-    DropReason(
-        "OutNoRoutes",
-        "this host has no route back to the clients",
-        "IpOutNoRoutes rises: there is no route for something this host wants to send, probably "
-        "the answers.",
-        "Take the address of an affected client and run: ip route get ADDRESS. Add the missing "
-        "route, or the rule (ip rule) for the interface that the clients arrive on.",
-    ),
-    DropReason(
-        "TSEcrRejected",
-        "the final ACKs have wrong timestamps",
-        "TSEcrRejected rises: final ACKs of handshakes echo a timestamp that was never sent.",
-        "Look for a NAT or load balancer that mixes clients or rewrites TCP timestamps.",
-    ),
-    DropReason(
-        "TCPMD5NotFound",
-        "clients do not sign their segments (TCP MD5)",
-        "TCPMD5NotFound rises: these clients have to sign and do not.",
-        "Set the same key at both ends, for the address that actually arrives here.",
-    ),
-    DropReason(
-        "TCPMD5Failure",
-        "segments have wrong signatures (TCP MD5)",
-        "TCPMD5Failure rises: signatures do not match the key.",
-        "Set the same key at both ends; NAT on the path breaks signatures.",
-    ),
-    DropReason(
-        "TCPMemoryPressures",
-        "TCP is short of memory",
-        "TCPMemoryPressures rises: TCP on this host is short of memory.",
-        "Find what holds the memory: tcptop explain orphan-or-memory-pressure.",
-    ),
-)
-UNKNOWN = DropReason(
-    "",
-    "the counters do not say why",
-    "No counter that would give the reason rises. A filter on the socket (SO_ATTACH_FILTER, BPF), "
-    "a security module or a failed allocation has no counter.",
-    "Look for a socket filter or a security module, and trace the drops (perf trace -e "
-    "skb:kfree_skb, or dropwatch).",
-)
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -109,21 +53,15 @@ def _syn_queue_full(seen: Observations, queues: AcceptQueues, place: int) -> boo
     return bool(half_open > 0 and 2 * half_open >= queues.capacity[place])
 
 
-def _reason(seen: Observations, netns: int, seconds: float) -> DropReason:
-    rising = (each for each in REASONS if (seen.rate(netns, each.counter, seconds) or 0.0) > 0)
-    return next(rising, UNKNOWN)
-
-
 def _finding(
     seen: Observations, limits: Limits, queues: AcceptQueues, place: int, per_s: float
 ) -> Finding:
     table, row = seen.table, int(queues.row[place])
     netns = int(table.netns[row])
-    reason = _reason(seen, netns, limits["window_s"])
+    reason = drop_reasons.reason(seen, row, per_s, limits["window_s"])
     holders = accept_queues.processes(seen, queues.row[[place]])
     where = words.local(seen.sample, row)
     queued, capacity = int(queues.queued[place]), int(queues.capacity[place])
-    counters = " ".join(f"Ip{c}" if c == "OutNoRoutes" else f"TcpExt{c}" for c in _named(reason))
     return Finding(
         ID,
         words.key(ID, netns, where),
@@ -142,12 +80,8 @@ def _finding(
         f"{reason.advice} More workers or a larger backlog do not help: the program never sees "
         "these clients.",
         f"ss -ltnm '{words.served(seen.sample, row)}'; "
-        f"nstat -az TcpExtListenDrops TcpExtListenOverflows {counters}".rstrip(),
+        f"nstat -az TcpExtListenDrops TcpExtListenOverflows {reason.confirm}".rstrip(),
     )
-
-
-def _named(reason: DropReason) -> tuple[str, ...]:
-    return (reason.counter,) if reason.counter else ()
 
 
 RULE = Rule(

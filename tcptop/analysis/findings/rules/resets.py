@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tcptop.analysis.findings import failed_connects, reset_reasons, resets_without_socket, words
+from tcptop.analysis.findings import (
+    failed_connects,
+    refused_share,
+    reset_reasons,
+    resets_without_socket,
+    words,
+)
 from tcptop.analysis.findings.broken import Broken, both_here, broken
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.reset_ends import reset_ends
@@ -25,7 +31,8 @@ STEADY = 0.5  # of the threshold, in each interval: a burst when a program ends 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     summaries = window(seen, limits["window_s"])
     for kernel in seen.sample.kernel if summaries else ():
-        yield from resets_without_socket.told(seen, kernel.netns, summaries, limits)
+        refused = [*resets_without_socket.told(seen, kernel.netns, summaries, limits)]
+        yield from refused or refused_share.told(seen, kernel.netns, summaries)
         found = broken(seen, summaries, kernel.netns)
         if found is None or not _many(found.every, found, summaries, limits):
             continue

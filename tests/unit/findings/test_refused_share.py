@@ -1,0 +1,119 @@
+"""resets: a large share of what calls this host is refused, and why the listeners may do so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import cast
+
+import pytest
+
+from tcptop.analysis.findings.folds.destinations import same_destination
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model.finding import Finding, Subject
+from tests.unit.findings.hosts import rising, steadily
+from tests.unit.findings.watched import of, watch
+from tests.unit.prepared import NETNS, NGINX, Row, owners, socket
+
+ID = "resets"
+CALLED = {
+    "InSegs": 40,
+    "OutRsts": 3,
+    "PassiveOpens": 3,
+    "ActiveOpens": 0,
+    "AttemptFails": 0,
+    "EstabResets": 0,
+}
+ANY = socket("LISTEN", "0.0.0.0:8080", inode=1, cookie=1)
+ONE = ANY | {"local": "10.0.0.3:8080"}
+V6 = socket("LISTEN", "[::]:8080", inode=1, cookie=2)
+V6ONLY = V6 | {"v6only": 1}
+LOOPBACK = ANY | {"local": "127.0.0.1:8080"}
+DEVICE = ANY | {"interface": 2}
+OTHER = socket("LISTEN", "0.0.0.0:9100", inode=2, cookie=3)
+
+
+def refusing(
+    rows: Sequence[Row] | Callable[[int], Sequence[Row]], **counters: int
+) -> Finding | None:
+    each = rows if callable(rows) else lambda _: rows
+    kernel = steadily(**CALLED | counters)
+    told = of(watch(12, each, kernel=kernel, owners=owners((1, NGINX, 3)))[-1], ID)
+    return next(iter(told), None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([ONE, OTHER], "10.0.0.3:8080 (nginx) takes only what is sent to that address"),
+        ([V6ONLY, OTHER], "[::]:8080 (nginx) takes only IPv6 (IPV6_V6ONLY)"),
+        ([LOOPBACK, OTHER], "127.0.0.1:8080 (nginx) takes only what comes from this host"),
+        ([DEVICE, OTHER], ":8080 (nginx) takes only what comes in by that device"),
+    ],
+)
+def test_listeners_that_take_only_some_are_named(rows: list[Row], said: str) -> None:
+    finding = refusing(rows)
+    assert finding
+    assert finding.severity == "info"
+    assert finding.title == (
+        "3 resets/s answer packets that no socket takes, 3/s connections are accepted"
+    )
+    assert finding.values == {"refused_per_s": 3, "share": 0.5}
+    assert said in " ".join(finding.evidence)
+    assert ":9100" not in " ".join(finding.evidence)
+    assert "listen where it is called" in finding.advice
+
+
+@pytest.mark.parametrize("rows", [[ANY], [V6], [V6ONLY, ANY], [ONE, ANY | {"cookie": 9}]])
+def test_who_listens_everywhere_is_not_named(rows: list[Row]) -> None:
+    finding = refusing(rows, PassiveOpens=2)
+    assert finding
+    assert "takes only" not in " ".join(finding.evidence)
+
+
+def test_where_nothing_is_accepted_established_connections_do_not_hide_it() -> None:
+    finding = refusing([], InSegs=5, PassiveOpens=0)
+    assert finding
+    assert "Of both together 100% are such resets." in " ".join(finding.evidence)
+
+
+@pytest.mark.parametrize(
+    ("rows", "counters"),
+    [
+        ([ONE], {"PassiveOpens": 300}),  # a port scan of a busy host
+        ([ANY], {"PassiveOpens": 6}),
+        ([ONE], {"ActiveOpens": 10}),  # a client that hangs up: data comes after its end
+        ([ONE], {"OutRsts": 4, "EstabResets": 1}),  # and where connections are aborted
+    ],
+)
+def test_what_may_be_something_else_is_not_told(rows: list[Row], counters: dict[str, int]) -> None:
+    assert refusing(rows, **counters) is None
+
+
+def test_a_service_that_ends_and_is_started_again() -> None:
+    def away(number: int) -> list[Row]:
+        return [OTHER] if number % 3 == 1 else [OTHER, ANY]
+
+    finding = refusing(away)
+    assert finding
+    assert finding.title.endswith(", and the listener on :8080 goes and comes")
+    assert "The listener on :8080 has gone 4 times in 12 s" in " ".join(finding.evidence)
+    assert "the log of its program may say why it ends" in finding.advice
+
+
+def test_one_restart_is_a_burst() -> None:
+    calls = rising(lambda n: CALLED | {"OutRsts": 16 * (n > 9), "PassiveOpens": 3 * n})
+    assert of(watch(12, lambda n: [] if n == 9 else [ANY], kernel=calls)[-1], ID) == ()
+
+
+def test_that_others_are_refused_is_no_cause_of_what_this_host_calls_in_vain() -> None:
+    refuses, fails = (
+        Finding(name, key, severity, "", Subject(NETNS, destination=to), {}, (), "", "")
+        for name, key, severity, to in (
+            (ID, f"{ID}/{NETNS}/refuses", "info", None),
+            ("destination-failing", f"destination-failing/{NETNS}", "warning", "10.0.0.9:80"),
+        )
+    )
+    seen = cast(Observations, None)
+    assert not same_destination(fails, refuses, seen)
+    assert same_destination(fails, replace(refuses, key=f"{ID}/{NETNS}"), seen)
