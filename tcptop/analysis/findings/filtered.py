@@ -1,4 +1,4 @@
-"""Packets that a filter of this host drops or rejects, by counters: none has it to itself.
+"""Packets that a filter or routing of this host drops or rejects: no counter has them to itself.
 
 A filter takes packets between two counts of IP: InReceives (ip_rcv_core) and InDelivers
 (ip_protocol_deliver_rcu, net/ipv4/ip_input.c). All else that ends between them is counted, too.
@@ -23,6 +23,7 @@ from tcptop.model.table import F64, Index
 MOSTLY = 0.8  # of what it drops, that it rejects
 BY_TURNS = 0.3  # the same of unreachables: each neighbour that does not answer fails every 3 s
 STEADY = 0.5  # share of the intervals in which it rises: a burst is none
+FEW, PART = 2.0, 0.05  # packets a second, and of what arrives
 HARMS = 0.8  # of what arrives: where clients are connected, strangers do not send so much
 CLIENTS = 3
 PASSED_ON = 0.5  # of what does not get through
@@ -53,6 +54,10 @@ class Filtered(NamedTuple):
     @property
     def most(self) -> float:
         return max(self.dropped, self.rejected + self.withheld)
+
+    def many(self, per_s: float) -> bool:
+        """Of a host where little arrives, fewer are many."""
+        return self.most > per_s or (self.dropped > FEW and self.share >= PART)
 
 
 def filtered(summaries: Sequence[SampleSummary], netns: int) -> Filtered | None:
@@ -112,8 +117,8 @@ def finding(id: str, seen: Observations, netns: int, found: Filtered) -> Finding
         id,
         words.key(id, netns, "filter"),
         "warning" if harms else "info",
-        f"A filter of this host lets {dropped} incoming packets/s not pass"
-        + (", nearly all that arrives by IPv4" if harms else "")
+        f"This host lets {dropped} incoming packets/s not pass, by a filter or by routing"
+        + (": nearly all that arrives by IPv4" if harms else "")
         if silently
         else f"This host rejects {rejected} packets/s with ICMP",
         Subject(netns),
@@ -123,7 +128,7 @@ def finding(id: str, seen: Observations, netns: int, found: Filtered) -> Finding
         "iptables-save) for a rule that drops or rejects their port. Port scans and strangers look "
         "the same: which port it is no counter tells (nft add a counter to the rule, or tcpdump). "
         "Where it passes packets on, look at its routes and neighbours too: ip route, ip neigh "
-        "show nud failed.",
+        "show nud failed. Martians: in_martian_dst in /proc/net/stat/rt_cache, of the whole host.",
         CONFIRM,
     )
 
@@ -133,8 +138,11 @@ def _evidence(found: Filtered) -> list[str]:
     if found.dropped:
         said.append(
             f"IP received {words.number(found.dropped)} packets/s that it neither delivered, nor "
-            "forwarded, nor counted as bad (IpInReceives less IpInDelivers): a filter (nft, "
-            "iptables) takes them, IPVS, which passes them on, or a blackhole route."
+            "forwarded, nor counted as bad (IpInReceives less IpInDelivers), "
+            f"{words.percent(found.share)} of what arrives by IPv4: a filter (nft, iptables) takes "
+            "them, or answers them with TCP resets that no other counter has; IPVS passes them on; "
+            "or routing drops them: a blackhole route, or an address that may not be one here "
+            "(martian), as where NAT leads to 127.0.0.1 and route_localnet is 0."
         )
     if found.rejected:
         said.append(

@@ -1019,6 +1019,8 @@ def _of_counters(seen: Seen, named: str) -> Iterator[Fact]:
                 yield exactly("rate", (growth - less) / seconds, f"{name} less {other}")
                 yield exactly("rate", (growth + less) / seconds, f"{name} and {other}")
                 yield exactly("percent", 100 * growth / max(less, 1), f"{name} of {other}")
+                rest = 100 * (growth - less) / max(growth, 1)
+                yield exactly("percent", rest, f"{name} less {other}, of it")
                 both = max(growth + less, 1)
                 yield exactly("percent", 100 * growth / both, f"{name} of it and {other}")
 

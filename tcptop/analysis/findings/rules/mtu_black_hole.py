@@ -80,9 +80,9 @@ def _taken(seen: Observations, rows: Index) -> Iterator[str]:
     taken = filtered.filtered(summaries, int(seen.table.netns[rows[0]])) if summaries else None
     if taken and taken.dropped:
         yield (
-            f"A filter of this host takes {words.number(taken.dropped)} incoming packets/s "
-            "meanwhile (IpInReceives less IpInDelivers): that ICMP may be among them. Look there "
-            "first (nft list ruleset, iptables-save)."
+            f"This host lets {words.number(taken.dropped)} incoming packets/s not pass meanwhile, "
+            "by a filter or by routing (IpInReceives less IpInDelivers): that ICMP may be among "
+            "them. Look there first (nft list ruleset, iptables-save)."
         )
 
 

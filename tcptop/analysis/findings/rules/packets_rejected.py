@@ -145,7 +145,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         if rejected and _many(limits, rejected, arrived, accepted):
             yield _finding(kernel.netns, limits, rejected, arrived)
         by_filter = filtered.filtered(summaries, kernel.netns)
-        if by_filter and by_filter.most > limits["per_s"]:
+        if by_filter and by_filter.many(limits["per_s"]):
             yield filtered.finding(ID, seen, kernel.netns, by_filter)
         yield from no_route.counted(ID, seen, kernel.netns, limits["per_s"])
         held = kept_back(seen, kernel.netns, summaries)
