@@ -88,12 +88,26 @@ class Waits(NamedTuple):
                 "of its own, answer such calls; give them a deadline. More workers and more "
                 "backlog only let more calls begin before all wait again."
             )
-        look = next((said for name, said in LOOK.items() if self.there.startswith(name)), "")
         return (
-            f"Find out why {self.where} does not answer {who}{f': {look}' if look else ''}. Give "
-            f"the calls of {who} to it a deadline, so that it goes on to serve others. More "
-            "workers soon wait for it too, and more backlog would only hide it."
+            f"{self._first()} Give the calls of {who} to it a deadline, so that it goes on to "
+            "serve others. More workers soon wait for it too, and more backlog would only hide it."
         )
+
+    def suspicion(self, seen: Observations, stacks: str) -> str:
+        """Where others of its threads may have to act: what to look at first."""
+        who = words.called(self.processes[0])
+        if self.itself:
+            return self.advice(seen)
+        return (
+            f"{self._first()} If all threads of {who} are in such calls, that is the cause: give "
+            f"them a deadline. If not, find where {who} hangs ({stacks}). More backlog would only "
+            "hide it."
+        )
+
+    def _first(self) -> str:
+        who = words.called(self.processes[0])
+        look = next((said for name, said in LOOK.items() if self.there.startswith(name)), "")
+        return f"Find out why {self.where} does not answer {who}{f': {look}' if look else ''}."
 
 
 def waited_for(seen: Observations, processes: Sequence[Process]) -> Waits | None:

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.dialing import Callee
-from tcptop.analysis.findings import failed_places, parties, refused_within, unanswered, words
+from tcptop.analysis.findings import (
+    comings,
+    failed_places,
+    parties,
+    refused_within,
+    unanswered,
+    words,
+)
 from tcptop.analysis.findings.failed_places import FailedPlaces
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.reset_rates import MOSTLY, RST, Rates, counted, finding
@@ -94,6 +101,8 @@ def _there(seen: Observations, netns: int, rates: Rates, found: FailedPlaces, ho
     at = Where("", said, failed_places.pids(who), destination=failed_places.only(seen, places))
     picky = others[0] if others else None
     advice = _advice(how, failed_places.said(seen, places[0]), seen, picky)
+    if how != UNREACHABLE and comings.by_turns(seen, places[0], found.seconds):
+        advice = comings.advice(failed_places.said(seen, places[0]))
     return finding(netns, rates, "info" if spared else "warning", title, at, advice)
 
 

@@ -23,17 +23,20 @@ from tcptop.model import tcp
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
+BEFORE_S = 1.0  # so much older is who waits: a worker that is replaced accepts at once
 INIT = 1  # whose children orphans become, but for those of a subreaper
 
 
 class Holdup(NamedTuple):
-    """What is known of it, and what to do. Without `advice` it is a guess. `serves`: it is for the
-    processes to accept. `whom` they all wait for, where that is one and sure."""
+    """What is known of it, and what to do. Without `advice` it is a guess, for which `suspect` says
+    what to look at first. `serves`: it is for the processes to accept. `whom` they all wait for,
+    where that is one and sure."""
 
     evidence: tuple[str, ...]
     advice: str = ""
     serves: bool = True
     whom: str = ""
+    suspect: str = ""
 
 
 def of_listener(
@@ -46,6 +49,9 @@ def of_listener(
     left = _left_over(seen, rows, members, processes) if stands else None
     if left:
         return left
+    starting = _starting(seen, members, processes) if stands else None
+    if starting:
+        return starting
     known = servers.one_thread(processes)
     if known:
         return Holdup((), f"{known} More backlog would only hide it.")
@@ -56,6 +62,29 @@ def of_listener(
     return found
 
 
+def _starting(seen: Observations, members: Index, processes: Sequence[Process]) -> Holdup | None:
+    """Workers that are younger than those who wait: their master, or systemd, keeps the socket."""
+    rows = accept_queues.waiting(seen, members)
+    facts = [seen.facts(each) for each in processes]
+    if not len(rows) or not all(facts):
+        return None
+    since = seen.sample.taken_at - float(accept_queues.waited_s(seen, rows).max())
+    if not all(each and each.started_at > since + BEFORE_S for each in facts):
+        return None
+    who, several = words.called(processes[0]), len(processes) > 1
+    they, have = ("they", "have") if several else ("it", "has")
+    return Holdup(
+        (
+            f"{servers.named(processes)} {have} been started since the oldest of these connections "
+            f"came, and {have} accepted none of them yet.",
+        ),
+        f"See in the log of {who} how far {they} come{'' if several else 's'}: a start that takes "
+        f"long (imports, a model, migrations), a crash, or a supervisor that ends {who} before it "
+        "is ready and starts it again (gunicorn: WORKER TIMEOUT, --timeout). Let that wait longer, "
+        "or do less before the first accept(). More backlog would only hide it.",
+    )
+
+
 def of_processes(seen: Observations, processes: Sequence[Process]) -> Holdup:
     """Back ends that do not answer, who does not read what is sent, a pipe that nobody reads."""
     if not processes:
@@ -64,7 +93,10 @@ def of_processes(seen: Observations, processes: Sequence[Process]) -> Holdup:
     if waits:
         sure = waits.sure(seen)
         whom = waits.where if sure and waits.every and not waits.itself else ""
-        return Holdup((waits.told(seen),), waits.advice(seen) if sure else "", whom=whom)
+        said = (waits.told(seen),)
+        if sure:
+            return Holdup(said, waits.advice(seen), whom=whom)
+        return Holdup(said, suspect=waits.suspicion(seen, servers.stacks(processes)))
     sends = blocked.in_send(seen, processes)
     if sends:
         return Holdup((sends.told(),), sends.advice(), whom=sends.whom)

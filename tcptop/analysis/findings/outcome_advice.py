@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcptop.analysis.findings import failed_places, reuse_words, unanswered
+from tcptop.analysis.findings import comings, failed_places, reuse_words, unanswered
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcome_words import gone, kinds
 from tcptop.analysis.findings.outcomes import Outcomes
@@ -63,6 +63,10 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
             f"{'or rejects ' if found.unreachables else ''}this port, and "
             "that its accept queue is not full (ss -ltn there)."
         )
+    if found.refused and comings.by_turns(seen, found.callee, found.seconds):
+        return comings.advice(to)
+    if found.refused and here and comings.begun_meanwhile(seen, found.callee, found.seconds):
+        return comings.started(to)
     mostly_well = found.well > found.failed
     if mostly_well or (found.fine and len(failed_places.answering(seen, found.callee))):
         return (

@@ -588,3 +588,70 @@ def test_who_resets_in_use_for_a_reason() -> None:
     whole = {"bytes_acked": 101}  # a health check that has its answer
     assert not found(lambda _: [struck(**whole)] * 3, **NO_OWN)
     assert not found(lambda n: [struck()] * 3 + [answered()] * 300, **NO_OWN)
+
+
+def by_turns(number: int) -> list[Row]:
+    """Away for two seconds, there for two."""
+    return [refused()] * 6 if number % 4 in (0, 1) else [answered()] * 3
+
+
+def pool(number: int = 3) -> list[Row]:
+    clocks = {"last_data_recv": 100, "last_data_sent": 200, "data_segs_in": 50}
+    info = clocks | {"data_segs_out": 50, "bytes_received": 5000}
+    return [
+        socket("ESTABLISHED", f"10.0.0.1:{45_000 + n}", TO, cookie=900 + n, inode=900, info=info)
+        for n in range(number)
+    ]
+
+
+def test_a_service_that_is_started_again_and_again_has_no_limit() -> None:
+    """It refuses all or nothing, and its connections end with it."""
+    finding = one(by_turns, seconds=10)
+    assert finding.advice.startswith(f"{TO} goes and comes: ")
+    assert "limit" not in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("rows", "now"),
+    [
+        (by_turns, pool()),  # these stay open: a limit, or one of several servers
+        (lambda _: [*[refused()] * 6, *[answered()] * 7], ()),  # at the same time
+    ],
+)
+def test_where_some_are_open_meanwhile_a_limit_is_looked_for(
+    rows: Ended, now: Sequence[Row]
+) -> None:
+    advice = one(rows, seconds=10, now=now).advice
+    assert advice.startswith(f"{TO} accepts others: look for a limit")
+
+
+def test_what_is_gone_for_good_does_not_come_again() -> None:
+    advice = one(lambda n: [refused()] * 6 if n > 4 else [answered()] * 3, seconds=10).advice
+    assert advice.startswith(f"On the host of {TO} check that something listens")
+
+
+def here(begins: int) -> Callable[[int], Sequence[Row]]:
+    """A listener on this host, from some sample on."""
+    listener = socket("LISTEN", TO, inode=5, cookie=3)
+    return lambda number: [listener] * (number >= begins)
+
+
+@pytest.mark.parametrize(("begins", "started"), [(6, True), (0, False), (3, False)])
+def test_what_listens_since_the_last_was_refused_has_started(begins: int, started: bool) -> None:
+    """Others that are refused later are refused by something else."""
+    ended_at = [refused(), refused(), answered()]
+
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        over = ended_at if 0 < number < 6 else [answered()] if number else ()
+        some = table([{**row, "cookie": 10_000 * number + n} for n, row in enumerate(over)])
+        return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number)),)
+
+    rows = here(begins)
+    every = watch(
+        6,
+        lambda n: [CLOSED_HERE, mini("TIME_WAIT", TO, "10.0.0.1:40000"), *rows(n)],
+        kernel=steadily(**{**NONE, "AttemptFails": 2}),
+        deaths=deaths,
+    )
+    (finding,) = of(every[-1], ID)
+    assert finding.advice.startswith(f"What listens on {TO} has begun to") == started

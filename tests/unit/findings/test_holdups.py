@@ -91,6 +91,42 @@ def test_others_may_accept_while_one_waits(facts: dict[str, Any]) -> None:
     found = held_up([asks(n) for n in range(3)], **facts)
     assert len(found.evidence) == 1
     assert found.advice == ""
+    assert found.suspect.startswith("Find out why 127.0.0.1:5432 does not answer gunicorn.")
+    assert "If not, find where gunicorn hangs (py-spy dump --pid 11)" in found.suspect
+
+
+def queued(waited_ms: int) -> Row:
+    waits = {"last_data_sent": waited_ms, "last_data_recv": waited_ms}
+    return socket("ESTABLISHED", "127.0.0.1:8000", "127.0.0.1:41000", cookie=90, info=waits)
+
+
+@pytest.mark.parametrize(
+    ("waited_ms", "started_ago_s", "told"),
+    [
+        (25_000, 2, True),
+        (25_000, 3600, False),  # they were there when it came
+        (2_500, 2, False),  # a worker that was replaced, and will accept at once
+    ],
+)
+def test_workers_that_never_get_as_far_as_accept(
+    waited_ms: int, started_ago_s: float, told: bool
+) -> None:
+    at = sample([]).taken_at - started_ago_s
+    found = held_up([queued(waited_ms)], started_at=at, sleeps_in="hrtimer_nanosleep")
+    assert found.advice.startswith("See in the log of gunicorn how far they come") == told
+    assert any("have been started since the oldest" in each for each in found.evidence) == told
+    assert "py-spy" not in found.advice
+
+
+def test_of_workers_only_some_of_which_are_young_nothing_is_said() -> None:
+    """One that was there before them could accept."""
+    young = sample([]).taken_at - 2
+    observed, at = seen([queued(25_000)], started_at=young), np.array([0])
+    facts = dict(observed.sample.facts)
+    facts[11] = replace(facts[11], started_at=young - 3600)
+    rows, held = [LISTENER, queued(25_000)], observed.sample.owners
+    observed = Observations(derived(sample(rows, owners=held, facts=facts)), ())
+    assert holdups.of_listener(observed, at, at, WORKERS, stands=True) == Holdup(())
 
 
 def test_nobody_reads_their_log() -> None:
