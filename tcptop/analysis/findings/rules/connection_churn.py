@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tcptop.analysis import timeouts
-from tcptop.analysis.findings import parties, relays, words
+from tcptop.analysis.dialing import Callee
+from tcptop.analysis.findings import churn_advice, parties, relays, words
 from tcptop.analysis.findings.churn import Churn, answered, churned, over, pooled
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.parties import Party
@@ -34,26 +35,6 @@ OVERFLOW = "TCPTimeWaitOverflow"
 SYNS = "tcp[13] & 18 == 2 or (ip6 proto 6 and ip6[53] & 18 == 2)"
 NOW = 2  # intervals: what has stopped since is over
 STEADY = 0.5  # of the threshold, in each half of the window and just now: a burst is none
-USUAL = (
-    "Reuse connections: one HTTP client object for the whole process, responses read to the "
-    'end, no "Connection: close"; a pool for databases; keep-alive to back ends in proxies.'
-)
-PROXIES = {
-    "nginx": (
-        "nginx opens a connection for each request to its upstream, without keep-alive: set "
-        "keepalive 32; in the upstream block, and where it is used proxy_http_version 1.1; and "
-        'proxy_set_header Connection "";.'
-    ),
-    "haproxy": (
-        "Let haproxy keep connections to its servers: http-reuse safe, no option httpclose or "
-        "http-server-close; and servers that allow keep-alive."
-    ),
-}
-CLOSED_THERE = (
-    'See first why the other end closes: its answers end the connection ("Connection: close"), or '
-    "it turns clients away (a limit of connections, a login), which the program gets as an error."
-)
-NO_SYSCTL = " No sysctl fixes this: tcp_tw_reuse saves ports, not handshakes."
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -101,9 +82,9 @@ def _finding(seen: Observations, limits: Limits, churn: Churn, place: int, per_s
     rows = ours if called else theirs
     side, end = (words.remote, "dst") if called else (words.local, "src")
     to, netns = side(seen.sample, int(rows[0])), int(table.netns[rows[0]])
+    callee = _callee(seen, int(rows[0]), "remote" if called else "local")
     held = _holders(seen, ours, churn.seconds)
-    port = int((table.remote_port if called else table.local_port)[rows[0]])
-    who = held or relays.relaying(seen, netns, port, per_s)
+    who = held or relays.relaying(seen, netns, callee.remote_port, per_s)
     waiting = int(np.count_nonzero(table.state[np.concatenate([ours, theirs])] == tcp.TIME_WAIT))
     by = f", apparently by {parties.first_name(who)}" if who else ""
     sustained, said = _sustained(seen, ours)
@@ -125,10 +106,17 @@ def _finding(seen: Observations, limits: Limits, churn: Churn, place: int, per_s
             *said,
             _whose(parties.listed(held), who),
         ),
-        _advice(who, inferred and not churn.reused[place]),
+        churn_advice.advice(
+            seen, callee, churn.seconds, who, bool(inferred and not churn.reused[place])
+        ),
         f"nstat -az TcpActiveOpens TcpExtTW; ss -Htan state time-wait "
         f"'{end} {words.in_filter(to)}' | wc -l",
     )
+
+
+def _callee(seen: Observations, row: int, side: str) -> Callee:
+    names = ("netns", "interface", f"{side}_hi", f"{side}_lo", f"{side}_port")
+    return Callee(*(int(getattr(seen.table, name)[row]) for name in names))
 
 
 def _holders(seen: Observations, rows: Index, seconds: float) -> list[Party]:
@@ -166,12 +154,6 @@ def _whose(listed: str, who: list[Party]) -> str:
     )
 
 
-def _advice(who: list[Party], closed_there: bool) -> str:
-    name = parties.first_name(who)
-    usual = PROXIES.get(name, USUAL) + NO_SYSCTL
-    return f"{CLOSED_THERE} {usual}" if closed_there and name not in PROXIES else usual
-
-
 def _sustained(seen: Observations, rows: Index) -> tuple[dict[str, float], list[str]]:
     """What the range of local ports sustains, where this end closes first."""
     groups = sorted_unique(seen.snapshot.ports.group[rows])
@@ -205,7 +187,7 @@ def _unseen(netns: int, churn: Churn, overflow: float) -> Finding:
             f"ActiveOpens counts {words.number(per_s)} connections/s more than were seen; they "
             f"last milliseconds and {why}, so no trace of them is left here.",
         ),
-        USUAL + NO_SYSCTL,
+        churn_advice.USUAL + churn_advice.NO_SYSCTL,
         f"nstat -az TcpActiveOpens; tcpdump -c 20 -ni any '{SYNS}'",
     )
 
