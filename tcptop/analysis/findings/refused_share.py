@@ -61,9 +61,9 @@ def _finding(
         ID,
         words.key(ID, netns, "refuses"),
         "info",
-        f"{number} resets/s answer packets that no socket takes, {accepted}/s connections are "
-        "accepted"
-        + (f", and the listener on {_ports(unsteady)} goes and comes" if unsteady else ""),
+        f"{number} resets/s answer packets that no socket takes, and "
+        + (f"{accepted}/s connections are accepted" if taken else "no connection is accepted")
+        + (f"; the listener on {_ports(unsteady)} goes and comes" if unsteady else ""),
         Subject(netns, over=True),
         {"refused_per_s": refused, "share": share},
         (

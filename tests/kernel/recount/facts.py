@@ -157,6 +157,8 @@ def _such(table: SocketTable) -> Iterator[tuple[str, Bools]]:
     yield "sent again", (table.timer == _RETRANSMIT) & (table.retrans > 0)
     yield "doubled", (table.timer == _RETRANSMIT) & (table.tcp_info("backoff") >= 3)
     yield "probing", table.timer == _PERSIST
+    never = table.tcp_info_known("bytes_received") & (table.tcp_info("bytes_received") == 0)
+    yield "without a byte", never & (table.tcp_info("bytes_acked") > 1)
     yield "unread", (table.recv_q > 0) & (table.inode != 0)
     yield "without an inode", table.inode == 0
     rested = np.minimum(table.tcp_info("last_data_sent"), table.tcp_info("last_data_recv"))

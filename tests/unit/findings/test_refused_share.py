@@ -56,7 +56,7 @@ def test_listeners_that_take_only_some_are_named(rows: list[Row], said: str) -> 
     assert finding
     assert finding.severity == "info"
     assert finding.title == (
-        "3 resets/s answer packets that no socket takes, 3/s connections are accepted"
+        "3 resets/s answer packets that no socket takes, and 3/s connections are accepted"
     )
     assert finding.values == {"refused_per_s": 3, "share": 0.5}
     assert said in " ".join(finding.evidence)
@@ -74,6 +74,7 @@ def test_who_listens_everywhere_is_not_named(rows: list[Row]) -> None:
 def test_where_nothing_is_accepted_established_connections_do_not_hide_it() -> None:
     finding = refusing([], InSegs=5, PassiveOpens=0)
     assert finding
+    assert finding.title.endswith("and no connection is accepted")
     assert "Of both together 100% are such resets." in " ".join(finding.evidence)
 
 
@@ -96,7 +97,7 @@ def test_a_service_that_ends_and_is_started_again() -> None:
 
     finding = refusing(away)
     assert finding
-    assert finding.title.endswith(", and the listener on :8080 goes and comes")
+    assert finding.title.endswith("; the listener on :8080 goes and comes")
     assert "The listener on :8080 has gone 4 times in 12 s" in " ".join(finding.evidence)
     assert "the log of its program may say why it ends" in finding.advice
 

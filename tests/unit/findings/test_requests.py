@@ -26,7 +26,7 @@ from tests.unit.prepared import (
 
 UNANSWERED, QUEUED = "requests-unanswered", "requests-queued"
 POOLER = Process(300, "pgbouncer", "pgbouncer b.ini", 0, 7000, "/system.slice", 60, 1024, 0)
-DATABASE, SHOP = "10.0.0.9:5432", "10.0.0.1:6432"
+DATABASE, SHOP, WEB = "10.0.0.9:5432", "10.0.0.1:6432", "10.0.0.9:8080"
 
 
 def info(sent_s: float, received_s: float, out: int, into: int) -> dict[str, int]:
@@ -73,6 +73,34 @@ def clients(count: int, sent_s: float, received_s: float) -> list[Row]:
 def unanswered(rows: list[Row]) -> tuple[Finding, ...]:
     held = owners(*((row["inode"], CURL, row["inode"]) for row in rows if row["inode"]))
     return of(once(rows, owners=held), UNANSWERED)
+
+
+def test_new_connections_that_never_got_a_byte_are_no_long_poll() -> None:
+    """As PostgreSQL does while it looks for the name of its client."""
+    busy = calls(4, sent_s=0.1, received_s=0.2, first=50)
+    (finding,) = unanswered([*calls(6, sent_s=6, received_s=6, out=1, into=0), *busy])
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "10.0.0.9:5432 does not answer 6 new connections of curl: not a byte has come, the oldest "
+        "waits for 6 s"
+    )
+    assert "long poll" not in " ".join((*finding.evidence, *finding.guesses))
+    old = unanswered(calls(20, sent_s=12, received_s=12, out=1, into=0))
+    assert [each.severity for each in old] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        calls(6, sent_s=6, received_s=7, out=5, into=4),  # slow first queries
+        calls(4, sent_s=6, received_s=6, out=1, into=0),
+        calls(9, sent_s=4, received_s=4, out=1, into=0),
+        calls(9, sent_s=6, received_s=6, out=1, into=0, remote=WEB),  # a long poll
+        calls(9, sent_s=6, received_s=6, out=1, into=0, send_q=8),  # on its way
+    ],
+)
+def test_what_may_wait_for_long_is_not_taken_for_that(rows: list[Row]) -> None:
+    assert unanswered(rows) == ()
 
 
 def test_requests_that_nobody_answers() -> None:
@@ -166,15 +194,18 @@ def test_a_database_that_answers_none_of_a_program_is_worse_than_a_long_poll() -
 
 def test_answers_on_connections_that_have_ended_are_answers() -> None:
     """Those that are open were never answered; another, which is over, was."""
-    fresh = calls(12, sent_s=13, received_s=13, out=1, into=0)
+    fresh = calls(12, sent_s=13, received_s=13, out=1, into=0, remote=WEB)
     (finding,) = unanswered(fresh)
     assert "No data has ever come on any connection to it that is open." in finding.evidence
 
     def rows(number: int) -> list[Row]:
-        return [*fresh, *calls(8, sent_s=4, received_s=4, out=1, into=0, first=100 + 20 * number)]
+        return [
+            *fresh,
+            *calls(8, sent_s=4, received_s=4, out=1, into=0, first=100 + 20 * number, remote=WEB),
+        ]
 
     def ended(number: int) -> tuple[Deaths, ...]:
-        over = calls(1, sent_s=0.3, received_s=0.2, out=1, into=1, first=900 + number)
+        over = calls(1, sent_s=0.3, received_s=0.2, out=1, into=1, first=900 + number, remote=WEB)
         opened = {"rtt": 200, "min_rtt": 200, "segs_out": 4, "segs_in": 4}
         some = table([each | {"state": "CLOSE", "info": each["info"] | opened} for each in over])
         return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number)),)
@@ -188,8 +219,8 @@ def test_answers_on_connections_that_have_ended_are_answers() -> None:
 
 
 def test_new_connections_that_were_never_answered_are_no_sign_of_life() -> None:
-    fresh = calls(8, sent_s=4, received_s=4, out=1, into=0, first=100)
-    (finding,) = unanswered([*calls(8), *fresh])
+    fresh = calls(8, sent_s=4, received_s=4, out=1, into=0, first=100, remote=WEB)
+    (finding,) = unanswered([*calls(8, remote=WEB), *fresh])
     assert finding.severity == "warning"
 
 

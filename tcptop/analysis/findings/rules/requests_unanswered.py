@@ -18,6 +18,7 @@ from tcptop.analysis.findings.awaiting import (
 from tcptop.analysis.findings.gave_up import gave_up
 from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.lulls import Repeated, repeated
+from tcptop.analysis.findings.never_answered import never_answered
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.peers import peer_rows
@@ -90,10 +91,17 @@ class _Silence(NamedTuple):
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
-    told = set()
+    never = {each.subject.destination: each for each in never_answered(seen, ID, limits["few"])}
+    told = {*never}
     for silence in _silences(seen, limits):
+        finding = _finding(seen, limits, silence)
         told.add(silence.group.destination)
-        yield _finding(seen, limits, silence)
+        if finding.severity == "info":
+            yield never.pop(silence.group.destination, finding)
+        else:
+            never.pop(silence.group.destination, None)
+            yield finding
+    yield from never.values()
     for again in repeated(seen, limits["connections"], limits["pause_s"]):
         rows, keys = destinations(seen)
         group = next(iter(by_place(seen, rows[keys == np.uint64(again.key)])), None)

@@ -1,0 +1,62 @@
+"""New connections to a server that answers the first bytes of each at once, and has not.
+
+PostgreSQL answers an SSLRequest or a start message, SQL Server a prelogin, before they do anything
+else: who gets not one byte is stuck at the door, and no long query and no long poll is to blame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptop.analysis.findings import words
+from tcptop.analysis.findings.awaiting import calls_awaiting
+from tcptop.analysis.findings.groups import ConnectionGroup, by_place
+from tcptop.analysis.findings.observations import Observations
+from tcptop.model.finding import Finding
+from tcptop.model.table import F64
+
+ANSWERS_AT_ONCE = {1433: "SQL Server", 5432: "PostgreSQL", 6432: "PgBouncer"}
+OLDEST_S = 5.0
+WAITED_S = 2.0  # of each that counts
+
+
+def never_answered(seen: Observations, id: str, few: float) -> Iterator[Finding]:
+    rows, waited_s = calls_awaiting(seen)
+    known = (rows.size > 0) & np.isin(seen.table.remote_port[rows], [*ANSWERS_AT_ONCE])
+    none = known & (seen.table.info_of("bytes_received", rows) == 0) & (waited_s >= WAITED_S)
+    rows, waited_s = rows[none], waited_s[none]
+    for group in by_place(seen, rows) if len(rows) >= few else ():
+        for_s = waited_s[np.searchsorted(rows, group.rows)]
+        if len(group.rows) >= few and for_s.max() >= OLDEST_S:
+            yield _finding(seen, id, group, for_s)
+
+
+def _finding(seen: Observations, id: str, group: ConnectionGroup, for_s: F64) -> Finding:
+    oldest, many = words.duration(float(for_s.max())), words.number(len(group.rows))
+    server = ANSWERS_AT_ONCE[int(seen.table.remote_port[group.rows[0]])]
+    return Finding(
+        id,
+        words.key(id, group.netns, group.destination),
+        "warning",
+        f"{group.destination} does not answer {many} new connections of {group.who}: not a byte "
+        f"has come, the oldest waits for {oldest}",
+        group.subject(seen),
+        {"connections": len(group.rows), "longest_s": float(for_s.max())},
+        (
+            f"{group.in_full} has {many} connections {group.where} on which everything sent is "
+            "acknowledged and not one byte has come since they were opened: the other kernel has "
+            f"it. Each has waited for {words.duration(WAITED_S)} or longer, the oldest for "
+            f"{oldest}.",
+            f"The port is usually that of {server}, which answers the first bytes of a client at "
+            "once, before it looks at who it is: no query is slow here, the connection is not yet "
+            "taken up.",
+        ),
+        f"On the host of {group.destination} see what a process of {server} does for a new client: "
+        "it may look up the client's name (log_hostname, a DNS server that does not answer), "
+        "cannot be started, or stands still; the log there may say which. Here: set a connect "
+        "timeout in the client, and keep connections in a pool.",
+        f"ss -tinp state established 'dst {words.in_filter(group.destination or '')}'",
+        since=seen.sample.taken_at - float(for_s.max()),
+    )
