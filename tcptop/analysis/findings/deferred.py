@@ -108,7 +108,7 @@ def _finding(seen: Observations, rule: str, limits: Limits, rows: Index) -> Find
             if open_ > 1
             else f"{'One' if open_ else 'No'} other connection to this port is open.",
         ),
-        _advice(port),
+        advice(port),
         f"ss -tano state syn-recv '{words.served(seen.sample, row)}'; nstat -az TcpExt{DROPPED}",
         since=seen.sample.taken_at - oldest,
     )
@@ -128,7 +128,7 @@ def _open(seen: Observations, listener: int) -> Index:
     return found
 
 
-def _advice(port: int) -> str:
+def advice(port: int) -> str:
     name = SPEAKS_FIRST.get(port)
     if name:
         return (

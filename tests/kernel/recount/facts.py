@@ -82,6 +82,7 @@ def facts(seen: Seen, named: str) -> Iterator[Fact]:
     yield from _of_ends(seen)
     yield from _of_hasty(seen)
     yield from _of_late_handshakes(seen)
+    yield from _of_late_accepts(seen)
     yield from _of_repeats(seen)
     yield from _of_served_ends(seen)
     yield from _of_neighbours(seen)
@@ -803,6 +804,15 @@ def _of_late_handshakes(seen: Seen) -> Iterator[Fact]:
     for most, least in pairwise(numbers):
         for name, high, low in zip(late.Numbers._fields, most, least, strict=True):
             yield Fact("count", min(low, high), high, f"connections that were opened: {name}")
+
+
+def _of_late_accepts(seen: Seen) -> Iterator[Fact]:
+    """The same of a listener: those whose SYN-ACK was sent again."""
+    if seen.subject.listener:
+        found = late.accepted(seen.samples, seen.subject.netns, seen.subject.listener)
+        for most, least in pairwise(list(found)):
+            for name, high, low in zip(("late", "in all"), most, least, strict=True):
+                yield Fact("count", min(low, high), high, f"connections that were accepted: {name}")
 
 
 def _of_repeats(seen: Seen) -> Iterator[Fact]:

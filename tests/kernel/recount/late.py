@@ -51,3 +51,18 @@ def _those(
         for cookie, port, opened_, there, times in zip(*(c.tolist() for c in columns), strict=True)
         if opened_ and port not in served
     }
+
+
+def accepted(samples: Sequence[Sample], netns: int, place: str) -> Iterator[tuple[int, int]]:
+    """The same at a listener: since each look, those with a SYN-ACK that was sent again, and all;
+    a rule may not know whether an older one was accepted since."""
+    last = samples[-1].sockets
+    for look in range(len(samples) - 1):
+        tables = [each.sockets for sample in samples[look + 1 :] for each in sample.deaths]
+        tables.append(last.take(last.state == tcp.ESTABLISHED))
+        found: dict[int, bool] = {}
+        for table in tables:
+            rows = table.take((table.netns == netns) & at(table, place, "local"))
+            again = rows.tcp_info("total_retrans") * (rows.tcp_info("bytes_retrans") == 0) > 0
+            found |= dict(zip(rows.cookie.tolist(), again.tolist(), strict=True))
+        yield sum(found.values()), len(found)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tcptop.model.route import Neighbour, Route, RouteKey
+from tcptop.model.sample import Deaths
 from tests.unit.findings.counting import counters
 from tests.unit.findings.watched import Findings, of, once, watch
-from tests.unit.prepared import NETNS, NGINX, Row, mini, owners, socket
+from tests.unit.prepared import NETNS, NGINX, TAKEN_AT, Row, mini, owners, socket, table
 
 HALF, DROPS = "handshake-unfinished", "listener-drops"
 HELD = owners((1, NGINX, 6))
@@ -307,3 +309,47 @@ def test_deferred_clients_are_as_old_as_they_were_watched() -> None:
     """Data follows its ACK within a round trip, on a line that is slow as well."""
     found = watch(5, lambda n: deferred(4 if n else 0, left_ms=900), owners=HELD, kernel=BARE_ACKS)
     assert [bool(of(each, HALF)) for each in found] == [False] * 4 + [True] * 2
+
+
+def late(number: int, port: int = 25, again: int = 1, lost: int = 0) -> Row:
+    """One that was accepted here and is over: its SYN-ACK was sent again, or its data was."""
+    info = {"rtt": 200, "min_rtt": 200, "total_retrans": again, "bytes_retrans": lost}
+    info |= {"segs_out": 5, "segs_in": 5, "data_segs_out": 1, "data_segs_in": 1}
+    ends = (f"10.0.0.1:{port}", f"10.0.7.1:{40000 + number}")
+    return socket("CLOSE", *ends, cookie=1000 + number, info=info)
+
+
+def taken(each: Callable[[int], Row], bare_acks: int = 2, port: int = 25) -> Findings:
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        rows = [each(2 * number + n) for n in range(2)] if number else []
+        return (Deaths(NETNS, table(rows), np.full(len(rows), TAKEN_AT + number - 0.1)),)
+
+    per_s = {"TCPDeferAcceptDrop": bare_acks, "TCPSynRetrans": 2}
+    rows = deferred(0, port)
+    every = watch(5, lambda _: rows, owners=HELD, kernel=counters(per_s), deaths=deaths)
+    return of(every[-1], HALF)
+
+
+def test_connections_that_are_taken_a_second_late() -> None:
+    """TCP_DEFER_ACCEPT of a second: at its end the SYN-ACK is sent again."""
+    (finding,) = taken(late)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "10 of 10 connections to nginx on :25 were taken a second late, or more: TCP_DEFER_ACCEPT"
+    )
+    assert finding.advice.startswith("With SMTP the server speaks first")
+    (finding,) = taken(lambda n: late(n, 8080), port=8080)
+    assert finding.severity == "info"  # browsers that connect ahead of a request
+
+
+@pytest.mark.parametrize(
+    ("each", "bare_acks"),
+    [
+        (lambda n: late(n, again=0), 2),  # the request followed its ACK at once
+        (late, 0),  # SYN-ACKs, or their ACKs, are lost
+        (lambda n: late(n, lost=90), 2),  # an answer was lost
+        (lambda n: late(n, again=int(n % 4 == 0)), 2),  # most are not late
+    ],
+)
+def test_who_is_not_kept_waiting_for_data(each: Callable[[int], Row], bare_acks: int) -> None:
+    assert taken(each, bare_acks) == ()

@@ -11,6 +11,7 @@ import numpy as np
 from tcptop.analysis.findings import (
     accept_queues,
     deferred,
+    deferred_late,
     handshakes,
     networks,
     parties,
@@ -40,6 +41,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     yield from islice(_at_server(seen, limits), MOST)
     yield from islice(_at_client(seen, limits), MOST)
     yield from islice(deferred.findings(seen, ID, limits), MOST)
+    yield from islice(deferred_late.findings(seen, ID), MOST)
 
 
 def _severity(rows: Index, limits: Limits) -> str:
