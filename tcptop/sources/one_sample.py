@@ -14,7 +14,7 @@ from tcptop.sources import file_kind
 
 NUMBER = 1
 FINDINGS = (
-    "A JSON snapshot is one moment: findings are those of a first look. `tcptop check --from` "
+    "A JSON snapshot is one moment: findings are those of a first sample. `tcptop check --from` "
     "tells those that are in it."
 )
 PART = "It does not have all sockets of its moment."

@@ -142,7 +142,7 @@ def _evidence(found: Filtered) -> list[str]:
             f"{words.percent(found.share)} of what arrives by IPv4: a filter (nft, iptables) takes "
             "them, or answers them with TCP resets that no other counter has; IPVS passes them on; "
             "or routing drops them: a blackhole route, or an address that may not be one here "
-            "(martian), as where NAT leads to 127.0.0.1 and route_localnet is 0."
+            "(martian), as where NAT leads to the loopback address without route_localnet."
         )
     if found.rejected:
         said.append(
