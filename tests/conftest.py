@@ -107,6 +107,7 @@ def pytest_collection_finish() -> None:
     # What was collected stays: looking through it again took a tenth of the time.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_sessionfinish() -> None:

@@ -60,7 +60,7 @@ class Podman:
 @pytest.fixture
 def podman() -> Iterator[Podman]:
     """Below a path that is short enough for Podman, which keeps sockets there."""
-    with TemporaryDirectory(prefix="tcptop-") as path:
+    with TemporaryDirectory(prefix="tcptop-", ignore_cleanup_errors=True) as path:
         made = Podman(Path(path))
         try:
             yield made

@@ -76,7 +76,8 @@ class Played:
         snapshot = self.watch.snapshot()
         self.evidence |= EVIDENCE[self.id](snapshot)
         self.found |= any(f.id == self.id and f.because is None for f in snapshot.findings)
-        self.causes |= serious(snapshot)
+        if self.found:  # some rules have to watch for longer than others that they explain
+            self.causes |= serious(snapshot)
         self.told |= {each.key: (each, len(self.looks)) for each in snapshot.findings}
         self.looks.append(snapshot)
 

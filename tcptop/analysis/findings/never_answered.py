@@ -24,10 +24,12 @@ WAITED_S = 2.0  # of each that counts
 
 def never_answered(seen: Observations, id: str, few: float) -> Iterator[Finding]:
     rows, waited_s = calls_awaiting(seen)
-    known = (rows.size > 0) & np.isin(seen.table.remote_port[rows], [*ANSWERS_AT_ONCE])
+    if len(rows) < few:
+        return
+    known = np.isin(seen.table.remote_port[rows], [*ANSWERS_AT_ONCE])
     none = known & (seen.table.info_of("bytes_received", rows) == 0) & (waited_s >= WAITED_S)
     rows, waited_s = rows[none], waited_s[none]
-    for group in by_place(seen, rows) if len(rows) >= few else ():
+    for group in by_place(seen, rows):
         for_s = waited_s[np.searchsorted(rows, group.rows)]
         if len(group.rows) >= few and for_s.max() >= OLDEST_S:
             yield _finding(seen, id, group, for_s)
