@@ -34,7 +34,7 @@ def run(chosen: CheckOptions) -> int:
         early = too_early(last.over_s or 0.0, settings, "")
     notes = [each.note for each in early]
     if chosen.recording is not None and shown is None:
-        shown = recorded.shown(last.sample, chosen, chosen.recording)
+        shown = recorded.shown(last.sample, chosen.recording)
     selection = selected(last, shown)
     with output.opened(None) as out:
         if chosen.format == "json":

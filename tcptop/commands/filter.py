@@ -34,12 +34,10 @@ def clause(chosen: FilterOptions, hosts: bool = True) -> Clause | None:
 
 def of_recording(shown: SampleFilter | None) -> Clause | None:
     """What was asked for when it was recorded; nothing, where no host would take that."""
+    if shown is None:
+        return None
     with suppress(UsageError):
-        return (
-            clause(FilterOptions(shown.filter, shown.process, shown.port), False)
-            if shown is not None
-            else None
-        )
+        return clause(FilterOptions(shown.filter, shown.process, shown.port), hosts=False)
     return None
 
 

@@ -55,3 +55,4 @@ def progress(what: str) -> Iterator[Progress]:
         yield shown
     finally:
         shown.done()
+        ending.before_the_end.remove(shown.done)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from tcptop.commands.moments import moment, refuse_earlier, refuse_empty
 from tcptop.options import (
     CheckOptions,
-    FilterOptions,
     JudgingOptions,
     RecordingOptions,
     SnapshotOptions,
@@ -148,17 +147,16 @@ def between(
                 return
 
 
-def shown(sample: Sample, chosen: FilterOptions, path: str) -> Clause | None:
-    """What is asked for, else what was asked for when it was recorded, which is said."""
-    from tcptop.commands.filter import clause, of_recording
+def shown(sample: Sample, path: str) -> Clause | None:
+    """What was asked for when it was recorded, which is said."""
+    from tcptop.commands.filter import of_recording
     from tcptop.model.cells import safe
 
-    typed = clause(chosen)
-    kept = None if typed is not None else of_recording(sample.shown)
+    kept = of_recording(sample.shown)
     if kept is not None:
         said = f"shows what it was recorded for: {safe(kept.text)} (`state all` shows all)"
         print(f"tcptop: {safe(path)}: {said}", file=sys.stderr)
-    return typed or kept
+    return kept
 
 
 def home(sample: Sample) -> int | None:

@@ -68,7 +68,8 @@ def _of_recording(chosen: SnapshotOptions, shown: Clause | None, view: Any) -> i
             view.write(selected(snapshot, shown), out, *wanted)
         return DONE
     with recorded.loop(chosen) as (recording, loop):
-        shown = recorded.shown(recording.first(), chosen, chosen.recording)
+        if shown is None:
+            shown = recorded.shown(recording.first(), chosen.recording)
         if not _is_span(chosen):
             selection = selected(recorded.at(recording, loop, chosen), shown)
             with output.opened(chosen.output) as out:

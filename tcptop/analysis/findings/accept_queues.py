@@ -210,9 +210,8 @@ def stalled_s(seen: Observations, queues: AcceptQueues, place: int, waiters: Wai
 
 def processes(seen: Observations, listeners: Index) -> list[Process]:
     """The processes that may accept, once each."""
-    found = {each.pid: each for row in listeners.tolist() for each in seen.processes(row)}
     inodes = frozenset(seen.table.inode[listeners].tolist())
-    return accepting(seen, list(found.values()), inodes)
+    return accepting(seen, seen.holders(listeners), inodes)
 
 
 def accepting(

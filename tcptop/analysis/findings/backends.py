@@ -142,13 +142,11 @@ def _waiting(seen: Observations, processes: Sequence[Process]) -> tuple[Index, F
 def _own(seen: Observations, rows: Index, processes: Sequence[Process]) -> bool:
     """Whether these processes are those that listen where their connections lead."""
     table, row = seen.table, int(rows[0])
-    there = listening.on_port(table, int(table.netns[row]), int(table.remote_port[row]))
-    far = int(table.remote_hi[row]), int(table.remote_lo[row])
     if not seen.remote_here[row]:
         return False
-    takes = there[listening.takes(table, there, *far)]
     holders = {each.pid for each in processes}
-    return any(each.pid in holders for at in takes.tolist() for each in seen.processes(at))
+    takes = listening.taking(table, dialing.callee(table, row))
+    return any(each.pid in holders for each in seen.holders(takes))
 
 
 def _name(seen: Observations, rows: Index) -> str:

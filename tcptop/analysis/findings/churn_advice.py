@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tcptop.analysis.dialing import WHERE, Callee
+from tcptop.analysis.dialing import Callee
 from tcptop.analysis.findings import listening, parties, servers, unanswered, words
-from tcptop.analysis.findings.ended import lately
+from tcptop.analysis.findings.ended import called_there, lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.parties import Party
 from tcptop.model.closed import Closed
@@ -71,12 +71,7 @@ def advice(
 
 def listeners(seen: Observations, to: Callee) -> list[Process]:
     """Who listens there, on this host."""
-    table = seen.table
-    rows = listening.on_port(table, to.netns, to.remote_port)
-    rows = rows[listening.takes(table, rows, to.remote_hi, to.remote_lo)]
-    if not unanswered.is_here(seen, to):
-        return []
-    return list({each.pid: each for row in rows.tolist() for each in seen.processes(row)}.values())
+    return seen.holders(listening.taking(seen.table, to)) if unanswered.is_here(seen, to) else []
 
 
 def _calls_itself(seen: Observations, to: Callee, who: Sequence[Party]) -> str:
@@ -101,10 +96,7 @@ def _calls_itself(seen: Observations, to: Callee, who: Sequence[Party]) -> str:
 
 def _over(seen: Observations, to: Callee, seconds: float) -> Closed:
     closed = lately(seen, seconds)
-    there = closed.opened.copy()
-    for name in WHERE:
-        there &= getattr(closed, name) == getattr(to, name)
-    return closed.take(there)
+    return closed.take(closed.opened & called_there(closed, to))
 
 
 def said_little(over: Closed) -> bool:

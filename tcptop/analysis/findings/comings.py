@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tcptop.analysis.dialing import WHERE, Callee
+from tcptop.analysis.dialing import Callee
 from tcptop.analysis.findings import listening, unanswered
-from tcptop.analysis.findings.ended import lately
+from tcptop.analysis.findings.ended import called_there, lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.closed import YES
@@ -44,10 +44,8 @@ def by_turns(seen: Observations, to: Callee, seconds: float) -> bool:
 
 def begun_meanwhile(seen: Observations, to: Callee, seconds: float) -> bool:
     """Whether nobody is refused any more since somebody listens there, on this host."""
-    table, snapshot = seen.table, seen.snapshot
-    rows = listening.on_port(table, to.netns, to.remote_port)
-    rows = rows[listening.takes(table, rows, to.remote_hi, to.remote_lo)]
-    age = np.nan_to_num(snapshot.age_s[rows], nan=np.inf)
+    rows = listening.taking(seen.table, to)
+    age = np.nan_to_num(seen.snapshot.age_s[rows], nan=np.inf)
     refused = _times(seen, to, seconds)[0]
     if not len(rows) or not len(refused) or not unanswered.is_here(seen, to):
         return False
@@ -75,10 +73,7 @@ def _times(seen: Observations, to: Callee, seconds: float) -> tuple[F64, F64, F6
     """When connects were refused; when others began and ended, of which those that are open have
     not."""
     closed = lately(seen, seconds)
-    there = np.full(len(closed), True)
-    for name in WHERE:
-        there &= getattr(closed, name) == getattr(to, name)
-    closed, table = closed.take(there), seen.table
+    closed, table = closed.take(called_there(closed, to)), seen.table
     opened = closed.take(closed.opened)
     rows = unanswered.there(seen, to)
     rows = rows[(table.state[rows] == tcp.ESTABLISHED) & ~seen.accepted[rows]]

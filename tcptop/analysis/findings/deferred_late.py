@@ -19,6 +19,7 @@ from tcptop.analysis.findings.how_ended import accepted
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
 from tcptop.model import tcp
+from tcptop.model.arrays import sorted_unique
 from tcptop.model.finding import Finding
 from tcptop.model.table import U64, Bools
 
@@ -42,7 +43,7 @@ def findings(seen: Observations, rule: str) -> Iterator[Finding]:
         if most < LEAST:
             continue
         every = _accepted(seen, netns, seconds)
-        for port in np.unique(every.port[every.late]).tolist():
+        for port in sorted_unique(every.port[every.late]).tolist():
             there = every.port == port
             number, of = int(np.count_nonzero(every.late[there])), int(np.count_nonzero(there))
             if number >= max(LEAST, MOSTLY * of) and most >= SURE * number:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.parties import Party
 from tcptop.model import owner
@@ -50,6 +51,15 @@ def lately(seen: Observations, seconds: float) -> Closed:
             break
         parts.append(part if recent.all() else part.take(recent))
     return joined(parts[::-1])
+
+
+def called_there(closed: Closed, to: Callee) -> Bools:
+    """Those whose other end is that address and port."""
+    there = np.ones(len(closed), bool)
+    for name in WHERE:
+        column = getattr(closed, name)
+        there &= column == column.dtype.type(getattr(to, name))
+    return there
 
 
 def answered(seen: Observations, rows: Index, for_s: float, local_port: int = 0) -> Closed:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis.dialing import Callee
-from tcptop.analysis.findings.ended import lately
+from tcptop.analysis.findings import unanswered
+from tcptop.analysis.findings.ended import called_there, lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.closed import Closed
@@ -47,22 +48,14 @@ def _of_open(seen: Observations, callee: Callee) -> Repeats:
     again, sent, mss = (
         table.info_of(name, rows) for name in ("bytes_retrans", "bytes_sent", "snd_mss")
     )
-    there = np.full(len(rows), True)
-    for name in _THERE:
-        there &= getattr(table, name)[rows] == getattr(callee, name)
-    return _repeats(there, again, sent, mss)
+    return _repeats(np.isin(rows, unanswered.there(seen, callee)), again, sent, mss)
 
 
 def _of_closed(closed: Closed, callee: Callee) -> Repeats:
     closed = closed.take(closed.netns == callee.netns)
-    there = closed.opened.copy()
-    for name in _THERE:
-        there &= getattr(closed, name) == getattr(callee, name)
+    there = closed.opened & called_there(closed, callee)
     again, sent, mss = (closed.known(name) for name in ("bytes_retrans", "bytes_sent", "snd_mss"))
     return _repeats(there, again, sent, mss)
-
-
-_THERE = ("interface", "remote_hi", "remote_lo", "remote_port")
 
 
 def _repeats(there: Bools, again: F64, sent: F64, mss: F64) -> Repeats:

@@ -38,6 +38,11 @@ class Holdup(NamedTuple):
     whom: str = ""
     suspect: str = ""
 
+    @property
+    def first(self) -> str:
+        """What to do or to look at first; empty where nothing is known of it."""
+        return self.advice or self.suspect
+
 
 def of_listener(
     seen: Observations, rows: Index, members: Index, processes: Sequence[Process], stands: bool

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.dialing import WHERE, callee
+from tcptop.analysis.dialing import callee
 from tcptop.analysis.findings.churn import answered
-from tcptop.analysis.findings.ended import lately
+from tcptop.analysis.findings.ended import called_there, lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import halves, lengths, mean_of, rates_or_zero
@@ -158,9 +158,7 @@ def _ended_there(seen: Observations, row: int, seconds: float) -> Closed:
     """By the notices those that the destination of a row ended soon; of EstabResets these are not
     all, which counts none that is reset after it was closed (tcp_set_state, net/ipv4/tcp.c)."""
     closed, to = lately(seen, seconds), callee(seen.table, row)
-    soon = over_soon(closed)
-    for name in WHERE:
-        soon &= getattr(closed, name) == getattr(to, name)
+    soon = over_soon(closed) & called_there(closed, to)
     there = (closed.first == THERE) | ((closed.reset == YES) & (closed.first != HERE))
     return closed.take(soon & closed.opened & there)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tcptop.analysis.dialing import Callee
 from tcptop.model import tcp
 from tcptop.model.table import MAPPED, Bools, Index, SocketTable
 
@@ -12,6 +13,12 @@ def on_port(table: SocketTable, netns: int, port: int) -> Index:
     """The LISTEN rows of a port."""
     here = (table.state == tcp.LISTEN) & (table.netns == netns) & (table.local_port == port)
     return np.flatnonzero(here)
+
+
+def taking(table: SocketTable, to: Callee) -> Index:
+    """The LISTEN rows that take connections to that place."""
+    there = on_port(table, to.netns, to.remote_port)
+    return there[takes(table, there, to.remote_hi, to.remote_lo)]
 
 
 def takes(table: SocketTable, listeners: Index, hi: int, lo: int) -> Bools:

@@ -16,7 +16,7 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.model.socket_id import SocketId
 from tcptop.model.source import Requests
 from tcptop.model.sysctls import number
-from tcptop.model.table import Bools, SocketTable
+from tcptop.model.table import Bools, Index, SocketTable
 
 PATIENCE = 0.95  # samples come a little late or early: a window of 10 s may be 9.5 s long
 
@@ -106,6 +106,11 @@ class Observations:
     def sysctl(self, netns: int, name: str) -> int | None:
         """A sysctl that is one number, by its full dotted name."""
         return number(self.sample.kernel_of(netns).sysctls, name)
+
+    def holders(self, rows: Index) -> list[Process]:
+        """Of any of these rows, each once."""
+        held = (each for row in rows.tolist() for each in self.processes(row))
+        return list({each.pid: each for each in held}.values())
 
     def processes(self, row: int) -> list[Process]:
         """The processes that hold a socket, or are remembered for it."""

@@ -107,10 +107,7 @@ def processes(seen: Observations, chosen: Index) -> list[Process]:
     if known:
         return known
     listeners = sorted_unique(match(seen.table, chosen))
-    held = (
-        process for row in listeners[listeners >= 0].tolist() for process in seen.processes(row)
-    )
-    return list({each.pid: each for each in held}.values())
+    return seen.holders(listeners[listeners >= 0])
 
 
 def finding(seen: Observations, rule: str, netns: int, found: Orphans) -> Finding:

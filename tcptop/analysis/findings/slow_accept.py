@@ -212,8 +212,8 @@ def _advice(seen: Observations, server: Server, held_up: Holdup) -> str:
             "accept, but more slowly than a burst arrives: a thread or loop that only accepts "
             "helps too."
         )
-    if held_up.advice or held_up.suspect:
-        return held_up.advice or held_up.suspect
+    if held_up.first:
+        return held_up.first
     if server.stalled_s:
         return servers.hangs(server.processes)
     return servers.with_workers(server.processes) or _faster(seen, server, who)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tcptop.analysis.dialing import waiting_s
 from tcptop.analysis.findings import unanswered
-from tcptop.analysis.findings.ended import lately
+from tcptop.analysis.findings.ended import called_there, lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.unanswered import SOON_S, Unanswered
 from tcptop.model import address
@@ -35,7 +35,7 @@ def apart(seen: Observations, case: Unanswered) -> Sources | None:
     asking = unanswered.asking(seen, case.callee)
     asking = asking[waiting_s(seen.snapshot, asking) >= SOON_S]
     closed = lately(seen, max(case.since_s, case.longest_s))
-    there = unanswered.called_there(closed, case.callee) & closed.local_known
+    there = called_there(closed, case.callee) & closed.local_known
     silent = _of(seen.table, asking) + _of(closed, _rows(there & ~closed.opened & ~_reset(closed)))
     heard = unanswered.answered(seen, rows[~seen.accepted[rows]])
     answered = _of(seen.table, heard) + _of(closed, _rows(there & closed.opened))

@@ -11,9 +11,9 @@ import numpy as np
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.awaiting import heard_s
-from tcptop.analysis.findings.ended import lately
+from tcptop.analysis.findings.ended import called_there, lately
 from tcptop.analysis.findings.observations import Observations
-from tcptop.analysis.findings.unanswered import Unanswered, called_there, there
+from tcptop.analysis.findings.unanswered import Unanswered, there
 from tcptop.model import closed as codes
 from tcptop.model import tcp
 

@@ -10,17 +10,16 @@ import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee, callee, waiting_s
 from tcptop.analysis.findings.connects_given_up import GivenUp, given_up
-from tcptop.analysis.findings.ended import lately
+from tcptop.analysis.findings.ended import called_there, lately
 from tcptop.analysis.findings.observations import Observations, once
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import address, tcp
 from tcptop.model import closed as codes
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
-from tcptop.model.closed import Closed
 from tcptop.model.route import RouteKey, route_key
 from tcptop.model.sample import Process
-from tcptop.model.table import F64, MAPPED, Bools, Index
+from tcptop.model.table import F64, MAPPED, Index
 
 GONE = ("INCOMPLETE", "FAILED")  # ip-neighbour(8): asked for, and no answer
 LATELY_S = 10.0
@@ -197,14 +196,6 @@ def failed(seen: Observations, to: Callee, seconds: float) -> int:
     closed = lately(seen, seconds)
     ended = ~closed.opened & (closed.reset != codes.YES)
     return int(np.count_nonzero(ended & called_there(closed, to)))
-
-
-def called_there(closed: Closed, to: Callee) -> Bools:
-    there = np.ones(len(closed), bool)
-    for name in WHERE:
-        column = getattr(closed, name)
-        there &= column == column.dtype.type(getattr(to, name))
-    return there
 
 
 class Answering(NamedTuple):

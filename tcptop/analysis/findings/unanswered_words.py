@@ -194,10 +194,7 @@ def _here(told: Silent) -> str:
 
 def _listeners(told: Silent) -> Index:
     """Those of this host that take connections to the destination."""
-    table, to = told.seen.table, told.case.callee
-    there = listening.on_port(table, to.netns, to.remote_port)
-    taking: Index = there[listening.takes(table, there, to.remote_hi, to.remote_lo)]
-    return taking
+    return listening.taking(told.seen.table, told.case.callee)
 
 
 def advice(told: Silent) -> str:

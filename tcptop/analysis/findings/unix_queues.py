@@ -169,8 +169,7 @@ def _advice(seen: Observations, queue: Queue, who: str, processes: list[Process]
     remedy = doing.remedy(seen, processes)
     if remedy:
         return remedy
-    held_up = holdups.of_processes(seen, processes)
-    known = held_up.advice or held_up.suspect or servers.with_workers(processes)
+    known = holdups.of_processes(seen, processes).first or servers.with_workers(processes)
     if known:
         return known
     stacks = f" (stacks: {servers.stacks(processes)})" if processes else ""

@@ -24,10 +24,15 @@ def same_destination(effect: Finding, cause: Finding, seen: Observations) -> boo
     """Rows or rates tell more of it; a cause with several destinations means this one too."""
     if effect.subject.netns != cause.subject.netns or cause.subject.listener:
         return False
-    if cause.key.endswith("/refuses"):  # others, not what this host calls
+    if _refuses_others(cause):
         return False
     to, there = effect.subject.destination or "", cause.subject.destination
     return there in (None, to) or host(there) == to
+
+
+def _refuses_others(finding: Finding) -> bool:
+    """resets: of those who call this host, not of what it calls."""
+    return finding.key.endswith("/refuses")
 
 
 def no_port_to_call_from(effect: Finding, cause: Finding, seen: Observations) -> bool:
@@ -86,7 +91,7 @@ def says_the_same(finding: Finding, rates: Finding) -> bool:
 
 def answers_are_reset(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """resets: those that no socket sends are for the answers to connects of this host."""
-    same = effect.subject.netns == cause.subject.netns and effect.key.endswith("/refuses")
+    same = effect.subject.netns == cause.subject.netns and _refuses_others(effect)
     return same and cause.values.get("answers_reset", 0) > 0
 
 

@@ -89,9 +89,7 @@ def _no_thread_is_left(effect: Finding, cause: Finding, seen: Observations) -> b
     """
     rows = np.flatnonzero(subject.named(cause.subject, seen.table))
     full, unread = blocked.full(seen, rows), effect.values.get("connections", 0)
-    holders = list(
-        {each.pid: each for row in rows.tolist() for each in seen.processes(row)}.values()
-    )
+    holders = seen.holders(rows)
     facts = seen.facts(holders[0]) if len(holders) == 1 else None
     if facts is None or len(full) < max(len(rows), SEVERAL):
         return False
