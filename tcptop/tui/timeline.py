@@ -68,11 +68,7 @@ def _ends(index: SampleIndex) -> tuple[str, str]:
 
 def _marked(bars: str, player: Player, cells: Index) -> tuple[str, list[str]]:
     """Bars with the worst break of each cell in the place of it, and their looks."""
-    starts, ends = _bounds(cells, len(player.index))
-    worst = np.maximum.reduceat(
-        np.append(player.breaks.kind, 0), np.stack([starts, ends], 1).ravel()
-    )
-    kinds = [BreakKind(each) for each in worst[::2].tolist()]
+    kinds = [BreakKind(each) for each in _most(player.breaks.kind, cells).tolist()]
     pairs = zip(bars, kinds, strict=True)
     return "".join(BROKEN[kind] or bar for bar, kind in pairs), [
         BROKEN[k] and "warn" for k in kinds
@@ -89,10 +85,13 @@ def _broken(player: Player) -> str:
     return f"set {'+' if by_s > 0 else '-'}{units.duration(abs(float(by_s)))}" if kind else ""
 
 
-def _bounds(cells: Index, many: int) -> tuple[Index, Index]:
-    """Of each cell the first sample, and the one after its last."""
-    starts = np.minimum(cells[:-1], many - 1)
-    return starts, np.maximum(cells[1:], starts + 1)
+def _most(values: I64, cells: Index) -> I64:
+    """The most of each cell, which has one sample at least."""
+    starts = np.minimum(cells[:-1], len(values) - 1)
+    ends = np.maximum(cells[1:], starts + 1)
+    bounds = np.stack([starts, ends], 1).ravel()  # what is between two cells is left out
+    most: I64 = np.maximum.reduceat(np.append(values, 0), bounds)[::2]
+    return most
 
 
 def _row(label: str, cells: str, here: int, styles: Sequence[str], after: str) -> Line:
@@ -109,8 +108,7 @@ def _row(label: str, cells: str, here: int, styles: Sequence[str], after: str) -
 
 def _blocks(values: I64, cells: Index) -> str:
     """The most of each cell, as bars up to the largest."""
-    starts, ends = _bounds(cells, len(values))
-    most = np.maximum.reduceat(np.append(values, 0), np.stack([starts, ends], 1).ravel())[::2]
+    most = _most(values, cells)
     bars = units.spark(most.astype(np.float64), len(most))
     return ljust(bars, len(most))
 
@@ -129,8 +127,7 @@ def _findings(player: Player, cells: Index) -> tuple[str, list[str]]:
     worst = np.full(len(index) + 1, -1)
     places = np.searchsorted(index.number, np.array(marks.numbers[:many], np.int64))
     worst[np.minimum(places, len(index))] = marks.worst[:many]
-    starts, ends = _bounds(cells, len(index))
-    most = np.maximum.reduceat(worst, np.stack([starts, ends], 1).ravel())[::2].tolist()
+    most = _most(worst[:-1], cells).tolist()
     signs = {-1: UNREAD, 0: NONE} | {rank: SIGNS[SEVERITIES[rank]][0] for rank in SEVERITIES}
     looks = {-1: "dim", 0: ""} | {rank: STYLES[SEVERITIES[rank]] for rank in SEVERITIES}
     return "".join(signs[each] for each in most), [looks[each] for each in most]
