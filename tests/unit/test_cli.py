@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tcptop import command_line, ending, options
+from tcptop import command_line, ending, options, parsers
 from tcptop.commands.filter import filter_text
 
 COMMAND = (sys.executable, "-m", "tcptop")
@@ -37,7 +37,7 @@ def test_words_that_are_no_option_are_the_filter() -> None:
     assert chosen.process == ["nginx"]
 
 
-PARSERS = {"live": (command_line.live, options.LiveOptions), **command_line.SUBCOMMANDS}
+PARSERS = {"live": (parsers.live, options.LiveOptions), **command_line.SUBCOMMANDS}
 
 
 @pytest.mark.parametrize("command", PARSERS)

@@ -31,7 +31,9 @@ ALLOWED = {
 }
 ALLOWED["commands"] = {*ALLOWED, "commands", "options", "configuration", "ending"}
 ALLOWED["options.py"] = {"model"}
-ALLOWED["command_line.py"] = {"argument", "options"}
+ALLOWED["command_line.py"] = {"parsers", "option_groups", "options"}
+ALLOWED["parsers.py"] = {"argument", "option_groups", "options"}
+ALLOWED["option_groups.py"] = {"argument", "options"}
 ALLOWED["argument.py"] = {"options"}
 ALLOWED["configuration.py"] = {"options", "model"}
 

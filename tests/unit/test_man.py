@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import tcptop
-from tcptop import command_line
+from tcptop import command_line, parsers
 
 PAGE = (Path(tcptop.__file__).parent / "man" / "tcptop.1").read_text("ascii")
-PARSERS = {"tcptop": command_line.live} | {
+PARSERS = {"tcptop": parsers.live} | {
     name: parser for name, (parser, _) in command_line.SUBCOMMANDS.items()
 }
 
