@@ -11,6 +11,8 @@ from tcptop import parsers
 from tcptop.option_groups import Parser
 from tcptop.options import (
     CheckOptions,
+    CompletionOptions,
+    ConfigOptions,
     DemoOptions,
     DiffOptions,
     ExplainOptions,
@@ -24,7 +26,7 @@ from tcptop.options import (
 )
 
 # Words of the contract that are subcommands and come with later versions.
-LATER = ("metrics", "config", "completion")
+LATER = ("metrics",)
 
 MOMENTS = ("--at", "--begin", "--end")
 
@@ -37,6 +39,8 @@ SUBCOMMANDS: Mapping[str, tuple[Callable[[], Parser], type[Options]]] = {
     "report": (parsers.report, ReportOptions),
     "demo": (parsers.demo, DemoOptions),
     "explain": (parsers.explain, ExplainOptions),
+    "config": (parsers.config, ConfigOptions),
+    "completion": (parsers.completion, CompletionOptions),
 }
 
 

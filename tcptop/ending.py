@@ -28,6 +28,8 @@ SUBCOMMANDS = (
     "report",
     "demo",
     "explain",
+    "config",
+    "completion",
 )  # end with 130 on ^C, the live view with 0
 
 status: dict[int, int] = {number: 128 + number for number in SIGNALS}  # exit status after each

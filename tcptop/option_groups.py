@@ -82,13 +82,7 @@ def namespace(parser: Parser) -> None:
 
 
 def looking(parser: Parser) -> None:
-    parser.add_argument(
-        "-i",
-        "--interval",
-        type=argument.seconds(*INTERVAL_S),
-        metavar="SECONDS",
-        help="0.1 to 3600, default 1",
-    )
+    interval(parser)
     judging(parser)
     parser.add_argument(
         "--no-events",
@@ -96,6 +90,16 @@ def looking(parser: Parser) -> None:
         action="store_false",
         help="do not ask the kernel which connections end: those shorter than an interval are "
         "not seen then",
+    )
+
+
+def interval(parser: Parser) -> None:
+    parser.add_argument(
+        "-i",
+        "--interval",
+        type=argument.seconds(*INTERVAL_S),
+        metavar="SECONDS",
+        help="0.1 to 3600, default 1",
     )
 
 

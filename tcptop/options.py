@@ -45,7 +45,7 @@ class JudgingOptions:
 
 
 @dataclass(frozen=True)
-class ConfigOptions(JudgingOptions):
+class PollingOptions(JudgingOptions):
     """How often to look, too."""
 
     interval: float | None = None
@@ -58,7 +58,7 @@ class ScreenOptions:
 
 
 @dataclass(frozen=True)
-class LiveOptions(FilterOptions, SourceOptions, ConfigOptions, ScreenOptions):
+class LiveOptions(FilterOptions, SourceOptions, PollingOptions, ScreenOptions):
     command: ClassVar[str] = "live"
     netns: str = ""  # all, where that is permitted
 
@@ -72,7 +72,7 @@ class RecordingOptions:
 
 
 @dataclass(frozen=True)
-class SnapshotOptions(FilterOptions, SourceOptions, ConfigOptions, RecordingOptions):
+class SnapshotOptions(FilterOptions, SourceOptions, PollingOptions, RecordingOptions):
     command: ClassVar[str] = "snapshot"
     begin: str | None = None  # of a recording
     end: str | None = None
@@ -84,7 +84,7 @@ class SnapshotOptions(FilterOptions, SourceOptions, ConfigOptions, RecordingOpti
 
 
 @dataclass(frozen=True)
-class CheckOptions(FilterOptions, SourceOptions, ConfigOptions, RecordingOptions):
+class CheckOptions(FilterOptions, SourceOptions, PollingOptions, RecordingOptions):
     command: ClassVar[str] = "check"
     over: float | None = None  # 5 s, of a recording as long as rules look back
     format: str = "text"
@@ -103,7 +103,7 @@ class ReplayOptions(JudgingOptions, ScreenOptions):
 
 
 @dataclass(frozen=True)
-class RecordOptions(FilterOptions, SourceOptions, ConfigOptions):
+class RecordOptions(FilterOptions, SourceOptions, PollingOptions):
     command: ClassVar[str] = "record"
     file: str = ""
     duration: float | None = None
@@ -131,11 +131,22 @@ class ReportOptions(JudgingOptions):
 
 
 @dataclass(frozen=True)
-class DemoOptions(ConfigOptions, ScreenOptions):
+class DemoOptions(PollingOptions, ScreenOptions):
     command: ClassVar[str] = "demo"
     events: bool = True
     scenario: Sequence[str] = ()
     list: bool = False
+
+
+@dataclass(frozen=True)
+class ConfigOptions(PollingOptions):
+    command: ClassVar[str] = "config"
+
+
+@dataclass(frozen=True)
+class CompletionOptions:
+    command: ClassVar[str] = "completion"
+    shell: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,6 +165,8 @@ Options = (
     | ReportOptions
     | DemoOptions
     | ExplainOptions
+    | ConfigOptions
+    | CompletionOptions
 )
 
 

@@ -8,6 +8,7 @@ from tcptop import argument
 from tcptop.option_groups import (
     TIME,
     Parser,
+    interval,
     judging,
     looking,
     on_screen,
@@ -37,6 +38,8 @@ commands:
   tcptop replay FILE    the live view over such a file: play, step, jump to a time or a finding
   tcptop report FILE    a post-mortem of a recording, as one HTML page or as Markdown
   tcptop explain WORD   what a state or trouble means, how to confirm and fix it; alone: the list
+  tcptop config         the configuration that holds, and where each value is from
+  tcptop completion SH  a completion script for bash, zsh or fish
 """
 
 
@@ -235,6 +238,26 @@ def demo() -> Parser:
     parser.add_argument("--list", action="store_true", help="the scenarios, and what happens")
     looking(parser)
     on_screen(parser)
+    return parser
+
+
+def config() -> Parser:
+    parser = Parser(
+        "tcptop config",
+        "What holds for the commands, as a configuration file, and where each value is from: "
+        "the command line, the file, or a default.",
+    )
+    interval(parser)
+    judging(parser)
+    return parser
+
+
+def completion() -> Parser:
+    parser = Parser(
+        "tcptop completion",
+        "A script that lets a shell complete the options and words of tcptop, to stdout.",
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
     return parser
 
 

@@ -25,6 +25,7 @@ PACKAGES = {
     "crun": "crun",
     "curl": "curl",
     "ethtool": "ethtool",
+    "fish": "fish",
     "haproxy": "haproxy",
     "ip": "iproute2",
     "iperf3": "iperf3",
@@ -41,6 +42,7 @@ PACKAGES = {
     "sysctl": "procps",
     "tmux": "tmux",
     "wrk": "wrk",
+    "zsh": "zsh",
 }
 
 NAMESPACES = "network namespaces"
@@ -87,6 +89,7 @@ NEEDS = {
     "tests/tui/test_via.py": _INSIDE,
     "tests/unit/test_clipboard.py::test_tmux": ("tmux",),
     "tests/kernel/test_names.py::test_rows_in_tmux": ("tmux",),
+    "tests/unit/test_completion.py": ("fish", "zsh"),
     "tests/unit/test_explain.py::test_ss_takes": ("ss",),
     "tests/unit/test_resolver.py::test_a_name_server": _INSIDE,
     "tests/unit/test_resolver.py::test_names_that_lie": _INSIDE,

@@ -20,7 +20,7 @@ from tcptop.configuration import (
     parse,
 )
 from tcptop.model.cells import safe
-from tcptop.options import ConfigOptions, JudgingOptions, UsageError
+from tcptop.options import JudgingOptions, PollingOptions, UsageError
 
 INTERVAL_S = 1.0
 MOST = 1 << 20  # bytes of a configuration file
@@ -49,13 +49,13 @@ def decided(
     if "TCPTOP_RAISE" in os.environ:  # tests must not pass over an error in a rule
         engine.RAISED = (Exception,)
     _check(chosen)
-    file = _configuration(chosen.config)
+    file = configuration(chosen.config)[1]
     typed: dict[str, dict[str, float]] = {}
     for finding, name, value in chosen.set:
         typed.setdefault(finding, {})[name] = value
     timeout = file.idle_timeout_s if chosen.idle_timeout is None else chosen.idle_timeout
     return EffectiveConfiguration(
-        (chosen.interval if isinstance(chosen, ConfigOptions) else None)
+        (chosen.interval if isinstance(chosen, PollingOptions) else None)
         or file.interval
         or INTERVAL_S,
         FindingSettings(
@@ -87,12 +87,13 @@ def _over(below: LimitsByRule, above: LimitsByRule) -> LimitsByRule:
     return {id: {**below.get(id, {}), **above.get(id, {})} for id in {**below, **above}}
 
 
-def _configuration(path: str | None) -> Configuration:
+def configuration(path: str | None) -> tuple[str | None, Configuration]:
+    """The file, the usual one where none is named, and what it says. Raises CommandError."""
     path = path or _usual()
     if path is None:
-        return Configuration()
+        return None, Configuration()
     try:
-        return parse(_text(path), THRESHOLDS)
+        return path, parse(_text(path), THRESHOLDS)
     except UnicodeDecodeError as error:
         raise CommandError(f"{safe(path)}: not UTF-8") from error
     except OSError as error:  # a read that fails names no file

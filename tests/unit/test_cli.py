@@ -44,7 +44,7 @@ PARSERS = {"live": (parsers.live, options.LiveOptions), **command_line.SUBCOMMAN
 def test_a_parser_and_its_dataclass_have_the_same_options(command: str) -> None:
     parser, kind = PARSERS[command]
     one, two = {"file": "x"}, {"old": "x", "new": "y"}
-    files: dict[str, dict[str, Any]] = {"diff": two}
+    files: dict[str, dict[str, Any]] = {"diff": two, "completion": {"shell": "fish"}}
     files |= dict.fromkeys(("record", "replay", "report"), one)
     needed = files.get(command, {})
     words = [*([] if command == "live" else [command]), *needed.values()]

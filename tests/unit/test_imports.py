@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("textual", "rich", "asyncio", "numpy", "lark", "plotext", "pyroute2")
 HELP = [
     *(("--help",), ("--version",), ("snapshot", "--help"), ("check", "--help"), ("demo", "--help")),
-    *(("explain",), ("explain", "time-wait"), ("demo", "--list")),
+    *(("explain",), ("explain", "time-wait"), ("demo", "--list"), ("config", "--help")),
 ]
 
 

@@ -29,7 +29,9 @@ ALLOWED = {
     "tui": {"tui", "explain", "views", "columns", "analysis", "model", "options"},
     "demo": {"demo"},
 }
+ALLOWED["completion"] = {"completion", "option_groups"}
 ALLOWED["commands"] = {*ALLOWED, "commands", "options", "configuration", "ending"}
+ALLOWED["commands"] |= {"command_line", "parsers"}  # what may be typed
 ALLOWED["options.py"] = {"model"}
 ALLOWED["command_line.py"] = {"parsers", "option_groups", "options"}
 ALLOWED["parsers.py"] = {"argument", "option_groups", "options"}

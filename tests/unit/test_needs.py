@@ -55,7 +55,7 @@ def test_where_all_must_run_a_skip_fails(tmp_path: Path) -> None:
 
 def test_only_what_the_chosen_tests_run_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "found", lambda program: False)
-    assert needs.packages(["tests/unit"]) == ["iproute2", "netbase", "tmux"]
+    assert needs.packages(["tests/unit"]) == ["fish", "iproute2", "netbase", "tmux", "zsh"]
     assert needs.packages(["tests/unit/test_arrays.py"]) == []
     assert needs.packages(["tests/incidents/test_reading.py"]) == [
         "iproute2",
