@@ -292,9 +292,13 @@ class _Dead:
         return accepted, called
 
     def _first(self) -> U8:
-        """Who closed first: it is the one that waits. Of a reset who sent it: the kernel forgets
-        what it does itself; a connect is refused by the other end."""
+        """Who closed first: it is the one that waits, or that had nothing from the other end, not
+        even its FIN (which bytes_received counts: tcp_data_queue), when its own was acknowledged.
+        Of a reset who sent it: the kernel forgets what it does itself; a connect is refused by the
+        other end."""
         first = np.full(len(self._table), codes.UNTOLD, np.uint8)
+        nothing = self._table.info_of("bytes_received") == 0
+        first[self._open & ~self._cleared & nothing & (self._reset == codes.NO)] = codes.HERE
         state, (mine, theirs) = self._state, self._mini
         first[theirs | isin_codes(state, THEIRS)] = codes.THERE
         first[mine | isin_codes(state, OURS)] = codes.HERE

@@ -61,12 +61,6 @@ class Turned(NamedTuple):
         return int(np.count_nonzero(self.ended.first == codes.HERE))
 
     @property
-    def late(self) -> bool:
-        """Whether some sent what they had to say after this end had closed."""
-        untold = (self.ended.first == codes.UNTOLD) & (self.ended.reset == codes.NO)
-        return bool(untold.any())
-
-    @property
     def reset(self) -> int:
         return int(np.count_nonzero(self.ended.reset == codes.YES))
 
@@ -91,7 +85,7 @@ def turned(seen: Observations, netns: int, least: int, share: float) -> Iterator
         few = _turned_away(seen, row, ended)
         limit = servers.error_at_once(seen.processes(row))
         said = limit.said if limit and not limit.asked else 0
-        unread = _unread(seen, netns, seconds, ended, said) | _late(seen, netns, seconds, ended)
+        unread = _unread(seen, netns, seconds, ended, said)
         every = int(np.count_nonzero(mine)) + _young(seen, row, seconds)
         partly = unread.any() and len(ended) >= PARTLY * every
         if partly:
@@ -114,22 +108,14 @@ def _turned_away(seen: Observations, row: int, ended: Closed) -> Bools:
 def _unread(seen: Observations, netns: int, seconds: float, ended: Closed, said: int) -> Bools:
     """Closed by this end with what had come unread, and nothing sent, or no more than the error of
     a server that asks nobody first (`said`, segments): its kernel resets those, and counts them
-    (tcp_close, net/ipv4/tcp.c), of all the namespace. It is no answer, and no check."""
-    unread = (ended.reset == codes.YES) & (ended.first != codes.THERE)
+    (tcp_close, net/ipv4/tcp.c), of all the namespace. It is no answer, and no check. After a
+    shutdown() the FIN may have been acknowledged before."""
+    ended_so = (ended.reset == codes.YES) | (ended.first == codes.UNTOLD)
+    unread = ended_so & (ended.first != codes.THERE)
     unread &= (ended.known("data_segs_out") <= said) & (ended.known("data_segs_in") > 0)
     grown = seen.grown(netns, "TCPAbortOnClose", seconds)
     counted = grown is not None and grown[0] >= MOSTLY * np.count_nonzero(unread)
     return unread if counted else np.zeros(len(ended), bool)
-
-
-def _late(seen: Observations, netns: int, seconds: float, ended: Closed) -> Bools:
-    """Closed by this end before anything came, without a byte, of which what came then was reset,
-    and counted (tcp_rcv_state_process, net/ipv4/tcp_input.c): who closed first is not told."""
-    late = (ended.reset == codes.NO) & (ended.first == codes.UNTOLD)
-    late &= (ended.known("data_segs_out") == 0) & (ended.known("bytes_received") == 0)
-    grown = seen.surely_grown(netns, "TCPAbortOnData", seconds)
-    counted = grown > 0 and grown >= MOSTLY * np.count_nonzero(late)
-    return late if counted else np.zeros(len(ended), bool)
 
 
 def with_error(ended: Closed, limit: servers.AtOnce, by_server: Bools, here: bool) -> Bools:

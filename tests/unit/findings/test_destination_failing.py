@@ -41,7 +41,7 @@ def opened(**info: int) -> Row:
     """A request of 100 bytes that was acknowledged, and the FIN after it; nothing came."""
     asked = {"segs_out": 4, "segs_in": 3, "data_segs_out": 1, "bytes_sent": 100, "rtt": 200}
     asked |= {"min_rtt": 200, "bytes_acked": 102, "last_data_recv": 2100, "last_data_sent": 2000}
-    return ended(TO, **{**asked, **info})
+    return ended(TO, **{**asked, "bytes_received": 1, **info})  # the other end's FIN
 
 
 def answered() -> Row:

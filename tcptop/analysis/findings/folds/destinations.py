@@ -14,7 +14,8 @@ from tcptop.analysis.findings.unix_queues import PROXIES
 from tcptop.model.address import split_zone
 from tcptop.model.finding import SEVERITIES, Finding
 
-FRONTS = (*POOLERS, *PROXIES)
+RELAYS = ("socat", "docker-proxy", "rootlessport", "kubectl", "stunnel", "rinetd", "sslh", "gost")
+FRONTS = (*POOLERS, *PROXIES, *RELAYS)  # of whom each client's end is its back end's
 NEARLY_ALL = 0.8  # of what is sent again
 OURS = 0.1  # of what is sent again, as of retransmission-rate
 ALIKE = 0.2  # by so much the numbers of requests and of what follows from them may differ

@@ -120,8 +120,6 @@ def _each(found: Turned) -> str:
     ends = f"; {words.number(found.reset)} of them ended in a reset" if found.reset else ends
     if found.reset and found.mute:
         ends += ", as this end closed with what had come unread (TCPAbortOnClose)"
-    if found.late and found.mute:
-        ends += "; what others sent came after this end had closed (TCPAbortOnData)"
     return (
         f"Each of these {words.number(found.number)} {asked} over within {words.exactly(SOON_S)}, "
         f"{sent}{ends}. They came from {remotes(found.ended)}."
