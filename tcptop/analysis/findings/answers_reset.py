@@ -48,11 +48,13 @@ def answers_reset(
     return AnswersReset(resets, touched)
 
 
-def told(found: AnswersReset) -> Iterator[str]:
+def told(found: AnswersReset, opened: bool = False) -> Iterator[str]:
+    """`opened`: the connects succeed in the end, once the reset has gone."""
     if found.resets:
+        answers = "it is no SYN-ACK" if opened else "fits no connection here"
         yield (
             f"This host sent {words.number(found.resets)} resets meanwhile (OutRsts), about as "
-            "many as SYNs: something answers, and fits no connection here."
+            f"many as SYNs: something answers, and {answers}."
         )
     if found.touched:
         yield (
@@ -61,7 +63,14 @@ def told(found: AnswersReset) -> Iterator[str]:
         )
 
 
-def cause(found: AnswersReset) -> str:
+def cause(found: AnswersReset, opened: bool = False) -> str:
+    if opened:
+        return (
+            "the other end apparently still has an old connection with the addresses and ports of "
+            "the new one (in TIME-WAIT, as behind a NAT that uses few ports), acknowledges that "
+            "one, and takes the next SYN once this host has reset it: ss -tan there; give the NAT "
+            "more ports, or let the clients close first"
+        )
     if found.touched:
         return (
             "the other end still knows an old connection with the addresses and ports of the new "

@@ -24,6 +24,7 @@ from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
 BEFORE_S = 1.0  # so much older is who waits: a worker that is replaced accepts at once
+PLACES = 3
 INIT = 1  # whose children orphans become, but for those of a subreaper
 
 
@@ -57,10 +58,10 @@ def of_listener(
     starting = _starting(seen, members, processes) if stands else None
     if starting:
         return starting
-    known = servers.one_thread(processes)
-    if known:
+    known = servers.one_thread(processes)  # which takes connections by epoll alone
+    limit = _at_its_limit(seen, rows, processes) if stands or known else None
+    if known and not limit:
         return Holdup((), f"{known} More backlog would only hide it.")
-    limit = _at_its_limit(seen, rows, processes) if stands else None
     found = limit or of_processes(seen, processes)
     if stands and not found.advice:
         return _by_clients(seen, int(rows[0]), processes, found)
@@ -130,7 +131,9 @@ def _at_its_limit(seen: Observations, rows: Index, processes: Sequence[Process])
     mine = np.unique(np.concatenate([parties.held(seen, each) for each in processes]))
     port = table.local_port[rows[0]]
     clients = mine[(table.local_port[mine] == port) & (table.state[mine] != tcp.LISTEN)]
-    held = f"the {words.count(len(clients), 'connection')} there" if len(clients) else "them"
+    if not len(clients):
+        return _never_served(seen, mine, processes)
+    held = f"the {words.count(len(clients), 'connection')} there"
     said = (
         f"It holds {words.count(len(clients), 'connection')} there, from "
         f"{ends.addresses(seen.sample, clients)}.",
@@ -139,11 +142,33 @@ def _at_its_limit(seen: Observations, rows: Index, processes: Sequence[Process])
         (
             "No epoll descriptor of its processes watches this listener: they have stopped "
             "accepting, as programs do at their own limit of connections or descriptors.",
-            *(said if len(clients) else ()),
+            *said,
         ),
         f"Check {servers.own_limit(processes)}, and what holds {held} (idle clients, long polls, "
         f"slow back ends): a timeout for each frees {who}. Raise the limit only after that. More "
         "backlog would only hide it.",
+    )
+
+
+def _never_served(seen: Observations, mine: Index, processes: Sequence[Process]) -> Holdup:
+    """A program that has nothing of it: the socket was made by another, and is not used."""
+    table, who = seen.table, words.called(processes[0])
+    watched = [
+        row
+        for row in mine[table.state[mine] == tcp.LISTEN].tolist()
+        if table.recv_q[row] == 0 and not accept_queues.unwatched(seen, np.array([row]))
+    ]
+    places = words.joined([words.local(seen.sample, row) for row in watched[:PLACES]])
+    own = f" It does serve {places}." if watched else ""
+    return Holdup(
+        (
+            "No epoll descriptor of its processes watches this listener, and none of them holds a "
+            f"connection there: nothing is accepted from it.{own}",
+        ),
+        f"{who} seems to have been given this socket, and not to use it: socket activation (a "
+        ".socket unit of systemd passes it as descriptor 3, with LISTEN_FDS), or a parent that has "
+        f"opened it. Let {who} listen on that descriptor, or leave the socket unit out and let it "
+        "listen on this address itself. More backlog would only hide it.",
     )
 
 

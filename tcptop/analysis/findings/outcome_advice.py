@@ -6,7 +6,9 @@ from tcptop.analysis.findings import comings, failed_places, reuse_words, unansw
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcome_words import gone, kinds
 from tcptop.analysis.findings.outcomes import Outcomes
+from tcptop.analysis.findings.reset_rates import RST
 from tcptop.analysis.findings.servers import CLIENTS_CLOSE_AT
+from tcptop.model import address
 from tcptop.model.route import NO_ROUTE
 
 HALF = 0.5  # of those reset
@@ -21,6 +23,13 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
         return reuse_words.advice(found, to)
     if most.startswith("closed by"):
         return _about_cuts(there)
+    if most.startswith("closed") and found.none_new:
+        return (
+            f"{there} look why the program takes no new connections while it serves older ones: a "
+            "limit of connections, threads or descriptors that is reached, or the thread that "
+            f"accepts, which may have ended (its log) or wait (ss -ltn{'' if here else ' there'} "
+            "shows how many are in its accept queue)."
+        )
     if most.startswith("closed"):
         return (
             f"{there} look at the program, not at the network: whether it accepts "
@@ -67,6 +76,13 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
         return comings.advice(to)
     if found.refused and here and comings.begun_meanwhile(seen, found.callee, found.seconds):
         return comings.started(to)
+    if found.fine and not found.callee.remote_port:
+        whom = address.text(found.callee.remote_hi, found.callee.remote_lo)
+        return (
+            f"Find the port: tcpdump -c 20 -nni any 'host {whom} and ({RST})'. One of the "
+            f"services {'here' if here else 'there'} is down while others are well; of a proxy its "
+            "own status names the server that fails its checks."
+        )
     mostly_well = found.well > found.failed
     if mostly_well or (found.fine and len(failed_places.answering(seen, found.callee))):
         return (

@@ -200,7 +200,7 @@ def evidence(
     elif not found.callee.remote_port:
         yield "They failed before connect() returned: the kernel no longer knows the port then."
     yield from _callers(found, who, apparent)
-    if spared and found.unopened and not found.unrouted:
+    if spared and found.unopened and not found.unrouted and found.callee.remote_port:
         yield "Others at the same port answer meanwhile."
 
 
@@ -237,6 +237,11 @@ def _others(found: Outcomes, to: str) -> str:
             f"{older} to {to} that {_were(found.working)} open before brought something meanwhile."
         )
     many = words.count(found.fine, "other connection")
+    if not found.callee.remote_port:
+        return (
+            f"{many} to {to} opened or brought something meanwhile, at whatever port: that host is "
+            "up."
+        )
     return f"{many} to {to} ended well or brought something meanwhile."
 
 
@@ -249,6 +254,11 @@ def _left(found: Outcomes) -> Iterator[str]:
         f"Those closed here had waited {waited} for an answer{never}. The other kernel had "
         "acknowledged what was sent: its program did not answer, the network carried it."
     )
+    if found.none_new:
+        yield (
+            "Of those that were opened meanwhile none has brought a byte: only older ones are "
+            "served."
+        )
     if found.half_closed:
         yield (
             f"{words.count(found.half_closed, 'connection')} there that this host has closed "

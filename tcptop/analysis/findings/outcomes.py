@@ -14,7 +14,7 @@ import numpy as np
 from tcptop.analysis.dialing import WHERE, Callee
 from tcptop.analysis.findings import icmp, reuse, unanswered
 from tcptop.analysis.findings.awaiting import calls_awaiting
-from tcptop.analysis.findings.ended import Whose, lately, whose
+from tcptop.analysis.findings.ended import ADDRESS, Whose, lately, whose
 from tcptop.analysis.findings.how_ended import (
     CUT,
     FAILED,
@@ -137,6 +137,13 @@ class Outcomes(NamedTuple):
         return self.well + self.working
 
     @property
+    def none_new(self) -> bool:
+        """Only older ones bring something: of those that were opened meanwhile none got a byte, as
+        of a server that takes no more."""
+        never = self.never_answered == self.left > 0
+        return never and self.working > 0 and not self.well and not self.young
+
+    @property
     def every(self) -> int:
         return self.failed + self.fine
 
@@ -195,6 +202,8 @@ def by_counters(seen: Observations, found: Outcomes) -> Outcomes:
 def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since: float) -> Outcomes:
     callee = Callee(*(int(getattr(closed, name)[there[0]]) for name in WHERE))
     number = np.bincount(how[there], minlength=STRUCK + 1).tolist()
+    if not callee.remote_port:
+        number[FINE] = _open_at_any_port(closed, how, int(there[0]))
     failed, left = there[how[there] >= FAILED], there[how[there] == LEFT]
     cut, lost = there[how[there] == CUT], there[how[there] == LOST]
     reset, again = there[how[there] == RESET], there[how[there] == REUSED]
@@ -240,6 +249,14 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         np.sort(closed.known("last_data_sent")[again] / 1000),
         whose(closed, failed),
     )
+
+
+def _open_at_any_port(closed: Closed, how: I64, row: int) -> int:
+    """Those that were open, also the checks of a proxy that end in a reset."""
+    same = closed.opened & (how < FAILED)
+    for name in ADDRESS:
+        same &= getattr(closed, name) == getattr(closed, name)[row]
+    return int(np.count_nonzero(same))
 
 
 def _goes_on(seen: Observations, closed: Closed, struck: Index, least: int) -> bool:

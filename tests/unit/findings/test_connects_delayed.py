@@ -113,7 +113,8 @@ def test_one_of_ten() -> None:
 def test_an_old_connection_answers_first() -> None:
     (finding,) = found(two, OutRsts=2)
     assert any("This host sent 16 resets meanwhile" in each for each in finding.evidence)
-    assert finding.advice.startswith("Look at what answers first")
+    assert finding.advice.startswith("Look at what answers first: the other end apparently still")
+    assert not any("fits no connection" in each for each in finding.evidence)  # it is dialed anew
 
 
 def test_connections_that_stay_open_count_too() -> None:

@@ -126,15 +126,35 @@ def test_a_pool_that_has_given_up_tries_now_and_then() -> None:
     assert not found(lambda number: [refused() if number % 4 == 0 else answered()])
 
 
-def test_connections_that_were_open_before_are_no_connects() -> None:
-    """As of a firewall that allows so many."""
+def long_open() -> list[Row]:
+    """Twenty that were open before, and are answered all the time."""
     clocks = {"last_data_recv": 100, "last_data_sent": 200, "data_segs_in": 50}
     info = clocks | {"data_segs_out": 50, "bytes_received": 5000}
-    pool = [
+    return [
         socket("ESTABLISHED", f"10.0.0.1:{45_000 + n}", TO, cookie=900 + n, inode=900, info=info)
         for n in range(20)
     ]
-    finding = one(lambda _: [refused()] * 3, now=pool)
+
+
+@pytest.mark.parametrize(("answers", "told"), [(0, 1), (1, 0)])
+def test_a_server_that_takes_no_new_ones_fails_however_well_older_ones_do(
+    answers: int, told: int
+) -> None:
+    """In the incidents one has no descriptor left, and of one the thread that accepts has ended;
+    not where some of the new ones are answered, and five wait for a slow page."""
+    rows = lambda n: [*[left()] * 5 * (n in (2, 6)), *[answered()] * answers]  # noqa: E731
+    every = found(rows, now=long_open())
+    assert len(every) == told
+    for finding in every:
+        assert finding.severity == "warning"
+        assert finding.title.startswith(f"All 10 connections to {TO} that ended within 8 s were")
+        assert any("only older ones are served" in each for each in finding.evidence)
+        assert "takes no new connections while it serves older ones" in finding.advice
+
+
+def test_connections_that_were_open_before_are_no_connects() -> None:
+    """As of a firewall that allows so many."""
+    finding = one(lambda _: [refused()] * 3, now=long_open())
     assert finding.title == f"All 24 connects to {TO} within 8 s were refused"
     assert f"20 connections to {TO} that were open before brought something meanwhile." in (
         finding.evidence
@@ -146,6 +166,19 @@ def test_of_what_the_kernel_has_forgotten_the_address_is_told() -> None:
     finding = one(lambda _: [ended("10.0.0.9:0")])
     assert finding.title.startswith("All 8 connects to 10.0.0.9 within 8 s were refused")
     assert "no longer knows the port" in " ".join(finding.evidence)
+
+
+@pytest.mark.parametrize(("well", "severity"), [(6, "info"), (2, "warning"), (0, "warning")])
+def test_where_the_port_is_unknown_all_of_the_address_count(well: int, severity: str) -> None:
+    """In the incident a proxy asks one of three servers, which a deploy has taken away, whether it
+    is back, and the two others serve."""
+    finding = one(lambda _: [ended("10.0.0.9:0"), *[answered()] * well])
+    some = f"8 of {8 + 8 * well}" if well else "All 8"
+    assert finding.title == f"{some} connects to 10.0.0.9 within 8 s were refused"
+    assert finding.severity == severity
+    others = f"{8 * well} other connections to 10.0.0.9 opened or brought something meanwhile"
+    assert any(each.startswith(others) for each in finding.evidence) is bool(well)
+    assert not any("same port" in each for each in finding.evidence)
 
 
 def test_counters_that_are_read_a_moment_before_the_notices_tell_the_same() -> None:

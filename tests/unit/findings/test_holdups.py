@@ -174,6 +174,34 @@ def test_a_server_that_hangs_has_not_outlived_one(rows: list[Row], facts: dict[s
     assert left_alone(rows, **facts).serves
 
 
+NODE = replace(NGINX, pid=40, name="node", cmdline="node app.js")
+
+
+@pytest.mark.parametrize(
+    ("watched", "held", "said"),
+    [
+        ({7}, False, "node seems to have been given this socket, and not to use it"),
+        ({1, 7}, False, "node runs JavaScript in one thread"),  # a long piece blocks its loop
+        ({7}, True, "Check its limit of connections and its log"),  # it took some before
+    ],
+)
+def test_an_inherited_listener_that_nobody_watches(
+    watched: set[int], held: bool, said: str
+) -> None:
+    """In the incident systemd passes it, and the program listens on a port of its own."""
+    own = socket("LISTEN", "127.0.0.1:3000", inode=7, cookie=7)
+    client = socket("ESTABLISHED", "127.0.0.1:8000", "127.0.0.1:40000", inode=9, cookie=9)
+    rows = [LISTENER, own, *([client] if held else [])]
+    facts = replace(IDLE, pid=40, threads=11, parent=1, waits_for=frozenset(watched))
+    of = owners(*((row["inode"], NODE, 3 + n) for n, row in enumerate(rows)))
+    observed = Observations(derived(sample(rows, owners=of, facts={40: facts})), ())
+    at = np.array([0])
+    found = holdups.of_listener(observed, at, at, [NODE], stands=False)
+    assert found.advice.startswith(said)
+    serves = any("It does serve 127.0.0.1:3000." in each for each in found.evidence)
+    assert serves is ("given this socket" in said)
+
+
 def test_of_nobody_nothing_is_known() -> None:
     listener, observed = np.array([0]), seen([])
     assert holdups.of_listener(observed, listener, listener, (), stands=True) == Holdup(())

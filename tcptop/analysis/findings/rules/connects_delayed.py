@@ -91,7 +91,7 @@ def _evidence(
             f"net.ipv4.tcp_ecn = {_ecn(seen, found)}: a first SYN from here asks for ECN, and a "
             "retransmitted one does not."
         )
-    yield from answers_reset.told(resets)
+    yield from answers_reset.told(resets, opened=True)
     dropped = seen.surely_grown(found.callee.netns, "insert_failed", found.seconds)
     if dropped:
         yield (
@@ -113,7 +113,7 @@ def _advice(
     seen: Observations, found: Late, to: str, resets: AnswersReset, first_only: bool
 ) -> str:
     if resets:
-        cause = f"Look at what answers first: {answers_reset.cause(resets)}."
+        cause = f"Look at what answers first: {answers_reset.cause(resets, opened=True)}."
     elif _by_ecn(seen, found):
         cause = (
             f"Something on the way to {to} seems to drop SYNs that ask for ECN: for a test, "

@@ -39,6 +39,7 @@ MOMENTS = 3  # where others go well: a deploy restarts a server twice, perhaps
 ANEW = 0.2  # of the failures, so many that go well
 RARELY, AT_TIMES = 0.01, 0.03  # of the connects, that are told, and that are a warning
 FEW = 2  # connects, where none goes well: a pool that has given up asks every few seconds
+OTHER_PORTS = 5  # times as many that go well at the same address, where the port is not known
 SPARE_PER_S = 1.2  # attempts to a host that is down, of those who ask whether it is back
 
 
@@ -67,6 +68,8 @@ def _fails(seen: Observations, found: Outcomes, limits: Limits) -> bool:
         return False
     if found.failed < limits["failures"]:
         return _seldom(found)
+    if found.none_new and found.left >= limits["failures"]:
+        return True
     if found.fine and found.moments < MOMENTS:
         return False
     return (
@@ -183,7 +186,7 @@ def _severity(seen: Observations, found: Outcomes, limits: Limits, spared: bool)
 
 def _harms(found: Outcomes, limits: Limits) -> bool:
     """Of what fails at times a connect is the surest: a request may have been cancelled."""
-    if not found.fine:
+    if not found.fine or found.none_new:
         return found.failed >= limits["failures"] or _given_up(found, limits)
     if found.share >= limits["share"] or _broken(found) >= limits["partly"] * found.every:
         return True
@@ -200,12 +203,25 @@ def _spared(seen: Observations, found: Outcomes, limits: Limits) -> bool:
         return anew and not _forgotten_steadily(found, limits)
     if no_route.spared(seen, found):
         return True
-    if found.fine or found.unopened < found.failed or not found.callee.remote_port:
+    if found.unopened < found.failed:
+        return False
+    if not found.callee.remote_port:
+        return _one_of_its_ports(found)
+    if found.fine:
         return False
     if 2 * unanswered.by_other_family(seen, found.callee) >= found.failed:
         return True
-    seldom = found.failed <= SPARE_PER_S * found.seconds + 1
-    return seldom and unanswered.others_answer(seen, found.callee)
+    return _seldom_asked(found) and unanswered.others_answer(seen, found.callee)
+
+
+def _seldom_asked(found: Outcomes) -> bool:
+    return found.failed <= SPARE_PER_S * found.seconds + 1
+
+
+def _one_of_its_ports(found: Outcomes) -> bool:
+    """Which is not known; the others are used far more often, as of a proxy that asks whether one
+    of its servers is back."""
+    return _seldom_asked(found) and found.fine >= OTHER_PORTS * found.failed
 
 
 def _forgotten_steadily(found: Outcomes, limits: Limits) -> bool:
