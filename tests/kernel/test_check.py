@@ -23,6 +23,7 @@ from tcptop.demo.held import until
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.demo.scenarios import choose
 from tcptop.demo.stage import Stage
+from tests import warm
 from tests.kernel import queues, states
 from tests.kernel.nobody import become_nobody
 from tests.unit.written import VALIDATOR
@@ -33,7 +34,7 @@ COMMAND = [sys.executable, "-m", "tcptop", "check"]
 
 
 def check(*words: str, stdout: Any = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return warm.run(
         [*COMMAND, *words], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60
     )
 

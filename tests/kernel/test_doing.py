@@ -28,6 +28,7 @@ from tcptop.model.source import Requests
 from tcptop.sources import lost, unix_listeners, wire
 from tcptop.sources.live import LiveSource
 from tcptop.sources.process_facts import FactsReader
+from tests import warm
 from tests.kernel import states
 
 READY = "print('ready', flush=True);"
@@ -160,7 +161,7 @@ def until_told(pid: int, rule: str) -> list[str]:
     command = [sys.executable, "-m", "tcptop", "snapshot", "--netns", str(pid), "--only=findings"]
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        told = json.loads(warm.run(command, capture_output=True, check=True).stdout)
         titles = [each["title"] for each in told["findings"] if each["id"] == rule]
         if titles:
             return titles

@@ -34,6 +34,7 @@ from tcptop.sources import namespaces
 from tcptop.sources.deaths import BUFFER, DeathListener, DeathReader
 from tcptop.sources.live import LiveSource
 from tcptop.sources.other_namespaces import DESCRIPTORS
+from tests import warm
 from tests.kernel.nobody import SYS_ADMIN, SYS_PTRACE, as_nobody, with_one_right
 from tests.kernel.snapshots import kind, pids
 
@@ -452,7 +453,7 @@ def test_it_is_said_where_processes_are_hidden(namespace: DemoNamespace) -> None
     words = [sys.executable, "-m", "tcptop", "snapshot", "--netns", "all", "--format", "json"]
     hiding = ["unshare", "--pid", "--fork", "--mount-proc", *words]
     for command, hidden in ((words, False), (hiding, True)):
-        told = json.loads(subprocess.check_output(command, timeout=60))
+        told = json.loads(warm.run(command, capture_output=True, timeout=60).stdout)
         notes = "\n".join(told["collector"]["notes"])
         assert ("that /proc does not show are not found." in notes) == hidden
         found = {each["inode"] for each in told["namespaces"]}
@@ -641,7 +642,7 @@ def test_check_tells_the_same_trouble_of_two_namespaces_apart(
     for each in (namespace, other):
         each.run(overflowing)
     words = ("check", "--netns", "all", "--over", "2", "-i", "0.5", "--format", "json")
-    done = subprocess.run(
+    done = warm.run(
         [sys.executable, "-m", "tcptop", *words, "--config", os.devnull],
         capture_output=True,
         text=True,

@@ -15,6 +15,7 @@ import pytest
 from tcptop.analysis.findings.rules import RULES
 from tcptop.demo.scenarios import choose, scenarios
 from tcptop.demo.stage import Stage
+from tests import warm
 
 ONE_LOOK = [rule.id for rule in RULES if rule.look_s == 0 and rule.id in scenarios()]
 DEVELOP_S = 8.0  # retransmissions and probes need a while to tell something
@@ -45,7 +46,7 @@ def _check(stage: Stage) -> subprocess.Popen[bytes]:
     words += ["--netns", str(stage.pid)]
     for name, value in stage.limits.items():
         words += ["--set", f"{name}={value}"]
-    return subprocess.Popen(words, stdout=subprocess.PIPE)
+    return warm.Popen(words, stdout=subprocess.PIPE)
 
 
 def _outcome(process: subprocess.Popen[bytes]) -> Checked:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from tcptop.demo.scenarios import choose
 from tcptop.demo.stage import Stage
 from tcptop.dispatch import dispatch
+from tests import warm
 
 SCENARIO = "accept-queue-overflow"
 CALM_S, TROUBLE_S = 2.0, 6.0
@@ -24,7 +24,7 @@ def record(path: Path) -> None:
     """So many seconds of each; the trouble is there at the end."""
     with Stage(()) as stage:
         words = ["record", str(path), "--netns", str(stage.pid), "-i", INTERVAL, *NO_CONFIG]
-        with subprocess.Popen([sys.executable, "-m", "tcptop", *words]) as recorder:
+        with warm.Popen([sys.executable, "-m", "tcptop", *words]) as recorder:
             wait_for_a_sample(path)
             time.sleep(CALM_S)
             stage.add(choose([SCENARIO])[0])

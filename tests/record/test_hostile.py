@@ -17,6 +17,7 @@ from tcptop.sources.recording.reader import RecordingReader
 from tcptop.sources.recording.schema import INDEX
 from tcptop.sources.recording.source import RecordingSource
 from tcptop.sources.recording.writer import RecordingWriter
+from tests import warm
 from tests.record.fuzz import Fuzzer
 from tests.record.made import recorded, samples
 from tests.unit.prepared import everything, socket, table
@@ -175,9 +176,7 @@ def test_escape_sequences_stay_text(tmp_path: Path) -> None:
     path = recorded(tmp_path / "x", [everything(owners=held)])
     words = [sys.executable, "-m", "tcptop", "snapshot", "--from", str(path), "--config"]
     for form in ("text", "markdown", "json", "csv"):
-        done = subprocess.run(
-            [*words, "/dev/null", "--format", form], capture_output=True, timeout=120
-        )
+        done = warm.run([*words, "/dev/null", "--format", form], capture_output=True, timeout=120)
         assert done.returncode == 0, done.stderr
         assert b"]0;x" in done.stdout
         assert b"\x1b" not in done.stdout

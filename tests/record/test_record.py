@@ -19,6 +19,7 @@ import pytest
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.sources.recording.reader import RecordingReader
 from tcptop.views.rows import rfc3339
+from tests import warm
 from tests.kernel import states
 from tests.record.made import read
 
@@ -40,7 +41,7 @@ def command(namespace: DemoNamespace, path: Path, *more: str) -> list[str]:
 def recording(namespace: DemoNamespace, path: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
     """Until it is left; the first sample is in the file."""
     words = command(namespace, path, *more)
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as running:
+    with warm.Popen(words, stderr=subprocess.PIPE, text=True) as running:
         try:
             wait_for(path, 1, running)
             yield running
@@ -65,7 +66,7 @@ def last(path: Path) -> int:
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     every = [sys.executable, "-m", "tcptop", *words, "--config", "/dev/null"]
-    return subprocess.run(every, capture_output=True, text=True, timeout=120)
+    return warm.run(every, capture_output=True, text=True, timeout=120)
 
 
 def test_real_sockets_are_recorded_and_told_as_they_were(
@@ -74,7 +75,7 @@ def test_real_sockets_are_recorded_and_told_as_they_were(
     path = tmp_path / "x"
     namespace.run(states.close_wait)
     words = command(namespace, path, "-i", "0.2", "--duration", "2")
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    done = warm.run(words, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith(f"tcptop: {path}: ")
     taken = read(path)
@@ -90,7 +91,7 @@ def test_real_sockets_are_recorded_and_told_as_they_were(
 def test_a_span_is_every_sample_of_it(namespace: DemoNamespace, tmp_path: Path) -> None:
     path = tmp_path / "x"
     namespace.run(states.established)
-    subprocess.run(command(namespace, path, "-i", "0.2", "--duration", "3"), check=True, timeout=60)
+    warm.run(command(namespace, path, "-i", "0.2", "--duration", "3"), check=True, timeout=60)
     taken = read(path)
     begin, end = (rfc3339(taken[place].taken_at) for place in (1, -1))
     last_at = datetime.fromisoformat(end).timestamp()  # a little earlier: its text is cut
@@ -127,7 +128,7 @@ def test_a_signal_ends_it_well(
 def test_a_second_writer_is_refused_in_a_line(namespace: DemoNamespace, tmp_path: Path) -> None:
     path = tmp_path / "x"
     with recording(namespace, path, "-i", "0.1") as running:
-        done = subprocess.run(command(namespace, path), capture_output=True, text=True, timeout=60)
+        done = warm.run(command(namespace, path), capture_output=True, text=True, timeout=60)
         assert done.returncode == 1
         assert done.stderr == f"tcptop: {path}: another tcptop is writing to it\n"
         wait_for(path, last(path) + 3, running)
@@ -141,7 +142,7 @@ def test_a_file_that_is_something_else_is_left_alone(
 ) -> None:
     path = tmp_path / "x"
     path.write_bytes(contents)
-    done = subprocess.run(command(namespace, path), capture_output=True, text=True, timeout=60)
+    done = warm.run(command(namespace, path), capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert path.read_bytes() == contents

@@ -18,6 +18,8 @@ from typing import Any
 
 import pyte
 
+from tests import warm
+
 DEADLINE = 60.0  # seconds; only a failure takes as long
 
 
@@ -50,6 +52,7 @@ class Terminal:
         ignored: Sequence[signal.Signals] = (),
         redirect: Mapping[int, str] | None = None,
         cwd: Path | None = None,
+        begin: type[subprocess.Popen[Any]] = warm.Popen,
     ) -> None:
         self.master, self.slave = pty.openpty()
         self.resize(*size, tell=False)
@@ -59,7 +62,7 @@ class Terminal:
         self.received = b""
         self._redirect = redirect or {}
         self._ignored = ignored
-        self.process = subprocess.Popen(
+        self.process = begin(
             command,
             stdin=self.slave,
             stdout=self.slave,
@@ -67,11 +70,11 @@ class Terminal:
             env={"TCPTOP_RAISE": "1", **environ},
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=self._prepare,
+            preexec_fn=self._prepare if ignored or redirect else warm.controlling,
         )
 
     def _prepare(self) -> None:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        warm.controlling()
         for number in self._ignored:
             signal.signal(number, signal.SIG_IGN)
         for fileno, path in self._redirect.items():

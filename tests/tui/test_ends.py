@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -35,7 +36,8 @@ def begun(pid: int) -> bool:
 
 def ended(number: signal.Signals, dice: random.Random, home: Path) -> tuple[int, list[str], bytes]:
     """How it ended, what it left of the terminal, and what it wrote."""
-    with Terminal(COMMAND, environ(XDG_STATE_HOME=str(home)), cwd=home) as terminal:
+    known = environ(XDG_STATE_HOME=str(home))
+    with Terminal(COMMAND, known, cwd=home, begin=subprocess.Popen) as terminal:
         pid = terminal.process.pid
         terminal.wait_until(lambda: begun(pid), "begun")
         until = time.monotonic() + dice.random() * LATEST_S

@@ -17,15 +17,14 @@ import pytest
 
 from tcptop import command_line, ending, options, parsers
 from tcptop.commands.filter import filter_text
+from tests import warm
 
 COMMAND = (sys.executable, "-m", "tcptop")
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "TERM": "xterm"}
-    return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, timeout=60, env=environment
-    )
+    return warm.run([*COMMAND, *words], capture_output=True, text=True, timeout=60, env=environment)
 
 
 def test_words_that_are_no_option_are_the_filter() -> None:

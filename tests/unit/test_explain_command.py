@@ -14,12 +14,13 @@ import pytest
 
 from tcptop import explain
 from tcptop.views import pager
+from tests import warm
 
 
 def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PAGER": "sed s/^/PAGED/", **environ}
     command = [sys.executable, "-m", "tcptop", "explain", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
+    return warm.run(command, capture_output=True, text=True, timeout=30, env=environment)
 
 
 def on_a_terminal(*words: str, **environ: str) -> tuple[int, str]:
@@ -27,7 +28,7 @@ def on_a_terminal(*words: str, **environ: str) -> tuple[int, str]:
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "tcptop", "explain", *words]
     environment = {**os.environ, "TERM": "xterm", **environ}
-    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment)
+    process = warm.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment)
     os.close(slave)
     seen = b""
     while block := _block(master):
@@ -103,7 +104,7 @@ def test_ctrl_c_is_the_pagers(tmp_path: Path) -> None:
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "tcptop", "explain", "queues"]
     environment = {**os.environ, "PAGER": f"cat; cat {gate}"}
-    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment)
+    process = warm.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment)
     os.close(slave)
     seen = b""
     while b"See also" not in seen:
