@@ -21,7 +21,7 @@ from tcptop.demo.sockets import connected, listening
 from tcptop.model.sample import Owners
 from tcptop.model.table import U32
 from tcptop.sources import owners as owners_module
-from tcptop.sources.owners import SMALL, OwnerFinder
+from tcptop.sources.owners import LOOK_S, SMALL, OwnerFinder
 from tcptop.sources.processes import ProcessReader
 from tests.kernel.nobody import as_nobody
 from tests.kernel.owners import share_by_message
@@ -115,14 +115,14 @@ def test_every_holder_of_a_shared_socket(namespace: DemoNamespace) -> None:
     clock = Clock()
     finder = OwnerFinder(clock=clock)
     assert rows(finder.find(array(held.inode))) == [(held.inode, held.pid, held.fd)]
-    clock.now += 1
+    clock.now += LOOK_S
     again = namespace.run(double, held.fd)
     child = namespace.run(fork_here)
     expected = [(held.inode, pid, fd) for pid in (held.pid, child) for fd in (held.fd, again)]
     assert rows(finder.find(array(held.inode))) == sorted(expected)
     namespace.run(end, child)
     namespace.run(close, again)
-    clock.now += 1
+    clock.now += LOOK_S
     assert rows(finder.find(array(held.inode))) == [(held.inode, held.pid, held.fd)]
 
 
@@ -131,7 +131,7 @@ def test_a_passed_socket_has_both_holders(namespace: DemoNamespace) -> None:
     clock = Clock()
     finder = OwnerFinder(clock=clock)
     assert rows(finder.find(array(held.inode))) == [(held.inode, held.pid, held.fd)]
-    clock.now += 1
+    clock.now += LOOK_S
     other = namespace.run(share_by_message, held.fd)
     expected = truth({held.inode}, [held.pid, other])
     assert {pid for _, pid, _ in expected} == {held.pid, other}
