@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
@@ -39,6 +40,7 @@ class Recent:
         self._span_s = span_s
         self._kept: tuple[Snapshot, ...] = ()
         self._uses: dict[int, tuple[int, int]] = {}  # id of what snapshots hold -> how many, bytes
+        self._parts: dict[int, array[int]] = {}  # id of a snapshot -> ids of what it holds
         self._nbytes = 0
 
     def __len__(self) -> int:
@@ -97,15 +99,16 @@ class Recent:
         return kept[max(0, place - 1)] if kept else None
 
     def _hold(self, snapshot: Snapshot) -> None:
-        for part, size in parts(snapshot).items():
+        held = parts(snapshot)
+        self._parts[id(snapshot)] = array("Q", held)
+        for part, size in held.items():
             uses, size = self._uses.get(part, (0, size))
             self._uses[part] = uses + 1, size
             self._nbytes += 0 if uses else size
 
     def _drop(self, snapshot: Snapshot) -> None:
-        for part in parts(snapshot):
-            # Unknown: came into a mapping that snapshots share (names of users) after this was held
-            uses, size = self._uses.pop(part, (0, 0))
+        for part in self._parts.pop(id(snapshot)):
+            uses, size = self._uses.pop(part)
             if uses > 1:
                 self._uses[part] = uses - 1, size
             else:
@@ -149,7 +152,8 @@ def parts(root: object) -> dict[int, int]:
             sizes[id(thing)] = PROCESS
         else:
             held = _holding(kind)(thing)
-            more = [each for each in held if type(each) not in NUMBERS]
+            numbers = NUMBERS.issuperset(map(_kind, held))  # most mappings hold nothing else
+            more = [] if numbers else [each for each in held if type(each) not in NUMBERS]
             sizes[id(thing)] = getsizeof(thing) + NUMBER * (len(held) - len(more))
             stack += more
     return sizes
