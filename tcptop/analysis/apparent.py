@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from tcptop.analysis.listeners import accepted, match
 from tcptop.analysis.made_in import contradicted
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import distinct, index_of, isin_codes, row_hash, sorted_unique
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.snapshot import Apparent, Snapshot
 from tcptop.model.table import U8, U64, Bools, Index, SocketTable

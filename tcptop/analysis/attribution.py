@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.listeners import queues, waiting
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import index_of, isin, isin_sorted, sorted_unique
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import IN_RING, Owners, Process, Sample
 from tcptop.model.snapshot import Holders
 from tcptop.model.table import I64, U8, Bools, Index, SocketTable

@@ -9,10 +9,11 @@ from __future__ import annotations
 import pickle
 import zlib
 from bisect import bisect_left
-from typing import Any, NamedTuple
+from typing import Any
 
 from tcptop.analysis.rings import SLOTS, Rings, RingsPart
 from tcptop.analysis.watch import Known
+from tcptop.model.named_tuple import NamedTuple
 
 LEVEL = 1  # of zlib
 BUDGET = 256 << 20

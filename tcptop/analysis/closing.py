@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +34,7 @@ from tcptop.model.arrays import (
 )
 from tcptop.model.closed import INFO, NONE_CLOSED, Closed
 from tcptop.model.dataclass import dataclass
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Apparent
 from tcptop.model.table import F64, U8, U64, Bools, Index, SocketTable, concat

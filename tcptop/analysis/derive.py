@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -32,6 +31,7 @@ from tcptop.analysis.reborn import with_spaces
 from tcptop.model import owner
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process, Sample
 from tcptop.model.snapshot import Apparent, Ended, Snapshot, Totals
 from tcptop.model.source import NO_REQUESTS, Requests

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from tcptop.analysis.timeouts import ENDLESS, RTO_INIT_S
 from tcptop.model import tcp
 from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
 from tcptop.model.dataclass import dataclass
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.route import RouteKey, route_key
 from tcptop.model.sample import Process
 from tcptop.model.snapshot import Snapshot

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from tcptop.model.finding import Finding, causes
+from tcptop.model.named_tuple import NamedTuple
 
 RANKS = {"info": 1, "warning": 2, "critical": 3}
 

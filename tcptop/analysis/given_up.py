@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, U16, U32, U64, Bools, Index
 
 FIRST = 3  # segments of a first request

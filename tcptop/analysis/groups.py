@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import distinct, paired, row_hash, sorted_unique
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.snapshot import Holders, NamespaceTotals, Processes, Remotes
 from tcptop.model.table import F64, I64, U8, U64, Bools, Index, SocketTable
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, fields
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.model.closed import Closed, joined
 from tcptop.model.dataclass import dataclass
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.pace import NONE as NO_PACES
 from tcptop.model.pace import Paces
 from tcptop.model.sample import Kernel, Namespace, Process, Sample

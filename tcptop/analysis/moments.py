@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tcptop.analysis.watch import Known
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.snapshot import Snapshot
 
 BUDGET = 96 << 20  # bytes: six moments of 10,000 sockets, one more than there are to a checkpoint

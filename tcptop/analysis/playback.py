@@ -8,7 +8,6 @@ Before the scan has come that far it is understood by fewer samples, and so said
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from tcptop.analysis.recall import SocketRecall
 from tcptop.analysis.rings import Rings
 from tcptop.analysis.watch import Known, WatchLoop
 from tcptop.model.archive import Archive, Numbered
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import EndOfSamples, Requests, Stop

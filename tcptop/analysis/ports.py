@@ -7,7 +7,6 @@ its (local address, remote address, remote port): __inet_hash_connect, net/ipv4/
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from tcptop.analysis.peers import is_loopback
 from tcptop.analysis.port_range import PortRange, port_ranges
 from tcptop.model import tcp
 from tcptop.model.arrays import distinct, index_of, isin, paired, row_hash, sorted_unique
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Ports
 from tcptop.model.table import F64, I64, U16, U32, U64, Bools, Index, SocketTable

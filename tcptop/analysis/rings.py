@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from tcptop.analysis.recorded import OF_HOST, SOCKET, Recorded, RecordedKind, of_sockets
 from tcptop.analysis.selection import everything
 from tcptop.model.arrays import index_of, isin
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Namespace
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, I64, U32, U64, Index

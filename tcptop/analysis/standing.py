@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
 from tcptop.model.arrays import distinct, isin_codes, row_hash
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, I64, U64, Bools, Index
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
 
 from tcptop.model import tcp
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import I64
 
 CLOSED = 0

@@ -6,13 +6,13 @@ Those that no sample saw open count too, where the kernel tells what ends.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, isin, row_hash
 from tcptop.model.closed import Closed
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.snapshot import Ended, Ports, Processes, Remotes, Snapshot
 from tcptop.model.table import F64, U32, U64, Bools, Index
 

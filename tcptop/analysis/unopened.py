@@ -8,12 +8,12 @@ connection (SO_LINGER 0). Only the shortest round trip stays.
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.model import tcp
 from tcptop.model.arrays import isin
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Deaths, Sample
 from tcptop.model.table import Bools, SocketTable
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from tcptop.analysis.findings.words import count, duration, number, size
 from tcptop.analysis.peers import remote_is_local
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.sysctls import number as sysctl_number
 from tcptop.model.table import F64, U8, Index

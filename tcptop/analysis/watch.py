@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 from tcptop.analysis.derive import derive
 from tcptop.analysis.findings import windows
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
 from tcptop.analysis.history import History
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Sample
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, FactsSource, SeekableSource, Source, Stop

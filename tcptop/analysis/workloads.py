@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -17,6 +16,7 @@ from tcptop.analysis.apparent import inferred
 from tcptop.analysis.made_in import made_in
 from tcptop.model.arrays import distinct
 from tcptop.model.container import Workload
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import I64, Index
 

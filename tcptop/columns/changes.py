@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -35,6 +34,7 @@ from tcptop.model.arrays import row_hash
 from tcptop.model.cells import safe
 from tcptop.model.dataclass import dataclass
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from tcptop.columns import detail_options, sockets, units
 from tcptop.columns.endpoints import owner_text
 from tcptop.model import owner, tcp
 from tcptop.model.cells import safe
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import IN_RING
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from tcptop.analysis import timeouts as compute
 from tcptop.analysis.findings.words import exactly
 from tcptop.analysis.port_range import candidates
 from tcptop.columns import units
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sysctls import Sysctls, number
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sysctls import SOMAXCONN
 
 

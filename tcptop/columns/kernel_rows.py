@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from tcptop.analysis import levels
 from tcptop.analysis.counters import GAUGES, CounterRates
@@ -13,6 +12,7 @@ from tcptop.columns.kernel_computed import computed
 from tcptop.columns.kernel_counters import CATALOGUE, KNOWN, TOPICS, Entry
 from tcptop.columns.sysctls import SETTINGS, Sysctl
 from tcptop.model.cells import cell_width, safe
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Kernel
 from tcptop.model.sysctls import Sysctls
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from tcptop.analysis.recorded import RecordedKind
 from tcptop.columns.column import Column, StyleName
 from tcptop.model.dataclass import dataclass
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.netns import from_outside
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot

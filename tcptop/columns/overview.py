@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from tcptop.columns import units
 from tcptop.columns.column import Column
 from tcptop.columns.listing import Listing, plain
 from tcptop.model.arrays import row_hash
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, U64, Index
 

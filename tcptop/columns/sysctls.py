@@ -5,8 +5,7 @@ Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst of the kernel
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sysctls import SOMAXCONN
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tcptop.commands import recorded
 from tcptop.commands.errors import CommandError
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.options import JudgingOptions, UsageError
 
 if TYPE_CHECKING:

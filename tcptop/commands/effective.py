@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from tcptop.analysis.findings import engine
 from tcptop.analysis.findings.rules import RULES
@@ -20,6 +19,7 @@ from tcptop.configuration import (
     parse,
 )
 from tcptop.model.cells import safe
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.options import JudgingOptions, PollingOptions, UsageError
 
 INTERVAL_S = 1.0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tcptop.model.named_tuple import NamedTuple
 
 # As arrays: ufuncs take scalars half as fast, which matters where rows are few.
 GOLDEN = np.array(0x9E37_79B9_7F4A_7C15, np.uint64)

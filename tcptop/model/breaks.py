@@ -7,11 +7,11 @@ while a host sleeps.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.model.archive import SampleIndex
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, I64
 
 STEP_S, DRIFT = 1.0, 1e-3  # by which the clock of day may differ from the other one

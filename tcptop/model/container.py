@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+
+from tcptop.model.named_tuple import NamedTuple
 
 _ID = "[0-9a-f]{64}"
 _OWN = tuple(  # what one directory's name tells

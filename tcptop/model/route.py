@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import NamedTuple
 
 from tcptop.model import address
 from tcptop.model.dataclass import dataclass
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import SocketTable
 
 NO_ROUTE = "no route to it"

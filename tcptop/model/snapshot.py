@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.model.closed import Closed
 from tcptop.model.dataclass import dataclass
 from tcptop.model.finding import Finding, Silence
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.pace import NONE as NO_PACES
 from tcptop.model.pace import Paces
 from tcptop.model.sample import Process, Sample

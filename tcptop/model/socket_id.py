@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model.arrays import row_hash
+from tcptop.model.named_tuple import NamedTuple
 
 
 class SocketId(NamedTuple):

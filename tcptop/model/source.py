@@ -7,8 +7,9 @@ its reader wants it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.route import RouteKey
 from tcptop.model.sample import ProcessFacts, Sample
 from tcptop.model.socket_id import SocketId

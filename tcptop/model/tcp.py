@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from tcptop.model.named_tuple import NamedTuple
 
 # include/net/tcp_states.h; the index is the kernel's number, 0 is unused.
 STATES = (

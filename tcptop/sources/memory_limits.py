@@ -8,9 +8,9 @@ sock of memory.stat, max of memory.events; admin-guide/cgroup-v2.rst).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from tcptop.model.digits import whole
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import SocketMemory
 from tcptop.sources import procfs
 

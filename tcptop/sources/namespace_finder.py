@@ -12,8 +12,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.sources import namespaces, procfs
 from tcptop.sources.container_names import ContainerNames
 

@@ -10,9 +10,10 @@ import os
 import time
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tcptop.model.digits import hexadecimal
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Frozen, ProcessFacts
 from tcptop.sources import procfs
 from tcptop.sources.processes import name

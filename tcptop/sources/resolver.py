@@ -13,7 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from threading import Condition, Thread
-from typing import NamedTuple
+
+from tcptop.model.named_tuple import NamedTuple
 
 WORKERS = 4
 WAITING = 256  # questions; the oldest are dropped, and asked again if they are still on the screen

@@ -13,9 +13,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 from tcptop.model.digits import whole
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Frozen, SocketMemory, Throttled
 from tcptop.sources import procfs
 from tcptop.sources.cgroups import MOUNTS

@@ -13,13 +13,14 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tcptop.model import tcp
 from tcptop.model.address import halves
 from tcptop.model.finding import SEVERITIES, Finding, Silence, Subject
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import NOT_TOLD, Host, Kernel, Namespace, Owners, Process, Sample
 from tcptop.model.table import SocketTable, blank
 from tcptop.sources.proc_net_tcp import identity

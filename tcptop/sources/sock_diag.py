@@ -10,12 +10,13 @@ import struct
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import SocketTable, blank, concat
 from tcptop.sources import wire
 

@@ -10,12 +10,13 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_sorted
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import IN_RING, Owners
 from tcptop.model.socket_id import SocketId, socket_keys
 from tcptop.model.sockopt import SocketOptions

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from struct import Struct
 from sys import byteorder
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import MAPPED, U8, Bools, Index, Rows, SocketTable
 
 NLMSG_ERROR = 2

@@ -10,13 +10,13 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.analysis.rings import Series
 from tcptop.columns import units
 from tcptop.model.cells import cell_width, cut, safe
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, I64
 from tcptop.tui.widgets.layout import Line, merge
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
 from tcptop.explain import Page, pages
 from tcptop.model.cells import cell_width, wrap
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.tui import keys
 from tcptop.tui.header import NOTED
 from tcptop.tui.widgets.layout import Cell, TableColumn

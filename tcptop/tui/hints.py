@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from tcptop.columns import FINDINGS, PROCESSES, REMOTES, SOCKETS
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.tui import keys
 from tcptop.tui.keys import KeyHint
 from tcptop.tui.place import CONTENTS

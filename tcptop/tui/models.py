@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import zip_longest
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from tcptop.columns.names import AddressNames, named
 from tcptop.columns.netns import KEY as NETNS
 from tcptop.columns.trend import KEY as TREND
 from tcptop.model.cells import cell_width, wrap
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
 from tcptop.tui.place import Sort

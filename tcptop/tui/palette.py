@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, TypeVar
 
 from textual.binding import BindingType
 
 from tcptop.columns.marks import KEY as MARK
 from tcptop.explain import pages
 from tcptop.model.cells import cell_width, cut, ljust, safe
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.options import THEMES
 from tcptop.tui import keys
 from tcptop.tui.session import Session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tcptop.analysis.clause import NO_FILTER, Clause, together
 from tcptop.analysis.findings.settings import DEFAULTS, FindingSettings
@@ -14,6 +14,7 @@ from tcptop.columns.detail import Fact
 from tcptop.columns.listing import scope_of
 from tcptop.columns.marks import page_of
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.source import NO_REQUESTS, Requests

@@ -10,7 +10,6 @@ listen() │                        │ connect() 4.0/s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from tcptop.columns import processes, states, units
 from tcptop.columns.detail import STATE_MEANINGS
 from tcptop.model import tcp
 from tcptop.model.cells import cell_width, cut, ljust, rjust, wrap
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.selection import Selection
 from tcptop.tui import chart
 from tcptop.tui.panes.rows import Room

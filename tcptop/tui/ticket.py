@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from tcptop.columns import Column
 from tcptop.columns.marks import KEY as MARK
 from tcptop.model.cells import safe
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.selection import Selection
 from tcptop.model.table import Index
 from tcptop.tui import export

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from tcptop.columns.marks import KEY as MARK
 from tcptop.columns.names import named
 from tcptop.model import address, tcp
 from tcptop.model.cells import safe
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, Index
 from tcptop.tui.models import BLOCK, ListingModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from tcptop.model import owner, tcp
 from tcptop.model.address import text
 from tcptop.model.cells import cell_width, ljust, rjust, safe
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.snapshot import Snapshot
 from tcptop.views import findings
 from tcptop.views.head import head, silent_rules

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from tcptop.analysis.findings.words import who
 from tcptop.columns.findings import processes
 from tcptop.columns.units import long_duration
 from tcptop.model.cells import safe
 from tcptop.model.finding import Finding, tree
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot

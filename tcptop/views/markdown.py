@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from tcptop import __version__
 from tcptop.analysis.gathered import gathered
@@ -25,6 +25,7 @@ from tcptop.columns import (
 )
 from tcptop.columns.units import UNKNOWN, long_duration
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.netns import from_outside, reaching
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.selection import Selection
 from tcptop.model.table import F64, I64, Bools, Index
 

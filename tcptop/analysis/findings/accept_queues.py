@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from tcptop.analysis import listeners
 from tcptop.analysis.findings.observations import Observations, once
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, I64, U64, Bools, Index
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 
 STEP_S = 2.0  # less is how long the first reply of a sample takes: a beginning would flicker
 

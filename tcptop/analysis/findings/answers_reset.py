@@ -7,12 +7,12 @@ that the other end still knows, finds the one in SYN-SENT (tcp_rcv_synsent_state
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import Index
 
 LEAST = 3

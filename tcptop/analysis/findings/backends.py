@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.peers import peer_rows
 from tcptop.model import tcp
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
 

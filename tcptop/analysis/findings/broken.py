@@ -9,7 +9,6 @@ TCPAbortOnData alone (tcp_rcv_state_process, net/ipv4/tcp_input.c).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from tcptop.analysis.peers import is_loopback
 from tcptop.model import tcp
 from tcptop.model.arrays import row_hash
 from tcptop.model.closed import YES
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, MAPPED
 
 HERE = 0.5  # share of the connections with both ends here from which each reset counts twice

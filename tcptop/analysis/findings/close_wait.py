@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from tcptop.analysis.findings.summary import at, holding_key
 from tcptop.model import tcp
 from tcptop.model.arrays import row_hash, sorted_unique
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from typing import NamedTuple
 
 from tcptop.analysis.dialing import Callee, Calls
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.findings.summary import SampleSummary
+from tcptop.model.named_tuple import NamedTuple
 
 LEAST_S = 2.5  # of watching
 LASTING = 2  # intervals in which some ended: one is a program that stops

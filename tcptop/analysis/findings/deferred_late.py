@@ -9,7 +9,6 @@ byte for bytes_retrans. Where they are lost instead, TCPDeferAcceptDrop does not
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from tcptop.analysis.findings.subjects import named
 from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import U64, Bools
 
 WINDOW_S, LEAST = 30.0, 5  # so many connections within which they are told

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from shlex import quote as quoted
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from tcptop.analysis.stalls import TALKING
 from tcptop.model.arrays import isin_codes
 from tcptop.model.cells import safe
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process, SocketMemory
 from tcptop.model.table import Index
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from tcptop.analysis.findings import icmp, syn_queues, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.unanswered import GONE
 from tcptop.analysis.findings.windows import mean, window
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.route import Route, route_key
 
 MOSTLY = 0.5  # of the drops

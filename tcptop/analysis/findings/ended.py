@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee
@@ -13,6 +11,7 @@ from tcptop.model import owner
 from tcptop.model.address import remote_text
 from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.closed import Closed, joined
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.table import U64, Bools, Index, SocketTable
 

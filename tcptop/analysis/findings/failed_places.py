@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.model import address, tcp
 from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
 from tcptop.model.closed import YES, Closed
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import Index
 
 WINDOW_S = 10.0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Threshold
 from tcptop.analysis.findings.summary import at, process_key
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 
 GROWTH_S, LEAST_S = 30.0, 5.0  # a forecast needs a window: one burst is no trend

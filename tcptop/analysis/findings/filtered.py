@@ -7,7 +7,6 @@ A filter takes packets between two counts of IP: InReceives (ip_rcv_core) and In
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import mean, rates, rates_or_zero
 from tcptop.model import tcp
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, Index
 
 MOSTLY = 0.8  # of what it drops, that it rejects

@@ -8,8 +8,6 @@ comes later is not lost. A path that loses packets loses any of them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from tcptop.analysis.dialing import Callee
@@ -18,6 +16,7 @@ from tcptop.analysis.findings.ended import called_there, lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.closed import Closed
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, Bools, Index
 
 LEAST = 5  # connections that have sent data again

@@ -4,7 +4,6 @@ through it is answered."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from tcptop.analysis.findings.unheard import Silent
 from tcptop.analysis.peers import is_link_local, is_loopback
 from tcptop.model import address, tcp
 from tcptop.model.arrays import isin_codes
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.route import Route, route_key
 from tcptop.model.table import Index
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from tcptop.analysis.findings.hung_up import listeners
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.given_up import Abandoned, together
 from tcptop.model.arrays import isin_sorted
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.socket_id import socket_keys
 from tcptop.model.table import F64, Index
 

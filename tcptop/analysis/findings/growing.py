@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from tcptop.analysis.findings.summary import at
 from tcptop.analysis.identity import destination_keys
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Bools, Index
 

@@ -7,7 +7,6 @@ client's nothing stays; ActiveOpens counts them, without TIME_WAIT and without a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from tcptop.analysis.listeners import match
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key, sorted_unique
 from tcptop.model.closed import HERE, THERE, YES, Closed
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import Bools, Index
 
 STEADY = 0.5  # of the rate, in each half of the window: a burst is none

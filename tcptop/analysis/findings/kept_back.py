@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import halves, lengths, rates, rates_or_zero, window
 from tcptop.analysis.stalls import unsent
 from tcptop.model import tcp
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, MAPPED, Index
 

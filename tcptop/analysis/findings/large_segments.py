@@ -4,7 +4,6 @@ that tells nobody (RFC 2923)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from tcptop.analysis.findings.lost import JUST_S
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import Bools, Index
 
 PROBING = "net.ipv4.tcp_mtu_probing"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from tcptop.analysis.findings import ended, networks, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, U64, Index, SocketTable
 
 JUST_S = 1.5  # what was on its way when the first segment was lost proves nothing

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from tcptop.analysis.findings.awaiting import calls_awaiting, destinations, hear
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import Lull
 from tcptop.model.arrays import rows_by_key
+from tcptop.model.named_tuple import NamedTuple
 
 LEAST = 5  # connections that wait
 MOST = 20  # destinations

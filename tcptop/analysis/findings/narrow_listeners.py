@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.peers import is_loopback
 from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import MAPPED, Index, SocketTable
 
 MOST = 200  # ports that are looked at

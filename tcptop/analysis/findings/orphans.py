@@ -7,7 +7,6 @@ the listener that they came by, or remembered.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from tcptop.analysis.listeners import match
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, sorted_unique
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Bools, Index, SocketTable
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from tcptop.analysis.findings import reuse_words, unanswered, words
 from tcptop.analysis.findings.awaiting import IN_FLIGHT_S
 from tcptop.analysis.findings.hung_up import SOON_S
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import Outcomes, unacknowledged
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.route import NO_ROUTE
 from tcptop.model.sample import Process
 from tcptop.model.table import F64

@@ -7,7 +7,6 @@ given up after a second, is in neither: a small service may fail altogether, and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -39,6 +38,7 @@ from tcptop.analysis.findings.reuse import IDLE_S, lacking, paused_s
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_sorted, row_hash, rows_by_key
 from tcptop.model.closed import Closed
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, I64, Bools, Index
 
 PLACES = 20

@@ -7,13 +7,13 @@ that moves the other end's program may be the limit, so it has to stand still (`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.peers import peer_rows
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.pace import (
     ACKED,
     HOLES,

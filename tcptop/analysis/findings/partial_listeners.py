@@ -6,7 +6,6 @@ A refused connect leaves no row: rows that exist argue against their destination
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from tcptop.analysis.findings import listening, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import address, tcp
 from tcptop.model.arrays import isin_codes, sorted_unique
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import Index
 
 LOCALHOST = ("::1", "127.0.0.1")  # as resolvers give it (RFC 6724)

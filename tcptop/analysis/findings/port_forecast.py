@@ -7,7 +7,6 @@ from the timers, so it is taken off (TCP_TIMEWAIT_LEN, include/net/tcp.h).
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import at
 from tcptop.analysis.identity import destination_keys
 from tcptop.model import tcp
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, Index
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from tcptop.analysis.findings.rule import Limits
 from tcptop.analysis.peers import peer_rows
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Bools, Index
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
-from typing import NamedTuple
 
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 
 Limits = Mapping[str, float]  # threshold name -> value
 

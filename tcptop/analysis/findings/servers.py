@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process, Sample
 from tcptop.model.sysctls import SOMAXCONN
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from tcptop.analysis.findings.rules import RULES
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model import tcp
 from tcptop.model.finding import Silence
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.owner import NOT_PERMITTED, NOT_SEARCHED, NOT_TOLD, OUTSIDE
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Bools

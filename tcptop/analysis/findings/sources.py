@@ -3,8 +3,6 @@ addresses of this host: then the answers to the one go elsewhere."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from tcptop.analysis.dialing import waiting_s
@@ -14,6 +12,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.unanswered import SOON_S, Unanswered
 from tcptop.model import address
 from tcptop.model.closed import YES, Closed
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import Bools, Index, SocketTable
 
 SILENT, ANSWERED = 3, 2  # so many of each, before it is no chance

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from tcptop.analysis.unopened import FailedConnect, failed_connects
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, paired, row_hash, sorted_unique
 from tcptop.model.dataclass import dataclass
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process, UnixListener
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import F64, I64, U32, U64, Index, SocketTable

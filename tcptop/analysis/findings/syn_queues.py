@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
 from tcptop.model.arrays import row_hash, rows_by_key, sorted_unique
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, U64, Index
 
 COOKIES = "net.ipv4.tcp_syncookies"

@@ -8,7 +8,6 @@ not. What this host itself has reset, as it wanted no more, is none of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from tcptop.model import owner
 from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.closed import Closed
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, Index
 
 WHOLE, PLACES = 5, 20  # answers that came; destinations

@@ -9,7 +9,6 @@ reads an error closes at once, and is the first as often as not; after a health 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.model import closed as codes
 from tcptop.model.arrays import isin_codes
 from tcptop.model.closed import Closed
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, Bools, Index
 
 LATELY_S = 30.0  # within which they count

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from tcptop.analysis.peers import is_loopback
 from tcptop.model import address, tcp
 from tcptop.model import closed as codes
 from tcptop.model.arrays import isin_codes, row_hash, rows_by_key
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.route import RouteKey, route_key
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, MAPPED, Index

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from shlex import quote
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits
 from tcptop.model.cells import safe
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process, UnixListener
 from tcptop.model.table import I64
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from tcptop.analysis.findings import words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import at, process_key
 from tcptop.model import address, tcp
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import LostSocket, Process, Unlisted
 
 WINDOW_S, LEAST_S = 30.0, 3.0  # of growth; in a shorter one a burst looks like it

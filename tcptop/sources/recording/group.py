@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Sample
 from tcptop.sources.recording.decoder import SampleDecoder
 from tcptop.sources.recording.errors import DamagedError

@@ -8,7 +8,8 @@ used again: the file never shrinks, and need not.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from tcptop.model.named_tuple import NamedTuple
 
 PAGE = 4096
 SHARED = 64 << 10  # FILE-shm: 32 KiB for each 4,096 pages of the log (sqlite.org/walformat.html)

@@ -7,13 +7,14 @@ it is the time at which the kernel came by, in jiffies.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import I64, SocketTable
 
 CLOCKS = [

@@ -9,12 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcptop.model.archive import Numbered
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.sources.recording import group
 from tcptop.sources.recording.errors import DamagedError, RecordingError
 from tcptop.sources.recording.group import Group

@@ -6,11 +6,12 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Sample
 from tcptop.sources.recording import group
 from tcptop.sources.recording.encoder import SampleEncoder

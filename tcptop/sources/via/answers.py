@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.model import address
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Kernel
 from tcptop.model.table import Bools, SocketTable
 from tcptop.sources import procfs

@@ -7,10 +7,10 @@ iproute2): a good end of a dump says that there was one, and rows may come twice
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 import numpy as np
 
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import SocketTable, blank
 from tcptop.sources import wire
 from tcptop.sources.sock_diag import without_repeats

@@ -10,11 +10,11 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.model.arrays import isin, isin_sorted, sorted_unique
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import NO_OWNERS, Owners, Process
 from tcptop.model.table import I64, U32
 from tcptop.sources.via import facts

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from tcptop.model.cells import cell_width
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.tui.widgets.layout import Line, merge, window
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from tcptop.columns import OVERVIEW, STATES, units
 from tcptop.columns.overview import share
 from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.tui.chart import Unit, chart
 from tcptop.tui.overview.board import Piece, Spot, padded
 from tcptop.tui.panes.rows import Scene

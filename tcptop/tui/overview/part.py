@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from tcptop.columns import Listing, netns
 from tcptop.model.cells import cell_slice, cell_width, cut
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import Index
 from tcptop.tui.overview.board import Piece, Spot, padded
 from tcptop.tui.panes.rows import Scene

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
-from typing import NamedTuple
 
 import numpy as np
 
 from tcptop.analysis.rings import Series
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.tui.chart import Limit, Unit, chart
 from tcptop.tui.panes.rows import PaneRow, Room, Scene, beside, columns
 from tcptop.tui.widgets.layout import Line

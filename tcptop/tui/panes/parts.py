@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from tcptop.model import owner, tcp
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.cells import cell_width, safe
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.route import Link, Neighbour, Route, route_key
 from tcptop.model.sample import IN_RING
 from tcptop.model.table import Index

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import zip_longest
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from tcptop.columns import Listing
 from tcptop.columns.detail import Fact
 from tcptop.model.cells import cell_width, cut, ljust, wrap
 from tcptop.model.dataclass import dataclass
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import SocketTable

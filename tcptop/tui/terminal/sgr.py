@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 from rich.color import ColorSystem
 from rich.style import Style
+
+from tcptop.model.named_tuple import NamedTuple
 
 # What switches an attribute off; 22, 24, 25 and 54 switch off two of them.
 OFF = {

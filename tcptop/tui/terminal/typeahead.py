@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import NamedTuple
 
 from textual import events
 from textual.message import Message
 
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.tui.terminal.keyboard import Typed, key
 
 MOST = 100  # keys; nobody types as many while one is at work

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from tcptop.model.cells import CUT, cell_slice, cell_width, cut, cut_middle, ljust, rjust
+from tcptop.model.named_tuple import NamedTuple
 
 Cell = str | tuple[str, str]  # text, or (text, look)
 Line = tuple[tuple[str, str], ...]  # (text, look) from left to right, neighbours differ in look

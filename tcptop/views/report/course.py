@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from tcptop.columns.sockets import local_texts
 from tcptop.model.address import endpoint
 from tcptop.model.breaks import DRIFT, GAP_INTERVALS, GAP_S, STEP_S
 from tcptop.model.finding import SEVERITIES, Finding, causes
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Sample
 from tcptop.model.selection import Selection
 from tcptop.model.snapshot import Snapshot

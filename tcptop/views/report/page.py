@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from tcptop.columns import LISTENERS, PORTS, PROCESSES, REMOTES, SOCKETS, Listin
 from tcptop.columns.kernel_counters import CATALOGUE
 from tcptop.columns.units import UNKNOWN, long_duration
 from tcptop.model import tcp
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
 from tcptop.views.markdown import SECTIONS, places, roomy

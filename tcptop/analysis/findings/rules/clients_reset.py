@@ -9,7 +9,6 @@ closed before, at its deadline, and whose kernel resets the answer that comes to
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes
 from tcptop.model.closed import Closed
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, Bools, Index
 
 ID = "clients-reset"

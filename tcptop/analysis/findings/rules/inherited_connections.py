@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from tcptop.analysis.listeners import match
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, sorted_unique
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.table import Bools, Index
 

@@ -9,13 +9,13 @@ and what arrives and is discarded.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from tcptop.analysis.findings import discarded, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model import sysctls
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.named_tuple import NamedTuple
 
 ID = "orphan-or-memory-pressure"
 ORPHANS, MEMORY = "net.ipv4.tcp_max_orphans", "net.ipv4.tcp_mem"

@@ -4,7 +4,6 @@ back what it sends itself."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import mean, rates, rates_or_zero, window
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.named_tuple import NamedTuple
 
 ID = "packets-rejected"
 WINDOW_S = 5.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from tcptop.analysis.peers import peer_rows
 from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes, sorted_unique
 from tcptop.model.finding import Finding
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
 

@@ -9,7 +9,6 @@ that is sent, they are a part of both together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +29,7 @@ from tcptop.analysis.findings.windows import (
 from tcptop.model import address, tcp
 from tcptop.model import closed as codes
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64
 
 NOW = 3  # intervals: what has stopped since is over
