@@ -61,6 +61,22 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def listen(text: str) -> tuple[str, int]:
+    """An address of this host and a port; brackets are around an IPv6 one."""
+    import ipaddress
+
+    host, _, port = text.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        if (address.version == 6) != host.startswith("[") or not 0 <= whole(port) <= 65_535:
+            raise ValueError
+    except (ValueError, argparse.ArgumentTypeError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not ADDR:PORT, such as 127.0.0.1:9817, 0.0.0.0:9817 or [::1]:9817"
+        ) from None
+    return str(address), int(port)
+
+
 def file(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("the name of a file is empty")

@@ -17,6 +17,7 @@ from tcptop.options import (
     DiffOptions,
     ExplainOptions,
     LiveOptions,
+    MetricsOptions,
     Options,
     RecordOptions,
     ReplayOptions,
@@ -24,9 +25,6 @@ from tcptop.options import (
     SnapshotOptions,
     UsageError,
 )
-
-# Words of the contract that are subcommands and come with later versions.
-LATER = ("metrics",)
 
 MOMENTS = ("--at", "--begin", "--end")
 
@@ -39,6 +37,7 @@ SUBCOMMANDS: Mapping[str, tuple[Callable[[], Parser], type[Options]]] = {
     "report": (parsers.report, ReportOptions),
     "demo": (parsers.demo, DemoOptions),
     "explain": (parsers.explain, ExplainOptions),
+    "metrics": (parsers.metrics, MetricsOptions),
     "config": (parsers.config, ConfigOptions),
     "completion": (parsers.completion, CompletionOptions),
 }
@@ -58,7 +57,7 @@ def parse(words: Sequence[str]) -> Options:
     except UsageError:
         from difflib import get_close_matches
 
-        near = get_close_matches(first, [*SUBCOMMANDS, *LATER], 1)  # whose options it has
+        near = get_close_matches(first, [*SUBCOMMANDS], 1)  # whose options it has
         _check_abbreviation(first, near)
         raise
     if chosen.filter == [first]:
@@ -80,9 +79,7 @@ def _with_moments(words: Sequence[str]) -> list[str]:
 def _check_abbreviation(word: str, near: Sequence[str]) -> None:
     """Raise UsageError for the beginning of a subcommand, which is a filter too, or for one that is
     misspelt."""
-    meant = [
-        name for name in (*SUBCOMMANDS, *LATER) if len(word) > 2 and name.startswith(word)
-    ] or near
+    meant = [name for name in SUBCOMMANDS if len(word) > 2 and name.startswith(word)] or near
     if meant:
         other = f"processes of that name are shown by: tcptop 'process = *{word}*'"
         raise UsageError(f'tcptop: "{word}": did you mean tcptop {meant[0]}? ({other})')

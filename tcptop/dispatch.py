@@ -86,8 +86,6 @@ def _leave_stdout() -> None:
 
 def run(words: Sequence[str]) -> int:
     """The exit code of a command line. Raises UsageError, CommandError, OSError and SystemExit."""
-    if words and words[0] in command_line.LATER:
-        raise CommandError(f"{words[0]}: not in this version")
     chosen = command_line.parse(words)
     _prepare_for_numpy()
     code: int = import_module(f"tcptop.commands.{chosen.command}").run(chosen)

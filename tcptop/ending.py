@@ -28,6 +28,7 @@ SUBCOMMANDS = (
     "report",
     "demo",
     "explain",
+    "metrics",
     "config",
     "completion",
 )  # end with 130 on ^C, the live view with 0

@@ -139,6 +139,14 @@ class DemoOptions(PollingOptions, ScreenOptions):
 
 
 @dataclass(frozen=True)
+class MetricsOptions(SourceOptions, PollingOptions):
+    command: ClassVar[str] = "metrics"
+    listen: tuple[str, int] | None = None  # None: the usual one, unless there is a file
+    textfile: str | None = None
+    once: bool = False
+
+
+@dataclass(frozen=True)
 class ConfigOptions(PollingOptions):
     command: ClassVar[str] = "config"
 
@@ -165,6 +173,7 @@ Options = (
     | ReportOptions
     | DemoOptions
     | ExplainOptions
+    | MetricsOptions
     | ConfigOptions
     | CompletionOptions
 )

@@ -11,6 +11,7 @@ from tcptop.option_groups import (
     interval,
     judging,
     looking,
+    namespace,
     on_screen,
     recorded,
     selecting,
@@ -37,6 +38,7 @@ commands:
   tcptop diff OLD NEW   what changed between two snapshots, or two moments of a recording
   tcptop replay FILE    the live view over such a file: play, step, jump to a time or a finding
   tcptop report FILE    a post-mortem of a recording, as one HTML page or as Markdown
+  tcptop metrics        for Prometheus, over HTTP or through node_exporter
   tcptop explain WORD   what a state or trouble means, how to confirm and fix it; alone: the list
   tcptop config         the configuration that holds, and where each value is from
   tcptop completion SH  a completion script for bash, zsh or fish
@@ -238,6 +240,31 @@ def demo() -> Parser:
     parser.add_argument("--list", action="store_true", help="the scenarios, and what happens")
     looking(parser)
     on_screen(parser)
+    return parser
+
+
+def metrics() -> Parser:
+    parser = Parser(
+        "tcptop metrics",
+        "What Prometheus asks for: sockets by state and process, accept queues and drops by "
+        "listener, ephemeral ports by destination, what the kernel counts, and findings. "
+        "Aggregates alone, bounded in number.",
+    )
+    parser.add_argument(
+        "--listen",
+        type=argument.listen,
+        metavar="ADDR:PORT",
+        help="serve http://ADDR:PORT/metrics; default 127.0.0.1:9817, with --textfile nothing",
+    )
+    parser.add_argument(
+        "--textfile",
+        type=argument.file,
+        metavar="FILE",
+        help="write FILE each interval, whole, for node_exporter's textfile collector",
+    )
+    parser.add_argument("--once", action="store_true", help="one sample, to stdout or --textfile")
+    namespace(parser)
+    looking(parser)
     return parser
 
 

@@ -29,10 +29,9 @@ def test_every_option_is_in_it(command: str) -> None:
     assert [name for name in names if name not in told(PAGE)] == []
 
 
-def test_it_names_every_command_and_no_later_one() -> None:
+def test_it_names_every_command() -> None:
     for name in command_line.SUBCOMMANDS:
         assert f".B tcptop {name}\n" in PAGE
-    assert [name for name in command_line.LATER if f"tcptop {name}" in PAGE] == []
 
 
 def test_it_is_of_this_version() -> None:
