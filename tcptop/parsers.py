@@ -206,7 +206,9 @@ def report() -> Parser:
         "their evidence, charts, who was concerned, and the limits of the host. HTML is one page "
         "that needs neither network nor script.",
     )
-    parser.add_argument("file", type=argument.file, metavar="FILE", help="of tcptop record")
+    parser.add_argument(
+        "file", type=argument.file, metavar="FILE", help="of tcptop record, or ss -tanime -D FILE"
+    )
     parser.add_argument(
         "-o",
         "--output",

@@ -52,15 +52,22 @@ def _split(word: str) -> tuple[str, str | None]:
     return (word, None) if not sign or not path or os.path.exists(word) else (path, at)
 
 
-def of_dump(path: str, chosen: JudgingOptions) -> tuple[Snapshot, FindingSettings]:
-    """What `ss -tanime -D FILE` wrote."""
+def of_dump(
+    path: str, chosen: JudgingOptions, redact: bool = False
+) -> tuple[Snapshot, FindingSettings]:
+    """What `ss -tanime -D FILE` wrote; `redact` as in recorded.watched."""
     from tcptop.analysis.derive import derive
     from tcptop.analysis.history import History
     from tcptop.commands.effective import decided
     from tcptop.sources import ss_dump
 
     settings = decided(chosen, home=ss_dump.HERE).findings
-    return derive(ss_dump.read(path), History(), settings)[0], settings
+    sample = ss_dump.read(path)
+    if redact:
+        from tcptop.sources.redacted import Aliases
+
+        sample = Aliases().sample(sample)
+    return derive(sample, History(), settings)[0], settings
 
 
 def of_snapshot(path: str, settings: FindingSettings | None = None) -> Moment:

@@ -25,28 +25,45 @@ def run(chosen: ReportOptions) -> int:
     from tcptop.views.report import html, markdown
 
     ending.before_the_end.append(output.remove_unfinished)
-    _refuse_moments(chosen.file)
     writer = html if _is_html(chosen) else markdown
     if chosen.output not in (None, "-"):
         output.refuse_directory(chosen.output)
-    with recorded.watched(chosen.file, chosen, redact=chosen.redact) as (recording, loop):
-        made = _page(chosen, recording, loop)
+    made = _of_dump(chosen) if _is_dump(chosen.file) else _of_recording(chosen)
     with output.opened(chosen.output) as out:
         writer.write(made, out)
     return DONE
 
 
-def _refuse_moments(path: str) -> None:
-    """Raises CommandError."""
+def _is_dump(path: str) -> bool:
+    """Or else a recording. Raises CommandError for a JSON snapshot."""
     from tcptop.sources import file_kind
 
     kind = file_kind.kind(path)
-    if kind == file_kind.DUMP:
-        other = f"tcptop snapshot --from {path} --format markdown"
-        raise CommandError(f"{path}: a dump of ss is one moment, without a course: {other}")
     if kind == file_kind.SNAPSHOT:
         other = f"tcptop check --from {path}"
         raise CommandError(f"{path}: a JSON snapshot is one moment, without a course: {other}")
+    return kind == file_kind.DUMP
+
+
+def _of_dump(chosen: ReportOptions) -> PostMortem:
+    """Of the moment that it is, with what it cannot tell."""
+    from tcptop.commands.compared import of_dump
+    from tcptop.views.report.course import Course
+    from tcptop.views.report.page import page
+
+    for option, text in {"--begin": chosen.begin, "--end": chosen.end}.items():
+        if text is not None:
+            why = f"{chosen.file} is one moment"
+            raise UsageError(f"tcptop: report: {option} is of recordings, and {why}")
+    snapshot, _ = of_dump(chosen.file, chosen, chosen.redact)
+    course = Course(snapshot.sample.taken_at, snapshot.sample.taken_at)
+    course.add(snapshot)
+    return page(course, chosen.title)
+
+
+def _of_recording(chosen: ReportOptions) -> PostMortem:
+    with recorded.watched(chosen.file, chosen, redact=chosen.redact) as (recording, loop):
+        return _page(chosen, recording, loop)
 
 
 def _is_html(chosen: ReportOptions) -> bool:

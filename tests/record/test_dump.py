@@ -41,9 +41,19 @@ def test_a_dump_is_an_archive_of_one_moment(dumps: tuple[Path, Path, list[Any]])
         assert [*archive.samples(taken.number + 1)] == []
     assert index.by_state.sum() == len(taken.sample.sockets) > 1
     assert index.taken_at.tolist() == [taken.sample.taken_at]
+
+
+def test_a_report_of_a_dump_says_what_it_cannot_know(dumps: tuple[Path, Path, list[Any]]) -> None:
     done = run("report", dumps[0])
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "snapshot --from" in done.stderr
+    assert done.returncode == 0
+    assert "- Samples: 1, which ss wrote\n" in done.stdout
+    assert "A dump of ss has no counters" in done.stdout
+    assert "`CLOSE-WAIT`" in done.stdout
+    addresses = {each["local_address"] for each in dumps[2]} - {"127.0.0.1", "0.0.0.0", "::", "::1"}
+    redacted = run("report", dumps[0], "--redact").stdout
+    assert not [each for each in addresses if each in redacted]
+    done = run("report", dumps[0], "--begin", "-5m")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
 def test_a_dump_has_the_sockets_of_the_host(dumps: tuple[Path, Path, list[Any]]) -> None:

@@ -75,11 +75,11 @@ def page(course: Course, title: str | None) -> PostMortem:
     worst = course.worst
     assert worst is not None
     told = _tree(course)
-    host = worst.sample.host
+    name = worst.sample.host.hostname or "a host not known"
     return PostMortem(
-        title=title or f"TCP of {host.hostname}, {day(course.begin)}",
+        title=title or f"TCP of {name}, {day(course.begin)}",
         about=tuple(_about(course, worst)),
-        sentences=_sentences(course, told, host.hostname),
+        sentences=_sentences(course, told, name),
         course=course,
         told=tuple(told[:TOLD]),
         more=max(len(told) - TOLD, 0),
@@ -133,9 +133,13 @@ def when(each: Episode, course: Course) -> str:
 def _about(course: Course, worst: Snapshot) -> Iterator[tuple[str, str]]:
     sample, host = worst.sample, worst.sample.host
     length = long_duration(course.end - course.begin)
-    yield "Host", f"{host.hostname}, Linux {host.kernel}, up {long_duration(host.uptime_s)}"
+    if not sample.of_file:
+        yield "Host", f"{host.hostname}, Linux {host.kernel}, up {long_duration(host.uptime_s)}"
     end = moment(course.end, course)
     yield "Time", f"{day(course.begin)} {clock(course.begin)} to {end} UTC ({length})"
+    if sample.of_file:
+        yield "Samples", "1, which ss wrote"
+        return
     rights = "privileged" if sample.privileged else "unprivileged"
     yield "Samples", f"{course.samples:,}, through {sample.source}, {rights}"
     yield "Recorded by", f"tcptop {sample.version}"
