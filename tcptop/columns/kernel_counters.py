@@ -63,7 +63,7 @@ CATALOGUE = (
           "Stray or forged ACKs to a port that recently sent cookies."),
     Entry("accept", "TcpExt", "EmbryonicRsts", _ipv4("tcp_abort_on_overflow"),
           "Half-open connections that were reset: health checks, scans, strayed answers.", True,
-          silent="Checks that only ask whether a port is open end so: who began it resets it."),
+          ("resets",)),
     Entry("accept", "TcpExt", "TSEcrRejected", _ipv4("tcp_timestamps"),
           "Final ACKs that echo a timestamp never sent: rejected.", True, (DROPS,)),
     Entry("opening", "conntrack", "insert_failed", (),

@@ -48,6 +48,16 @@ def answers_reset(
     return AnswersReset(resets, touched)
 
 
+def after_giving_up(seen: Observations, netns: int, calls: int, seconds: float) -> float:
+    """Resets that were sent for answers to connects that the program had closed by then: about as
+    many as those, none of which had sent its SYN again; else 0."""
+    resets = seen.surely_grown(netns, "OutRsts", seconds)
+    for name in BY_SOCKETS if resets else ():
+        resets -= seen.surely_grown(netns, name, seconds)
+    many = max(LEAST, (1 - ALIKE) * calls) <= resets <= (1 + ALIKE) * calls + LEAST
+    return resets if many else 0.0
+
+
 def told(found: AnswersReset, opened: bool = False) -> Iterator[str]:
     """`opened`: the connects succeed in the end, once the reset has gone."""
     if found.resets:

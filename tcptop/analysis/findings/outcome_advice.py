@@ -61,6 +61,12 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
         )
     if most.startswith("rejected"):
         return "Check the route, and look for a firewall that rejects, from here to there."
+    if most.startswith("given up"):
+        return (
+            f"Let the program wait longer for a connection: its connect timeout is below what the "
+            f"way to {to} and back takes (ping, ss -ti of one that is open). Nothing is silent "
+            "there, and retries after so short a time only make more of them."
+        )
     if most.startswith("not"):
         if gone(seen, found):
             return (

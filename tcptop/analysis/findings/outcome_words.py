@@ -95,6 +95,9 @@ def kinds(found: Outcomes) -> list[_Kind]:
 
 def _silent(found: Outcomes) -> _Kind:
     """An ICMP message leaves no trace in what it ends."""
+    if found.answered_late:
+        late = "{n} connects to {to}{by} within {t} were given up before the answer came"
+        return _Kind(found.silent, late, "given up before the answer came")
     start = "{n} connects to {to}{by} within {t} got no answer"
     if found.unreachables:
         either = " or were rejected by ICMP"
@@ -149,6 +152,13 @@ def evidence(
         yield (
             f"{words.number(found.repeated)} of those without an answer had sent the SYN again, so "
             "they waited for a second or longer."
+        )
+    elif found.silent and not found.unreachables:
+        yield ("Those without an answer ended within about a second: none had sent the SYN again.")
+    if found.answered_late:
+        yield (
+            f"This host sent {words.number(found.answered_late)} resets meanwhile (OutRsts), about "
+            "as many as were given up: answers came, and met no socket any more."
         )
     if found.unreachables:
         yield (

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee
-from tcptop.analysis.findings import icmp, reuse, unanswered
+from tcptop.analysis.findings import answers_reset, icmp, reuse, unanswered
 from tcptop.analysis.findings.awaiting import calls_awaiting
 from tcptop.analysis.findings.ended import ADDRESS, Whose, lately, whose
 from tcptop.analysis.findings.how_ended import (
@@ -107,6 +107,7 @@ class Outcomes(NamedTuple):
     unreachables: int = 0  # that came meanwhile, too few for all of them
     unrouted: int = 0  # of those that failed at once, as this host has `no_route`
     no_route: str = ""
+    answered_late: float = 0.0  # resets for SYN-ACKs to what had been given up: that came too late
 
     @property
     def unopened(self) -> int:
@@ -196,7 +197,10 @@ def by_counters(seen: Observations, found: Outcomes) -> Outcomes:
         return told._replace(rejected=rejected)
     if rejected_here(seen, found.callee.netns, found.seconds) >= MOSTLY * rejected:
         return told._replace(rejected_here=rejected)
-    return found._replace(unreachables=int(unreachable))
+    late = 0.0
+    if not found.repeated:  # whoever waits for a second sends it again
+        late = answers_reset.after_giving_up(seen, found.callee.netns, found.silent, found.seconds)
+    return found._replace(unreachables=int(unreachable), answered_late=late)
 
 
 def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since: float) -> Outcomes:

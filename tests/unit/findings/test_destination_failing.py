@@ -200,6 +200,19 @@ def test_ten_without_an_answer_are_an_outage() -> None:
     assert one(lambda _: [unanswered()] * 2).severity == "critical"
 
 
+@pytest.mark.parametrize(("resets", "late"), [(2, True), (0, False), (9, False)])
+def test_connects_that_are_given_up_before_the_answer_comes(resets: int, late: bool) -> None:
+    """In the incident a connect timeout of 0.2 s is below the round trip: each SYN-ACK meets no
+    socket any more. Of a host that is gone none comes; of many resets it is not known."""
+    counted = {"OutRsts": resets, "AttemptFails": 0}
+    finding = one(lambda _: [unanswered(again=0)] * 2, **counted)
+    said = "were given up before the answer came" if late else "got no answer"
+    assert finding.title == f"All 16 connects to {TO} within 8 s {said}"
+    assert any("none had sent the SYN again" in each for each in finding.evidence)
+    assert finding.advice.startswith("Let the program wait longer") is late
+    assert finding.severity == ("warning" if late else "critical")
+
+
 def test_what_icmp_may_have_answered_is_not_told_as_unanswered() -> None:
     """In the incident a firewall that rejects, and reports it at a limited rate."""
     finding = one(lambda _: [unanswered()] * 2, InDestUnreachs=1)

@@ -118,3 +118,25 @@ def test_that_others_are_refused_is_no_cause_of_what_this_host_calls_in_vain() -
     seen = cast(Observations, None)
     assert not same_destination(fails, refuses, seen)
     assert same_destination(fails, replace(refuses, key=f"{ID}/{NETNS}"), seen)
+
+
+@pytest.mark.parametrize(
+    ("embryonic", "opened", "told"),
+    [
+        (3, 0, True),  # hairpin NAT, a connect timeout below the round trip
+        (3, 3, False),  # checks that ask whether the port is open, beside its clients
+        (0, 3, False),
+    ],
+)
+def test_handshakes_that_who_began_them_resets(embryonic: int, opened: int, told: bool) -> None:
+    counted = {"EmbryonicRsts": embryonic, "AttemptFails": embryonic, "PassiveOpens": opened}
+    asking = socket("SYN_RECV", "10.0.0.1:8080", "10.0.0.2:40000", cookie=7)
+    kernel = steadily(**CALLED | {"OutRsts": 0} | counted)
+    every = of(watch(12, lambda _: [ANY, asking], kernel=kernel)[-1], ID)
+    assert bool(every) is told
+    for finding in every:
+        assert finding.severity == "info"
+        assert finding.title == (
+            "3 handshakes/s are ended by a reset of who began them, and 0/s become connections"
+        )
+        assert finding.evidence[1] == "Half-open now: from 10.0.0.2."

@@ -145,6 +145,7 @@ def _finding(seen: Observations, found: Outcomes, limits: Limits) -> Finding:
         "lost": found.lost,
         "turned": found.turned,
         "reused": found.reused,
+        "answers_reset": found.answered_late,
     }
     spared = _spared(seen, found, limits)
     named = [] if apparent else who  # who has others there need not be who fails
@@ -178,7 +179,7 @@ def _severity(seen: Observations, found: Outcomes, limits: Limits, spared: bool)
     if spared or not _harms(found, limits):
         return "info"
     unheard = found.silent + found.rejected_here
-    if found.fine or unheard < CRITICAL:
+    if found.answered_late or found.fine or unheard < CRITICAL:
         return "warning"
     other = unanswered.by_other_family(seen, found.callee)  # programs go on with it, later
     return "warning" if other and other >= ANEW * unheard else "critical"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from tcptop.analysis.findings import (
     failed_connects,
+    handshakes_reset,
     refused_share,
     reset_reasons,
     resets_without_socket,
@@ -33,6 +34,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     for kernel in seen.sample.kernel if summaries else ():
         refused = [*resets_without_socket.told(seen, kernel.netns, summaries, limits)]
         yield from refused or refused_share.told(seen, kernel.netns, summaries)
+        yield from handshakes_reset.told(seen, kernel.netns, summaries)
         found = broken(seen, summaries, kernel.netns)
         if found is None or not _many(found.every, found, summaries, limits):
             continue
