@@ -34,6 +34,15 @@ OTHERWISE = (
     *("InUnknownProtos", "InNoRoutes", "IPReversePathFilter", "ReasmReqds"),
     *("InMcastPkts", "InBcastPkts", "insert_failed", "drop", "early_drop"),
 )
+OWN_ANSWERS = (
+    "They are about as many as the SYNs that this host sends (ActiveOpens, TCPSynRetrans), and no "
+    "other host that it calls has been heard meanwhile."
+)
+LET_IN = (
+    "Look at the filters of this host (nft list ruleset, iptables-save -c) for a chain of input "
+    "that drops and does not let in what belongs to connections: ct state established,related "
+    "accept comes before it."
+)
 CONFIRM = (
     "nstat -az IpInReceives IpInDelivers IcmpOutDestUnreachs Icmp6OutDestUnreachs UdpNoPorts; "
     "nft list ruleset; iptables-save"
@@ -50,6 +59,7 @@ class Filtered(NamedTuple):
     withheld: float = 0.0
     share: float = 0.0  # of what arrives by IPv4, that does not get through
     passed_on: bool = True  # whether it may have gone out again, past IP's own count, as IPVS does
+    own_answers: bool = False  # whether those are the answers to what this host calls
 
     @property
     def most(self) -> float:
@@ -112,19 +122,31 @@ def finding(id: str, seen: Observations, netns: int, found: Filtered) -> Finding
     harms = len(clients) >= CLIENTS and found.share >= HARMS and not found.passed_on
     answered = found.rejected + found.withheld
     dropped, rejected = words.number(found.dropped), words.number(answered)
-    silently = answered < MOSTLY * found.dropped
+    own = found.own_answers
+    what = ": nearly all that arrives by IPv4" if harms else ""
+    what = ": apparently the answers to its own connects" if own else what
+    silently = answered < MOSTLY * found.dropped or own
     return Finding(
         id,
         words.key(id, netns, "filter"),
-        "warning" if harms else "info",
-        f"This host lets {dropped} incoming packets/s not pass, by a filter or by routing"
-        + (": nearly all that arrives by IPv4" if harms else "")
+        "warning" if harms or own else "info",
+        f"This host lets {dropped} incoming packets/s not pass, by a filter or by routing{what}"
         if silently
         else f"This host rejects {rejected} packets/s with ICMP",
         Subject(netns),
-        {"dropped_per_s": found.dropped, "rejected_per_s": answered},
-        (*_evidence(found), *(_served(seen, clients) if harms else ())),
-        "If clients of this host get no connection, look at its filters (nft list ruleset, "
+        {
+            "dropped_per_s": found.dropped,
+            "rejected_per_s": answered,
+            "own_answers": float(own),
+        },
+        (
+            *_evidence(found),
+            *((OWN_ANSWERS,) if own else ()),
+            *(_served(seen, clients) if harms else ()),
+        ),
+        LET_IN
+        if own
+        else "If clients of this host get no connection, look at its filters (nft list ruleset, "
         "iptables-save) for a rule that drops or rejects their port. Port scans and strangers look "
         "the same: which port it is no counter tells (nft add a counter to the rule, or tcpdump). "
         "Where it passes packets on, look at its routes and neighbours too: ip route, ip neigh "

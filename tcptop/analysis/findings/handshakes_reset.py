@@ -51,7 +51,7 @@ def _finding(seen: Observations, netns: int, per_s: float, taken: float) -> Find
         "See who it is: tcpdump -c 20 -nni any 'tcp[13] & 7 != 0'. A client that gives up sooner "
         "than an answer takes on its way has a connect timeout that is too short. One that goes on "
         "trying gets the answer from another address than it called (NAT in one direction, direct "
-        "server return). Forged addresses, scans and checks that only ask whether a port is open end "
-        "so too: ignore those.",
+        "server return). Forged addresses, scans and checks that only ask whether a port is open "
+        "end so too: ignore those.",
         "nstat -az TcpExtEmbryonicRsts TcpPassiveOpens; ss -tan state syn-recv",
     )

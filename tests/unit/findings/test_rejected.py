@@ -132,6 +132,34 @@ def test_a_filter_that_takes_most_while_clients_are_connected(
         assert "accepted on :5432" in finding.evidence[-1]
 
 
+def calling(state: str = "SYN_SENT", heard_ms: int = 60_000) -> list[Row]:
+    info = {"last_data_recv": heard_ms, "last_ack_recv": heard_ms}
+    return [
+        socket(state, f"10.0.0.1:{40_000 + n}", "10.0.0.9:9200", cookie=n, info=info, retrans=2)
+        for n in range(1, 7)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("syns", "rows", "own"),
+    [
+        (8, calling(), True),  # the input chain lets nothing of connections in
+        (8, calling("ESTABLISHED", 500), False),  # others are heard
+        (0.4, calling(), False),  # strangers' noise, beside a host that is gone
+        (2, calling(), False),
+    ],
+)
+def test_the_answers_to_its_own_connects(syns: float, rows: list[Row], own: bool) -> None:
+    known = {"InReceives": 20, "InDelivers": 8, "ActiveOpens": syns / 2, "TCPSynRetrans": syns / 2}
+    every = watch(7, lambda _: rows, kernel=counters({"InSegs": 8.0, **known}), owners=HELD)[-1]
+    (finding,) = (each for each in of(every, REJECTED) if each.key.endswith("filter"))
+    assert finding.severity == ("warning" if own else "info")
+    assert finding.title.endswith("apparently the answers to its own connects") is own
+    effects = of(every, "connect-unanswered")
+    assert all((each.because == finding.key) is own for each in effects)
+    assert bool(effects) is (rows[0]["state"] == calling()[0]["state"])
+
+
 def full(remote: str = "10.0.0.9:5555", again: int = 4, send_q: int = 90_000) -> Row:
     info = {"snd_mss": 1448, "pmtu": 1500, "unacked": 10, "last_ack_recv": 9000, "backoff": again}
     row = socket("ESTABLISHED", "10.0.0.1:80", remote, inode=1, send_q=send_q, timer=1)

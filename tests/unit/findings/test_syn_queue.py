@@ -192,6 +192,25 @@ def test_cookies_that_come_back_are_of_clients_that_are_reached() -> None:
     assert "forged. If" in advised(COME_BACK, half_open(17))  # those that stay are not reached
 
 
+@pytest.mark.parametrize(
+    ("opened", "back", "addresses", "severity"),
+    [
+        (0, 0, 1, "critical"),  # the client's own filter drops the SYN-ACKs
+        (1, 0, 1, "warning"),  # others get in
+        (0, 10, 1, "warning"),  # a storm of reconnects over a long way: cookies come back
+        (0, 0, 17, "warning"),  # forged addresses
+    ],
+)
+def test_nobody_gets_in(opened: int, back: int, addresses: int, severity: str) -> None:
+    per_s = COOKIES | {"PassiveOpens": opened, "SyncookiesRecv": back}
+    every = [listener(16), *half_open(17, addresses=addresses)]
+    found = watch(7, lambda n: every if n > 5 else [], kernel=counters(per_s), owners=HELD)
+    (finding,) = of(found[-1], FULL)
+    assert finding.severity == severity
+    assert finding.title.endswith("none is completed") is (severity == "critical")
+    assert ("larger backlog changes nothing" in finding.advice) is (severity == "critical")
+
+
 def test_where_bare_acks_are_ignored_the_clients_are_reached() -> None:
     """They are too young to tell whether they are waited for."""
     young, deferring = half_open(17, retrans=0), COME_BACK | {"TCPDeferAcceptDrop": 1}

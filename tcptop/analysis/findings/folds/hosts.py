@@ -55,6 +55,8 @@ def kept_back(effect: Finding, cause: Finding, seen: Observations) -> bool:
 def answers_dropped(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """Connects to whom this host's own checks drop the answers: as many are dropped as half of the
     SYNs that are sent again, and nothing there was answered."""
+    if effect.subject.netns == cause.subject.netns and cause.values.get("own_answers"):
+        return True
     netns, summaries = cause.subject.netns, window(seen, WINDOW_S)
     if effect.subject.netns != netns or cause.key.count("/") > 1 or not summaries:
         return False

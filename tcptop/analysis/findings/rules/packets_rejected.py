@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings import filtered, kept_back_words, no_route, words
+from tcptop.analysis.findings import filtered, kept_back_words, no_route, own_answers, words
 from tcptop.analysis.findings.kept_back import kept_back
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -146,7 +146,8 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
             yield _finding(kernel.netns, limits, rejected, arrived)
         by_filter = filtered.filtered(summaries, kernel.netns)
         if by_filter and by_filter.many(limits["per_s"]):
-            yield filtered.finding(ID, seen, kernel.netns, by_filter)
+            own = own_answers.kept_out(seen, kernel.netns, summaries, by_filter.dropped)
+            yield filtered.finding(ID, seen, kernel.netns, by_filter._replace(own_answers=own))
         yield from no_route.counted(ID, seen, kernel.netns, limits["per_s"])
         held = kept_back(seen, kernel.netns, summaries)
         if held:

@@ -12,6 +12,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.syn_queues import Answer
+from tcptop.model.arrays import row_hash, sorted_unique
 from tcptop.model.finding import Finding
 from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import Index
@@ -19,6 +20,12 @@ from tcptop.model.table import Index
 ID = "syn-queue-full"
 MOST = 20  # findings of one sample
 NEARLY_ALL = 0.8  # of the cookies
+FEW_COOKIES, ALIKE = 5, 0.5  # cookies; clients of the half-open connections
+ONE_WAY = (
+    "The SYNs arrive, and no final ACK does: look at what becomes of the SYN-ACKs, from here to "
+    "these clients (a route, a firewall that sees only one direction, NAT) and on them (a filter "
+    "that lets no answers in): tcpdump at both ends. A larger backlog changes nothing."
+)
 COOKIES_S = 5.0  # within which they are counted: an answer takes a round trip
 
 
@@ -64,17 +71,17 @@ def _finding(seen: Observations, full: Full) -> Finding:
     holders = accept_queues.processes(seen, full.members)
     where = words.local(seen.sample, row)
     rows = syn_queues.half_open(seen, full.members)
-    losing = answer.dropped_per_s > 0
+    losing, shut_out = answer.dropped_per_s > 0, _shut_out(seen, full, rows)
     return Finding(
         ID,
         words.key(ID, int(table.netns[row]), where),
-        "critical" if losing else "warning",
+        "critical" if losing or shut_out else "warning",
         f"{servers.title(seen, row, holders)} has {full.half_open} half-open connections, the "
-        f"most that fit: {_becomes(answer)}",
+        f"most that fit: {'none is completed' if shut_out else _becomes(answer)}",
         named(seen, np.append(full.members, rows), holders, where),
         {"half_open": full.half_open, "limit": full.limit} | answer._asdict(),
-        tuple(_evidence(seen, full, rows)),
-        _advice(seen, full, losing),
+        tuple(_evidence(seen, full, rows, shut_out)),
+        ONE_WAY if shut_out else _advice(seen, full, losing),
         f"ss -tn state syn-recv '{words.served(seen.sample, row)}'; "
         "nstat -az TcpExtTCPReqQFullDoCookies TcpExtTCPReqQFullDrop TcpExtListenDrops",
     )
@@ -88,14 +95,34 @@ def _becomes(answer: Answer) -> str:
     return f"{words.number(rate)} SYNs/s {what}" if rate >= 0.1 else f"SYNs are {what}"
 
 
-def _evidence(seen: Observations, full: Full, rows: Index) -> Iterator[str]:
+def _shut_out(seen: Observations, full: Full, rows: Index) -> bool:
+    """Of a few clients, which are no flood, nobody gets in: no cookie comes back, and each place is
+    taken by one that needs a second SYN-ACK."""
+    netns, table = int(seen.table.netns[full.row]), seen.table
+    sent, back, opened = (
+        seen.grown(netns, name, COOKIES_S)
+        for name in ("SyncookiesSent", "SyncookiesRecv", "PassiveOpens")
+    )
+    none = back is not None and opened is not None and not back[0] and not opened[0]
+    if not none or sent is None or sent[0] < FEW_COOKIES or not len(rows):
+        return False
+    clients = len(sorted_unique(row_hash(table.remote_hi[rows], table.remote_lo[rows])))
+    return clients <= ALIKE * len(rows) and bool((table.retrans[rows] > 0).mean() >= NEARLY_ALL)
+
+
+def _evidence(seen: Observations, full: Full, rows: Index, shut_out: bool) -> Iterator[str]:
     again = int(np.count_nonzero(seen.table.retrans[rows] > 0))
     senders, fit = syn_queues.senders(seen, rows), min(full.half_open, full.limit)
     yield (
         f"{full.half_open} half-open connections from {senders}, where {fit} fit; "
         f"{again} of them needed a second SYN-ACK."
     )
-    if full.answer.cookies_per_s > 0:
+    if shut_out:
+        yield (
+            "Further SYNs are answered with cookies, of which none has come back, and no "
+            f"connection was accepted (PassiveOpens) in the last {words.duration(COOKIES_S)}."
+        )
+    elif full.answer.cookies_per_s > 0:
         yield (
             f"TCPReqQFullDoCookies rises by {words.number(full.answer.cookies_per_s)}/s: further "
             "SYNs are answered with cookies. This loses no connection, but one without TCP "
