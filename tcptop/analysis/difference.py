@@ -6,6 +6,7 @@ or two hosts, only by what they are called and where they are.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
 
@@ -21,6 +22,9 @@ from tcptop.model.finding import SEVERITIES, Finding
 from tcptop.model.sample import NOT_TOLD, Process
 from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
+
+# As findings.words.duration writes it.
+_DURATION = re.compile(r"\b[\d.]+ (?:s|min|h|d)\b")
 
 ThenNow = tuple[int, int]  # then and now
 
@@ -341,5 +345,13 @@ def _changed(
     """Those that are more or less severe than before, or say something else."""
     for key, finding in now.items():
         before = then.get(key)
-        if before and (before.severity, before.title) != (finding.severity, finding.title):
+        if before and (before.severity, _timeless(before)) != (
+            finding.severity,
+            _timeless(finding),
+        ):
             yield before, finding
+
+
+def _timeless(finding: Finding) -> str:
+    """What it says, without for how long: that grows by itself."""
+    return _DURATION.sub("", finding.title)

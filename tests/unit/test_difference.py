@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tcptop.analysis.derive import derive
 from tcptop.analysis.difference import Difference, diff
@@ -192,3 +193,23 @@ def test_a_finding_that_became_worse_has_changed() -> None:
     found = diff(replace(first, findings=(was,)), worse)
     assert (found.begun, found.ended) == ((), ())
     assert [(a.title, b.title) for a, b in found.changed] == [(was.title, "other")]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "changed"),
+    [
+        ("17 wait, the oldest for 25 s", "17 wait, the oldest for 2 h 11 min", False),
+        ("17 wait, the oldest for 25 s", "18 wait, the oldest for 25 s", True),
+        ("no ACK for 9.5 s: 3 sockets", "no ACK for 4 min 12 s: 3 sockets", False),
+    ],
+)
+def test_time_that_passes_is_no_change(then: str, now: str, changed: bool) -> None:
+    busy = sample([listener(129, 10)], owners=HELD)
+    first, history = derive(busy, History())
+    second = derive(later(busy, 30), history)[0]
+    (was, *_) = first.findings or second.findings
+    found = diff(
+        replace(first, findings=(replace(was, title=then),)),
+        replace(second, findings=(replace(was, title=now),)),
+    )
+    assert bool(found.changed) == changed
