@@ -24,7 +24,7 @@ from tcptop.model.snapshot import Snapshot
 from tcptop.model.table import Index
 
 # As findings.words.duration writes it.
-_DURATION = re.compile(r"\b[\d.]+ (?:s|min|h|d)\b")
+_DURATION = re.compile(r"\b[\d.]+ (?:s|min|h|d)\b(?: \d+ (?:s|min|h)\b)?")
 
 ThenNow = tuple[int, int]  # then and now
 
