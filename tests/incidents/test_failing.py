@@ -302,6 +302,30 @@ def a_pool_has_given_up_and_asks_now_and_then(lab: Lab) -> None:
 @incident(
     client=[
         Says(
+            FAILING,
+            "info",
+            title=[r"[\d,]+ of [\d,]+ connects to 10\.77\.0\.1 within .* were refused"],
+            told=[
+                "opened or brought something meanwhile, at whatever port",
+                "no longer knows the port",
+            ],
+            never=["No other connection", "at the same port"],
+            destination="10.77.0.1",
+        )
+    ],
+    over_s=9,
+)
+def one_port_of_a_host_is_down_for_a_deploy(lab: Lab) -> None:
+    """Its callers wait in connect(), after which the kernel has forgotten the port."""
+    lab.server.python("orders", lab.server.address, 8000, port=8000)
+    lab.client.python("dialer", lab.server.address, 8000, 4, 2, 0.1)
+    lab.client.python("dialer", lab.server.address, 5672, 1, 0, 1.5, name="checker")
+    lab.client.until(lambda: lab.client.counter("TcpAttemptFails") >= 1, "a refused one")
+
+
+@incident(
+    client=[
+        Says(
             f"{FAILING} connect-unanswered",
             "info warning",
             who="dialer",
@@ -341,6 +365,7 @@ class TestFailing(Proving):
         four_callers_give_up_together,
         a_proxy_gives_up_on_its_server,
         one_back_end_of_many_refuses,
+        one_port_of_a_host_is_down_for_a_deploy,
         a_pool_has_given_up_and_asks_now_and_then,
         a_host_is_gone_and_asked_for_now_and_then,
         a_gateway_has_no_route,

@@ -28,6 +28,7 @@ from tcptop.analysis.findings.how_ended import (
     STRUCK,
     TURNED,
     UNTOLD,
+    accepted,
     as_long,
     how_ended,
     in_use,
@@ -101,6 +102,7 @@ class Outcomes(NamedTuple):
     pause_s: F64  # sorted
     reset_s: F64  # sorted, of the reused ones: after the last thing was sent
     whose: Whose  # the failed ones
+    fed: int  # that ended, or were opened meanwhile, and have got a byte
     # By counters, of those that nobody answered:
     rejected: int = 0  # by ICMP
     rejected_here: int = 0  # by a filter of this host
@@ -142,7 +144,7 @@ class Outcomes(NamedTuple):
         """Only older ones bring something: of those that were opened meanwhile none got a byte, as
         of a server that takes no more."""
         never = self.never_answered == self.left > 0
-        return never and self.working > 0 and not self.well and not self.young
+        return never and self.working > 0 and not self.well and not self.fed
 
     @property
     def every(self) -> int:
@@ -207,7 +209,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
     callee = Callee(*(int(getattr(closed, name)[there[0]]) for name in WHERE))
     number = np.bincount(how[there], minlength=STRUCK + 1).tolist()
     if not callee.remote_port:
-        number[FINE] = _open_at_any_port(closed, how, int(there[0]))
+        number[FINE] = _open_at_any_port(seen, closed, how, int(there[0]))
     failed, left = there[how[there] >= FAILED], there[how[there] == LEFT]
     cut, lost = there[how[there] == CUT], there[how[there] == LOST]
     reset, again = there[how[there] == RESET], there[how[there] == REUSED]
@@ -252,12 +254,22 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         np.sort(paused_s(closed)[again]),
         np.sort(closed.known("last_data_sent")[again] / 1000),
         whose(closed, failed),
+        _fed(seen, closed, there, since),
     )
 
 
-def _open_at_any_port(closed: Closed, how: I64, row: int) -> int:
+def _fed(seen: Observations, closed: Closed, there: Index, since: float) -> int:
+    to = Callee(*(int(getattr(closed, name)[there[0]]) for name in WHERE))
+    rows = _ours(seen, to, tcp.ESTABLISHED)
+    rows = rows[seen.table.tcp_info("data_segs_in")[rows] > 0]
+    young = ~_seen_before(seen, rows, since)
+    over = closed.known("data_segs_in")[there] > 0
+    return int(np.count_nonzero(young) + np.count_nonzero(over))
+
+
+def _open_at_any_port(seen: Observations, closed: Closed, how: I64, row: int) -> int:
     """Those that were open, also the checks of a proxy that end in a reset."""
-    same = closed.opened & (how < FAILED)
+    same = closed.opened & (how < FAILED) & ~accepted(seen, closed)
     for name in ADDRESS:
         same &= getattr(closed, name) == getattr(closed, name)[row]
     return int(np.count_nonzero(same))

@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee, callee, waiting_s
+from tcptop.analysis.findings import neighbours
 from tcptop.analysis.findings.connects_given_up import GivenUp, given_up
 from tcptop.analysis.findings.ended import called_there, lately
 from tcptop.analysis.findings.observations import Observations, once
@@ -262,7 +263,8 @@ def _answered_at_port(seen: Observations, to: Callee) -> Index:
 def others_answer(seen: Observations, to: Callee) -> bool:
     """Whether others answer at the same port of another address: as those of one pool do."""
     rows = _at_port(seen, to)
-    return len(answered(seen, rows[~np.isin(rows, there(seen, to))])) > 0
+    open_ = answered(seen, rows[~np.isin(rows, there(seen, to))])
+    return len(open_) > 0 or len(neighbours.answered_lately(seen, to, LATELY_S)) > 0
 
 
 def _at_port(seen: Observations, to: Callee) -> Index:

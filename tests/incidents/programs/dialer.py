@@ -1,6 +1,6 @@
 """A client that gives up soon: dialer.py ADDRESS PORT CALLERS TIMEOUT_S [PAUSE_S]
 
-PORT may be FIRST-LAST: one after the other is called.
+PORT may be FIRST-LAST: one after the other is called. With TIMEOUT_S 0 connect() itself waits.
 """
 
 import itertools
@@ -17,7 +17,7 @@ callers, timeout_s, *pause_s = map(float, sys.argv[3:])
 def call() -> None:
     while True:
         try:
-            with socket.create_connection((sys.argv[1], next(ports)), timeout_s) as made:
+            with socket.create_connection((sys.argv[1], next(ports)), timeout_s or None) as made:
                 made.sendall(b"hello\n")
                 made.recv(100)
         except OSError:

@@ -96,6 +96,30 @@ def test_ten_to_one_destination_are_critical() -> None:
     assert severities(10) == ["critical", "warning"]
 
 
+def crawled(to: int, **info: int) -> Row:
+    """Its end, of a connection that was answered; with no `info` of one that was never open."""
+    told = info or {"min_rtt": 0xFFFF_FFFF, "segs_out": 2}
+    return socket("CLOSE", "10.0.0.1:40000", f"192.0.2.{to}:443", cookie=9000 + to, info=told)
+
+
+@pytest.mark.parametrize(
+    ("answering", "silent", "severity"),
+    [(4, 1, "warning"), (8, 5, "warning"), (2, 1, "critical"), (4, 5, "critical")],
+)
+def test_how_many_calls_a_dead_one_of_many_gets_is_chance(
+    answering: int, silent: int, severity: str
+) -> None:
+    """A crawler: most of those that it calls answer, and their connections are short."""
+    well = {"min_rtt": 90, "rtt": 100, "data_segs_in": 3, "data_segs_out": 1, "segs_out": 5}
+    over = [crawled(20 + n, **well) for n in range(answering)]
+    over += [crawled(100 + n) for n in range(silent - 1)]
+    deaths = Deaths(NETNS, table(over), np.full(len(over), TAKEN_AT + 1))
+    rows = [dialing(number) for number in range(1, 11)]
+    found = watch(2, lambda _: rows, owners=HELD, deaths=lambda n: (deaths,) * (n == 1))
+    (finding,) = of(found[-1], ID)
+    assert finding.severity == severity
+
+
 def test_destinations_are_bounded() -> None:
     rows = [dialing(n, to=f"192.0.2.{n % 50}:443") for n in range(1, 120)]
     assert len(of(once(rows), ID)) == 20

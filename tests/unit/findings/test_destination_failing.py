@@ -262,6 +262,18 @@ def test_one_round_is_enough_where_others_wait_already() -> None:
     assert not found(lambda n: [left(900 * n) for n in range(1, 6)] * (n == 5), now=waiting(5))
 
 
+def test_one_round_of_many_is_enough_where_older_ones_are_answered() -> None:
+    finding = one(lambda n: [left(5000)] * 12 * (n == 5), now=[*pool(20), *waiting(5)])
+    assert finding.severity == "warning"
+    assert not found(lambda n: [left(5000)] * 12 * (n == 5), now=pool(20))
+
+
+def test_others_that_have_got_something_tell_of_long_requests() -> None:
+    asked_anew = {"data_segs_in": 9, "data_segs_out": 10, "last_data_recv": 5100}
+    late_ones = [opened(**asked_anew, last_data_sent=5000)] * 6
+    assert not found(lambda n: late_ones * (n in (1, 7)), now=pool(40))
+
+
 def test_who_does_not_even_close_is_told() -> None:
     closed = [mini("FIN_WAIT2", f"10.0.0.1:{42000 + n}", TO) for n in range(10)]
     finding = one(lambda _: [left()] * 2, now=closed)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings import gateways, unanswered, words
+from tcptop.analysis.findings import gateways, neighbours, unanswered, words
 from tcptop.analysis.findings.gateways import Gateway
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
@@ -81,7 +81,7 @@ def _finding(told: Silent, limits: Limits) -> Finding:
 def _severity(told: Silent, limits: Limits) -> str:
     case, given, most = told.case, told.given, limits["critical"]
     some = told.opened >= told.attempts
-    if len(case.rows) >= most and not some:
+    if len(case.rows) >= most and not some and not _one_of_many(told, limits):
         return "critical"
     if given is None or not given.every or given.calls.heard or told.other_family or some:
         return "warning"
@@ -89,6 +89,12 @@ def _severity(told: Silent, limits: Limits) -> str:
     if told.attempts >= most and not unanswered.one_by_one(given) and not others:
         return "critical"
     return "info" if unanswered.spared(told.seen, case, told.processes) else "warning"
+
+
+def _one_of_many(told: Silent, limits: Limits) -> bool:
+    """As of a crawler: some are always down, and how many calls they get is chance."""
+    to = told.case.callee
+    return not told.here and neighbours.most_answer(told.seen, to, limits["window_s"])
 
 
 def _title(told: Silent) -> str:
@@ -184,7 +190,8 @@ def _worst(group: Sequence[Silent], attempts: int, limits: Limits) -> str:
     each = {_severity(told, limits) for told in group}
     given = [told.given for told in group if told.given]
     every = len(given) == len(group) and all(each.every for each in given)
-    if every and attempts >= limits["critical"] and not unanswered.one_by_one(*given):
+    many = all(_one_of_many(told, limits) for told in group)
+    if every and attempts >= limits["critical"] and not unanswered.one_by_one(*given) and not many:
         pids = {process.pid for process in _callers(group)}
         if not unanswered.answered_elsewhere(group[0].seen, pids, [t.case.callee for t in group]):
             return "critical"

@@ -13,6 +13,7 @@ import numpy as np
 
 from tcptop.analysis.findings import (
     failed_places,
+    neighbours,
     no_route,
     outcome_advice,
     outcome_words,
@@ -37,6 +38,7 @@ ALIKE = 1.3  # the longest of most waits by the shortest: a deadline
 LEFT_OUT = 0.1  # of the waits, at either end, that are not asked
 MOMENTS = 3  # where others go well: a deploy restarts a server twice, perhaps
 ANEW = 0.2  # of the failures, so many that go well
+MANY = 10  # of one round, where older connections are answered: a few may be long polls
 RARELY, AT_TIMES = 0.01, 0.03  # of the connects, that are told, and that are a warning
 FEW = 2  # connects, where none goes well: a pool that has given up asks every few seconds
 OTHER_PORTS = 5  # times as many that go well at the same address, where the port is not known
@@ -92,7 +94,8 @@ def _seldom(found: Outcomes) -> bool:
 def _again(found: Outcomes, limits: Limits) -> bool:
     """One deadline ended them all, and others there wait for their answer already."""
     deadline = found.left >= limits["failures"] and alike(found.waited_s)
-    return deadline and not found.fine and len(found.waiting_s) > 0
+    none = not found.fine or (found.none_new and found.left >= MANY)
+    return deadline and none and len(found.waiting_s) > 0
 
 
 def _lasts(seen: Observations, found: Outcomes) -> bool:
@@ -180,6 +183,8 @@ def _severity(seen: Observations, found: Outcomes, limits: Limits, spared: bool)
         return "info"
     unheard = found.silent + found.rejected_here
     if found.answered_late or found.fine or unheard < CRITICAL:
+        return "warning"
+    if neighbours.most_answer(seen, found.callee, found.seconds):
         return "warning"
     other = unanswered.by_other_family(seen, found.callee)  # programs go on with it, later
     return "warning" if other and other >= ANEW * unheard else "critical"
