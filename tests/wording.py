@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from tcptop.model.finding import Finding
@@ -40,7 +41,13 @@ def stumbles(text: str) -> list[str]:
 def of_findings(findings: Iterable[Finding]) -> list[str]:
     """The same of findings, where numbers are filled in: "1 sockets"."""
     texts = [text for f in findings for text in (f.title, *f.evidence, f.advice)]
-    return [each for text in texts for each in (*stumbles(text), *miscounted(text))]
+    return [each for text in texts for each in _of_text(text)]
+
+
+@lru_cache(1 << 14)
+def _of_text(text: str) -> tuple[str, ...]:
+    """Look after look says the same."""
+    return *stumbles(text), *miscounted(text)
 
 
 def miscounted(text: str) -> list[str]:

@@ -27,6 +27,9 @@ class RecordingError(Exception):
     """One line: which file cannot be used, and what to do."""
 
 
+_loaded: set[int] = set()  # ids of samples, which are never let go
+
+
 def path(name: str) -> Path:
     return Path(__file__).with_name(f"{name}.xz")
 
@@ -36,10 +39,17 @@ def load(name: str) -> tuple[Sample, ...]:
     """The samples, oldest first. Raises RecordingError where the model has changed since."""
     try:
         recorded = pickle.loads(lzma.decompress(path(name).read_bytes()))
-        return tuple(plain.restored(each) for each in recorded)
+        samples = tuple(plain.restored(each) for each in recorded)
     except plain.MisfitError as error:
         what = f"{path(name).name}: {error}"
         raise RecordingError(f"{what}; as root: python -m tests.recordings.make {name}") from error
+    _loaded.update(map(id, samples))
+    return samples
+
+
+def is_loaded(sample: Sample) -> bool:
+    """Whether it is one of those that `load` has given."""
+    return id(sample) in _loaded
 
 
 def save(name: str, samples: list[Sample]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -75,14 +76,11 @@ def table(rows: Iterable[Row]) -> SocketTable:
 
 
 def _fill(made: SocketTable, place: int, row: Row) -> None:
-    made.state[place] = tcp.STATES.index(row["state"])
+    made.state[place] = _STATE[row["state"]]
     made.family[place] = tcp.AF_INET6 if "[" in row["local"] else tcp.AF_INET
-    for side in ("local", "remote"):
-        address, _, port = row[side].rpartition(":")
-        hi, lo = halves(address.strip("[]"))
-        getattr(made, f"{side}_hi")[place], getattr(made, f"{side}_lo")[place] = hi, lo
-        getattr(made, f"{side}_port")[place] = int(port)
-    for name in row.keys() & COLUMNS.keys() - {"state", "info", "info_size", "memory"}:
+    made.local_hi[place], made.local_lo[place], made.local_port[place] = _end(row["local"])
+    made.remote_hi[place], made.remote_lo[place], made.remote_port[place] = _end(row["remote"])
+    for name in row.keys() & _PLAIN:
         getattr(made, name)[place] = row[name]
     if row["info"] is not None:
         made.info_size[place] = row["info_size"]
@@ -94,6 +92,17 @@ def _fill(made: SocketTable, place: int, row: Row) -> None:
         made.memory_count[place] = row.get("memory_count", len(tcp.MEMORY))
         for name, value in row["memory"].items():
             made.memory_of(name)[place] = value
+
+
+_STATE = {name: number for number, name in enumerate(tcp.STATES)}
+_PLAIN = frozenset(COLUMNS.keys() - {"state", "info", "info_size", "memory"})
+
+
+@lru_cache(1 << 16)
+def _end(text: str) -> tuple[int, int, int]:
+    """The halves of an address, and the port."""
+    address, _, port = text.rpartition(":")
+    return *halves(address.strip("[]")), int(port)
 
 
 def socket_key(cookie: int, netns: int = NETNS) -> int:

@@ -16,6 +16,7 @@ from tests.unit.prepared import TAKEN_AT, Row, sample
 
 Findings = tuple[Finding, ...]
 UPTIME_S = 86_400.5
+HOST = sample([]).host
 
 
 def watch(
@@ -50,7 +51,7 @@ def at(clock: float, rows: Sequence[Row], **fields: Any) -> Sample:
 
 def up(seconds: float) -> Host:
     """The host so long after its boot."""
-    return replace(sample([]).host, uptime_s=seconds)
+    return replace(HOST, uptime_s=seconds)
 
 
 def once(rows: Sequence[Row], settings: FindingSettings = DEFAULTS, **fields: Any) -> Findings:
