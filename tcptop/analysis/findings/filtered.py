@@ -79,7 +79,7 @@ def filtered(summaries: Sequence[SampleSummary], netns: int) -> Filtered | None:
     sent = rates_or_zero(summaries, netns, "OutDestUnreachs")
     for name in ("InDestUnreachs", "NoPorts") if sent.any() else ():
         sent = sent - rates_or_zero(summaries, netns, name)
-    dropped, rejected = _steady(lost, summaries), _steady(sent, summaries, BY_TURNS)
+    dropped, rejected = steady(lost, summaries), steady(sent, summaries, BY_TURNS)
     withheld = sum(
         mean(rates_or_zero(summaries, netns, f"OutRateLimit{scope}"), summaries)
         for scope in ("Host", "Global")
@@ -111,7 +111,7 @@ def _clients(seen: Observations, netns: int) -> Index:
     return np.flatnonzero(served & seen.accepted & ~seen.remote_here)
 
 
-def _steady(rising: F64, summaries: Sequence[SampleSummary], share: float = STEADY) -> float:
+def steady(rising: F64, summaries: Sequence[SampleSummary], share: float = STEADY) -> float:
     """Its mean; 0 where it does not rise in so many of the intervals."""
     steady = np.count_nonzero(rising > 0) >= share * len(rising)
     return max(mean(rising, summaries), 0.0) if steady else 0.0

@@ -47,11 +47,18 @@ def folded(findings: Iterable[Finding], seen: Observations) -> list[Finding]:
 def _each_once(every: list[Finding]) -> list[Finding]:
     """Without what another finding says of the same place, in other words."""
     rates = [each for each in every if each.id == "resets"]
+    failing = [each for each in every if each.id == "destination-failing"]
     return [
         each
         for each in every
-        if each.id != "destination-failing"
-        or not any(destinations.says_the_same(each, rate) for rate in rates)
+        if not (
+            each.id == "destination-failing"
+            and any(destinations.says_the_same(each, rate) for rate in rates)
+        )
+        and not (
+            each.id == "connection-churn"
+            and any(destinations.all_of_them_fail(each, other) for other in failing)
+        )
     ]
 
 

@@ -104,7 +104,7 @@ def _total(values: F64, summaries: Sequence[SampleSummary]) -> float:
     return float((values * lengths(summaries)).sum()) if np.count_nonzero(values > 0) > 1 else 0.0
 
 
-def _lost(summaries: Sequence[SampleSummary], netns: int) -> F64:
+def lost(summaries: Sequence[SampleSummary], netns: int) -> F64:
     """Packets a second that did not reach a device; none where it is not counted."""
     asked, sent = (rates(summaries, netns, name) for name in ("OutRequests", "OutTransmits"))
     if asked is None or sent is None:
@@ -117,7 +117,7 @@ def _lost(summaries: Sequence[SampleSummary], netns: int) -> F64:
 
 def _rejected(summaries: Sequence[SampleSummary], netns: int) -> float:
     """A neighbour that does not answer makes this host tell itself too, past the filters."""
-    own = np.minimum(icmp.own(summaries, netns), _lost(summaries, netns))
+    own = np.minimum(icmp.own(summaries, netns), lost(summaries, netns))
     return _total(own, summaries)
 
 
@@ -128,7 +128,7 @@ def _dropped(summaries: Sequence[SampleSummary], netns: int, stuck: int) -> floa
         for name in ("TCPRetransFail", "TCPSynRetrans")
     )
     known = stuck > 0 or failed >= MOSTLY * repeated > 0
-    return _total(_lost(summaries, netns), summaries) if known else 0.0
+    return _total(lost(summaries, netns), summaries) if known else 0.0
 
 
 def _refused(summaries: Sequence[SampleSummary], netns: int) -> float:

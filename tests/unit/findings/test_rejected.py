@@ -160,6 +160,23 @@ def test_the_answers_to_its_own_connects(syns: float, rows: list[Row], own: bool
     assert bool(effects) is (rows[0]["state"] == calling()[0]["state"])
 
 
+@pytest.mark.parametrize(
+    ("counted", "title"),
+    [
+        ({"OutTransmits": 90}, "This host does not pass on 14 packets/s, 14% of what it forwards"),
+        ({"OutTransmits": 103}, None),  # 1 %
+        ({"OutTransmits": 104}, None),
+        ({"OutTransmits": 90, "FragFails": 14}, None),  # too large for the next link, and told so
+        ({"OutTransmits": 90, "OutRequests": 150, "ForwDatagrams": 10}, None),  # its own, maybe
+        ({}, None),  # older kernels do not count what goes to a device
+    ],
+)
+def test_a_gateway_whose_own_filter_drops(counted: Mapping[str, float], title: str | None) -> None:
+    known = {"InReceives": 104, "InDelivers": 4, "ForwDatagrams": 100, "OutRequests": 4}
+    found = [each for each in seen(known | counted) if each.key.endswith("forward")]
+    assert [(each.severity, each.title) for each in found] == ([("info", title)] if title else [])
+
+
 def full(remote: str = "10.0.0.9:5555", again: int = 4, send_q: int = 90_000) -> Row:
     info = {"snd_mss": 1448, "pmtu": 1500, "unacked": 10, "last_ack_recv": 9000, "backoff": again}
     row = socket("ESTABLISHED", "10.0.0.1:80", remote, inode=1, send_q=send_q, timer=1)

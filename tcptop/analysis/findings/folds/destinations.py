@@ -90,6 +90,14 @@ def says_the_same(finding: Finding, rates: Finding) -> bool:
     return there and not opened and many and no_worse
 
 
+def all_of_them_fail(churn: Finding, failing: Finding) -> bool:
+    """connection-churn: of what ends there nearly all has failed, which is told with its number."""
+    one, other = churn.subject, failing.subject
+    there = one.netns == other.netns and one.destination == other.destination is not None
+    failed, every = (failing.values.get(name, 0.0) for name in ("failed", "ended"))
+    return there and failed >= NEARLY_ALL * every > 0
+
+
 def answers_are_reset(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """resets: those that no socket sends are for the answers to connects of this host."""
     same = effect.subject.netns == cause.subject.netns and _refuses_others(effect)

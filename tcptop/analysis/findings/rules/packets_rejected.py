@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings import filtered, kept_back_words, no_route, own_answers, words
+from tcptop.analysis.findings import (
+    filtered,
+    kept_back_words,
+    no_route,
+    not_passed_on,
+    own_answers,
+    words,
+)
 from tcptop.analysis.findings.kept_back import kept_back
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -152,6 +159,8 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         held = kept_back(seen, kernel.netns, summaries)
         if held:
             yield kept_back_words.finding(ID, seen, held)
+        else:
+            yield from not_passed_on.told(ID, kernel.netns, summaries)
 
 
 def _rejected(summaries: Sequence[SampleSummary], netns: int) -> dict[RejectReason, float]:

@@ -11,6 +11,7 @@ from tcptop.analysis.findings import doing, ends, holding, holdups, servers, wor
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import PATIENCE, Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
+from tcptop.analysis.findings.served_meanwhile import others_answered
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64, Index
@@ -80,7 +81,7 @@ def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, unread_
         {"connections": len(rows), "recv_q": waiting, "longest_s": longest}
         | ({"given_up": gone} if gone else {}),
         tuple(_evidence(seen, group, longest, left_by)),
-        _advice(seen, group),
+        _advice(seen, group, longest),
         _confirm(group),
         since=seen.sample.taken_at - longest,
     )
@@ -126,11 +127,18 @@ def _crawled(seen: Observations, group: ConnectionGroup) -> float:
     return float(seen.snapshot.durations.crawled[group.rows].sum())
 
 
-def _advice(seen: Observations, group: ConnectionGroup) -> str:
+def _advice(seen: Observations, group: ConnectionGroup, longest: float) -> str:
     remedy = doing.remedy(seen, group.processes)
     if remedy:
         return remedy
     held = servers.one_thread(group.processes) if group.listener else ""
+    if held and others_answered(seen, group.rows, longest):
+        return (
+            f"{group.who} answers others of {group.listener} meanwhile, so its thread goes on: see "
+            "what it has done with these: whether it has handed them to a child that hangs or is "
+            "stopped (ps -o pid,stat,cmd --ppid "
+            f"{group.processes[0].pid}), or waits before it reads them (a limit of its own)."
+        )
     held = held or holdups.of_processes(seen, group.processes).advice
     if held:
         return held
