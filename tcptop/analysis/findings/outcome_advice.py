@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from tcptop.analysis.findings import comings, failed_places, reuse_words, unanswered
+import numpy as np
+
+from tcptop.analysis.findings import (
+    comings,
+    failed_places,
+    listening,
+    partial_listeners,
+    reuse_words,
+    unanswered,
+)
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcome_words import gone, kinds
 from tcptop.analysis.findings.outcomes import Outcomes
 from tcptop.analysis.findings.reset_rates import RST
 from tcptop.analysis.findings.servers import CLIENTS_CLOSE_AT
-from tcptop.model import address
+from tcptop.model import address, tcp
 from tcptop.model.route import NO_ROUTE
 
 HALF = 0.5  # of those reset
+LISTED = 4  # listeners
 
 
 def advice(found: Outcomes, to: str, seen: Observations) -> str:
@@ -95,9 +105,31 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
             f"{to} accepts others: look for a limit that is reached, or for one of several servers "
             "behind that address that is down."
         )
+    if here and found.refused:
+        return _refused_here(seen, found, to)
     return (
         f"{there} check that something listens on that port and address: the service may be down, "
         "or listen only on 127.0.0.1 or another port. A firewall that rejects looks the same."
+    )
+
+
+def _refused_here(seen: Observations, found: Outcomes, to: str) -> str:
+    """The own table has who listens, and on what."""
+    table, callee = seen.table, found.callee
+    every = np.flatnonzero((table.state == tcp.LISTEN) & (table.netns == callee.netns))
+    rows = every[listening.takes(table, every, callee.remote_hi, callee.remote_lo)]
+    others = ""
+    if 0 < len(rows) <= LISTED:
+        listed = partial_listeners.listed(seen, rows)
+        others = f" For that address listens {listed}."
+    if callee.remote_port and not (table.local_port[rows] == callee.remote_port).any():
+        return (
+            f"Nothing on this host takes connections to {to}: start the service, or call it where "
+            f"it listens.{others}"
+        )
+    return (
+        f"On this host start what should take these connections to {to}, or call it where it "
+        f"listens; a filter that rejects looks the same.{others}"
     )
 
 

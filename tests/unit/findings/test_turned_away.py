@@ -9,7 +9,7 @@ import pytest
 
 from tcptop.analysis.findings import servers
 from tcptop.model.finding import Finding
-from tcptop.model.sample import Deaths, Kernel, Process
+from tcptop.model.sample import Deaths, Kernel, Owners, Process
 from tcptop.model.table import concat
 from tests.unit.findings.hosts import host, steadily
 from tests.unit.findings.watched import of, watch
@@ -420,3 +420,64 @@ def test_what_is_closed_unread_after_a_shutdown(counted: int, told: bool) -> Non
         8, lambda _: LISTENING, owners=owners((900, NGINX, 3)), kernel=kernel, deaths=over
     )
     assert bool(of(found[-1], ID)) is told
+
+
+def dying(
+    number_at_once: int = 1, answered: bool = False, stays: bool = False, every: int = 1
+) -> tuple[Finding, ...]:
+    """Each second, or every so many, workers end that hold a connection each, and others begin."""
+
+    def worker(number: int, n: int) -> Process:
+        pid = 500 if stays else 500 + 10 * (number // every) + n
+        return Process(pid, "uwsgi", "uwsgi app.ini", 0, pid, None, 9, 1024, 0)
+
+    def row(number: int, n: int, state: str = "ESTABLISHED") -> Row:
+        cookie = 5000 + 10 * (number // every) + n
+        info = {"data_segs_in": 3, "data_segs_out": 2, "segs_in": 5, "segs_out": 5, "rtt": 40}
+        info |= {"bytes_received": 90, "bytes_sent": 60, "bytes_acked": 61, "min_rtt": 40}
+        info |= {"last_data_recv": 600, "last_data_sent": 500 if answered else 900}
+        remote = f"10.0.0.2:{10_000 + cookie}"
+        of_it = socket(state, "10.0.0.1:5432", remote, inode=cookie, cookie=cookie, info=info)
+        return of_it if state == "ESTABLISHED" else of_it | {"inode": 0}
+
+    def rows(number: int) -> list[Row]:
+        return [*LISTENING, *(row(number, n) for n in range(number_at_once))]
+
+    def held(number: int) -> Owners:
+        each = [(row(number, n)["inode"], worker(number, n), 9) for n in range(number_at_once)]
+        master = Process(499, "uwsgi", "uwsgi app.ini", 0, 499, None, 9, 1024, 0)
+        return owners((900, master, 3), *((900, who, 3) for _, who, _ in each), *each)
+
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        ended = number and number % every == 0
+        some = table(row(number - 1, n, "CLOSE") for n in range(number_at_once * bool(ended)))
+        return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number - 0.5)),)
+
+    kernel = steadily(**NONE | {"PassiveOpens": 1})
+    return of(watch(9, rows, owners=held, kernel=kernel, deaths=deaths)[-1], ID)
+
+
+def test_workers_that_die_in_the_middle_of_a_request() -> None:
+    """In the incidents by the out-of-memory killer, and by a time limit of their master."""
+    (finding,) = dying()
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "uwsgi on :5432 ended 9 of 9 connections within 9 s with their request unanswered: its "
+        "processes ended"
+    )
+    assert (
+        "the processes that held them are no more: uwsgi, pid 500, 510, 520"
+        in (finding.evidence[0])
+    )
+    assert dying(answered=True) == ()  # they are replaced, as after so many requests
+    assert dying(stays=True) == ()  # the worker goes on: another fault
+
+
+def test_a_server_that_ends_all_its_sessions_again_and_again() -> None:
+    """In the incident one process of PostgreSQL crashes, and all others are ended with it."""
+    (finding,) = dying(number_at_once=5, answered=True, every=3)
+    assert finding.title == (
+        "uwsgi on :5432 ended all its connections at once, 3 times in 9 s: its processes ended"
+    )
+    assert dying(number_at_once=5, answered=True, every=6) == ()  # one restart
+    assert dying(number_at_once=2, answered=True, every=3) == ()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tcptop.analysis.findings import parties, servers, words
+import numpy as np
+
+from tcptop.analysis.findings import died, parties, servers, words
 from tcptop.analysis.findings.ended import remotes
 from tcptop.analysis.findings.hung_up import SOON_S, HungUp, by_destination, by_listeners, unheard
 from tcptop.analysis.findings.observations import Observations
@@ -33,6 +35,9 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         for each in () if here else unheard(seen, netns, summaries, limits["per_s"]):
             here = True
             yield _by_server(seen, summaries, each)
+        for died_ in died.died(seen, netns):
+            here = True
+            yield _by_death(seen, died_)
         for turned_ in () if here else turned(seen, netns, int(limits["least"]), limits["share"]):
             here = True
             yield _by_share(seen, turned_)
@@ -98,6 +103,41 @@ def _by_share(seen: Observations, found: Turned) -> Finding:
         "nstat -az TcpExtTCPAbortOnClose TcpPassiveOpens"
         if found.reset
         else f"ss -Htan state time-wait '{words.served(seen.sample, row)}' | wc -l",
+        since=float(found.ended.at.min()),
+    )
+
+
+def _by_death(seen: Observations, found: died.Died) -> Finding:
+    row, processes = found.row, seen.processes(found.row)
+    listener, netns = words.local(seen.sample, row), int(seen.table.netns[row])
+    number, within = len(found.ended), words.duration(found.seconds)
+    pids = [str(each.pid) for each in found.processes[: servers.NAMED]]
+    more = len(found.processes) - len(pids)
+    gone = words.joined([*pids, *([f"{more} more"] if more else [])])
+    how = (
+        f"all its connections at once, {words.count(found.times, 'time')} in {within}"
+        if found.times
+        else f"{words.number(number)} of {words.count(found.every, 'connection')} within {within} "
+        "with their request unanswered"
+    )
+    return Finding(
+        ID,
+        words.key(ID, netns, listener, "died"),
+        "warning",
+        f"{servers.title(seen, row, processes)} ended {how}: its processes ended",
+        named(seen, np.array([row]), processes, listener),
+        {"ended": number, "came": found.every, "processes": len(found.processes)},
+        (
+            f"{words.number(number)} connections, from {remotes(found.ended)}, were closed by this "
+            "end or reset, and the processes that held them are no more: "
+            f"{words.called(found.processes[0])}, pid {gone}.",
+            f"Now {servers.programs(processes)} {'listen' if len(processes) > 1 else 'listens'}.",
+        ),
+        "See its log, and the kernel's (dmesg, journalctl -k), for why its processes end: a crash, "
+        "the out-of-memory killer or a memory limit, or a time limit of their master that kills "
+        "them in the middle of a request (gunicorn: WORKER TIMEOUT, uwsgi: harakiri, php-fpm: "
+        "request_terminate_timeout; PostgreSQL ends all sessions when one of them crashes).",
+        f"ps -o pid,lstart,cmd -C {processes[0].name if processes else 'NAME'}; dmesg | tail",
         since=float(found.ended.at.min()),
     )
 
