@@ -172,8 +172,9 @@ def test_the_answers_to_its_own_connects(syns: float, rows: list[Row], own: bool
     ],
 )
 def test_a_gateway_whose_own_filter_drops(counted: Mapping[str, float], title: str | None) -> None:
-    known = {"InReceives": 104, "InDelivers": 4, "ForwDatagrams": 100, "OutRequests": 4}
-    found = [each for each in seen(known | counted) if each.key.endswith("forward")]
+    known: Mapping[str, float] = {"InReceives": 104, "InDelivers": 4, "ForwDatagrams": 100}
+    own = {"OutRequests": 4.0}
+    found = [each for each in seen({**known, **own, **counted}) if each.key.endswith("forward")]
     assert [(each.severity, each.title) for each in found] == ([("info", title)] if title else [])
 
 
