@@ -21,7 +21,11 @@ else:
         assert frozen, "what changes is for the standard one"
 
         def made(cls: type) -> type:
+            types = cls.__dict__.get("__annotations__", {})
+            cls.__annotations__ = dict.fromkeys(types, object)  # text is searched for ClassVar
+            cls.__doc__ = cls.__doc__ or cls.__name__  # else its signature is written down
             cls = dataclasses.dataclass(init=True, repr=False, eq=False, slots=slots)(cls)
+            cls.__annotations__ = types
             methods = {"__repr__": _written} | (_compared(cls) if eq else {})
             for name, method in methods.items():
                 setattr(cls, name, method)
