@@ -14,7 +14,7 @@ from tcptop.model.arrays import index_of, isin
 from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Namespace
 from tcptop.model.snapshot import Snapshot
-from tcptop.model.table import F64, I64, U32, U64, Index
+from tcptop.model.table import F64, I64, U32, U64, Bools, Index
 
 SLOTS = 600
 LEAST_S = 0.9  # a slot a second, and some room for samples that are not quite a second apart
@@ -226,6 +226,7 @@ class Ring:
         self._seen = np.zeros(seats)
         self._netns = np.zeros(seats, np.uint32)
         self._turn = np.zeros(seats, np.int64)
+        self._seated: tuple[Index, U64] | None = None  # seats by their keys, and these, sorted
         # Zeros take no memory before they are written to: a seat is blanked when it is given.
         self._values = np.zeros((seats, len(self.metrics), slots), np.float32)
 
@@ -251,6 +252,7 @@ class Ring:
     def fill(self, slots: Index, part: RingPart, last: RingPart) -> None:
         """Put back what was in some slots, of those who have the seats in the `last` part."""
         used, held = len(last.key), len(part.key)
+        self._seated = None
         if not self._turn[:used].any():
             self._values[:used] = np.nan
         self._key[:used], self._weight[:used], self._seen[:used] = last[:3]
@@ -265,10 +267,10 @@ class Ring:
         become lighter than the newcomer, so that equals do not take turns.
         """
         keys, weights, values, _ = recorded
-        if not len(keys) and not len(self._taken()):
+        if not len(keys) and not (self._weight > -np.inf).any():
             return
         self._weight *= max(0.5 ** (dt / HALF_S), 1e-9)  # not 0: free seats stay at -inf
-        self._weight[clock - self._seen > KEPT_S] = -np.inf
+        self._free(clock - self._seen > KEPT_S)
         place = self._places(keys)
         self._stay(place, weights, clock)
         self._admit(place, recorded, clock)
@@ -292,27 +294,31 @@ class Ring:
             self._key[place], self._weight[place] = key, 1.0
             self._seen[place] = np.inf  # as long as it is watched
             self._values[place] = np.nan
+            self._seated = None
         self._values[place][:, slots] = values.T
 
     def leave(self, key: int) -> None:
         """Free the seat of a subject."""
-        place = self._places(np.array([key], np.uint64))[0]
-        if place >= 0:
-            self._weight[place] = -np.inf
+        self._free((self._key == np.uint64(key)) & (self._weight > -np.inf))
 
     def forget(self, netns: Sequence[int]) -> None:
         """Free the seats of whatever was in these namespaces."""
         if netns:
-            self._weight[isin(self._netns, np.array(netns, np.uint32))] = -np.inf
+            self._free(isin(self._netns, np.array(netns, np.uint32)))
 
-    def _taken(self) -> Index:
-        return np.flatnonzero(self._weight > -np.inf)
+    def _free(self, seats: Bools) -> None:
+        if seats.any():
+            self._weight[seats] = -np.inf
+            self._seated = None
 
     def _places(self, keys: U64) -> Index:
         """The seat of each key, or -1."""
-        taken = self._taken()
-        order = taken[np.argsort(self._key[taken])]
-        place = index_of(keys, self._key[order])
+        if self._seated is None:
+            taken = np.flatnonzero(self._weight > -np.inf)
+            order = taken[np.argsort(self._key[taken])]
+            self._seated = order, self._key[order]
+        order, known = self._seated
+        place = index_of(keys, known)
         return np.where(place >= 0, order[place], -1) if len(order) else place
 
     def _stay(self, place: Index, weights: F64, clock: float) -> None:
@@ -331,6 +337,7 @@ class Ring:
         seat = np.argsort(self._weight, kind="stable")[: len(new)]
         won = self._weight[seat] < weights[new]
         new, seat = new[won], seat[won]
+        self._seated = None
         self._key[seat], self._weight[seat], self._seen[seat] = keys[new], weights[new], clock
         self._netns[seat] = 0 if netns is None else netns[new]
         self._values[seat] = np.nan
