@@ -12,7 +12,7 @@ import numpy as np
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import paired, row_hash
 from tcptop.model.selection import Selection
-from tcptop.model.snapshot import Ports, Processes
+from tcptop.model.snapshot import Processes
 from tcptop.model.table import U64, Bools, Index, SocketTable
 
 CLOSED, WORKLOAD = 8, 16  # apart from the codes of owners
@@ -59,10 +59,10 @@ def namespace_keys(selection: Selection, rows: Index) -> U64:
 
 
 def port_keys(selection: Selection, rows: Index) -> U64:
-    return destination_keys(selection.snapshot.ports, rows)
+    return selection.snapshot.ports.key[rows]
 
 
-def destination_keys(found: Ports | SocketTable, rows: Index | slice) -> U64:
+def destination_keys(found: SocketTable, rows: Index) -> U64:
     """Where ports are used up: by device, as two networks may have the same addresses."""
     names = ("local_hi", "local_lo", "remote_hi", "remote_lo", "remote_port")
     link = paired(found.netns[rows], found.interface[rows])

@@ -42,6 +42,7 @@ def ports(sample: Sample, joined: SocketJoin, history: History) -> Ports:
     used = _distinct_ports(inverse[~reusable], table.local_port[rows[~reusable]], groups)
     headroom = np.maximum(capacity - blocked - taken, 0)
     return Ports(
+        key=keys,
         group=group,
         netns=netns,
         local_hi=table.local_hi[lead],
@@ -65,9 +66,7 @@ def ports(sample: Sample, joined: SocketJoin, history: History) -> Ports:
 
 def use(found: Ports, sample: Sample) -> PortUse:
     """The port use of this moment, for the forecasts of later ones."""
-    key = destination_keys(found, slice(None))
-    order = np.argsort(key)
-    return PortUse(sample.clock, key[order], found.used[order], sample.netns)
+    return PortUse(sample.clock, found.key, found.used, sample.netns)
 
 
 def _rows(table: SocketTable, found: Mapping[int, PortRange]) -> tuple[Index, Bools]:

@@ -55,6 +55,8 @@ def pending(table: SocketTable, rows: Rows = ALL, retransmits: float = RETRANSMI
     """
     again = isin_codes(table.timer[rows], (RETRANSMIT, PERSIST)) & (table.send_q[rows] > 0)
     found = np.arange(len(table))[rows][again]
+    if not len(found):
+        return found
     more = (table.info_of("backoff", found) > 0) | (table.retrans[found] >= retransmits)
     pending: Index = found[more]
     return pending
@@ -65,6 +67,8 @@ def unsent(table: SocketTable) -> Index:
     yet the timer of window probes runs out again and again (tcp_check_probe_timer)."""
     again = (table.timer == PERSIST) & (table.send_q > 0)
     rows = np.flatnonzero(again)
+    if not len(rows):
+        return rows
     window, mss = table.info_of("snd_wnd", rows), table.info_of("snd_mss", rows)
     kept = (table.info_of("unacked", rows) == 0) & (window >= np.maximum(mss, 1))
     found: Index = rows[kept & (table.info_of("backoff", rows) > 1)]

@@ -69,6 +69,8 @@ _FAR = ("remote_hi", "remote_lo", "remote_port")
 
 
 def _places(groups: Ports | Remotes, closed: Closed, names: tuple[str, ...]) -> Index:
+    if not len(closed):
+        return np.zeros(0, np.int64)
     keys = row_hash(*(getattr(groups, name) for name in names))
     return _among(row_hash(*(getattr(closed, name) for name in names)), keys)
 

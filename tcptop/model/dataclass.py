@@ -8,6 +8,7 @@ shared. That frozen fields are not assigned to is for mypy to hold, which sees t
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ else:
         assert frozen, "what changes is for the standard one"
 
         def made(cls: type) -> type:
-            types = cls.__dict__.get("__annotations__", {})
+            types = inspect.get_annotations(cls)
             cls.__annotations__ = dict.fromkeys(types, object)  # text is searched for ClassVar
             cls.__doc__ = cls.__doc__ or cls.__name__  # else its signature is written down
             cls = dataclasses.dataclass(init=True, repr=False, eq=False, slots=slots)(cls)

@@ -106,6 +106,7 @@ class Ports:
     `group` has, for each row of the socket table, the number of its group here, or -1.
     """
 
+    key: U64  # what identifies them, sorted
     group: Index
     netns: U32
     local_hi: U64

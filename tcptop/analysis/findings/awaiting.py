@@ -88,9 +88,12 @@ def awaiting(
     asked_ms, answered_ms = table.tcp_info(asking), table.tcp_info(answering)
     due = (asked_ms <= answered_ms) & (asked_ms >= least_s * 1000) & (asked_ms <= IDLE_S * 1000)
     due &= table.state == tcp.ESTABLISHED
+    due &= table.tcp_info(f"data_segs_{'out' if called else 'in'}") > 0
     rows = np.flatnonzero(due)
     if len(rows):
         rows = rows[seen.accepted[rows] != called]
+    if not len(rows):
+        return rows, asked_ms[rows] / 1000
     quiet = (table.send_q[rows] == 0) & (table.recv_q[rows] == 0) & (table.inode[rows] != 0)
     rows = rows[quiet & table.tcp_info_known("data_segs_in")[rows]]
     asked_ms, answered_ms = asked_ms[rows], answered_ms[rows]

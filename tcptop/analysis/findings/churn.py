@@ -18,7 +18,6 @@ from tcptop.analysis.findings.broken import unopened
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, rates, rates_or_zero
-from tcptop.analysis.identity import destination_keys
 from tcptop.model import sysctls, tcp
 from tcptop.model.arrays import index_of, isin_codes, row_hash, sorted_unique
 from tcptop.model.dataclass import dataclass
@@ -149,7 +148,7 @@ def _count(at: Index, chosen: Bools, number: int) -> F64:
 def _opened(seen: Observations, ends: DestinationEnds, summaries: Sequence[SampleSummary]) -> F64:
     """Connections that were seen to open in the intervals between these summaries."""
     ports = seen.snapshot.ports
-    groups = destination_keys(ports, slice(None))
+    groups = ports.key
     opened = np.zeros(len(groups))
     for summary, seconds in zip(summaries[1:], lengths(summaries), strict=True):
         place = index_of(groups, summary.destination)

@@ -27,6 +27,8 @@ def folded(findings: Iterable[Finding], seen: Observations) -> list[Finding]:
     A cause is as bad as the worst that follows from it.
     """
     every = _each_once(list(findings))
+    if not every:
+        return []
     because: dict[str, str] = {}
     for effect, cause, explains in PAIRS:
         for finding in (each for each in every if each.id == effect and each.key not in because):

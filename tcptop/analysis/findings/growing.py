@@ -9,7 +9,6 @@ import numpy as np
 from tcptop.analysis.findings import parties
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import at
-from tcptop.analysis.identity import destination_keys
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of
 from tcptop.model.named_tuple import NamedTuple
@@ -61,7 +60,7 @@ def _candidates(seen: Observations, least: float) -> list[int]:
     many = np.flatnonzero(ports.used >= least)
     if then is None or not len(many):
         return []
-    place = index_of(destination_keys(ports, many), then.destination)
+    place = index_of(ports.key[many], then.destination)
     before = np.where(place >= 0, then.used[place] if len(then.used) else 0, 0)
     grown: list[int] = many[ports.used[many] > before].tolist()
     return grown
@@ -104,7 +103,7 @@ def _watched_per_s(seen: Observations, group: int, age: F64, window_s: float) ->
     if then is None:
         return 0.0
     seconds = seen.sample.clock - then.clock
-    key = int(destination_keys(seen.snapshot.ports, np.array([group]))[0])
+    key = int(seen.snapshot.ports.key[group])
     more = float(seen.snapshot.ports.used[group]) - (at(then.destination, then.used, key) or 0.0)
     return max(min(more, float(np.count_nonzero(age < seconds))), 0.0) / seconds
 

@@ -117,17 +117,19 @@ def lost(summaries: Sequence[SampleSummary], netns: int) -> F64:
 
 def _rejected(summaries: Sequence[SampleSummary], netns: int) -> float:
     """A neighbour that does not answer makes this host tell itself too, past the filters."""
-    own = np.minimum(icmp.own(summaries, netns), lost(summaries, netns))
-    return _total(own, summaries)
+    own = icmp.own(summaries, netns)
+    return _total(np.minimum(own, lost(summaries, netns)), summaries) if own.any() else 0.0
 
 
 def _dropped(summaries: Sequence[SampleSummary], netns: int, stuck: int) -> float:
     """IPsec counts what it wraps twice: TCP must know that what it repeats does not leave."""
-    failed, repeated = (
-        _total(rates_or_zero(summaries, netns, name), summaries)
-        for name in ("TCPRetransFail", "TCPSynRetrans")
-    )
-    known = stuck > 0 or failed >= MOSTLY * repeated > 0
+    known = stuck > 0
+    if not known:
+        failed, repeated = (
+            _total(rates_or_zero(summaries, netns, name), summaries)
+            for name in ("TCPRetransFail", "TCPSynRetrans")
+        )
+        known = failed >= MOSTLY * repeated > 0
     return _total(lost(summaries, netns), summaries) if known else 0.0
 
 

@@ -158,6 +158,8 @@ class Outcomes(NamedTuple):
 def outcomes(seen: Observations, seconds: float, least: int) -> Iterator[Outcomes]:
     """The places with `least` failures or more, most first."""
     closed = lately(seen, seconds)
+    if len(closed) < least:
+        return
     how = how_ended(seen, closed)
     failed = np.flatnonzero(how >= FAILED)
     if len(failed) < least:

@@ -12,7 +12,6 @@ import numpy as np
 
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.summary import at
-from tcptop.analysis.identity import destination_keys
 from tcptop.model import tcp
 from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import F64, Index
@@ -49,7 +48,7 @@ def _growth(seen: Observations, group: int, window_s: float) -> float:
     """The slower half of the window: what was opened in a burst does not go on."""
     summaries = [seen.back(window_s), seen.back(window_s / 2)]
     ports, slowest = seen.snapshot.ports, math.inf
-    (key,) = destination_keys(ports, np.array([group])).tolist()
+    key = int(ports.key[group])
     netns = int(ports.netns[group])
     used, clock = float(ports.used[group]), seen.sample.clock
     for then in reversed(summaries):
@@ -70,7 +69,7 @@ def _gone(seen: Observations, group: int, window_s: float) -> float:
     then, ports = seen.back(window_s), seen.snapshot.ports
     if then is None:
         return 0.0
-    (key,) = destination_keys(ports, np.array([group])).tolist()
+    key = int(ports.key[group])
     clock = then.clock
     opened = 0.0
     for summary in seen.summaries[seen.summaries.index(then) + 1 :]:

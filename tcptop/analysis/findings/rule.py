@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
+from functools import cache
 
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Finding
@@ -43,4 +44,9 @@ class Rule(NamedTuple):
     needs: frozenset[Need] = frozenset()
 
     def limits(self, chosen: Limits) -> Limits:
-        return {**{each.name: each.default for each in self.thresholds}, **chosen}
+        return {**_defaults(self.thresholds), **chosen}
+
+
+@cache
+def _defaults(thresholds: tuple[Threshold, ...]) -> Limits:
+    return {each.name: each.default for each in thresholds}

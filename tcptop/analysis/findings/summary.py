@@ -9,7 +9,6 @@ import numpy as np
 
 from tcptop.analysis.dialing import Calls, CallsByCallee
 from tcptop.analysis.given_up import Abandoned, together
-from tcptop.analysis.identity import destination_keys
 from tcptop.analysis.unopened import FailedConnect, failed_connects
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, paired, row_hash, sorted_unique
@@ -85,7 +84,7 @@ class SampleSummary:
     alive: U64  # processes with sockets, in a list or not
     open_fds: F64
     unlisted: I64
-    destination: U64  # `destination_keys` of Ports
+    destination: U64  # keys of Ports, sorted
     destination_netns: U32
     opened: F64  # connections a second that were seen to open
     used: I64
@@ -128,8 +127,6 @@ def summary(
     keys.sort()
     alive = sorted(sample.owners.processes.values(), key=process_key)
     lost = sample.owners.unlisted
-    groups = destination_keys(ports, slice(None))
-    order = np.argsort(groups)
     return SampleSummary(
         sample.clock,
         {kernel.netns: _counters(kernel.counters) for kernel in sample.kernel},
@@ -142,10 +139,10 @@ def summary(
         np.array([process_key(p) for p in alive], np.uint64),
         np.array([_known(p.open_fds) for p in alive], np.float64),
         np.array([lost[p.pid].sockets if p.pid in lost else 0 for p in alive], np.int64),
-        groups[order],
-        ports.netns[order],
-        ports.opens_per_s[order],
-        ports.used[order],
+        ports.key,
+        ports.netns,
+        ports.opens_per_s,
+        ports.used,
         {each.inode: each for each in sample.unix_listeners or () if each.queued},
         calls,
         failed_connects(sample),

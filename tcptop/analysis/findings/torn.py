@@ -56,6 +56,8 @@ def torn(seen: Observations, seconds: float, least: int) -> Iterator[Torn]:
     if seen.watched_s < WATCHED_S:
         return
     closed = lately(seen, seconds)
+    if not len(closed):
+        return
     came = closed.opened & (closed.known("bytes_received") > 0)
     closed = closed.take(came & ~accepted(seen, closed))
     broken = np.flatnonzero((closed.reset == codes.YES) & (closed.first != codes.HERE))
