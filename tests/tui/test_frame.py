@@ -67,7 +67,7 @@ def screens(draw: st.DrawFn) -> tuple[Frame, list[list[tuple[int, int, Cells]]]]
     return Frame(width, height), draw(st.lists(st.lists(one, max_size=6), max_size=5))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(screens(), st.booleans(), st.data())
 def test_the_terminal_shows_what_is_wanted(
     made: tuple[Frame, list[list[tuple[int, int, Cells]]]], blanks: bool, data: st.DataObject
@@ -91,7 +91,7 @@ def test_the_terminal_shows_what_is_wanted(
         assert frame.changes(cursor) == ""
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(CELL_STYLES, CELL_STYLES)
 def test_a_change_of_look_is_complete_and_short(before: CellStyle, after: CellStyle) -> None:
     ways = [change(before, after), change(PLAIN, before) + change(before, PLAIN)]

@@ -11,16 +11,17 @@ from tcptop.tui.views import VIEWS, tabs
 KNOWN = {each for view in VIEWS.values() for each in (view.listing.title, view.listing.short)}
 
 
-@pytest.mark.parametrize("width", range(40, 140))
 @pytest.mark.parametrize("view", list(VIEWS))
-def test_no_name_is_cut(view: str, width: int) -> None:
-    line = header.tabs(None, view, width)
-    assert sum(len(name) for name, _ in line) <= width
-    names = [name.strip(" []")[1:].strip() for name, _ in line]
-    assert {*names} - {""} <= KNOWN
-    assert names[tabs(view).index(view)] in (VIEWS[view].listing.title, VIEWS[view].listing.short)
-    keys = [name.strip(" []")[0] for name, _ in line]
-    assert keys == [*"0123456789A"[: len(line)]]
+def test_no_name_is_cut(view: str) -> None:
+    own = VIEWS[view].listing.title, VIEWS[view].listing.short
+    for width in range(40, 140):
+        line = header.tabs(None, view, width)
+        assert sum(len(name) for name, _ in line) <= width
+        names = [name.strip(" []")[1:].strip() for name, _ in line]
+        assert {*names} - {""} <= KNOWN, width
+        assert names[tabs(view).index(view)] in own, width
+        keys = [name.strip(" []")[0] for name, _ in line]
+        assert keys == [*"0123456789A"[: len(line)]], width
 
 
 @pytest.mark.parametrize("view", tabs(OVERVIEW.name))
