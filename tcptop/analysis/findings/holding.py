@@ -18,7 +18,7 @@ from tcptop.model.table import Bools, Index, SocketTable
 
 SILENT_S = 5.0
 MANY, MOSTLY = 10, 0.5  # silent ones, and of all that it has, before they are suspected by number
-DRIBBLE_PER_S = 100.0  # bytes
+DRIBBLE_PER_S, UPLOAD_PER_S = 100.0, 2000.0  # bytes
 PIECES = 3  # segments of what would be one request
 READING = ("wait_woken", "sk_wait_data")  # where a thread sleeps that reads from a socket
 
@@ -78,7 +78,9 @@ def _each_has_one(seen: Observations, rows: Index, processes: Sequence[Process])
     return len(processes) > 1 and len(holders) == len(processes) and all(waits)
 
 
-def dribbling(seen: Observations, processes: Sequence[Process]) -> Index:
+def dribbling(
+    seen: Observations, processes: Sequence[Process], per_s: float = DRIBBLE_PER_S
+) -> Index:
     """Clients that send a request a few bytes at a time, so that it is not answered yet."""
     table = seen.table
     mine = [parties.held(seen, each) for each in processes]
@@ -86,15 +88,16 @@ def dribbling(seen: Observations, processes: Sequence[Process]) -> Index:
     rows = rows[seen.accepted[rows] & (table.state[rows] == tcp.ESTABLISHED)]
     never = (table.info_of("data_segs_out", rows) == 0) & (table.recv_q[rows] == 0)
     pieces = table.info_of("data_segs_in", rows) >= PIECES
-    slow = seen.snapshot.bytes_received_per_s[rows] < DRIBBLE_PER_S
+    slow = seen.snapshot.bytes_received_per_s[rows] < per_s
     found: Index = rows[never & pieces & slow & (seen.snapshot.seen_s[rows] >= SILENT_S)]
     return found
 
 
 def by_dribblers(seen: Observations, listener: int, processes: Sequence[Process]) -> Index | None:
     """Such clients of a listener, where each of its processes, or most of what they serve, is
-    theirs."""
-    table, slow = seen.table, dribbling(seen, processes)
+    theirs; of one that serves one at a time and reads from it just now it may be an upload."""
+    one = len(processes) == 1 and sleeps_in(seen, processes[0], READING)
+    table, slow = seen.table, dribbling(seen, processes, UPLOAD_PER_S if one else DRIBBLE_PER_S)
     slow = slow[table.local_port[slow] == table.local_port[listener]]
     if not len(slow):
         return None
@@ -104,7 +107,8 @@ def by_dribblers(seen: Observations, listener: int, processes: Sequence[Process]
     holders = np.unique(seen.snapshot.holders.first(slow))
     each = len(processes) > 1 and len(holders) == len(processes)
     most = len(slow) >= max(MANY, MOSTLY * np.count_nonzero(here))
-    return slow if each or most else None
+    alone = one and len(slow) == np.count_nonzero(here) == 1
+    return slow if each or most or alone else None
 
 
 def slow_told(seen: Observations, slow: Index, processes: Sequence[Process]) -> str:
@@ -112,6 +116,13 @@ def slow_told(seen: Observations, slow: Index, processes: Sequence[Process]) -> 
     who = f"{words.number(holders)} of its {words.number(len(processes))} processes hold"
     who = "It holds" if len(processes) == 1 else who
     many = words.count(len(slow), "connection")
+    if len(slow) == 1:
+        per_s = float(np.nan_to_num(seen.snapshot.bytes_received_per_s[slow[0]]))
+        return (
+            f"{who} 1 connection on which the client sends its request slowly, at "
+            f"{words.size(per_s)}/s just now, and there is no answer yet. It is from "
+            f"{ends.addresses(seen.sample, slow)}."
+        )
     return (
         f"{who} {many} on which the client sends its request a few bytes at a time, and there is "
         "no end and no answer yet (slow clients, or slowloris). They are from "

@@ -25,6 +25,10 @@ from tcptop.model.table import Index
 
 BEFORE_S = 1.0  # so much older is who waits: a worker that is replaced accepts at once
 PLACES = 3
+POLLS = (
+    "Each of its processes has taken a connection and waits in poll(), and none of them has called "
+    "anybody by TCP: for an answer by UDP (DNS), a UNIX socket or a pipe, or for its own client."
+)
 INIT = 1  # whose children orphans become, but for those of a subreaper
 
 
@@ -64,7 +68,9 @@ def of_listener(
         return Holdup((), f"{known} More backlog would only hide it.")
     found = limit or of_processes(seen, processes)
     if stands and not found.advice:
-        return _by_clients(seen, int(rows[0]), processes, found)
+        found = _by_clients(seen, int(rows[0]), processes, found)
+        if not found.first and _polls_elsewhere(seen, processes):
+            return Holdup((*found.evidence, POLLS), suspect=_what_is_polled(processes))
     return found
 
 
@@ -107,6 +113,29 @@ def of_processes(seen: Observations, processes: Sequence[Process]) -> Holdup:
     if sends:
         return Holdup((sends.told(),), sends.advice(), whom=sends.whom)
     return _by_pipe(seen, processes)
+
+
+def _polls_elsewhere(seen: Observations, processes: Sequence[Process]) -> bool:
+    """Several workers, each with a client, all poll, and none has called anybody by TCP."""
+    table = seen.table
+    for each in processes:
+        mine = parties.held(seen, each)
+        mine = mine[table.state[mine] != tcp.LISTEN]
+        if not len(mine) or not seen.accepted[mine].all():
+            return False
+    return len(processes) > 1 and all(
+        doing.sleeps_in(seen, each, doing.POLLING) for each in processes
+    )
+
+
+def _what_is_polled(processes: Sequence[Process]) -> str:
+    who = words.called(processes[0])
+    return (
+        f"See what {who} waits for in poll(): ss -uanp has its UDP sockets, port 53 of a DNS "
+        "server that does not answer (/etc/resolv.conf: options timeout:1 attempts:1, another "
+        "server, a cache on this host), ss -xp those of UNIX; where it waits in the program: "
+        f"{servers.stacks(processes)}. More backlog would only hide it."
+    )
 
 
 def _by_pipe(seen: Observations, processes: Sequence[Process]) -> Holdup:

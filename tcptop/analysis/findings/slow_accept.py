@@ -10,6 +10,7 @@ from tcptop.analysis.findings import doing, holdups, servers, words
 from tcptop.analysis.findings.accept_queues import AcceptQueues, Waiters
 from tcptop.analysis.findings.holdups import Holdup
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.served_meanwhile import others_answered
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.finding import Finding
 from tcptop.model.named_tuple import NamedTuple
@@ -214,9 +215,23 @@ def _advice(seen: Observations, server: Server, held_up: Holdup) -> str:
         )
     if held_up.first:
         return held_up.first
+    if server.stalled_s and _serves_older(seen, server):
+        return (
+            f"{who} answers older connections meanwhile, so it does not hang as a whole: the "
+            "thread that accepts may have ended (an exception in its log), or all places are "
+            f"taken by those: check {servers.own_limit(server.processes)}. What its threads do: "
+            f"{servers.stacks(server.processes)}."
+            if server.processes
+            else "Find which process holds this listener, and why it accepts no more."
+        )
     if server.stalled_s:
         return servers.hangs(server.processes)
     return servers.with_workers(server.processes) or _faster(seen, server, who)
+
+
+def _serves_older(seen: Observations, server: Server) -> bool:
+    rows = server.waiters.rows
+    return len(rows) > 0 and others_answered(seen, rows, server.stalled_s)
 
 
 def _faster(seen: Observations, server: Server, who: str) -> str:

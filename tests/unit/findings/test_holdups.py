@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tcptop.analysis.derive import derive
 from tcptop.analysis.findings import doing, holdups, servers
 from tcptop.analysis.findings.holdups import Holdup
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.history import History
 from tcptop.model.sample import Process
 from tests.unit.findings.test_doing import IDLE
+from tests.unit.findings.watched import at as look
 from tests.unit.prepared import NGINX, Row, derived, owners, sample, socket
 
 WORKERS = tuple(
@@ -93,6 +96,54 @@ def test_others_may_accept_while_one_waits(facts: dict[str, Any]) -> None:
     assert found.advice == ""
     assert found.suspect.startswith("Find out why 127.0.0.1:5432 does not answer gunicorn.")
     assert "If not, find where gunicorn hangs (py-spy dump --pid 11)" in found.suspect
+
+
+def client(number: int, **info: int) -> Row:
+    """Whose request a worker has read and not answered."""
+    ends = ("127.0.0.1:8000", f"127.0.0.1:4200{number}")
+    read = {"data_segs_in": 1, "last_data_recv": 2000, "bytes_received": 80}
+    return socket("ESTABLISHED", *ends, inode=10 + number, cookie=60 + number, info=read | info)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sleeps_in", "told"),
+    [
+        ([client(n) for n in range(3)], "do_poll", True),  # in the incident for a dead DNS server
+        ([client(0), client(1)], "do_poll", False),  # one has none: it may wait for its listener
+        ([client(n) for n in range(3)], "hrtimer_nanosleep", False),
+        ([asks(n) for n in range(3)], "do_poll", False),  # for a back end, which is named
+    ],
+)
+def test_workers_that_poll_for_what_is_no_tcp(rows: list[Row], sleeps_in: str, told: bool) -> None:
+    found = held_up(rows, sleeps_in=sleeps_in)
+    assert ("port 53 of a DNS server" in found.suspect) is told
+    assert any("waits in poll(), and none of them" in each for each in found.evidence) is told
+
+
+@pytest.mark.parametrize(
+    ("upload", "clients", "told"),
+    [
+        ({}, 1, True),  # in the incident 200 bytes a second, to one worker that has no other
+        ({"data_segs_out": 1}, 1, False),  # it was answered
+        ({}, 2, False),  # another one is served beside it
+    ],
+)
+def test_one_slow_upload_that_holds_the_only_worker(
+    upload: dict[str, int], clients: int, told: bool
+) -> None:
+    who, history = WORKERS[0], History()
+    held = owners((1, who, 3), *((10 + n, who, 5 + n) for n in range(2)))
+    facts = {who.pid: replace(IDLE, pid=who.pid, sleeps_in="wait_woken")}
+    for number in range(8):
+        slow = {"data_segs_in": 4 + number, "bytes_received": 400 + 200 * number} | upload
+        rows = [LISTENER, *(client(n, last_data_recv=200, **slow) for n in range(clients))]
+        snapshot, history = derive(look(float(number), rows, owners=held, facts=facts), history)
+    place = np.array([0])
+    observed = Observations(snapshot, ())
+    found = holdups.of_listener(observed, place, place, [who], stands=True)
+    said = "client sends its request slowly, at 200 bytes/s just now"
+    assert any(said in each for each in found.evidence) is told
+    assert found.advice.startswith("Give gunicorn a deadline for a whole request") is told
 
 
 def queued(waited_ms: int) -> Row:
