@@ -153,9 +153,8 @@ def evidence(
             f"{words.number(found.repeated)} of those without an answer had sent the SYN again, so "
             "they waited for a second or longer."
         )
-    elif found.silent and not found.unreachables:
-        yield ("Those without an answer ended within about a second: none had sent the SYN again.")
     if found.answered_late:
+        yield ("Those without an answer ended within about a second: none had sent the SYN again.")
         yield (
             f"This host sent {words.number(found.answered_late)} resets meanwhile (OutRsts), about "
             "as many as were given up: answers came, and met no socket any more."

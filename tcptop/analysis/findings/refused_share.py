@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from tcptop.analysis.findings import narrow_listeners, words
+from tcptop.analysis.findings import held_ports, narrow_listeners, words
 from tcptop.analysis.findings import resets_without_socket as resets
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.reset_rates import ID, RST
@@ -77,6 +77,7 @@ def _finding(
                 if port not in unsteady
             ),
             *narrow_listeners.said(seen, narrow),
+            *held_ports.said(seen, netns),
         ),
         _advice(bool(unsteady or gone), bool(narrow)),
         "nstat -az TcpOutRsts TcpPassiveOpens TcpEstabResets TcpAttemptFails; ss -ltne",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings import partial_listeners, words
+from tcptop.analysis.findings import held_ports, partial_listeners, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.reset_rates import ID, RST
 from tcptop.analysis.findings.rule import Limits
@@ -128,6 +128,7 @@ def _finding(
             *_one_address(seen, bound),
             *((WITHIN,) if within else ()),
             *(_share(summaries, netns) if everything else ()),
+            *(held_ports.said(seen, netns) if everything else ()),
         ),
         _advice(seen, gone, alone if len(alone) else bound),
         "nstat -az TcpOutRsts TcpPassiveOpens TcpEstabResets TcpAttemptFails; ss -ltn",

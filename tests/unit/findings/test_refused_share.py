@@ -140,3 +140,22 @@ def test_handshakes_that_who_began_them_resets(embryonic: int, opened: int, told
             "3 handshakes/s are ended by a reset of who began them, and 0/s become connections"
         )
         assert finding.evidence[1] == "Half-open now: from 10.0.0.2."
+
+
+CALL = socket("ESTABLISHED", "10.0.0.1:50010", "10.0.0.2:9000", inode=1, cookie=9)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([CALL], "Ports that others hold here: :50010 (nginx to 10.0.0.2:9000). A service"),
+        ([CALL | {"cookie": n, "local": f"10.0.0.1:{50_000 + n}"} for n in range(4)], None),
+        ([ANY, CALL | {"local": "10.0.0.1:8080"}], None),  # a client's
+    ],
+)
+def test_a_port_that_another_connection_holds(rows: list[Row], said: str | None) -> None:
+    """In the incident a service was restarted, and its port had become the source of a call."""
+    finding = refusing(rows, PassiveOpens=0)
+    assert finding
+    found = [each for each in finding.evidence if each.startswith("Ports that others hold")]
+    assert [each.startswith(said or "?") for each in found] == [True] * (said is not None)
