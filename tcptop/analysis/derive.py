@@ -204,6 +204,7 @@ def _remembered(step: _Step, snapshot: Snapshot) -> History:
         kernel={each.netns: each for each in sample.kernel},
         listener_ports=snapshot.ports.listening,
         port_use=(*history.port_use, ports.use(snapshot.ports, sample))[-ports.USES :],
+        ports=ports.remembered(snapshot.ports, sample),
         trend=snapshot.trend,
         paces=snapshot.paces,
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, fields
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcptop.analysis.dialing import Dialing
 from tcptop.analysis.findings.active import Active
@@ -16,7 +18,7 @@ from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.pace import NONE as NO_PACES
 from tcptop.model.pace import Paces
 from tcptop.model.sample import Kernel, Namespace, Process, Sample
-from tcptop.model.snapshot import Apparent, FormerSpace, Trend
+from tcptop.model.snapshot import Apparent, FormerSpace, Ports, Trend
 from tcptop.model.table import EMPTY, F64, I64, U8, U16, U32, U64, Bools, Index, SocketTable
 
 TREND = 120  # samples of the state counts
@@ -126,6 +128,14 @@ class PortUse:
     namespaces: frozenset[int]  # that were looked at
 
 
+class KnownPorts(NamedTuple):
+    """Ports that were found in the last sample, and what decides them (`ports.DECISIVE`)."""
+
+    found: Ports
+    columns: tuple[NDArray[Any], ...]
+    sysctls: tuple[tuple[int, Mapping[str, str]], ...]  # by namespace
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class History:
     """Everything `derive` wants to know of the samples before this one."""
@@ -153,6 +163,7 @@ class History:
     kernel: Mapping[int, Kernel] = field(default_factory=dict)
     listener_ports: Mapping[int, frozenset[int]] = field(default_factory=dict)
     port_use: tuple[PortUse, ...] = ()
+    ports: KnownPorts | None = None  # None: they are found anew
     dialing: Dialing = field(default_factory=Dialing)  # of the last sample
     trend: Trend = field(default_factory=lambda: Trend(np.zeros(0), np.zeros((0, 12), np.int64)))
     paces: Paces = NO_PACES

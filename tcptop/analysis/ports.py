@@ -7,10 +7,11 @@ its (local address, remote address, remote port): __inet_hash_connect, net/ipv4/
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from tcptop.analysis.history import History, PortUse
+from tcptop.analysis.history import History, KnownPorts, PortUse
 from tcptop.analysis.identity import destination_keys
 from tcptop.analysis.join import SocketJoin
 from tcptop.analysis.peers import is_loopback
@@ -24,11 +25,53 @@ from tcptop.model.table import F64, I64, U16, U32, U64, Bools, Index, SocketTabl
 
 GROWTH_S = 30.0  # the forecast looks back that far
 USES = 64  # samples of port use that are kept for it
+DECISIVE = (
+    *("netns", "state", "interface", "local_hi", "local_lo", "local_port"),
+    *("remote_hi", "remote_lo", "remote_port"),
+)  # columns, but for the age of TIME-WAIT
 LOOPBACK_IFINDEX = 1  # include/net/flow.h; the same in every namespace
 
 
 def ports(sample: Sample, joined: SocketJoin, history: History) -> Ports:
-    """Groups in no order that means anything. The head of this module says what they count."""
+    """Groups in the order of their keys. The head of this module says what they count."""
+    before = history.ports
+    if before is None or not _same(sample, joined, before):
+        return anew(sample, joined, history)
+    found, groups = before.found, len(before.found)
+    forecast = _exhausted_in(found.key, found.netns, found.used, found.headroom, joined, history)
+    return replace(
+        found,
+        opens_per_s=np.zeros(groups),
+        closes_per_s=np.full(groups, np.nan),
+        exhausted_in_s=forecast,
+    )
+
+
+def remembered(found: Ports, sample: Sample) -> KnownPorts | None:
+    """For the next sample; None where the ports change as time goes by."""
+    table = sample.sockets
+    if len(sample.bound) or (table.state == tcp.TIME_WAIT).any():
+        return None
+    return KnownPorts(found, tuple(getattr(table, name) for name in DECISIVE), _sysctls(sample))
+
+
+def _same(sample: Sample, joined: SocketJoin, before: KnownPorts) -> bool:
+    """Whether the ports are those of the sample before. Past listeners are no others then: of
+    these, those count whose ports are still there, as they did."""
+    if len(sample.bound) or joined.new.any() or joined.first_look.any():
+        return False
+    columns = (getattr(sample.sockets, name) for name in DECISIVE)
+    pairs = zip(columns, before.columns, strict=True)
+    alike = all(len(now) == len(then) and (now == then).all() for now, then in pairs)
+    return alike and _sysctls(sample) == before.sysctls
+
+
+def _sysctls(sample: Sample) -> tuple[tuple[int, Mapping[str, str]], ...]:
+    return tuple((each.netns, each.sysctls) for each in sample.kernel)
+
+
+def anew(sample: Sample, joined: SocketJoin, history: History) -> Ports:
+    """The same, whatever is known of the sample before."""
     table, ranges = sample.sockets, port_ranges(sample, history.listener_ports)
     rows, reusable = _rows(table, ranges)
     keys, first, inverse, _ = distinct(destination_keys(table, rows))

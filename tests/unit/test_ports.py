@@ -1,5 +1,6 @@
 """Port headroom where a kernel would need minutes, or another kernel: sysctls, age, forecasts."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tcptop.analysis import ports
+from tcptop.analysis.derive import derive
+from tcptop.analysis.history import History
+from tcptop.analysis.join import join
 from tcptop.analysis.port_range import candidates
 from tcptop.model.sample import Sample
-from tcptop.model.snapshot import Snapshot
+from tcptop.model.snapshot import Ports, Snapshot
+from tcptop.model.table import EMPTY, SocketTable
 from tests.unit.prepared import (
     NETNS,
     OTHER_NETNS,
@@ -166,3 +172,64 @@ def test_ports_of_a_listener_that_is_gone_stay_lost_while_used() -> None:
     assert derived(*samples, at(2, client(40001))).ports.blocked.tolist() == [0]
     fresh = derived(samples[1])  # who did not see the listener takes it for a client
     assert sorted(headroom(fresh)) == [(1, 99, 98), (1, 99, 98)]
+
+
+FEW = (
+    client(40001, cookie=1),
+    client(40002, cookie=2),
+    client(40002, "10.0.0.8:80", cookie=3),
+    socket("LISTEN", "0.0.0.0:40007", cookie=4),
+    socket("ESTABLISHED", "10.0.0.1:40007", "10.0.0.5:999", cookie=5),
+)
+OTHERS = (
+    FEW,
+    (*FEW[:1], *FEW[2:]),  # one has ended
+    (*FEW[:3], FEW[4]),  # a listener is gone
+    (*FEW[:4], socket("ESTABLISHED", "10.0.0.1:40008", "10.0.0.5:999", cookie=6)),
+    (client(40001, cookie=7), *FEW[1:]),  # another one between the same ends
+    (client(40001, "10.0.0.7:80", cookie=1), *FEW[1:]),  # it was connected anew
+    (client(40001, cookie=1, interface=3), *FEW[1:]),
+    (socket("CLOSE_WAIT", "10.0.0.1:40001", SERVER, cookie=1), *FEW[1:]),
+    (mini("TIME_WAIT", "10.0.0.1:40001", SERVER, cookie=1, expires=59_500), *FEW[1:]),
+    (mini("TIME_WAIT", "10.0.0.1:40001", SERVER, cookie=1, expires=40_000), *FEW[1:]),
+)
+IDLE = table([socket("CLOSE", "127.0.0.1:40050", info=None, memory=None)])
+SYSCTLS: tuple[dict[str, str], ...] = (
+    {},
+    {},
+    {RANGE: "40000\t40009"},
+    {"net.ipv4.tcp_tw_reuse": "1"},
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.just(0), st.integers(0, len(OTHERS) - 1)),
+            st.sampled_from(SYSCTLS),
+            st.sampled_from((EMPTY, EMPTY, EMPTY, IDLE)),
+        ),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_what_is_not_found_anew_is_as_if_it_were(
+    looks: list[tuple[int, dict[str, str], SocketTable]],
+) -> None:
+    history = History()
+    for clock, (rows, sysctls, bound) in enumerate(looks):
+        look = at(float(clock), *OTHERS[rows], sysctls=sysctls, bound=bound)
+        joined = join(look, history)
+        found, anew = (make(look, joined, history) for make in (ports.ports, ports.anew))
+        for name in (each.name for each in fields(Ports)):
+            np.testing.assert_equal(getattr(found, name), getattr(anew, name), name)
+        history = derive(look, history)[1]
+
+
+def test_ports_are_not_found_anew_where_nothing_changed() -> None:
+    first, second = derived(at(0, *FEW)), derived(at(0, *FEW), at(1, *FEW))
+    history = derive(at(0, *FEW), History())[1]
+    again = derive(at(1, *FEW), history)[0].ports
+    assert history.ports is not None
+    assert again.group is history.ports.found.group
+    assert again.key.tolist() == first.ports.key.tolist() == sorted(second.ports.key.tolist())
