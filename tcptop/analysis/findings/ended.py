@@ -52,10 +52,10 @@ def lately(seen: Observations, seconds: float) -> Closed:
     return joined(parts[::-1])
 
 
-def called_there(closed: Closed, to: Callee) -> Bools:
-    """Those whose other end is that address and port."""
+def called_there(closed: Closed, to: Callee, with_port: bool = True) -> Bools:
+    """Those whose other end is that address, and that port."""
     there = np.ones(len(closed), bool)
-    for name in WHERE:
+    for name in WHERE if with_port else WHERE[:-1]:
         column = getattr(closed, name)
         there &= column == column.dtype.type(getattr(to, name))
     return there

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis.dialing import WHERE
-from tcptop.analysis.findings import reuse
+from tcptop.analysis.findings import declining, reuse
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.reuse import IDLE_S, lacking, paused_s
 from tcptop.analysis.findings.servers import AT_ONCE_AT
@@ -17,7 +17,8 @@ from tcptop.model.closed import Closed
 from tcptop.model.table import F64, I64, Bools, Index
 
 # Codes of how one ended.
-NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT, CUT, LOST, TURNED, REUSED, STRUCK = range(12)
+NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT, CUT, LOST, TURNED, REUSED = range(11)
+DECLINED, STRUCK = 11, 12
 FAILED = REFUSED  # this and those after it
 # Seconds without an answer: longer than to the other end of the world and back, and what a round
 # trip takes beside.
@@ -66,6 +67,7 @@ def how_ended(seen: Observations, closed: Closed) -> I64:
     how[~opened & whole] = SILENT
     how[~opened & whole & broken] = REFUSED
     how[_turned_away(closed, opened & whole, there)] = TURNED
+    how[declining.declined(closed, opened & whole & here)] = DECLINED
     how[accepted(seen, closed)] = NEUTRAL
     return how
 

@@ -31,14 +31,21 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
     there = "On this host" if here else f"On the host of {to}"
     if most == "reset as they were used again":
         return reuse_words.advice(found, to)
+    if most == "declined TLS":
+        return (
+            f"See the error that the program gets ('server does not support SSL, but SSL was "
+            f"required'). {there} set ssl = on with a certificate (SHOW ssl tells; of PgBouncer "
+            "client_tls_sslmode), or let the clients do without where the network between may be "
+            "trusted (sslmode=prefer)."
+        )
     if most.startswith("closed by"):
         return _about_cuts(there)
     if most.startswith("closed") and found.none_new:
         return (
             f"{there} look why the program takes no new connections while it serves older ones: a "
             "limit of connections, threads or descriptors that is reached, or the thread that "
-            f"accepts, which may have ended (its log) or wait (ss -ltn{'' if here else ' there'} "
-            "shows how many are in its accept queue)."
+            f"accepts, which may have ended (its log) or wait: how many are in its accept queue? "
+            f"(Recv-Q of ss -ltn{'' if here else ' there'})"
         )
     if most.startswith("closed"):
         return (

@@ -89,6 +89,11 @@ def kinds(found: Outcomes) -> list[_Kind]:
             "{idle} idle",
             "reset as they were used again",
         ),
+        _Kind(
+            found.declined,
+            "{n} connections to {to}{by} within {t} were closed here as the server declined TLS",
+            "declined TLS",
+        ),
     )
     return sorted((each for each in every if each.number), key=lambda each: -each.number)
 
@@ -107,7 +112,7 @@ def _silent(found: Outcomes) -> _Kind:
 
 def title(found: Outcomes, to: str, who: Sequence[Process], apparent: bool) -> str:
     every_kind = kinds(found)
-    begun = found.unopened + found.turned > 0
+    begun = found.unopened + found.turned + found.declined > 0
     open_ = found.working if found.reused else found.young if begun else 0
     every = found.failed + found.well + open_
     all_of_them = f"all {words.number(found.failed)}"
@@ -173,6 +178,12 @@ def evidence(
         yield _cut(found)
     if found.turned:
         yield _turned(found)
+    if found.declined:
+        yield (
+            f"{words.number(found.declined)} of them had sent 8 bytes, as an SSLRequest of "
+            "PostgreSQL, got one byte, and were closed here then: that byte is N where the server "
+            "has no TLS; where it has, the handshake follows."
+        )
     if found.reused:
         yield reuse_words.evidence(found)
     if found.lost:

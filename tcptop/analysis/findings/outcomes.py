@@ -16,6 +16,7 @@ from tcptop.analysis.findings.awaiting import calls_awaiting
 from tcptop.analysis.findings.ended import ADDRESS, Whose, lately, whose
 from tcptop.analysis.findings.how_ended import (
     CUT,
+    DECLINED,
     FAILED,
     FINE,
     LEFT,
@@ -102,6 +103,7 @@ class Outcomes(NamedTuple):
     pause_s: F64  # sorted
     reset_s: F64  # sorted, of the reused ones: after the last thing was sent
     whose: Whose  # the failed ones
+    declined: int  # closed here as the server declined TLS
     fed: int  # that ended, or were opened meanwhile, and have got a byte
     # By counters, of those that nobody answered:
     rejected: int = 0  # by ICMP
@@ -119,7 +121,7 @@ class Outcomes(NamedTuple):
     @property
     def failed(self) -> int:
         open_ = self.reset + self.left + self.cut + self.lost + self.turned + self.reused
-        return self.unopened + open_
+        return self.unopened + open_ + self.declined
 
     @property
     def paused(self) -> F64:
@@ -256,6 +258,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         np.sort(paused_s(closed)[again]),
         np.sort(closed.known("last_data_sent")[again] / 1000),
         whose(closed, failed),
+        number[DECLINED],
         _fed(seen, closed, there, since),
     )
 

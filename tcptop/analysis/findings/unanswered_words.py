@@ -8,6 +8,7 @@ import numpy as np
 
 from tcptop.analysis.findings import answers_reset, listening, unaccepted, unanswered, words
 from tcptop.analysis.findings.connects_given_up import GivenUp
+from tcptop.analysis.findings.overlap import Deserted
 from tcptop.analysis.findings.sources import Sources
 from tcptop.analysis.findings.unheard import Silent
 from tcptop.analysis.timeouts import syn_give_up_in_s, syn_give_up_s
@@ -62,6 +63,11 @@ def evidence(told: Silent) -> Iterator[str]:
         yield (
             f"{words.count(told.others.address, 'connection')} to the same address got an answer "
             f"meanwhile{there}: that host is up."
+        )
+    elif told.elsewhere.number:
+        yield (
+            f"{words.count(told.elsewhere.number, 'connection')} to {told.elsewhere.named} of the "
+            "same address got an answer and ended meanwhile: that host is up."
         )
     elif told.others.incoming:
         yield "Connections from the same address to listeners here are heard of: that host is up."
@@ -144,6 +150,8 @@ def _until(told: Silent) -> Iterator[str]:
             f"{gateway}. Each connect() fails with EHOSTUNREACH after about 3 s, unless the "
             "program gives up sooner."
         )
+        if told.deserted:
+            yield _deserted(told.deserted)
         return
     if told.retried:
         most = " most of them" if told.failed else ""
@@ -153,6 +161,14 @@ def _until(told: Silent) -> Iterator[str]:
         )
     if len(told.case.rows) and not told.given:
         yield from _kernel_gives_up(told)
+
+
+def _deserted(here: Deserted) -> str:
+    route = f"the route {here.prefix} leads" if here.prefix else "its route leads"
+    return (
+        f"It is asked for on {here.device}, where {route} and this host has {here.own}; no other "
+        "host is heard there by TCP."
+    )
 
 
 def _kernel_gives_up(told: Silent) -> Iterator[str]:
@@ -197,6 +213,13 @@ def _listeners(told: Silent) -> Index:
     return listening.taking(told.seen.table, told.case.callee)
 
 
+def _overlaps(to: str, here: Deserted) -> str:
+    return (
+        f", or the subnet of {here.device} overlaps with the one where that host is (a bridge of "
+        f"containers, a VPN; ip route get {to} tells the way)"
+    )
+
+
 def advice(told: Silent) -> str:
     if told.by_icmp or told.others_rejected:
         return (
@@ -224,7 +247,8 @@ def causes(told: Silent) -> str:
     if told.hop.gone:
         if not told.hop.address:
             return "that host, or the gateway to it, is down or gone, or the address is wrong"
-        return f"{told.hop.address} {unanswered.why_gone(told.case.callee)}"
+        why = f"{told.hop.address} {unanswered.why_gone(told.case.callee)}"
+        return why + (_overlaps(told.hop.address, told.deserted) if told.deserted else "")
     if told.rejected > 0:
         if told.others.address:
             return "a filter there, or on the way, that rejects this port with ICMP"
@@ -249,8 +273,9 @@ def causes(told: Silent) -> str:
         )
     if told.others.port:
         return "a full accept queue at the server, or a firewall that drops new connections"
-    if told.others.address or (told.hop.answers and told.hop.on_link):
-        return "a firewall that drops this port, or a full accept queue at the server"
+    if told.others.address or told.elsewhere.number or (told.hop.answers and told.hop.on_link):
+        where = "" if told.hop.on_link else " (on the way or there)"
+        return f"a firewall that drops this port{where}, or a full accept queue at the server"
     down = "a host that is down" if told.hop.on_link else "a host that is down behind a router"
     return (
         f"a firewall that drops{' or rejects' if told.unreachables else ''}, a wrong route or "

@@ -10,6 +10,8 @@ from tcptop.analysis.findings import (
     answers_reset,
     icmp,
     kept_back,
+    other_ports,
+    overlap,
     sources,
     unaccepted,
     unanswered,
@@ -17,6 +19,8 @@ from tcptop.analysis.findings import (
 from tcptop.analysis.findings.answers_reset import AnswersReset
 from tcptop.analysis.findings.connects_given_up import GivenUp
 from tcptop.analysis.findings.observations import Observations
+from tcptop.analysis.findings.other_ports import OtherPorts
+from tcptop.analysis.findings.overlap import Deserted
 from tcptop.analysis.findings.sources import Sources
 from tcptop.analysis.findings.unanswered import Unanswered
 from tcptop.model.arrays import sorted_unique
@@ -118,6 +122,17 @@ class Silent:
     def opened(self) -> int:
         """Connects there that were answered meanwhile, as far as they were seen."""
         return unanswered.opened(self.seen, self.case)
+
+    @cached_property
+    def elsewhere(self) -> OtherPorts:
+        """What was answered at other ports of that address, and has ended since."""
+        since_s = max(self.case.since_s, self.case.longest_s)
+        return other_ports.answered(self.seen, self.case.callee, since_s)
+
+    @cached_property
+    def deserted(self) -> Deserted | None:
+        """The device where that host is asked for, if nobody at all is heard there."""
+        return overlap.deserted(self.seen, self.case) if self.hop.gone else None
 
     @cached_property
     def reset(self) -> AnswersReset:

@@ -655,6 +655,14 @@ def _of_served_ends(seen: Seen) -> Iterator[Fact]:
             yield exactly("bytes", int(end), f"sent until it ended, {name}")
 
 
+def _of_other_ports(dead: SocketTable, to: str) -> Iterator[Fact]:
+    """Connections to the same address at other ports that brought something; as far back as the
+    finding looks, or the whole watch."""
+    host = at(dead, to.rpartition(":")[0] or to, "remote") & ~at(dead, to, "remote")
+    came = int(np.count_nonzero(host & (dead.tcp_info("data_segs_in") > 0)))
+    yield Fact("count", min(came, 1), came, "ended at other ports")
+
+
 def _of_ends(seen: Seen) -> Iterator[Fact]:
     """Connections to the destination that ended since the first look, by what came of them."""
     subject, to = seen.subject, seen.subject.destination
@@ -663,6 +671,7 @@ def _of_ends(seen: Seen) -> Iterator[Fact]:
     if not tables or to is None or to.startswith(":"):
         return
     dead = concat(tables)
+    yield from _of_other_ports(dead, to)
     dead = dead.take(at(dead, to, "remote") | _led_to(seen, dead, to))
     refused, unopened = dead.tcp_info("segs_in") > 0, ~_answered(dead)
     silent = unopened & ~refused & (dead.remote_port != 0)

@@ -11,6 +11,7 @@ from tcptop.analysis.findings import folding, unanswered
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.route import Link, Neighbour, Route, RouteKey
 from tcptop.model.sample import Deaths, Kernel
 from tests.unit.findings.hosts import host
 from tests.unit.findings.watched import of, once, watch
@@ -227,6 +228,44 @@ def test_who_answers_others_is_not_said_to_be_down(
     assert f"what is silent: {cause}" in finding.advice or (not told and cause in finding.advice)
     assert ("that host is up" in "".join(finding.evidence)) is bool(told)
     assert told in "".join(finding.evidence)
+
+
+@pytest.mark.parametrize(("port", "host", "up"), [(80, 1, True), (80, 2, False), (80, 0, False)])
+def test_what_ended_well_at_other_ports_tells_that_the_host_is_up(
+    port: int, host: int, up: bool
+) -> None:
+    """In the incident a gateway drops what goes to port 443; each call of the other is short."""
+    came = {"min_rtt": 90, "rtt": 100, "data_segs_in": 3 * (host > 0), "segs_out": 5}
+    over = table([{**crawled(host or 1, **came), "remote": f"192.0.2.{host or 1}:{port}"}] * 4)
+    deaths = Deaths(NETNS, over, np.full(4, TAKEN_AT + 2))
+    found = watch(4, lambda n: [dialing(retrans=2 + n)], deaths=lambda n: (deaths,) * (n == 3))
+    (finding,) = of(found[-1], ID)
+    said = "4 connections to :80 of the same address got an answer and ended meanwhile"
+    assert any(said in each for each in finding.evidence) is up
+    assert ("a host that is down" in finding.advice) is not up
+
+
+def asked_on(device: str, others: list[Row]) -> Finding:
+    link = Link(device, 3, 1500, True, True, "bridge")
+    gone = Neighbour("192.0.2.1", "INCOMPLETE", None)
+    way = Route(2000.0, kind="unicast", prefix="192.0.2.0/24", link=link, neighbour=gone)
+    routes = {RouteKey(NETNS, "10.0.0.1", "192.0.2.1"): way}
+    rows = [dialing(n, retrans=6, doubled=2) for n in range(1, 5)]
+    (finding,) = of(watch(2, lambda _: [*rows, *others], routes=routes)[-1], ID)
+    return finding
+
+
+def test_a_device_where_nobody_is_heard_may_have_the_subnet_of_another_network() -> None:
+    finding = asked_on("br-compose", [])
+    assert "asked for on br-compose, where the route 192.0.2.0/24" in " ".join(finding.evidence)
+    assert "the subnet of br-compose overlaps" in finding.advice
+    assert "ip route get 192.0.2.1" in finding.advice
+
+
+def test_a_dead_host_among_others_of_its_device_is_down() -> None:
+    finding = asked_on("eth0", [heard("192.0.2.7:443", 100)])
+    assert "overlaps" not in finding.advice
+    assert "eth0" not in " ".join(finding.evidence)
 
 
 @pytest.mark.parametrize(

@@ -361,6 +361,30 @@ def test_sshd_resets_those_that_it_turns_away() -> None:
     assert not found(lambda _: [error("10.0.0.9:22", **checks)])
 
 
+def asked_for_tls(**info: int) -> Row:
+    """SSLRequest and its answer of one byte, then the FINs."""
+    told = {"bytes_sent": 8, "bytes_acked": 10, "bytes_received": 2, "data_segs_in": 1}
+    row = opened(**{**told, "last_data_sent": 8, "last_data_recv": 4, **info})
+    return row | {"remote": "10.0.0.9:5432"}
+
+
+def test_who_insists_on_tls_that_the_server_declines_has_failed() -> None:
+    first = [mini("TIME_WAIT", "10.0.0.1:40000", "10.0.0.9:5432")]
+    finding = one(lambda _: [asked_for_tls()] * 2, kept=first)
+    assert finding.severity == "warning"
+    assert finding.title == (
+        "All 16 connections to 10.0.0.9:5432 within 8 s were closed here as the server declined TLS"
+    )
+    assert "ssl = on" in finding.advice
+    assert finding.values["declined"] == 16
+    # A check that only asks, beside sessions that live; what goes on without; others.
+    session = asked_for_tls(data_segs_out=5, data_segs_in=5, bytes_sent=300, bytes_received=900)
+    session["info"]["bytes_acked"] = 302
+    assert not found(lambda _: [asked_for_tls(), session], kept=first)
+    assert not found(lambda _: [session], kept=first)
+    assert not found(lambda _: [asked_for_tls(bytes_sent=9)], kept=first)
+
+
 def reused(idle_ms: int = 6000, **info: int) -> Row:
     """Answered once; what was sent after a pause was acknowledged, and then the reset came."""
     told = {"data_segs_out": 2, "data_segs_in": 1, "bytes_received": 10, "bytes_acked": 101}
@@ -490,6 +514,41 @@ def test_who_sends_on_what_the_server_has_closed_is_told() -> None:
     unknown = told("ESTABLISHED")
     assert "CLOSE-WAIT" not in " ".join(unknown.evidence)
     assert "firewall" in unknown.advice
+
+
+@pytest.mark.parametrize(
+    ("resets", "well", "severity"),
+    [(2, 1, "warning"), (1, 1, "warning"), (1, 3, "info"), (0.5, 0.25, "info")],
+)
+def test_a_pool_that_never_looks_for_the_fin_harms(
+    resets: float, well: float, severity: str
+) -> None:
+    """In the incident each use after five seconds idle fails, and those after 0.3 s go well: most
+    of what ends is a request that failed. A race that loses now and then is a notice."""
+
+    def number_of(each: float, number: int) -> int:
+        return int(each * number) - int(each * (number - 1))
+
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        over = [broken(3050) | {"cookie": 10_000 + number}] * number_of(resets, number)
+        over = [row | {"cookie": row["cookie"] + 1000 * n} for n, row in enumerate(over)]
+        over += [answered() | {"cookie": 90_000 + number}] * number_of(well, number)
+        return (Deaths(NETNS, table(over), np.full(len(over), TAKEN_AT + number)),)
+
+    def rows(number: int) -> list[Row]:
+        ids = range(10_001 + number, 10_001 + number + 1000 * max(int(resets), 1), 1000)
+        waits = [socket("CLOSE_WAIT", f"10.0.0.1:{n}", TO, cookie=n) for n in ids]
+        return [*waits, CLOSED_HERE]
+
+    every = watch(
+        20,
+        rows,
+        kernel=steadily(**{**NONE, "AttemptFails": 2}),
+        deaths=lambda n: deaths(n) * (n > 0),
+    )
+    (finding,) = of(every[-1], ID)
+    assert finding.severity == severity
+    assert "closes idle connections" in finding.advice
 
 
 def test_who_tries_the_other_family_too_is_not_harmed() -> None:

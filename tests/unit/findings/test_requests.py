@@ -19,6 +19,7 @@ from tests.unit.prepared import (
     NGINX,
     TAKEN_AT,
     Row,
+    mini,
     owners,
     socket,
     table,
@@ -216,6 +217,73 @@ def test_answers_on_connections_that_have_ended_are_answers() -> None:
     (answers,) = of(watch(6, rows, owners=held, deaths=ended)[-1], UNANSWERED)
     assert answers.severity == "info"
     assert any(each.startswith("Answers do come: the last data") for each in answers.evidence)
+
+
+def greeted(number: int, came_s: float = 0.0, **more: int) -> tuple[Deaths, ...]:
+    """The end of one that had logged in, and left after 25 s without an answer."""
+    clocks = info(25, 25 - came_s, 3, 2) | {"rtt": 200, "min_rtt": 200, "segs_out": 7, "segs_in": 6}
+    clocks |= {"bytes_sent": 85, "bytes_acked": 87}
+    row = socket("CLOSE", "10.0.0.1:39999", WEB, cookie=9000 + number)
+    over = table([row | {"info": clocks | more}])
+    return (Deaths(NETNS, over, np.full(1, TAKEN_AT + number)),)
+
+
+def pooled(number: int) -> list[Row]:
+    """Each second one connects, logs in and asks; nobody is answered."""
+    ages = (25 - n for n in range(25))
+    rows = [
+        row
+        for n, age_s in enumerate(ages)
+        for row in calls(1, sent_s=age_s, received_s=age_s + 0.01, out=3, into=2, remote=WEB,
+                         first=1 + number + n)
+    ]  # fmt: skip
+    return [*rows, mini("TIME_WAIT", "10.0.0.1:39999", WEB)]  # we closed first
+
+
+@pytest.mark.parametrize(
+    ("over", "severity"),
+    [
+        ({}, "warning"),
+        ({"data_segs_out": 2}, "info"),  # as many answers: an idle limit of the caller's pool
+        ({"last_data_recv": 100}, "info"),
+        ({"last_data_sent": 300, "last_data_recv": 300}, "info"),
+    ],
+)
+def test_a_greeting_is_no_answer(over: dict[str, int], severity: str) -> None:
+    """In the incident sessions that do nothing hold a pooler's connections; all others log in,
+    wait, and leave after 25 s."""
+    held = owners(*((inode, CURL, 3) for inode in range(1, 100)))
+
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        return greeted(number, **over) if number else ()
+
+    (finding,) = of(watch(8, pooled, owners=held, deaths=deaths)[-1], UNANSWERED)
+    assert finding.severity == severity
+    assert any("a greeting, a login" in each for each in finding.evidence) is bool(not over)
+    assert bool(finding.guesses) is bool(over)
+
+
+def test_who_stays_may_wait_for_a_job() -> None:
+    held = owners(*((inode, CURL, 3) for inode in range(1, 100)))
+    (finding,) = of(watch(8, pooled, owners=held)[-1], UNANSWERED)
+    assert finding.severity == "info"
+
+
+KEEPALIVE = 2
+
+
+@pytest.mark.parametrize(
+    ("timer", "waited_s", "others", "told"),
+    [(0, 31, 5, True), (KEEPALIVE, 31, 5, False), (0, 15, 5, False), (0, 31, 0, False)],
+)
+def test_who_waits_without_keepalive_may_wait_for_a_host_that_has_restarted(
+    timer: int, waited_s: float, others: int, told: bool
+) -> None:
+    """In the incident the server lost its power in the middle of twelve requests."""
+    waits = calls(12, sent_s=waited_s, received_s=waited_s + 1, timer=timer)
+    (finding,) = unanswered([*waits, *calls(others, sent_s=3, received_s=2, first=100)])
+    assert any("No keepalive timer runs" in each for each in finding.evidence) is told
+    assert ("it has restarted" in finding.advice) is told
 
 
 def test_new_connections_that_were_never_answered_are_no_sign_of_life() -> None:

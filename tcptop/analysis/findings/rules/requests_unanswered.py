@@ -14,6 +14,7 @@ from tcptop.analysis.findings.awaiting import (
     ended_unwatched_s,
     heard_s,
 )
+from tcptop.analysis.findings.denied import Denied, denied
 from tcptop.analysis.findings.gave_up import gave_up
 from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.lulls import Repeated, repeated
@@ -58,7 +59,8 @@ class _Silence(NamedTuple):
 
     `theirs` are all that the same processes have to it, `others` those that wait for nothing.
     `heard_s` is since when data came on any of them; infinite where none ever has. `ended_s` is
-    since when others have ended of which it is not known whether data came.
+    since when others have ended of which it is not known whether data came. `denied`: no request
+    there was answered lately, and some have left.
     """
 
     group: ConnectionGroup
@@ -68,6 +70,7 @@ class _Silence(NamedTuple):
     theirs: int
     heard_s: float
     ended_s: F64
+    denied: Denied | None
 
     @property
     def ended_meanwhile(self) -> F64:
@@ -86,6 +89,7 @@ class _Silence(NamedTuple):
         """Who should have answered by now: a server that does so at once, and answers these
         programs on few of their connections; else empty."""
         late = self.longest_s >= LONG_S and self.old >= NEARLY_ALL * self.theirs
+        late |= self.denied is not None
         port = int(seen.table.remote_port[self.group.rows[0]])
         return PROMPT.get(port, "") if late else ""
 
@@ -140,7 +144,8 @@ def _silence(seen: Observations, group: ConnectionGroup, for_s: F64, old: int) -
     theirs = int(np.isin(who, mine).sum())
     others = len(every) - len(group.rows)
     ended_s = ended_unwatched_s(seen, int(group.rows[0]))
-    return _Silence(group, for_s, old, others, theirs, heard_s(seen, every), ended_s)
+    heard = heard_s(seen, every), ended_s, denied(seen, every)
+    return _Silence(group, for_s, old, others, theirs, *heard)
 
 
 def _finding(seen: Observations, limits: Limits, silence: _Silence) -> Finding:
@@ -151,15 +156,16 @@ def _finding(seen: Observations, limits: Limits, silence: _Silence) -> Finding:
     return Finding(
         ID,
         words.key(ID, group.netns, group.destination),
-        "warning" if stopped or prompt else "info",
+        "warning" if stopped or prompt or silence.denied else "info",
         _title(silence, stopped, prompt),
         group.subject(seen),
         {"connections": len(group.rows), "longest_s": silence.longest_s, "others": silence.others},
         tuple(_evidence(seen, limits, silence, servers)),
-        doing.remedy(seen, servers) or _advice(group, servers, prompt),
+        doing.remedy(seen, servers)
+        or _advice(group, servers, prompt) + _lost(seen, silence, servers),
         f"ss -tinp state established 'dst {words.in_filter(group.destination or '')}'",
         since=seen.sample.taken_at - silence.longest_s,
-        guesses=() if prompt else (ALIKE,),
+        guesses=() if prompt or silence.denied else (ALIKE,),
     )
 
 
@@ -171,7 +177,7 @@ def _title(silence: _Silence, stopped: bool, prompt: str) -> str:
             f"{group.destination} has stopped answering: {many} of {group.who} wait, the oldest "
             f"for {oldest}"
         )
-    if prompt:
+    if prompt or silence.denied:
         return (
             f"{group.destination} does not answer {many} of {group.who}: the oldest waits for "
             f"{oldest}"
@@ -193,7 +199,7 @@ def _evidence(
         f"{words.count(silence.old, 'has', 'have')} waited for {waited} or longer, the oldest for "
         f"{words.duration(silence.longest_s)}."
     )
-    yield _heard(seen, limits, silence)
+    yield _left(silence.denied) if silence.denied else _heard(seen, limits, silence)
     ended_s = silence.ended_meanwhile
     if len(ended_s):
         yield (
@@ -207,9 +213,43 @@ def _evidence(
             f"The port is usually that of {prompt}, which answers each request when it is done: "
             "these take long, or wait for something."
         )
-    else:
+    elif not silence.denied:
         yield ALIKE
+    if _unprobed(seen, silence, servers):
+        yield (
+            f"No keepalive timer runs on any of these {words.number(len(group.rows))}: should the "
+            "other end have restarted since, or something on the path have forgotten them, they "
+            "wait without end, and nothing tells their program."
+        )
     yield from _here(seen, servers)
+
+
+def _unprobed(seen: Observations, silence: _Silence, servers: list[Process]) -> bool:
+    """Newer ones are answered there while these wait, and nothing asks whether it knows them."""
+    armed = seen.table.timer[silence.group.rows] == tcp.KEEPALIVE
+    others = silence.others > 0 or silence.heard_s < silence.longest_s
+    newer = others or len(silence.ended_meanwhile) > 0
+    return silence.longest_s >= LONG_S and newer and not servers and not armed.any()
+
+
+def _lost(seen: Observations, silence: _Silence, servers: list[Process]) -> str:
+    if not _unprobed(seen, silence, servers):
+        return ""
+    local = words.in_filter(words.local(seen.sample, int(silence.group.rows[0])))
+    return (
+        " Check that the other host still has these connections (one of them: "
+        f"ss -tn 'dst {local}' there): if it has not, it has restarted, perhaps. End them here "
+        "then, and set keepalive or a read timeout."
+    )
+
+
+def _left(denied: Denied) -> str:
+    waited, least = denied.waited_s, words.exactly(float(denied.waited_s[0]))
+    return (
+        f"In the last {words.duration(denied.seconds)} no connection to it got anything but what "
+        f"comes as one opens (a greeting, a login), and {words.number(len(waited))} were closed "
+        f"here with their request unanswered, after {least} or longer."
+    )
 
 
 def _heard(seen: Observations, limits: Limits, silence: _Silence) -> str:
