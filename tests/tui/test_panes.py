@@ -47,6 +47,7 @@ from tests.unit.prepared import (
     selected,
     socket,
     socket_key,
+    understood,
 )
 
 SIZES = ((79, 18), (119, 34), (199, 54))  # of the table in terminals of 80x24, 120x40, 200x60
@@ -67,8 +68,8 @@ def scene(*samples: Sample, room: Room = ROOM) -> Scene:
     rings = Rings(RECORDED)
     for key in samples[0].sockets.key.tolist()[:16]:
         rings.watch(key)
-    for last in range(1, len(samples) + 1):
-        rings.add(derived(*samples[:last]))
+    for snapshot in understood(*samples):
+        rings.add(snapshot)
     return Scene(selected(*samples), rings, room)
 
 

@@ -7,7 +7,7 @@ together from `socket`, `mini`, `table`, `owners` and `sample`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -198,10 +198,16 @@ def _rows() -> list[Row]:
 
 def derived(*samples: Sample) -> Snapshot:
     """The snapshot of the last of these samples, which followed one another."""
+    *_, last = understood(*samples)
+    return last
+
+
+def understood(*samples: Sample) -> Iterator[Snapshot]:
+    """The snapshot of each."""
     history = History()
     for each in samples:
         snapshot, history = derive(each, history)
-    return snapshot
+        yield snapshot
 
 
 def selected(*samples: Sample, filter: str | None = None) -> Selection:
