@@ -85,15 +85,15 @@ def test_slow_growth_is_worth_knowing() -> None:
 
 
 @pytest.mark.parametrize(
-    "found",
+    ("start", "per_s", "more"),
     [
-        looks(80, 2),  # fewer than a hundred
-        looks(500, 10, data_segs_out=50),  # they are used
-        looks(500, 10, seconds=4),
+        (80, 2, {}),  # fewer than a hundred
+        (500, 10, {"data_segs_out": 50}),  # they are used
+        (500, 10, {"seconds": 4}),
     ],
 )
-def test_guards(found: list[Findings]) -> None:
-    assert not any(ids(each) for each in found)
+def test_guards(start: int, per_s: float, more: dict[str, int]) -> None:
+    assert not any(ids(each) for each in looks(start, per_s, **more))  # type: ignore[arg-type]
 
 
 def test_heartbeats_do_not_hide_it() -> None:
