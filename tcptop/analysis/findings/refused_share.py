@@ -10,13 +10,16 @@ from itertools import pairwise
 
 import numpy as np
 
+from tcptop.analysis.findings import ended as ended_lately
 from tcptop.analysis.findings import held_ports, narrow_listeners, words
 from tcptop.analysis.findings import resets_without_socket as resets
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.reset_rates import ID, RST
 from tcptop.analysis.findings.summary import SampleSummary
 from tcptop.analysis.findings.windows import lengths, mean, rates, rates_or_zero
+from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
+from tcptop.model.closed import HERE, Closed
 from tcptop.model.finding import Finding, Subject
 
 SHARE = 0.5  # of these resets and the accepted connections together
@@ -25,6 +28,8 @@ ENDED = ("TCPAbortOnClose", "TCPAbortOnData", "EstabResets")  # what comes later
 OPENS = ("PassiveOpens", "ActiveOpens", "AttemptFails")
 NAMED = 4
 TIMES = 2
+IDLE_S = 1.0
+ENDED_S, PAIRED = 10.0, 0.5  # of the resets, so many connections closed here
 
 
 def told(seen: Observations, netns: int, summaries: Sequence[SampleSummary]) -> Iterator[Finding]:
@@ -42,9 +47,22 @@ def told(seen: Observations, netns: int, summaries: Sequence[SampleSummary]) -> 
     # Connections that were called from here, or aborted, may be what the packets belonged to.
     if share < NARROW or opened > refused or ended > resets.IDLE * refused:
         return
-    narrow = narrow_listeners.narrow(seen, netns)
+    narrow, idle = narrow_listeners.narrow(seen, netns), _closed_here(seen, netns)
+    if len(idle) < PAIRED * refused * min(ENDED_S, seen.watched_s):
+        idle = idle.take(slice(0))
     if narrow or share >= SHARE:
-        yield _finding(seen, netns, (refused, taken, share), narrow)
+        yield _finding(seen, netns, (refused, taken, share), narrow, idle)
+
+
+def _closed_here(seen: Observations, netns: int) -> Closed:
+    """What this host closed first as it was idle: what comes on one later gets a reset."""
+    closed = ended_lately.lately(seen, ENDED_S)
+    table = seen.table
+    ports = table.local_port[(table.state == tcp.LISTEN) & (table.netns == netns)]
+    served = closed.opened & (closed.netns == netns) & np.isin(closed.local_port, ports)
+    served &= (closed.first == HERE) & (closed.known("data_segs_out") > 0)
+    served &= closed.known("last_data_sent") >= IDLE_S * 1000
+    return closed.take(served)
 
 
 def _finding(
@@ -52,6 +70,7 @@ def _finding(
     netns: int,
     rates: tuple[float, float, float],
     narrow: list[narrow_listeners.Narrow],
+    idle: Closed,
 ) -> Finding:
     refused, taken, share = rates
     number, accepted = words.number(refused), words.number(taken)
@@ -78,8 +97,9 @@ def _finding(
             ),
             *narrow_listeners.said(seen, narrow),
             *held_ports.said(seen, netns),
+            *_used_again(idle),
         ),
-        _advice(bool(unsteady or gone), bool(narrow)),
+        _advice(bool(unsteady or gone), bool(narrow), bool(len(idle))),
         "nstat -az TcpOutRsts TcpPassiveOpens TcpEstabResets TcpAttemptFails; ss -ltne",
         guesses=(evidence,),
     )
@@ -107,8 +127,26 @@ def _went(seen: Observations, unsteady: dict[int, int]) -> Iterator[str]:
         )
 
 
-def _advice(went: bool, narrow: bool) -> str:
+def _used_again(idle: Closed) -> Iterator[str]:
+    if not len(idle):
+        return
+    ports = words.joined([f":{port}" for port in sorted_unique(idle.local_port).tolist()[:NAMED]])
+    yield (
+        f"In the last {words.duration(ENDED_S)} this host closed {words.number(len(idle))} "
+        f"connections of {ports} first that had been idle for {words.exactly(IDLE_S)} or longer. "
+        "What a client sends on such a one afterwards is answered so."
+    )
+
+
+def _advice(went: bool, narrow: bool, idle: bool) -> str:
     which = f"See which port it is: tcpdump -c 20 -nni any '{RST}'."
+    if idle:
+        return (
+            f"{which} If it is one of those that this host has closed, clients use them again: let "
+            "their pools close idle connections sooner than the server does, or check them before "
+            "use. Else let a service listen where it is called, or ignore it: port scans look the "
+            "same."
+        )
     if went:
         return f"{which} If it is that one, the log of its program may say why it ends."
     if narrow:

@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
+import numpy as np
 import pytest
 
 from tcptop.analysis.findings.folds.destinations import same_destination
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.sample import Deaths
 from tests.unit.findings.hosts import rising, steadily
 from tests.unit.findings.watched import of, watch
-from tests.unit.prepared import NETNS, NGINX, Row, owners, socket
+from tests.unit.prepared import NETNS, NGINX, TAKEN_AT, Row, mini, owners, socket, table
 
 ID = "resets"
 CALLED = {
@@ -159,3 +161,39 @@ def test_a_port_that_another_connection_holds(rows: list[Row], said: str | None)
     assert finding
     found = [each for each in finding.evidence if each.startswith("Ports that others hold")]
     assert [each.startswith(said or "?") for each in found] == [True] * (said is not None)
+
+
+@pytest.mark.parametrize(
+    ("idle_ms", "told"),
+    [
+        (3000, True),  # in the incident a server ends idle connections, which pools use again
+        (5, False),  # it closes each after its answer, as HTTP without keep-alive
+    ],
+)
+def test_what_is_used_again_after_this_host_has_closed_it(idle_ms: int, told: bool) -> None:
+    info = {"data_segs_in": 4, "data_segs_out": 4, "segs_in": 9, "segs_out": 9, "rtt": 40}
+    info |= {"bytes_received": 90, "bytes_sent": 60, "bytes_acked": 61, "min_rtt": 40}
+    info |= {"last_data_sent": idle_ms, "last_data_recv": idle_ms}
+
+    def end(number: int, n: int) -> str:
+        return f"10.0.0.2:{40_000 + 3 * number + n}"
+
+    def rows(number: int) -> list[Row]:
+        waits = [mini("TIME_WAIT", "10.0.0.3:8080", end(number, n), cookie=n) for n in range(3)]
+        return [ONE, *waits]
+
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        ended = (
+            socket("CLOSE", "10.0.0.3:8080", end(number, n), info=info)
+            | {"cookie": 1000 + 3 * number + n}
+            for n in range(3)
+        )
+        return (Deaths(NETNS, table(ended), np.full(3, TAKEN_AT + number - 0.5)),)
+
+    held = owners((1, NGINX, 3))
+    every = watch(12, rows, kernel=steadily(**CALLED), owners=held, deaths=deaths)[-1]
+    (finding,) = of(every, ID)
+    said = "closed 30 connections of :8080 first that had been idle for 1 s or longer"
+    assert any(said in each for each in finding.evidence) is told
+    assert ("clients use them again" in finding.advice) is told
+    assert any("takes only what is sent" in each for each in finding.evidence)
