@@ -42,13 +42,14 @@ class AtOnce(NamedTuple):
     asked: int  # by the client
     resets: bool = False  # it closes without having read what the client said
     error: int = 0  # bytes from which it is an error, and no request for a password; 0: not known
+    asks_for_tls: bool = False  # whether its clients ask for TLS in the clear, before anything else
 
 
 # A session that goes well has more; libpq asks for GSS encryption and TLS before it logs in. Of
 # Redis QUIT is answered and closed, too. After the other's first line sshd says more.
 AT_ONCE = {
-    "postgres": AtOnce(3, 3, error=50),
-    "pgbouncer": AtOnce(3, 3, error=50),
+    "postgres": AtOnce(3, 3, error=50, asks_for_tls=True),
+    "pgbouncer": AtOnce(3, 3, error=50, asks_for_tls=True),
     "mysqld": AtOnce(2, 1),
     "mariadbd": AtOnce(2, 1),
     "redis-server": AtOnce(1, 0),

@@ -28,6 +28,7 @@ FEW_BYTES = 300.0  # of an error
 SOME = 0.2  # of those that brought no more than an error
 OFTEN_PER_S = 0.5  # pg_isready is told of an unknown role too, and a server that says so is up
 BETWEEN_S = 2.0  # as of destination-failing
+SSL_REQUEST = 8  # bytes, "F/Message Formats" of PostgreSQL's manual
 PARTLY, MOSTLY = 0.2, 0.8
 
 
@@ -54,6 +55,10 @@ class Turned(NamedTuple):
     @property
     def mute(self) -> bool:
         return self.most_bytes == 0
+
+    @property
+    def without_tls(self) -> bool:
+        return bool(without_tls(self.ended).all())
 
     @property
     def first(self) -> int:
@@ -102,7 +107,17 @@ def _turned_away(seen: Observations, row: int, ended: Closed) -> Bools:
     limit = servers.error_at_once(seen.processes(row))
     if limit:
         turned |= with_error(ended, limit, ended.first == codes.HERE, here=True)
+    if limit and limit.asks_for_tls:
+        turned |= without_tls(ended)
     return turned
+
+
+def without_tls(ended: Closed) -> Bools:
+    """An SSLRequest of 8 bytes was answered with one, N, and the client went: it insists on TLS.
+    Who does not goes on, on the same connection (libpq, sslmode=prefer)."""
+    asked = np.isin(ended.known("bytes_received"), (SSL_REQUEST, SSL_REQUEST + 1))  # and the FIN
+    refused: Bools = asked & (ended.known("bytes_sent") == 1)
+    return refused
 
 
 def _unread(seen: Observations, netns: int, seconds: float, ended: Closed, said: int) -> Bools:

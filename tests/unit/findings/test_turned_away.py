@@ -481,3 +481,29 @@ def test_a_server_that_ends_all_its_sessions_again_and_again() -> None:
     )
     assert dying(number_at_once=5, answered=True, every=6) == ()  # one restart
     assert dying(number_at_once=2, answered=True, every=3) == ()
+
+
+@pytest.mark.parametrize(
+    ("received", "answered", "told"),
+    [(9, 0, True), (60, 0, False), (9, 2, False)],  # who goes on without; others have sessions
+)
+def test_clients_that_insist_on_tls(received: int, answered: int, told: bool) -> None:
+    def over(number: int) -> tuple[Deaths, ...]:
+        info = {"data_segs_in": 1, "data_segs_out": 1, "segs_in": 5, "segs_out": 5, "rtt": 40}
+        info |= {"bytes_sent": 1, "bytes_acked": 2, "bytes_received": received, "min_rtt": 40}
+        rows = table(
+            socket("CLOSE", "10.0.0.1:5432", f"10.0.0.2:{10_000 + 2 * number + n}", info=info)
+            | {"cookie": 7000 + 2 * number + n}
+            for n in range(2)
+        )
+        (well,) = dead(number + 100, answered, came=9, sent=9)
+        some = concat([rows, well.sockets])
+        return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number - 0.5)),)
+
+    kernel = steadily(**NONE | {"PassiveOpens": 2})
+    held = owners((900, POSTGRES, 3))
+    found = of(watch(8, lambda _: LISTENING, owners=held, kernel=kernel, deaths=over)[-1], ID)
+    assert [each.title for each in found] == [
+        "postgres on :5432 has turned away all 16 connections that came within 8 s"
+    ] * told
+    assert all(each.advice.startswith("Each asked for TLS") for each in found)

@@ -152,7 +152,7 @@ def _each(found: Turned) -> str:
     sent = (
         "without a byte sent to it"
         if found.mute
-        else f"with {words.number(found.most_bytes)} bytes sent to it at most"
+        else f"with {words.count(found.most_bytes, 'byte')} sent to it at most"
     )
     asked = "had sent something, and was" if found.asked else "was"
     first = f"{words.number(found.first)} of them were closed by this end first"
@@ -168,6 +168,13 @@ def _each(found: Turned) -> str:
 
 def _about_share(processes: Sequence[Process], found: Turned) -> str:
     limit = servers.turns_away(processes)
+    if found.without_tls:
+        return (
+            "Each asked for TLS (8 bytes), was answered with one byte, and went: "
+            f"{words.called(processes[0])} apparently has no TLS, and these clients insist on it "
+            "(sslmode=require). Turn TLS on here (PostgreSQL: ssl = on, with a certificate), or "
+            "let them do without where the network is safe."
+        )
     if limit and found.mute and found.reset:
         return f"{limit} See its log."
     if limit and len(found.staying):
