@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import zlib
 from bisect import bisect_left
+from dataclasses import replace
 from typing import Any
 
 from tcptop.analysis.rings import SLOTS, Rings, RingsPart
@@ -50,6 +51,7 @@ class Checkpoints:
         if self._offered % self.thinned:
             return
         self._numbers.append(number)
+        known = known._replace(history=replace(known.history, ports=None))  # they are found anew
         self._known.append((_packed(known), len(self._parts)))
         if self.nbytes > self._budget and len(self._numbers) > 2:
             self._numbers, self._known = self._numbers[1::2], self._known[1::2]
