@@ -27,7 +27,7 @@ class RecordingError(Exception):
     """One line: which file cannot be used, and what to do."""
 
 
-_loaded: set[int] = set()  # ids of samples, which are never let go
+_loaded: dict[int, Sample] = {}  # by id, which stays theirs: they are never let go
 
 
 def path(name: str) -> Path:
@@ -43,7 +43,7 @@ def load(name: str) -> tuple[Sample, ...]:
     except plain.MisfitError as error:
         what = f"{path(name).name}: {error}"
         raise RecordingError(f"{what}; as root: python -m tests.recordings.make {name}") from error
-    _loaded.update(map(id, samples))
+    _loaded.update((id(each), each) for each in samples)
     return samples
 
 
