@@ -56,7 +56,7 @@ def how_ended(seen: Observations, closed: Closed) -> I64:
     how[ours & want] = LEFT
     untold = (closed.first == codes.UNTOLD) & came & (broken | (closed.reset == codes.NO))
     how[_late(seen, closed, opened & whole & untold & _in_want(closed, same_tick=True))] = LEFT
-    here, there = _closed_first(seen, closed)
+    here, there = closed_first(seen, closed)
     unheard = opened & whole & ~broken & sent & lacking(closed)
     asking = opened & whole & ~broken & ~unheard & _few(closed)
     how[asking & here & want] = LEFT
@@ -123,7 +123,7 @@ def _few(closed: Closed) -> Bools:
     return few
 
 
-def _closed_first(seen: Observations, closed: Closed) -> tuple[Bools, Bools]:
+def closed_first(seen: Observations, closed: Closed) -> tuple[Bools, Bools]:
     """Which this end closed first, and which the other: whose end left no TIME_WAIT here (RFC 9293
     3.6), where none is left out for want of room."""
     kept = np.zeros(len(closed), bool)

@@ -21,6 +21,7 @@ from tcptop.model import address, tcp
 from tcptop.model.route import NO_ROUTE
 
 HALF = 0.5  # of those reset
+WORKED_S = 0.3  # from which it was not turned away at once
 LISTED = 4  # listeners
 
 
@@ -39,7 +40,7 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
             "trusted (sslmode=prefer)."
         )
     if most.startswith("closed by"):
-        return _about_cuts(there)
+        return _about_cuts(found, there)
     if most.startswith("closed") and found.none_new:
         return (
             f"{there} look why the program takes no new connections while it serves older ones: a "
@@ -151,7 +152,14 @@ def _about_routes(found: Outcomes, to: str) -> str:
     )
 
 
-def _about_cuts(there: str) -> str:
+def _about_cuts(found: Outcomes, there: str) -> str:
+    if found.fine and float(np.median(found.cut_s)) >= WORKED_S:
+        return (
+            f"{there} see the log of the program and dmesg: it had taken these requests for a "
+            "while, and answers others. A process of it has ended (a crash, the OOM killer), or a "
+            "time limit ends what takes longer (--timeout of gunicorn, harakiri of uwsgi, "
+            "request_terminate_timeout of php-fpm)."
+        )
     return (
         f"{there} look at the log of the program that accepts: it is at its limit of connections, "
         "does not serve this address, expects another protocol (TLS, the PROXY protocol), or is a "

@@ -274,6 +274,12 @@ def _left(found: Outcomes) -> Iterator[str]:
         f"Those closed here had waited {waited} for an answer{never}. The other kernel had "
         "acknowledged what was sent: its program did not answer, the network carried it."
     )
+    if found.errors:
+        yield (
+            f"The {words.number(found.errors)} that ended well brought about "
+            f"{words.number(float(found.answers[-1]))} bytes each, all the same: the error page of "
+            "a proxy looks so (502, 503: curl -i tells)."
+        )
     if found.none_new:
         yield (
             "Of those that were opened meanwhile none has brought a byte: only older ones are "

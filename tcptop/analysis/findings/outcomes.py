@@ -49,6 +49,7 @@ MOSTLY = 0.8  # of those that are reset, after a pause
 OTHERWISE = 0.2  # of the failed connects of a namespace
 BETWEEN = 0.05  # of them: counters are read at another moment than notices come
 A_FEW = 3
+ERROR, SAME = 600.0, 2.0  # bytes of an error page, and by how many they differ: a FIN counts as one
 LASTING = 3  # seconds in which some were reset in use: a server that restarts resets once
 
 
@@ -103,6 +104,7 @@ class Outcomes(NamedTuple):
     pause_s: F64  # sorted
     reset_s: F64  # sorted, of the reused ones: after the last thing was sent
     whose: Whose  # the failed ones
+    answers: F64  # bytes that those that ended well brought, sorted
     declined: int  # closed here as the server declined TLS
     fed: int  # that ended, or were opened meanwhile, and have got a byte
     # By counters, of those that nobody answered:
@@ -140,6 +142,14 @@ class Outcomes(NamedTuple):
     @property
     def fine(self) -> int:
         return self.well + self.working
+
+    @property
+    def errors(self) -> int:
+        """Those that ended well with the same few bytes each, as the error of a proxy whose back
+        end is full, while the others had no answer."""
+        alike = len(self.answers) >= A_FEW and self.answers[-1] - self.answers[0] <= SAME
+        small = alike and 0 < self.answers[-1] <= ERROR and not self.working
+        return len(self.answers) if small and self.left else 0
 
     @property
     def none_new(self) -> bool:
@@ -258,6 +268,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         np.sort(paused_s(closed)[again]),
         np.sort(closed.known("last_data_sent")[again] / 1000),
         whose(closed, failed),
+        np.sort(closed.known("bytes_received")[there[how[there] == FINE]]),
         number[DECLINED],
         _fed(seen, closed, there, since),
     )

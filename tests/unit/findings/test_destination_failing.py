@@ -295,6 +295,16 @@ def test_who_is_closed_by_the_other_end_without_a_byte_has_failed() -> None:
     assert "ss -ltn" not in finding.advice
 
 
+def test_who_is_cut_off_while_it_worked_was_not_turned_away() -> None:
+    """In the incidents workers are killed, or a time limit ends slow requests; others go well."""
+    finding = one(lambda _: [left(5000), answered()], kept=())
+    assert "closed by the other end without a byte" in finding.title
+    assert "the OOM killer" in finding.advice
+    assert "PROXY" not in finding.advice
+    assert "PROXY" in one(lambda _: [left(3), answered()], kept=()).advice
+    assert "a proxy whose back end" in one(lambda _: [left(5000)], kept=()).advice
+
+
 def unasked(after_ms: int) -> Row:
     return opened(
         data_segs_out=0, bytes_sent=0, bytes_acked=2, last_data_sent=after_ms, last_ack_recv=0
@@ -444,6 +454,42 @@ def test_an_answer_after_the_deadline_is_none() -> None:
     assert not found(lambda _: [late(last_data_recv=1000)], TCPAbortOnData=1)  # answered
 
 
+def quiet(silent_ms: int = 3000, to: str = "10.0.0.9:8883") -> Row:
+    """Answered, and closed by the other end after so long a silence."""
+    told = {"data_segs_out": 2, "data_segs_in": 2, "bytes_received": 34}
+    clocks = {"last_data_sent": silent_ms + 4, "last_data_recv": silent_ms}
+    return opened(**told, **clocks) | {"remote": to}
+
+
+def test_who_is_cut_off_in_silence_comes_anew() -> None:
+    """In the incident haproxy's timeout is shorter than the pauses of MQTT."""
+    finding = one(lambda _: [quiet()] * 3, kept=())
+    assert finding.severity == "info"
+    assert finding.title == ("10.0.0.9:8883 closes connections after 3 s of silence: 24 within 8 s")
+    assert "timeout client" in finding.advice
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda _: [quiet(to=TO)] * 3,  # HTTP: a keep-alive timeout, which nobody misses
+        lambda n: [quiet(2000 + 700 * m) for m in range(3)],
+        lambda _: [quiet(), quiet(20)],
+        lambda n: [quiet()] * 12 * (n == 5),  # a broker that restarts
+    ],
+)
+def test_who_is_closed_otherwise_is_not_cut_off_in_silence(rows: Ended) -> None:
+    assert not found(rows, kept=())
+
+
+def test_longer_silence_on_others_speaks_against_a_time_limit() -> None:
+    info = {"last_data_sent": 9000, "last_data_recv": 9000, "data_segs_in": 9, "min_rtt": 40}
+    stays = socket("ESTABLISHED", "10.0.0.1:45000", "10.0.0.9:8883", inode=1, info=info)
+    assert not found(lambda _: [quiet()] * 3, kept=(), now=[stays])
+    ours = [mini("TIME_WAIT", "10.0.0.1:40000", "10.0.0.9:8883")]
+    assert not found(lambda _: [quiet()] * 3, kept=ours)  # we closed first
+
+
 def test_what_the_network_lost_is_no_fault_of_the_program() -> None:
     lost = {"bytes_acked": 1, "total_retrans": 3, "retransmits": 3, "bytes_retrans": 0}
     finding = one(lambda _: [opened(**lost)])
@@ -473,6 +519,24 @@ def test_a_tenth_is_told_where_all_had_one_deadline() -> None:
     others = [answered()] * 7
     assert one(lambda _: [left(), *others]).severity == "warning"
     assert not found(lambda number: [left(500 + 400 * number), *others])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"), [((314, 315), True), ((314, 2000), False), ((9000, 9000), False)]
+)
+def test_the_same_few_bytes_for_all_others_are_an_error_page(
+    sizes: tuple[int, int], told: bool
+) -> None:
+    """In the incident nginx answers 502 at once while php-fpm's queue is full; the rest waits."""
+    others = [opened(data_segs_in=1, bytes_received=n, last_data_recv=0) for n in sizes]
+    two_rounds = lambda n: [*[left(15_000)] * 3 * (n in (3, 6)), *others]  # noqa: E731
+    every = found(two_rounds)
+    assert len(every) == told
+    for finding in every:
+        assert finding.severity == "warning"
+        assert "315 bytes each, all the same: the error page of a proxy" in " ".join(
+            finding.evidence
+        )
 
 
 def test_a_pause_before_resets_is_told() -> None:

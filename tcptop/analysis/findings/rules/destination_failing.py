@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.findings import (
+    cut_in_silence,
     failed_places,
     neighbours,
     no_route,
@@ -59,6 +60,9 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     for half in torn.torn(seen, limits["window_s"], int(limits["failures"])):
         if all(half.callee != each.callee for each in every):
             yield torn.finding(ID, seen, half)
+    for cut in cut_in_silence.in_silence(seen, limits["window_s"], int(limits["failures"])):
+        if all(cut.callee != each.callee for each in every):
+            yield cut_in_silence.finding(ID, seen, cut)
 
 
 def _fails(seen: Observations, found: Outcomes, limits: Limits) -> bool:
@@ -73,7 +77,7 @@ def _fails(seen: Observations, found: Outcomes, limits: Limits) -> bool:
         return _seldom(found)
     if found.none_new and found.left >= limits["failures"]:
         return True
-    if found.fine and found.moments < MOMENTS:
+    if found.fine and found.moments < MOMENTS and not found.errors:
         return False
     return (
         found.share >= limits["share"]
@@ -126,7 +130,8 @@ def _broken(found: Outcomes) -> int:
 
 def _by_deadline(found: Outcomes, limits: Limits) -> bool:
     """Who leaves at the same time each time had one."""
-    left = found.left >= max(limits["failures"], limits["partly"] / 2 * found.every)
+    every = found.every - found.errors
+    left = found.left >= max(limits["failures"], limits["partly"] / 2 * every)
     return left and alike(found.waited_s)
 
 
