@@ -173,6 +173,7 @@ PAIRS: tuple[tuple[str, str, Explains], ...] = (
     ("resets", "turned-away", listeners.turned_away_here),
     ("resets", "connect-unanswered", destinations.answers_are_reset),
     ("resets", "destination-failing", destinations.answers_are_reset),
+    ("turned-away", "destination-failing", destinations.back_end_is_down),
     ("turned-away", "resets", listeners.same_place),
     ("resets", "clients-reset", listeners.same_place),
     ("connection-churn", "turned-away", listeners.hung_up_by),

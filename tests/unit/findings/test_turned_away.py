@@ -507,3 +507,32 @@ def test_clients_that_insist_on_tls(received: int, answered: int, told: bool) ->
         "postgres on :5432 has turned away all 16 connections that came within 8 s"
     ] * told
     assert all(each.advice.startswith("Each asked for TLS") for each in found)
+
+
+@pytest.mark.parametrize(
+    ("process", "works", "folded"),
+    [(PROXY, False, True), (PROXY, True, False), (SSHD, False, False)],
+)
+def test_a_proxy_whose_back_end_is_down_asks_for_it_now_and_then(
+    process: Process, works: bool, folded: bool
+) -> None:
+    """In the incident twenty checks are refused while a thousand clients come; not where another
+    back end is connected."""
+
+    def over(number: int) -> tuple[Deaths]:
+        (turned,) = dead(number, 9, 1, 0)
+        refused = {"segs_out": 1, "segs_in": 1, "min_rtt": 0xFFFF_FFFF}
+        row = socket("CLOSE", "10.0.0.1:40000", "127.0.0.1:9000", info=refused)
+        some = concat([turned.sockets, table([row | {"cookie": 90_000 + number}])])
+        return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number - 0.5)),)
+
+    back = socket("ESTABLISHED", "10.0.0.1:50000", "10.0.0.9:9001", inode=901, cookie=901)
+    rows = [*([back] if works else [])]
+    counted = {"PassiveOpens": 9, "EstabResets": 0, "TCPAbortOnClose": 0, "TCPTimeWaitOverflow": 0}
+    kernel = steadily(**NONE | counted | {"ActiveOpens": 1, "AttemptFails": 1})
+    held = owners((900, process, 3), (901, process, 4))
+    waits = lambda number: [*rows, *LISTENING, *closed(number, lambda _: 9)]  # noqa: E731
+    every = watch(8, waits, owners=held, kernel=kernel, deaths=over)[-1]
+    (turned,), (back_end,) = of(every, ID), of(every, "destination-failing")
+    assert back_end.title.startswith("All 8 connects to 127.0.0.1:9000")
+    assert (turned.because == back_end.key) is folded

@@ -11,6 +11,7 @@ from tcptop.analysis.findings.large_segments import dropped_here
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.queued import POOLERS
 from tcptop.analysis.findings.unix_queues import PROXIES
+from tcptop.model import tcp
 from tcptop.model.address import split_zone
 from tcptop.model.finding import SEVERITIES, Finding
 
@@ -130,6 +131,24 @@ def passes_it_on(effect: Finding, cause: Finding, seen: Observations) -> bool:
         return bool(set(one.pids) & set(other.pids))
     known = seen.sample.owners.processes
     return any(known[pid].name.startswith(FRONTS) for pid in one.pids if pid in known)
+
+
+def back_end_is_down(effect: Finding, cause: Finding, seen: Observations) -> bool:
+    """turned-away: nearly all, by a proxy, while all that is called from here is refused: it asks
+    now and then whether its back end is up."""
+    one, other = effect.subject, cause.subject
+    came, turned = (effect.values.get(name, 0) for name in ("came", "turned_away"))
+    refused, ended = (cause.values.get(name, 0) for name in ("refused", "ended"))
+    if one.netns != other.netns or turned < NEARLY_ALL * came or not came:
+        return False
+    if refused < ended or (other.pids and not set(one.pids) & set(other.pids)):
+        return False
+    known = seen.sample.owners.processes
+    if not any(known[pid].name.startswith(FRONTS) for pid in one.pids if pid in known):
+        return False
+    table = seen.table
+    calls = (table.netns == one.netns) & ~seen.accepted & (table.state == tcp.ESTABLISHED)
+    return not calls.any() and not serves(effect, other.destination or "")
 
 
 def _listens(cause: Finding, to: str, seen: Observations) -> bool:

@@ -47,11 +47,15 @@ def turned_away_by_resets(effect: Finding, cause: Finding, seen: Observations) -
 
 
 def turned_away_here(effect: Finding, cause: Finding, seen: Observations) -> bool:
-    """resets of no place: nearly all are of those that the listener's program closes at once."""
+    """resets of no place, or of that listener: nearly all are of those that its program closes at
+    once."""
     one, other = effect.subject, cause.subject
-    placeless = one.listener is None and one.destination is None and one.netns == other.netns
+    placeless = one.listener in (None, other.listener)
+    placeless &= one.destination is None and one.netns == other.netns
     turned, every = cause.values.get("per_s", 0.0), effect.values.get("reset_per_s", 0.0)
-    return placeless and other.listener is not None and turned >= NEARLY_ALL * every > 0
+    # What comes after close() is reset too, and counted elsewhere (TCPAbortOnData).
+    told = every > 0 or one.listener is not None
+    return placeless and told and other.listener is not None and turned >= NEARLY_ALL * every
 
 
 def unanswered(effect: Finding, cause: Finding, seen: Observations) -> bool:

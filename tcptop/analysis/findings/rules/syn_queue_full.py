@@ -20,7 +20,7 @@ from tcptop.model.table import Index
 ID = "syn-queue-full"
 MOST = 20  # findings of one sample
 NEARLY_ALL = 0.8  # of the cookies
-FEW_COOKIES, ALIKE = 5, 0.5  # cookies; clients of the half-open connections
+FEW_COOKIES, ALIKE, MOST_AGAIN = 5, 0.5, 0.5  # cookies; of the half-open connections
 ONE_WAY = (
     "The SYNs arrive, and no final ACK does: look at what becomes of the SYN-ACKs, from here to "
     "these clients (a route, a firewall that sees only one direction, NAT) and on them (a filter "
@@ -107,7 +107,8 @@ def _shut_out(seen: Observations, full: Full, rows: Index) -> bool:
     if not none or sent is None or sent[0] < FEW_COOKIES or not len(rows):
         return False
     clients = len(sorted_unique(row_hash(table.remote_hi[rows], table.remote_lo[rows])))
-    return clients <= ALIKE * len(rows) and bool((table.retrans[rows] > 0).mean() >= NEARLY_ALL)
+    again = (table.retrans[rows] > 0).mean()
+    return clients <= ALIKE * len(rows) and bool(again >= MOST_AGAIN)
 
 
 def _evidence(seen: Observations, full: Full, rows: Index, shut_out: bool) -> Iterator[str]:
