@@ -145,10 +145,10 @@ def _crowd(lab: Lab, backlog: int) -> None:
 @incident(
     server=[
         Says(
-            "resets",
+            "turned-away",
             "warning",
-            title=[r"nginx", r":8081\b"],
-            told=[r"data unread"],
+            title=[r"nginx on 10\.77\.0\.1:8081 has closed all .* without sending a byte"],
+            told=[r"other connections stay open", "worker_connections"],
             listener="10.77.0.1:8081",
         ),
         Says("requests-unanswered", destination="10.77.0.2:9000", title=["nginx"]),
