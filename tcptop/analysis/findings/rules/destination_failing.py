@@ -40,7 +40,6 @@ LEFT_OUT = 0.1  # of the waits, at either end, that are not asked
 MOMENTS = 3  # where others go well: a deploy restarts a server twice, perhaps
 ANEW = 0.2  # of the failures, so many that go well
 MANY = 10  # of one round, where older connections are answered: a few may be long polls
-HALF = 0.5  # of those that ended
 RARELY, AT_TIMES = 0.01, 0.03  # of the connects, that are told, and that are a warning
 FEW = 2  # connects, where none goes well: a pool that has given up asks every few seconds
 OTHER_PORTS = 5  # times as many that go well at the same address, where the port is not known
@@ -238,12 +237,10 @@ def _one_of_its_ports(found: Outcomes) -> bool:
 
 
 def _forgotten_steadily(found: Outcomes, limits: Limits) -> bool:
-    """A good part of all that they try breaks, again and again, and no FIN told the callers; or
-    most of what ends does so, each second, of callers that do not look for the FIN."""
+    """A good part of all that they try breaks, again and again, and no FIN told the callers; where
+    one did, what is sent after it may be a farewell (PostgreSQL, TLS) as well as a request."""
     steady = found.moments >= MOMENTS and found.failed >= limits["failures"]
-    often = found.failed >= max(found.seconds, HALF * (found.failed + found.well))
-    steady = steady and (often or not found.sent_after_fin)
-    return steady and found.share >= limits["partly"]
+    return steady and not found.sent_after_fin and found.share >= limits["partly"]
 
 
 def _callers(seen: Observations, found: Outcomes) -> tuple[list[Process], bool]:
