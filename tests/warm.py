@@ -93,6 +93,7 @@ def _same_python(environ: Mapping[str, str]) -> bool:
     names = ("LC_ALL", "LC_CTYPE", "LANG")
     locale = next((environ[name] for name in names if environ.get(name)), "")
     own = {name: value for name, value in environ.items() if name.startswith("PYTHON")}
+    own = {name: value for name, value in own.items() if not name.startswith("PYTHON_")}  # images'
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
         own.pop(name, None)
     return locale == UTF8 and own in ({}, {"PYTHONPATH": ROOT})
