@@ -52,6 +52,8 @@ def parse(words: Sequence[str]) -> Options:
     if first in SUBCOMMANDS:
         parser, kind = SUBCOMMANDS[first]
         return kind(**vars(parser().parse_intermixed_args(_with_moments(words[1:]))))
+    if "--help-privileges" in words:
+        return ExplainOptions(word=("privileges",))
     try:
         chosen = LiveOptions(**vars(parsers.live().parse_intermixed_args(words)))
     except UsageError:

@@ -55,6 +55,12 @@ def live() -> Parser:
     selecting(parser)
     looking(parser)
     on_screen(parser)
+    parser.add_argument(  # which command_line knows
+        "--help-privileges",
+        action="store_true",
+        dest=argparse.SUPPRESS,
+        help="what is seen without root, and what each capability adds",
+    )
     return parser
 
 

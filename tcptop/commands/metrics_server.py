@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from tcptop.commands.errors import CommandError
 
-SLOW_S = 10.0
-THREADS = 32  # as many ask at once
+SLOW_S = 3.0
+THREADS = 256  # so many may ask at once, or say nothing
 
 
 class Handler(WSGIRequestHandler):

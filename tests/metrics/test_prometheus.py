@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import URLError
@@ -131,6 +131,14 @@ def test_promtool_takes_the_rules() -> None:
         ["promtool", "check", "rules", str(RULES)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_clients_that_say_nothing_keep_nobody_waiting(watched: Watched) -> None:
+    host, _, port = watched.tcptop.removeprefix("http://").removesuffix("/metrics").rpartition(":")
+    with ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(socket.create_connection((host, int(port))))
+        assert "tcptop_sockets{" in fetched(watched.tcptop)
 
 
 def test_open_metrics_end_as_they_must(watched: Watched) -> None:

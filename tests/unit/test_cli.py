@@ -53,6 +53,12 @@ def test_a_parser_and_its_dataclass_have_the_same_options(command: str) -> None:
     assert {a.dest for a in parser()._actions} - unseen <= {each.name for each in fields(kind)}
 
 
+def test_help_on_privileges_is_a_page() -> None:
+    chosen = command_line.parse(["--help-privileges"])
+    assert isinstance(chosen, options.ExplainOptions)
+    assert "CAP_SYS_PTRACE" in run("--help-privileges").stdout
+
+
 def test_a_filter_may_begin_with_anything_but_a_subcommand() -> None:
     assert command_line.parse(["!", "sport", "=", ":22"]).command == "live"
     live = command_line.parse(["(", "sport", "=", ":22", ")"])

@@ -32,7 +32,7 @@ inherited-connections clients-reset slow-path connects-delayed
 """
 TOPICS = """
 handshake teardown queues ports time-wait keepalive nagle pooling silent-hangs backlog sysctls
-mtu checksums nat health-checks leaks
+mtu checksums nat health-checks leaks privileges
 """
 SPELLINGS = {
     "established": "ESTABLISHED established ESTAB estab Established",
