@@ -1,7 +1,9 @@
 """Connections that end with the processes that served them: workers that die in the middle of a
 request (killed, out of memory, a time limit of their master), or all of a server at once.
 
-A worker that is replaced in order answers first; a client that has what it wants closes first.
+A worker that is replaced in order answers first; a client that has what it wants closes first. Who
+closes a connection for being idle may meet a request on its way (nginx that is reloaded): that one
+has waited for a moment only.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from tcptop.model.table import F64, Bools
 
 LATELY_S = 30.0
 LEAST, WORKERS, SPREAD_S = 3, 2, 2.0
+CROSSED_MS = 100
 AT_ONCE_S, TOGETHER, TIMES = 0.5, 3, 2  # of several sessions, so many, so often
 
 
@@ -86,10 +89,10 @@ def _named(closed: Closed, names: set[str]) -> Bools:
 
 
 def _unanswered(ended: Closed) -> Bools:
-    """What came last has no answer."""
+    """What came last has no answer, for longer than it takes to meet a close()."""
     came, sent = (ended.known(f"last_data_{way}") for way in ("recv", "sent"))
     none = (ended.known("data_segs_out") == 0) | (came < sent)
-    asked: Bools = (ended.known("data_segs_in") > 0) & none
+    asked: Bools = (ended.known("data_segs_in") > 0) & none & (came >= CROSSED_MS)
     return asked
 
 

@@ -423,7 +423,11 @@ def test_what_is_closed_unread_after_a_shutdown(counted: int, told: bool) -> Non
 
 
 def dying(
-    number_at_once: int = 1, answered: bool = False, stays: bool = False, every: int = 1
+    number_at_once: int = 1,
+    answered: bool = False,
+    stays: bool = False,
+    every: int = 1,
+    waited_ms: int = 600,
 ) -> tuple[Finding, ...]:
     """Each second, or every so many, workers end that hold a connection each, and others begin."""
 
@@ -435,7 +439,7 @@ def dying(
         cookie = 5000 + 10 * (number // every) + n
         info = {"data_segs_in": 3, "data_segs_out": 2, "segs_in": 5, "segs_out": 5, "rtt": 40}
         info |= {"bytes_received": 90, "bytes_sent": 60, "bytes_acked": 61, "min_rtt": 40}
-        info |= {"last_data_recv": 600, "last_data_sent": 500 if answered else 900}
+        info |= {"last_data_recv": waited_ms, "last_data_sent": 500 if answered else 900}
         remote = f"10.0.0.2:{10_000 + cookie}"
         of_it = socket(state, "10.0.0.1:5432", remote, inode=cookie, cookie=cookie, info=info)
         return of_it if state == "ESTABLISHED" else of_it | {"inode": 0}
@@ -471,6 +475,7 @@ def test_workers_that_die_in_the_middle_of_a_request() -> None:
     )
     assert dying(answered=True) == ()  # they are replaced, as after so many requests
     assert dying(stays=True) == ()  # the worker goes on: another fault
+    assert dying(waited_ms=20) == ()  # closed for being idle as a request came: nginx -s reload
 
 
 def test_a_server_that_ends_all_its_sessions_again_and_again() -> None:
