@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from contextlib import suppress
 
 from tcptop.model.cells import safe
 
@@ -22,3 +24,9 @@ def one_line(error: BaseException) -> str:
         what = os.fsdecode(error.filename) if error.filename else "stdout"
         return f"{safe(what)}: {error.strerror}"
     return " ".join(str(error).split())
+
+
+def tell(line: str) -> None:
+    """A notice on stderr; one that is closed or full stops nothing."""
+    with suppress(OSError, ValueError):
+        print(f"tcptop: {safe(line)}", file=sys.stderr, flush=True)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from tcptop.commands.errors import DONE, one_line
+from tcptop.commands.errors import DONE, one_line, tell
 from tcptop.commands.filter import selected
 from tcptop.commands.source import OWNERS_BUDGET_S, check_via, home, source
 from tcptop.commands.stopping import SignalStop
-from tcptop.model.cells import safe
 from tcptop.options import MetricsOptions
 
 if TYPE_CHECKING:
@@ -37,18 +35,15 @@ class Exposition:
         self._served: list[Metric] = []
 
     def understand(self, snapshot: Snapshot) -> None:
-        self._served = self._scrape.understood(selected(snapshot, None)) + self._scrape.counted()
+        self._served = self._scrape.understood(selected(snapshot, None))
 
     def failed(self) -> None:
         """What was known before stays, with the time of that sample."""
         self._scrape.failures += 1
-        names = {each.name for each in self._scrape.counted()}
-        rest = [each for each in self._served if each.name not in names]
-        self._served = rest + self._scrape.counted()
 
     def collect(self) -> list[Metric]:
         """For prometheus_client's registry."""
-        return self._served
+        return self._served + self._scrape.counted()
 
 
 def run(chosen: MetricsOptions) -> int:
@@ -71,7 +66,7 @@ def run(chosen: MetricsOptions) -> int:
         loop = WatchLoop(live_source, user.findings)
         exposition.understand(loop.step())
         if server is not None:
-            _tell(f"http://{server.start(registry)}/metrics; Ctrl-C ends it")
+            tell(f"http://{server.start(registry)}/metrics; Ctrl-C ends it")
         _go_on(loop, user.interval, stop, exposition, _writer(registry, chosen))
     return stop.code
 
@@ -106,7 +101,7 @@ def _go_on(
             exposition.failed()
             if said != one_line(error):
                 said = one_line(error)
-                _tell(f"trying again: {said}")
+                tell(f"trying again: {said}")
             if loop.wait(interval, stop):
                 return
 
@@ -140,9 +135,3 @@ def _server(chosen: MetricsOptions) -> Iterator[MetricsServer | None]:
 
     with bound(*(chosen.listen or LISTEN)) as server:
         yield server
-
-
-def _tell(line: str) -> None:
-    """A closed or full stderr stops nothing."""
-    with suppress(OSError, ValueError):
-        print(f"tcptop: {safe(line)}", file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from tcptop.commands.errors import CommandError
+from tcptop.model.address import endpoint
 
 SLOW_S = 3.0
 THREADS = 256  # so many may ask at once, or say nothing
@@ -32,7 +33,7 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
     def server_bind(self) -> None:
         """Without socket.getfqdn of HTTPServer, which may wait for a name server."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment] # typed for any family
         self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -48,7 +49,7 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
         """Answer from now on. Gives the address."""
         self.set_app(make_wsgi_app(registry))
         threading.Thread(target=self.serve_forever, daemon=True).start()
-        return told(self.server_name, self.server_port)
+        return endpoint(self.server_name, self.server_port)
 
 
 @contextmanager
@@ -59,12 +60,8 @@ def bound(host: str, port: int) -> Iterator[MetricsServer]:
     try:
         server: MetricsServer = kind((host, port), Handler)
     except OSError as error:
-        raise CommandError(f"--listen {told(host, port)}: {error.strerror}") from error
+        raise CommandError(f"--listen {endpoint(host, port)}: {error.strerror}") from error
     try:
         yield server
     finally:
         server.server_close()
-
-
-def told(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

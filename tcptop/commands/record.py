@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tcptop.commands.errors import one_line
+from tcptop.commands.errors import one_line, tell
 from tcptop.commands.filter import clause
 from tcptop.commands.stopping import SignalStop
 from tcptop.model.cells import safe
@@ -36,12 +35,12 @@ def run(chosen: RecordOptions) -> int:
         writer = RecordingWriter(chosen.file, chosen.keep, chosen.max_size)
         try:
             if sys.stderr.isatty():
-                _tell(f"{safe(chosen.file)}: recording; Ctrl-C ends it")
+                tell(f"{safe(chosen.file)}: recording; Ctrl-C ends it")
             loop = WatchLoop(live_source, user.findings)
             _record(loop, writer, Pace(user.interval, chosen.duration), stop, shown)
         finally:
             writer.close()
-    _tell(f"{safe(chosen.file)}: {writer.told()}")
+    tell(f"{safe(chosen.file)}: {writer.told()}")
     return stop.code
 
 
@@ -96,10 +95,4 @@ def _record(
             sample = None
             if said != one_line(error):
                 said = one_line(error)
-                _tell(f"sampling failed, trying again: {said}")
-
-
-def _tell(line: str) -> None:
-    """A closed or full stderr stops no recording."""
-    with suppress(OSError, ValueError):
-        print(f"tcptop: {line}", file=sys.stderr, flush=True)
+                tell(f"sampling failed, trying again: {said}")

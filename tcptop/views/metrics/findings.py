@@ -41,13 +41,8 @@ class Findings:
 
 def _about(snapshot: Snapshot, finding: Finding) -> Labels:
     subject = finding.subject
-    names = sorted(
-        {
-            called(each)
-            for each in snapshot.sample.owners.processes.values()
-            if each.pid in subject.pids
-        }
-    )
+    known = snapshot.sample.owners.processes
+    names = sorted({called(known[pid]) for pid in subject.pids if pid in known})
     place = subject.listener or subject.destination or ", ".join(names[:3])
     causes = {each.key: each.id for each in snapshot.findings}
     cause = causes.get(finding.because, "") if finding.because else ""
