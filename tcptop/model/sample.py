@@ -84,6 +84,19 @@ class Throttled(NamedTuple):
         return self.throttled / self.periods
 
 
+class BusyThread(NamedTuple):
+    """The thread of a process that wants a CPU most: it `ran` so much of the time since the look
+    before, and `waited` for a CPU, ready to run, so much of it."""
+
+    name: str
+    ran: float
+    waited: float
+
+    @property
+    def wants(self) -> float:
+        return self.ran + self.waited
+
+
 class SocketMemory(NamedTuple):
     """The limit in `file` of a control group: `used` of `limit` bytes, `sockets` of them by these.
 
@@ -128,6 +141,7 @@ class ProcessFacts:
     writes_to: int | None = None  # the descriptor, a pipe, that its first thread waits to write to
     throttled: Throttled | None = None  # in the last 10 s, or since the look before
     memory: SocketMemory | None = None  # the limit that is nearest
+    busiest: BusyThread | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from tcptop.model.digits import hexadecimal
 from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Frozen, ProcessFacts
 from tcptop.sources import procfs
+from tcptop.sources.busy_threads import BusyThreads
 from tcptop.sources.processes import name
 from tcptop.sources.restraints import Restraints
 
@@ -54,6 +55,7 @@ class FactsReader:
         self._pids: frozenset[int] = frozenset()
         self._seen: dict[int, _Seen] = {}
         self._restraints = Restraints()
+        self._busy = BusyThreads()
 
     def request(self, pids: Collection[int]) -> None:
         """These and no others, from the next `read` on."""
@@ -63,6 +65,7 @@ class FactsReader:
         """Facts by pid; one that has ended is left out, what is not permitted is None."""
         self._seen = {pid: seen for pid, seen in self._seen.items() if pid in self._pids}
         self._restraints.look()
+        self._busy.keep(set(self._seen))
         found = ((pid, self._facts(pid)) for pid in sorted(self._pids))
         return {pid: facts for pid, facts in found if facts is not None}
 
@@ -95,11 +98,12 @@ class FactsReader:
         epolls = _epolls(pid, clock, before.epolls if before is not None else None)
         self._seen[pid] = _Seen(process, clock, cpu_s, (state, frozen), since, epolls)
         passed = clock - before.clock if before else 0.0
+        share = (cpu_s - before.cpu_s) / passed if before and passed > 0 else None
         return ProcessFacts(
             pid=pid,
             state=state,
             state_s=clock - since,
-            cpu_share=(cpu_s - before.cpu_s) / passed if before and passed > 0 else None,
+            cpu_share=share,
             threads=process.num_threads(),
             rss=process.memory_info().rss,
             started_at=process.create_time(),
@@ -113,6 +117,7 @@ class FactsReader:
             frozen=frozen,
             throttled=throttled,
             memory=memory,
+            busiest=self._busy.of(pid, share, passed),
         )
 
 

@@ -70,6 +70,35 @@ def test_a_busy_process_uses_a_core_and_an_idle_one_none() -> None:
     assert found[busy].cpu_share != found[idle].cpu_share == pytest.approx(0, abs=0.05)
 
 
+COMPUTES = """
+import ctypes, threading
+def work():
+    ctypes.CDLL(None).prctl(15, b"cruncher", 0, 0, 0)
+    print('ready', flush=True)
+    while True: pass
+threading.Thread(target=work, daemon=True).start()
+input()
+"""
+
+
+def test_the_thread_that_computes_is_named() -> None:
+    with program(COMPUTES) as pid:
+        busiest = facts(pid, 0.5).busiest
+    assert busiest is not None
+    assert busiest.name == "cruncher"
+    assert busiest.wants == pytest.approx(1, abs=0.2)
+
+
+def test_no_thread_of_one_that_sleeps_is_busy() -> None:
+    with program(READY + "input()") as pid:
+        reader = FactsReader()
+        reader.request([pid])
+        for _ in range(3):
+            time.sleep(0.1)
+            found = reader.read()[pid].busiest
+    assert found is None or found.wants < 0.5
+
+
 def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -15,6 +15,7 @@ import pytest
 
 from tcptop.model.route import Link, Neighbour, Route, RouteKey
 from tcptop.model.sample import (
+    BusyThread,
     Deaths,
     Frozen,
     LostSocket,
@@ -76,6 +77,7 @@ def facts() -> ProcessFacts:
         frozen=Frozen("/sys/fs/cgroup/x"),
         throttled=Throttled("/sys/x", 0.5, 100, 30),
         memory=SocketMemory("/sys/x/memory.max", 1 << 20, 1000, None, 3),
+        busiest=BusyThread("VM Thread", 0.5, 0.4),
     )
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tcptop.analysis.findings import restrained, words
+from tcptop.analysis.findings import busy, restrained, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.cells import safe
 from tcptop.model.sample import Process, ProcessFacts
 
-BUSY = 0.95  # of a core
 MOST = 3  # processes that are told of
 REPLACED = (
     "still runs a program file that was deleted or replaced after it started, as by an upgrade"
@@ -147,9 +146,8 @@ def _said(facts: ProcessFacts) -> str | None:
         return (
             f"is in uninterruptible sleep (state D{since}), usually a disk or network file system"
         )
-    if facts.cpu_share is not None and facts.cpu_share >= BUSY:
-        threads = words.count(facts.threads, "thread")
-        return f"uses {words.percent(facts.cpu_share)} of a core, with {threads}"
+    if busy.busy(facts):
+        return busy.said(facts)
     return asleep(facts)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings import doing, servers, words
+from tcptop.analysis.findings import busy, doing, servers, words
 from tcptop.analysis.findings.awaiting import IN_FLIGHT_S
 from tcptop.analysis.findings.gave_up import GaveUp
 from tcptop.analysis.findings.observations import Observations
@@ -28,7 +28,7 @@ def finding(seen: Observations, rule: str, found: GaveUp) -> Finding:
         named(seen, found.waiting, processes, listener),
         {"gave_up": found.number, "answered": found.answered, "waited_s": found.waited_s},
         tuple(_evidence(seen, found, listener, processes)),
-        doing.remedy(seen, processes) or _advice(found, processes),
+        doing.remedy(seen, processes) or _advice(seen, found, processes),
         f"ss -tinp state established '{words.served(seen.sample, row)}'; nstat -az TcpEstabResets",
         since=seen.sample.taken_at - found.first_s,
     )
@@ -89,7 +89,10 @@ def _remotes(found: GaveUp) -> str:
     return text(*first) + (f" and {others} other{'s' if others > 1 else ''}" if others else "")
 
 
-def _advice(found: GaveUp, processes: Sequence[Process]) -> str:
+def _advice(seen: Observations, found: GaveUp, processes: Sequence[Process]) -> str:
+    computes = busy.advice(seen, processes)
+    if computes:
+        return computes
     who = words.called(processes[0]) if processes else "the server"
     look = f" ({servers.stacks(processes)})" if processes else ""
     within = f" within {words.exactly(found.waited_s)}" if found.alike else ""

@@ -10,6 +10,7 @@ from tcptop.analysis.findings import (
     accept_queues,
     backends,
     blocked,
+    busy,
     doing,
     ends,
     holding,
@@ -98,9 +99,11 @@ def _starting(seen: Observations, members: Index, processes: Sequence[Process]) 
 
 
 def of_processes(seen: Observations, processes: Sequence[Process]) -> Holdup:
-    """Back ends that do not answer, who does not read what is sent, a pipe that nobody reads."""
-    if not processes:
-        return Holdup(())
+    """What they compute, back ends that do not answer, who does not read what is sent, a pipe that
+    nobody reads."""
+    computes = busy.advice(seen, processes)
+    if computes or not processes:
+        return Holdup((), computes)
     waits = backends.waited_for(seen, processes)
     if waits:
         sure = waits.sure(seen)

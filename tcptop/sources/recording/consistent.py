@@ -60,6 +60,7 @@ def _durations(sample: Sample) -> Iterator[float]:
         yield from (route.read_at, route.mtu_learned_s or 0.0, confirmed_s or 0.0)
     for facts in sample.facts.values():
         yield from (facts.state_s, facts.cpu_share or 0.0)
+        yield from facts.busiest[1:] if facts.busiest else ()
 
 
 def _check_owners(owners: Owners) -> None:

@@ -207,3 +207,31 @@ def test_a_server_that_gives_back_no_descriptor_leaks() -> None:
     (finding,) = served(last_data_sent=9000, last_data_recv=6000)  # not answered
     assert "does not read" in finding.title
     assert not served(last_data_sent=4000, last_data_recv=4000)  # a moment ago
+
+
+@pytest.mark.parametrize(
+    ("came", "sent", "leaks"), [(80, 0, False), (180, 0, False), (180, 2, True)]
+)
+def test_a_server_whose_clients_leave_with_their_requests_unread_leaks_nothing(
+    came: int, sent: int, leaks: bool
+) -> None:
+    """One that collects garbage takes some now and then; of a connection on which nothing was ever
+    sent, the clocks of both ways began together."""
+    listener = socket("LISTEN", "0.0.0.0:80", inode=7, send_q=128)
+
+    def held(number: int) -> Owners:
+        process = replace(CURL, open_fds=20 + 4 * number, fd_limit=20_000)
+        mine = ((n, process, n) for n in range(1000, 1030 + 4 * number))
+        return owners((7, process, 3), *mine)
+
+    def rows(number: int) -> list[Row]:
+        info = {"bytes_received": came, "data_segs_out": sent, "last_ack_recv": 1000}
+        ends = ((f"10.0.0.7:{n}", n) for n in range(1000, 1030 + 4 * number))
+        closed = (
+            socket("CLOSE_WAIT", "10.0.0.1:80", remote, inode=n, recv_q=80, info=info)
+            for remote, n in ends
+        )
+        return [listener, *closed]
+
+    (finding,) = of(watch(7, rows, owners=held)[-1], ID)
+    assert ("leaks" in finding.title, "read in part" in finding.title) == (leaks, leaks)

@@ -9,7 +9,7 @@ import pytest
 
 from tcptop.analysis.findings import doing, words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.model.sample import Frozen, Process, ProcessFacts, Throttled
+from tcptop.model.sample import BusyThread, Frozen, Process, ProcessFacts, Throttled
 from tests.unit.prepared import derived, sample
 
 ID = "3f2a" * 16
@@ -30,6 +30,25 @@ def seen(*facts: ProcessFacts) -> Observations:
         ({"state": "disk-sleep", "state_s": 0.5}, "is in uninterruptible sleep (state D)"),
         ({"cpu_share": 0.99, "threads": 4}, "uses 99% of a core, with 4 threads"),
         ({"cpu_share": 0.94}, None),
+        ({"cpu_share": 0.94, "busiest": BusyThread("python3", 0.8, 0.09)}, None),
+        (
+            {"cpu_share": 0.54, "threads": 23, "busiest": BusyThread("VM Thread", 0.53, 0.46)},
+            "uses 54% of a core, with 23 threads; its thread VM Thread is ready to run 99% of the "
+            "time and gets a CPU for 53% (the host is busy, or the CPU quota of its control group "
+            "is used up): it does what stops a whole Java program, mostly collects garbage",
+        ),
+        (
+            {"cpu_share": 1.9, "threads": 23, "busiest": BusyThread("GC Thread#0", 0.98, 0.0)},
+            "its thread GC Thread#0 runs 98% of the time: it collects garbage",
+        ),
+        (
+            {"cpu_share": 0.97, "threads": 3, "busiest": BusyThread("worker-1", 0.96, 0.01)},
+            "its thread worker-1 runs 97% of the time.",
+        ),
+        (
+            {"cpu_share": 0.4, "busiest": BusyThread("python3", 0.4, 0.58)},
+            "with 1 thread; it is ready to run 98% of the time and gets a CPU for 40%",
+        ),
         ({"cpu_share": None}, None),
         ({"sleeps_in": "inet_csk_accept"}, "waits in accept() (inet_csk_accept)"),
         ({"sleeps_in": "futex_do_wait"}, "(futex)"),

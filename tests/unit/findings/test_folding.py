@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tcptop.analysis.findings import folding
-from tcptop.analysis.findings.folds import closing, destinations, listeners
+from tcptop.analysis.findings.folds import closing, destinations, listeners, readers
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.sample import Process, ProcessFacts
@@ -146,6 +146,18 @@ def test_a_few_that_are_unread_are_a_detail_of_a_listener_that_stands_still() ->
     queue, reader = of_hung(160)
     assert (queue.because, reader.because) == (None, queue.key)
     assert (queue.severity, reader.severity) == ("critical", "warning")
+
+
+@pytest.mark.parametrize(("waiting", "same"), [(16, True), (160, False)])
+def test_a_server_that_takes_one_now_and_then_is_stuck_where_it_leaves_as_many_unread(
+    waiting: int, same: bool
+) -> None:
+    """As in the pauses of one that collects garbage nearly all the time."""
+    queue, reader = of_hung(waiting)
+    slow = replace(queue, because=None, values={**queue.values, "stalled_s": 0.0})
+    seen = Observations(derived(sample([])), ())
+    assert readers.accepts_nobody_either(slow, reader, seen) is same
+    assert not readers.reads_nothing_either(reader, slow, seen)
 
 
 def test_one_of_several_that_should_accept_is_not_why_none_does() -> None:

@@ -13,7 +13,7 @@ from tcptop.analysis.findings import doing, holdups, servers
 from tcptop.analysis.findings.holdups import Holdup
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.history import History
-from tcptop.model.sample import Process
+from tcptop.model.sample import BusyThread, Process, ProcessFacts
 from tests.unit.findings.test_doing import IDLE
 from tests.unit.findings.watched import at as look
 from tests.unit.prepared import NGINX, Row, derived, owners, sample, socket
@@ -293,3 +293,27 @@ def test_stacks_are_those_of_a_worker() -> None:
         replace(WORKERS[0], pid=31, name="node", cmdline="node /srv/app.js"),
     ]
     assert servers.stacks(pm2) == "node inspect -p 31"
+
+
+def test_one_that_collects_garbage_is_told_how_to_see_it() -> None:
+    java = replace(NGINX, pid=11, name="java", cmdline="java -jar app.jar", label="app.jar")
+    thread = BusyThread("VM Thread", 0.5, 0.45)
+    busy = replace(IDLE, pid=11, threads=30, cpu_share=0.5, busiest=thread)
+    found = holdups.of_processes(of_java(java, busy), [java])
+    assert "app.jar collects garbage nearly all the time" in found.advice
+    assert "jstat -gcutil 11 1000" in found.advice
+    other = replace(busy, busiest=BusyThread("http-nio-1", 0.6, 0.4))
+    found = holdups.of_processes(of_java(java, other), [java])
+    assert "Find what thread http-nio-1 of app.jar computes" in found.advice
+
+
+@pytest.mark.parametrize("busiest", [None, BusyThread("VM Thread", 0.3, 0.1)])
+def test_one_that_waits_does_not_compute(busiest: BusyThread | None) -> None:
+    java = replace(NGINX, pid=11, name="java")
+    waits = replace(IDLE, pid=11, threads=30, cpu_share=0.4, busiest=busiest)
+    assert holdups.of_processes(of_java(java, waits), [java]) == Holdup(())
+
+
+def of_java(java: Process, facts: ProcessFacts) -> Observations:
+    held = owners((1, java, 3))
+    return Observations(derived(sample([LISTENER], owners=held, facts={java.pid: facts})), ())

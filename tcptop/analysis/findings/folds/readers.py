@@ -31,25 +31,26 @@ def same_process(effect: Finding, cause: Finding, seen: Observations) -> bool:
 def accepts_nobody_either(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """accept-queue-overflow: who does not read from the clients that it has takes no more of them.
 
-    A few that are unread, beside many that wait, are a detail of a listener that stands still.
+    A few that are unread, beside many that wait, are a detail of a listener that stands still. One
+    that takes some now and then is stuck where it leaves as many unread.
     """
     unread = cause.values.get("connections", cause.values.get("sockets", 0))
-    return _hangs(effect, cause) and unread >= LEAST * effect.values.get("queued", 0)
+    least = LEAST if effect.values.get("stalled_s", 0) > 0 else MOST
+    return _same_server(effect, cause) and unread >= least * effect.values.get("queued", 0)
 
 
 def reads_nothing_either(effect: Finding, cause: Finding, seen: Observations) -> bool:
     """recv-queue-unread: of a process that accepts nobody, as it does nothing at all."""
-    return _hangs(cause, effect)
+    return cause.values.get("stalled_s", 0) > 0 and _same_server(cause, effect)
 
 
-def _hangs(accepting: Finding, reading: Finding) -> bool:
-    """Whether all that should accept from a listener that stands still do not read its clients."""
+def _same_server(accepting: Finding, reading: Finding) -> bool:
+    """Whether all that should accept from a listener do not read its clients."""
     port = (accepting.subject.listener or "").rpartition(":")[2]
     clients = (reading.subject.listener or "").rpartition(":")[2] == port != ""
     same = accepting.subject.netns == reading.subject.netns
-    stands = accepting.values.get("stalled_s", 0) > 0
     pids = set(accepting.subject.pids)
-    return same and stands and clients and bool(pids) and pids <= set(reading.subject.pids)
+    return same and clients and bool(pids) and pids <= set(reading.subject.pids)
 
 
 def all_wait_to_send(effect: Finding, cause: Finding, seen: Observations) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis import stalls
-from tcptop.analysis.findings import close_wait, fds, parties, words
+from tcptop.analysis.findings import busy, close_wait, fds, parties, words
 from tcptop.analysis.findings.awaiting import PLACE
 from tcptop.analysis.findings.close_wait import CloseWaits, Said
 from tcptop.analysis.findings.observations import Observations
@@ -38,6 +38,7 @@ def _said(seen: Observations, each: CloseWaits) -> Said:
         pooled = int(np.count_nonzero(_idle(seen, each.ends.called))) >= MOSTLY * count
         early = seen.watched_s < close_wait.FAST_S
         title, what, advice = _pool(each, early) if pooled else _stuck(each, unread)
+        advice = (pooled and advice) or busy.advice(seen, [each.process]) or advice
         used = len(_used_since(seen, each)) if pooled else 0
     evidence = (USED.format(others=words.count(used, "other connection")),) if used else ()
     return Said(title, what, advice, {"unread_bytes": unread}, evidence, used > 0)
@@ -72,11 +73,16 @@ def _idle(seen: Observations, rows: Index) -> Bools:
 
 
 def _begun(seen: Observations, rows: Index) -> Bools:
-    """Of which something was read; a server has answered what came last, too."""
+    """Of which something was read, or all that came; a server has answered what came last, too.
+
+    Both numbers count the FIN. Where nothing was sent, the clock of what was began as the other.
+    """
     table = seen.table
-    read = table.info_of("bytes_received", rows) + 1 > table.recv_q[rows]
+    every = table.recv_q[rows] <= 1
+    read = every | (table.info_of("bytes_received", rows) > table.recv_q[rows])
     sent, came = (table.since_s(f"last_data_{way}", rows) for way in ("sent", "recv"))
-    begun: Bools = read & (~seen.accepted[rows] | (sent <= came))
+    answered = every | (table.info_of("data_segs_out", rows) > 0)
+    begun: Bools = read & (~seen.accepted[rows] | answered & (sent <= came))
     return begun
 
 
@@ -87,7 +93,12 @@ def _mostly(some: Bools) -> bool:
 def _dropped(each: CloseWaits, unread: int) -> tuple[str, str, str]:
     """They took descriptors that nobody gives back: a process that hangs takes none."""
     name, calls = words.called(each.process), len(each.ends.called) * 2 > len(each.rows)
-    rest = f"the rest and the end of file were not ({words.size(unread)} in all)"
+    read = "all that came was read but the end of file (Recv-Q 1)"
+    if unread:
+        read = (
+            "what came was read in part, the rest and the end of file were not "
+            f"({words.size(unread)} in all)"
+        )
     usual = (
         "an HTTP client whose responses are neither read to their end nor closed"
         if calls
@@ -96,8 +107,7 @@ def _dropped(each: CloseWaits, unread: int) -> tuple[str, str, str]:
     return (
         f"{name} leaks sockets: {words.count(len(each.rows), 'connection')}{each.ends.where} left "
         f"in CLOSE-WAIT, {'read in part' if unread else 'their end unread'}",
-        f"that the peer has closed: something was read on each, "
-        f"{rest if unread else 'the end of file was not (Recv-Q 1)'}, and close() was not called.",
+        f"that the peer has closed: {read}, and close() was not called.",
         f"Close them in {name} when it has what it wants, and on every error path. The usual cause "
         f"is {usual}. No sysctl ends CLOSE-WAIT; a restart frees the sockets until it leaks again.",
     )

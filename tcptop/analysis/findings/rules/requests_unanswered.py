@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptop.analysis.findings import doing, gave_up_words, words
+from tcptop.analysis.findings import busy, doing, gave_up_words, words
 from tcptop.analysis.findings.awaiting import (
     PLACE,
     calls_awaiting,
@@ -162,6 +162,7 @@ def _finding(seen: Observations, limits: Limits, silence: _Silence) -> Finding:
         {"connections": len(group.rows), "longest_s": silence.longest_s, "others": silence.others},
         tuple(_evidence(seen, limits, silence, servers)),
         doing.remedy(seen, servers)
+        or busy.advice(seen, servers)
         or _advice(group, servers, prompt) + _lost(seen, silence, servers),
         f"ss -tinp state established 'dst {words.in_filter(group.destination or '')}'",
         since=seen.sample.taken_at - silence.longest_s,
