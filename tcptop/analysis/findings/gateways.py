@@ -56,7 +56,7 @@ def shared(seen: Observations, group: Sequence[Silent]) -> Route | None:
         return None
     device = first.link.name
     alike = all(route and leads(route, first.gateway, device) for route in routes)
-    return first if alike and all(told.opened for told in group) else None
+    return first if alike and all(told.at_times for told in group) else None
 
 
 def _gateway(

@@ -25,8 +25,9 @@ CAUSE = (
 )
 
 
-def unaccepted(seen: Observations, case: Unanswered) -> int:
-    """0 where anything there was answered since the oldest attempt, or they are few."""
+def unaccepted(seen: Observations, case: Unanswered, opened: int) -> int:
+    """0 where anything there was answered since the oldest attempt, or they are few, and not even
+    all of those that `opened` meanwhile."""
     table, to = seen.table, case.callee
     rows = there(seen, to)
     rows = rows[(table.state[rows] == tcp.ESTABLISHED) & ~seen.accepted[rows]]
@@ -36,7 +37,7 @@ def unaccepted(seen: Observations, case: Unanswered) -> int:
     bare &= (table.info_of("bytes_received", rows) == 0) & (table.inode[rows] != 0)
     waits = bare & (table.since_s("last_data_sent", rows) >= LEAST_S)
     number = int(np.count_nonzero(waits)) + _left(seen, case)
-    return number if number >= LEAST else 0
+    return number if number >= (min(opened, LEAST) or LEAST) else 0
 
 
 def _left(seen: Observations, case: Unanswered) -> int:

@@ -56,7 +56,8 @@ def evidence(told: Silent) -> Iterator[str]:
         yield _here(told)
     elif told.opened and not told.given:
         many = words.count(told.opened, "other connect", "other connects")
-        yield f"{many} there {_was(told.opened)} answered meanwhile: that host is up."
+        how = f"{_was(told.opened)} answered" if told.at_times else "opened"
+        yield f"{many} there {how} meanwhile: that host is up."
     elif told.others.address:
         at_port = told.others.port
         there = f", {at_port} of them at this port" if at_port else ", at other ports"

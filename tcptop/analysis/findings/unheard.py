@@ -144,7 +144,14 @@ class Silent:
     @cached_property
     def unaccepted(self) -> int:
         """Connections there that were opened, as far as the other kernel goes, and nothing more."""
-        return unaccepted.unaccepted(self.seen, self.case) if not self.here else 0
+        if self.here:
+            return 0
+        return unaccepted.unaccepted(self.seen, self.case, self.opened)
+
+    @property
+    def at_times(self) -> bool:
+        """Whether some are answered, by more than a kernel that takes what no program does."""
+        return self.opened > 0 and not self.unaccepted
 
     @cached_property
     def source(self) -> Sources | None:

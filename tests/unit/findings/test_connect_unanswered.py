@@ -432,3 +432,29 @@ def test_what_is_taken_and_not_answered_tells_of_a_full_accept_queue(
     assert ("3 connections there opened, and nothing but acknowledgements came" in text) is full
     assert ("at the program, whether it accepts" in finding.advice) is full
     assert ("firewall" in finding.advice) is not full
+
+
+@pytest.mark.parametrize(
+    ("came", "ending"),
+    [
+        (0, ": 12 connection attempts waiting, and 2 more opened that got not a byte"),
+        (90, " at times: 12 connection attempts waiting"),
+    ],
+)
+def test_at_times_is_said_only_where_a_program_answers(came: int, ending: str) -> None:
+    """Two of fourteen found a place in the queue, and gave up there."""
+
+    def over(number: int) -> tuple[Deaths, ...]:
+        info = {"rtt": 250, "min_rtt": 250, "segs_in": 3, "segs_out": 3, "data_segs_out": 1}
+        info |= {"bytes_sent": 80, "bytes_acked": 81, "last_data_sent": 2500, "last_data_recv": 9}
+        info |= {"bytes_received": came, "data_segs_in": came and 1}
+        row = socket("CLOSE", "10.0.0.1:50000", "192.0.2.1:443", info=info, cookie=900 + number)
+        return (Deaths(NETNS, table([row]), np.array([TAKEN_AT + number - 0.1])),) * (number > 2)
+
+    def waiting(number: int) -> list[Row]:
+        return [dialing(n, expires=999, retrans=number) for n in range(1, 13)]
+
+    found = watch(4, waiting, owners=HELD, kernel=counting(lambda n: n), deaths=over)
+    (finding,) = of(found[-1], ID)
+    assert finding.title.endswith(ending)
+    assert finding.severity == "critical"

@@ -80,7 +80,7 @@ def _finding(told: Silent, limits: Limits) -> Finding:
 
 def _severity(told: Silent, limits: Limits) -> str:
     case, given, most = told.case, told.given, limits["critical"]
-    some = told.opened >= told.attempts
+    some = told.at_times and told.opened >= told.attempts
     if len(case.rows) >= most and not some and not _one_of_many(told, limits):
         return "critical"
     if given is None or not given.every or given.calls.heard or told.other_family or some:
@@ -101,7 +101,7 @@ def _title(told: Silent) -> str:
     who, to, given = _who(told.processes), told.to, told.given
     if given is None:
         many = words.count(len(told.rows), "connection attempt")
-        return f"{who} no answer from {to}{_when(told)}: {many} waiting"
+        return f"{who} no answer from {to}{_when(told)}: {many} waiting{_taken([told])}"
     within = words.duration(given.seconds)
     many = f"{words.count(told.ended, 'connection attempt')}{told.as_seen}"
     failed, left = ("to fail", "to be given up") if told.as_seen else ("failed", "given up")
@@ -114,13 +114,19 @@ def _title(told: Silent) -> str:
     if given.every and not told.opened:
         many = f"{words.count(told.attempts, 'connection attempt')}{told.as_seen}"
         return f"{who} no answer from {to}: {many} in {within}, none answered"
-    return f"{who} no answer from {to}{_when(told)}: {many} {left} in {within}"
+    return f"{who} no answer from {to}{_when(told)}: {many} {left} in {within}{_taken([told])}"
 
 
 def _when(told: Silent) -> str:
     if told.source:
         return f" where the call leaves from {told.source.address}"
-    return " at times" if told.opened else ""
+    return " at times" if told.at_times else ""
+
+
+def _taken(group: Sequence[Silent]) -> str:
+    """Those that opened, and are no better off."""
+    number = sum(told.unaccepted for told in group if told.opened)
+    return f", and {words.number(number)} more opened that got not a byte" if number else ""
 
 
 def _who(processes: list[Process]) -> str:
@@ -151,7 +157,7 @@ def _together(group: Sequence[Silent], limits: Limits, gateway: Gateway | None =
     rows = np.concatenate([told.rows for told in group])
     pids = tuple(sorted({each.pid for each in _callers(group)}))
     way = gateways.shared(seen, group) if gateway is None else None
-    at_times = " at times" if all(told.opened for told in group) else ""
+    at_times = " at times" if all(told.at_times for told in group) else ""
     whom = gateway.address if gateway else way.gateway if way else None
     through = f", all behind the gateway {whom}" if whom else ""
     parts = ("gateway", gateway.address) if gateway else ("pids", *pids)
@@ -160,7 +166,7 @@ def _together(group: Sequence[Silent], limits: Limits, gateway: Gateway | None =
         words.key(ID, netns, *parts),
         _worst(group, attempts, limits),
         f"{_who(_callers(group))} no answer from {_places(group)}{at_times}{through}: "
-        f"{words.count(attempts, 'connection attempt')} without one",
+        f"{words.count(attempts, 'connection attempt')} without one{_taken(group)}",
         Subject(netns, pids, cookies=tuple(seen.table.cookie[rows[:NAMED]].tolist())),
         {"destinations": len(group), "sockets": len(rows), "attempts": attempts},
         (*_in_common(gateway, way), *_each(group)),
