@@ -13,7 +13,7 @@ _OK = 'location / { return 200 "ok"; }'
 
 
 def _serving(lab: Lab, port: int) -> None:
-    lab.server.python("orders", lab.server.address, port, port=port)
+    lab.server.python("orders", lab.server.address, port, name=f"data{port}", port=port)
 
 
 @incident(
@@ -389,3 +389,42 @@ class TestRefused(Proving):
         a_limit_on_connections_is_reached,
         a_service_listens_on_localhost_alone,
     )
+
+
+_DATA = "40000-40003"
+
+
+@incident(
+    client=[
+        Says(
+            UNANSWERED,
+            "warning critical",
+            who="ftp",
+            title=[r"10\.77\.0\.1 at [234] ports", r":4000\d"],
+            told=["that host is up", r"a firewall that drops these [234] ports"],
+            never=["at times", "a host that is down"],
+            destination="10.77.0.1",
+        )
+    ],
+    over_s=12,
+)
+def the_data_ports_of_a_server_are_filtered(lab: Lab) -> None:
+    """Logging in works; each port for data is called once, and waits."""
+    _serving(lab, 2121)
+    lab.server.ingress(f"tcp dport {_DATA} drop")
+    _ftp(lab)
+    lab.wait(4)
+
+
+@the_data_ports_of_a_server_are_filtered.healthy()
+def the_data_ports_of_a_server_answer(lab: Lab) -> None:
+    _serving(lab, 2121)
+    for port in range(40_000, 40_004):
+        lab.server.python("orders", lab.server.address, port, name=f"data{port}", port=port)
+    _ftp(lab)
+    lab.wait(2)
+
+
+def _ftp(lab: Lab) -> None:
+    lab.client.python("dialer", lab.server.address, _DATA, 2, 4, 0.5, name="ftp")
+    lab.client.python("dialer", lab.server.address, 2121, 1, 2, 0.5, name="login")

@@ -57,6 +57,15 @@ def given_up(seen: Observations, limits: Limits) -> dict[Callee, GivenUp]:
     }
 
 
+def in_vain(seen: Observations, limits: Limits) -> dict[Callee, GivenUp]:
+    """Places whose calls all ended after they had waited for longer than an answer takes, if there
+    was but one."""
+    first, *rest = _window(seen, limits["window_s"])
+    seconds = seen.sample.clock - first.clock
+    found = (_followed([first, *rest], callee, seconds) for callee in _ended(rest))
+    return {each.callee: each for each in found if each.slow and each.every}
+
+
 def _window(seen: Observations, seconds: float) -> Sequence[SampleSummary]:
     begin = seen.sample.clock - seconds * 1.05
     return [each for each in seen.summaries if each.clock >= begin]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from tcptop.analysis.findings.active import Active
 from tcptop.analysis.findings.contained import located
 from tcptop.analysis.findings.folding import folded
+from tcptop.analysis.findings.folds.destinations import host
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Rule
 from tcptop.analysis.findings.rules import RULES
@@ -53,9 +54,11 @@ def _shown(active: Collection[Active], clock: float) -> Iterator[Finding]:
 def _within(part: Finding, whole: Finding) -> bool:
     """Whether one rule says of all these sockets what it says of others too."""
     mine, theirs = part.subject, whole.subject
-    if part.id != whole.id or mine.netns != theirs.netns or not mine.cookies:
+    if part.id != whole.id or mine.netns != theirs.netns:
         return False
-    return set(mine.cookies) <= set(theirs.cookies)
+    if mine.pids == theirs.pids != () and theirs.destination == host(mine.destination or ":"):
+        return True
+    return bool(mine.cookies) and set(mine.cookies) <= set(theirs.cookies)
 
 
 def _found(seen: Observations) -> Iterable[Finding]:

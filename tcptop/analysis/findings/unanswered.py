@@ -70,8 +70,12 @@ def unanswered(seen: Observations, limits: Limits, most: int) -> list[Unanswered
         to = callee(table, row)
         way = route_key(table, row)
         found.append(Unanswered(to, rows[at], age[at], given.pop(to, None), way))
-    ended = (Unanswered(to, NO_ROWS, np.zeros(0), g, g.calls.route) for to, g in given.items())
-    return [*found, *ended][:most]
+    return [*found, *(ended(to, each) for to, each in given.items())][:most]
+
+
+def ended(to: Callee, given: GivenUp) -> Unanswered:
+    """Where none waits for long now."""
+    return Unanswered(to, NO_ROWS, np.zeros(0), given, given.calls.route)
 
 
 def _ask_soon(seen: Observations, rows: Index) -> None:

@@ -52,6 +52,17 @@ def evidence(told: Silent) -> Iterator[str]:
     yield from _until(told)
     if told.unaccepted:
         yield unaccepted.told(told.unaccepted)
+    yield from is_up(told)
+    if told.other_family:
+        yield (
+            f"{words.count(told.other_family, 'connection')} to the same port by "
+            f"{'IPv6' if unanswered.is_v4(told.case.callee) else 'IPv4'} got an answer meanwhile: "
+            "programs that try one address after the other continue with that one, later."
+        )
+
+
+def is_up(told: Silent) -> Iterator[str]:
+    """What tells that the host is there."""
     if told.here:
         yield _here(told)
     elif told.opened and not told.given:
@@ -78,12 +89,6 @@ def evidence(told: Silent) -> Iterator[str]:
         yield (
             f"{told.hop.address} was last heard of {words.duration(told.hop.heard_s)} ago "
             f"by {told.asks_by} or TCP (ip -s neigh; UDP does not count), before these attempts."
-        )
-    if told.other_family:
-        yield (
-            f"{words.count(told.other_family, 'connection')} to the same port by "
-            f"{'IPv6' if unanswered.is_v4(told.case.callee) else 'IPv4'} got an answer meanwhile: "
-            "programs that try one address after the other continue with that one, later."
         )
 
 
@@ -221,7 +226,8 @@ def _overlaps(to: str, here: Deserted) -> str:
     )
 
 
-def advice(told: Silent) -> str:
+def advice(told: Silent, ports: int = 1) -> str:
+    """Of one place, or of so many ports of one host that are alike."""
     if told.by_icmp or told.others_rejected:
         return (
             f"Find out what rejects: {causes(told)}. tcpdump -ni any 'icmp or icmp6' shows who "
@@ -234,7 +240,10 @@ def advice(told: Silent) -> str:
         "flight, so that it fails soon and does not pile up."
     )
     what = "becomes of the answers" if told.reset else "is silent"
-    return f"Find out what {what}: {causes(told)}. {program}"
+    why = causes(told)
+    if ports > 1:
+        why = why.replace("this port", f"these {ports} ports")
+    return f"Find out what {what}: {why}. {program}"
 
 
 def causes(told: Silent) -> str:

@@ -411,3 +411,40 @@ def test_a_black_hole_there_explains_those_that_gave_up_for_now(address: str, fo
     cause = Finding("black-hole", "cause", "critical", "", Subject(NETNS, cookies=(1,)))
     told, _ = folding.folded([effect, cause], seen)
     assert told.because == ("cause" if folded else None)
+
+
+def data_ports(number: int) -> list[Row]:
+    """Another port each two seconds, as of FTP, each with three seconds until it is given up."""
+    ports = [port for port in (2 * (number // 2), 2 * (number // 2) - 2) if port >= 0]
+    return [
+        dialing(
+            100 + port,
+            waited_ms=900,
+            retrans=min(number - port, 3),
+            to=f"192.0.2.1:{30_000 + port}",
+        )
+        for port in ports
+    ]
+
+
+def test_a_host_that_is_silent_at_several_ports_is_one_trouble() -> None:
+    """Each is called once."""
+    told = watch(9, data_ports, owners=owners((1, CURL, 3)), kernel=counted())
+    (finding,) = of(told[-1], ID)
+    assert finding.title == (
+        "curl gets no answer from 192.0.2.1 at 4 ports (:30000, :30002, :30004, :30006): "
+        "4 connection attempts without one"
+    )
+    assert finding.subject.destination == "192.0.2.1"
+    assert "a host that is down" in finding.advice
+    effect = Finding("destination-failing", "e", "info", "", Subject(NETNS, destination=TO))
+    first, _ = folding.folded([effect, finding], Observations(derived(sample([])), ()))
+    assert first.because == finding.key
+
+
+def test_two_hosts_that_are_silent_are_two_troubles() -> None:
+    def rows(number: int) -> list[Row]:
+        return [dialing(n, 900, f"192.0.2.{n}:30000", retrans=number) for n in (1, 2)]
+
+    told = of(watch(6, rows, owners=owners((1, CURL, 3)), kernel=counted())[-1], ID)
+    assert [each.subject.destination for each in told] == ["192.0.2.1:30000", "192.0.2.2:30000"]

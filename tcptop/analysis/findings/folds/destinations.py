@@ -29,7 +29,12 @@ def same_destination(effect: Finding, cause: Finding, seen: Observations) -> boo
     if _refuses_others(cause):
         return False
     to, there = effect.subject.destination or "", cause.subject.destination
-    return there in (None, to) or host(there) == to
+    return there in (None, to) or host(there) == to or there == several_ports(cause, to)
+
+
+def several_ports(cause: Finding, to: str) -> str:
+    """connect-unanswered of several ports of a host: that host, of one of its ports."""
+    return host(to) if cause.id == "connect-unanswered" else ""
 
 
 def _refuses_others(finding: Finding) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings import gateways, neighbours, unanswered, words
+from tcptop.analysis.findings import gateways, host_ports, neighbours, unanswered, words
 from tcptop.analysis.findings.gateways import Gateway
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Rule, Threshold
-from tcptop.analysis.findings.unanswered_words import advice, again, causes, evidence
+from tcptop.analysis.findings.unanswered_words import advice, again, causes, evidence, is_up
 from tcptop.analysis.findings.unheard import Silent
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.route import Route
@@ -30,8 +30,8 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     for gateway, behind in gateways.behind(seen, every).items():
         yield _together(sorted(behind, key=_most), limits, gateway)
         every = [told for told in every if told not in behind]
-    for group in _by_program(every):
-        if len(group) >= MANY or _of_one_name(group):
+    for group in _by_program(list(host_ports.with_others(seen, every, limits))):
+        if len(group) >= MANY or _of_one_name(group) or host_ports.of_one_host(group):
             yield _together(sorted(group, key=_most), limits)
         else:
             yield from (_finding(told, limits) for told in group)
@@ -153,21 +153,28 @@ def _values(told: Silent) -> dict[str, float]:
 def _together(group: Sequence[Silent], limits: Limits, gateway: Gateway | None = None) -> Finding:
     """One program and several destinations, or one gateway."""
     seen, netns = group[0].seen, group[0].case.callee.netns
-    attempts = sum(told.attempts for told in group)
+    attempts = sum(host_ports.attempts(told, limits) for told in group)
     rows = np.concatenate([told.rows for told in group])
     pids = tuple(sorted({each.pid for each in _callers(group)}))
     way = gateways.shared(seen, group) if gateway is None else None
     at_times = " at times" if all(told.at_times for told in group) else ""
     whom = gateway.address if gateway else way.gateway if way else None
     through = f", all behind the gateway {whom}" if whom else ""
-    parts = ("gateway", gateway.address) if gateway else ("pids", *pids)
+    host = host_ports.host(group) if host_ports.of_one_host(group) and not gateway else None
+    of = ("host", host, *pids) if host else ("pids", *pids)
+    parts = ("gateway", gateway.address) if gateway else of
     return Finding(
         ID,
         words.key(ID, netns, *parts),
         _worst(group, attempts, limits),
         f"{_who(_callers(group))} no answer from {_places(group)}{at_times}{through}: "
         f"{words.count(attempts, 'connection attempt')} without one{_taken(group)}",
-        Subject(netns, pids, cookies=tuple(seen.table.cookie[rows[:NAMED]].tolist())),
+        Subject(
+            netns,
+            pids,
+            destination=host,
+            cookies=tuple(seen.table.cookie[rows[:NAMED]].tolist()),
+        ),
         {"destinations": len(group), "sockets": len(rows), "attempts": attempts},
         (*_in_common(gateway, way), *_each(group)),
         _advice(group, gateway, way),
@@ -187,6 +194,8 @@ def _callers(group: Sequence[Silent]) -> list[Process]:
 
 
 def _places(group: Sequence[Silent]) -> str:
+    if host_ports.of_one_host(group):
+        return host_ports.said(group, MOST)
     few = len(group) < MANY
     return words.joined([told.to for told in group]) if few else f"{len(group)} destinations"
 
@@ -217,6 +226,8 @@ def _advice(group: Sequence[Silent], gateway: Gateway | None, way: Route | None)
         return gateways.advice(gateway)
     if way:
         return gateways.advice_in_common(way)
+    if host_ports.of_one_host(group) and len(set(map(causes, group))) == 1:
+        return advice(group[0], len(group))
     said = list(dict.fromkeys(map(advice, group)))
     if len(said) == 1:
         return said[0]
@@ -231,6 +242,8 @@ def _each(group: Sequence[Silent]) -> Iterator[str]:
     if len(group) > LISTED:
         others = [told.to for told in group[LISTED:]]
         yield f"The others: {words.joined(others)}."
+    if host_ports.of_one_host(group):
+        yield from is_up(max(group, key=lambda told: told.case.since_s))
 
 
 RULE = Rule(
