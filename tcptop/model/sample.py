@@ -142,6 +142,7 @@ class ProcessFacts:
     throttled: Throttled | None = None  # in the last 10 s, or since the look before
     memory: SocketMemory | None = None  # the limit that is nearest
     busiest: BusyThread | None = None
+    dns_servers: tuple[str, ...] = ()  # that it has UDP sockets to, where its first thread polls
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tcptop.model.digits import hexadecimal
 from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Frozen, ProcessFacts
-from tcptop.sources import procfs
+from tcptop.sources import dns_sockets, procfs
 from tcptop.sources.busy_threads import BusyThreads
 from tcptop.sources.processes import name
 from tcptop.sources.restraints import Restraints
@@ -28,6 +28,7 @@ EPOLLS = 16  # epoll descriptors of one process that are read
 AGAIN_S = 5e-3  # for each descriptor of a process, before all are looked at again: 0.1% of a CPU
 # Where frozen tasks sleep: kernel/freezer.c; do_freezer_trap of kernel/signal.c is often inlined.
 PIPE_WRITES = ("pipe_write", "anon_pipe_write")  # fs/pipe.c
+POLLS = ("poll_schedule_timeout", "do_poll", "do_sys_poll")  # fs/select.c
 FREEZERS = ("__refrigerator", "do_freezer_trap")
 DESCRIPTORS = 20_000  # of one process; above that its epoll descriptors are not looked for
 
@@ -118,6 +119,7 @@ class FactsReader:
             throttled=throttled,
             memory=memory,
             busiest=self._busy.of(pid, share, passed),
+            dns_servers=dns_sockets.servers(pid) if (asleep or "").startswith(POLLS) else (),
         )
 
 

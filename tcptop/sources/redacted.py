@@ -18,7 +18,14 @@ import numpy as np
 
 from tcptop.model.address import MAPPED_PREFIX, halves, text
 from tcptop.model.route import Route, RouteKey
-from tcptop.model.sample import LostSocket, Namespace, Process, Sample, UnixListener
+from tcptop.model.sample import (
+    LostSocket,
+    Namespace,
+    Process,
+    ProcessFacts,
+    Sample,
+    UnixListener,
+)
 from tcptop.model.source import Requests, SeekableSource, Stop
 from tcptop.model.table import U64, SocketTable
 
@@ -154,7 +161,7 @@ class Aliases:
             namespaces=tuple(map(self._namespace, sample.namespaces)),
             cgroups={number: self.scrubbed(path) for number, path in sample.cgroups.items()},
             routes={self._route_key(key): self._route(r) for key, r in sample.routes.items()},
-            facts={pid: replace(each, directory=None) for pid, each in sample.facts.items()},
+            facts={pid: self._facts(each) for pid, each in sample.facts.items()},
             unix_listeners=sample.unix_listeners and tuple(map(self._unix, sample.unix_listeners)),
             deaths=tuple(replace(d, sockets=self._table(d.sockets)) for d in sample.deaths),
             notes=tuple(map(self.scrubbed, sample.notes)),
@@ -180,6 +187,9 @@ class Aliases:
             cgroup=process.cgroup and self.scrubbed(process.cgroup),
             container_name=box and self.name("host", box),
         )
+
+    def _facts(self, facts: ProcessFacts) -> ProcessFacts:
+        return replace(facts, directory=None, dns_servers=tuple(map(self.told, facts.dns_servers)))
 
     def _command(self, process: Process) -> str:
         """With the runtime's name, by which advice goes."""

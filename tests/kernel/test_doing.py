@@ -99,6 +99,27 @@ def test_no_thread_of_one_that_sleeps_is_busy() -> None:
     assert found is None or found.wants < 0.5
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize(("call", "found"), [("select.poll()", True), ("select.epoll()", False)])
+def test_a_dns_server_that_is_waited_for(address: str, call: str, found: bool) -> None:
+    """In poll(), as getaddrinfo() does; who waits for many, as a proxy, is not asked."""
+    family = "AF_INET6" if ":" in address else "AF_INET"
+    code = f"""
+import select, socket
+asks = socket.socket(socket.{family}, socket.SOCK_DGRAM)
+asks.connect(({address!r}, 53))
+bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+bound.bind(("127.0.0.1", 0))
+waits = {call}
+waits.register(asks, select.POLLIN)
+{READY}
+waits.poll()
+"""
+    with program(code) as pid:
+        time.sleep(0.2)
+        assert facts(pid, 0).dns_servers == ((address,) if found else ())
+
+
 def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -78,6 +78,7 @@ def facts() -> ProcessFacts:
         throttled=Throttled("/sys/x", 0.5, 100, 30),
         memory=SocketMemory("/sys/x/memory.max", 1 << 20, 1000, None, 3),
         busiest=BusyThread("VM Thread", 0.5, 0.4),
+        dns_servers=("10.0.0.53",),
     )
 
 

@@ -11,6 +11,7 @@ from tcptop.analysis.findings import (
     backends,
     blocked,
     busy,
+    dns_waits,
     doing,
     ends,
     holding,
@@ -99,8 +100,8 @@ def _starting(seen: Observations, members: Index, processes: Sequence[Process]) 
 
 
 def of_processes(seen: Observations, processes: Sequence[Process]) -> Holdup:
-    """What they compute, back ends that do not answer, who does not read what is sent, a pipe that
-    nobody reads."""
+    """What they compute; whom they wait for: back ends, who does not read what is sent or is
+    written to a pipe, a DNS server."""
     computes = busy.advice(seen, processes)
     if computes or not processes:
         return Holdup((), computes)
@@ -115,6 +116,9 @@ def of_processes(seen: Observations, processes: Sequence[Process]) -> Holdup:
     sends = blocked.in_send(seen, processes)
     if sends:
         return Holdup((sends.told(),), sends.advice(), whom=sends.whom)
+    names = dns_waits.of(seen, processes)
+    if names:
+        return Holdup((names.told(),), names.advice(), whom=names.where)
     return _by_pipe(seen, processes)
 
 

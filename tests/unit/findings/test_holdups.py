@@ -13,10 +13,11 @@ from tcptop.analysis.findings import doing, holdups, servers
 from tcptop.analysis.findings.holdups import Holdup
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.history import History
+from tcptop.model.route import Neighbour, Route, RouteKey
 from tcptop.model.sample import BusyThread, Process, ProcessFacts
 from tests.unit.findings.test_doing import IDLE
 from tests.unit.findings.watched import at as look
-from tests.unit.prepared import NGINX, Row, derived, owners, sample, socket
+from tests.unit.prepared import NETNS, NGINX, Row, derived, owners, sample, socket
 
 WORKERS = tuple(
     replace(NGINX, pid=pid, name="gunicorn", cmdline="/usr/bin/python3 /usr/bin/gunicorn")
@@ -317,3 +318,42 @@ def test_one_that_waits_does_not_compute(busiest: BusyThread | None) -> None:
 def of_java(java: Process, facts: ProcessFacts) -> Observations:
     held = owners((1, java, 3))
     return Observations(derived(sample([LISTENER], owners=held, facts={java.pid: facts})), ())
+
+
+def looks_up(*servers: tuple[str, ...], sleeps_in: str = "poll_schedule_timeout") -> Observations:
+    """Each worker has sockets to these DNS servers; 10.0.0.9 is on the link, and silent."""
+    known = {
+        each.pid: replace(IDLE, pid=each.pid, sleeps_in=sleeps_in, dns_servers=mine)
+        for each, mine in zip(WORKERS, servers, strict=True)
+    }
+    silent = Neighbour("10.0.0.9", "FAILED", None)
+    routes = {RouteKey(NETNS, "0.0.0.0", "10.0.0.9"): Route(0.0, neighbour=silent)}
+    held = owners(*((1, each, 3) for each in WORKERS))
+    return Observations(derived(sample([LISTENER], owners=held, facts=known, routes=routes)), ())
+
+
+def test_workers_that_look_names_up_at_a_server_that_is_gone() -> None:
+    workers = [replace(each, netns=NETNS) for each in WORKERS]
+    found = holdups.of_processes(looks_up(("10.0.0.9",), (), ("10.0.0.9", "10.0.0.8")), workers)
+    assert found.whom == "10.0.0.8:53 and 10.0.0.9:53"
+    assert found.evidence == (
+        "2 of its 3 processes wait in poll() and have a UDP socket to 10.0.0.8:53 and 10.0.0.9:53: "
+        "to look up a name (DNS). 10.0.0.9 does not answer ARP.",
+    )
+    assert "/etc/resolv.conf" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("servers", "sleeps_in"),
+    [
+        ((("10.0.0.9",), (), ()), "poll_schedule_timeout"),
+        ((("10.0.0.9",),) * 3, "ep_poll"),
+        (((),) * 3, "poll_schedule_timeout"),
+    ],
+)
+def test_workers_that_wait_for_something_else(
+    servers: tuple[tuple[str, ...], ...], sleeps_in: str
+) -> None:
+    found = holdups.of_processes(looks_up(*servers, sleeps_in=sleeps_in), WORKERS)
+    assert "DNS" not in "".join(found.evidence)
+    assert not found.whom
