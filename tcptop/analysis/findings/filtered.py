@@ -51,8 +51,8 @@ CONFIRM = (
 
 class Filtered(NamedTuple):
     """Packets a second: those that do not get through (IPv4 alone), the unreachables that were sent
-    for packets of others, less those for closed UDP ports, and the ICMP errors that were not, for
-    the limit on their rate."""
+    for packets of others, less those for closed UDP ports or for what is too large, and the ICMP
+    errors that were not, for the limit on their rate."""
 
     dropped: float
     rejected: float
@@ -77,7 +77,7 @@ def filtered(summaries: Sequence[SampleSummary], netns: int) -> Filtered | None:
     for name in OTHERWISE if lost.any() else ():
         lost = lost - rates_or_zero(summaries, netns, name)
     sent = rates_or_zero(summaries, netns, "OutDestUnreachs")
-    for name in ("InDestUnreachs", "NoPorts") if sent.any() else ():
+    for name in ("InDestUnreachs", "NoPorts", "FragFails") if sent.any() else ():
         sent = sent - rates_or_zero(summaries, netns, name)
     dropped, rejected = steady(lost, summaries), steady(sent, summaries, BY_TURNS)
     withheld = sum(
@@ -169,8 +169,9 @@ def _evidence(found: Filtered) -> list[str]:
     if found.rejected:
         said.append(
             f"This host sent {words.number(found.rejected)} ICMP unreachables/s for packets of "
-            "others (OutDestUnreachs), not for closed UDP ports (NoPorts): a filter rejects them, "
-            "or where they are to be passed on a route or the next host on the link is missing. "
+            "others (OutDestUnreachs), not for closed UDP ports (NoPorts) or the MTU of a link "
+            "(FragFails): a filter rejects them, or where they are to be passed on a route or the "
+            "next host on the link is missing. "
             f"{_limited(found)}"
         )
     return said

@@ -28,16 +28,19 @@ def told(id: str, netns: int, summaries: Sequence[SampleSummary]) -> Iterator[Fi
         return
     per_s = steady(lost(summaries, netns), summaries)
     if per_s > FEW and per_s >= PART * forwards:
-        yield _finding(id, netns, per_s, forwards)
+        yield _finding(id, netns, per_s, forwards, own)
 
 
-def _finding(id: str, netns: int, per_s: float, forwards: float) -> Finding:
+def _finding(id: str, netns: int, per_s: float, forwards: float, own: float) -> Finding:
     number, share = words.number(per_s), words.percent(min(per_s / forwards, 1.0))
+    perhaps_own = own >= per_s
     return Finding(
         id,
         words.key(id, netns, "forward"),
         "info",
-        f"This host does not pass on {number} packets/s, {share} of what it forwards",
+        f"This host lets {number} packets/s not leave, that it forwards or sends itself"
+        if perhaps_own
+        else f"This host does not pass on {number} packets/s, {share} of what it forwards",
         Subject(netns),
         {"lost_per_s": per_s, "forwarded_per_s": forwards},
         (

@@ -178,6 +178,41 @@ def test_a_gateway_whose_own_filter_drops(counted: Mapping[str, float], title: s
     assert [(each.severity, each.title) for each in found] == ([("info", title)] if title else [])
 
 
+TOO_LARGE = "This host gets 8 packets/s to pass on that are too large for the next link"
+DROPPED = "This host lets 8 packets/s not leave, that it forwards or sends itself"
+
+
+@pytest.mark.parametrize(
+    ("counted", "severity", "titles"),
+    [
+        # Its own filter drops what it answers.
+        (
+            {"OutRequests": 9, "OutTransmits": 16},
+            "warning",
+            [f"{TOO_LARGE}, and drops "],
+        ),
+        ({"OutRequests": 9, "OutTransmits": 24}, "info", [TOO_LARGE]),
+        # Something else does not leave, which may be its own, or not: no answers are sent.
+        (
+            {"OutRequests": 9, "OutTransmits": 16, "OutDestUnreachs": 0},
+            "info",
+            [TOO_LARGE, DROPPED],
+        ),
+        ({"OutRequests": 9, "OutTransmits": 31, "FragFails": 0.5}, "", []),  # one now and then
+        ({"OutRequests": 9, "OutTransmits": 24, "ForwDatagrams": 0}, "", []),  # its own
+    ],
+)
+def test_a_gateway_to_a_link_with_a_smaller_mtu(
+    counted: Mapping[str, float], severity: str, titles: list[str]
+) -> None:
+    known = {"InReceives": 25, "InDelivers": 1, "ForwDatagrams": 23, "FragFails": 8}
+    found = seen({**known, "OutDestUnreachs": 8, **counted})
+    every = [each for each in found if each.key.endswith(("too-large", "forward"))]
+    assert [each.severity for each in every] == [severity] * len(titles)
+    for title, begins in zip(sorted(each.title for each in every), titles, strict=True):
+        assert title.startswith(begins)
+
+
 def full(remote: str = "10.0.0.9:5555", again: int = 4, send_q: int = 90_000) -> Row:
     info = {"snd_mss": 1448, "pmtu": 1500, "unacked": 10, "last_ack_recv": 9000, "backoff": again}
     row = socket("ESTABLISHED", "10.0.0.1:80", remote, inode=1, send_q=send_q, timer=1)

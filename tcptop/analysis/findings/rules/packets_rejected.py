@@ -13,6 +13,7 @@ from tcptop.analysis.findings import (
     no_route,
     not_passed_on,
     own_answers,
+    too_large,
     words,
 )
 from tcptop.analysis.findings.kept_back import kept_back
@@ -159,8 +160,11 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         held = kept_back(seen, kernel.netns, summaries)
         if held:
             yield kept_back_words.finding(ID, seen, held)
-        else:
-            yield from not_passed_on.told(ID, kernel.netns, summaries)
+            continue
+        large = [*too_large.told(ID, kernel.netns, summaries)]
+        if not any(each.values["kept_back"] for each in large):
+            large += not_passed_on.told(ID, kernel.netns, summaries)
+        yield from large
 
 
 def _rejected(summaries: Sequence[SampleSummary], netns: int) -> dict[RejectReason, float]:
