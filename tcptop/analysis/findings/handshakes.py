@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis.findings import syn_queues
+from tcptop.analysis.findings.ended import ADDRESS, lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
+from tcptop.model.arrays import row_hash
 from tcptop.model.table import Bools, Index
 
 LATELY_S = 30.0
@@ -55,3 +57,18 @@ def half_open(seen: Observations, age_s: float) -> Index:
         return rows
     old: Index = rows[syn_queues.age_s(seen, rows) >= age_s]
     return old
+
+
+def completed(seen: Observations, rows: Index, seconds: float) -> int:
+    """How many others of their addresses, to the same port, have been opened and have ended in the
+    last seconds: short ones are in no list."""
+    table, closed = seen.table, lately(seen, seconds)
+    if not len(closed):
+        return 0
+    here = closed.opened & (closed.local_port == table.local_port[rows[0]])
+    here &= np.isin(
+        row_hash(*(getattr(closed, name) for name in ADDRESS)),
+        row_hash(*(getattr(table, name)[rows] for name in ADDRESS)),
+    )
+    begun = closed.at - np.fmin(closed.life_s, closed.short_s)
+    return int(np.count_nonzero(here & (begun >= seen.sample.taken_at - seconds)))

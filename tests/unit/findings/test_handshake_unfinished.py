@@ -69,7 +69,7 @@ def test_others_of_its_network_are_not_of_its_address() -> None:
 def test_syns_that_are_repeated_tell_less_of_the_age() -> None:
     """Each is answered, so that there are more SYN-ACKs than timeouts."""
     (finding,) = found(*half_open(4, retrans=12), *half_open(9, retrans=5)[4:])
-    assert finding.values == {"handshakes": 4, "oldest_s": 19, "established": 0}
+    assert finding.values == {"handshakes": 4, "oldest_s": 19, "established": 0, "completed": 0}
     assert "up to 12 times" in finding.evidence[0]
     assert found(*half_open(9, retrans=9)) == ()  # for 7 s at least
 
@@ -353,3 +353,33 @@ def test_connections_that_are_taken_a_second_late() -> None:
 )
 def test_who_is_not_kept_waiting_for_data(each: Callable[[int], Row], bare_acks: int) -> None:
     assert taken(each, bare_acks) == ()
+
+
+def meanwhile(of_these: str, per_s: int = 2) -> Findings:
+    """Twelve stay half-open; short connections of an address come and go."""
+
+    def deaths(number: int) -> tuple[Deaths, ...]:
+        info = {"rtt": 200, "segs_in": 5, "segs_out": 5, "data_segs_in": 1, "data_segs_out": 1}
+        some = table(
+            socket("CLOSE", "10.0.0.1:8080", f"{of_these}:{50_000 + n}", cookie=n, info=info)
+            for n in range(per_s * number, per_s * (number + 1))
+        )
+        return (Deaths(NETNS, some, np.full(len(some), TAKEN_AT + number - 0.1)),)
+
+    rows = [LISTENER, *half_open(12)]
+    return of(watch(6, lambda _: rows, owners=HELD, deaths=deaths)[-1], HALF)
+
+
+def test_where_others_of_the_same_address_do_complete_only_a_part_is_lost() -> None:
+    (finding,) = meanwhile("10.0.7.1")
+    assert finding.severity == "warning"
+    assert finding.title.endswith("12 half-open connections, 11 others completed")
+    assert finding.values["completed"] == 11
+    assert "the ephemeral range" in finding.advice
+    assert "No other connection" not in "".join(finding.evidence)
+
+
+def test_connections_of_others_tell_nothing_of_those_that_are_lost() -> None:
+    (finding,) = meanwhile("10.0.9.9")
+    assert (finding.severity, finding.values["completed"]) == ("critical", 0)
+    assert "No other connection from 10.0.7.1 to this port is open." in finding.evidence

@@ -30,9 +30,17 @@ from tcptop.model.table import Index
 ID = "handshake-unfinished"
 MOST = 20  # findings of one sample
 LATELY_S = (10.0, 2.0)  # in which further SYNs met a full queue; the shorter, at the beginning
+SOME = 0.1  # of as many as stay half-open, that are completed meanwhile
 LOST_ON_THE_WAY = (
     "The SYNs arrive here; either the SYN-ACKs are lost on the way back, or the final ACKs on the "
     "way here."
+)
+PART_LOST = (
+    "Look for what tells these apart from those that do complete: a filter on the way back that "
+    "lets pass some ports of clients only (the ephemeral range of Linux begins at 32768), one of "
+    "several equal routes or links (ECMP, an aggregation), one of a pair of firewalls, NAT state "
+    "that is stale; capture at both ends to see which packet is lost. No queue is full, so a "
+    "larger backlog does not help."
 )
 COUNTERS = "TcpExtTCPSynRetrans TcpExtTCPSYNChallenge TcpExtIPReversePathFilter"
 
@@ -44,8 +52,9 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     yield from islice(deferred_late.findings(seen, ID), MOST)
 
 
-def _severity(rows: Index, limits: Limits) -> str:
-    return "critical" if len(rows) >= limits["critical"] else "warning"
+def _severity(rows: Index, limits: Limits, completed: int = 0) -> str:
+    all_lost = completed < SOME * len(rows)
+    return "critical" if len(rows) >= limits["critical"] and all_lost else "warning"
 
 
 def _at_server(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -78,23 +87,32 @@ def _server(seen: Observations, limits: Limits, rows: Index) -> Finding:
     remotes = networks.where(seen.sample, rows, with_port=False)
     holders = accept_queues.processes(seen, np.array([row]))
     oldest = float(syn_queues.age_s(seen, rows).max())
+    completed = handshakes.completed(seen, rows, limits["age_s"])
+    meanwhile = f", {words.number(completed)} others completed" if completed else ""
     return Finding(
         ID,
         words.key(ID, int(table.netns[row]), where, networks.name(seen.sample, int(rows[0]))),
-        _severity(rows, limits),
+        _severity(rows, limits, completed),
         f"Handshakes from {remotes} to {servers.title(seen, row, holders)} do not complete: "
-        f"{words.count(len(rows), 'half-open connection')}",
+        f"{words.count(len(rows), 'half-open connection')}{meanwhile}",
         named(seen, np.append(rows, row), holders, where),
-        {"handshakes": len(rows), "oldest_s": oldest, "established": len(_open(seen, rows))},
+        {
+            "handshakes": len(rows),
+            "oldest_s": oldest,
+            "established": len(_open(seen, rows)),
+            "completed": completed,
+        },
         (
             f"{words.number(len(rows))} half-open connections from {remotes} have waited for "
             f"{words.duration(limits['age_s'])} or longer, the oldest for about "
             f"{words.duration(oldest)}; their SYN-ACKs were retransmitted up to "
             f"{words.count(int(table.retrans[rows].max()), 'time')}.",
             LOST_ON_THE_WAY,
-            _others(len(_open(seen, rows)), remotes),
+            *_others(len(_open(seen, rows)), completed, limits["age_s"], remotes),
         ),
-        f"Check the route of the SYN-ACKs (ip route get "
+        PART_LOST
+        if completed
+        else f"Check the route of the SYN-ACKs (ip route get "
         f"{words.towards(remotes.partition('/')[0], 'oif')}), and look for a "
         "firewall that sees only one direction; capture at both ends to see which packet is lost. "
         "No queue is full, so a larger backlog does not help.",
@@ -117,11 +135,18 @@ def _open(seen: Observations, rows: Index) -> Index:
     return found
 
 
-def _others(number: int, remotes: str) -> str:
-    if not number:
-        return f"No other connection from {remotes} to this port is open."
-    many = words.count(number, "other connection")
-    return f"{many} from there to this port completed the handshake."
+def _others(open_: int, completed: int, seconds: float, remotes: str) -> Iterator[str]:
+    if completed:
+        others = words.count(completed, "other was", "others were")
+        yield (
+            f"{others} opened from there to this port, and ended, "
+            f"in the last {words.duration(seconds)}: only a part is lost."
+        )
+    if open_:
+        others = words.count(open_, "other connection")
+        yield f"{others} from there to this port completed the handshake."
+    elif not completed:
+        yield f"No other connection from {remotes} to this port is open."
 
 
 def _at_client(seen: Observations, limits: Limits) -> Iterator[Finding]:
