@@ -6,6 +6,7 @@ import numpy as np
 
 from tcptop.analysis.dialing import WHERE
 from tcptop.analysis.findings import declining, reuse
+from tcptop.analysis.findings.hung_up import over_soon
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.reuse import IDLE_S, lacking, paused_s
 from tcptop.analysis.findings.servers import AT_ONCE_AT
@@ -142,8 +143,23 @@ def _turned_away(closed: Closed, known: Bools, there: Bools) -> Bools:
     keys = row_hash(*(getattr(closed, name)[rows] for name in WHERE))
     for mine in rows_by_key(rows, keys):
         limit = AT_ONCE_AT[int(closed.remote_port[mine[0]])]
-        turned[mine] = with_error(closed.take(mine), limit, there[mine], here=False)
+        some = closed.take(mine)
+        errors = with_error(some, limit, there[mine], here=False)
+        turned[mine] = errors | _reset_after_it(some, errors)
     return turned
+
+
+def _reset_after_it(closed: Closed, errors: Bools) -> Bools:
+    """Those that got as many bytes, and had asked already: a server that closes with a request
+    unread resets (tcp_close, net/ipv4/tcp.c). The FIN of others counts as a byte."""
+    came = closed.known("bytes_received")
+    sizes = came[errors]
+    if not len(sizes):
+        return errors
+    reset = closed.opened & (closed.reset == codes.YES) & (closed.first != codes.HERE)
+    reset &= over_soon(closed) & (closed.known("data_segs_in") <= 1)
+    alike: Bools = reset & (came >= sizes.min() - 1) & (came <= sizes.max())
+    return alike
 
 
 def waited_s(closed: Closed) -> F64:

@@ -49,11 +49,7 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
             f"(Recv-Q of ss -ltn{'' if here else ' there'})"
         )
     if most.startswith("closed"):
-        return (
-            f"{there} look at the program, not at the network: whether it accepts "
-            f"(ss -ltn{'' if here else ' there'}), hangs, waits for a back end or a lock, or "
-            "queues before a limit. If such answers may take so long, let the caller wait longer."
-        )
+        return _about_silence(found, there, here)
     if most.startswith("reset") or (found.in_use and found.refused):
         return _about_resets(found)
     if most.startswith("turned"):
@@ -164,6 +160,19 @@ def _about_cuts(found: Outcomes, there: str) -> str:
         f"{there} look at the log of the program that accepts: it is at its limit of connections, "
         "does not serve this address, expects another protocol (TLS, the PROXY protocol), or is a "
         "proxy whose back end does not answer. More retries do not help."
+    )
+
+
+def _about_silence(found: Outcomes, there: str, here: bool) -> str:
+    large = (
+        " Where it has answered (Send-Q of these connections there is not 0, and they retransmit), "
+        "large packets are lost on the way back: compare the MTUs of the path."
+    )
+    return (
+        f"{there} look at the program before the network: whether it accepts "
+        f"(ss -ltn{'' if here else ' there'}), hangs, waits for a back end or a lock, or "
+        "queues before a limit. If such answers may take so long, let the caller wait longer."
+        f"{large if found.small_only else ''}"
     )
 
 

@@ -272,13 +272,18 @@ def _left(found: Outcomes) -> Iterator[str]:
     )
     yield (
         f"Those closed here had waited {waited} for an answer{never}. The other kernel had "
-        "acknowledged what was sent: its program did not answer, the network carried it."
+        "acknowledged what was sent: the network carried that, and no answer came."
     )
+    if found.small_only:
+        yield (
+            "All that others there brought came in small segments: where large ones are lost on "
+            "the way back (MTU), short answers come and long ones do not."
+        )
     if found.errors:
         yield (
             f"The {words.number(found.errors)} that ended well brought about "
-            f"{words.number(float(found.answers[-1]))} bytes each, all the same: the error page of "
-            "a proxy looks so (502, 503: curl -i tells)."
+            f"{words.number(float(found.answers[-1]))} bytes each, all the same: a health check or "
+            "a small file looks so, and the error page of a proxy too (502, 503: curl -i tells)."
         )
     if found.none_new:
         yield (

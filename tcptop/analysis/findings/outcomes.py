@@ -50,6 +50,7 @@ OTHERWISE = 0.2  # of the failed connects of a namespace
 BETWEEN = 0.05  # of them: counters are read at another moment than notices come
 A_FEW = 3
 ERROR, SAME = 600.0, 2.0  # bytes of an error page, and by how many they differ: a FIN counts as one
+SMALL = 1000.0  # bytes of a segment: links of PPPoE, VPNs and tunnels take as many
 LASTING = 3  # seconds in which some were reset in use: a server that restarts resets once
 
 
@@ -107,6 +108,7 @@ class Outcomes(NamedTuple):
     answers: F64  # bytes that those that ended well brought, sorted
     declined: int  # closed here as the server declined TLS
     fed: int  # that ended, or were opened meanwhile, and have got a byte
+    small_only: bool  # all that came was in small segments, over a network
     # By counters, of those that nobody answered:
     rejected: int = 0  # by ICMP
     rejected_here: int = 0  # by a filter of this host
@@ -271,7 +273,20 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         np.sort(closed.known("bytes_received")[there[how[there] == FINE]]),
         number[DECLINED],
         _fed(seen, closed, there, since),
+        _small_only(seen, callee, closed.take(there[how[there] == FINE]), working),
     )
+
+
+def _small_only(seen: Observations, to: Callee, fine: Closed, working: Index) -> bool:
+    """Whether nobody knows that a large segment comes through from there."""
+    table = seen.table
+    bytes_, segments = (
+        np.concatenate([fine.known(name), table.info_of(name, working)])
+        for name in ("bytes_received", "data_segs_in")
+    )
+    came = segments > 0
+    small = bytes_[came] < SMALL * segments[came]
+    return bool(len(small) >= A_FEW and small.all()) and not unanswered.is_here(seen, to)
 
 
 def _fed(seen: Observations, closed: Closed, there: Index, since: float) -> int:

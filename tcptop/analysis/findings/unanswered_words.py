@@ -12,6 +12,7 @@ from tcptop.analysis.findings.overlap import Deserted
 from tcptop.analysis.findings.sources import Sources
 from tcptop.analysis.findings.unheard import Silent
 from tcptop.analysis.timeouts import syn_give_up_in_s, syn_give_up_s
+from tcptop.model import tcp
 from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
@@ -49,6 +50,7 @@ def evidence(told: Silent) -> Iterator[str]:
     if told.source:
         yield _from(told.source)
     yield from _names(told)
+    yield from _before(told)
     yield from _until(told)
     if told.unaccepted:
         yield unaccepted.told(told.unaccepted)
@@ -105,6 +107,20 @@ def _names(told: Silent) -> Iterator[str]:
         yield (
             "Port 53 is DNS. A resolver asks by TCP where an answer by UDP was truncated, so names "
             "with long answers may not be resolved meanwhile; UDP is not seen here."
+        )
+
+
+def _before(told: Silent) -> Iterator[str]:
+    """What ended well there, and when that was over."""
+    table, rows = told.seen.table, unanswered.there(told.seen, told.case.callee)
+    rows = rows[table.state[rows] == tcp.TIME_WAIT]
+    if not len(rows) or told.opened:
+        return
+    ago_s = float(table.time_wait_ms()[rows].min()) / 1000
+    if ago_s > told.case.since_s:
+        yield (
+            f"{words.count(len(rows), 'earlier connection')} there ended at both ends (TIME-WAIT), "
+            f"the last {words.duration(ago_s)} ago: it was answered until then."
         )
 
 

@@ -448,3 +448,20 @@ def test_two_hosts_that_are_silent_are_two_troubles() -> None:
 
     told = of(watch(6, rows, owners=owners((1, CURL, 3)), kernel=counted())[-1], ID)
     assert [each.subject.destination for each in told] == ["192.0.2.1:30000", "192.0.2.2:30000"]
+
+
+@pytest.mark.parametrize(("ago_s", "told"), [(20, True), (1, False)])
+def test_what_ended_well_before_is_told(ago_s: int, told: bool) -> None:
+    over = [
+        mini("TIME_WAIT", f"10.0.0.1:{50_000 + n}", TO, cookie=9000 + n, expires=60_000)
+        for n in range(3)
+    ]
+
+    def rows(number: int) -> list[Row]:
+        left_ms = 60_000 - 1000 * (ago_s + number)
+        return [*others(number, 4), *(each | {"expires": left_ms} for each in over)]
+
+    finding = found(rows)
+    assert finding
+    said = "3 earlier connections there ended at both ends (TIME-WAIT), the last 26 s ago"
+    assert (said in " ".join(finding.evidence)) is told

@@ -230,7 +230,7 @@ def test_who_closes_for_want_of_an_answer_is_told_and_how_long_it_waited() -> No
     finding = one(lambda _: [left()])
     assert finding.title.endswith("were closed here for want of an answer")
     assert "waited 2 s for an answer; 8 never got a byte" in " ".join(finding.evidence)
-    assert "not at the network" in finding.advice
+    assert "before the network" in finding.advice
 
 
 def waiting(number: int, **info: int) -> list[Row]:
@@ -534,7 +534,7 @@ def test_the_same_few_bytes_for_all_others_are_an_error_page(
     assert len(every) == told
     for finding in every:
         assert finding.severity == "warning"
-        assert "315 bytes each, all the same: the error page of a proxy" in " ".join(
+        assert "315 bytes each, all the same: a health check or a small file" in " ".join(
             finding.evidence
         )
 
@@ -832,3 +832,29 @@ def test_what_listens_since_the_last_was_refused_has_started(begins: int, starte
     )
     (finding,) = of(every[-1], ID)
     assert finding.advice.startswith(f"What listens on {TO} has begun to") == started
+
+
+@pytest.mark.parametrize(
+    ("came", "told"),
+    [([(900, 1)] * 3, True), ([(900, 1)] * 2 + [(60_000, 42)], False), ([], False)],
+)
+def test_short_answers_do_not_tell_that_the_way_back_carries_long_ones(
+    came: list[tuple[int, int]], told: bool
+) -> None:
+    """In the incident a link of a smaller MTU, and no ICMP."""
+    others = [
+        opened(data_segs_in=segments, bytes_received=n, last_data_recv=0) for n, segments in came
+    ]
+    (finding,) = found(lambda _: [*[left(4000)] * 3, *others])
+    assert ("came in small segments" in " ".join(finding.evidence)) is told
+    assert ("compare the MTUs" in finding.advice) is told
+
+
+@pytest.mark.parametrize(("came", "number"), [(37, 24), (5, 8)])
+def test_who_had_asked_is_reset_after_the_same_error(came: int, number: int) -> None:
+    """In the incident Redis at maxclients: it closes with the first command unread."""
+    place = "10.0.0.9:6379"
+    unasked = {"data_segs_out": 0, "bytes_sent": 0, "bytes_acked": 2, "bytes_received": 38}
+    asked = {"bytes_sent": 100, "bytes_acked": 101, "bytes_received": came}
+    finding = one(lambda _: [error(place, **unasked), *[error(place, **asked)] * 2], kept=())
+    assert finding.values["turned"] == number

@@ -299,7 +299,7 @@ def _advice(group: ConnectionGroup, servers: list[Process], prompt: str) -> str:
             "requests, and a limit on those in flight, so that they do not pile up."
         )
     return (
-        f"If an answer is due at once, check {_there(group, servers)} or what it waits for, not "
+        f"If an answer is due at once, check {_there(group, servers)} or what it waits for, before "
         "the network: a queue before a limit (maxconn, the size of a pool), a slow back end, a "
         "lock, a busy core, a blocked event loop. Here: set a deadline for requests and a limit on "
         "those in flight, so that they do not pile up."
