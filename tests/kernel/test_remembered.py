@@ -13,6 +13,7 @@ from tcptop.demo.held import HeldSockets, until
 from tcptop.demo.namespace import DemoNamespace
 from tcptop.model import owner, tcp
 from tcptop.model.snapshot import Snapshot
+from tcptop.sources.owners import LOOK_S
 from tests.kernel import states
 from tests.kernel.snapshots import Watch, kind, note, pids, row_between, row_of, snapshot_of
 from tests.kernel.states import SocketPair
@@ -149,12 +150,13 @@ def unheld(snapshot: Snapshot) -> int:
 
 
 def read_again(watch: Watch, find: Callable[[Snapshot], int]) -> Snapshot:
-    """The look by which the holder's descriptors were read again: on a busy host those of others
-    come before."""
-    for _ in range(200):
+    """The look by which the holder's descriptors were read again, which they are some seconds
+    later while no socket comes or goes: on a busy host after those of others."""
+    latest = time.monotonic() + 5 * LOOK_S
+    snapshot = watch.snapshot()
+    while kind(snapshot, find(snapshot)) == "process" and time.monotonic() < latest:
+        time.sleep(0.05)
         snapshot = watch.snapshot()
-        if kind(snapshot, find(snapshot)) != "process":
-            break
     return snapshot
 
 
