@@ -857,7 +857,8 @@ def _answered(dead: SocketTable) -> Bools:
 
 def _of_resets(seen: Seen) -> Iterator[Fact]:
     """Connections that ended in a reset since each of the looks: of each end that was called, or
-    that they came in by, and those of either way. A window begins when a look does, or ends."""
+    that they came in by, and those of either way; at each port those of which nothing came. A
+    window begins when a look does, or ends."""
     if not any(len(each.sockets) for sample in seen.samples for each in sample.deaths):
         return
     history = History()
@@ -882,6 +883,8 @@ def _of_resets(seen: Seen) -> Iterator[Fact]:
             least = float(np.count_nonzero(at_port & (closed.at >= sample.taken_at + 0.3)))
             most = float(np.count_nonzero(at_port & (closed.at >= sample.taken_at - 0.3))) + still
             yield Fact("count", least, most, "connections that came or ended there")
+    nothing_came = closed.opened & (closed.known("data_segs_in") == 0)
+    groups += [nothing_came & (closed.local_port == port) for port in set(listening.tolist())]
     for sample in seen.samples[:-1]:
         for rows in groups:
             few, many = (
@@ -889,8 +892,8 @@ def _of_resets(seen: Seen) -> Iterator[Fact]:
                 for by in (0.3, -0.3)
             )
             seconds = seen.sample.clock - sample.clock
-            yield Fact("count", few, many, "connections that ended in a reset")
-            yield Fact("rate", few / seconds, many / seconds, "connections that ended in a reset")
+            yield Fact("count", few, many, "ended in a reset, or before anything came")
+            yield Fact("rate", few / seconds, many / seconds, "ended in a reset, or unheard")
 
 
 def _of_processes(seen: Seen) -> Iterator[Fact]:
