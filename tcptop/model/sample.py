@@ -97,6 +97,13 @@ class BusyThread(NamedTuple):
         return self.ran + self.waited
 
 
+class Tracer(NamedTuple):
+    """Who holds a process in a tracing stop, as a debugger does; None and 0 are unknown."""
+
+    name: str | None
+    pid: int
+
+
 class SocketMemory(NamedTuple):
     """The limit in `file` of a control group: `used` of `limit` bytes, `sockets` of them by these.
 
@@ -143,6 +150,7 @@ class ProcessFacts:
     memory: SocketMemory | None = None  # the limit that is nearest
     busiest: BusyThread | None = None
     dns_servers: tuple[str, ...] = ()  # that it has UDP sockets to, where its first thread polls
+    tracer: Tracer | None = None  # of one that is in a tracing stop
 
 
 @dataclass(frozen=True, slots=True)

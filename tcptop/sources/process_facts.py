@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tcptop.model.digits import hexadecimal
 from tcptop.model.named_tuple import NamedTuple
-from tcptop.model.sample import Frozen, ProcessFacts
+from tcptop.model.sample import Frozen, ProcessFacts, Tracer
 from tcptop.sources import dns_sockets, procfs
 from tcptop.sources.busy_threads import BusyThreads
 from tcptop.sources.processes import name
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 AT_ONCE = 32  # processes a sample; each takes some 0.3 ms, and 5 µs for each descriptor
 EPOLLS = 16  # epoll descriptors of one process that are read
 AGAIN_S = 5e-3  # for each descriptor of a process, before all are looked at again: 0.1% of a CPU
-# Where frozen tasks sleep: kernel/freezer.c; do_freezer_trap of kernel/signal.c is often inlined.
+TRACED = "tracing-stop"  # as psutil names it
 PIPE_WRITES = ("pipe_write", "anon_pipe_write")  # fs/pipe.c
 POLLS = ("poll_schedule_timeout", "do_poll", "do_sys_poll")  # fs/select.c
+# Where frozen tasks sleep: kernel/freezer.c; do_freezer_trap of kernel/signal.c is often inlined.
 FREEZERS = ("__refrigerator", "do_freezer_trap")
 DESCRIPTORS = 20_000  # of one process; above that its epoll descriptors are not looked for
 
@@ -120,7 +121,16 @@ class FactsReader:
             memory=memory,
             busiest=self._busy.of(pid, share, passed),
             dns_servers=dns_sockets.servers(pid) if (asleep or "").startswith(POLLS) else (),
+            tracer=_tracer(pid) if state == TRACED else None,
         )
+
+
+def _tracer(pid: int) -> Tracer:
+    """TracerPid is 0 where the tracer is of another pid namespace (task_state, fs/proc/array.c)."""
+    lines = (procfs.read(f"/proc/{pid}/status") or b"").splitlines()
+    told = next((line.split()[1:] for line in lines if line.startswith(b"TracerPid:")), [])
+    by = int(told[0]) if told and told[0].isdigit() else 0
+    return Tracer(name(f"/proc/{by}") if by else None, by)
 
 
 def _link(path: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
@@ -186,6 +187,27 @@ def test_a_stopped_process_says_so_and_since_when() -> None:
     assert found.state_s >= 0.4
     assert found.parent == os.getpid()
     assert found.threads == 1
+
+
+PTRACE_ATTACH, PTRACE_DETACH = 16, 17  # linux/ptrace.h
+
+
+def test_a_process_that_a_debugger_holds_says_by_whom() -> None:
+    """SIGCONT does not resume it, as it would one that was stopped."""
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+    with program(READY + "input()") as pid:
+        assert ptrace(PTRACE_ATTACH, pid, None, None) == 0
+        try:
+            os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+            os.kill(pid, signal.SIGCONT)
+            found = facts(pid, 0.4)
+        finally:
+            ptrace(PTRACE_DETACH, pid, None, None)
+    assert found.state == "tracing-stop"
+    assert found.tracer is not None
+    assert found.tracer.pid == os.getpid()
+    assert found.tracer.name == Path("/proc/self/comm").read_text().strip()
 
 
 def full() -> None:

@@ -13,7 +13,8 @@ MOST = 3  # processes that are told of
 REPLACED = (
     "still runs a program file that was deleted or replaced after it started, as by an upgrade"
 )
-STOPPED, UNINTERRUPTIBLE = ("stopped", "tracing-stop"), "disk-sleep"
+STOPPED, TRACED, UNINTERRUPTIBLE = "stopped", "tracing-stop", "disk-sleep"
+HELD_S = 1.0  # in a tracing stop: strace has its process in one at each call, for an instant
 # Kernel functions that a first thread sleeps in, by how their names begin, as /proc/PID/wchan has
 # them.
 CALLS = (
@@ -67,7 +68,11 @@ def evidence(seen: Observations, processes: Iterable[Process]) -> Iterator[str]:
 def stopped(seen: Observations, process: Process) -> bool:
     """Whether it is known to be stopped (SIGSTOP, a debugger)."""
     facts = seen.facts(process)
-    return facts is not None and facts.state in STOPPED
+    return facts is not None and (facts.state == STOPPED or _held_by_tracer(facts))
+
+
+def _held_by_tracer(facts: ProcessFacts) -> bool:
+    return facts.state == TRACED and facts.state_s >= HELD_S and not facts.cpu_share
 
 
 def sleeps_in(seen: Observations, process: Process, calls: tuple[str, ...]) -> bool:
@@ -120,24 +125,41 @@ def remedy(seen: Observations, processes: Sequence[Process]) -> str:
     if now == "frozen":
         return restrained.thaw(seen, processes)
     if now == "stopped":
-        return _resume([each for each in processes if stopped(seen, each)])
+        return _resume(seen, [each for each in processes if stopped(seen, each)])
     return restrained.raise_quota(seen, processes) if now else ""
 
 
-def _resume(processes: Iterable[Process]) -> str:
-    pids = " ".join(str(each.pid) for each in processes)
-    return (
-        "Find out who stopped it (a debugger, a supervisor, Ctrl-Z), then resume it with "
-        f"kill -CONT {pids}, or restart it."
-    )
+def _resume(seen: Observations, processes: Sequence[Process]) -> str:
+    facts = [told for each in processes if (told := seen.facts(each)) is not None]
+    pids = " ".join(str(each.pid) for each in facts if each.state == STOPPED)
+    holders = sorted({_by(each) for each in facts if each.state == TRACED})
+    said = []
+    if holders:
+        who = words.joined(holders)
+        said.append(f"Detach or end {who}: SIGCONT does not resume what a tracer holds.")
+    if pids:
+        said.append(
+            "Find out who stopped it (a supervisor, Ctrl-Z, a script), then resume it with "
+            f"kill -CONT {pids}, or restart it."
+        )
+    return " ".join(said)
+
+
+def _by(facts: ProcessFacts) -> str:
+    """gdb (pid 812); a debugger that is not known"""
+    if facts.tracer is None or not facts.tracer.pid:
+        return "a tracer that is not known (a debugger)"
+    return f"{safe(facts.tracer.name or '?')} (pid {facts.tracer.pid})"
 
 
 def _said(facts: ProcessFacts) -> str | None:
     since = f" for at least {words.duration(facts.state_s)}" if facts.state_s >= 1 else ""
-    if facts.state in STOPPED:
-        return (
-            f"is stopped (state T{since}) by SIGSTOP, job control or a debugger; SIGCONT resumes it"
-        )
+    if facts.state == STOPPED:
+        return f"is stopped (state T{since}) by SIGSTOP or job control; SIGCONT resumes it"
+    if _held_by_tracer(facts):
+        return f"is held (state t{since}) by {_by(facts)}, which traces it"
+    if facts.state == TRACED:
+        return f"is in a tracing stop at this look (state t), by {_by(facts)}"
     if facts.frozen is not None:
         by = facts.frozen.file and f" ({safe(facts.frozen.file)})"
         since = since and f",{since}"

@@ -9,7 +9,7 @@ import pytest
 
 from tcptop.analysis.findings import doing, words
 from tcptop.analysis.findings.observations import Observations
-from tcptop.model.sample import BusyThread, Frozen, Process, ProcessFacts, Throttled
+from tcptop.model.sample import BusyThread, Frozen, Process, ProcessFacts, Throttled, Tracer
 from tests.unit.prepared import derived, sample
 
 ID = "3f2a" * 16
@@ -26,7 +26,15 @@ def seen(*facts: ProcessFacts) -> Observations:
     ("fields", "said"),
     [
         ({"state": "stopped", "state_s": 8.0}, "is stopped (state T for at least 8 s)"),
-        ({"state": "tracing-stop"}, "is stopped (state T)"),
+        (
+            {"state": "tracing-stop", "state_s": 8.0, "tracer": Tracer("gdb", 77)},
+            "is held (state t for at least 8 s) by gdb (pid 77), which traces it.",
+        ),
+        (
+            {"state": "tracing-stop", "state_s": 8.0, "cpu_share": 0.1, "tracer": Tracer("gdb", 7)},
+            "is in a tracing stop at this look (state t), by gdb (pid 7).",
+        ),
+        ({"state": "tracing-stop", "tracer": Tracer(None, 0)}, "by a tracer that is not known"),
         ({"state": "disk-sleep", "state_s": 0.5}, "is in uninterruptible sleep (state D)"),
         ({"cpu_share": 0.99, "threads": 4}, "uses 99% of a core, with 4 threads"),
         ({"cpu_share": 0.94}, None),
@@ -108,6 +116,7 @@ def test_a_process_is_named_as_the_operator_does(fields: dict[str, Any], who: st
 FREEZER, QUOTA = "/sys/fs/cgroup/freezer/a/freezer.state", "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us"
 FROZEN = replace(IDLE, state="disk-sleep", state_s=8.0, frozen=Frozen(FREEZER))
 STOPPED = replace(IDLE, pid=813, state="stopped")
+HELD = replace(STOPPED, state="tracing-stop", state_s=8.0, tracer=Tracer("gdb", 77))
 OTHER = replace(PROCESS, pid=813)
 
 
@@ -129,6 +138,9 @@ def test_a_frozen_process_waits_for_no_disk() -> None:
         ((FROZEN, replace(FROZEN, pid=813)), "frozen", f"; or echo THAWED > {FREEZER}."),
         ((FROZEN, STOPPED), "stopped", "kill -CONT 813,"),
         ((replace(STOPPED, pid=812), STOPPED), "stopped", "kill -CONT 812 813,"),
+        ((replace(STOPPED, pid=812), HELD), "stopped", "CONT does not resume what a tracer holds."),
+        ((replace(STOPPED, pid=812), HELD), "stopped", "kill -CONT 812, or restart it."),
+        ((STOPPED, replace(HELD, pid=812, cpu_share=0.2)), "", ""),  # strace, amidst its calls
         ((throttled(99), throttled(50, 813)), "throttled", "(now 5% of a core): "),
         ((throttled(99), throttled(49, 813)), "", ""),
         ((IDLE, replace(IDLE, pid=813)), "", ""),
