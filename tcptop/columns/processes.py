@@ -128,9 +128,8 @@ def _fds(selection: Selection, rows: Index) -> F64:
 
 
 def _fd_share(selection: Selection, rows: Index) -> F64:
-    limits = [_known(p.fd_limit if p else None) for p in _processes(selection, rows)]
-    share: F64 = _fds(selection, rows) / np.array(limits, np.float64)
-    return share
+    shares = (p.fd_share if p else None for p in _processes(selection, rows))
+    return np.array([np.nan if share is None else share for share in shares], np.float64)
 
 
 def _known(number: int | None) -> float:
@@ -139,7 +138,7 @@ def _known(number: int | None) -> float:
 
 def _fd_texts(selection: Selection, rows: Index) -> list[str]:
     return [
-        f"{p.open_fds}/{units.short_count(p.fd_limit) if p.fd_limit else units.UNKNOWN}"
+        f"{p.open_fds}/{units.UNKNOWN if p.fd_limit is None else units.short_count(p.fd_limit)}"
         if p and p.open_fds is not None
         else units.UNKNOWN
         for p in _processes(selection, rows)

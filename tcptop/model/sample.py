@@ -54,6 +54,19 @@ class Process:
     container_name: str | None = None  # the host name of its container, or what that is called
 
     @property
+    def opens_no_more(self) -> bool:
+        """Whether its limit is there to forbid it new files, as in a sandbox, not to ration them:
+        sshd's is 1 (sandbox-rlimit.c of OpenSSH), others' 0."""
+        return self.fd_limit is not None and self.fd_limit <= 1
+
+    @property
+    def fd_share(self) -> float | None:
+        """Of its soft limit; None where it is not known, or no matter."""
+        if self.open_fds is None or self.fd_limit is None or self.opens_no_more:
+            return None
+        return self.open_fds / self.fd_limit
+
+    @property
     def unit(self) -> str | None:
         """The systemd unit, or slice, that it belongs to."""
         return unit_of(self.cgroup)

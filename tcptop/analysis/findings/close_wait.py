@@ -83,8 +83,8 @@ def findings(
 
 def _fills(process: Process, rows: Index, limits: Limits) -> bool:
     """Hardly a descriptor is left, and most are these: young or not, they grow no more."""
-    used, limit = process.open_fds or 0, process.fd_limit or 0
-    return 0 < limits["fd_share"] * limit <= used < len(rows) / MOST
+    used, share = process.open_fds or 0, process.fd_share or 0.0
+    return limits["fd_share"] <= share and used < len(rows) / MOST
 
 
 def _finding(

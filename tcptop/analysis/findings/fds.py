@@ -23,9 +23,9 @@ class Filling(NamedTuple):
 
 
 def filling(seen: Observations, process: Process) -> Filling:
-    if process.open_fds is None or not process.fd_limit:
+    share = process.fd_share
+    if share is None or process.open_fds is None or process.fd_limit is None:
         return Filling(math.nan, math.inf, ())
-    share = process.open_fds / process.fd_limit
     growth = growth_per_s(seen, process)
     full_in_s = (process.fd_limit - process.open_fds) / growth if growth > 0 else math.inf
     said = (

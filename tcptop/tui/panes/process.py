@@ -152,8 +152,10 @@ def _descriptors(process: Process) -> tuple[str, str, str]:
     used, limit = process.open_fds, process.fd_limit
     if used is None:
         return units.UNKNOWN, "not permitted: another user's process, or it is gone", ""
-    if not limit:
+    if limit is None:
         return str(used), "the limit is not known", ""
+    if process.opens_no_more:
+        return f"{used:,} of {limit:,}", "it may open no more, as in a sandbox", ""
     style = "bad" if used >= 0.95 * limit else "warn" if used >= 0.8 * limit else ""
     return (
         f"{used:,} of {limit:,}",

@@ -69,9 +69,8 @@ def _open_files(selection: Selection, seats: Sequence[str]) -> Iterator[Metric]:
     most: dict[Labels, float] = {}
     holders = selection.snapshot.holders.at(selection.processes.process)
     for seat, holder in zip(seats, holders, strict=True):
-        if holder is not None and holder.open_fds is not None and holder.fd_limit:
-            share = holder.open_fds / holder.fd_limit
-            most[(seat,)] = max(share, most.get((seat,), 0.0))
+        if holder is not None and holder.fd_share is not None:
+            most[(seat,)] = max(holder.fd_share, most.get((seat,), 0.0))
     yield from gauge(
         "process_open_files_ratio",
         "Open files of the soft limit, of the process nearest to it",

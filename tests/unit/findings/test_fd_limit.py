@@ -51,6 +51,13 @@ def test_a_share_of_the_soft_limit() -> None:
     assert of(findings_of(100, 1000, FindingSettings({ID: {"share": 0.1}})), ID)
 
 
+@pytest.mark.parametrize("limit", [0, 1])
+def test_a_limit_that_forbids_new_files_is_no_shortage(limit: int) -> None:
+    """sshd's child before its client has logged in: 7 open, its limit is 1, on purpose."""
+    assert of(findings_of(7, limit), ID) == ()
+    assert of(findings_of(7, 2), ID)
+
+
 def filled(rows: list[Row], seconds: int = 2) -> Findings:
     process = replace(CURL, open_fds=len(rows) + 5, fd_limit=len(rows) + 5)
     held_ = owners(*((row["inode"], process, row["inode"]) for row in rows))

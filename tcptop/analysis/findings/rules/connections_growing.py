@@ -61,7 +61,7 @@ def _severity(limits: Limits, full_in_s: float) -> str:
 def _fds_in_s(seen: Observations, each: Growing) -> float:
     """Until its descriptors run out: as fd-limit says, where they are seen to grow."""
     process = each.process
-    if process.open_fds is None or not process.fd_limit:
+    if process.open_fds is None or not process.fd_limit or process.opens_no_more:
         return math.inf
     forecast = fds.filling(seen, process).full_in_s
     if math.isfinite(forecast):

@@ -21,17 +21,10 @@ NR_OPEN = 1048576  # fs.nr_open by default (fs/file.c)
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     alive = seen.sample.owners.processes
     for process in alive.values():
-        if _share(process) >= limits["share"]:
+        if (process.fd_share or 0.0) >= limits["share"]:
             rows, lost = parties.held(seen, process), unlisted.of(seen, process.pid).sockets
             if len(rows) or lost:
                 yield _finding(seen, limits, process, rows, lost)
-
-
-def _share(process: Process) -> float:
-    """Of its soft limit; 0 where not known."""
-    if process.open_fds is None or not process.fd_limit:
-        return 0.0
-    return process.open_fds / process.fd_limit
 
 
 def _finding(
