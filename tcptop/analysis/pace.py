@@ -18,6 +18,7 @@ from tcptop.model.pace import (
     ACKED,
     BUSY,
     COUNTERS,
+    FILLED,
     HOLES,
     IN,
     KINDS,
@@ -44,6 +45,7 @@ LEAST_MSS = 88  # TCP_MIN_RCVMSS: rcv_mss tells no less
 FLOW_PER_S = 10_000.0
 SEGMENTS_PER_S, WINDOWFUL = 200.0, 8
 BUSY_SHARE, SHUT_SHARE = 0.8, 0.2  # a sender that paces itself sees the window's end now and then
+FILLED_SHARE = 0.4  # of the time that a sender is busy
 STEADY = 0.1  # a window that stands still is seen a little smaller now and then
 STANDS_STILL = np.isin(np.arange(KINDS), (PEER_WINDOW, OWN_WINDOW, SEND_BUFFER))
 MISSES = 1  # looks in a row that do not show it
@@ -176,13 +178,19 @@ def _by_peer(look: _Look) -> Bools:
 
 
 def _by_buffer(look: _Look) -> Bools:
-    """All that it takes is on its way; window and congestion window would allow more."""
+    """All that it takes is on its way; window and congestion window would allow more.
+
+    The kernel counts how long that was so while the program had more to write (sndbuf_limited). It
+    takes a last segment however large that is, so that a tiny buffer may hold several times its
+    size (tcp_sendmsg_locked, net/ipv4/tcp.c).
+    """
+    often = look.grown[:, FILLED] >= FILLED_SHARE * look.grown[:, BUSY]
     queue = look.table.send_q[look.rows].astype(np.float64)
     taken, buffer = look.memory("wmem_queued"), look.memory("sndbuf")
     full = (taken >= 0.6 * buffer) & (taken <= 2 * buffer)
     full &= look.of("notsent_bytes") <= 0.5 * queue
     allowed = (look.of("unacked") < 0.8 * look.of("snd_cwnd")) & (queue < 0.8 * look.of("snd_wnd"))
-    held: Bools = full & allowed & calm(look.of("rtt"), look.of("min_rtt"))
+    held: Bools = (full & allowed | often) & calm(look.of("rtt"), look.of("min_rtt"))
     return held
 
 

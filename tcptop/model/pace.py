@@ -13,9 +13,9 @@ KINDS = 7
 PEER_WINDOW, OWN_WINDOW, SEND_BUFFER, QUEUE, SMALL_OUT, SMALL_IN, HOLES = range(KINDS)
 COUNTERS = (
     *("bytes_acked", "bytes_received", "busy_time", "rwnd_limited"),
-    *("data_segs_out", "data_segs_in", "rcv_ooopack"),
+    *("data_segs_out", "data_segs_in", "rcv_ooopack", "sndbuf_limited"),
 )
-ACKED, RECEIVED, BUSY, SHUT, OUT, IN, LATE = range(len(COUNTERS))
+ACKED, RECEIVED, BUSY, SHUT, OUT, IN, LATE, FILLED = range(len(COUNTERS))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

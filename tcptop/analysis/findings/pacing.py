@@ -12,10 +12,13 @@ import numpy as np
 
 from tcptop.analysis.findings.groups import ConnectionGroup, grouped
 from tcptop.analysis.findings.observations import PATIENCE, Observations
+from tcptop.analysis.pace import FILLED_SHARE
 from tcptop.analysis.peers import peer_rows
 from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.pace import (
     ACKED,
+    BUSY,
+    FILLED,
     HOLES,
     IN,
     KINDS,
@@ -123,11 +126,30 @@ def _proven(seen: Observations, kind: int, at: Index) -> Bools:
         proven = _used(moved, window, LEAST_READ) & (often >= STILL)
         proven &= _each(own_reason, seen, rows)
     elif kind == SEND_BUFFER:
-        proven = _used(moved, window, LEAST_REFILLED) & _each(send_reason, seen, rows)
+        refilled = _used(moved, window, LEAST_REFILLED)
+        proven = (refilled | (_filled(here, at) >= FILLED_SHARE)) & _each(send_reason, seen, rows)
     elif kind == HOLES:
         grown = here.grown(HOLES)[at]
         proven = grown[:, LATE] >= LATE_SHARE * grown[:, IN]
     return proven
+
+
+def one_buffer(seen: Observations, slow: Slow) -> bool:
+    """Whether it moves about its send buffer in each round trip, as its size has it."""
+    window = seen.snapshot.paces.high[slow.fastest : slow.fastest + 1, slow.kind]
+    trip = seen.table.info_of("min_rtt", np.array([slow.row])) / 1e6
+    return bool(_used(slow.rate * trip, window, LEAST_REFILLED)[0])
+
+
+def filled_share(seen: Observations, slow: Slow) -> float:
+    """Of the time that it was busy, what the send buffer held it back; of the fastest."""
+    return float(_filled(seen.snapshot.paces, np.array([slow.fastest]))[0])
+
+
+def _filled(here: Paces, at: Index) -> F64:
+    grown = here.grown(SEND_BUFFER)[at]
+    share: F64 = grown[:, FILLED] / np.maximum(grown[:, BUSY], 1)
+    return share
 
 
 def _used(moved: F64, window: F64, least: F64 | float) -> Bools:

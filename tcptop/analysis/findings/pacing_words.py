@@ -36,8 +36,10 @@ def title(seen: Observations, slow: Slow) -> str:
         return f"{who} sends {most} {where}: the window there takes {size} {trip}"
     if slow.kind == OWN_WINDOW:
         return f"{who} receives {most} {_whence(seen, slow)}: its own window takes {size} {trip}"
-    if slow.kind == SEND_BUFFER:
+    if slow.kind == SEND_BUFFER and pacing.one_buffer(seen, slow):
         return f"{who} sends {most} {where}: its send buffer takes {size} {trip}"
+    if slow.kind == SEND_BUFFER:
+        return f"{who} sends {most} {where}: its send buffer of {size} holds it back {trip}"
     if slow.kind == QUEUE:
         return (
             f"A queue on the way {where}: the round trip takes {_ms(_rtt(seen, slow))}, "
@@ -83,6 +85,14 @@ def _one_window(seen: Observations, slow: Slow) -> str:
         f"{slow.group.in_full} has {words.count(many, 'connection')} {slow.group.where} that moved "
         f"{much}{fastest} for at least {words.duration(float(slow.seconds.min()))}"
     )
+    if slow.kind == SEND_BUFFER and not pacing.one_buffer(seen, slow):
+        share = words.percent(min(pacing.filled_share(seen, slow), 1.0))
+        return (
+            f"{begin}. For {share} of that time all that its send buffer of {size} (skmem tb) "
+            "takes was on its way, and the program had more to write (sndbuf_limited): it takes "
+            "one segment more than fits, and the next when one of them is acknowledged, after a "
+            f"round trip of {trip}."
+        )
     if slow.kind == SEND_BUFFER:
         return (
             f"{begin}, and all that its send buffer takes ({size}, skmem tb) was on its way: about "

@@ -250,3 +250,32 @@ def test_holes_in_what_arrives() -> None:
     assert found(holes, 9, late=10) == ()  # overtaken
     assert found(holes, 9, trip=500) == ()  # several links of one LAN
     assert ids(found(receiver, 9)) == []
+
+
+@pytest.mark.parametrize(
+    ("wmem", "columns", "told"),
+    [
+        ("4096 4096 8192", {}, True),
+        ("4096 16384 4194304", {}, False),  # the kernel lets it grow
+        ("4096 4096 8192", {"filled": 0.3}, False),
+        ("4096 4096 8192", {"trip": 800}, False),  # on a LAN it is refilled at once
+    ],
+)
+def test_a_tiny_send_buffer_takes_large_segments(
+    wmem: str, columns: dict[str, Any], told: bool
+) -> None:
+    """It holds several times its size, so that the kernel's own count is the proof."""
+
+    def held(number: int, place: int, filled: float = 0.66, trip: int = 60_000) -> Row:
+        limited = {"rwnd_limited": 0, "sndbuf_limited": int(1e6 * filled) * number}
+        info = limited | {"snd_wnd": 900_000, "min_rtt": trip, "rtt": trip}
+        memory = {"sndbuf": 8192, "wmem_queued": 70_000}
+        return sender(number, place, 750_000, info=info, memory=memory)
+
+    every = found(held, sysctls={"net.ipv4.tcp_wmem": wmem}, **columns)
+    assert bool(every) is told
+    for finding in every:
+        assert finding.severity == "warning"
+        assert "its send buffer of 8 KiB holds it back in a round trip of 60 ms" in finding.title
+        assert "For 66% of that time" in finding.evidence[0]
+        assert "third number of net.ipv4.tcp_wmem" in finding.advice
