@@ -51,6 +51,7 @@ BETWEEN = 0.05  # of them: counters are read at another moment than notices come
 A_FEW = 3
 ERROR, SAME = 600.0, 2.0  # bytes of an error page, and by how many they differ: a FIN counts as one
 SMALL = 1000.0  # bytes of a segment: links of PPPoE, VPNs and tunnels take as many
+CHECKS, JITTER = 3, 0.2  # at most, that ask at a time; of their intervals
 LASTING = 3  # seconds in which some were reset in use: a server that restarts resets once
 
 
@@ -77,6 +78,7 @@ class Outcomes(NamedTuple):
     ago_s: float  # since the last
     spread_s: float  # between them
     moments: int  # seconds, one after the other or not, in which some failed
+    periodic: bool  # they came at equal intervals, as a check asks
     refused: int
     silent: int
     untold: int
@@ -242,6 +244,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         seen.sample.taken_at - float(at.max()),
         float(at.max() - at.min()),
         moments(np.sort(at)),
+        periodic(np.sort(at)),
         number[REFUSED],
         number[SILENT],
         number[UNTOLD],
@@ -323,6 +326,15 @@ def moments(at: F64) -> int:
     while place < len(at):
         number, place = number + 1, int(np.searchsorted(at, at[place] + 1.0))
     return number
+
+
+def periodic(at: F64) -> bool:
+    """Times of a check that asks at equal intervals, or of a few of them."""
+    for checks in range(1, CHECKS + 1):
+        steps = at[checks:] - at[:-checks]
+        if len(steps) >= A_FEW and steps.max() <= (1 + JITTER) * steps.min():
+            return True
+    return False
 
 
 def answered(seen: Observations, to: Callee, since: float) -> Index:

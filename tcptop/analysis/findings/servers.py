@@ -43,6 +43,7 @@ class AtOnce(NamedTuple):
     resets: bool = False  # it closes without having read what the client said
     error: int = 0  # bytes from which it is an error, and no request for a password; 0: not known
     asks_for_tls: bool = False  # whether its clients ask for TLS in the clear, before anything else
+    login: int = 0  # bytes, from which who asks logs in; a proxy's check sends but a user's name
 
 
 # A session that goes well has more; libpq asks for GSS encryption and TLS before it logs in. Of
@@ -50,8 +51,8 @@ class AtOnce(NamedTuple):
 AT_ONCE = {
     "postgres": AtOnce(3, 3, error=50, asks_for_tls=True),
     "pgbouncer": AtOnce(3, 3, error=50, asks_for_tls=True),
-    "mysqld": AtOnce(2, 1),
-    "mariadbd": AtOnce(2, 1),
+    "mysqld": AtOnce(2, 1, login=64),
+    "mariadbd": AtOnce(2, 1, login=64),
     "redis-server": AtOnce(1, 0),
     "valkey-server": AtOnce(1, 0),
     "sshd": AtOnce(1, 1, resets=True),

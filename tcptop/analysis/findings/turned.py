@@ -141,6 +141,7 @@ def with_error(ended: Closed, limit: servers.AtOnce, by_server: Bools, here: boo
     sent = ended.known("bytes_sent" if here else "bytes_received")
     few = (said > 0) & (said <= limit.said) & (asked <= limit.asked)
     few &= (sent > 0) & (sent <= FEW_BYTES)
+    few &= (asked == 0) | (ended.known("bytes_received" if here else "bytes_sent") >= limit.login)
     broken = (ended.reset == codes.YES) & (limit.resets & (asked > 0))
     few &= ended.opened & over_soon(ended) & (broken | (ended.reset == codes.NO))
     first = np.count_nonzero(few & (broken | by_server))

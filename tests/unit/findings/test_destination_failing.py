@@ -858,3 +858,27 @@ def test_who_had_asked_is_reset_after_the_same_error(came: int, number: int) -> 
     asked = {"bytes_sent": 100, "bytes_acked": 101, "bytes_received": came}
     finding = one(lambda _: [error(place, **unasked), *[error(place, **asked)] * 2], kept=())
     assert finding.values["turned"] == number
+
+
+@pytest.mark.parametrize(("every_s", "severity"), [([1], "info"), ([1, 2], "warning")])
+def test_who_calls_an_unknown_port_without_a_rhythm_is_no_check(
+    every_s: list[int], severity: str
+) -> None:
+    """Of a port that the kernel has forgotten it is not known whether all that call it fail."""
+    times = np.cumsum([0.0, *([1.0] * 9 if every_s == [1] else [1, 2, 0.3, 1, 2, 0.5, 1.4])])
+    others = [answered()] * 8
+
+    def rows(number: int) -> list[Row]:
+        asked = np.count_nonzero((times >= number - 1) & (times < number))
+        return [*[ended("10.0.0.9:0")] * int(asked), *others]
+
+    assert one(rows, 10).severity == severity
+
+
+@pytest.mark.parametrize(("sent", "number"), [(50, 0), (180, 8)])
+def test_a_check_that_names_a_user_is_no_login_that_is_refused(sent: int, number: int) -> None:
+    """haproxy's mysql-check sends a user's name and QUIT, and MySQL closes after it has said OK."""
+    place = "10.0.0.9:3306"
+    info = {"data_segs_in": 2, "bytes_received": 116, "bytes_sent": sent, "bytes_acked": sent + 2}
+    told = found(lambda _: [error(place, **info)], kept=())
+    assert [each.values["turned"] for each in told] == [number] * (number > 0)

@@ -231,9 +231,10 @@ def _seldom_asked(found: Outcomes) -> bool:
 
 
 def _one_of_its_ports(found: Outcomes) -> bool:
-    """Which is not known; the others are used far more often, as of a proxy that asks whether one
-    of its servers is back."""
-    return _seldom_asked(found) and found.fine >= OTHER_PORTS * found.failed
+    """Which is not known; the others are used far more often, and this one at equal intervals, as
+    of a proxy that asks whether one of its servers is back."""
+    rare = _seldom_asked(found) and found.fine >= OTHER_PORTS * found.failed
+    return rare and found.periodic
 
 
 def _forgotten_steadily(found: Outcomes, limits: Limits) -> bool:
