@@ -310,6 +310,31 @@ def test_a_small_pool_is_told_where_all_of_it_waits() -> None:
 
 
 @pytest.mark.parametrize(
+    ("waits", "answers", "to", "told"),
+    [
+        (6, 40, DATABASE, True),
+        (6, 4, DATABASE, False),  # an analyst's session, and its one long query
+        (3, 40, DATABASE, False),
+        (6, 40, "10.0.0.9:6379", False),
+    ],
+)
+def test_most_of_a_pool_that_was_answered_often_before(
+    waits: int, answers: int, to: str, told: bool
+) -> None:
+    """In the incident the disk under PostgreSQL is frozen, and two of eight only read."""
+    held = owners(*((inode, CURL, 3) for inode in range(1, 10)))
+
+    def rows(number: int) -> list[Row]:
+        sent_s = 18 + number
+        late = calls(waits, sent_s=sent_s, received_s=sent_s + 1, out=answers + 1, into=answers)
+        well = calls(8 - waits, sent_s=0.5, received_s=0.4, out=80, into=80, first=waits + 1)
+        return [row | {"remote": to} for row in [*late, *well]]
+
+    found = of(watch(6, rows, owners=held)[-1], UNANSWERED)
+    assert [each.severity for each in found] == ["warning"] * told
+
+
+@pytest.mark.parametrize(
     "rows",
     [
         calls(9),

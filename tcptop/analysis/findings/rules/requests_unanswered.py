@@ -35,6 +35,7 @@ OLD = 0.5  # of them have waited for so long
 WATCHED_S = 4.75  # five samples, before a few count
 LONG_S = 20.0  # after which a server that owes each request an answer is late
 NEARLY_ALL = 0.75  # of the connections there
+OFTEN = 8  # segments of answers: more than a login and one answer have
 # By port, who answers each request as soon as it is done, and pushes nothing later: no long polls.
 PROMPT = {
     1433: "SQL Server",
@@ -123,7 +124,7 @@ def _silences(seen: Observations, limits: Limits) -> Iterator[_Silence]:
             return
         for_s = waited_s[np.searchsorted(rows, group.rows)]
         found = _silence(seen, group, for_s, int(np.count_nonzero(for_s >= limits["waited_s"])))
-        if _many(found, limits) or _all_of_few(found):
+        if _many(found, limits) or _all_of_few(found) or _most_of_a_pool(seen, found):
             yield found
 
 
@@ -135,6 +136,14 @@ def _many(found: _Silence, limits: Limits) -> bool:
 def _all_of_few(found: _Silence) -> bool:
     """A small pool whose every connection waits."""
     return found.others == 0 and found.old == len(found.waited_s)
+
+
+def _most_of_a_pool(seen: Observations, found: _Silence) -> bool:
+    """At a server that answers each request when it is done, where these were answered often
+    before: a few sessions that do something else (a lock, a slow disk that others do not need)."""
+    answers = seen.table.tcp_info("data_segs_in")[found.group.rows]
+    all_late = found.old == len(found.waited_s) and bool((answers >= OFTEN).all())
+    return all_late and found.prompt(seen) != ""
 
 
 def _silence(seen: Observations, group: ConnectionGroup, for_s: F64, old: int) -> _Silence:
