@@ -11,9 +11,10 @@ from tcptop.analysis.listeners import queues, waiting
 from tcptop.model import owner, tcp
 from tcptop.model.arrays import index_of, isin, isin_sorted, sorted_unique
 from tcptop.model.named_tuple import NamedTuple
-from tcptop.model.sample import IN_RING, Owners, Process, Sample
+from tcptop.model.sample import IN_RING, Process, Sample
 from tcptop.model.snapshot import Holders
-from tcptop.model.table import I64, U8, Bools, Index, SocketTable
+from tcptop.model.table import I64, U8, U32, Bools, Index
+from tcptop.model.unchanged import while_same
 
 
 class Attribution(NamedTuple):
@@ -32,36 +33,79 @@ def attribute_owners(
     sample: Sample, joined: SocketJoin, past: Mapping[int, Process]
 ) -> Attribution:
     """Owners of every row. `past` are the processes that the known sockets refer to."""
-    table, queue = sample.sockets, queues(sample.sockets)
-    row, pid, fd = _entries(table, sample.owners)
-    ids = _identities(sample.owners.processes, past)
-    process = np.array([ids[p] for p in pid.tolist()], np.int64)
-    processes = dict(past) | {ids[p]: process for p, process in sample.owners.processes.items()}
-    remembered, unsearched = _remembered(table, row, joined), _unsearched(sample, row, joined)
-    before = np.concatenate([remembered, unsearched])
+    table, owners, queue = sample.sockets, sample.owners, queues(sample.sockets)
+    ids = _identities(owners.processes, past)
+    held = _held(
+        table.inode,
+        waiting(table),
+        owners.inodes,
+        owners.pids,
+        owners.fds,
+        tuple(ids.items()),
+        joined.recalled("process", -1),
+        owners.complete,
+    )
+    processes = dict(past) | {ids[p]: process for p, process in owners.processes.items()}
+    processes = {key: processes[key] for key in held.keys.tolist()}
+    holders = Holders(held.start, held.row, held.process, held.fd, tuple(processes.values()))
+    note = _notes(sample, held.kinds, queue)
+    note[held.ringed] = owner.IN_RING
+    return Attribution(holders, held.kinds, note, queue, held.first, processes)
+
+
+class _Held(NamedTuple):
+    """As in Holders, but for the processes, of which these are the keys; `first` is a key, too."""
+
+    start: Index
+    row: Index
+    process: Index
+    fd: I64
+    keys: Index
+    kinds: U8
+    first: Index
+    ringed: Index
+
+
+@while_same()
+def _held(
+    inode: U32,
+    waits: Bools,
+    inodes: U32,
+    pids: I64,
+    fds: I64,
+    ids: tuple[tuple[int, int], ...],
+    known: Index,
+    complete: bool,
+) -> _Held:
+    """Who holds the sockets of each inode: `ids` has the keys of processes by pid, and `known` is
+    the key of the process that each was known to have."""
+    row, pid, fd = _entries(inode, inodes, pids, fds)
+    keys_of = dict(ids)
+    process = np.array([keys_of[p] for p in pid.tolist()], np.int64)
+    remembered, unsearched = _remembered(inode, waits, row, known), _unsearched(inode, row, known)
+    before = np.concatenate([remembered, unsearched[:0] if complete else unsearched])
     ringed = row[fd == IN_RING]
     ringed = ringed[~isin_sorted(ringed, row[fd != IN_RING])]
     row = np.concatenate([row, before])
-    process = np.concatenate([process, joined.recalled("process", -1)[before]])
+    process = np.concatenate([process, known[before]])
     fd = np.concatenate([fd, np.full(len(before), -1, np.int64)])
-    kinds = _kinds(table, row, remembered)
-    first = _first(row, process, len(table))
-    processes = {key: processes[key] for key in sorted_unique(process).tolist()}
-    holders = _holders(len(table), row, process, fd, processes)
-    note = _notes(sample, kinds, queue)
-    note[ringed] = owner.IN_RING
-    return Attribution(holders, kinds, note, queue, first, processes)
+    kinds, first = _kinds(waits, row, remembered), _first(row, process, len(inode))
+    order, keys = np.argsort(row, kind="stable"), sorted_unique(process)
+    start = np.zeros(len(inode) + 1, np.int64)
+    np.cumsum(np.bincount(row, minlength=len(inode)), out=start[1:])
+    places = index_of(process[order], keys)
+    return _Held(start, row[order], places, fd[order], keys, kinds, first, ringed)
 
 
-def _entries(table: SocketTable, owners: Owners) -> tuple[Index, I64, I64]:
+def _entries(inode: U32, inodes: U32, pids: I64, fds: I64) -> tuple[Index, I64, I64]:
     """(row, pid, fd) of every process that holds a row's inode, each process once a row."""
-    left = np.searchsorted(owners.inodes, table.inode, "left")
-    right = np.searchsorted(owners.inodes, table.inode, "right")
-    number = np.where(table.inode == 0, 0, right - left)
-    row = np.repeat(np.arange(len(table)), number)
+    left = np.searchsorted(inodes, inode, "left")
+    right = np.searchsorted(inodes, inode, "right")
+    number = np.where(inode == 0, 0, right - left)
+    row = np.repeat(np.arange(len(inode)), number)
     within = np.arange(len(row)) - np.repeat(np.cumsum(number) - number, number)
     entry = np.repeat(left, number) + within
-    pid, fd = owners.pids[entry], owners.fds[entry]
+    pid, fd = pids[entry], fds[entry]
     again = np.zeros(len(row), bool)
     again[1:] = (row[1:] == row[:-1]) & (pid[1:] == pid[:-1])
     return row[~again], pid[~again], fd[~again]
@@ -80,30 +124,28 @@ def _identities(processes: Mapping[int, Process], past: Mapping[int, Process]) -
     return ids
 
 
-def _remembered(table: SocketTable, held: Index, joined: SocketJoin) -> Index:
+def _remembered(inode: U32, waits: Bools, held: Index, known: Index) -> Index:
     """Rows without an inode that once had a process.
 
     Not those in an accept queue: nobody can have closed them. Without real cookies (/proc/net/tcp)
     they may follow a connection of the same four ends.
     """
-    candidates = (table.inode == 0) & (joined.recalled("process", -1) >= 0) & ~waiting(table)
+    candidates = (inode == 0) & (known >= 0) & ~waits
     candidates[held] = False
     return np.flatnonzero(candidates)
 
 
-def _unsearched(sample: Sample, held: Index, joined: SocketJoin) -> Index:
+def _unsearched(inode: U32, held: Index, known: Index) -> Index:
     """Rows that still have an inode and so a holder, for whom the search had no time: they keep the
     process that was known last."""
-    if sample.owners.complete:
-        return np.zeros(0, np.int64)
-    candidates = (sample.sockets.inode != 0) & (joined.recalled("process", -1) >= 0)
+    candidates = (inode != 0) & (known >= 0)
     candidates[held] = False
     return np.flatnonzero(candidates)
 
 
-def _kinds(table: SocketTable, row: Index, remembered: Index) -> U8:
-    kinds = np.full(len(table), owner.UNKNOWN, np.uint8)
-    kinds[waiting(table)] = owner.ACCEPT_QUEUE
+def _kinds(waits: Bools, row: Index, remembered: Index) -> U8:
+    kinds = np.full(len(waits), owner.UNKNOWN, np.uint8)
+    kinds[waits] = owner.ACCEPT_QUEUE
     kinds[row] = owner.PROCESS
     kinds[remembered] = owner.REMEMBERED
     return kinds
@@ -113,17 +155,6 @@ def _first(row: Index, process: Index, rows: int) -> Index:
     first = np.full(rows, -1, np.int64)
     first[row[::-1]] = process[::-1]
     return first
-
-
-def _holders(
-    rows: int, row: Index, process: Index, fd: I64, processes: Mapping[int, Process]
-) -> Holders:
-    order = np.argsort(row, kind="stable")
-    keys = np.array(list(processes), np.int64)
-    start = np.zeros(rows + 1, np.int64)
-    np.cumsum(np.bincount(row, minlength=rows), out=start[1:])
-    places = np.argsort(keys)[index_of(process[order], np.sort(keys))] if len(keys) else process
-    return Holders(start, row[order], places, fd[order], tuple(processes.values()))
 
 
 def _notes(sample: Sample, kinds: U8, queue: Index) -> U8:

@@ -110,9 +110,7 @@ def with_absent(
     endings: Endings, joined: SocketJoin, history: History, listening: bool
 ) -> AbsentSockets:
     """The ends of the sockets that were in the sample before and are not in this one."""
-    here = np.zeros(len(joined.known), bool)
-    here[joined.place[~joined.new]] = True
-    gone = ~here & ~endings.told & ~isin_codes(joined.known.state, SILENT)
+    gone = ~joined.here & ~endings.told & ~isin_codes(joined.known.state, SILENT)
     rows = np.flatnonzero(gone[: len(history.ends.netns)])
     if not listening or not len(rows):
         return history.absent

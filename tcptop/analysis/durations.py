@@ -33,9 +33,7 @@ def changes(table: SocketTable, joined: SocketJoin) -> I64:
     before = joined.recalled("state", 0).astype(np.int64)
     told = ~joined.new | joined.arrived
     seen = np.bincount((before * 12 + table.state)[told], minlength=144).reshape(12, 12)
-    missed = np.ones(len(joined.known), bool)
-    missed[joined.place[~joined.new]] = False
     # Missed twice is gone (see known.MISSES): the second time is now.
-    gone = missed & (joined.known.misses == 1)
+    gone = ~joined.here & (joined.known.misses == 1)
     seen[:, 0] += np.bincount(joined.known.state[gone], minlength=12)
     return seen

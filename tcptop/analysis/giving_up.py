@@ -35,7 +35,7 @@ def still_pending(
     known = place >= 0
     again = known.copy()
     again[known] = ~told[place[known]] & (join.known.misses[place[known]] == 0)
-    again &= place_of(before.key, table.key) < 0
+    again[known] &= ~join.here[place[known]]
     now = pending(table)
     return concat([now, before.take(again)]) if again.any() else now
 

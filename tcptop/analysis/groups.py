@@ -12,7 +12,8 @@ from tcptop.model import owner, tcp
 from tcptop.model.arrays import distinct, paired, row_hash, sorted_unique
 from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.snapshot import Holders, NamespaceTotals, Processes, Remotes
-from tcptop.model.table import F64, I64, U8, U64, Bools, Index, SocketTable
+from tcptop.model.table import F64, I64, U8, U16, U32, U64, Bools, Index, SocketTable
+from tcptop.model.unchanged import while_same
 
 
 class SocketRates:
@@ -31,12 +32,26 @@ def processes(
 
     A socket of several processes counts for each of them, and in `shared`.
     """
-    row, process = _pairs(holders, kinds, selected)
-    held = process >= 0
-    by = _grouped(row, row_hash(process + 1, table.netns[row], np.where(held, 0, kinds[row])))
-    first = process[by.first]
-    none = np.full(len(first), -1, np.int64)
-    return _counted(table, holders, kinds, rates, by, first, (first >= 0).astype(np.int64), none)
+    by, process = _by_process(
+        holders.start, holders.row, holders.process, kinds, table.netns, selected
+    )
+    none = np.full(len(process), -1, np.int64)
+    members = (process >= 0).astype(np.int64)
+    return _counted(table, holders, kinds, rates, by, process, members, none)
+
+
+@while_same()
+def _by_process(
+    start: Index, held: Index, holder: Index, kinds: U8, netns: U32, selected: Bools
+) -> tuple[_Grouped, Index]:
+    """Every selected socket with each of its processes, and the process of each group; -1 where it
+    has none."""
+    alone = np.flatnonzero((np.diff(start) == 0) & selected)
+    mine = selected[held]
+    row = np.concatenate([held[mine], alone])
+    process = np.concatenate([holder[mine], np.full(len(alone), -1, np.int64)])
+    by = _grouped(row, row_hash(process + 1, netns[row], np.where(process >= 0, 0, kinds[row])))
+    return by, process[by.first]
 
 
 def by_workload(
@@ -84,7 +99,7 @@ def _counted(
     row, first, inverse = by
     groups, number = len(first), np.diff(holders.start)
     state = table.state[row]
-    queued = np.where(state == tcp.LISTEN, 0, 1)  # a listener's queues count connections
+    queued = state != tcp.LISTEN  # a listener's queues count connections
     alive = np.bincount(inverse[kinds[row] == owner.PROCESS], minlength=groups) > 0
     return Processes(
         process,
@@ -103,22 +118,16 @@ def _counted(
     )
 
 
-def _pairs(holders: Holders, kinds: U8, selected: Bools) -> tuple[Index, Index]:
-    """(row, person) of every selected socket and each of its processes, person -1 for none."""
-    alone = np.flatnonzero((np.diff(holders.start) == 0) & selected)
-    mine = selected[holders.row]
-    row = np.concatenate([holders.row[mine], alone])
-    process = np.concatenate([holders.process[mine], np.full(len(alone), -1, np.int64)])
-    return row, process
-
-
 def known_sums(group: Index, groups: int, values: F64) -> F64:
     """Sums of the known (not NaN) values of each group; NaN where none is known."""
     known = ~np.isnan(values)
-    sums = np.bincount(group[known], values[known], groups)
-    return np.where(np.bincount(group[known], minlength=groups) > 0, sums, np.nan)
+    if not known.all():
+        group, values = group[known], values[known]
+    sums = np.bincount(group, values, groups)
+    return np.where(np.bincount(group, minlength=groups) > 0, sums, np.nan)
 
 
+@while_same(kept=4)  # by process, remote end and namespace; and those of a filter
 def by_state(group: Index, groups: int, state: U8) -> I64:
     """(groups, 12): rows of each group in each state."""
     cells = np.bincount(group * 12 + state, minlength=groups * 12)
@@ -126,26 +135,26 @@ def by_state(group: Index, groups: int, state: U8) -> I64:
 
 
 def _sum(group: Index, groups: int, values: NDArray[Any]) -> I64:
-    return np.bincount(group, values, groups).astype(np.int64)
+    """Mostly nothing waits in most queues."""
+    some = np.flatnonzero(values)
+    return np.bincount(group[some], values[some], groups).astype(np.int64)
 
 
 def remotes(table: SocketTable, rates: SocketRates, with_port: bool) -> Remotes:
     """Sockets that have a remote end, by its address or by address and port."""
-    row = np.flatnonzero((table.state != tcp.LISTEN) & (table.remote_port != 0))
-    port = table.remote_port[row].astype(np.int64) if with_port else np.full(len(row), -1)
-    link = paired(table.netns[row], table.interface[row])
-    key = row_hash(link, table.remote_hi[row], table.remote_lo[row], port)
-    _, first, inverse, _ = distinct(key)
-    groups = len(first)
-    group = np.full(len(table), -1, np.int64)
-    group[row] = inverse
+    by, port, group = _by_remote(
+        *(table.netns, table.interface, table.remote_hi, table.remote_lo, table.remote_port),
+        table.state != tcp.LISTEN,
+        with_port,
+    )
+    row, inverse, groups, lead = by.row, by.inverse, len(by.first), by.row[by.first]
     return Remotes(
         group,
-        table.netns[row][first],
-        table.remote_hi[row][first],
-        table.remote_lo[row][first],
-        port[first],
-        table.interface[row][first],
+        table.netns[lead],
+        table.remote_hi[lead],
+        table.remote_lo[lead],
+        port,
+        table.interface[lead],
         np.bincount(inverse, minlength=groups),
         by_state(inverse, groups, table.state[row]),
         _sum(inverse, groups, table.recv_q[row]),
@@ -155,14 +164,23 @@ def remotes(table: SocketTable, rates: SocketRates, with_port: bool) -> Remotes:
     )
 
 
+@while_same(kept=2)  # with ports and without
+def _by_remote(
+    netns: U32, interface: U32, hi: U64, lo: U64, ports: U16, open_: Bools, with_port: bool
+) -> tuple[_Grouped, Index, Index]:
+    """The groups, the port of each, and the group of each socket, or -1."""
+    row = np.flatnonzero(open_ & (ports != 0))
+    port = ports[row].astype(np.int64) if with_port else np.full(len(row), -1)
+    by = _grouped(row, row_hash(paired(netns[row], interface[row]), hi[row], lo[row], port))
+    group = np.full(len(netns), -1, np.int64)
+    group[row] = by.inverse
+    return by, port[by.first], group
+
+
 def namespaces(table: SocketTable, rates: SocketRates, known: Iterable[int]) -> NamespaceTotals:
     """Sockets by network namespace, and the `known` ones that have none."""
-    runs = np.flatnonzero(np.append(True, table.netns[1:] != table.netns[:-1]))[: len(table)]
-    there = table.netns[runs]
-    inodes = sorted_unique(np.append(there, np.array([*known], np.uint32)))
-    lengths = np.diff(runs, append=len(table))
-    group, groups = np.repeat(np.searchsorted(inodes, there), lengths), len(inodes)
-    queued = np.where(table.state == tcp.LISTEN, 0, 1)  # a listener's queues count connections
+    inodes, group = _by_namespace(table.netns, tuple(known))
+    groups, queued = len(inodes), table.state != tcp.LISTEN  # a listener's count connections
     return NamespaceTotals(
         inodes,
         np.bincount(group, minlength=groups),
@@ -173,15 +191,26 @@ def namespaces(table: SocketTable, rates: SocketRates, known: Iterable[int]) -> 
     )
 
 
+@while_same()
+def _by_namespace(netns: U32, known: tuple[int, ...]) -> tuple[U32, Index]:
+    """All there are, sorted, and the place of each socket's."""
+    runs = np.flatnonzero(np.append(True, netns[1:] != netns[:-1]))[: len(netns)]
+    there = netns[runs]
+    inodes = sorted_unique(np.append(there, np.array([*known], np.uint32)))
+    lengths = np.diff(runs, append=len(netns))
+    return inodes, np.repeat(np.searchsorted(inodes, there), lengths)
+
+
 def _median(group: Index, groups: int, values: F64) -> F64:
-    """The (lower) median of the known values of each group; NaN where none is known."""
+    """The (lower) median of the known values of each group, which are whole numbers of 32 bits;
+    NaN where none is known."""
     known = ~np.isnan(values)
     group, values = group[known], values[known]
-    order = np.lexsort((values, group))
+    ordered = np.sort(group << 32 | values.astype(np.int64)) & 0xFFFF_FFFF
     number = np.bincount(group, minlength=groups)
     start = np.cumsum(number) - number
     middle = start + np.maximum(number - 1, 0) // 2
     out = np.full(groups, np.nan)
     some = number > 0
-    out[some] = values[order[middle[some]]]
+    out[some] = ordered[middle[some]]
     return out

@@ -10,20 +10,27 @@ from numpy.typing import NDArray
 from tcptop.analysis.history import History, KnownSockets
 from tcptop.model.arrays import index_of, isin, nan_as_zero, sorted_unique
 from tcptop.model.dataclass import dataclass
+from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Sample
 from tcptop.model.table import F64, U64, Bools, Index
+from tcptop.model.unchanged import while_same
 
 LEAST_S = 1e-3  # between two samples
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SocketJoin:
-    """`place` is each row's place in `known`, or -1; `order` sorts `known` by key."""
+    """`place` is each row's place in `known`, or -1; `order` sorts `known` by key, which are
+    `ordered` then. `here` are those known that have a row; `still`: the rows are the first of
+    those known, in their order."""
 
     known: KnownSockets
     order: Index
+    ordered: U64
     place: Index
     new: Bools  # rows that were not there before; all of them at the first sample
+    here: Bools
+    still: bool
     first_look: Bools  # rows of namespaces that the sample before had not
     clock: float
     dt: float | None  # since the sample before; None at the first
@@ -35,13 +42,16 @@ class SocketJoin:
 
     def places(self, keys: U64) -> Index:
         """The place in `known` of each key, or -1."""
-        place = index_of(keys, self.known.key[self.order])
+        place = index_of(keys, self.ordered)
         place[place >= 0] = self.order[place[place >= 0]]
         return place
 
     def recalled(self, name: str, otherwise: float = np.nan) -> NDArray[Any]:
-        """A known column for this sample's rows, and what new ones have instead."""
-        column = getattr(self.known, name)
+        """A known column for this sample's rows, and what new ones have instead; not to be
+        written to."""
+        column: NDArray[Any] = getattr(self.known, name)
+        if self.still:
+            return column[: len(self.place)]
         if not len(column):
             return np.full(len(self.place), otherwise, column.dtype)
         values: NDArray[Any] = column[self.place]
@@ -64,20 +74,35 @@ class SocketJoin:
         return elapsed
 
 
+class _Matched(NamedTuple):
+    order: Index
+    ordered: U64
+    place: Index
+    new: Bools
+    here: Bools
+    still: bool
+
+
+@while_same()
+def _matched(keys: U64, known: U64) -> _Matched:
+    order = np.argsort(known)
+    ordered = known[order]
+    place = index_of(keys, ordered)
+    new = place < 0
+    place[~new] = order[place[~new]]
+    here = np.zeros(len(known), bool)
+    here[place[~new]] = True
+    return _Matched(order, ordered, place, new, here, np.array_equal(keys, known[: len(keys)]))
+
+
 def join(sample: Sample, history: History) -> SocketJoin:
     table, known = sample.sockets, history.known
     first = history.began is None
     fresh = sorted_unique(table.netns) if first else [*sample.netns - history.namespaces]
-    order = np.argsort(known.key)
-    place = index_of(table.key, known.key[order])
-    new = place < 0
-    place[~new] = order[place[~new]]
     return SocketJoin(
         known,
-        order,
-        place,
-        new,
-        isin(table.netns, fresh),
+        *_matched(table.key, known.key),
+        isin(table.netns, fresh) if len(fresh) else np.zeros(len(table), bool),
         sample.clock,
         None if first else max(sample.clock - history.clock, LEAST_S),
     )

@@ -42,8 +42,7 @@ def known_sockets(sample: Sample, joined: SocketJoin, process: Index) -> KnownSo
 def missed(joined: SocketJoin, told: Bools) -> tuple[Bools, Bools]:
     """Of those known before that this sample missed, without those whose end was `told`: which may
     come again, and which are gone."""
-    absent = ~told
-    absent[joined.place[~joined.new]] = False
+    absent = ~told & ~joined.here
     again = absent & (joined.known.misses + 1 < MISSES)
     return again, absent & ~again
 

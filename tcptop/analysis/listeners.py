@@ -10,7 +10,8 @@ from tcptop.model import tcp
 from tcptop.model.arrays import distinct, index_of, isin_codes, isin_sorted, row_hash, sorted_unique
 from tcptop.model.sample import ListenerPeaks
 from tcptop.model.snapshot import Listeners
-from tcptop.model.table import ALL, I64, MAPPED, U64, Bools, Index, Rows, SocketTable
+from tcptop.model.table import ALL, I64, MAPPED, U16, U32, U64, Bools, Index, Rows, SocketTable
+from tcptop.model.unchanged import while_same
 
 
 def match(table: SocketTable, rows: Index) -> Index:
@@ -50,11 +51,14 @@ def _keys(table: SocketTable, rows: Index, device: bool, wildcard: bool) -> U64:
 
 def accepted(table: SocketTable, rows: Rows = ALL) -> Bools:
     """Connections whose local port is a listener's: the other end called."""
-    listening = table.state == tcp.LISTEN
-    ports = sorted_unique(row_hash(table.netns[listening], table.local_port[listening]))
-    here: Bools = isin_sorted(row_hash(table.netns[rows], table.local_port[rows]), ports)
-    here &= ~listening[rows]
-    return here
+    found: Bools = _accepted(table.netns, table.local_port, table.state == tcp.LISTEN)[rows]
+    return found
+
+
+@while_same(kept=2)
+def _accepted(netns: U32, port: U16, listening: Bools) -> Bools:
+    key = row_hash(netns, port)
+    return isin_sorted(key, sorted_unique(key[listening])) & ~listening
 
 
 def waiting(table: SocketTable) -> Bools:

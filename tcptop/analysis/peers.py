@@ -7,6 +7,7 @@ import numpy as np
 from tcptop.model import tcp
 from tcptop.model.arrays import index_of, isin, row_hash
 from tcptop.model.table import ALL, U32, U64, Bools, Index, Rows, SocketTable
+from tcptop.model.unchanged import while_same
 
 AGREED = 1 | 2 | 4  # of tcpi_options: timestamps, SACK, window scales
 LOOPBACK_V4 = np.uint64(0xFFFF_7F00_0000 >> 24)  # ::ffff:127.0.0.0/104
@@ -96,20 +97,33 @@ def _end(table: SocketTable, side: str, rows: Index) -> list[Index]:
 
 def remote_is_local(table: SocketTable, rows: Rows = ALL) -> Bools:
     """Rows whose remote end is an address of their namespace: no network is between."""
-    hi, lo = table.remote_hi[rows], table.remote_lo[rows]
+    ends = (table.local_hi, table.local_lo, table.remote_hi, table.remote_lo)
+    local: Bools = _remote_is_local(table.netns, table.interface, *ends)[rows]
+    return local
+
+
+@while_same()
+def _remote_is_local(
+    netns: U32, interface: U32, local_hi: U64, local_lo: U64, hi: U64, lo: U64
+) -> Bools:
     near = is_loopback(hi, lo)
     if near.all():
         return near
-    mine = row_hash(*_place(table, ALL, "local"), table.local_hi, table.local_lo)
-    return near | isin(row_hash(*_place(table, rows, "remote"), hi, lo), mine)
+    mine = row_hash(netns, _zone(interface, local_hi), local_hi, local_lo)
+    return near | isin(row_hash(netns, _zone(interface, hi), hi, lo), mine)
 
 
 def _place(table: SocketTable, rows: Rows, side: str) -> tuple[U32, U32]:
-    """Where addresses are unique: in the namespace, link-local ones (fe80::/10) on their link."""
-    zone: U32 = table.interface[rows]
-    if zone.any():
-        zone = np.where(is_link_local(getattr(table, f"{side}_hi")[rows]), zone, np.uint32(0))
-    return table.netns[rows], zone
+    """Where addresses are unique."""
+    hi = getattr(table, f"{side}_hi")[rows]
+    return table.netns[rows], _zone(table.interface[rows], hi)
+
+
+def _zone(interface: U32, hi: U64) -> U32:
+    """Addresses are unique in a namespace, link-local ones (fe80::/10) on their link."""
+    if not interface.any():
+        return interface
+    return np.where(is_link_local(hi), interface, np.uint32(0))
 
 
 def is_link_local(hi: U64 | np.uint64) -> Bools:

@@ -12,6 +12,7 @@ from tcptop.model import tcp
 from tcptop.model.arrays import isin_codes
 from tcptop.model.dataclass import dataclass
 from tcptop.model.socket_id import SocketId, socket_keys
+from tcptop.model.unchanged import while_same
 
 U8 = NDArray[np.uint8]
 U16 = NDArray[np.uint16]
@@ -116,8 +117,8 @@ class SocketTable:
 
     @property
     def key(self) -> U64:
-        """What tells sockets apart, of all namespaces; computed anew each time."""
-        return socket_keys(self.netns, self.cookie)
+        """What tells sockets apart, of all namespaces; not to be written to."""
+        return _keys(self.netns, self.cookie)
 
     def id(self, row: int) -> SocketId:
         return SocketId(int(self.netns[row]), int(self.cookie[row]))
@@ -208,6 +209,9 @@ class SocketTable:
     def memory_known(self, name: str) -> Bools:
         """Rows whose kernel sent that many SKMEMINFO words (drops since 4.7)."""
         return self.memory_count > tcp.MEMORY.index(name)
+
+
+_keys = while_same(kept=3)(socket_keys)  # of a sample, and of some part of it or another
 
 
 def blank(rows: int) -> SocketTable:

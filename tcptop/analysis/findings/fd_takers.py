@@ -13,7 +13,8 @@ from tcptop.model import tcp
 from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
-from tcptop.model.table import Index
+from tcptop.model.table import U64, Index
+from tcptop.model.unchanged import while_same
 
 MOST, MOSTLY = 0.5, 0.9  # of the descriptors in use; of those connections
 IDLE_S = 10.0
@@ -52,8 +53,7 @@ def takers(seen: Observations, rows: Index, used: int) -> Takers | None:
     if group is None or len(group.rows) <= MOST * used:
         return None
     mine = group.rows
-    far = row_hash(table.remote_hi[mine], table.remote_lo[mine])
-    most = next(iter(rows_by_key(mine, far)))
+    most = _of_one(mine, table.remote_hi, table.remote_lo)
     sent, came = (table.since_s(f"last_data_{way}", mine) for way in ("sent", "recv"))
     rested = np.fmin(sent, came) >= IDLE_S
     return Takers(
@@ -65,6 +65,13 @@ def takers(seen: Observations, rows: Index, used: int) -> Takers | None:
         int(np.count_nonzero(table.info_of("data_segs_out", mine) == 0)),
         int(np.count_nonzero(rested)),
     )
+
+
+@while_same(kept=4)
+def _of_one(rows: Index, hi: U64, lo: U64) -> Index:
+    """Those of the address that has most."""
+    most: Index = next(iter(rows_by_key(rows, row_hash(hi[rows], lo[rows]))))
+    return most
 
 
 def told(found: Takers | None) -> Iterator[str]:

@@ -13,7 +13,8 @@ from tcptop.model.arrays import row_hash, rows_by_key
 from tcptop.model.finding import Subject
 from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
-from tcptop.model.table import Index
+from tcptop.model.table import U16, U32, U64, Bools, Index
+from tcptop.model.unchanged import while_same
 
 MOST = 20  # of the largest groups
 
@@ -80,12 +81,29 @@ def by_place(seen: Observations, rows: Index) -> list[ConnectionGroup]:
 def _gathered(seen: Observations, rows: Index, process: Index) -> list[ConnectionGroup]:
     if not len(rows):
         return []
-    table, served = seen.table, seen.accepted[rows]
-    names = ("interface", "remote_hi", "remote_lo")
-    far = [np.where(served, 0, getattr(table, name)[rows]) for name in names]
-    port = np.where(served, table.local_port[rows], table.remote_port[rows])
-    key = row_hash(table.netns[rows], process, served, port, *far)
-    return [_group(seen, mine) for mine in islice(rows_by_key(rows, key), MOST)]
+    table = seen.table
+    ports = (table.local_port, table.remote_port)
+    far = (table.interface, table.remote_hi, table.remote_lo)
+    largest = _largest(rows, process, seen.accepted, table.netns, *ports, *far)
+    return [_group(seen, mine) for mine in largest]
+
+
+@while_same(kept=8)
+def _largest(
+    rows: Index,
+    process: Index,
+    accepted: Bools,
+    netns: U32,
+    local_port: U16,
+    remote_port: U16,
+    *far: U32 | U64,
+) -> tuple[Index, ...]:
+    """The rows of each group; `far` says to where others than accepted ones lead."""
+    served = accepted[rows]
+    to = [np.where(served, 0, column[rows]) for column in far]
+    port = np.where(served, local_port[rows], remote_port[rows])
+    key = row_hash(netns[rows], process, served, port, *to)
+    return tuple(islice(rows_by_key(rows, key), MOST))
 
 
 def _group(seen: Observations, rows: Index) -> ConnectionGroup:

@@ -7,7 +7,7 @@ import numpy as np
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits
 from tcptop.model import tcp
-from tcptop.model.table import F64, Bools
+from tcptop.model.table import F64, Bools, Index
 
 NO_TIMER = (0, tcp.DELACK)
 
@@ -18,14 +18,15 @@ def timeout(seen: Observations, limits: Limits) -> float:
     return limits["idle_s"] if chosen is None else chosen
 
 
-def quiet_s(seen: Observations) -> F64:
+def quiet_s(seen: Observations, rows: Index) -> F64:
     """Seconds since data or an acknowledgement went either way; NaN where not known."""
-    return np.fmin(seen.table.since_s("last_data_sent"), unheard_s(seen))
+    return np.fmin(seen.table.since_s("last_data_sent", rows), unheard_s(seen, rows))
 
 
-def unheard_s(seen: Observations) -> F64:
+def unheard_s(seen: Observations, rows: Index) -> F64:
     """Seconds since data or an acknowledgement came, as keepalive_time_elapsed() counts them."""
-    return np.fmin(seen.table.since_s("last_data_recv"), seen.table.since_s("last_ack_recv"))
+    clocks = (seen.table.since_s(name, rows) for name in ("last_data_recv", "last_ack_recv"))
+    return np.fmin(*clocks)
 
 
 def held(seen: Observations) -> Bools:

@@ -10,7 +10,8 @@ from tcptop.model import address, tcp
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.sample import Process
-from tcptop.model.table import Index
+from tcptop.model.table import I64, Bools, Index
+from tcptop.model.unchanged import while_same
 
 NAMED = 3  # processes in a sentence
 
@@ -35,7 +36,12 @@ def held(seen: Observations, process: Process) -> Index:
     mine = np.array([each.pid == process.pid for each in holders.processes], bool)
     if not mine.any():
         return np.zeros(0, np.int64)
-    rows: Index = sorted_unique(holders.row[mine[holders.process] & holders.held])
+    return _held(mine, holders.process, holders.row, holders.fd)
+
+
+@while_same(kept=4)
+def _held(mine: Bools, process: Index, row: Index, fd: I64) -> Index:
+    rows: Index = sorted_unique(row[mine[process] & (fd != -1)])
     return rows
 
 

@@ -1,16 +1,11 @@
-"""Compression, and its undoing within bounds. In the standard library since 3.14 (PEP 784)."""
+"""Compression, and its undoing within bounds."""
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
+from tcptop.model.zstd import zstd
 from tcptop.sources.recording.errors import DamagedError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 FAST, SMALL = 3, 6  # levels: of each sample, of a group that is full
 WINDOW_LOG = 24  # 16 MiB, more than any level here uses: what asks for more is a bomb

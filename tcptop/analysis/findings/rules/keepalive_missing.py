@@ -26,19 +26,15 @@ def _rows(seen: Observations, timeout_s: float) -> Index:
     """Segments that come although no data does are the peer's keepalive: it keeps it alive."""
     table = seen.table
     unarmed = idle.held(seen) & isin_codes(table.timer, idle.NO_TIMER)
-    if not unarmed.any():
-        return np.flatnonzero(unarmed)
-    old = idle.quiet_s(seen) > timeout_s
-    if not (unarmed & old).any():
-        return np.flatnonzero(unarmed & old)
-    spoken = seen.snapshot.durations.silent_s < min(seen.watched_s, timeout_s) - 1
-    silent = unarmed & old & ~spoken
-    return np.flatnonzero(silent & ~seen.remote_here) if silent.any() else np.flatnonzero(silent)
+    rows = np.flatnonzero(unarmed & ~seen.remote_here) if unarmed.any() else np.flatnonzero(unarmed)
+    rows = rows[idle.quiet_s(seen, rows) > timeout_s]
+    spoken = seen.snapshot.durations.silent_s[rows] < min(seen.watched_s, timeout_s) - 1
+    return rows[~spoken]
 
 
 def _finding(seen: Observations, limits: Limits, group: ConnectionGroup) -> Finding:
     timeout_s = idle.timeout(seen, limits)
-    quiet = float(idle.quiet_s(seen)[group.rows].max())
+    quiet = float(idle.quiet_s(seen, group.rows).max())
     certain = seen.watched_s >= timeout_s
     many = words.count(len(group.rows), "idle connection")
     return Finding(

@@ -12,7 +12,7 @@ from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.model import tcp
 from tcptop.model.finding import Finding
-from tcptop.model.table import F64
+from tcptop.model.table import F64, Index
 
 ID = "keepalive-too-slow"
 
@@ -20,21 +20,20 @@ ID = "keepalive-too-slow"
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     armed = idle.held(seen) & (seen.table.timer == tcp.KEEPALIVE)
     if armed.any():
-        first = _first_probe_s(seen)
         # Nothing on the way forgets a connection that does not leave this host.
-        late = armed & (first > idle.timeout(seen, limits)) & ~seen.remote_here
-        for group in grouped(seen, np.flatnonzero(late), by_process=False):
-            yield _finding(seen, limits, group, float(first[group.rows].max()))
+        rows = np.flatnonzero(armed & ~seen.remote_here)
+        late = rows[_first_probe_s(seen, rows) > idle.timeout(seen, limits)]
+        for group in grouped(seen, late, by_process=False):
+            yield _finding(seen, limits, group, float(_first_probe_s(seen, group.rows).max()))
 
 
-def _first_probe_s(seen: Observations) -> F64:
+def _first_probe_s(seen: Observations, rows: Index) -> F64:
     """Seconds of silence before the first probe, at least.
 
     The timer was set when the connection was last heard of, or before: tcp_keepalive_timer,
     net/ipv4/tcp_timer.c, sets it anew only when it runs out.
     """
-    table = seen.table
-    return idle.unheard_s(seen) + table.expires / 1000
+    return idle.unheard_s(seen, rows) + seen.table.expires[rows] / 1000
 
 
 def _finding(seen: Observations, limits: Limits, group: ConnectionGroup, first: float) -> Finding:
