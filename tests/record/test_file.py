@@ -118,6 +118,18 @@ def test_every_field_comes_back_whole_and_as_a_change(tmp_path: Path) -> None:
     assert [differences(*pair) for pair in zip(taken, found, strict=True)] == [[]] * len(taken)
 
 
+def test_what_has_ended_is_told_once(tmp_path: Path) -> None:
+    """Nothing else need be otherwise in the next sample."""
+    one, none = whole(), Deaths(NETNS, lost=None, deaf_s=0.5, cookie=1 << 60)
+    taken = [one, replace(one, clock=one.clock + 1, deaths=(Deaths(NETNS), none)), one]
+    found = read(recorded(tmp_path / "x", taken))
+    assert [[len(each.at) for each in sample.deaths] for sample in found] == [
+        [0, 3],
+        [0, 0],
+        [0, 3],
+    ]
+
+
 def test_a_host_without_sockets_and_namespaces(tmp_path: Path) -> None:
     one = everything()
     nothing = replace(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tcptop.model.arrays import isin_sorted, row_hash
 from tcptop.model.sample import Deaths, Kernel, ListenerPeaks, Owners, Sample
+from tcptop.model.table import EMPTY
 from tcptop.sources.recording.errors import DamagedError
 from tcptop.sources.recording.payload import ArrayReader, ArrayWriter
 from tcptop.sources.recording.table_reader import ROWS, Layout, read_table, socket_table
@@ -121,8 +122,8 @@ def read_deaths(deaths: Sequence[Deaths], layout: Layout, arrays: ArrayReader) -
     if not isinstance(heads, list) or len(heads) != len(deaths):
         raise DamagedError("a sample has lost what ended")
     for each, head in zip(deaths, heads, strict=True):
-        if head is None:
-            yield each
+        if head is None:  # what was written as a change still has those of the sample before
+            yield replace(each, sockets=EMPTY, at=np.zeros(0))
             continue
         if not isinstance(head, dict):
             raise DamagedError("a sample has lost what ended")
