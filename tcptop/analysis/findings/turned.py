@@ -33,9 +33,9 @@ PARTLY, MOSTLY = 0.2, 0.8
 
 
 class Turned(NamedTuple):
-    """Of the `every` connections of a listener (`row`) that came or ended in the last `seconds`
-    those that its program ended at once, after at most `most_bytes`, whose notices are `ended`;
-    `staying` as in HungUp. `asked`: all had sent something."""
+    """Of the `every` connections of a listener (`row`) that came or ended in the last `seconds`,
+    `checks` apart, those that its program ended at once, after at most `most_bytes`, whose notices
+    are `ended`; `staying` as in HungUp. `asked`: all had sent something."""
 
     row: int
     every: int
@@ -43,6 +43,7 @@ class Turned(NamedTuple):
     ended: Closed
     staying: Index
     asked: bool
+    checks: int = 0
 
     @property
     def number(self) -> int:
@@ -92,13 +93,15 @@ def turned(seen: Observations, netns: int, least: int, share: float) -> Iterator
         said = limit.said if limit and not limit.asked else 0
         unread = _unread(seen, netns, seconds, ended, said)
         every = int(np.count_nonzero(mine)) + _young(seen, row, seconds)
+        checks = int(np.count_nonzero(_checks(ended) & ~few))
+        every -= checks
         partly = unread.any() and len(ended) >= PARTLY * every
         if partly:
             few |= unread
         if np.count_nonzero(few) >= max(least, (PARTLY if partly else share) * every):
             told = ended.take(few)
             asked = bool((told.known("data_segs_in") > 0).all())
-            yield Turned(row, every, seconds, told, there, asked)
+            yield Turned(row, every, seconds, told, there, asked, checks)
 
 
 def _turned_away(seen: Observations, row: int, ended: Closed) -> Bools:
@@ -110,6 +113,14 @@ def _turned_away(seen: Observations, row: int, ended: Closed) -> Bools:
     if limit and limit.asks_for_tls:
         turned |= without_tls(ended)
     return turned
+
+
+def _checks(ended: Closed) -> Bools:
+    """Who asked for nothing, and left without having read what was said: a look whether somebody
+    is there, as balancers take, tells nothing of how others are served."""
+    left = (ended.reset == codes.YES) | (ended.first == codes.THERE)
+    checks: Bools = left & (ended.known("data_segs_in") == 0)
+    return checks
 
 
 def without_tls(ended: Closed) -> Bools:

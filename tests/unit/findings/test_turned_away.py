@@ -541,3 +541,38 @@ def test_a_proxy_whose_back_end_is_down_asks_for_it_now_and_then(
     (turned,), (back_end,) = of(every, ID), of(every, "destination-failing")
     assert back_end.title.startswith("All 8 connects to 127.0.0.1:9000")
     assert (turned.because == back_end.key) is folded
+
+
+def greeted(number: int, per_s: int, asked: int, acked: int) -> Deaths:
+    """So many a second were sent 110 bytes, of which so many had been acknowledged at the end."""
+    info = {"data_segs_out": 1, "bytes_sent": 110, "bytes_acked": acked, "data_segs_in": asked}
+    info |= {"segs_out": 4, "segs_in": 4, "rtt": 40, "min_rtt": 40, "bytes_received": 60 * asked}
+    first = 10_000 + 300 * number + 50 * asked + 20 * (acked < 110)
+    some = table(
+        socket("CLOSE", "10.0.0.1:5432", f"10.0.0.2:{port}", cookie=port, info=info)
+        for port in range(first, first + per_s)
+    )
+    return Deaths(NETNS, some, np.full(per_s, TAKEN_AT + number - 0.5))
+
+
+def of_mysql(refused: int, checks: int, served: int = 0) -> tuple[Finding, ...]:
+    """Checks leave as soon as they are connected: the message of the server meets a reset."""
+    server = Process(300, "mariadbd", "mariadbd", 0, 7000, None, 60, 1024, 0)
+    each = ((refused, 0, 112), (checks, 0, 1), (served, 3, 112))
+    every = watch(
+        8,
+        lambda number: [*LISTENING, *closed(number, lambda _: refused)],
+        owners=owners((900, server, 3)),
+        kernel=lambda _: host(NONE, {}, SYSCTLS),
+        deaths=lambda number: tuple(greeted(number, *some) for some in each if some[0]),
+    )
+    return of(every[-1], ID)
+
+
+def test_checks_tell_nothing_of_how_others_are_served() -> None:
+    """In the incident it has blocked a host, as a balancer there only looks whether it is up."""
+    (finding,) = of_mysql(3, 2)
+    assert (finding.values["turned_away"], finding.values["came"]) == (24, 24)
+    assert finding.evidence[1].startswith("Checks apart: 16 others have left at once")
+    assert of_mysql(0, 4) == ()
+    assert of_mysql(3, 2, served=2) == ()

@@ -96,6 +96,7 @@ def _by_share(seen: Observations, found: Turned) -> Finding:
         },
         (
             _each(found),
+            *_looks(found),
             *([] if found.mute and not len(found.staying) else [_stay(found.staying)]),
             f"It is {servers.programs(processes)}.",
         ),
@@ -105,6 +106,12 @@ def _by_share(seen: Observations, found: Turned) -> Finding:
         else f"ss -Htan state time-wait '{words.served(seen.sample, row)}' | wc -l",
         since=float(found.ended.at.min()),
     )
+
+
+def _looks(found: Turned) -> Iterator[str]:
+    if found.checks:
+        left = words.count(found.checks, "other has", "others have")
+        yield f"Checks apart: {left} left at once: nothing sent, the answer unread."
 
 
 def _by_death(seen: Observations, found: died.Died) -> Finding:
