@@ -19,7 +19,7 @@ from tcptop.model.sample import Process
 from tcptop.model.table import F64, Index
 
 MOST = 0.5  # of the processes
-LEAST_S = 2.0  # on one of them
+LEAST_S = 2.0  # on one of them; of one thread that sleeps in such a call any that is told of
 SLEEPS = ("wait_woken", "sk_wait_data", "inet_stream_connect", "__inet_stream_connect")
 # How to see what a back end does, by how its name begins.
 LOOK = {
@@ -88,6 +88,13 @@ class Waits(NamedTuple):
                 "of its own, answer such calls; give them a deadline. More workers and more "
                 "backlog only let more calls begin before all wait again."
             )
+        if len(self.processes) == 1:
+            return (
+                f"{self._first()} {who} waits in the one thread that also accepts, so that nobody "
+                "else is served meanwhile: let it make such calls in other threads, or without "
+                "blocking (an asynchronous client), and give them a deadline. More backlog would "
+                "only hide it."
+            )
         return (
             f"{self._first()} Give the calls of {who} to it a deadline, so that it goes on to "
             "serve others. More workers soon wait for it too, and more backlog would only hide it."
@@ -107,7 +114,10 @@ class Waits(NamedTuple):
     def _first(self) -> str:
         who = words.called(self.processes[0])
         look = next((said for name, said in LOOK.items() if self.there.startswith(name)), "")
-        return f"Find out why {self.where} does not answer {who}{f': {look}' if look else ''}."
+        look = f": {look}" if look else ""
+        if self.longest_s < LEAST_S:
+            return f"Find out why {self.where} takes so long to answer {who}{look}."
+        return f"Find out why {self.where} does not answer {who}{look}."
 
 
 def waited_for(seen: Observations, processes: Sequence[Process]) -> Waits | None:
@@ -119,10 +129,13 @@ def waited_for(seen: Observations, processes: Sequence[Process]) -> Waits | None
         place = np.searchsorted(rows, group.rows)
         workers = len(np.unique(seen.snapshot.holders.first(group.rows)))
         longest = float(waited_s[place].max())
-        if workers > MOST * len(processes) and longest >= LEAST_S:
-            dials = int((seen.table.state[group.rows] == tcp.SYN_SENT).sum())
-            there, own = _name(seen, group.rows), _own(seen, group.rows, processes)
-            return Waits(processes, workers, group, dials, longest, there, own)
+        if workers <= MOST * len(processes):
+            continue
+        dials = int((seen.table.state[group.rows] == tcp.SYN_SENT).sum())
+        there, own = _name(seen, group.rows), _own(seen, group.rows, processes)
+        found = Waits(processes, workers, group, dials, longest, there, own)
+        if longest >= LEAST_S or (len(processes) == 1 and found.sure(seen)):
+            return found
     return None
 
 

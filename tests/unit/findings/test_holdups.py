@@ -90,6 +90,16 @@ def test_who_waits_for_no_back_end(rows: list[Row], facts: dict[str, Any]) -> No
     assert held_up(rows, **facts) == Holdup(())
 
 
+def test_a_call_in_the_only_thread_is_told_while_it_is_young() -> None:
+    """One after another, each of three seconds: a blocking call in an event loop."""
+    young, listener = asks(0, last_data_sent=1200), np.array([0])
+    for facts, told in ({}, True), ({"threads": 2}, False), ({"sleeps_in": "ep_poll"}, False):
+        observed = seen([young], **facts)
+        found = holdups.of_listener(observed, listener, listener, WORKERS[:1], stands=True)
+        assert ("waits for 127.0.0.1:5432: 1 request" in "".join(found.evidence)) == told
+        assert ("takes so long to answer gunicorn. gunicorn waits in" in found.advice) == told
+
+
 @pytest.mark.parametrize("facts", [{"threads": 8}, {"sleeps_in": "ep_poll"}, {"sleeps_in": None}])
 def test_others_may_accept_while_one_waits(facts: dict[str, Any]) -> None:
     found = held_up([asks(n) for n in range(3)], **facts)
