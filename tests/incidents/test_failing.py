@@ -356,6 +356,33 @@ def a_gateway_has_no_route(lab: Lab) -> None:
     lab.client.python("dialer", "10.99.0.1", 5672, 1, 8, 3)
 
 
+@incident(
+    client=[
+        Says(
+            FAILING,
+            "warning",
+            who="listening",
+            title=[r"^All \d+ connections to 10\.77\.0\.1:25 .*for want of a greeting"],
+            told=["the server speaks first", "TCP_DEFER_ACCEPT"],
+            never=["firewall", "acknowledged what was sent"],
+            destination="10.77.0.1:25",
+        )
+    ],
+)
+def a_server_that_speaks_first_waits_for_its_clients(lab: Lab) -> None:
+    """In the incident haproxy's defer-accept before a mail server."""
+    lab.server.python("greeting", lab.server.address, 25, 30, port=25)
+    lab.client.python("listening", lab.server.address, 25, 12, 3)
+    lab.wait(4)
+
+
+@a_server_that_speaks_first_waits_for_its_clients.healthy()
+def a_server_greets(lab: Lab) -> None:
+    lab.server.python("greeting", lab.server.address, 25, port=25)
+    lab.client.python("listening", lab.server.address, 25, 12, 3)
+    lab.wait(2)
+
+
 class TestFailing(Proving):
     incidents = (
         a_quiet_service_is_down,
@@ -370,5 +397,6 @@ class TestFailing(Proving):
         a_host_is_gone_and_asked_for_now_and_then,
         a_gateway_has_no_route,
         nobody_answers_within_tls,
+        a_server_that_speaks_first_waits_for_its_clients,
     )
     loads = (logs_are_sent_and_nobody_answers, metrics_are_sent_and_nobody_answers)

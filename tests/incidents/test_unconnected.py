@@ -369,28 +369,6 @@ def _kept_clients(lab: Lab, most: int) -> None:
     lab.client.python("browsers", server.address, 80, 5, 9)
 
 
-class TestUnconnected(Proving):
-    incidents = (
-        haproxy_has_all_the_clients_it_may,
-        a_firewall_drops_behind_short_timeouts,
-        one_caller_tries_again_and_again,
-        a_neighbour_is_gone_and_a_filter_drops,
-        a_firewall_rejects,
-        the_route_of_a_vpn_is_gone,
-        a_host_rejects_its_own_clients,
-        all_back_ends_are_gone,
-    )
-    loads = (one_of_three_back_ends_is_out,)
-
-
-class TestRefused(Proving):
-    incidents = (
-        two_of_three_upstreams_are_down,
-        a_limit_on_connections_is_reached,
-        a_service_listens_on_localhost_alone,
-    )
-
-
 _DATA = "40000-40003"
 
 
@@ -428,3 +406,26 @@ def the_data_ports_of_a_server_answer(lab: Lab) -> None:
 def _ftp(lab: Lab) -> None:
     lab.client.python("dialer", lab.server.address, _DATA, 2, 4, 0.5, name="ftp")
     lab.client.python("dialer", lab.server.address, 2121, 1, 2, 0.5, name="login")
+
+
+class TestUnconnected(Proving):
+    incidents = (
+        haproxy_has_all_the_clients_it_may,
+        a_firewall_drops_behind_short_timeouts,
+        one_caller_tries_again_and_again,
+        a_neighbour_is_gone_and_a_filter_drops,
+        a_firewall_rejects,
+        the_route_of_a_vpn_is_gone,
+        a_host_rejects_its_own_clients,
+        all_back_ends_are_gone,
+        the_data_ports_of_a_server_are_filtered,
+    )
+    loads = (one_of_three_back_ends_is_out,)
+
+
+class TestRefused(Proving):
+    incidents = (
+        two_of_three_upstreams_are_down,
+        a_limit_on_connections_is_reached,
+        a_service_listens_on_localhost_alone,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tcptop.analysis.dialing import WHERE
-from tcptop.analysis.findings import declining, reuse
+from tcptop.analysis.findings import declining, reuse, ungreeted
 from tcptop.analysis.findings.hung_up import over_soon
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.reuse import IDLE_S, lacking, paused_s
@@ -19,7 +19,7 @@ from tcptop.model.table import F64, I64, Bools, Index
 
 # Codes of how one ended.
 NEUTRAL, FINE, REFUSED, SILENT, UNTOLD, RESET, LEFT, CUT, LOST, TURNED, REUSED = range(11)
-DECLINED, STRUCK = 11, 12
+DECLINED, UNGREETED, STRUCK = 11, 12, 13
 FAILED = REFUSED  # this and those after it
 # Seconds without an answer: longer than to the other end of the world and back, and what a round
 # trip takes beside.
@@ -57,6 +57,7 @@ def how_ended(seen: Observations, closed: Closed) -> I64:
     how[ours & want] = LEFT
     untold = (closed.first == codes.UNTOLD) & came & (broken | (closed.reset == codes.NO))
     how[_late(seen, closed, opened & whole & untold & _in_want(closed, same_tick=True))] = LEFT
+    how[_late(seen, closed, opened & whole & untold & too_late(closed))] = LEFT
     here, there = closed_first(seen, closed)
     unheard = opened & whole & ~broken & sent & lacking(closed)
     asking = opened & whole & ~broken & ~unheard & _few(closed)
@@ -69,6 +70,7 @@ def how_ended(seen: Observations, closed: Closed) -> I64:
     how[~opened & whole & broken] = REFUSED
     how[_turned_away(closed, opened & whole, there)] = TURNED
     how[declining.declined(closed, opened & whole & here)] = DECLINED
+    how[ungreeted.ungreeted(closed, opened & whole & here)] = UNGREETED
     how[accepted(seen, closed)] = NEUTRAL
     return how
 
@@ -105,6 +107,14 @@ def as_long(closed: Closed, how: I64, there: Index) -> Index:
     alike &= asked & (how[there] == FINE) & (closed.first[there] == codes.HERE)
     left: Index = there[alike]
     return left
+
+
+def too_late(closed: Closed) -> Bools:
+    """Data came to what had been closed: it counts as a segment, and not as bytes received. Who
+    wants no answer closes at once, and has it after a round trip."""
+    came = (closed.known("data_segs_in") > 0) & (closed.known("bytes_received") == 0)
+    late: Bools = came & (closed.known("data_segs_out") > 0) & ~lacking(closed)
+    return late & (closed.known("last_data_sent") >= WAITED_S * 1000)
 
 
 def _late(seen: Observations, closed: Closed, untold: Bools) -> Bools:

@@ -11,6 +11,7 @@ from tcptop.analysis.findings import (
     partial_listeners,
     reuse_words,
     unanswered,
+    ungreeted,
 )
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcome_words import gone, kinds
@@ -41,6 +42,8 @@ def advice(found: Outcomes, to: str, seen: Observations) -> str:
         )
     if most.startswith("closed by"):
         return _about_cuts(found, there)
+    if most.endswith("greeting"):
+        return ungreeted.advice(to, here)
     if most.startswith("closed") and found.none_new:
         return (
             f"{there} look why the program takes no new connections while it serves older ones: a "
@@ -164,6 +167,12 @@ def _about_cuts(found: Outcomes, there: str) -> str:
 
 
 def _about_silence(found: Outcomes, there: str, here: bool) -> str:
+    if len(found.late_s) >= HALF * found.left:
+        return (
+            "Let the program wait longer, or shorten the way: compare what an answer takes with "
+            "the round trip (rtt of ss -ti). If the round trip alone takes most of it, a queue on "
+            "the path is full (bufferbloat) or the path is long; else the program there is slow."
+        )
     large = (
         " Where it has answered (Send-Q of these connections there is not 0, and they retransmit), "
         "large packets are lost on the way back: compare the MTUs of the path."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tcptop.analysis.findings import reuse_words, unanswered, words
+from tcptop.analysis.findings import reuse_words, unanswered, ungreeted, words
 from tcptop.analysis.findings.awaiting import IN_FLIGHT_S
 from tcptop.analysis.findings.hung_up import SOON_S
 from tcptop.analysis.findings.observations import Observations
@@ -94,6 +94,12 @@ def kinds(found: Outcomes) -> list[_Kind]:
             "{n} connections to {to}{by} within {t} were closed here as the server declined TLS",
             "declined TLS",
         ),
+        _Kind(
+            found.ungreeted,
+            "{n} connections to {to}{by} that ended within {t} were closed here for want of a "
+            "greeting",
+            "closed here for want of a greeting",
+        ),
     )
     return sorted((each for each in every if each.number), key=lambda each: -each.number)
 
@@ -174,6 +180,9 @@ def evidence(
         yield gone(seen, found)
     if found.left:
         yield from _left(found)
+    if found.ungreeted:
+        port, waited = found.callee.remote_port, _range(found.ungreeted_s)
+        yield ungreeted.told(port, waited, found.ungreeted_open)
     if found.cut:
         yield _cut(found)
     if found.turned:
@@ -266,14 +275,30 @@ def _others(found: Outcomes, to: str) -> str:
 
 
 def _left(found: Outcomes) -> Iterator[str]:
-    waited = _range(found.waited_s)
+    late = len(found.late_s)
+    if late:
+        yield (
+            f"The answer to {words.number(late)} of those closed here came nevertheless, "
+            f"{_range(found.late_s)} after the request: their program has given up sooner."
+        )
+    if late < found.left:
+        yield _waited(found)
+    yield from _beside(found)
+
+
+def _waited(found: Outcomes) -> str:
+    waited = f"up to {words.exactly(float(found.waited_s[-1]))}"
+    waited = waited if len(found.late_s) else _range(found.waited_s)
     never = (
         f"; {words.number(found.never_answered)} never got a byte" if found.never_answered else ""
     )
-    yield (
+    return (
         f"Those closed here had waited {waited} for an answer{never}. The other kernel had "
         "acknowledged what was sent: the network carried that, and no answer came."
     )
+
+
+def _beside(found: Outcomes) -> Iterator[str]:
     if found.small_only:
         yield (
             "All that others there brought came in small segments: where large ones are lost on "

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.dialing import WHERE, Callee
-from tcptop.analysis.findings import answers_reset, icmp, reuse, unanswered
+from tcptop.analysis.findings import answers_reset, icmp, reuse, unanswered, ungreeted
 from tcptop.analysis.findings.awaiting import calls_awaiting
 from tcptop.analysis.findings.ended import ADDRESS, Whose, lately, whose
 from tcptop.analysis.findings.how_ended import (
@@ -28,11 +28,13 @@ from tcptop.analysis.findings.how_ended import (
     SILENT,
     STRUCK,
     TURNED,
+    UNGREETED,
     UNTOLD,
     accepted,
     as_long,
     how_ended,
     in_use,
+    too_late,
 )
 from tcptop.analysis.findings.kept_back import rejected_here
 from tcptop.analysis.findings.observations import Observations
@@ -94,6 +96,7 @@ class Outcomes(NamedTuple):
     repeated: int  # of the silent ones, with a SYN sent again: they waited for a second or longer
     never_answered: int  # of those left
     waited_s: F64  # of those left, sorted
+    late_s: F64  # of those left, sorted, after which the answer came nevertheless
     unasked: int  # of those cut
     cut_s: F64  # sorted
     repeats: F64  # of the lost ones, sorted: segments that were retransmitted
@@ -110,6 +113,8 @@ class Outcomes(NamedTuple):
     answers: F64  # bytes that those that ended well brought, sorted
     declined: int  # closed here as the server declined TLS
     fed: int  # that ended, or were opened meanwhile, and have got a byte
+    ungreeted_s: F64  # sorted, how long those had been open that left without the server's greeting
+    ungreeted_open: int  # that wait for it now
     small_only: bool  # all that came was in small segments, over a network
     # By counters, of those that nobody answered:
     rejected: int = 0  # by ICMP
@@ -127,7 +132,11 @@ class Outcomes(NamedTuple):
     @property
     def failed(self) -> int:
         open_ = self.reset + self.left + self.cut + self.lost + self.turned + self.reused
-        return self.unopened + open_ + self.declined
+        return self.unopened + open_ + self.declined + self.ungreeted
+
+    @property
+    def ungreeted(self) -> int:
+        return len(self.ungreeted_s)
 
     @property
     def paused(self) -> F64:
@@ -260,6 +269,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         int(np.count_nonzero(repeated)),
         int(np.count_nonzero(unheard)),
         np.sort(closed.known("last_data_sent")[left] / 1000),
+        np.sort(closed.known("last_data_sent")[left[too_late(closed)[left]]] / 1000),
         int(np.count_nonzero(closed.known("data_segs_out")[cut] == 0)),
         np.sort(closed.known("last_data_sent")[cut] / 1000),
         np.sort(closed.known("total_retrans")[lost]),
@@ -276,6 +286,8 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         np.sort(closed.known("bytes_received")[there[how[there] == FINE]]),
         number[DECLINED],
         _fed(seen, closed, there, since),
+        np.sort(closed.known("last_data_sent")[there[how[there] == UNGREETED]] / 1000),
+        len(ungreeted.waiting(seen, _ours(seen, callee, tcp.ESTABLISHED))),
         _small_only(seen, callee, closed.take(there[how[there] == FINE]), working),
     )
 

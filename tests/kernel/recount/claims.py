@@ -13,7 +13,7 @@ _TOKEN = re.compile(
       (?P<sysctl> [a-z][a-z_0-9.]*\s=\s\d+ )
     | (?P<pid> \bpid\s\d+ )
     | (?P<endpoint> \d+\.\d+\.\d+\.\d+(?:[:/]\d+)? | \[?[0-9a-f]*::[0-9a-f:.]*\]?(?:[:/]\d+)?
-        | (?:(?<=\s)|(?<=^)|\*):\d+ | \bport\s\d+ )
+        | (?:(?<=[\s(])|(?<=^)|\*):\d+ | \bport\s\d+ )
     | (?P<word> [A-Za-z_][\w.-]*\d[\w.-]* )
     | (?P<seconds> {_NUMBER}\s(?:d|h|min|s|ms)\b(?:\s\d+\s(?:h|min|s)\b)* )
     | (?P<bytes> {_NUMBER}\s(?:bytes?|KiB|MiB|GiB)\b )

@@ -146,6 +146,8 @@ def _there(text: str, seen: Seen) -> bool:
     """Whether a place that is named is in the table, or is the subject's."""
     if text in (seen.subject.destination, seen.subject.listener, *called(seen)):
         return True
+    if text.startswith(":") and any(place.endswith(text) for place in called(seen)):
+        return True
     if any(text in (key.local, way.prefix) for s in seen.samples for key, way in s.routes.items()):
         return True
     unlisted = seen.sample.owners.unlisted

@@ -882,3 +882,38 @@ def test_a_check_that_names_a_user_is_no_login_that_is_refused(sent: int, number
     info = {"data_segs_in": 2, "bytes_received": 116, "bytes_sent": sent, "bytes_acked": sent + 2}
     told = found(lambda _: [error(place, **info)], kept=())
     assert [each.values["turned"] for each in told] == [number] * (number > 0)
+
+
+def mute(open_ms: int, to: str) -> Row:
+    """Open for so long, and not a byte either way."""
+    silent = {"data_segs_out": 0, "bytes_sent": 0, "bytes_acked": 2, "bytes_received": 0}
+    return opened(last_data_sent=open_ms, last_data_recv=open_ms, **silent) | {"remote": to}
+
+
+def test_who_waits_for_a_server_that_speaks_first_leaves_for_want_of_a_greeting() -> None:
+    """In the incident haproxy with defer-accept before a mail server."""
+    place = "10.0.0.9:25"
+    finding = one(lambda _: [mute(8000, place)])
+    assert finding.severity == "warning"
+    assert finding.title.endswith("were closed here for want of a greeting")
+    assert "open for 8 s, and nothing had gone either way" in " ".join(finding.evidence)
+    assert "take TCP_DEFER_ACCEPT from this listener" in finding.advice
+    assert "(ss -tan state syn-recv there)" in finding.advice
+    assert not found(lambda _: [mute(40, place)])  # a check of the port
+    assert not found(lambda _: [mute(8000, "10.0.0.9:80")])  # connected ahead
+
+
+@pytest.mark.parametrize(("after_ms", "told"), [(1500, True), (20, False)])
+def test_who_gives_up_sooner_than_a_round_trip_has_its_answer_too_late(
+    after_ms: int, told: bool
+) -> None:
+    """In the incident an upload fills a queue on the way, and each call gives up after two
+    seconds. Whoever wants no answer closes at once."""
+    late = {"data_segs_in": 1, "bytes_received": 0, "bytes_acked": 101, "rtt": 1_500_000}
+    late |= {"min_rtt": 1_500_000, "last_data_sent": after_ms, "last_data_recv": after_ms}
+    every = found(lambda _: [opened(**late)], kept=(), TCPAbortOnData=1)
+    assert len(every) == told
+    for finding in every:
+        assert "came nevertheless, 1.5 s after the request" in " ".join(finding.evidence)
+        assert finding.advice.startswith("Let the program wait longer")
+        assert finding.severity == "warning"

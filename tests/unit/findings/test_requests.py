@@ -310,6 +310,21 @@ def test_a_small_pool_is_told_where_all_of_it_waits() -> None:
 
 
 @pytest.mark.parametrize(
+    ("to", "out", "open_s", "told"),
+    [
+        ("10.0.0.9:25", 0, 8, True),
+        ("10.0.0.9:25", 0, 4, False),
+        ("10.0.0.9:25", 1, 8, False),
+        ("10.0.0.9:80", 0, 8, False),
+    ],
+)
+def test_new_connections_that_are_not_greeted(to: str, out: int, open_s: float, told: bool) -> None:
+    mute = calls(6, sent_s=open_s, received_s=open_s, out=out, into=0, remote=to)
+    found = [each for each in unanswered(mute) if "does not greet 6 new" in each.title]
+    assert [each.severity for each in found] == ["warning"] * told
+
+
+@pytest.mark.parametrize(
     ("waits", "answers", "to", "told"),
     [
         (6, 40, DATABASE, True),

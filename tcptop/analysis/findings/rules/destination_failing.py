@@ -97,6 +97,8 @@ def _seldom(found: Outcomes) -> bool:
 
 def _again(found: Outcomes, limits: Limits) -> bool:
     """One deadline ended them all, and others there wait for their answer already."""
+    if found.ungreeted >= limits["failures"] and alike(found.ungreeted_s):
+        return not found.fine and found.ungreeted_open > 0
     deadline = found.left >= limits["failures"] and alike(found.waited_s)
     none = not found.fine or (found.none_new and found.left >= MANY)
     return deadline and none and len(found.waiting_s) > 0
@@ -124,6 +126,7 @@ def _broken(found: Outcomes) -> int:
         + found.lost
         + found.turned
         + found.reused
+        + found.ungreeted
     )
 
 
@@ -154,6 +157,7 @@ def _finding(seen: Observations, found: Outcomes, limits: Limits) -> Finding:
         "turned": found.turned,
         "reused": found.reused,
         "declined": found.declined,
+        "ungreeted": found.ungreeted,
         "answers_reset": found.answered_late,
     }
     spared = _spared(seen, found, limits)

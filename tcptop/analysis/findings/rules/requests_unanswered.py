@@ -18,7 +18,7 @@ from tcptop.analysis.findings.denied import Denied, denied
 from tcptop.analysis.findings.gave_up import gave_up
 from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.lulls import Repeated, repeated
-from tcptop.analysis.findings.never_answered import never_answered
+from tcptop.analysis.findings.never_answered import never_answered, never_greeted
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.peers import peer_rows
@@ -107,6 +107,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
             never.pop(silence.group.destination, None)
             yield finding
     yield from never.values()
+    yield from never_greeted(seen, ID, limits["few"])
     for again in repeated(seen, limits["connections"], limits["pause_s"]):
         rows, keys = destinations(seen)
         group = next(iter(by_place(seen, rows[keys == np.uint64(again.key)])), None)
