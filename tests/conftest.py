@@ -12,13 +12,12 @@ from collections.abc import Generator, Iterator, Sequence
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import alone, counted, needs
+from tests import alone, needs
 
 # Without it each of some hundred starts of tcptop compiled it anew, and each worker the tests.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-counted.start()  # what is imported at collection counts
 from tcptop.analysis.findings import engine  # noqa: E402
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -45,7 +44,6 @@ LONG = ("tests/incidents/", "tests/healthy/", "tests/kernel/test_scenarios")
 OVER = 0.85  # of the run
 SHORT = "tests/unit/"
 
-_tried: set[str] = set()
 _complaint = pytest.StashKey[str]()
 
 
@@ -64,22 +62,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.stash[_complaint] = needs.install(missing)
         if needs.EVERYTHING and config.stash[_complaint]:
             raise pytest.UsageError(f"packages were not installed: {config.stash[_complaint]}")
-
-
-@pytest.fixture(autouse=True)
-def _counting(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Of each unit test its first parameters, and no hundred examples: the rest takes twice the
-    time when it is counted, and runs few lines more."""
-    test = request.node
-    name, place = test.nodeid.partition("[")[0], test.nodeid
-    often = getattr(test.function, "is_hypothesis_test", False) or name in _tried
-    if often or not place.startswith(SHORT):
-        yield
-        return
-    _tried.add(name)
-    counted.start()
-    yield
-    counted.stop()
 
 
 def mixed(items: Sequence[pytest.Item]) -> list[pytest.Item]:
@@ -103,15 +85,10 @@ def starts(weights: Sequence[float]) -> list[float]:
 
 
 def pytest_collection_finish() -> None:
-    counted.stop()
     # What was collected stays: looking through it again took a tenth of the time.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def pytest_sessionfinish() -> None:
-    counted.save()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
