@@ -134,6 +134,9 @@ def _changed(layout: Layout, old: Arrays, head: Mapping[str, Any], arrays: Array
     residuals = {name: arrays.take_residuals(*_shape(layout, name, len(rows))) for name in columns}
     size = _applied(old["info_size"], rows, residuals.get("info_size"))
     info[size != old["info_size"]] = 0
+    for name, ours in (("info", info), ("expires", expires)):
+        if name in residuals:
+            ours[rows] += residuals.pop(name)
     new = {**old, "info": info, "expires": expires}
     return {name: _applied(new[name], rows, residuals.get(name)) for name in layout.columns}
 
