@@ -408,6 +408,37 @@ def _ftp(lab: Lab) -> None:
     lab.client.python("dialer", lab.server.address, 2121, 1, 2, 0.5, name="login")
 
 
+@incident(
+    server=[
+        Says(
+            "packets-rejected",
+            "warning critical",
+            title=["keeps back its own SYN-ACKs", r"orders\.py on 10\.77\.0\.1:8080"],
+            told=["output that drops by default", "IpOutTransmits"],
+            listener="10.77.0.1:8080",
+        )
+    ],
+)
+def a_server_drops_its_own_answers(lab: Lab) -> None:
+    """Its chain of output lets its own calls out, and forgot what belongs to connections."""
+    _answering(lab, "tcp dport 443 accept")
+    lab.server.until(lambda: lab.server.count("SYN_RECV", local=8080) >= 4, "half-open ones")
+
+
+@a_server_drops_its_own_answers.healthy()
+def a_server_lets_its_answers_out(lab: Lab) -> None:
+    _answering(lab, "tcp dport 443 accept", "ct state established,related accept")
+    lab.wait(2)
+
+
+def _answering(lab: Lab, *rules: str) -> None:
+    lab.server.python("orders", lab.server.address, 8080, port=8080)
+    chain = ("type filter hook output priority 0; policy drop;", *rules)
+    lines = "\n".join(chain)
+    lab.server.nft(f"table ip n {{\nchain o {{\n{lines}\n}}\n}}")
+    lab.client.python("dialer", lab.server.address, 8080, 8, 5, 0.3)
+
+
 class TestUnconnected(Proving):
     incidents = (
         haproxy_has_all_the_clients_it_may,
@@ -429,3 +460,7 @@ class TestRefused(Proving):
         a_limit_on_connections_is_reached,
         a_service_listens_on_localhost_alone,
     )
+
+
+class TestAnswers(Proving):
+    incidents = (a_server_drops_its_own_answers,)

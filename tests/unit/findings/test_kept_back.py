@@ -9,9 +9,10 @@ import pytest
 
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Deaths
+from tests.unit.findings.counting import counters
 from tests.unit.findings.hosts import steadily
 from tests.unit.findings.watched import Findings, of, watch
-from tests.unit.prepared import CURL, NETNS, TAKEN_AT, Row, owners, socket, table
+from tests.unit.prepared import CURL, NETNS, NGINX, TAKEN_AT, Row, owners, socket, table
 
 ID = "packets-rejected"
 TO = "10.0.0.9:5432"
@@ -120,3 +121,39 @@ def test_open_connections_that_cannot_send_prove_it() -> None:
 def test_what_is_refused_by_an_address_of_this_host_is_no_matter_of_nat() -> None:
     own = socket("LISTEN", "10.0.0.9:80", inode=0)
     assert told(seen(REFUSED, 1, rows=[own])) is None
+
+
+HALF_OPEN = [
+    socket("SYN_RECV", "10.0.0.1:8080", f"10.0.0.7:{5000 + n}", cookie=50 + n)
+    | {"inode": 0, "timer": 1, "expires": 500}
+    for n in range(12)
+]
+# Each client asks again after a second; each answer is tried twice.
+OWN_FILTER = {"OutRequests": 24, "OutTransmits": 0, "TCPTimeouts": 12, "TCPSynRetrans": 0}
+
+
+@pytest.mark.parametrize(
+    ("rows", "counted", "severity"),
+    [
+        (HALF_OPEN, {}, "critical"),
+        (HALF_OPEN[:4], {}, "warning"),
+        (HALF_OPEN[:2], {}, None),
+        (HALF_OPEN, {"OutTransmits": 24}, None),  # they leave, and the clients are slow
+        (HALF_OPEN, {"TCPSynRetrans": 12}, None),  # they leave, and are lost on the way
+        ([row | {"retrans": 2} for row in HALF_OPEN], {}, None),
+        ([*HALF_OPEN, socket("ESTABLISHED", "10.0.0.1:8080", "10.0.0.8:6000")], {}, None),
+    ],
+)
+def test_a_server_whose_own_filter_drops_its_answers(
+    rows: list[Row], counted: dict[str, float], severity: str | None
+) -> None:
+    listener = socket("LISTEN", "0.0.0.0:8080", inode=1, send_q=128, cookie=7)
+    known = counters({"InSegs": 12, **OWN_FILTER, **counted})
+    # Who has a connection there came a moment ago.
+    late = lambda n: [listener, *(rows if n > 2 else rows[:12])]  # noqa: E731
+    every = watch(7, late, owners=owners((1, NGINX, 6)), kernel=known)[-1]
+    found = [each for each in of(every, "packets-rejected") if each.key.endswith("syn-acks")]
+    assert [each.severity for each in found] == ([severity] if severity else [])
+    for each in found:
+        assert each.subject.listener == "0.0.0.0:8080"
+        assert "nobody gets a connection to nginx on :8080" in each.title

@@ -13,6 +13,7 @@ from tcptop.analysis.findings import (
     no_route,
     not_passed_on,
     own_answers,
+    own_syn_acks,
     too_large,
     words,
 )
@@ -157,14 +158,23 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
             own = own_answers.kept_out(seen, kernel.netns, summaries, by_filter.dropped)
             yield filtered.finding(ID, seen, kernel.netns, by_filter._replace(own_answers=own))
         yield from no_route.counted(ID, seen, kernel.netns, limits["per_s"])
-        held = kept_back(seen, kernel.netns, summaries)
-        if held:
-            yield kept_back_words.finding(ID, seen, held)
-            continue
-        large = [*too_large.told(ID, kernel.netns, summaries)]
-        if not any(each.values["kept_back"] for each in large):
-            large += not_passed_on.told(ID, kernel.netns, summaries)
-        yield from large
+        yield from _outward(seen, kernel.netns, summaries)
+
+
+def _outward(
+    seen: Observations, netns: int, summaries: Sequence[SampleSummary]
+) -> Sequence[Finding]:
+    """What does not leave this host: its own, or what it is to pass on."""
+    answers = [*own_syn_acks.told(ID, seen, netns, summaries)]
+    if answers:
+        return answers
+    held = kept_back(seen, netns, summaries)
+    if held:
+        return [kept_back_words.finding(ID, seen, held)]
+    large = [*too_large.told(ID, netns, summaries)]
+    if any(each.values["kept_back"] for each in large):
+        return large
+    return [*large, *not_passed_on.told(ID, netns, summaries)]
 
 
 def _rejected(summaries: Sequence[SampleSummary], netns: int) -> dict[RejectReason, float]:
