@@ -59,8 +59,15 @@ def evidence(told: Silent) -> Iterator[str]:
         yield (
             f"{words.count(told.other_family, 'connection')} to the same port by "
             f"{'IPv6' if unanswered.is_v4(told.case.callee) else 'IPv4'} got an answer meanwhile: "
-            "programs that try one address after the other continue with that one, later."
+            "programs that try one address after the other continue with that one, "
+            f"{_later(told)}."
         )
+
+
+def _later(told: Silent) -> str:
+    if not told.other_family_goes_on:
+        return "later"
+    return f"up to {words.duration(told.case.longest_s)} later: that is what it costs them"
 
 
 def is_up(told: Silent) -> Iterator[str]:

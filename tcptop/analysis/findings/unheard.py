@@ -27,6 +27,7 @@ from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Process
 
 ICMP = 0.5  # of the attempts, as many unreachables: then they are worth telling
+AT_ONCE_S = 1.0  # RFC 8305 asks for 250 ms
 LEAST_S = 3.0  # within which they are counted
 A_FEW, MOSTLY, FAILED_S = 3, 0.7, 10.0  # that ICMP ended, of a place, within these seconds
 
@@ -73,6 +74,13 @@ class Silent:
     def other_family(self) -> int:
         """Connections to the same port by the other family, where attempts are given up soon."""
         return unanswered.by_other_family(self.seen, self.case.callee) if self.given else 0
+
+    @property
+    def other_family_goes_on(self) -> bool:
+        """Whether as many are answered by the other family, and none has waited for long before
+        its program went on there: it tries both almost at once (RFC 8305)."""
+        soon = self.given is not None and self.case.longest_s < AT_ONCE_S
+        return soon and 2 * self.other_family >= self.attempts
 
     @cached_property
     def processes(self) -> list[Process]:

@@ -403,6 +403,29 @@ def test_programs_that_try_both_families_go_on() -> None:
     assert "to the same port by IPv4 got an answer meanwhile" in finding.evidence[-1]
 
 
+@pytest.mark.parametrize(("again", "severity"), [(0, "info"), (1, "warning")])
+def test_what_a_dead_address_of_a_name_costs_where_the_other_answers(
+    again: int, severity: str
+) -> None:
+    """Programs that try both at once go on after a quarter of a second; others wait."""
+    to, here = "[2001:db8::1]:443", {"local": "[2001:db8::9]:40000"}
+
+    def rows(number: int) -> list[Row]:
+        asking = [each | here for each in others(number, 2, waited_ms=250, to=to, retrans=again)]
+        over = [
+            mini("TIME_WAIT", f"10.0.0.1:{50_000 + 2 * n + k}", "192.0.2.1:443", expires=59_000)
+            | {"cookie": 900_000 + 2 * n + k}
+            for n in range(max(number - 5, 0), number + 1)
+            for k in (0, 1)
+        ]
+        return [*asking, *over]
+
+    finding = found(rows)
+    assert finding
+    assert finding.severity == severity
+    assert ("that is what it costs them" in finding.evidence[-1]) is (severity == "info")
+
+
 @pytest.mark.parametrize(("address", "folded"), [("192.0.2.1", True), ("192.0.2.9", False)])
 def test_a_black_hole_there_explains_those_that_gave_up_for_now(address: str, folded: bool) -> None:
     rows = [socket("ESTABLISHED", "10.0.0.1:46000", f"{address}:5432", cookie=1)]

@@ -80,6 +80,8 @@ def _finding(told: Silent, limits: Limits) -> Finding:
 
 def _severity(told: Silent, limits: Limits) -> str:
     case, given, most = told.case, told.given, limits["critical"]
+    if told.other_family_goes_on:
+        return "info"
     some = told.at_times and told.opened >= told.attempts
     if len(case.rows) >= most and not some and not _one_of_many(told, limits):
         return "critical"
