@@ -184,6 +184,7 @@ class _Dead:
             at=self._at,
             life_s=self._life_s(),
             short_s=np.where(self._new & self._open, self._longest_s, np.nan),
+            sent_since=table.info_of("bytes_sent") - self._past.recalled("bytes_sent", np.nan),
             state=self._state,
             opened=self._open,
             local_known=(table.local_hi != 0) | (table.local_lo & np.uint64(0xFFFF_FFFF) != 0),

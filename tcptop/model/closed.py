@@ -34,8 +34,8 @@ class Closed:
 
     Addresses are as in SocketTable. `life_s` is known where the opening was seen, or the kernel
     tells; `short_s` is what it was shorter than, of those that no sample has seen. `state` is the
-    last one that a sample has shown. `process` is a place in `processes`; `owner` and `note` are
-    codes of model.owner.
+    last one that a sample has shown, `sent_since` what it has sent since, in bytes. `process` is a
+    place in `processes`; `owner` and `note` are codes of model.owner.
     """
 
     netns: U32
@@ -51,6 +51,7 @@ class Closed:
     at: F64  # Unix time
     life_s: F64
     short_s: F64
+    sent_since: F64
     state: U8
     opened: Bools  # else it never was open: refused, or not answered
     local_known: Bools  # else the kernel had forgotten its own address
@@ -76,7 +77,7 @@ class Closed:
 
 
 _KINDS = (
-    *("u4", "u8", "u1", "u4", "u8", "u8", "u2", "u8", "u8", "u2", "f8", "f8", "f8"),
+    *("u4", "u8", "u1", "u4", "u8", "u8", "u2", "u8", "u8", "u2", *["f8"] * 4),
     *("u1", "?", "?", "i1", "u1", "i8", "u1", "u1", f"({len(INFO)},)f8"),
 )
 _NAMES = [each.name for each in fields(Closed)][:-1]

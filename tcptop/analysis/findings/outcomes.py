@@ -105,6 +105,7 @@ class Outcomes(NamedTuple):
     idle_s: F64  # of the reset ones, sorted: for which nothing came when the last thing was sent
     in_use: int  # of the reset ones: answered before, and not after a pause
     closed_before: int  # of the reset ones: last seen in CLOSE-WAIT, as the other end had closed
+    asked_again: int  # of those, after requests that were answered, with one as long
     waiting_s: F64
     half_closed: int
     pause_s: F64  # sorted
@@ -278,6 +279,7 @@ def _outcomes(seen: Observations, closed: Closed, how: I64, there: Index, since:
         np.sort(paused_s(closed)[reset]),
         _in_use(closed, reset),
         int(np.count_nonzero(closed.state[reset] == tcp.CLOSE_WAIT)),
+        int(np.count_nonzero(reuse.requests(closed, reset[closed.state[reset] == tcp.CLOSE_WAIT]))),
         waiting_s,
         _half_closed(seen, callee),
         np.sort(paused_s(closed)[again]),

@@ -22,6 +22,7 @@ ALIKE = 1.1  # the longest of most pauses by the shortest: a timeout
 LEFT_OUT = 0.1  # of them, at either end
 LEAST = 5
 OWN = ("TCPAbortOnClose", "TCPAbortOnData")  # resets of this host
+FAREWELL, TWICE = 0.5, 2  # times as long; requests that were answered
 HALF = 0.5  # of as many: perhaps it has reset them itself
 
 
@@ -70,6 +71,16 @@ def paused_s(closed: Closed) -> F64:
     came, asked = (closed.known(f"last_data_{way}") for way in ("recv", "sent"))
     paused: F64 = np.maximum(came - asked, 0.0) / 1000
     return paused
+
+
+def requests(closed: Closed, rows: Index) -> Bools:
+    """What was sent last on these was as long as what they sent before, more than once, and had
+    answers to: a pool's farewell is shorter (5 bytes of PostgreSQL and MySQL, an alert of TLS)."""
+    last, every = closed.sent_since[rows], closed.known("bytes_sent")[rows]
+    segments, came = (closed.known(f"data_segs_{way}")[rows] for way in ("out", "in"))
+    before = (every - last) / np.maximum(segments - 1, 1)
+    asked: Bools = (last >= FAREWELL * before) & (segments > TWICE) & (came >= TWICE)
+    return asked
 
 
 def by_this_host(seen: Observations, closed: Closed, rows: Index) -> bool:

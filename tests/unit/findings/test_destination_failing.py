@@ -580,33 +580,40 @@ def test_who_sends_on_what_the_server_has_closed_is_told() -> None:
     assert "firewall" in unknown.advice
 
 
-@pytest.mark.parametrize(("resets", "well"), [(2, 1), (1, 1), (0.5, 0.25)])
-def test_what_is_sent_after_a_fin_may_be_a_farewell(resets: float, well: float) -> None:
+@pytest.mark.parametrize(
+    ("last", "asked", "severity"),
+    [
+        (100, 5, "warning"),  # as long as each before
+        (5, 5, "info"),  # a farewell
+        (100, 1, "info"),  # dialed anew for each request
+    ],
+)
+def test_what_is_sent_after_a_fin_may_be_a_farewell(last: int, asked: int, severity: str) -> None:
     """A pool that closes what the server has closed says goodbye first, and is answered by a reset
-    as a request is."""
-
-    def number_of(each: float, number: int) -> int:
-        return int(each * number) - int(each * (number - 1))
+    as a request is. In the incident each use of Redis after five seconds idle fails, and those
+    after 0.3 s go well."""
+    sent = 100 * asked
+    told = {"data_segs_out": asked + 1, "data_segs_in": asked, "bytes_sent": sent + last}
+    told |= {"bytes_acked": sent + 1, "last_data_sent": 0, "last_data_recv": 3050}
 
     def deaths(number: int) -> tuple[Deaths, ...]:
-        over = [broken(3050) | {"cookie": 10_000 + number}] * number_of(resets, number)
-        over = [row | {"cookie": row["cookie"] + 1000 * n} for n, row in enumerate(over)]
-        over += [answered() | {"cookie": 90_000 + number}] * number_of(well, number)
+        over = [opened(**told, bytes_received=50) | {"cookie": 10_000 + number}]
+        over += [answered() | {"cookie": 90_000 + number}]
         return (Deaths(NETNS, table(over), np.full(len(over), TAKEN_AT + number)),)
 
     def rows(number: int) -> list[Row]:
-        ids = range(10_001 + number, 10_001 + number + 1000 * max(int(resets), 1), 1000)
-        waits = [socket("CLOSE_WAIT", f"10.0.0.1:{n}", TO, cookie=n) for n in ids]
-        return [*waits, CLOSED_HERE]
+        info = {"bytes_sent": sent, "data_segs_out": asked, "data_segs_in": asked}
+        waits = socket("CLOSE_WAIT", "10.0.0.1:40000", TO, cookie=10_001 + number, info=info)
+        return [waits, CLOSED_HERE]
 
     every = watch(
         20,
         rows,
         kernel=steadily(**{**NONE, "AttemptFails": 2}),
-        deaths=lambda n: deaths(n) * (n > 0),
+        deaths=lambda n: deaths(n) if n else (),
     )
     (finding,) = of(every[-1], ID)
-    assert finding.severity == "info"
+    assert finding.severity == severity
     assert "closes idle connections" in finding.advice
 
 

@@ -38,6 +38,7 @@ CRITICAL = 10  # connects without an answer, as of connect-unanswered
 ALIKE = 1.3  # the longest of most waits by the shortest: a deadline
 LEFT_OUT = 0.1  # of the waits, at either end, that are not asked
 MOMENTS = 3  # where others go well: a deploy restarts a server twice, perhaps
+ASKED_AGAIN = 0.3  # of those reset: after a pause each fails, and others have had none yet
 ANEW = 0.2  # of the failures, so many that go well
 MANY = 10  # of one round, where older connections are answered: a few may be long polls
 RARELY, AT_TIMES = 0.01, 0.03  # of the connects, that are told, and that are a warning
@@ -243,9 +244,11 @@ def _one_of_its_ports(found: Outcomes) -> bool:
 
 def _forgotten_steadily(found: Outcomes, limits: Limits) -> bool:
     """A good part of all that they try breaks, again and again, and no FIN told the callers; where
-    one did, what is sent after it may be a farewell (PostgreSQL, TLS) as well as a request."""
+    one did, what is sent after it may be a farewell (PostgreSQL, TLS) as well as a request: as long
+    as those that were answered on the same connection it is none."""
     steady = found.moments >= MOMENTS and found.failed >= limits["failures"]
-    return steady and not found.sent_after_fin and found.share >= limits["partly"]
+    told = found.sent_after_fin and found.asked_again < ASKED_AGAIN * found.reset
+    return steady and not told and found.share >= limits["partly"]
 
 
 def _callers(seen: Observations, found: Outcomes) -> tuple[list[Process], bool]:
