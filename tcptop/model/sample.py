@@ -110,6 +110,14 @@ class BusyThread(NamedTuple):
         return self.ran + self.waited
 
 
+class StuckThreads(NamedTuple):
+    """How many threads of a process are in uninterruptible sleep, the longest for so long at
+    least."""
+
+    number: int
+    for_s: float
+
+
 class Tracer(NamedTuple):
     """Who holds a process in a tracing stop, as a debugger does; None and 0 are unknown."""
 
@@ -164,6 +172,7 @@ class ProcessFacts:
     busiest: BusyThread | None = None
     dns_servers: tuple[str, ...] = ()  # that it has UDP sockets to, where its first thread polls
     tracer: Tracer | None = None  # of one that is in a tracing stop
+    stuck: StuckThreads | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tcptop.sources import dns_sockets, procfs
 from tcptop.sources.busy_threads import BusyThreads
 from tcptop.sources.processes import name
 from tcptop.sources.restraints import Restraints
+from tcptop.sources.stuck_threads import StuckThreadsReader
 
 if TYPE_CHECKING:
     import psutil
@@ -58,6 +59,7 @@ class FactsReader:
         self._seen: dict[int, _Seen] = {}
         self._restraints = Restraints()
         self._busy = BusyThreads()
+        self._stuck = StuckThreadsReader()
 
     def request(self, pids: Collection[int]) -> None:
         """These and no others, from the next `read` on."""
@@ -68,6 +70,7 @@ class FactsReader:
         self._seen = {pid: seen for pid, seen in self._seen.items() if pid in self._pids}
         self._restraints.look()
         self._busy.keep(set(self._seen))
+        self._stuck.keep(self._seen)
         found = ((pid, self._facts(pid)) for pid in sorted(self._pids))
         return {pid: facts for pid, facts in found if facts is not None}
 
@@ -122,6 +125,7 @@ class FactsReader:
             busiest=self._busy.of(pid, share, passed),
             dns_servers=dns_sockets.servers(pid) if (asleep or "").startswith(POLLS) else (),
             tracer=_tracer(pid) if state == TRACED else None,
+            stuck=self._stuck.of(pid, clock) if frozen is None else None,
         )
 
 

@@ -129,6 +129,11 @@ def arguments(data: bytes) -> list[str]:
     return [text(word) for word in data.removesuffix(b"\0").split(b"\0")]
 
 
+def state(stat: bytes) -> str:
+    """Field 3 of /proc/PID/stat: R, S, D …; empty where it is not told."""
+    return text(stat.rpartition(b")")[2].strip()[:1])
+
+
 def start_time(stat: bytes) -> int | None:
     """Field 22 of /proc/PID/stat, in clock ticks after boot."""
     return _field(stat, 22)

@@ -174,8 +174,37 @@ def workers_wait_for_jobs(lab: Lab) -> None:
     lab.wait(13)
 
 
+@incident(
+    server=[
+        Says(
+            "requests-queued",
+            "warning",
+            title=[
+                r"[45] clients of .*on_disk.* on :8080 wait .* a disk or a network file system$"
+            ],
+            told=[r"hangs in part: 1 of its \d+ threads is in uninterruptible sleep", r"\bdmesg\b"],
+        )
+    ],
+)
+def a_disk_stops_answering(lab: Lab) -> None:
+    """One thread is in state D, those behind it wait for a lock."""
+    _on_disk(lab, 40)
+
+
+@a_disk_stops_answering.healthy()
+def a_disk_answers(lab: Lab) -> None:
+    _on_disk(lab, 1_000_000)
+
+
+def _on_disk(lab: Lab, good: int) -> None:
+    lab.server.python("on_disk", lab.server.address, 8080, good, port=8080)
+    lab.client.python("askers", lab.server.address, 8080, 5, 0.1)
+    lab.wait(13)
+
+
 class TestWaiting(Proving):
     incidents = (
+        a_disk_stops_answering,
         requests_queue_before_a_limit,
         the_rest_of_requests_never_arrives,
         a_server_answers_nobody_any_more,

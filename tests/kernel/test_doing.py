@@ -189,6 +189,32 @@ def test_a_stopped_process_says_so_and_since_when() -> None:
     assert found.threads == 1
 
 
+def test_a_thread_in_uninterruptible_sleep_is_told_and_since_when(tmp_path: Path) -> None:
+    """One of four waits for a program that it starts, whose input is a pipe that nobody opens."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    code = f"""
+import ctypes, os, threading
+def stuck():
+    libc, actions = ctypes.CDLL(None), ctypes.create_string_buffer(1024)
+    libc.posix_spawn_file_actions_init(actions)
+    libc.posix_spawn_file_actions_addopen(actions, 0, {os.fsencode(fifo)!r}, os.O_RDONLY, 0)
+    argv = (ctypes.c_char_p * 2)(b"/bin/true", None)
+    libc.posix_spawn(ctypes.byref(ctypes.c_int()), b"/bin/true", actions, None, argv, None)
+for job in (stuck, threading.Event().wait, threading.Event().wait):
+    threading.Thread(target=job, daemon=True).start()
+"""
+    with program(f"{code}\n{READY}input()") as pid:
+        try:
+            found = facts(pid, 0.4)
+        finally:
+            os.close(os.open(fifo, os.O_WRONLY))  # a writer: the program starts
+    assert found.stuck is not None
+    assert found.stuck.number == 1
+    assert 0.4 <= found.stuck.for_s < 10
+    assert (found.state, found.threads) == ("sleeping", 4)
+
+
 PTRACE_ATTACH, PTRACE_DETACH = 16, 17  # linux/ptrace.h
 
 

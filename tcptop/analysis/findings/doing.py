@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from tcptop.analysis.findings import busy, restrained, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model.cells import safe
-from tcptop.model.sample import Process, ProcessFacts
+from tcptop.model.sample import Process, ProcessFacts, StuckThreads
 
 MOST = 3  # processes that are told of
 REPLACED = (
     "still runs a program file that was deleted or replaced after it started, as by an upgrade"
 )
 STOPPED, TRACED, UNINTERRUPTIBLE = "stopped", "tracing-stop", "disk-sleep"
+STUCK_S = 5.0  # in uninterruptible sleep: a disk that works takes less
 HELD_S = 1.0  # in a tracing stop: strace has its process in one at each call, for an instant
 # Kernel functions that a first thread sleeps in, by how their names begin, as /proc/PID/wchan has
 # them.
@@ -73,6 +74,15 @@ def stopped(seen: Observations, process: Process) -> bool:
 
 def _held_by_tracer(facts: ProcessFacts) -> bool:
     return facts.state == TRACED and facts.state_s >= HELD_S and not facts.cpu_share
+
+
+def waits_for_disk(seen: Observations, process: Process) -> bool:
+    """Whether it, or a thread of it, is known to be in uninterruptible sleep for long."""
+    facts = seen.facts(process)
+    if facts is None or facts.frozen is not None:
+        return False
+    stuck = facts.stuck is not None and facts.stuck.for_s >= STUCK_S
+    return stuck or (facts.state == UNINTERRUPTIBLE and facts.state_s >= STUCK_S)
 
 
 def sleeps_in(seen: Observations, process: Process, calls: tuple[str, ...]) -> bool:
@@ -168,9 +178,21 @@ def _said(facts: ProcessFacts) -> str | None:
         return (
             f"is in uninterruptible sleep (state D{since}), usually a disk or network file system"
         )
+    if facts.stuck is not None and facts.stuck.for_s >= STUCK_S:
+        return _stuck(facts, facts.stuck)
     if busy.busy(facts):
         return busy.said(facts)
     return asleep(facts)
+
+
+def _stuck(facts: ProcessFacts, stuck: StuckThreads) -> str:
+    of = f"{words.number(stuck.number)} of its {words.count(facts.threads, 'thread')}"
+    verb = "is" if stuck.number == 1 else "are"
+    return (
+        f"hangs in part: {of} {verb} in uninterruptible sleep (state D), "
+        f"{'' if stuck.number == 1 else 'the longest '}for at least "
+        f"{words.duration(stuck.for_s)}, usually for a disk or network file system"
+    )
 
 
 def asleep(facts: ProcessFacts) -> str | None:

@@ -61,6 +61,7 @@ def _durations(sample: Sample) -> Iterator[float]:
     for facts in sample.facts.values():
         yield from (facts.state_s, facts.cpu_share or 0.0)
         yield from facts.busiest[1:] if facts.busiest else ()
+        yield facts.stuck.for_s if facts.stuck else 0.0
 
 
 def _check_owners(owners: Owners) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tcptop.model.finding import Finding
-from tcptop.model.sample import Deaths, Process
+from tcptop.model.sample import Deaths, Frozen, Process, StuckThreads
+from tests.unit.findings.test_doing import IDLE
 from tests.unit.findings.watched import of, once, watch
 from tests.unit.prepared import (
     CURL,
@@ -614,6 +615,32 @@ def test_sessions_of_postgres_that_wait_for_a_standby() -> None:
     (finding,) = told("10.0.0.2(50501) UPDATE waiting")
     assert finding.title.endswith("their sessions wait for a lock")
     assert told("10.0.0.2(50501) INSERT") == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"state": "disk-sleep", "state_s": 12.0}, "curl (pid 200) is in uninterruptible sleep"),
+        (
+            {"threads": 23, "stuck": StuckThreads(2, 12.0)},
+            "2 of its 23 threads are in uninterruptible sleep (state D), the longest for at least",
+        ),
+        ({"state": "disk-sleep", "state_s": 2.0}, None),  # a disk that works
+        ({"threads": 23, "stuck": StuckThreads(1, 2.0)}, None),
+        ({"state": "disk-sleep", "state_s": 12.0, "frozen": Frozen("")}, None),
+        ({}, None),
+    ],
+)
+def test_a_server_whose_disk_does_not_answer(facts: dict[str, Any], said: str | None) -> None:
+    def told(number: int, sent_s: float = 12) -> tuple[Finding, ...]:
+        rows = clients(number, sent_s=15, received_s=sent_s)
+        held = owners(*((row["inode"], CURL, row["inode"]) for row in rows))
+        known = {CURL.pid: replace(IDLE, pid=CURL.pid, **facts)}
+        return of(once(rows, owners=held, facts=known), QUEUED)
+
+    assert told(2) == told(5, sent_s=8) == ()
+    assert [said in each.evidence[1] for each in told(3) if said] == [True] * bool(said)
+    assert bool(told(3)) == bool(said)
 
 
 def test_a_pooler_whose_back_end_is_gone() -> None:

@@ -1,11 +1,11 @@
 """requests-queued: requests are read and wait inside: in a proxy or a pooler that has no connection
-to pass them on, in PostgreSQL for a lock."""
+to pass them on, in PostgreSQL for a lock, in any server for a disk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tcptop.analysis.findings import doing, queued, words
+from tcptop.analysis.findings import disk_waits, doing, queued, words
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.queued import LockedSessions, QueuedRequests
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
@@ -68,6 +68,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         yield _finding(seen, limits, queue)
     for sessions in queued.locked(seen, limits):
         yield _locked(seen, sessions)
+    yield from disk_waits.disk_waits(seen, ID)
 
 
 def _finding(seen: Observations, limits: Limits, queue: QueuedRequests) -> Finding:
