@@ -98,6 +98,10 @@ def turned(seen: Observations, netns: int, least: int, share: float) -> Iterator
         partly = unread.any() and len(ended) >= PARTLY * every
         if partly:
             few |= unread
+        speaks = limit is not None and limit.asked <= 1  # first, so that no login is refused
+        plain = few & _plainly(ended) if speaks else np.zeros(len(few), bool)
+        if np.count_nonzero(few) < share * every <= np.count_nonzero(plain) * share / PARTLY:
+            few, partly = plain, True
         if np.count_nonzero(few) >= max(least, (PARTLY if partly else share) * every):
             told = ended.take(few)
             asked = bool((told.known("data_segs_in") > 0).all())
@@ -113,6 +117,13 @@ def _turned_away(seen: Observations, row: int, ended: Closed) -> Bools:
     if limit and limit.asks_for_tls:
         turned |= without_tls(ended)
     return turned
+
+
+def _plainly(ended: Closed) -> Bools:
+    """This end said something and closed first: where its clients do so if all is well, that is
+    plain, also while others get in, as at a limit that is met again and again."""
+    plainly: Bools = (ended.first == codes.HERE) & (ended.known("data_segs_out") > 0)
+    return plainly
 
 
 def _checks(ended: Closed) -> Bools:

@@ -575,4 +575,12 @@ def test_checks_tell_nothing_of_how_others_are_served() -> None:
     assert (finding.values["turned_away"], finding.values["came"]) == (24, 24)
     assert finding.evidence[1].startswith("Checks apart: 16 others have left at once")
     assert of_mysql(0, 4) == ()
-    assert of_mysql(3, 2, served=2) == ()
+    assert of_mysql(0, 2, served=9) == ()
+
+
+@pytest.mark.parametrize(("served", "severity"), [(2, "warning"), (6, "info"), (20, None)])
+def test_a_limit_that_is_met_again_and_again(served: int, severity: str | None) -> None:
+    """Others get in meanwhile, as one of those who hold the places leaves."""
+    found = of_mysql(3, 0, served)
+    assert [each.severity for each in found] == ([severity] if severity else [])
+    assert not severity or f"24 of {8 * (3 + served)} connections" in found[0].title

@@ -20,6 +20,7 @@ from tcptop.model.sample import Process
 from tcptop.model.table import Index
 
 ID = "turned-away"
+MOSTLY = 0.5  # of those that came
 HELD = 10  # connections that stay: fewer, and it is hardly full
 NO_POOL = "A pool does not help while the server has no connection free"
 
@@ -84,7 +85,7 @@ def _by_share(seen: Observations, found: Turned) -> Finding:
     return Finding(
         ID,
         words.key(ID, netns, listener),
-        "warning",
+        "warning" if found.number >= MOSTLY * found.every else "info",
         f"{servers.title(seen, row, processes)} has {verb} {_number(found)} that came within "
         f"{words.duration(found.seconds)}{how}",
         named(seen, found.staying, processes, listener),
