@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sys import byteorder
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -139,7 +140,10 @@ class SocketTable:
     def tcp_info(self, name: str) -> NDArray[Any]:
         """A tcp_info column in the kernel's unit; where it is not known it holds 0."""
         field = tcp.TCP_INFO_BY_NAME[name]
-        column = self.info.view(f"u{field.size}")[:, field.offset // field.size]
+        if field.size == 4 or self.info.flags.c_contiguous:
+            column = self.info.view(f"u{field.size}")[:, field.offset // field.size]
+        else:  # word by word, as a recording has them
+            column = _of_words(self.info, field.offset, field.size)
         return (column >> field.shift) & field.mask if field.mask else column
 
     def tcp_info_known(self, name: str, rows: Rows = ALL) -> Bools:
@@ -209,6 +213,17 @@ class SocketTable:
     def memory_known(self, name: str) -> Bools:
         """Rows whose kernel sent that many SKMEMINFO words (drops since 4.7)."""
         return self.memory_count > tcp.MEMORY.index(name)
+
+
+def _of_words(info: U32, offset: int, size: int) -> NDArray[Any]:
+    """A column of 8, 2 or 1 bytes at a byte offset."""
+    word, little = offset // 4, byteorder == "little"
+    if size == 8:
+        low, high = (word, word + 1) if little else (word + 1, word)
+        return info[:, high].astype(np.uint64) << np.uint64(32) | info[:, low]
+    within = offset % 4 if little else 4 - size - offset % 4
+    column: NDArray[Any] = (info[:, word] >> np.uint32(8 * within)).astype(f"u{size}")
+    return column
 
 
 _keys = while_same(kept=3)(socket_keys)  # of a sample, and of some part of it or another

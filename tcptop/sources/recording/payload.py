@@ -106,14 +106,18 @@ class ArrayReader:
 def _planes(array: NDArray[Any]) -> bytes:
     if not array.size:
         return b""
+    if array.ndim > 1 and array.flags.f_contiguous:  # as it was read
+        words = array.T.view(np.uint8).reshape(array.shape[1], len(array), -1)
+        return np.ascontiguousarray(words.transpose(0, 2, 1)).tobytes()
     row = array.dtype.itemsize * (array.shape[1] if array.ndim > 1 else 1)
     flat = np.ascontiguousarray(array).view(np.uint8).reshape(len(array), row)
     return np.ascontiguousarray(flat.T).tobytes()
 
 
 def _from_planes(data: bytes, kind: np.dtype[Any], rows: int, width: int) -> NDArray[Any]:
-    shape = (rows, width) if width else (rows,)
+    """Of several values a row each is in one piece: most are asked for one by one."""
     if not data:
-        return np.zeros(shape, kind)
-    flat = np.frombuffer(data, np.uint8).reshape(-1, rows)
-    return np.ascontiguousarray(flat.T).reshape(-1).view(kind).reshape(shape)
+        return np.zeros((rows, width) if width else rows, kind)
+    flat = np.frombuffer(data, np.uint8).reshape(width or 1, kind.itemsize, rows)
+    columns = np.ascontiguousarray(flat.transpose(0, 2, 1)).reshape(-1).view(kind)
+    return columns.reshape(width, rows).T if width else columns

@@ -41,7 +41,7 @@ def clocks(table: SocketTable) -> Clocks:
 def predicted(old: Clocks, later_ms: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """`info` and `expires` after so many milliseconds, which each row has its own of."""
     step = later_ms.astype(np.uint32)
-    info = old.info.copy()
+    info = old.info.copy(order="K")
     told = np.where(old.info_size > 0, step, np.uint32(0))
     for word in CLOCKS:
         if word < info.shape[1]:

@@ -94,6 +94,7 @@ def read_changes(
     place = np.cumsum(step.astype(np.int64) + 1) - 1
     if len(place) and (place.min() < 0 or place.max() >= before):
         raise DamagedError("a sample names rows that it has not")
+    # Where sockets come and go, rows stay in one piece from here on, which are moved faster.
     kept = _changed(layout, {name: column[place] for name, column in old.items()}, head, arrays)
     return _with_fresh(layout, kept, fresh, rows, head, arrays)
 
@@ -151,7 +152,7 @@ def _applied(
 ) -> NDArray[Any]:
     if residuals is None:
         return column
-    made = column.copy()
+    made = column.copy(order="K")
     if made.dtype.kind == "S":
         made[rows] = residuals
     else:
