@@ -17,6 +17,7 @@ from tcptop.demo import held, sockets, syn, veth
 
 _over = threading.Event()
 _BEHIND = 1.0  # seconds that a late thread catches up on; it never becomes a burst
+_ROUNDS = 20  # after which a client has hung up
 _HALF = 100  # bytes: half of a request of `talk`
 
 
@@ -47,6 +48,35 @@ def dial(host: str, port: int, count: int) -> None:
                 dialed[place] = sockets.dialing(host, port).fd
 
     _repeat(step, 2)
+
+
+def dial_together(host: str, port: int, count: int, per_s: float) -> None:
+    """A client that opens so many connections at a time, and closes those of the time before."""
+    dialed: list[int] = []
+
+    def step() -> None:
+        held.close(*dialed)
+        dialed[:] = [sockets.dialing(host, port).fd for _ in range(count)]
+
+    _repeat(step, per_s)
+
+
+def take_in_rounds(listener_fd: int, per_s: float) -> None:
+    """A server that looks up from its work at times, takes all who wait, and leaves it to them to
+    hang up."""
+    listener, taken = held.get(listener_fd), deque[list[socket.socket]]()
+
+    def step() -> None:
+        came: list[socket.socket] = []
+        listener.settimeout(0)
+        with suppress(BlockingIOError):
+            while True:
+                came.append(listener.accept()[0])
+        taken.append(came)
+        for each in taken.popleft() if len(taken) > _ROUNDS else ():
+            each.close()
+
+    _repeat(step, per_s)
 
 
 def take(listener_fd: int) -> None:

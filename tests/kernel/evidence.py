@@ -153,6 +153,12 @@ def connect_unanswered(snapshot: Snapshot) -> bool:
     return len(table) == 12 and bool((table.retrans >= 2).all())
 
 
+def connects_delayed(snapshot: Snapshot) -> bool:
+    table = among(snapshot, tcp.ESTABLISHED, remote=8600)
+    late = (table.tcp_info("total_retrans") == 1) & (table.tcp_info("bytes_sent") == 0)
+    return int(np.count_nonzero(late)) >= 5 and rate(snapshot, "TCPSynRetrans") > 0
+
+
 def keepalive_missing(snapshot: Snapshot) -> bool:
     table = among(snapshot, tcp.ESTABLISHED, remote=3306)
     return len(table) == 12 and bool(((table.timer == 0) & (heard_ms(table) > LOWERED_MS)).all())
@@ -202,6 +208,7 @@ EVIDENCE: dict[str, Callable[[Snapshot], bool]] = {
         black_hole,
         recv_queue_unread,
         connect_unanswered,
+        connects_delayed,
         keepalive_missing,
         keepalive_too_slow,
         nagle_delayed_ack,

@@ -20,6 +20,20 @@ def connect_unanswered(stage: Stage) -> Recover:
     return recover
 
 
+def connects_delayed(stage: Stage) -> Recover:
+    """Sixteen come at a time, and nine find room; the others try again after a second."""
+    client, server = stage.process_here("page-builder"), stage.process_there("thumbnails")
+    listener = server.run(sockets.listening, THERE.v4, 8600, 8)
+    server.run(traffic.take_in_rounds, listener.fd, 3)
+    client.run(traffic.dial_together, THERE.v4, 8600, 16, 0.4)
+
+    def recover() -> None:
+        client.run(traffic.stop)
+        client.run(held.close_all)
+
+    return recover
+
+
 def resets(stage: Stage) -> Recover:
     client, server = stage.process_here("search-client"), stage.process_there("search")
     listener = server.run(sockets.listening, THERE.v4, 9200, 128)
@@ -33,6 +47,11 @@ SCENARIOS = (
         "connect-unanswered",
         "A client connects to a host that does not answer: SYNs are retransmitted.",
         connect_unanswered,
+    ),
+    Scenario(
+        "connects-delayed",
+        "A server accepts in rounds: its queue is full at times, and connects take a second more.",
+        connects_delayed,
     ),
     Scenario(
         "resets",

@@ -347,7 +347,7 @@ def test_most_of_a_pool_that_was_answered_often_before(
         return [row | {"remote": to} for row in [*late, *well]]
 
     found = of(watch(6, rows, owners=held)[-1], UNANSWERED)
-    assert [each.severity for each in found] == ["warning"] * told
+    assert [each.severity for each in found] == ["info"] * told  # reports look the same
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def _all_of_few(found: _Silence) -> bool:
 
 def _most_of_a_pool(seen: Observations, found: _Silence) -> bool:
     """At a server that answers each request when it is done, where these were answered often
-    before: a few sessions that do something else (a lock, a slow disk that others do not need)."""
+    before: a lock, a disk that stands still and others do not need, or reports that take long."""
     answers = seen.table.tcp_info("data_segs_in")[found.group.rows]
     all_late = found.old == len(found.waited_s) and bool((answers >= OFTEN).all())
     return all_late and found.prompt(seen) != ""
@@ -163,11 +163,13 @@ def _finding(seen: Observations, limits: Limits, silence: _Silence) -> Finding:
     stopped = silence.heard_s >= limits["waited_s"] and silence.fresh >= OLD * limits["connections"]
     stopped = stopped and not len(silence.ended_meanwhile)
     prompt = silence.prompt(seen)
+    # A few may be reports that take long, while others go on.
+    late = prompt if not silence.others or len(group.rows) >= limits["connections"] else ""
     return Finding(
         ID,
         words.key(ID, group.netns, group.destination),
-        "warning" if stopped or prompt or silence.denied else "info",
-        _title(silence, stopped, prompt),
+        "warning" if stopped or late or silence.denied else "info",
+        _title(silence, stopped, late),
         group.subject(seen),
         {"connections": len(group.rows), "longest_s": silence.longest_s, "others": silence.others},
         tuple(_evidence(seen, limits, silence, servers)),
