@@ -5,6 +5,7 @@ All of it runs inside a holder: `namespace.run(held.close, made.fd)`.
 
 import fcntl
 import os
+import signal
 import socket
 import struct
 import sys
@@ -12,6 +13,8 @@ import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from tcptop.demo import linux
 
 HeldEnd = tuple[str, int]
 
@@ -52,6 +55,28 @@ def close(*fds: int) -> None:
 def close_all() -> None:
     """Close whatever this process holds."""
     close(*_sockets)
+
+
+def leave_to_a_child(name: bytes, fds: list[int]) -> int:
+    """Fork a job that keeps what this process has open and sleeps, and close these here."""
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        try:
+            linux.die_with_parent()
+            linux.set_name(name)
+            while os.getppid() == parent:
+                time.sleep(60)
+        finally:
+            os._exit(0)
+    close(*fds)
+    return child
+
+
+def end(child: int) -> None:
+    """Kill a job of this process."""
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def reset(*fds: int) -> None:

@@ -29,6 +29,12 @@ def send(fds: list[int], size: int) -> None:
         held.send(fd, size)
 
 
+def read(fds: list[int]) -> None:
+    """Read on each what has come, or comes soon."""
+    for fd in fds:
+        held.receive(fd, 65536)
+
+
 def shut(fds: list[int]) -> None:
     """Half-close each, and wait until the other end's kernel has agreed."""
     for fd in fds:

@@ -67,6 +67,15 @@ def requests_unanswered(snapshot: Snapshot) -> bool:
     return int((unanswered & (waiting.tcp_info("last_data_sent") >= 3000)).sum()) >= 5
 
 
+def requests_queued(snapshot: Snapshot) -> bool:
+    clients, backs = (
+        among(snapshot, tcp.ESTABLISHED, **port) for port in ({"local": 6432}, {"remote": 5433})
+    )
+    read = (clients.recv_q == 0) & (clients.tcp_info("data_segs_in") == 1)
+    waits = read & (clients.tcp_info("data_segs_out") == 0)
+    return int(waits.sum()) == 16 and bool((backs.tcp_info("data_segs_in") == 0).all())
+
+
 def listener_drops(snapshot: Snapshot) -> bool:
     return rate(snapshot, "ListenDrops") > 1 and rate(snapshot, "ListenOverflows") == 0
 
@@ -179,6 +188,11 @@ def resets(snapshot: Snapshot) -> bool:
     return rate(snapshot, "EstabResets") > 10
 
 
+def inherited_connections(snapshot: Snapshot) -> bool:
+    table = among(snapshot, tcp.ESTABLISHED, local=8002)
+    return len(table) == 6 and bool((table.tcp_info("last_data_sent") > LOWERED_MS).all())
+
+
 def fd_limit(snapshot: Snapshot) -> bool:
     processes = snapshot.holders.processes
     return any(p.open_fds and p.fd_limit and p.open_fds >= 0.8 * p.fd_limit for p in processes)
@@ -194,6 +208,7 @@ EVIDENCE: dict[str, Callable[[Snapshot], bool]] = {
         handshake_unfinished,
         turned_away,
         requests_unanswered,
+        requests_queued,
         packets_rejected,
         mtu_black_hole,
         close_wait_leak,
@@ -213,6 +228,7 @@ EVIDENCE: dict[str, Callable[[Snapshot], bool]] = {
         keepalive_too_slow,
         nagle_delayed_ack,
         resets,
+        inherited_connections,
         fd_limit,
     )
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tcptop.demo import held, pools, sockets, traffic
 from tcptop.demo.holder import Holder
 from tcptop.demo.scenarios.pool import join
-from tcptop.demo.stage import THERE, Recover, Scenario, Stage
+from tcptop.demo.stage import HERE, THERE, Recover, Scenario, Stage
 
 _REQUEST = 200  # bytes, in two writes
 _CONNECTIONS = 3
@@ -49,12 +49,38 @@ def requests_unanswered(stage: Stage) -> Recover:
     return recover
 
 
+def requests_queued(stage: Stage) -> Recover:
+    """A pooler has read what sixteen clients ask, and has two connections to pass it on, on which
+    the database is at work."""
+    pooler = stage.process_here("pgbouncer")
+    shops, database = stage.process_there("shops"), stage.process_there("orders-db")
+    backs = join(pooler, database, THERE.v4, 5433, 2)
+    pool = join(shops, pooler, HERE.v4, 6432, 16)
+    shops.run(pools.send, pool.client, _REQUEST)
+    pooler.run(pools.read, pool.server)
+    pooler.run(pools.send, backs.client, _REQUEST)
+    database.run(pools.read, backs.server)
+
+    def recover() -> None:
+        database.run(pools.send, backs.server, _REQUEST)
+        pooler.run(pools.read, backs.client)
+        pooler.run(pools.send, pool.server, _REQUEST)
+
+    return recover
+
+
 def _keep_alive(client: Holder, fds: list[int], idle: int) -> None:
     for fd in fds:
         client.run(held.keep_alive, fd, idle, 75)
 
 
 SCENARIOS = (
+    Scenario(
+        "requests-queued",
+        "A pooler has read the requests of 16 clients, and has two connections to pass them on.",
+        requests_queued,
+        limits={"requests-queued.waited_s": 3},
+    ),
     Scenario(
         "keepalive-missing",
         "Idle connections without keepalive, which a firewall on the path may drop (5 s, not 350).",
