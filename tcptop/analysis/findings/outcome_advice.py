@@ -181,7 +181,7 @@ def _about_silence(found: Outcomes, there: str, here: bool) -> str:
         f"{there} look at the program before the network: whether it accepts "
         f"(ss -ltn{'' if here else ' there'}), hangs, waits for a back end or a lock, or "
         "queues before a limit. If such answers may take so long, let the caller wait longer."
-        f"{large if found.small_only else ''}"
+        f"{large if found.small_only and found.hung else ''}"
     )
 
 

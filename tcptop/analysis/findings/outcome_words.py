@@ -299,12 +299,12 @@ def _waited(found: Outcomes) -> str:
 
 
 def _beside(found: Outcomes) -> Iterator[str]:
-    if found.small_only:
+    if found.small_only and found.hung:
         yield (
             "All that others there brought came in small segments: where large ones are lost on "
             "the way back (MTU), short answers come and long ones do not."
         )
-    if found.errors:
+    if found.errors and found.hung:
         yield (
             f"The {words.number(found.errors)} that ended well brought about "
             f"{words.number(float(found.answers[-1]))} bytes each, all the same: a health check or "

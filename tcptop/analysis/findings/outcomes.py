@@ -52,6 +52,7 @@ OTHERWISE = 0.2  # of the failed connects of a namespace
 BETWEEN = 0.05  # of them: counters are read at another moment than notices come
 A_FEW = 3
 ERROR, SAME = 600.0, 2.0  # bytes of an error page, and by how many they differ: a FIN counts as one
+LONG_S = 5.0  # without an answer: a deadline of a second is met by whatever is slow
 SMALL = 1000.0  # bytes of a segment: links of PPPoE, VPNs and tunnels take as many
 CHECKS, JITTER = 3, 0.2  # at most, that ask at a time; of their intervals
 LASTING = 3  # seconds in which some were reset in use: a server that restarts resets once
@@ -164,6 +165,11 @@ class Outcomes(NamedTuple):
         alike = len(self.answers) >= A_FEW and self.answers[-1] - self.answers[0] <= SAME
         small = alike and 0 < self.answers[-1] <= ERROR and not self.working
         return len(self.answers) if small and self.left else 0
+
+    @property
+    def hung(self) -> bool:
+        """Those left had waited for so long that no slow program is the only reason."""
+        return self.left > 0 and float(self.waited_s[0]) >= LONG_S
 
     @property
     def none_new(self) -> bool:
