@@ -1,4 +1,4 @@
-"""Clients that wait for a server that speaks first (SMTP, SSH, MySQL), and leave without a word.
+"""Clients that wait for a server that speaks first (SMTP, SSH, FTP), and leave without a word.
 
 A check of the port is over in moments. Whoever stays for seconds waits for the greeting: the
 program there does not take it up, is slow, or is not told of it, as with TCP_DEFER_ACCEPT, whose
@@ -16,13 +16,15 @@ from tcptop.model.closed import Closed
 from tcptop.model.table import Bools, Index
 
 LEAST_S = 2.0
+IN_STORE = (3306,)  # where pools keep connections that nobody has used yet
+PORTS = [port for port in SPEAKS_FIRST if port not in IN_STORE]
 
 
 def ungreeted(closed: Closed, ours: Bools) -> Bools:
     """Of those that we closed first."""
     mute = (closed.known("bytes_sent") == 0) & (closed.known("bytes_received") == 0)
     stayed = closed.known("last_data_sent") >= LEAST_S * 1000  # since it opened
-    found: Bools = ours & np.isin(closed.remote_port, [*SPEAKS_FIRST]) & mute & stayed
+    found: Bools = ours & np.isin(closed.remote_port, PORTS) & mute & stayed
     return found
 
 
@@ -32,7 +34,7 @@ def waiting(seen: Observations, rows: Index) -> Index:
     mute = (table.info_of("data_segs_out", rows) == 0) & (
         table.info_of("bytes_received", rows) == 0
     )
-    mute &= np.isin(table.remote_port[rows], [*SPEAKS_FIRST]) & (table.inode[rows] != 0)
+    mute &= np.isin(table.remote_port[rows], PORTS) & (table.inode[rows] != 0)
     waits: Index = rows[mute & (table.since_s("last_data_sent", rows) >= LEAST_S)]
     return waits
 

@@ -317,6 +317,7 @@ def test_a_small_pool_is_told_where_all_of_it_waits() -> None:
         ("10.0.0.9:25", 0, 4, False),
         ("10.0.0.9:25", 1, 8, False),
         ("10.0.0.9:80", 0, 8, False),
+        ("10.0.0.9:3306", 0, 8, False),  # a pool's store
     ],
 )
 def test_new_connections_that_are_not_greeted(to: str, out: int, open_s: float, told: bool) -> None:
