@@ -61,7 +61,7 @@ def in_silence(seen: Observations, seconds: float, least: int) -> Iterator[InSil
         np.arange(len(closed)), row_hash(*(getattr(closed, n) for n in WHERE))
     ):
         mine = there[cut[there]]
-        if len(mine) >= max(least, NEARLY_ALL * len(there)) and _lasts(seen, closed.at[mine]):
+        if len(mine) >= max(least, NEARLY_ALL * len(there)) and lasts(seen, closed.at[mine]):
             found = _found(seen, closed, mine, min(seconds, seen.watched_s))
             if found:
                 yield found
@@ -71,16 +71,16 @@ def _cut(seen: Observations, closed: Closed) -> Bools:
     there = closed_first(seen, closed)[1]
     answered = closed.known("data_segs_in") > 0
     cut: Bools = there & answered & (how_ended(seen, closed) == FINE)
-    return cut & (_silent_s(closed) >= SILENT_S)
+    return cut & (silent_s_of(closed) >= SILENT_S)
 
 
-def _silent_s(closed: Closed) -> F64:
+def silent_s_of(closed: Closed) -> F64:
     sent, came = (closed.known(f"last_data_{way}") for way in ("sent", "recv"))
     silent_s: F64 = np.fmin(sent, came) / 1000
     return silent_s
 
 
-def _lasts(seen: Observations, at: F64) -> bool:
+def lasts(seen: Observations, at: F64) -> bool:
     spread_s, ago_s = float(np.ptp(at)), seen.sample.taken_at - float(at.max())
     number = moments(np.sort(at))
     return number >= MOMENTS and spread_s >= BETWEEN_S and go_on(ago_s, spread_s, number)
@@ -89,7 +89,7 @@ def _lasts(seen: Observations, at: F64) -> bool:
 def _found(seen: Observations, closed: Closed, mine: Index, seconds: float) -> InSilence | None:
     """None where they were silent for times that differ, or others there are for longer."""
     callee = Callee(*(int(getattr(closed, name)[mine[0]]) for name in WHERE))
-    silent_s = np.sort(_silent_s(closed)[mine])
+    silent_s = np.sort(silent_s_of(closed)[mine])
     low, high = np.quantile(silent_s, [LEFT_OUT, 1 - LEFT_OUT])
     table, rows = seen.table, unanswered.there(seen, callee)
     rows = rows[~seen.accepted[rows] & (table.state[rows] == tcp.ESTABLISHED)]

@@ -584,3 +584,66 @@ def test_a_limit_that_is_met_again_and_again(served: int, severity: str | None) 
     found = of_mysql(3, 0, served)
     assert [each.severity for each in found] == ([severity] if severity else [])
     assert not severity or f"24 of {8 * (3 + served)} connections" in found[0].title
+
+
+def pushing(
+    silent_ms: int = 3000, spread_ms: int = 0, port: int = 8883, quiet_ms: int = 1000
+) -> tuple[Finding, ...]:
+    """Three a second that were in use are closed after so long a silence, and leave TIME-WAIT; one
+    is open, and silent for a while."""
+
+    def remote(n: int) -> str:
+        return f"10.0.0.2:{20_000 + n}"
+
+    def deaths(number: int) -> tuple[Deaths]:
+        born = range(3 * number, 3 * number + 3)
+        some = table(
+            socket("CLOSE", f"10.0.0.1:{port}", remote(n), cookie=n + 20_000, info=used(n))
+            for n in born
+        )
+        return (Deaths(NETNS, some, np.full(3, TAKEN_AT + number - 0.5)),)
+
+    def used(n: int) -> dict[str, int]:
+        silent = silent_ms + spread_ms * (n % 4)
+        info = {"data_segs_in": 2, "data_segs_out": 2, "bytes_sent": 20, "bytes_received": 20}
+        info |= {"segs_in": 6, "segs_out": 6, "rtt": 40, "min_rtt": 40, "bytes_acked": 22}
+        return info | {"last_data_sent": silent, "last_data_recv": silent}
+
+    def rows(number: int) -> list[Row]:
+        quiet = {"last_data_sent": quiet_ms, "last_data_recv": quiet_ms}
+        minis = (
+            mini("TIME_WAIT", f"10.0.0.1:{port}", remote(n), cookie=n + 20_000, expires=59_000)
+            for n in range(3 * number + 3)
+        )
+        return [
+            socket("LISTEN", f"0.0.0.0:{port}", inode=900, cookie=900),
+            socket("ESTABLISHED", f"10.0.0.1:{port}", "10.0.0.3:999", inode=901, info=quiet),
+            *minis,
+        ]
+
+    kernel = lambda _: host(NONE, {}, SYSCTLS)  # noqa: E731
+    held = owners((900, NGINX, 3), (901, NGINX, 4))
+    return of(watch(8, rows, owners=held, kernel=kernel, deaths=deaths)[-1], ID)
+
+
+def test_a_server_that_closes_after_the_same_silence_each() -> None:
+    """In the incident haproxy, with a time limit for HTTP, before a broker of MQTT."""
+    (finding,) = pushing()
+    assert finding.severity == "info"
+    assert finding.title == (
+        "nginx on :8883 closes connections of clients after 3 s of silence: 24 within 8 s"
+    )
+    assert "usually that of MQTT" in finding.evidence[1]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"port": 80},  # idle connections of HTTP, which nobody misses
+        {"silent_ms": 200},
+        {"spread_ms": 1500},
+        {"quiet_ms": 30_000},  # another is silent for longer
+    ],
+)
+def test_no_time_limit(given: dict[str, int]) -> None:
+    assert pushing(**given) == ()

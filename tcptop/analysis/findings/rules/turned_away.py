@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tcptop.analysis.findings import died, parties, servers, words
+from tcptop.analysis.findings import cuts_in_silence, died, parties, servers, words
 from tcptop.analysis.findings.ended import remotes
 from tcptop.analysis.findings.hung_up import SOON_S, HungUp, by_destination, by_listeners, unheard
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.rule import Limits, Need, Rule, Threshold
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.summary import SampleSummary
-from tcptop.analysis.findings.turned import Turned, turned
+from tcptop.analysis.findings.turned import LATELY_S, Turned, turned
 from tcptop.analysis.findings.windows import lengths, window
 from tcptop.model.finding import Finding
 from tcptop.model.sample import Process
@@ -42,6 +42,8 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         for turned_ in () if here else turned(seen, netns, int(limits["least"]), limits["share"]):
             here = True
             yield _by_share(seen, turned_)
+        least, seconds = int(limits["least"]), min(LATELY_S, seen.watched_s)
+        yield from cuts_in_silence.findings(ID, seen, netns, seconds, least)
         called = None if here else by_destination(seen, netns, summaries, limits["per_s"])
         port = int(seen.table.remote_port[called.row]) if called else 0
         if called and port in servers.CLIENTS_CLOSE_AT:
