@@ -46,6 +46,11 @@ SAID_LITTLE = (
     "again without a pause does this. The log of the caller says it, or tcpdump -A. If they are "
     "answered well, use a pool."
 )
+LOGINS_AT = (5432, 3306)
+LOGIN = (
+    "Each of them costs the database a login, and PostgreSQL a process: let the program keep a "
+    "pool of connections, or put a pooler before the database (pgbouncer, ProxySQL)."
+)
 LITTLE = 200.0  # bytes: a session of a database that goes well gets more, but for single values
 NEARLY_ALL = 0.9  # of those that are over
 LEAST = 20  # of them
@@ -64,6 +69,8 @@ def advice(
     over = _over(seen, to, seconds)
     if to.remote_port in servers.CLIENTS_CLOSE_AT and said_little(over):
         return SAID_LITTLE + NO_SYSCTL
+    if to.remote_port in LOGINS_AT and not closed_there:
+        return LOGIN + NO_SYSCTL
     if not closed_there and name not in PROXIES and reused(over):
         return SMALL_POOL + NO_SYSCTL
     return f"{CLOSED_THERE} {usual}" if closed_there and name not in PROXIES else usual

@@ -105,6 +105,20 @@ def test_fewer_are_none() -> None:
     assert not any(fired(churn(lambda _: 49, 14)))
 
 
+@pytest.mark.parametrize(
+    ("per_s", "severity"), [(9, None), (20, "info"), (49, "info"), (80, "warning")]
+)
+def test_a_login_for_each_query_is_worth_knowing_sooner(per_s: int, severity: str | None) -> None:
+    """As pgbench -C does; PostgreSQL begins a process for each."""
+
+    def rows(number: int) -> list[Row]:
+        return opened(lambda _: per_s, number, lambda _: "10.0.0.9:5432")
+
+    found = of(watch(12, rows, kernel=counted(lambda _: per_s))[-1], ID)
+    assert [each.severity for each in found] == [severity] * (severity is not None)
+    assert all("costs the database a login" in each.advice for each in found)
+
+
 def test_without_counters_the_rows_tell() -> None:
     assert fired(churn(lambda _: 80, 12, kernel=lambda _: host({}, {}, SYSCTLS)))[-1]
 

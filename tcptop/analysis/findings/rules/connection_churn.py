@@ -24,9 +24,9 @@ from tcptop.analysis.findings.windows import (
     window,
 )
 from tcptop.model import tcp
-from tcptop.model.arrays import sorted_unique
+from tcptop.model.arrays import isin, sorted_unique
 from tcptop.model.finding import Finding, Subject
-from tcptop.model.table import Index
+from tcptop.model.table import Bools, Index
 
 ID = "connection-churn"
 MOST = 20  # destinations
@@ -40,7 +40,7 @@ STEADY = 0.5  # of the threshold, in each half of the window and just now: a bur
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     summaries = window(seen, limits["window_s"])
     for kernel in seen.sample.kernel if summaries else ():
-        if _opening(summaries, kernel.netns, limits["per_s"]):
+        if _opening(summaries, kernel.netns, min(limits["per_s"], limits["logins_per_s"])):
             yield from _findings(seen, limits, kernel.netns, summaries)
 
 
@@ -63,16 +63,25 @@ def _findings(
     older = np.maximum(churn.short - newer, 0)
     spans = lengths(summaries)
     split = halves(summaries)[1].start
-    least = STEADY * limits["per_s"]
+    needed = np.where(_logins(seen, churn), limits["logins_per_s"], limits["per_s"])
+    least = STEADY * needed
     steady = (newer > least * spans[split:].sum()) & (older > least * spans[:split].sum())
     per_s = (churn.short + churn.inferred) / churn.seconds
-    many = (per_s > limits["per_s"]) & (steady | (churn.inferred > churn.short))
+    many = (per_s > needed) & (steady | (churn.inferred > churn.short))
     many &= ~pooled(seen, churn.ends)
     worst = np.argsort(-per_s, kind="stable")[:MOST]
     for place in worst[many[worst]].tolist():
         yield _finding(seen, limits, churn, place, float(per_s[place]))
     if churn.unseen / churn.seconds > limits["per_s"]:
         yield _unseen(netns, churn, mean(rates_or_zero(summaries, netns, OVERFLOW), summaries))
+
+
+def _logins(seen: Observations, churn: Churn) -> Bools:
+    """The destinations where each connection costs a login."""
+    ends, ports = churn.ends, np.zeros(len(churn.ends.keys), np.int64)
+    ports[ends.at] = seen.table.remote_port[ends.ours]
+    ports[ends.their_at] = seen.table.local_port[ends.theirs]
+    return isin(ports, churn_advice.LOGINS_AT)
 
 
 def _finding(seen: Observations, limits: Limits, churn: Churn, place: int, per_s: float) -> Finding:
@@ -90,10 +99,11 @@ def _finding(seen: Observations, limits: Limits, churn: Churn, place: int, per_s
     sustained, said = _sustained(seen, ours)
     inferred = churn.inferred[place] > 0
     light = per_s < limits["share"] * sustained.get("sustained_per_s", 0)
+    few = per_s <= limits["per_s"]
     return Finding(
         ID,
         words.key(ID, netns, to),
-        "info" if light and not inferred else "warning",
+        "info" if few or (light and not inferred) else "warning",
         f"{words.number(per_s)} short connections/s to {to}{by}",
         named(seen, rows, (each.process for each in who), destination=to),
         {"per_s": per_s, "inferred_per_s": float(churn.inferred[place]) / churn.seconds}
@@ -197,6 +207,7 @@ RULE = Rule(
     10,
     (
         Threshold("per_s", 50, "short connections a second to one destination"),
+        Threshold("logins_per_s", 10, "the same to a database, where each logs in: a notice"),
         Threshold("window_s", 10, "seconds for which they keep coming"),
         Threshold("share", 0.15, "share of what the ports sustain, from which it is a warning"),
     ),
