@@ -15,7 +15,15 @@ _NEVER, _WAITING = 1_000_000, 24  # bytes of a request that is never whole; clie
 def keepalive_missing(stage: Stage) -> Recover:
     client, server = stage.process_here("shop-cron"), stage.process_there("stock-db")
     pool = join(client, server, THERE.v4, 3306, 12, keepalive=False)
+    _pass(server, pool.server, client, pool.client)  # the greeting; a login; its answer
+    _pass(client, pool.client, server, pool.server)
+    _pass(server, pool.server, client, pool.client)
     return lambda: _keep_alive(client, pool.client, 60)
+
+
+def _pass(sender: Holder, from_: list[int], receiver: Holder, to: list[int]) -> None:
+    sender.run(pools.send, from_, _REQUEST)
+    receiver.run(pools.read, to)
 
 
 def keepalive_too_slow(stage: Stage) -> Recover:

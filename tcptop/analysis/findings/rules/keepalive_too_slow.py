@@ -15,6 +15,7 @@ from tcptop.model.finding import Finding
 from tcptop.model.table import F64, Index
 
 ID = "keepalive-too-slow"
+SILENT_S = 5.0  # what is in use, or lives for milliseconds, is at no such risk
 
 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
@@ -23,6 +24,7 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         # Nothing on the way forgets a connection that does not leave this host.
         rows = np.flatnonzero(armed & ~seen.remote_here)
         late = rows[_first_probe_s(seen, rows) > idle.timeout(seen, limits)]
+        late = late[idle.quiet_s(seen, late) >= SILENT_S]
         for group in grouped(seen, late, by_process=False):
             yield _finding(seen, limits, group, float(_first_probe_s(seen, group.rows).max()))
 
