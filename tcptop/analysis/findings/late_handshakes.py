@@ -134,6 +134,7 @@ def _over(seen: Observations, seconds: float) -> Opened:
     closed = lately(seen, seconds)
     known = closed.opened & ~np.isnan(closed.known("total_retrans")) & ~accepted(seen, closed)
     known &= (closed.remote_port > 0) & (np.fmin(closed.life_s, closed.short_s) <= seconds)
+    known &= ~(closed.at - closed.life_s < seen.sample.taken_at - seconds)
     closed = closed.take(known)
     again = np.where(closed.known("bytes_retrans") == 0, closed.known("total_retrans"), 0.0)
     slow = closed.known("min_rtt") >= SLOW_US

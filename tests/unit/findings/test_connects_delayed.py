@@ -200,3 +200,12 @@ def test_a_full_queue_repeats_first_data(
     assert finding.values["first_data_only"] == first_only
     assert finding.advice.startswith(f"The accept queue of {TO}") == first_only
     assert any("the first of a connection" in each for each in finding.evidence) == first_only
+
+
+def test_what_began_before_the_watch_is_none_of_it() -> None:
+    """Of a connection without data its clocks tell since when it was open."""
+    mute = {"data_segs_out": 0, "data_segs_in": 0, "bytes_sent": 0, "bytes_acked": 2}
+    mute |= {"bytes_received": 0, "last_data_sent": 3500, "last_data_recv": 3500}
+    old = opened(7, **mute)
+    (finding,) = found(lambda number: [*two(number), *[old] * (number == 2)])
+    assert dict(finding.values)["opened"] == 14
