@@ -55,7 +55,7 @@ def _accepted(seen: Observations, netns: int, seconds: float) -> Accepted:
     rows = np.flatnonzero(seen.accepted & (table.state == tcp.ESTABLISHED) & (table.netns == netns))
     rows = rows[seen.snapshot.age_s[rows] <= seconds]
     over = closed.opened & (closed.netns == netns) & accepted(seen, closed)
-    closed = closed.take(over & ~(closed.life_s > seconds))
+    closed = closed.take(over & ~(closed.at - closed.life_s < seen.sample.taken_at - seconds))
     again, bytes_, rtt = (
         np.concatenate([table.info_of(name, rows), closed.known(name)])
         for name in ("total_retrans", "bytes_retrans", "min_rtt")

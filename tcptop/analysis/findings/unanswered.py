@@ -187,6 +187,7 @@ def opened(seen: Observations, case: Unanswered) -> int:
     )
     closed = lately(seen, since_s)
     young = closed.opened & (np.fmin(closed.life_s, closed.short_s) < since_s)
+    young &= ~(closed.at - closed.life_s < seen.sample.taken_at - since_s)
     return max(followed, int(np.count_nonzero(young & called_there(closed, to))))
 
 

@@ -206,6 +206,6 @@ def test_what_began_before_the_watch_is_none_of_it() -> None:
     """Of a connection without data its clocks tell since when it was open."""
     mute = {"data_segs_out": 0, "data_segs_in": 0, "bytes_sent": 0, "bytes_acked": 2}
     mute |= {"bytes_received": 0, "last_data_sent": 3500, "last_data_recv": 3500}
-    old = opened(7, **mute)
+    old = opened(7, TO, 1, **mute)
     (finding,) = found(lambda number: [*two(number), *[old] * (number == 2)])
     assert dict(finding.values)["opened"] == 14
