@@ -115,14 +115,16 @@ def _gave_up(
 
 
 def _answered(seen: Observations, row: int, gone: Abandoned, seconds: float) -> int:
-    """Connections to which something was sent in these seconds, open or not."""
+    """Connections to which something was sent in these seconds, and arrived, open or not: what is
+    written to a client that has gone is reset, and acknowledged by nobody."""
     table, closed = seen.table, lately(seen, seconds)
     rows = np.flatnonzero((table.netns == table.netns[row]) & seen.accepted)
     rows = rows[table.local_port[rows] == table.local_port[row]]
     said = table.info_of("data_segs_out", rows) > 0
     said &= table.since_s("last_data_sent", rows) <= seconds
+    said &= table.info_of("bytes_acked", rows) > 0
     over = (closed.netns == table.netns[row]) & (closed.local_port == table.local_port[row])
-    over &= closed.known("data_segs_out") > 0
+    over &= (closed.known("data_segs_out") > 0) & (closed.known("bytes_acked") > 0)
     keys = np.concatenate([table.key[rows[said]], socket_keys(closed.netns, closed.cookie)[over]])
     return int(np.count_nonzero(~isin_sorted(np.unique(keys), np.sort(gone.key))))
 
