@@ -25,9 +25,12 @@ class Deserted(NamedTuple):
 
 
 def deserted(seen: Observations, case: Unanswered) -> Deserted | None:
-    """None where others are heard there, or a gateway is asked for."""
+    """None where others are heard there, a gateway is asked for, or no other device is there by
+    which another route might lead."""
     route = seen.route(case.way) if case.way else None
     if route is None or case.way is None or route.link is None or route.gateway is not None:
+        return None
+    if not _others(seen, case.callee.netns, route.link.name):
         return None
     table, closed = seen.table, lately(seen, LATELY_S)
     hi, lo = (np.uint64(half) for half in halves(case.way.local))
@@ -37,3 +40,8 @@ def deserted(seen: Observations, case: Unanswered) -> Deserted | None:
     if len(heard(seen, np.flatnonzero(mine))) or came.any():
         return None
     return Deserted(route.link.name, route.prefix or "", case.way.local)
+
+
+def _others(seen: Observations, netns: int, device: str) -> set[str]:
+    devices = (each.interfaces.values() for each in seen.sample.namespaces if each.inode == netns)
+    return {name for names in devices for name in names} - {"lo", device}
