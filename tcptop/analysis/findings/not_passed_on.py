@@ -38,7 +38,7 @@ def _finding(id: str, netns: int, per_s: float, forwards: float, own: float) -> 
         id,
         words.key(id, netns, "forward"),
         "info",
-        f"This host lets {number} packets/s not leave, that it forwards or sends itself"
+        f"This host does not let {number} packets/s leave that it forwards or sends itself"
         if perhaps_own
         else f"This host does not pass on {number} packets/s, {share} of what it forwards",
         Subject(netns),

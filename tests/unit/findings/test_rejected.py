@@ -179,7 +179,7 @@ def test_a_gateway_whose_own_filter_drops(counted: Mapping[str, float], title: s
 
 
 TOO_LARGE = "This host gets 8 packets/s to pass on that are too large for the next link"
-DROPPED = "This host lets 8 packets/s not leave, that it forwards or sends itself"
+DROPPED = "This host does not let 8 packets/s leave that it forwards or sends itself"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ DROPPED = "This host lets 8 packets/s not leave, that it forwards or sends itsel
         (
             {"OutRequests": 9, "OutTransmits": 16, "OutDestUnreachs": 0},
             "info",
-            [TOO_LARGE, DROPPED],
+            [DROPPED, TOO_LARGE],
         ),
         ({"OutRequests": 9, "OutTransmits": 31, "FragFails": 0.5}, "", []),  # one now and then
         ({"OutRequests": 9, "OutTransmits": 24, "ForwDatagrams": 0}, "", []),  # its own
