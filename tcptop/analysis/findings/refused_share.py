@@ -23,6 +23,7 @@ from tcptop.model.closed import HERE, Closed
 from tcptop.model.finding import Finding, Subject
 
 SHARE = 0.5  # of these resets and the accepted connections together
+MUCH = 0.8  # of these resets, so many connections that were called from here
 NARROW = 0.2  # the same, where a listener takes only some of those who call
 ENDED = ("TCPAbortOnClose", "TCPAbortOnData", "EstabResets")  # what comes later gets a reset each
 OPENS = ("PassiveOpens", "ActiveOpens", "AttemptFails")
@@ -45,7 +46,7 @@ def told(seen: Observations, netns: int, summaries: Sequence[SampleSummary]) -> 
     ended = sum(mean(rates_or_zero(summaries, netns, name), summaries) for name in ENDED)
     share = refused / (refused + taken)
     # Connections that were called from here, or aborted, may be what the packets belonged to.
-    if share < NARROW or opened > refused or ended > resets.IDLE * refused:
+    if share < NARROW or opened > MUCH * refused or ended > resets.IDLE * refused:
         return
     narrow, idle = narrow_listeners.narrow(seen, netns), _closed_here(seen, netns)
     if len(idle) < PAIRED * refused * min(ENDED_S, seen.watched_s):

@@ -98,8 +98,9 @@ def turned(seen: Observations, netns: int, least: int, share: float) -> Iterator
         partly = unread.any() and len(ended) >= PARTLY * every
         if partly:
             few |= unread
-        speaks = limit is not None and limit.asked <= 1  # first, so that no login is refused
-        plain = few & _plainly(ended) if speaks else np.zeros(len(few), bool)
+        plain = np.zeros(len(few), bool)
+        if limit and limit.asked <= 1:  # it speaks first, so that no login is refused
+            plain = few & _plainly(ended, limit)
         if np.count_nonzero(few) < share * every <= np.count_nonzero(plain) * share / PARTLY:
             few, partly = plain, True
         if np.count_nonzero(few) >= max(least, (PARTLY if partly else share) * every):
@@ -119,10 +120,12 @@ def _turned_away(seen: Observations, row: int, ended: Closed) -> Bools:
     return turned
 
 
-def _plainly(ended: Closed) -> Bools:
-    """This end said something and closed first: where its clients do so if all is well, that is
-    plain, also while others get in, as at a limit that is met again and again."""
-    plainly: Bools = (ended.first == codes.HERE) & (ended.known("data_segs_out") > 0)
+def _plainly(ended: Closed, limit: servers.AtOnce) -> Bools:
+    """This end said something and closed first, in order or with what had come unread: where its
+    clients do so if all is well, that is plain, also while others get in, as at a limit that is met
+    again and again."""
+    unread = (ended.reset == codes.YES) & limit.resets
+    plainly: Bools = ((ended.first == codes.HERE) | unread) & (ended.known("data_segs_out") > 0)
     return plainly
 
 
