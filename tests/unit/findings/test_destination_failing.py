@@ -928,3 +928,30 @@ def test_who_gives_up_sooner_than_a_round_trip_has_its_answer_too_late(
         assert "came nevertheless, 1.5 s after the request" in " ".join(finding.evidence)
         assert finding.advice.startswith("Let the program wait longer")
         assert finding.severity == "warning"
+
+
+def hello(segments: int = 2, came: int = 1343, to: str = "10.0.0.9:443") -> Row:
+    """Broken off here after the certificate, with an alert."""
+    sent = 517 + 7 * (segments - 1)
+    info = {"data_segs_out": segments, "data_segs_in": 1, "bytes_sent": sent, "bytes_acked": 518}
+    return opened(**info, bytes_received=came, last_data_sent=0, last_data_recv=4) | {"remote": to}
+
+
+def test_a_certificate_that_the_client_refuses_is_told() -> None:
+    """Again and again, without a rhythm."""
+
+    def times(number: int) -> int:
+        return (number % 3 > 0) + (number % 4 == 0)
+
+    def told(*others: Row, each: Row | None = None) -> tuple[Finding, ...]:
+        return found(lambda n: [*[each or hello()] * times(n), *others], 10)
+
+    (finding,) = told()
+    assert finding.severity == "info"
+    assert finding.title.endswith("were broken off here after the server's first answer")
+    assert "got 1,343 bytes at most" in " ".join(finding.evidence)
+    assert not told(hello(3))  # one that goes on
+    assert not told(each=hello(3))
+    assert not told(each=hello(to="10.0.0.9:80"))
+    assert not told(each=hello(came=90))
+    assert not found(lambda _: [hello()], 10)  # a check

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptop.analysis.findings import (
+    broken_off,
     cut_in_silence,
     failed_places,
     neighbours,
@@ -63,6 +64,9 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     for cut in cut_in_silence.in_silence(seen, limits["window_s"], int(limits["failures"])):
         if all(cut.callee != each.callee for each in every):
             yield cut_in_silence.finding(ID, seen, cut)
+    for off in broken_off.broken_off(seen, limits["window_s"], int(limits["failures"])):
+        if all(off.callee != each.callee for each in every):
+            yield broken_off.finding(ID, seen, off)
 
 
 def _fails(seen: Observations, found: Outcomes, limits: Limits) -> bool:
