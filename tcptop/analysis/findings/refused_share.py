@@ -21,6 +21,7 @@ from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.closed import HERE, Closed
 from tcptop.model.finding import Finding, Subject
+from tcptop.model.table import F64
 
 SHARE = 0.5  # of these resets and the accepted connections together
 MUCH = 0.8  # of these resets, so many connections that were called from here
@@ -33,9 +34,11 @@ IDLE_S = 1.0
 ENDED_S, PAIRED = 10.0, 0.5  # of the resets, so many connections closed here
 
 
-def told(seen: Observations, netns: int, summaries: Sequence[SampleSummary]) -> Iterator[Finding]:
-    per_s = resets.without_socket(summaries, netns)
-    if per_s is None or not resets.often(summaries, per_s):
+def told(
+    seen: Observations, netns: int, summaries: Sequence[SampleSummary], per_s: F64
+) -> Iterator[Finding]:
+    """`per_s` are the resets a second that no socket sent, in each interval."""
+    if not resets.often(summaries, per_s):
         return
     counted = {name: rates(summaries, netns, name) for name in OPENS}
     known = {name: mean(each, summaries) for name, each in counted.items() if each is not None}

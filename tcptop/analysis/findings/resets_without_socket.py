@@ -39,11 +39,13 @@ WITHIN = (
 
 
 def told(
-    seen: Observations, netns: int, summaries: Sequence[SampleSummary], limits: Limits
+    seen: Observations,
+    netns: int,
+    summaries: Sequence[SampleSummary],
+    per_s: F64,
+    limits: Limits,
 ) -> Iterator[Finding]:
-    per_s = without_socket(summaries, netns)
-    if per_s is None:
-        return
+    """`per_s` is what `without_socket` has found."""
     rate = mean(per_s, summaries)
     if rate > limits["per_s"] and (per_s >= STEADY * limits["per_s"]).all():
         yield _finding(seen, netns, summaries, rate)
@@ -84,6 +86,7 @@ def _all_that_arrives(summaries: Sequence[SampleSummary], netns: int, per_s: F64
 
 
 def without_socket(summaries: Sequence[SampleSummary], netns: int) -> F64 | None:
+    """Such resets a second, in each interval; None where they are not counted."""
     sent = rates(summaries, netns, "OutRsts")
     if sent is None or not sent.any():
         return sent

@@ -111,15 +111,15 @@ def test_one_restart_is_a_burst() -> None:
 
 def test_that_others_are_refused_is_no_cause_of_what_this_host_calls_in_vain() -> None:
     refuses, fails = (
-        Finding(name, key, severity, "", Subject(NETNS, destination=to), {}, (), "", "")
-        for name, key, severity, to in (
-            (ID, f"{ID}/{NETNS}/refuses", "info", None),
-            ("destination-failing", f"destination-failing/{NETNS}", "warning", "10.0.0.9:80"),
+        Finding(name, name, severity, "", Subject(NETNS, destination=to), values, (), "", "")
+        for name, severity, to, values in (
+            (ID, "info", None, {"refused_per_s": 3.0}),
+            ("destination-failing", "warning", "10.0.0.9:80", {}),
         )
     )
     seen = cast(Observations, None)
     assert not same_destination(fails, refuses, seen)
-    assert same_destination(fails, replace(refuses, key=f"{ID}/{NETNS}"), seen)
+    assert same_destination(fails, replace(refuses, values={"failed_per_s": 3.0}), seen)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def several_ports(cause: Finding, to: str) -> str:
 
 def _refuses_others(finding: Finding) -> bool:
     """resets: of those who call this host, not of what it calls."""
-    return finding.key.endswith("/refuses")
+    return "refused_per_s" in finding.values
 
 
 def no_port_to_call_from(effect: Finding, cause: Finding, seen: Observations) -> bool:

@@ -32,8 +32,7 @@ STEADY = 0.5  # of the threshold, in each interval: a burst when a program ends 
 def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
     summaries = window(seen, limits["window_s"])
     for kernel in seen.sample.kernel if summaries else ():
-        refused = [*resets_without_socket.told(seen, kernel.netns, summaries, limits)]
-        yield from refused or refused_share.told(seen, kernel.netns, summaries)
+        yield from _refused(seen, kernel.netns, summaries, limits)
         yield from handshakes_reset.told(seen, kernel.netns, summaries)
         found = broken(seen, summaries, kernel.netns)
         if found is None or not _many(found.every, found, summaries, limits):
@@ -43,6 +42,17 @@ def find(seen: Observations, limits: Limits) -> Iterator[Finding]:
         failed_most = rates.failed > rates.ours + rates.theirs
         told = failed_connects.told if failed_most else _broken_off if harm else _harmless
         yield told(seen, kernel.netns, rates)
+
+
+def _refused(
+    seen: Observations, netns: int, summaries: Sequence[SampleSummary], limits: Limits
+) -> Iterator[Finding]:
+    """Of those who call this host: nearly all of them, or a share."""
+    per_s = resets_without_socket.without_socket(summaries, netns)
+    if per_s is None or not per_s.any():
+        return
+    every = [*resets_without_socket.told(seen, netns, summaries, per_s, limits)]
+    yield from every or refused_share.told(seen, netns, summaries, per_s)
 
 
 def _many(per_s: F64, found: Broken, summaries: Sequence[SampleSummary], limits: Limits) -> bool:
