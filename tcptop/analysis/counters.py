@@ -30,21 +30,26 @@ def rates(
 
 def _rates(kernel: Kernel, before: Kernel, dt: float) -> CounterRates:
     return {
-        section: {
-            name: (value - old[name]) / dt if value > old[name] else 0.0  # most: the same object
-            for name, value in counters.items()
-            if name not in GAUGES and old.get(name, value + 1) <= value
-        }
-        if old is not counters
-        else _at_rest(tuple(counters))
+        section: _grown(counters, old, dt) if old is not counters else _at_rest(tuple(counters))
         for section, counters in kernel.counters.items()
         if (old := before.counters.get(section)) is not None
     }
 
 
+def _grown(counters: Mapping[str, int], old: Mapping[str, int], dt: float) -> Mapping[str, float]:
+    """Most have not."""
+    rates = dict(_at_rest(tuple(counters)))
+    for name, value in counters.items() - old.items():
+        if old.get(name, value + 1) > value:
+            rates.pop(name, None)
+        elif name in rates:
+            rates[name] = (value - old[name]) / dt
+    return rates
+
+
 @lru_cache(64)
 def _at_rest(names: tuple[str, ...]) -> Mapping[str, float]:
-    """The rates of a section that is the very one of the sample before: nothing in it has grown."""
+    """The rates of a section in which nothing has grown."""
     return dict.fromkeys((name for name in names if name not in GAUGES), 0.0)
 
 

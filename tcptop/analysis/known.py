@@ -49,11 +49,13 @@ def missed(joined: SocketJoin, told: Bools) -> tuple[Bools, Bools]:
 
 def with_missed(present: KnownSockets, joined: SocketJoin, again: Bools) -> KnownSockets:
     """Those of this sample, then those known before that may come again."""
+    if not again.any():
+        return present
     waited = joined.known.take(again)
     waited.misses[:] += 1
     names = (each.name for each in fields(KnownSockets))
     both = ((getattr(present, name), getattr(waited, name)) for name in names)
-    return KnownSockets(*map(np.concatenate, both)) if len(waited) else present
+    return KnownSockets(*map(np.concatenate, both))
 
 
 def _seen(table: SocketTable, joined: SocketJoin, process: Index) -> KnownColumns:
@@ -98,15 +100,21 @@ def _unchanged(
             received - table.recv_q,
             waiting,
             table.recv_q * UNREAD_PER_S,
-            joined.clock - np.where(joined.new & waiting, _full_s(table), 0.0),
+            _begun(table, joined, waiting),
         ),
     }
 
 
-def _full_s(table: SocketTable) -> F64:
-    """Since when a receive buffer has been full, which the last data that came tells; else 0."""
-    full = table.info_of("rcv_wnd") == 0
-    return np.where(full, nan_as_zero(table.since_s("last_data_recv")), 0.0)
+def _begun(table: SocketTable, joined: SocketJoin, waiting: Bools) -> F64 | float:
+    """Since when something waits in Recv-Q, where that begins to count: now; of a new socket whose
+    receive buffer is full since data came last."""
+    rows = np.flatnonzero(joined.new & waiting)
+    rows = rows[table.info_of("rcv_wnd", rows) == 0] if len(rows) else rows
+    if not len(rows):
+        return joined.clock
+    begun = np.full(len(table), joined.clock)
+    begun[rows] -= nan_as_zero(table.since_s("last_data_recv", rows))
+    return begun
 
 
 def _since(joined: SocketJoin, name: str, still: Bools) -> F64:

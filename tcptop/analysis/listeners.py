@@ -13,6 +13,8 @@ from tcptop.model.snapshot import Listeners
 from tcptop.model.table import ALL, I64, MAPPED, U16, U32, U64, Bools, Index, Rows, SocketTable
 from tcptop.model.unchanged import while_same
 
+GROUPED = ("netns", "family", "local_port", "local_hi", "local_lo", "interface")
+
 
 def match(table: SocketTable, rows: Index) -> Index:
     """For each of the rows the LISTEN row it came in by, or -1.
@@ -88,10 +90,10 @@ def peaks(table: SocketTable, polled: ListenerPeaks, joined: SocketJoin) -> I64:
 
 
 def listeners(table: SocketTable, queue: Index, now: KnownSockets, joined: SocketJoin) -> Listeners:
-    row = np.flatnonzero(table.state == tcp.LISTEN)
+    row, inverse, siblings = _siblings(
+        table.state == tcp.LISTEN, *(getattr(table, name) for name in GROUPED)
+    )
     dropped = joined.rate("drops", now.drops)[row]
-    group = group_keys(table, row)
-    _, _, inverse, siblings = distinct(group)
     half_open = queue[(table.state == tcp.SYN_RECV) & (queue >= 0)]
     by_row = np.bincount(half_open, minlength=len(table))[row]
     syn_queue = np.bincount(inverse, by_row, len(siblings)).astype(np.int64)
@@ -100,5 +102,12 @@ def listeners(table: SocketTable, queue: Index, now: KnownSockets, joined: Socke
 
 def group_keys(table: SocketTable, row: Index) -> U64:
     """The same of listeners on one address, port and device: a SO_REUSEPORT group."""
-    names = ("netns", "family", "local_port", "local_hi", "local_lo", "interface")
-    return row_hash(*(getattr(table, name)[row] for name in names))
+    return row_hash(*(getattr(table, name)[row] for name in GROUPED))
+
+
+@while_same()
+def _siblings(listening: Bools, *columns: U64) -> tuple[Index, Index, Index]:
+    """The rows of listeners, the group of each, and how many are in each group."""
+    row = np.flatnonzero(listening)
+    _, _, inverse, siblings = distinct(row_hash(*(column[row] for column in columns)))
+    return row, inverse, siblings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -87,6 +87,18 @@ def isin_codes(codes: NDArray[np.uint8], wanted: Collection[int]) -> NDArray[np.
 def _wanted(codes: tuple[int, ...]) -> NDArray[np.bool_]:
     table = np.zeros(256, bool)
     table[list(codes)] = True
+    return table
+
+
+def isin_ports(ports: NDArray[np.uint16], wanted: Iterable[int]) -> NDArray[np.bool_]:
+    """The same of ports."""
+    return _wanted_ports(frozenset(wanted)).take(ports)
+
+
+@cache
+def _wanted_ports(ports: frozenset[int]) -> NDArray[np.bool_]:
+    table = np.zeros(65536, bool)
+    table[list(ports)] = True
     return table
 
 

@@ -10,6 +10,7 @@ from tcptop.model.arrays import (
     index_of,
     isin,
     isin_codes,
+    isin_ports,
     isin_sorted,
     row_hash,
     sorted_unique,
@@ -94,3 +95,10 @@ def test_counts_by_state(rows: list[tuple[int, int]]) -> None:
     counts = by_state(group, 4, state)
     assert counts.shape == (4, 12)
     assert all(counts[g, s] == rows.count((g, s)) for g in range(4) for s in range(12))
+
+
+def test_ports_are_found_as_numpy_finds_them() -> None:
+    ports = np.array([0, 22, 65535, 443, 22], np.uint16)
+    several: list[list[int]] = [[22, 443], [0, 65535], []]
+    for wanted in several:
+        assert isin_ports(ports, wanted).tolist() == np.isin(ports, [*wanted]).tolist()

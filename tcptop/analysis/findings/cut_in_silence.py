@@ -18,7 +18,7 @@ from tcptop.analysis.findings.how_ended import FINE, closed_first, how_ended
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.outcomes import moments
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.arrays import isin_ports, row_hash, rows_by_key
 from tcptop.model.closed import Closed
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.named_tuple import NamedTuple
@@ -53,7 +53,9 @@ def in_silence(seen: Observations, seconds: float, least: int) -> Iterator[InSil
     if seen.watched_s < WATCHED_S:
         return
     closed = lately(seen, seconds)
-    closed = closed.take(closed.opened & np.isin(closed.remote_port, [*PUSHES_AT]))
+    if len(closed) < least:
+        return
+    closed = closed.take(closed.opened & isin_ports(closed.remote_port, PUSHES_AT))
     if len(closed) < least:
         return
     cut = _cut(seen, closed)

@@ -61,7 +61,8 @@ class Repeated(NamedTuple):
 
 def repeated(seen: Observations, connections: float, least_s: float) -> Iterator[Repeated]:
     """Destinations that one connection at least asked several times from lull to lull."""
-    recent = [m for m in seen.summaries if seen.sample.clock - m.clock <= WITHIN_S]
+    clock = seen.sample.clock
+    recent = [m for m in seen.summaries if m.lulls and clock - m.clock <= WITHIN_S]
     for key in dict.fromkeys(key for each in recent for key in each.lulls):
         every = _apart([(m.clock, m.lulls[key]) for m in recent if key in m.lulls])
         times = [(at, n) for at, n in every if n.heard_s >= least_s and n.waiting >= connections]

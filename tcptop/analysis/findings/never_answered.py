@@ -19,6 +19,7 @@ from tcptop.analysis.findings.groups import ConnectionGroup, by_place
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.unanswered import is_here
 from tcptop.model import tcp
+from tcptop.model.arrays import isin_ports
 from tcptop.model.finding import Finding
 from tcptop.model.table import F64
 
@@ -31,7 +32,7 @@ def never_answered(seen: Observations, id: str, few: float) -> Iterator[Finding]
     rows, waited_s = calls_awaiting(seen)
     if len(rows) < few:
         return
-    known = np.isin(seen.table.remote_port[rows], [*ANSWERS_AT_ONCE])
+    known = isin_ports(seen.table.remote_port[rows], ANSWERS_AT_ONCE)
     none = known & (seen.table.info_of("bytes_received", rows) == 0) & (waited_s >= WAITED_S)
     rows, waited_s = rows[none], waited_s[none]
     for group in by_place(seen, rows):

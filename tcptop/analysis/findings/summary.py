@@ -155,8 +155,10 @@ def summary(
 def _repeats(snapshot: Snapshot) -> dict[Remote, float]:
     """Of the connections that are there; mostly none."""
     remotes, seconds = snapshot.remotes, snapshot.ended.seconds
-    rate = np.nan_to_num(remotes.retransmits_per_s)
+    rate = remotes.retransmits_per_s
     worst = np.flatnonzero(rate > 0)
+    if not len(worst):
+        return {}
     worst = worst[np.argsort(-rate[worst], kind="stable")[:REMOTES]]
     columns = (remotes.netns, remotes.interface, remotes.remote_hi, remotes.remote_lo)
     places = zip(*(each[worst].tolist() for each in columns), strict=True)

@@ -7,11 +7,10 @@ kernel waits for the client's first data.
 
 from __future__ import annotations
 
-import numpy as np
-
 from tcptop.analysis.findings import words
 from tcptop.analysis.findings.deferred import SPEAKS_FIRST, WITHOUT
 from tcptop.analysis.findings.observations import Observations
+from tcptop.model.arrays import isin_ports
 from tcptop.model.closed import Closed
 from tcptop.model.table import Bools, Index
 
@@ -24,17 +23,19 @@ def ungreeted(closed: Closed, ours: Bools) -> Bools:
     """Of those that we closed first."""
     mute = (closed.known("bytes_sent") == 0) & (closed.known("bytes_received") == 0)
     stayed = closed.known("last_data_sent") >= LEAST_S * 1000  # since it opened
-    found: Bools = ours & np.isin(closed.remote_port, PORTS) & mute & stayed
+    found: Bools = ours & isin_ports(closed.remote_port, PORTS) & mute & stayed
     return found
 
 
 def waiting(seen: Observations, rows: Index) -> Index:
     """Of connections that we opened those that wait so now."""
     table = seen.table
+    rows = rows[isin_ports(table.remote_port[rows], PORTS) & (table.inode[rows] != 0)]
+    if not len(rows):
+        return rows
     mute = (table.info_of("data_segs_out", rows) == 0) & (
         table.info_of("bytes_received", rows) == 0
     )
-    mute &= np.isin(table.remote_port[rows], PORTS) & (table.inode[rows] != 0)
     waits: Index = rows[mute & (table.since_s("last_data_sent", rows) >= LEAST_S)]
     return waits
 

@@ -31,7 +31,10 @@ def rates(summaries: Sequence[SampleSummary], netns: int, name: str) -> F64 | No
     """Growth of a counter a second in each interval; None where it is not known throughout."""
     if len(summaries) < 2:
         return None
-    first, last = (summaries[at].counters.get(netns, {}).get(name) for at in (0, -1))
+    oldest, newest = summaries[0].counters.get(netns), summaries[-1].counters.get(netns)
+    if oldest is None or newest is None:
+        return None
+    first, last = oldest.get(name), newest.get(name)
     if first is None or last is None:
         return None
     if first == last:  # most counters of trouble never rise

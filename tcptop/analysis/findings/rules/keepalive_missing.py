@@ -27,6 +27,8 @@ def _rows(seen: Observations, timeout_s: float) -> Index:
     table = seen.table
     unarmed = idle.held(seen) & isin_codes(table.timer, idle.NO_TIMER)
     rows = np.flatnonzero(unarmed & ~seen.remote_here) if unarmed.any() else np.flatnonzero(unarmed)
+    if not len(rows):
+        return rows
     rows = rows[idle.quiet_s(seen, rows) > timeout_s]
     spoken = seen.snapshot.durations.silent_s[rows] < min(seen.watched_s, timeout_s) - 1
     return rows[~spoken]
