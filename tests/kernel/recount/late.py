@@ -25,7 +25,8 @@ def opened(samples: Sequence[Sample], netns: int, place: str) -> Iterator[Number
     last = samples[-1].sockets
     served = set(last.local_port[last.state == tcp.LISTEN].tolist())
     for first, look in enumerate(samples[:-1]):
-        old, found = set(look.sockets.cookie.tolist()), dict[int, tuple[bool, int]]()
+        open_then = look.sockets.state != tcp.SYN_SENT  # others have opened since
+        old, found = set(look.sockets.cookie[open_then].tolist()), dict[int, tuple[bool, int]]()
         for each in (death for sample in samples[first + 1 :] for death in sample.deaths):
             found |= _those(each.sockets, netns, place, served)
         open_now = last.take(last.state == tcp.ESTABLISHED)
