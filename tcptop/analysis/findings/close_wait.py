@@ -25,7 +25,7 @@ from tcptop.model.table import F64, Index
 
 GROWTH_S = 180.0
 FAST_S, LONGEST_S = 5.0, 10.0  # within which they only became more
-STEADY = 0.8  # of the intervals
+STEADY = 0.5  # of the intervals: those that poll in step leave some only every other second
 MOST = 0.5
 
 
