@@ -65,7 +65,8 @@ def _off(closed: Closed) -> Bools:
     off = (closed.known("data_segs_out") == 2) & (sent >= HELLO) & (came >= FLIGHT)
     off &= closed.first != codes.THERE
     off &= closed.known("last_data_sent") <= SOON_S * 1000
-    soon: Bools = off & (np.fmin(closed.life_s, closed.short_s) <= SOON_S)
+    longer = np.fmin(closed.life_s, closed.short_s) > SOON_S  # not known of the first ones
+    soon: Bools = off & ~longer
     return soon
 
 
