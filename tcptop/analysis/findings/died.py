@@ -64,6 +64,7 @@ def _found(seen: Observations, row: int, every: int, seconds: float, ended: Clos
     lasts = len(unanswered) >= LEAST and float(np.ptp(unanswered.at)) >= SPREAD_S
     if lasts and len(gone) >= WORKERS:
         return Died(row, every, seconds, unanswered, gone, 0)
+    ended = ended.take(~_goodbye(ended))
     times = _times(ended)
     if times >= TIMES and not _survived(seen, row, float(ended.at.max())):
         return Died(row, every, seconds, ended, _processes(ended), times)
@@ -94,6 +95,14 @@ def _unanswered(ended: Closed) -> Bools:
     none = (ended.known("data_segs_out") == 0) | (came < sent)
     asked: Bools = (ended.known("data_segs_in") > 0) & none & (came >= CROSSED_MS)
     return asked
+
+
+def _goodbye(ended: Closed) -> Bools:
+    """The client said something at the very end, after which its process ends in order, as a
+    session of a database does that is told to (Terminate of PostgreSQL)."""
+    came, sent = (ended.known(f"last_data_{way}") for way in ("recv", "sent"))
+    goodbye: Bools = (ended.known("data_segs_in") > 0) & (came <= sent) & (came < CROSSED_MS)
+    return goodbye
 
 
 def _processes(ended: Closed) -> tuple[Process, ...]:

@@ -486,6 +486,8 @@ def test_a_server_that_ends_all_its_sessions_again_and_again() -> None:
     )
     assert dying(number_at_once=5, answered=True, every=6) == ()  # one restart
     assert dying(number_at_once=2, answered=True, every=3) == ()
+    # Sessions of a moment, each of which was told to end: pgbench -C.
+    assert dying(number_at_once=5, answered=False, every=3, waited_ms=10) == ()
 
 
 @pytest.mark.parametrize(
