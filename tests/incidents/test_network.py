@@ -154,7 +154,14 @@ def _talk(lab: Lab) -> None:
             never=[r"not even an acknowledgement", r"Nothing comes back"],
         )
     ],
-    gateway=[],
+    gateway=[
+        Says(
+            REJECTED,
+            "warning",
+            title=["too large for the next link, and drops what would tell their senders"],
+            told=["IpFragFails", "fragmentation needed"],
+        )
+    ],
 )
 def large_packets_are_lost(lab: Lab) -> None:
     """A tunnel with a smaller MTU, and a firewall that drops the ICMP that would tell so."""
