@@ -93,7 +93,10 @@ def _inherited(seen: Observations, listener: int, rows: Index) -> _Inherited | N
     mine = [row for row in rows.tolist() if _only_by(seen, row, unused)]
     if not mine or not listening:
         return None
-    return _Inherited(np.array(mine), listener, listening, parties.parties(seen, np.array(mine)))
+    held_by = parties.parties(seen, np.array(mine))
+    pids = {each.process.pid for each in held_by}  # who may have inherited the listener too
+    serving = [each for each in listening if each.pid not in pids] or listening
+    return _Inherited(np.array(mine), listener, serving, held_by)
 
 
 def _only_by(seen: Observations, row: int, pids: set[int]) -> bool:
@@ -142,9 +145,11 @@ def _heirs(found: _Inherited) -> str:
 def _evidence(seen: Observations, found: _Inherited, where: str, longest_s: float) -> Iterator[str]:
     many = words.count(len(found.rows), "connection")
     yield (
-        f"{many} to {where}, where {servers.named(found.servers)} listens, "
+        f"{many} to {where}, where {servers.named(found.servers)} "
+        f"{'listens' if len(found.servers) == 1 else 'listen'}, "
         f"{'is' if len(found.rows) == 1 else 'are'} held by "
-        f"{servers.named([each.process for each in found.heirs])}, and no longer by who listens."
+        f"{servers.named([each.process for each in found.heirs])} alone: "
+        f"{words.called(found.servers[0])} has closed {'it' if len(found.rows) == 1 else 'them'}."
     )
     yield (
         "The last data on each was sent from this side; since then nothing came or went, on the "
