@@ -9,6 +9,7 @@ import numpy as np
 from tcptop.analysis.findings import busy, doing, servers, words
 from tcptop.analysis.findings.awaiting import IN_FLIGHT_S
 from tcptop.analysis.findings.gave_up import GaveUp
+from tcptop.analysis.findings.idle_pools import idle_pool
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.address import text
@@ -73,6 +74,9 @@ def _evidence(
         oldest = words.duration(float(found.waiting_s.max()))
         least = words.duration(IN_FLIGHT_S)
         yield f"{others} there for {least} or longer now, the oldest for {oldest}."
+    pool = idle_pool(seen, processes)
+    if pool:
+        yield pool.told()
     yield from doing.evidence(seen, processes)
 
 
@@ -93,10 +97,11 @@ def _advice(seen: Observations, found: GaveUp, processes: Sequence[Process]) -> 
     computes = busy.advice(seen, processes)
     if computes:
         return computes
+    pool = idle_pool(seen, processes)
     who = words.called(processes[0]) if processes else "the server"
     look = f" ({servers.stacks(processes)})" if processes else ""
     within = f" within {words.exactly(found.waited_s)}" if found.alike else ""
-    return (
+    return (pool.advice() if pool else "") + (
         f"Find what keeps {who} from answering{within}{look}: a slow back end, a lock, a queue "
         "before a limit, too little CPU. The deadline is the clients' (timeout server of haproxy, "
         "proxy_read_timeout of nginx, a client's timeout): raise it only if such answers may take "
