@@ -3,7 +3,7 @@
 tls.py idle|talk|leave ADDRESS PORT COUNT
 
 Idle clients shake hands and then wait, the session tickets unread; others ask, and leave after two
-seconds without an answer.
+seconds without an answer: half of them ask within the tick in which the handshake ends.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ async def talk(host: str, port: str, count: str) -> None:
 def leave(host: str, port: str, count: str) -> None:
     context = trusting()
 
-    def client() -> None:
+    def client(thinks_s: float) -> None:
         while True:
             with (
                 suppress(OSError),
@@ -57,12 +57,13 @@ def leave(host: str, port: str, count: str) -> None:
                 context.wrap_socket(made) as client,
             ):
                 client.settimeout(2)
+                time.sleep(thinks_s)
                 client.sendall(b"hello\n")
                 client.recv(100)
             time.sleep(0.2)
 
-    for _ in range(int(count)):
-        threading.Thread(target=client, daemon=True).start()
+    for number in range(int(count)):
+        threading.Thread(target=client, args=(number % 2 * 0.02,), daemon=True).start()
     time.sleep(600)
 
 
