@@ -23,10 +23,12 @@ BY_SOCKETS = ("TCPAbortOnClose", "TCPAbortOnData", "AttemptFails", "EmbryonicRst
 
 class AnswersReset(NamedTuple):
     """`resets` that were sent while as many SYNs were, where counters tell; to `touched` of the
-    waiting connects something came all the same."""
+    waiting connects something came all the same. `late`: these waited hardly longer than
+    a round trip to there takes now."""
 
     resets: float = 0.0
     touched: int = 0
+    late: bool = False
 
     def __bool__(self) -> bool:
         return self.resets > 0 or self.touched > 0
@@ -61,7 +63,8 @@ def after_giving_up(seen: Observations, netns: int, calls: int, seconds: float) 
 def told(found: AnswersReset, opened: bool = False) -> Iterator[str]:
     """`opened`: the connects succeed in the end, once the reset has gone."""
     if found.resets:
-        answers = "it is no SYN-ACK" if opened else "fits no connection here"
+        fits = "fits no connection that is still here" if found.late else "fits no connection here"
+        answers = "it is no SYN-ACK" if opened else fits
         yield (
             f"This host sent {words.number(found.resets)} resets meanwhile (OutRsts), about as "
             f"many as SYNs: something answers, and {answers}."
@@ -80,6 +83,11 @@ def cause(found: AnswersReset, opened: bool = False) -> str:
             "the new one (in TIME-WAIT, as behind a NAT that uses few ports), acknowledges that "
             "one, and takes the next SYN once this host has reset it: ss -tan there; give the NAT "
             "more ports, or let the clients close first"
+        )
+    if found.late and not found.touched:
+        return (
+            "answers apparently come after the program has given up: compare how long it waits "
+            "with the round trip (rtt of ss -ti), which a full queue on the way makes long"
         )
     if found.touched:
         return (

@@ -23,6 +23,7 @@ from tcptop.analysis.findings.other_ports import OtherPorts
 from tcptop.analysis.findings.overlap import Deserted
 from tcptop.analysis.findings.sources import Sources
 from tcptop.analysis.findings.unanswered import Unanswered
+from tcptop.model import tcp
 from tcptop.model.arrays import sorted_unique
 from tcptop.model.sample import Process
 
@@ -147,7 +148,16 @@ class Silent:
         """Whether this host resets what answers."""
         tried = self.given.attempts if self.given else len(self.rows)
         where = self.seen, self.case.callee.netns, self.rows
-        return answers_reset.answers_reset(*where, tried, self._since_s)
+        found = answers_reset.answers_reset(*where, tried, self._since_s)
+        return found._replace(late=2 * self._round_trip_s >= self.case.longest_s)
+
+    @property
+    def _round_trip_s(self) -> float:
+        """The longest, by what is open to that address; 0 where nothing is."""
+        table = self.seen.table
+        rows = unanswered.there(self.seen, self.case.callee, with_port=False)
+        rows = rows[table.state[rows] == tcp.ESTABLISHED]
+        return float(table.info_of("rtt", rows).max(initial=0)) / 1e6
 
     @cached_property
     def unaccepted(self) -> int:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tcptop.analysis.dialing import callee
-from tcptop.analysis.findings import folding, unanswered
+from tcptop.analysis.findings import answers_reset, folding, unanswered
+from tcptop.analysis.findings.answers_reset import AnswersReset
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.settings import FindingSettings
 from tcptop.model.finding import Finding, Subject
@@ -323,6 +324,15 @@ def test_where_others_are_answered_meanwhile_it_is_at_times(to: str) -> None:
     assert (" at times: 1 connection attempt waiting" in finding.title) is same
     assert ("were answered meanwhile" in "".join(finding.evidence)) is same
     assert ("a limit on new connections" in finding.advice) is same
+
+
+def test_answers_that_come_after_a_long_round_trip() -> None:
+    """A queue on the way is full: 1.5 s to there, of which the connects wait for less than 2 s."""
+    late, elsewhere = AnswersReset(3, late=True), AnswersReset(3)
+    assert "fits no connection that is still here" in "".join(answers_reset.told(late))
+    assert "come after the program has given up" in answers_reset.cause(late)
+    assert "another address" in answers_reset.cause(elsewhere)
+    assert "old connection" in answers_reset.cause(late._replace(touched=2))
 
 
 @pytest.mark.parametrize(
