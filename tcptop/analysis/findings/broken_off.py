@@ -20,17 +20,14 @@ from tcptop.analysis.findings.outcomes import moments, periodic
 from tcptop.analysis.findings.unanswered import there
 from tcptop.model import closed as codes
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash, rows_by_key
+from tcptop.model.arrays import isin_ports, row_hash, rows_by_key
 from tcptop.model.closed import Closed
 from tcptop.model.finding import Finding, Subject
 from tcptop.model.named_tuple import NamedTuple
 from tcptop.model.table import Bools, Index
 
 PORTS = (443, 465, 636, 853, 993, 995, 5671, 6443, 6514, 8443, 8883)  # TLS from the first byte
-HELLO, FLIGHT = (
-    100,
-    600,
-)  # bytes, at least, of a ClientHello; of a certificate and what is around it
+HELLO, FLIGHT = 100, 600  # bytes, at least, of a ClientHello; of a certificate with its company
 SOON_S, ALIKE = 1.5, 2.0  # of a life; bytes, of which a FIN is one
 WATCHED_S, MOMENTS, BETWEEN_S = 4.75, 3, 2.0  # as of destination-failing
 
@@ -49,15 +46,16 @@ def broken_off(seen: Observations, seconds: float, least: int) -> Iterator[Broke
     if seen.watched_s < WATCHED_S:
         return
     closed = lately(seen, seconds)
-    closed = closed.take(closed.opened & np.isin(closed.remote_port, PORTS))
+    closed = closed.take(closed.opened & isin_ports(closed.remote_port, PORTS))
     closed = closed.take(~accepted(seen, closed))
     if len(closed) < least:
         return
     off = _off(closed)
     keys = row_hash(*(getattr(closed, name) for name in WHERE))
     for mine in rows_by_key(np.arange(len(closed)), keys):
-        if len(mine) >= least and off[mine].all() and _lasts(seen, closed, mine):
-            yield _found(closed, mine, min(seconds, seen.watched_s))
+        callee = Callee(*(int(getattr(closed, name)[mine[0]]) for name in WHERE))
+        if len(mine) >= least and off[mine].all() and _lasts(seen, closed, mine, callee):
+            yield _found(closed, mine, callee, min(seconds, seen.watched_s))
 
 
 def _off(closed: Closed) -> Bools:
@@ -70,12 +68,11 @@ def _off(closed: Closed) -> Bools:
     return soon
 
 
-def _lasts(seen: Observations, closed: Closed, mine: Index) -> bool:
+def _lasts(seen: Observations, closed: Closed, mine: Index, callee: Callee) -> bool:
     """All alike, again and again, and none is open there that goes on; a check asks at equal
     intervals, and may want no more."""
     at = np.sort(closed.at[mine])
     spread_s, number = float(np.ptp(at)), moments(at)
-    callee = Callee(*(int(getattr(closed, name)[mine[0]]) for name in WHERE))
     rows = there(seen, callee)
     goes_on = (seen.table.state[rows] == tcp.ESTABLISHED) & (
         seen.table.info_of("data_segs_out", rows) > 2
@@ -90,8 +87,7 @@ def _lasts(seen: Observations, closed: Closed, mine: Index) -> bool:
     return alike and number >= MOMENTS and spread_s >= BETWEEN_S and on
 
 
-def _found(closed: Closed, mine: Index, seconds: float) -> BrokenOff:
-    callee = Callee(*(int(getattr(closed, name)[mine[0]]) for name in WHERE))
+def _found(closed: Closed, mine: Index, callee: Callee, seconds: float) -> BrokenOff:
     sent, came = (float(closed.known(f"bytes_{way}")[mine].max()) for way in ("sent", "received"))
     first_at = float(closed.at[mine].min())
     return BrokenOff(callee, seconds, first_at, len(mine), sent, came, whose(closed, mine))

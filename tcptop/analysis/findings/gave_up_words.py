@@ -9,7 +9,7 @@ import numpy as np
 from tcptop.analysis.findings import busy, doing, servers, words
 from tcptop.analysis.findings.awaiting import IN_FLIGHT_S
 from tcptop.analysis.findings.gave_up import GaveUp
-from tcptop.analysis.findings.idle_pools import idle_pool
+from tcptop.analysis.findings.idle_pools import IdlePool, idle_pool
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
 from tcptop.model.address import text
@@ -20,6 +20,7 @@ from tcptop.model.sample import Process
 def finding(seen: Observations, rule: str, found: GaveUp) -> Finding:
     row, processes = found.row, seen.processes(found.row)
     listener, netns = words.local(seen.sample, row), int(seen.table.netns[row])
+    pool = idle_pool(seen, processes)
     return Finding(
         rule,
         words.key(rule, netns, listener, "gave-up"),
@@ -28,8 +29,8 @@ def finding(seen: Observations, rule: str, found: GaveUp) -> Finding:
         f"{_some(found)} within {words.duration(found.seconds)}, after {_after(found)}",
         named(seen, found.waiting, processes, listener),
         {"gave_up": found.number, "answered": found.answered, "waited_s": found.waited_s},
-        tuple(_evidence(seen, found, listener, processes)),
-        doing.remedy(seen, processes) or _advice(seen, found, processes),
+        tuple(_evidence(seen, found, listener, processes, pool)),
+        doing.remedy(seen, processes) or _advice(seen, found, processes, pool),
         f"ss -tinp state established '{words.served(seen.sample, row)}'; nstat -az TcpEstabResets",
         since=seen.sample.taken_at - found.first_s,
     )
@@ -49,7 +50,11 @@ def _after(found: GaveUp) -> str:
 
 
 def _evidence(
-    seen: Observations, found: GaveUp, listener: str, processes: Sequence[Process]
+    seen: Observations,
+    found: GaveUp,
+    listener: str,
+    processes: Sequence[Process],
+    pool: IdlePool | None,
 ) -> Iterator[str]:
     yield (
         f"The requests of {words.count(found.number, 'connection')} to {listener} had arrived, and "
@@ -74,7 +79,6 @@ def _evidence(
         oldest = words.duration(float(found.waiting_s.max()))
         least = words.duration(IN_FLIGHT_S)
         yield f"{others} there for {least} or longer now, the oldest for {oldest}."
-    pool = idle_pool(seen, processes)
     if pool:
         yield pool.told()
     yield from doing.evidence(seen, processes)
@@ -93,11 +97,12 @@ def _remotes(found: GaveUp) -> str:
     return text(*first) + (f" and {others} other{'s' if others > 1 else ''}" if others else "")
 
 
-def _advice(seen: Observations, found: GaveUp, processes: Sequence[Process]) -> str:
+def _advice(
+    seen: Observations, found: GaveUp, processes: Sequence[Process], pool: IdlePool | None
+) -> str:
     computes = busy.advice(seen, processes)
     if computes:
         return computes
-    pool = idle_pool(seen, processes)
     who = words.called(processes[0]) if processes else "the server"
     look = f" ({servers.stacks(processes)})" if processes else ""
     within = f" within {words.exactly(found.waited_s)}" if found.alike else ""

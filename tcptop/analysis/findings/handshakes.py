@@ -8,7 +8,7 @@ from tcptop.analysis.findings import syn_queues
 from tcptop.analysis.findings.ended import ADDRESS, lately
 from tcptop.analysis.findings.observations import Observations
 from tcptop.model import tcp
-from tcptop.model.arrays import row_hash
+from tcptop.model.arrays import isin, row_hash
 from tcptop.model.table import Bools, Index
 
 LATELY_S = 30.0
@@ -66,7 +66,7 @@ def completed(seen: Observations, rows: Index, seconds: float) -> int:
     if not len(closed):
         return 0
     here = closed.opened & (closed.local_port == table.local_port[rows[0]])
-    here &= np.isin(
+    here &= isin(
         row_hash(*(getattr(closed, name) for name in ADDRESS)),
         row_hash(*(getattr(table, name)[rows] for name in ADDRESS)),
     )

@@ -12,11 +12,14 @@ from tcptop.model import address
 from tcptop.model.finding import Finding, Subject
 
 NAMED = 3  # processes, places
-FIND_RULE = (
+OWN_RULE = (
     "Find the rule of this host that takes them, in OUTPUT or POSTROUTING: nft list ruleset, "
-    "iptables-save -c (the counter that rises). kube-proxy rejects a service that has no endpoints "
-    "there; IPAddressDeny= of a systemd unit and other BPF programs of cgroups are in neither "
-    "list. The called host and the network never see these packets."
+    "iptables-save -c (the counter that rises). "
+)
+FIND_RULE = OWN_RULE + (
+    "kube-proxy rejects a service that has no endpoints there; IPAddressDeny= of a systemd unit "
+    "and other BPF programs of cgroups are in neither list. The called host and the network never "
+    "see these packets."
 )
 FIND_PORT = (
     "See where NAT of this host leads: nft list ruleset, iptables-save -t nat (REDIRECT or DNAT in "

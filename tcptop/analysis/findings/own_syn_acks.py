@@ -14,6 +14,7 @@ from tcptop.analysis.findings import accept_queues, servers, syn_queues, words
 from tcptop.analysis.findings.ended import lately
 from tcptop.analysis.findings.filtered import FEW, steady
 from tcptop.analysis.findings.kept_back import lost
+from tcptop.analysis.findings.kept_back_words import OWN_RULE
 from tcptop.analysis.findings.observations import Observations
 from tcptop.analysis.findings.subjects import named
 from tcptop.analysis.findings.summary import SampleSummary
@@ -79,10 +80,8 @@ def _finding(id: str, seen: Observations, rows: Index, per_s: float, seconds: fl
             "half-open, and of none a SYN-ACK was repeated that left, though the timers for it run "
             f"out. No connection there has been opened in {lasted}.",
         ),
-        "Find the rule of this host that takes them, in OUTPUT or POSTROUTING: nft list ruleset, "
-        "iptables-save -c (the counter that rises). A chain of output that drops by default lets "
-        "answers out by ct state established,related accept, before all else. The network never "
-        "sees these packets.",
+        f"{OWN_RULE}A chain of output that drops by default lets answers out by ct state "
+        "established,related accept, before all else. The network never sees these packets.",
         "nstat -az IpOutRequests IpOutTransmits TcpPassiveOpens TcpExtTCPTimeouts; nft list "
         "ruleset; iptables-save -c",
         since=seen.sample.taken_at - seconds,
